@@ -1,0 +1,1 @@
+"""From query octets to answer octets, without input or output."""

@@ -1,0 +1,1 @@
+"""The artifact bundle: where the compiler and the server meet."""

@@ -1,0 +1,362 @@
+"""``lzc.toml`` as typed settings.
+
+Every key has a default that is safe; unknown keys are errors, because a misspelt key that is
+silently ignored is an outage that waits. Paths are relative to the file they stand in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from lzc.wire import name as wire_name
+from lzc.zone.place import Fault, InputError, Place
+
+TSIG_ALGORITHMS = (
+    "hmac-md5",
+    "hmac-sha1",
+    "hmac-sha224",
+    "hmac-sha256",
+    "hmac-sha256-128",
+    "hmac-sha384",
+    "hmac-sha384-192",
+    "hmac-sha512",
+    "hmac-sha512-256",
+)
+"""The algorithms of RFC 8945 §6 that lzc signs and checks with (GSS-TSIG is not among them)."""
+
+SOFTWARE = re.compile(r"powerdns-\d+\.\d+|bind|nsd|knot|generic")
+
+
+def _endpoint(text: str) -> str:
+    parse_endpoint(text)
+    return text
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+def _domain_name(text: str) -> str:
+    wire_name.from_text(text, wire_name.ROOT)
+    return text
+
+
+def _software(text: str) -> str:
+    if not SOFTWARE.fullmatch(text):
+        raise ValueError("expected powerdns-X.Y, bind, nsd, knot or generic")
+    return text
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """``"127.0.0.1:5300"`` or ``"[::1]:5300"`` as address and port. Raises `ValueError`."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("put an IPv6 address in brackets: [::1]:53")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("expected ADDRESS:PORT, such as 192.0.2.1:53 or [::1]:53")
+    return str(ipaddress.ip_address(host)), int(port)
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Network = Annotated[str, AfterValidator(_network)]
+DomainName = Annotated[str, AfterValidator(_domain_name)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        alias_generator=lambda field: field.replace("_", "-"),
+    )
+
+
+class BuildSection(_Section):
+    """``[build]``: what to compile and where to put it."""
+
+    sources: list[str] = []
+    output: str = "build"
+    serial: Literal["date", "increment", "unixtime", "keep"] = "date"
+
+
+class LuaSection(_Section):
+    """``[lua]``: whether and how LUA records run."""
+
+    enable: bool = False
+    mode: Literal["isolated", "shared"] = "isolated"
+    insert_whitespace: bool = True
+    exec_limit: int = Field(1000, ge=0)
+    """VM instructions an execution may take; 0: no limit."""
+    memory_limit: int = Field(64 * 2**20, ge=2**20)
+    """Octets one Lua state may hold."""
+    health_check_interval: int = Field(5, ge=1)
+    """Seconds between two runs of a check."""
+
+
+class DnssecSection(_Section):
+    """``[dnssec]``: keys, and what new ones look like."""
+
+    keystore: str = "keys"
+    algorithm: Literal[8, 13, 14, 15] = 13
+    policy: Literal["csk", "ksk-zsk"] = "csk"
+
+
+class ZoneSection(_Section):
+    """``[zone."example.org"]``: what is particular to a zone; ``None`` is the general value."""
+
+    source: str | None = None
+    dnssec: bool = False
+    lua: bool | None = None
+    serial: Literal["date", "increment", "unixtime", "keep"] | None = None
+
+
+class ServeSection(_Section):
+    """``[serve]``: the runtime."""
+
+    listen: list[Endpoint] = ["127.0.0.1:5300"]
+    workers: int = Field(1, ge=1, le=256)
+    edns_client_subnet: bool = True
+    geoip: list[str] = []
+    udp_payload_size: int = Field(1232, ge=512, le=4096)
+    """Octets of a UDP answer at most, and what our OPT advertises (RFC 9715)."""
+    nsid: str = ""
+    server_id: str = ""
+    """Answer to CHAOS ``id.server`` (RFC 4892); empty: refused."""
+    version: str = "lzc"
+    """Answer to CHAOS ``version.bind``; empty: refused."""
+    cookie_secret_file: str | None = None
+    """32 hexadecimal digits, shared by an anycast group (RFC 9018 §5); without: random at start."""
+    packet_cache: int = Field(200_000, ge=0)
+    """Answers kept by each worker at most."""
+    tcp_idle_timeout: float = Field(10.0, gt=0)
+    """Seconds a TCP connection may sit without a query."""
+    tcp_connections: int = Field(1024, ge=1)
+    """TCP connections open at once, each worker, at most."""
+    tsig_required: bool = True
+    """False lets `allow-transfer` and secondaries without a key transfer zones unsigned."""
+    allow_transfer: list[Network] = ["127.0.0.0/8", "::1/128"]
+    """Networks from which a valid TSIG key may transfer, besides each secondary's own."""
+    control_socket: str | None = None
+    """UNIX socket of ``lzc ctl``; default: ``control.sock`` in the output folder."""
+
+
+class TsigSection(_Section):
+    """``[tsig."name."]``: a shared secret of RFC 8945."""
+
+    algorithm: Literal[TSIG_ALGORITHMS] = "hmac-sha256"  # type: ignore[valid-type]
+    secret: str | None = None
+    secret_file: str | None = None
+
+
+class SecondarySection(_Section):
+    """``[[secondary]]``: a server that takes zones from us."""
+
+    name: str
+    address: Endpoint
+    software: Annotated[str, AfterValidator(_software)] = "generic"
+    tsig: DomainName | None = None
+    zones: list[str] = ["*"]
+    """Zone names, or shell patterns such as ``*.example.org``; ``*`` is every zone."""
+    allow_from: list[Network] | None = None
+    """Where its transfers come from; default: the host of ``address``."""
+    notify: bool = True
+
+
+class Config(_Section):
+    """A whole ``lzc.toml``. `folder` is where its relative paths start."""
+
+    build: BuildSection = BuildSection()
+    lua: LuaSection = LuaSection()
+    dnssec: DnssecSection = DnssecSection()
+    zone: dict[DomainName, ZoneSection] = {}
+    serve: ServeSection = ServeSection()
+    tsig: dict[DomainName, TsigSection] = {}
+    secondary: list[SecondarySection] = []
+    folder: Path = Field(default=Path(), exclude=True)
+
+    def path(self, relative: str) -> Path:
+        """A path of the file, made absolute."""
+        return self.folder / relative
+
+    @property
+    def output(self) -> Path:
+        """The folder of bundles, with ``current`` in it."""
+        return self.path(self.build.output)
+
+    @property
+    def keystore(self) -> Path:
+        """The folder of DNSSEC keys."""
+        return self.path(self.dnssec.keystore)
+
+    def zone_section(self, zone: str) -> ZoneSection:
+        """The settings of a zone, named with or without its final dot, in any case."""
+        wanted = zone.rstrip(".").lower()
+        for name, section in self.zone.items():
+            if name.rstrip(".").lower() == wanted:
+                return section
+        return ZoneSection()
+
+    def tsig_secret(self, name: str) -> str:
+        """The base64 secret of a key, read from its file where it has one.
+
+        Raises `InputError` when the file is missing or open to others (mode beyond 0600/0640).
+        """
+        section = self.tsig[name]
+        if section.secret is not None:
+            return section.secret
+        assert section.secret_file is not None  # checked by `load`
+        path = self.path(section.secret_file)
+        try:
+            mode = path.stat().st_mode
+            text = path.read_text().strip()
+        except OSError as error:
+            raise InputError(
+                [
+                    Fault(
+                        Place(str(path)),
+                        "tsig-secret-unreadable",
+                        f"the secret of TSIG key {name} cannot be read: {error.strerror}",
+                        fix="create the file, or correct secret-file in lzc.toml",
+                    )
+                ]
+            ) from error
+        if mode & (stat.S_IWGRP | stat.S_IRWXO):
+            raise InputError(
+                [
+                    Fault(
+                        Place(str(path)),
+                        "tsig-secret-exposed",
+                        f"the secret of TSIG key {name} is open to other users",
+                        why="whoever reads it can transfer and forge your zones",
+                        fix=f"chmod 600 {path}",
+                    )
+                ]
+            )
+        return text
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Read and check a configuration file.
+
+    Raises `InputError` with every fault found; places name the line where the key stands.
+    """
+    file = Path(path)
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(path)),
+                    "config-unreadable",
+                    f"cannot be read: {error.strerror}",
+                    fix="name the configuration with -c, or make one with: lzc init",
+                )
+            ]
+        ) from error
+    try:
+        text = raw.decode("utf-8")
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(where[1]), int(where[2])) if where else (1, 1)
+        raise InputError(
+            [Fault(Place(str(path), line, column), "config-syntax", f"not valid TOML: {error}")]
+        ) from error
+    try:
+        config = Config.model_validate({**data, "folder": file.resolve().parent})
+    except ValidationError as error:
+        raise InputError(
+            [
+                Fault(
+                    _locate(str(path), text, problem["loc"]),
+                    "config-value",
+                    _say(problem),
+                )
+                for problem in error.errors()
+            ]
+        ) from error
+    faults = list(_cross_check(config, str(path), text))
+    if faults:
+        raise InputError(faults)
+    return config
+
+
+def _say(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key}"
+    return f"{key}: {problem['msg']}"
+
+
+def _cross_check(config: Config, path: str, text: str) -> list[Fault]:
+    faults = []
+    names = {name.rstrip(".").lower() for name in config.tsig}
+    for index, secondary in enumerate(config.secondary):
+        if secondary.tsig is not None and secondary.tsig.rstrip(".").lower() not in names:
+            faults.append(
+                Fault(
+                    _locate(path, text, ("secondary", index, "tsig")),
+                    "tsig-key-unknown",
+                    f"secondary {secondary.name} uses TSIG key {secondary.tsig}, which is not here",
+                    fix=f'add [tsig."{secondary.tsig}"] with a secret-file',
+                )
+            )
+        elif secondary.tsig is None and config.serve.tsig_required:
+            faults.append(
+                Fault(
+                    _locate(path, text, ("secondary", index)),
+                    "tsig-required",
+                    f"secondary {secondary.name} has no TSIG key",
+                    why="anyone who can forge its address could read the zones and their Lua code",
+                    fix="give it tsig = ..., or set tsig-required = false in [serve]",
+                )
+            )
+    for name, section in config.tsig.items():
+        if (section.secret is None) == (section.secret_file is None):
+            faults.append(
+                Fault(
+                    _locate(path, text, ("tsig", name)),
+                    "tsig-secret",
+                    f"TSIG key {name} needs exactly one of secret and secret-file",
+                )
+            )
+    return faults
+
+
+def _locate(path: str, text: str, where: tuple[int | str, ...]) -> Place:
+    """The line of a key in TOML text: its last table header, then the key below it. The parser of
+    the standard library keeps no positions, so this reads the headers; a key it does not find (an
+    inline table) is reported at the header."""
+    names = [part for part in where if isinstance(part, str)]
+    index = next((part for part in where if isinstance(part, int)), 0)
+    headers: list[int] = []
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        header = re.match(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(#.*)?$", line)
+        if header and names:
+            path_of = re.findall(r'"([^"]*)"|\'([^\']*)\'|([^.\s]+)', header[1])
+            parts = ["".join(p) for p in path_of]
+            if parts and parts == names[: len(parts)]:
+                headers.append(number)
+    if not headers:
+        return Place(path, 1, 1)
+    start = headers[min(index, len(headers) - 1)] if len(where) > 1 else headers[0]
+    for number in range(start + 1, len(lines)):
+        if re.match(r"\s*\[", lines[number]):
+            break
+        key = re.match(r"(\s*)[\"']?([A-Za-z0-9_.-]+)[\"']?\s*=", lines[number])
+        if key and key[2] == names[-1]:
+            return Place(path, number + 1, len(key[1]) + 1)
+    return Place(path, start + 1, 1)

@@ -1,0 +1,1 @@
+"""DNSSEC: keystore, signatures, denial of existence."""

@@ -1,0 +1,1 @@
+"""LUA records, as code (lexer, splitter) and as programs (sandbox, API)."""

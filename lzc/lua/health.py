@@ -1,0 +1,59 @@
+"""Health checks as values: what a LUA record wants to know about an address.
+
+The engine asks a `HealthView`; who checks, and when, is not its business. One check exists per
+distinct `Check`, however many records, answers or worker processes use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing to check: a TCP connection (``url`` empty) or an HTTP request.
+
+    ``address`` is a textual IPv4 or IPv6 address; ``port`` the TCP port (for HTTP the URL decides);
+    ``timeout`` whole seconds as on PowerDNS; ``interval`` seconds, 0 for the configured default;
+    ``source`` the local address to connect from, or empty; ``stringmatch`` must occur in the body
+    when not empty; ``httpcode`` is the status that counts as up; ``byteslimit`` octets of the body
+    read at most, 0 for no limit.
+    """
+
+    address: str
+    port: int = 0
+    url: str = ""
+    timeout: int = 2
+    interval: int = 0
+    source: str = ""
+    stringmatch: str = ""
+    useragent: str = ""
+    httpcode: int = 200
+    byteslimit: int = 0
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same check always gives the same text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Check:
+        """The inverse of `to_json`. Raises `ValueError` or `TypeError` for anything else."""
+        return cls(**json.loads(text))
+
+    def key(self) -> bytes:
+        """16 octets that identify this check in shared memory and on the command line (as hex)."""
+        return hashlib.blake2b(self.to_json().encode(), digest_size=16).digest()
+
+
+class HealthView(Protocol):
+    """What the engine may ask. Must not block: it reads what a checker found earlier."""
+
+    def status(self, check: Check) -> bool | None:
+        """True: up. False: down. None: not yet known (the implementation takes note of the check,
+        so that it is known soon)."""
+
+    def generation(self) -> int:
+        """A number that changes whenever any status may have changed; lets callers cache."""

@@ -1,0 +1,1 @@
+"""The asyncio runtime: sockets, workers, transfers, notify, health checks, control."""

@@ -1,0 +1,1 @@
+"""Where zones come from: each source becomes a `lzc.zone.model.Zone`."""

@@ -1,0 +1,1 @@
+"""Domain names, RDATA, messages, EDNS and TSIG, as bytes. No sockets, no clocks."""

@@ -1,0 +1,89 @@
+"""The zone as the compiler sees it.
+
+A zone is a flat list of plain tuples. A million of them sort in a second and need no object each;
+sorted, they stand in canonical order, grouped by owner, then by type, duplicates side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from lzc.wire import name as wire_name
+from lzc.zone.place import Place, unpack
+
+Record = tuple[bytes, int, bytes, int, int]
+"""``(key, type, rdata, ttl, place)``: node key relative to the apex (`lzc.wire.name`), RR type
+number, uncompressed RDATA in wire format with the case of its names kept, TTL in seconds (0 to
+2**31 - 1, RFC 2181 §8), and the place in the sources packed by `lzc.zone.place.pack`. The class is
+always IN."""
+
+KEY: Final = 0
+TYPE: Final = 1
+RDATA: Final = 2
+TTL: Final = 3
+PLACE: Final = 4
+
+
+@dataclass(slots=True)
+class Zone:
+    """One zone: ``apex`` is its lower-case wire name; packed places point into ``files``."""
+
+    apex: bytes
+    records: list[Record] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The apex in presentation format, with its final dot."""
+        return wire_name.to_text(self.apex)
+
+    def owner(self, record: Record) -> bytes:
+        """The lower-case wire name of a record's owner."""
+        return wire_name.relative_of_key(record[KEY]) + self.apex
+
+    def place(self, record: Record) -> Place:
+        """Where the record stands in the sources."""
+        return unpack(record[PLACE], self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class LuaRecord:
+    """A LUA record taken apart: it answers for type ``covered`` at its owner.
+
+    ``strings`` are the character-strings of its RDATA, in order, each of at most 255 octets: what a
+    secondary receives. How they join into code depends on `join`.
+    """
+
+    covered: int
+    strings: tuple[bytes, ...]
+    ttl: int = 0
+
+    @classmethod
+    def from_rdata(cls, rdata: bytes, ttl: int = 0) -> LuaRecord:
+        """Read wire RDATA: 16-bit covered type, then character-strings. Raises `ValueError`."""
+        if len(rdata) < 3:
+            raise ValueError("LUA RDATA needs a covered type and at least one character-string")
+        strings: list[bytes] = []
+        position = 2
+        while position < len(rdata):
+            end = position + 1 + rdata[position]
+            if end > len(rdata):
+                raise ValueError("character-string runs past the end of the RDATA")
+            strings.append(rdata[position + 1 : end])
+            position = end
+        return cls(int.from_bytes(rdata[:2], "big"), tuple(strings), ttl)
+
+    def to_rdata(self) -> bytes:
+        """Wire RDATA. Raises `ValueError` for a string over 255 octets."""
+        return self.covered.to_bytes(2, "big") + b"".join(
+            [bytes((len(string),)) + string for string in self.strings]
+        )
+
+    def join(self, insert_whitespace: bool) -> bytes:
+        """The code, joined as a server does that has ``lua-records-insert-whitespace`` on (PowerDNS
+        before 5.0: a blank after each piece, the blank between two strings being a piece too) or
+        off (5.0 and later)."""
+        if insert_whitespace:
+            return b"".join([b"   ".join(self.strings), b" "])
+        return b"".join(self.strings)

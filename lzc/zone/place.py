@@ -1,0 +1,88 @@
+"""Where in the operator's sources something stands, and what is wrong there.
+
+A compiled zone may hold a million records, so a place is packed into one ``int`` on each record
+(`pack`) and only unfolded into a `Place` when there is something to say about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+_COLUMN_BITS = 12
+_LINE_BITS = 32
+_COLUMN_MASK = (1 << _COLUMN_BITS) - 1
+_LINE_MASK = (1 << _LINE_BITS) - 1
+
+
+def pack(file: int, line: int, column: int) -> int:
+    """Fold a place into an int: ``file`` is an index into the zone's ``files``, ``line`` (below
+    2**32) and ``column`` count from 1; columns past 4095 are reported as 4095."""
+    return (
+        (file << (_LINE_BITS + _COLUMN_BITS))
+        | (line << _COLUMN_BITS)
+        | (column if column < _COLUMN_MASK else _COLUMN_MASK)
+    )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A position in a source: path as written, line and column from 1 (0: unknown)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+def unpack(place: int, files: Sequence[str]) -> Place:
+    """The `Place` that `pack` folded; ``files`` is the list the file index points into."""
+    return Place(
+        files[place >> (_LINE_BITS + _COLUMN_BITS)],
+        (place >> _COLUMN_BITS) & _LINE_MASK,
+        place & _COLUMN_MASK,
+    )
+
+
+class Severity(StrEnum):
+    """How much a fault weighs: an ``error`` stops the build, a ``warning`` is only told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with the operator's input.
+
+    ``rule`` is a stable lower-case identifier such as ``cname-and-other-data`` that scripts may
+    match; ``message`` says what is wrong, ``why`` why it matters (or is empty), ``fix`` what to do.
+    """
+
+    place: Place
+    rule: str
+    message: str
+    why: str = ""
+    fix: str = ""
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        parts = [f"{self.place}: {self.severity}: {self.message} [{self.rule}]"]
+        if self.why:
+            parts.append(f"    why: {self.why}")
+        if self.fix:
+            parts.append(f"    fix: {self.fix}")
+        return "\n".join(parts)
+
+
+class InputError(Exception):
+    """The operator's input is at fault: carries every `Fault` found in the run (at least one)."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
