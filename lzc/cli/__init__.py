@@ -1,1 +1,80 @@
-"""The command line: arguments, output, exit codes."""
+"""The command line: arguments, output and exit codes, no logic beyond them.
+
+Each command lives in a module of its name that defines ``command``. The module is imported when the
+command runs and not before, so that ``lzc serve`` does not pay for what ``lzc build`` needs.
+
+Exit codes: 0 success, 1 the input is at fault, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+import lzc
+from lzc.cli.faults import show_faults
+from lzc.zone.place import InputError
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("lzc.cli.init", "Write a small commented project to start from."),
+    "build": ("lzc.cli.build", "Compile the zones into a bundle."),
+    "check": ("lzc.cli.check", "Do all that build does, but write nothing."),
+    "verify": ("lzc.cli.verify", "Hash every file of a bundle and compare with its manifest."),
+    "query": ("lzc.cli.query", "Ask the live bundle as a client would, without a server."),
+    "keys": ("lzc.cli.keys", "Make, list, import and export DNSSEC keys."),
+    "serve": ("lzc.cli.serve", "Answer queries and transfers from the live bundle."),
+    "ctl": ("lzc.cli.ctl", "Talk to a running server: status, reload, health."),
+    "demo": ("lzc.cli.demo", "Build, serve, query and transfer the example project."),
+}
+"""Command name -> its module and its line in ``lzc --help``, in the order they are listed."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; ``None`` for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, which imports none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; faults of the input and refusals of the system end it with exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            show_faults(error.faults, ctx.meta.get("lzc.format", "text"))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            click.echo(f"lzc: error: {_say(error)}", err=True)
+        ctx.exit(1)
+
+
+def _say(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(lzc.__version__, "--version", prog_name="lzc")
+def group() -> None:
+    """Compile zones that hold LUA records, serve signed answers from them, and hand the same zones
+    to secondaries so that they give the same answers."""
+
+
+def main() -> None:
+    """Entry point of the console script ``lzc``."""
+    group(prog_name="lzc")

@@ -1,0 +1,41 @@
+"""Options that commands share.
+
+``@config_option`` passes ``config_path: Path``; the command gives it to `lzc.config.load`.
+``@format_option`` passes ``output_format: str``, ``"text"`` or ``"json"``; faults that end the
+command follow it too (`lzc.cli.faults`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+def _note_format(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    # Contexts share `meta` with their parents, which is how the group learns of it.
+    ctx.meta["lzc.format"] = value
+    return value
+
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("lzc.toml"),
+    show_default=True,
+    metavar="FILE",
+    help="The project's configuration.",
+)
+
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    is_eager=True,
+    callback=_note_format,
+    help="How data and faults are printed.",
+)
