@@ -1,0 +1,122 @@
+"""A DNSSEC key: what stands in the DNSKEY, when it is used, and how it signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from lzc.dnssec import algorithms
+from lzc.dnssec.algorithms import PrivateKey, Sign
+
+ZONE_KEY: Final = 0x0100
+"""DNSKEY flag that every key here has (RFC 4034 §2.1.1)."""
+SEP: Final = 0x0001
+"""Secure Entry Point flag: a KSK, or a CSK (RFC 4034 §2.1.1)."""
+REVOKE: Final = 0x0080
+"""RFC 5011 §3."""
+
+ZSK_FLAGS: Final = ZONE_KEY
+KSK_FLAGS: Final = ZONE_KEY | SEP
+PROTOCOL: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a key enters and leaves each part of its life, seconds since the epoch; ``None`` where
+    the file does not say. BIND's dnssec-settime writes the same fields."""
+
+    created: int | None = None
+    publish: int | None = None
+    activate: int | None = None
+    revoke: int | None = None
+    inactive: int | None = None
+    delete: int | None = None
+    sync_publish: int | None = None
+    sync_delete: int | None = None
+
+    def is_published(self, now: float) -> bool:
+        """True when the DNSKEY belongs in the zone. A key without any metadata is in use; one that
+        has metadata but no Publish follows its Activate."""
+        if self.delete is not None and now >= self.delete:
+            return False
+        if self.publish is not None:
+            return now >= self.publish
+        return self.is_active(now) or (self.activate is not None and now >= self.activate)
+
+    def is_active(self, now: float) -> bool:
+        """True when the key signs."""
+        if self.delete is not None and now >= self.delete:
+            return False
+        if self.inactive is not None and now >= self.inactive:
+            return False
+        if self.activate is not None:
+            return now >= self.activate
+        return self == Timing(created=self.created)
+
+    def changes_after(self, now: float) -> float:
+        """The next moment at which the key's state may change; infinity when there is none."""
+        moments = (self.publish, self.activate, self.inactive, self.delete)
+        return min((m for m in moments if m is not None and m > now), default=float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key of a zone with its DNSKEY.
+
+    ``zone`` is the lower-case wire name of the apex, ``algorithm`` one of 8, 13, 14, 15, ``flags``
+    256 (ZSK) or 257 (KSK or CSK), ``tag`` the key tag of RFC 4034 appendix B, ``dnskey`` the DNSKEY
+    RDATA. ``sign`` signs octets and returns the Signature field of an RRSIG; the same octets give
+    the same signature. The private key never shows in ``repr``.
+    """
+
+    zone: bytes
+    algorithm: int
+    flags: int
+    tag: int
+    dnskey: bytes
+    timing: Timing
+    private: PrivateKey = field(repr=False, compare=False)
+    sign: Sign = field(repr=False, compare=False)
+
+    @classmethod
+    def make(
+        cls,
+        zone: bytes,
+        algorithm: int,
+        flags: int,
+        private: PrivateKey,
+        timing: Timing | None = None,
+    ) -> SigningKey:
+        """The key of a zone (wire name, any case) from its parts."""
+        head = flags.to_bytes(2, "big") + bytes((PROTOCOL, algorithm))
+        dnskey = head + algorithms.public_octets(private)
+        return cls(
+            zone=zone.lower(),
+            algorithm=algorithm,
+            flags=flags,
+            tag=key_tag(dnskey),
+            dnskey=dnskey,
+            timing=timing or Timing(),
+            private=private,
+            sign=algorithms.signer(private),
+        )
+
+    @property
+    def is_sep(self) -> bool:
+        """True for a KSK or CSK: the flag that asks the parent for a DS."""
+        return bool(self.flags & SEP)
+
+    def is_published(self, now: float) -> bool:
+        """True when its DNSKEY belongs in the zone at ``now``."""
+        return self.timing.is_published(now)
+
+    def is_active(self, now: float) -> bool:
+        """True when it signs at ``now``."""
+        return self.timing.is_active(now)
+
+
+def key_tag(dnskey: bytes) -> int:
+    """The key tag of DNSKEY RDATA (RFC 4034 appendix B; not for algorithm 1)."""
+    padded = dnskey + b"\x00" if len(dnskey) & 1 else dnskey
+    total = sum(int.from_bytes(padded[at : at + 2], "big") for at in range(0, len(padded), 2))
+    return (total + (total >> 16)) & 0xFFFF

@@ -1,0 +1,221 @@
+"""RRSIGs made when they are asked for (RFC 4034 §3), and kept.
+
+Inception and expiration stand still for a week at a time, so a signature over the same RRset can
+be used again until the window moves, and every server with the same key makes the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from struct import Struct
+from typing import Final, NamedTuple
+
+from lzc.dnssec.key import SigningKey
+from lzc.wire import rdata as wire_rdata
+
+WEEK: Final = 7 * 86400
+"""Seconds between two moves of the window."""
+
+_DNSKEY: Final = 48
+_KEY_TYPES: Final = frozenset({48, 59, 60})
+"""DNSKEY, CDS and CDNSKEY are signed by the key that the parent's DS names (RFC 7344 §4.1)."""
+
+# RFC 4034 §6.2: the types most answers hold that have no name in their RDATA and need no
+# lower-casing: A, HINFO, TXT, AAAA, DS, NSEC (RFC 6840 §5.1), DNSKEY, TLSA, SVCB, HTTPS, CAA.
+_NAMELESS: Final = frozenset({1, 13, 16, 28, 43, 47, 48, 52, 59, 60, 64, 65, 257})
+
+_RRSIG_HEAD: Final = Struct(">HBBIIIH").pack
+_RR_HEAD: Final = Struct(">HHI").pack
+_CLASS_IN: Final = 1
+
+
+class Window(NamedTuple):
+    """Validity of the signatures made at one moment, seconds since the epoch. They are to be made
+    anew from ``valid_until`` on, two weeks before they expire."""
+
+    inception: int
+    expiration: int
+    valid_until: int
+
+
+def window(now: float) -> Window:
+    """The validity window at ``now``: with W the last Thursday 00:00 UTC, from W − 7 days to
+    W + 14 days, as PowerDNS has it."""
+    start = int(now) // WEEK * WEEK
+    return Window(start - WEEK, start + 2 * WEEK, start + WEEK)
+
+
+CacheKey = tuple[bytes, bytes, int, int, tuple[bytes, ...]]
+
+
+class SignatureCache:
+    """RRSIGs made in the current window, for all zones of a worker.
+
+    Holds at most ``entries`` RRsets in two generations: when the young one is full it becomes the
+    old one, whose entries are dropped at the next turn unless asked for again. That is close to
+    least-recently-used and costs a hit nothing but one or two dict look-ups.
+    """
+
+    __slots__ = ("_half", "old", "valid_until", "young")
+
+    def __init__(self, entries: int = 65536) -> None:
+        self._half = max(1, entries // 2)
+        self.young: dict[CacheKey, tuple[bytes, ...]] = {}
+        self.old: dict[CacheKey, tuple[bytes, ...]] = {}
+        self.valid_until = 0
+        """End of the window the entries belong to, seconds since the epoch."""
+
+    def __len__(self) -> int:
+        return len(self.young) + len(self.old)
+
+    def put(self, key: CacheKey, signatures: tuple[bytes, ...]) -> None:
+        """Keep the signatures of an RRset."""
+        if len(self.young) >= self._half:
+            self.old = self.young
+            self.young = {}
+        self.young[key] = signatures
+
+    def move(self, valid_until: int) -> None:
+        """Drop everything: from now on entries belong to the window that ends then."""
+        self.young = {}
+        self.old = {}
+        self.valid_until = valid_until
+
+
+class Roles(NamedTuple):
+    """Which keys sign what, at one moment."""
+
+    data: tuple[SigningKey, ...]
+    keys: tuple[SigningKey, ...]
+
+
+def roles(keys: Iterable[SigningKey], now: float) -> Roles:
+    """Divide the active keys by what they sign, for each algorithm by itself (RFC 4035 §2.2 wants
+    every RRset signed by every algorithm of the DNSKEY RRset).
+
+    KSKs sign DNSKEY, CDS and CDNSKEY, ZSKs the rest. An algorithm without ZSKs has its KSKs sign
+    everything (CSK), one without KSKs has its ZSKs do so.
+    """
+    active = sorted(
+        {key.dnskey: key for key in keys if key.is_active(now)}.values(),
+        key=lambda key: (key.algorithm, key.tag, key.dnskey),
+    )
+    data: list[SigningKey] = []
+    apex: list[SigningKey] = []
+    for algorithm in sorted({key.algorithm for key in active}):
+        seps = [key for key in active if key.algorithm == algorithm and key.is_sep]
+        zsks = [key for key in active if key.algorithm == algorithm and not key.is_sep]
+        data += zsks or seps
+        apex += seps or zsks
+    return Roles(tuple(data), tuple(apex))
+
+
+class ZoneSigner:
+    """Signs the RRsets of one zone with the keys that are active at the time.
+
+    ``keys`` are the zone's private keys that stand in its DNSKEY RRset (all with the same zone; at
+    least one). Signers of the same zone with the same active keys share entries of the cache, also
+    across a reload.
+    """
+
+    __slots__ = ("_changes", "_data", "_ident", "_key_signers", "_keys", "apex", "cache")
+
+    def __init__(self, keys: Sequence[SigningKey], cache: SignatureCache) -> None:
+        if not keys:
+            raise ValueError("a signer needs at least one key")
+        self.apex = keys[0].zone
+        if any(key.zone != self.apex for key in keys):
+            raise ValueError("keys of different zones in one signer")
+        self.cache = cache
+        self._keys = tuple(keys)
+        self._changes = float("-inf")
+        self._data: tuple[SigningKey, ...] = ()
+        self._key_signers: tuple[SigningKey, ...] = ()
+        self._ident = b""
+
+    def sign(
+        self,
+        owner: bytes,
+        rrtype: int,
+        ttl: int,
+        rdatas: Sequence[bytes],
+        now: float,
+        *,
+        labels: int | None = None,
+    ) -> tuple[bytes, ...]:
+        """The RDATA of the RRSIGs over an RRset, one for each key that signs its type.
+
+        ``owner`` is a lower-case wire name, ``ttl`` the original TTL as the zone has it, ``rdatas``
+        uncompressed RDATA in any order and case. For an RRset made from a wildcard give either the
+        wildcard (``*.example.org.``) as the owner, or the expanded name and in ``labels`` the
+        number of labels of the wildcard without its ``*`` (RFC 4034 §3.1.3). Empty when no key is
+        active at ``now``.
+        """
+        cache = self.cache
+        if now >= self._changes:
+            self._assign_roles(now)
+        if not cache.valid_until - WEEK <= now < cache.valid_until:
+            cache.move(window(now).valid_until)
+        if labels is not None:
+            owner = _wildcard(owner, labels)
+        key = (self._ident, owner, rrtype, ttl, tuple(rdatas))
+        found = cache.young.get(key)
+        if found is not None:
+            return found
+        found = cache.old.get(key)
+        if found is None:
+            found = self._make(owner, rrtype, ttl, rdatas, cache.valid_until)
+        cache.put(key, found)
+        return found
+
+    def _assign_roles(self, now: float) -> None:
+        self._data, self._key_signers = roles(self._keys, now)
+        self._changes = min(key.timing.changes_after(now) for key in self._keys)
+        digest = sha256(self.apex)
+        for key in (*self._data, *self._key_signers):
+            digest.update(key.dnskey)
+        self._ident = self.apex + digest.digest()[:8]
+
+    def _make(
+        self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], valid_until: int
+    ) -> tuple[bytes, ...]:
+        if rrtype not in _NAMELESS:
+            rdatas = [wire_rdata.canonical(rrtype, rdata) for rdata in rdatas]
+        if len(rdatas) > 1:
+            rdatas = sorted(set(rdatas))
+        rr_head = owner + _RR_HEAD(rrtype, _CLASS_IN, ttl)
+        rrset = b"".join([rr_head + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas])
+        labels = _count(owner)
+        expiration, inception = valid_until + WEEK, valid_until - 2 * WEEK
+        apex = self.apex
+        signatures = []
+        for key in self._key_signers if rrtype in _KEY_TYPES else self._data:
+            head = _RRSIG_HEAD(rrtype, key.algorithm, labels, ttl, expiration, inception, key.tag)
+            head += apex
+            signatures.append(head + key.sign(head + rrset))
+        return tuple(signatures)
+
+
+def _count(owner: bytes) -> int:
+    """The Labels field of an owner: without root and without a leading ``*`` (RFC 4034 §3.1.3)."""
+    labels = position = 0
+    while length := owner[position]:
+        position += 1 + length
+        labels += 1
+    return labels - 1 if owner.startswith(b"\x01*") else labels
+
+
+def _wildcard(owner: bytes, labels: int) -> bytes:
+    """The name that is signed for an owner with a given Labels field (RFC 4035 §5.3.2)."""
+    surplus = _count(owner) - labels
+    if surplus < 0:
+        raise ValueError(f"an owner cannot have fewer labels than its RRSIG says ({labels})")
+    if not surplus:
+        return owner
+    position = 0
+    if owner.startswith(b"\x01*"):
+        position = 2
+    for _ in range(surplus):
+        position += 1 + owner[position]
+    return b"\x01*" + owner[position:]
