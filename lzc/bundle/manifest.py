@@ -1,0 +1,114 @@
+"""The manifest: which files make a bundle, and what each must hash to.
+
+The id of a bundle is the start of the SHA-256 of its manifest, and the manifest names the SHA-256
+of every other file: whoever knows the id knows every octet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+FORMAT: Final = 1
+"""Version of the bundle's layout; a reader refuses any other."""
+
+MANIFEST: Final = "manifest.json"
+ZONES: Final = "zones.lmdb"
+TRANSFERS: Final = "transfers.bin"
+CHECKS: Final = "checks.json"
+FILES: Final = (CHECKS, TRANSFERS, ZONES)
+
+ID: Final = re.compile(r"[0-9a-f]{32}")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class BundleError(Exception):
+    """A bundle that is damaged, incomplete, or not a bundle: the message names the file and what
+    is wrong with it. Such a bundle must not be served; build it again, or copy it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file: its size in octets and its SHA-256 in hex."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """``files`` by name; ``lzc`` is the version that built; ``inputs`` says from what."""
+
+    files: Mapping[str, FileEntry]
+    lzc: str
+    inputs: Mapping[str, Any]
+
+    def encode(self) -> bytes:
+        """Canonical JSON, one line."""
+        document = {
+            "format": FORMAT,
+            "lzc": self.lzc,
+            "files": {
+                name: {"sha256": entry.sha256, "size": entry.size}
+                for name, entry in self.files.items()
+            },
+            "inputs": self.inputs,
+        }
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return text.encode() + b"\n"
+
+
+def bundle_id(encoded: bytes) -> str:
+    """The id of the bundle with this manifest: 32 hexadecimal digits."""
+    return hashlib.sha256(encoded).hexdigest()[:32]
+
+
+def read(folder: Path) -> tuple[Manifest, str]:
+    """The manifest of a bundle and the bundle's id. Raises `BundleError` when the folder is not
+    named by the id, or the manifest is missing, damaged or of another format."""
+    path = folder / MANIFEST
+    try:
+        encoded = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
+    identity = bundle_id(encoded)
+    if identity != folder.name:
+        raise BundleError(
+            f"{path}: hashes to {identity}, but the folder is {folder.name!r}: the manifest is"
+            " damaged, or the folder was renamed (a bundle's folder is named by its id)"
+        )
+    try:
+        document = json.loads(encoded)
+        if document["format"] != FORMAT:
+            raise BundleError(
+                f"{path}: bundle format {document['format']}; this lzc reads format {FORMAT}:"
+                " build again with this version"
+            )
+        files = {
+            _safe(name): FileEntry(int(entry["size"]), _hash(entry["sha256"]))
+            for name, entry in document["files"].items()
+        }
+        manifest = Manifest(files, str(document["lzc"]), dict(document["inputs"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path}: not a manifest: {error}") from error
+    for name in FILES:
+        if name not in files:
+            raise BundleError(f"{path}: names no {name}")
+    return manifest, identity
+
+
+def _safe(name: str) -> str:
+    if name not in FILES:
+        raise ValueError(f"unexpected file {name!r}")
+    return name
+
+
+def _hash(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        raise ValueError(f"no SHA-256: {text!r}")
+    return text

@@ -1,0 +1,239 @@
+"""Read access to a bundle, the same few memory-mapped pages for every process that opens it.
+
+Nothing here grows with the size of a zone: opening maps the files, a lookup is one descent in an
+ordered tree, and the caches are bounded. An open bundle keeps its files, so it stays whole when the
+next build takes its place, or even removes it.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import lmdb
+
+from lzc.bundle import manifest as manifests
+from lzc.bundle import verification
+from lzc.bundle.manifest import BundleError, Manifest
+from lzc.bundle.zone_info import ZoneInfo
+from lzc.lua.health import Check
+
+__all__ = ["Bundle", "BundleError", "ZoneInfo", "ZoneView"]
+
+_ALL_VIEWS: Final = 4096
+"""Up to so many zones, all are in memory from the start and a miss needs no lookup."""
+_MAX_VIEWS: Final = 65536
+"""Zones kept in memory at most, when there are more than `_ALL_VIEWS`."""
+
+_prefix = struct.Struct(">I").pack
+
+
+class ZoneView:
+    """One zone of an open bundle. Cheap to keep, valid until the bundle is closed."""
+
+    __slots__ = ("_get", "_prefix", "apex", "bundle", "info")
+
+    def __init__(self, bundle: Bundle, info: ZoneInfo) -> None:
+        self.bundle = bundle
+        self.info = info
+        self.apex = info.apex
+        self._prefix = _prefix(info.zone_id)
+        self._get = bundle._transaction.get
+
+    def node(self, key: bytes) -> bytes | None:
+        """The node with this key (`lzc.wire.name.key_of`), or ``None``: the name does not exist.
+
+        A key of over 507 octets, which no name has, is an `lmdb.Error`."""
+        found: bytes | None = self._get(self._prefix + key)
+        return found
+
+    def predecessor(self, key: bytes) -> tuple[bytes, bytes]:
+        """The last node, ``(key, node)``, that sorts before a key; before the apex stands the last
+        name of the zone, as the NSEC chain is a ring (RFC 4034 §4.1.1). ENTs and occluded names
+        are nodes too: step on until one has an NSEC."""
+        prefix = self._prefix
+        cursor = self.bundle._cursor
+        if not key:
+            before = cursor.set_range(_prefix(self.info.zone_id + 1))
+        else:
+            before = cursor.set_range(prefix + key)
+        if before:
+            cursor.prev()
+        else:
+            cursor.last()
+        stored, node = cursor.item()
+        if stored[:4] != prefix:
+            raise BundleError(f"{self.bundle.path}: zone {self.info.zone_id} has no nodes")
+        return stored[4:], node
+
+    def nodes(self) -> Iterator[tuple[bytes, bytes]]:
+        """All nodes, ``(key, node)``, in canonical order, the apex first."""
+        prefix = self._prefix
+        with self.bundle._transaction.cursor() as cursor:
+            if not cursor.set_range(prefix):
+                return
+            for stored, node in cursor:
+                if stored[:4] != prefix:
+                    return
+                yield stored[4:], node
+
+
+class Bundle:
+    """An open bundle; close it, or use it in a ``with`` statement. Not for several threads."""
+
+    def __init__(self, path: Path, manifest: Manifest, identity: str) -> None:
+        """Use `Bundle.open`, which verifies first."""
+        self.path = path
+        self.id = identity
+        self.manifest = manifest
+        self.checks = _read_checks(path / manifests.CHECKS)
+        size = manifest.files[manifests.ZONES].size
+        try:
+            self._environment = lmdb.open(
+                str(path / manifests.ZONES),
+                map_size=size,
+                subdir=False,
+                readonly=True,
+                lock=False,
+                create=False,
+                max_dbs=2,
+                readahead=False,
+            )
+            self._zones_db = self._environment.open_db(b"zones", create=False)
+            nodes_db = self._environment.open_db(b"nodes", create=False)
+            self._transaction = self._environment.begin(db=nodes_db)
+            self._cursor = self._transaction.cursor()
+            self._count = int(self._transaction.stat(self._zones_db)["entries"])
+        except lmdb.Error as error:
+            raise BundleError(f"{path / manifests.ZONES}: cannot be opened: {error}") from error
+        self._transfers = _map(path / manifests.TRANSFERS)
+        self._views: dict[bytes, ZoneView] = {}
+        self._complete = False
+        if self._count <= _ALL_VIEWS:
+            self._views = {info.apex: ZoneView(self, info) for info in self.zones()}
+            self._complete = True
+
+    @classmethod
+    def open(cls, path: Path, *, verified_dir: Path | None = None) -> Bundle:
+        """Verify and open the bundle in a folder (or behind a link such as ``current``).
+
+        With ``verified_dir``, usually ``<output>/.verified``, a bundle that was verified before
+        and did not change since opens without being read (`lzc.bundle.verification`). Raises
+        `BundleError` for any damage, naming the file.
+        """
+        try:
+            folder = Path(path).resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise BundleError(f"{path}: no bundle here: {error}") from error
+        manifest, identity = verification.verify(folder, verified_dir)
+        return cls(folder, manifest, identity)
+
+    def close(self) -> None:
+        """Let go of the files. Views, and buffers that `transfer` gave out, must not be used on."""
+        self._views.clear()
+        self._cursor.close()
+        self._transaction.abort()
+        self._environment.close()
+        # A transfer still under way holds a buffer; the pages go when it lets go of it.
+        with suppress(BufferError):
+            self._transfers.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """The number of zones."""
+        return self._count
+
+    def zone(self, apex: bytes) -> ZoneView | None:
+        """The zone with exactly this apex (lower-case wire name)."""
+        view = self._views.get(apex)
+        if view is not None or self._complete:
+            return view
+        return self._load(apex)
+
+    def find_zone(self, qname: bytes) -> ZoneView | None:
+        """The zone that a lower-case wire name belongs to: the longest apex that it is at or
+        below."""
+        views = self._views
+        position = 0
+        while True:
+            apex = qname[position:]
+            view = views.get(apex)
+            if view is None and not self._complete:
+                view = self._load(apex)
+            if view is not None:
+                return view
+            if not qname[position]:
+                return None
+            position += 1 + qname[position]
+
+    def find_parent_zone(self, qname: bytes) -> ZoneView | None:
+        """The zone that a name strictly below its apex belongs to: where the DS of a child zone's
+        apex is looked for (RFC 4035 §3.1.4.1)."""
+        return self.find_zone(qname[1 + qname[0] :]) if qname[0] else None
+
+    def zones(self) -> Iterator[ZoneInfo]:
+        """All zones, ordered by the octets of their apex."""
+        with self._transaction.cursor(db=self._zones_db) as cursor:
+            for _, text in cursor:
+                yield self._decode(text)
+
+    def transfer(self, zone: ZoneView | ZoneInfo) -> memoryview:
+        """The zone's AXFR, ready for TCP: messages with a 16-bit length in front, ID 0, QR and AA
+        set, the question being ``apex IN AXFR``. SOA first and last, without DNSSEC records."""
+        info = zone if isinstance(zone, ZoneInfo) else zone.info
+        start = info.transfer_offset
+        return self._transfers[start : start + info.transfer_length]
+
+    def _load(self, apex: bytes) -> ZoneView | None:
+        if len(apex) > 255:
+            return None
+        text = self._transaction.get(apex, db=self._zones_db)
+        if text is None:
+            return None
+        view = ZoneView(self, self._decode(text))
+        if len(self._views) >= _MAX_VIEWS:
+            self._views.pop(next(iter(self._views)))
+        self._views[apex] = view
+        return view
+
+    def _decode(self, text: bytes) -> ZoneInfo:
+        try:
+            return ZoneInfo.from_json(text)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{self.path / manifests.ZONES}: no zone: {error}") from error
+
+
+def _read_checks(path: Path) -> tuple[Check, ...]:
+    try:
+        documents: Any = json.loads(path.read_bytes())
+        return tuple(Check(**document) for document in documents)
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"{path}: no list of checks: {error}") from error
+
+
+def _map(path: Path) -> memoryview:
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be mapped: {error.strerror}") from error

@@ -1,0 +1,71 @@
+"""What a bundle says about each of its zones."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneKey:
+    """The public half of a DNSSEC key: key tag, algorithm number, DNSKEY flags, DNSKEY RDATA."""
+
+    tag: int
+    algorithm: int
+    flags: int
+    dnskey: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneInfo:
+    """A zone of a bundle.
+
+    ``apex`` is the lower-case wire name; ``zone_id`` numbers the zone within its bundle; ``digest``
+    (hex SHA-256) covers the content without the serial; ``soa_ttl`` and ``soa_minimum`` are in
+    seconds; ``records`` counts what a transfer carries, the SOA once. ``transfer_offset``,
+    ``transfer_length`` (octets) and ``transfer_messages`` place its AXFR in the bundle.
+    """
+
+    apex: bytes
+    zone_id: int
+    serial: int
+    signed: bool
+    lua: bool
+    digest: str
+    soa_ttl: int
+    soa_minimum: int
+    records: int
+    transfer_offset: int
+    transfer_length: int
+    transfer_messages: int
+    keys: tuple[ZoneKey, ...] = ()
+
+    @property
+    def negative_ttl(self) -> int:
+        """Seconds a negative answer may be kept (RFC 2308 §5; RFC 9077 for NSEC)."""
+        return min(self.soa_ttl, self.soa_minimum)
+
+    def to_json(self) -> bytes:
+        """Canonical JSON: the same zone always gives the same octets."""
+        values = {name: getattr(self, name) for name in _PLAIN}
+        values["apex"] = base64.b64encode(self.apex).decode()
+        values["keys"] = [
+            [key.tag, key.algorithm, key.flags, base64.b64encode(key.dnskey).decode()]
+            for key in self.keys
+        ]
+        return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> ZoneInfo:
+        """The inverse of `to_json`. Raises `ValueError`, `KeyError` or `TypeError` otherwise."""
+        values = json.loads(text)
+        values["apex"] = base64.b64decode(values["apex"])
+        values["keys"] = tuple(
+            ZoneKey(tag, algorithm, flags, base64.b64decode(dnskey))
+            for tag, algorithm, flags, dnskey in values["keys"]
+        )
+        return cls(**values)
+
+
+_PLAIN = [field.name for field in fields(ZoneInfo) if field.name not in ("apex", "keys")]
