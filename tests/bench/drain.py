@@ -1,0 +1,55 @@
+"""Take a zone by AXFR over TSIG and print the seconds; checks the framing, not the records.
+
+python -m tests.bench.drain PORT ZONE
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+import dns.message
+import dns.name
+import dns.tsig
+import dns.tsigkeyring
+
+from tests.bench.peers import TSIG_NAME, TSIG_SECRET
+
+
+def drain(port: int, zone: str) -> float:
+    """Seconds from the request to the message that ends the transfer with the SOA."""
+    query = dns.message.make_query(zone, "AXFR")
+    query.use_tsig(
+        dns.tsigkeyring.from_text({TSIG_NAME: TSIG_SECRET}), algorithm=dns.tsig.HMAC_SHA256
+    )
+    wire = query.to_wire()
+    soa = b"\x00\x06\x00\x01"
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port)) as tcp:
+        tcp.sendall(len(wire).to_bytes(2, "big") + wire)
+        buffer = bytearray()
+        messages = 0
+        apexes = 0
+        while apexes < 2:
+            chunk = tcp.recv(1 << 20)
+            if not chunk:
+                raise SystemExit(f"the connection ended after {messages} messages")
+            buffer += chunk
+            start = 0
+            while len(buffer) - start >= 2:
+                size = int.from_bytes(buffer[start : start + 2], "big")
+                if len(buffer) - start - 2 < size:
+                    break
+                message = bytes(buffer[start + 2 : start + 2 + size])
+                if message[3] & 15:
+                    raise SystemExit(f"rcode {message[3] & 15}")
+                messages += 1
+                apexes += message.count(soa)
+                start += 2 + size
+            del buffer[:start]
+    return time.monotonic() - started
+
+
+if __name__ == "__main__":
+    print(drain(int(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,200 @@
+"""Start servers on one core, load them from another, read what they took."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER_CORE = "0"
+LOAD_CORE = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row: what was measured, ours and the peer's, and which way is better."""
+
+    row: str
+    peer: str
+    peer_value: float
+    lzc_value: float
+    unit: str
+    goal: str
+
+    @property
+    def ratio(self) -> float:
+        """lzc's value over the peer's (``inf`` when the peer's is zero)."""
+        return self.lzc_value / self.peer_value if self.peer_value else float("inf")
+
+
+def free_port() -> int:
+    """A loopback port that is free for UDP and TCP at this moment."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                try:
+                    udp.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
+
+
+def on_core(core: str, command: Sequence[str]) -> list[str]:
+    """The command, pinned; peers that are not installed are named."""
+    if shutil.which(command[0]) is None:
+        raise SystemExit(f"tests.bench needs {command[0]}, which is not installed")
+    return ["taskset", "-c", core, *command]
+
+
+def question(port: int, name: str, timeout: float = 0.05) -> bytes | None:
+    """Ask 127.0.0.1:port for ``name`` A once over UDP; the answer's octets or None."""
+    labels = b"".join(bytes((len(part),)) + part.encode() for part in name.rstrip(".").split("."))
+    query = b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00" + labels + b"\x00\x00\x01\x00\x01"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(timeout)
+        try:
+            udp.connect(("127.0.0.1", port))
+            udp.send(query)
+            return udp.recv(65535)
+        except OSError:
+            return None
+
+
+def wait_for_answer(
+    process: subprocess.Popen[bytes],
+    port: int,
+    name: str,
+    seconds: float = 60,
+    log: Path | None = None,
+) -> None:
+    """Return at the first NOERROR answer; raise when the server ends or the time is over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = question(port, name)
+        if answer is not None and answer[3] & 15 == 0 and answer[7]:
+            return
+        if process.poll() is not None:
+            break
+        if answer is None:
+            time.sleep(0.001)
+    raise RuntimeError(
+        f"{process.args!r} gives no answer for {name}\n" + (log.read_text()[-3000:] if log else "")
+    )
+
+
+@contextlib.contextmanager
+def server(command: Sequence[str], port: int, name: str, log: Path) -> Iterator[float]:
+    """Run a pinned server until the block ends; yields the seconds from start to first answer."""
+    with log.open("wb") as sink:
+        start = time.monotonic()
+        process = subprocess.Popen(
+            on_core(SERVER_CORE, command),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+        )
+        try:
+            wait_for_answer(process, port, name, log=log)
+            yield time.monotonic() - start
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What dnsperf saw: answers a second, share of queries lost, and the rcodes it counted."""
+
+    rate: float
+    lost: float
+    rcodes: str
+
+
+def load(
+    port: int,
+    queries: Path,
+    seconds: int = 5,
+    *,
+    dnssec: bool = False,
+    once: bool = False,
+    clients: int = 8,
+) -> Load:
+    """Ask as fast as the server answers, for ``seconds`` or once through the file."""
+    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries)]
+    command += ["-c", str(clients), "-q", "200", "-t", "2"]
+    command += ["-n", "1"] if once else ["-l", str(seconds)]
+    command += ["-D"] if dnssec else []
+    out = subprocess.run(on_core(LOAD_CORE, command), capture_output=True, text=True, check=True)
+    rate = re.search(r"Queries per second:\s+([\d.]+)", out.stdout)
+    lost = re.search(r"Queries lost:\s+\d+ \(([\d.]+)%\)", out.stdout)
+    rcodes = re.search(r"Response codes:\s+(.*)", out.stdout)
+    if rate is None:
+        raise RuntimeError(out.stdout + out.stderr)
+    return Load(
+        float(rate[1]), float(lost[1]) if lost else 0.0, rcodes[1].strip() if rcodes else ""
+    )
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def proportional_memory(pid: int) -> int:
+    """Octets of resident memory, shared pages divided among their users (PSS)."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.M)
+    return int(found[1]) * 1024 if found else 0
+
+
+def listeners(port: int) -> list[int]:
+    """The processes that hold a UDP socket on the port."""
+    inodes = set()
+    for table in ("/proc/net/udp", "/proc/net/udp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    holders = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                links = {os.readlink(fd) for fd in (process / "fd").iterdir()}
+                if links & inodes:
+                    holders.append(int(process.name))
+    return sorted(holders)
+
+
+def run(command: Sequence[str], **kwargs: object) -> float:
+    """Run to success on the server's core; the seconds it took."""
+    start = time.monotonic()
+    done = subprocess.run(
+        on_core(SERVER_CORE, command),
+        capture_output=True,
+        text=True,
+        check=False,
+        **kwargs,  # type: ignore[call-overload]
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command}: {done.stdout}\n{done.stderr}")
+    return time.monotonic() - start

@@ -1,0 +1,61 @@
+"""Zones and query files that the rows share. The same seed gives the same octets."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+ZONE = "bench.example"
+
+APEX = f"""$ORIGIN {ZONE}.
+$TTL 300
+@ 3600 IN SOA ns1.{ZONE}. hostmaster.{ZONE}. 2026010100 3600 900 604800 300
+@ 3600 IN NS ns1.{ZONE}.
+@ 3600 IN NS ns2.{ZONE}.
+ns1 3600 IN A 192.0.2.1
+ns2 3600 IN A 192.0.2.2
+"""
+
+
+def static_zone(path: Path, names: int) -> None:
+    """A zone of ``names`` hosts with an A record each."""
+    with path.open("w") as out:
+        out.write(APEX)
+        out.writelines(
+            f"host{i} 300 IN A 10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\n" for i in range(names)
+        )
+
+
+LUA_CODE = (
+    # Arbitrary code: control flow, string work, an API call; no single call on constants.
+    ";local list={'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'} "
+    "if bestwho:isIPv4() then return pickrandom(list) else return {'192.0.2.9'} end"
+)
+IDIOM = "pickrandom({'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'})"
+
+
+def lua_zone(path: Path, names: int, code: str) -> None:
+    """A zone of ``names`` LUA A records, all with the same code."""
+    with path.open("w") as out:
+        out.write(APEX)
+        out.writelines(f'lua{i} 60 IN LUA A "{code}"\n' for i in range(names))
+
+
+def queries(path: Path, names: Iterable[str], qtype: str = "A") -> Path:
+    """A dnsperf input file."""
+    path.write_text("".join(f"{name} {qtype}\n" for name in names))
+    return path
+
+
+def hosts(count: int, prefix: str = "host") -> list[str]:
+    """``count`` existing names in a random order."""
+    order = list(range(count))
+    random.Random(1).shuffle(order)
+    return [f"{prefix}{i}.{ZONE}" for i in order]
+
+
+def strangers(count: int) -> list[str]:
+    """``count`` names that do not exist, each another one."""
+    rng = random.Random(2)
+    return [f"x{rng.getrandbits(60):015x}.{ZONE}" for _ in range(count)]

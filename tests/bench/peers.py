@@ -1,0 +1,189 @@
+"""Peers, set up for one zone file on a free loopback port, each limited to one core."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import harness
+from tests.bench.inputs import ZONE
+
+TSIG_NAME = "bench-key"
+TSIG_SECRET = "bGV0IG1lIGluLCBJIGFtIG9ubHkgYSBiZW5jaG1hcms="
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers: its port, and the seconds from start to first answer."""
+
+    port: int
+    startup: float
+
+
+@contextlib.contextmanager
+def powerdns(
+    folder: Path,
+    zone: Path,
+    first: str,
+    *,
+    lua: str = "no",
+    caches: bool = True,
+    key: Path | None = None,
+) -> Iterator[Running]:
+    """PowerDNS with the bind backend; ``key`` is a BIND private-key file to sign with."""
+    folder.mkdir(parents=True)
+    port = harness.free_port()
+    (folder / "named.conf").write_text(
+        f'zone "{ZONE}" {{ type master; file "{zone.resolve()}"; }};\n'
+    )
+    settings = [
+        "launch=bind",
+        f"bind-config={folder}/named.conf",
+        f"socket-dir={folder}",
+        "local-address=127.0.0.1",
+        f"local-port={port}",
+        "receiver-threads=1",
+        "daemon=no",
+        "guardian=no",
+        "webserver=no",
+        "disable-syslog=yes",
+        "loglevel=3",
+        "zone-cache-refresh-interval=0",
+        f"enable-lua-records={lua}",
+        "security-poll-suffix=",
+    ]
+    if not caches:
+        settings += ["cache-ttl=0", "negquery-cache-ttl=0", "query-cache-ttl=0"]
+    if key is not None:
+        settings += [f"bind-dnssec-db={folder}/dnssec.db"]
+    (folder / "pdns.conf").write_text("\n".join(settings) + "\n")
+    if key is not None:
+        pdnsutil = ["pdnsutil", f"--config-dir={folder}"]
+        for command in (
+            ["create-bind-db", f"{folder}/dnssec.db"],
+            ["import-zone-key", ZONE, str(key), "active", "ksk"],
+        ):
+            subprocess.run([*pdnsutil, *command], check=True, capture_output=True)
+    command = ["pdns_server", f"--config-dir={folder}"]
+    with harness.server(command, port, first, folder / "log") as startup:
+        yield Running(port, startup)
+
+
+@contextlib.contextmanager
+def nsd(folder: Path, zone: Path, first: str) -> Iterator[Running]:
+    """NSD from the zone file, one server process, transfers with the bench key."""
+    folder.mkdir(parents=True)
+    port = harness.free_port()
+    (folder / "nsd.conf").write_text(
+        f"""server:
+    ip-address: 127.0.0.1@{port}
+    port: {port}
+    server-count: 1
+    username: ""
+    zonesdir: "{folder}"
+    pidfile: "{folder}/nsd.pid"
+    xfrdfile: "{folder}/xfrd.state"
+    zonelistfile: "{folder}/zone.list"
+    database: ""
+    xfrdir: "{folder}"
+    rrl-ratelimit: 0
+remote-control:
+    control-enable: no
+key:
+    name: "{TSIG_NAME}"
+    algorithm: hmac-sha256
+    secret: "{TSIG_SECRET}"
+zone:
+    name: "{ZONE}"
+    zonefile: "{zone.resolve()}"
+    provide-xfr: 127.0.0.1 {TSIG_NAME}
+"""
+    )
+    command = ["nsd", "-d", "-c", str(folder / "nsd.conf")]
+    with harness.server(command, port, first, folder / "log") as startup:
+        yield Running(port, startup)
+
+
+@contextlib.contextmanager
+def knot(folder: Path, zone: Path, first: str) -> Iterator[Running]:
+    """Knot DNS from the zone file with one UDP worker."""
+    folder.mkdir(parents=True)
+    port = harness.free_port()
+    (folder / "knot.conf").write_text(
+        f"""server:
+    rundir: "{folder}"
+    listen: 127.0.0.1@{port}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: "{folder}"
+log:
+  - target: stderr
+    any: warning
+zone:
+  - domain: {ZONE}
+    file: "{zone.resolve()}"
+    zonefile-sync: -1
+    journal-content: none
+"""
+    )
+    command = ["knotd", "-c", str(folder / "knot.conf")]
+    with harness.server(command, port, first, folder / "log") as startup:
+        yield Running(port, startup)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An lzc project folder for one zone."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """Its lzc.toml."""
+        return self.folder / "lzc.toml"
+
+    def lzc(self, *arguments: str) -> list[str]:
+        """A command line of lzc for this project."""
+        command, *rest = arguments
+        return [sys.executable, "-m", "lzc", command, "-c", str(self.config), *rest]
+
+
+def project(folder: Path, zone: Path, *, signed: bool = False, extra: str = "") -> Project:
+    """Write lzc.toml for the zone and generate its key when it is to be signed."""
+    folder.mkdir(parents=True)
+    (folder / "lzc.toml").write_text(
+        f"""[build]
+output = "build"
+serial = "keep"
+[lua]
+enable = true
+[dnssec]
+keystore = "keys"
+[zone."{ZONE}"]
+source = "{zone.resolve()}"
+dnssec = {str(signed).lower()}
+[tsig."{TSIG_NAME}."]
+algorithm = "hmac-sha256"
+secret = "{TSIG_SECRET}"
+{extra}
+"""
+    )
+    made = Project(folder)
+    if signed:
+        harness.run(made.lzc("keys", "generate", ZONE))
+    return made
+
+
+@contextlib.contextmanager
+def lzc(made: Project, first: str) -> Iterator[Running]:
+    """lzc with one worker, from the bundle that was built before."""
+    port = harness.free_port()
+    command = made.lzc("serve", "--listen", f"127.0.0.1:{port}")
+    with harness.server(command, port, first, made.folder / "log") as startup:
+        yield Running(port, startup)

@@ -1,0 +1,196 @@
+"""The rows of the goals: each function measures peers and lzc and yields figures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench import harness, inputs, peers
+from tests.bench.harness import Figure
+from tests.bench.inputs import ZONE
+
+Row = Callable[[Path], Iterator[Figure]]
+
+
+def _built(folder: Path, zone: Path, *, signed: bool = False) -> peers.Project:
+    made = peers.project(folder, zone, signed=signed)
+    harness.run(made.lzc("build"))
+    return made
+
+
+def _rate(
+    running: peers.Running, queries: Path, *, dnssec: bool = False, once: bool = False
+) -> float:
+    if not once:
+        harness.load(running.port, queries, 2, dnssec=dnssec)
+    seen = harness.load(running.port, queries, 5, dnssec=dnssec, once=once)
+    if seen.lost > 1:
+        print(f"    ({seen.lost}% lost, {seen.rcodes})", file=sys.stderr)
+    return seen.rate
+
+
+def _zone_key(made: peers.Project) -> Path:
+    return next((made.folder / "keys").rglob("*.private"))
+
+
+def static_hot(folder: Path) -> Iterator[Figure]:
+    """10,000 names that all fit the caches."""
+    zone = folder / "zone"
+    inputs.static_zone(zone, 10_000)
+    names = inputs.hosts(10_000)
+    queries = inputs.queries(folder / "queries", names)
+    with peers.lzc(_built(folder / "lzc", zone), names[0]) as running:
+        ours = _rate(running, queries)
+    for peer, start in (("NSD", peers.nsd), ("Knot", peers.knot), ("PowerDNS", peers.powerdns)):
+        with start(folder / peer, zone, names[0]) as running:
+            yield Figure("static, hot", peer, _rate(running, queries), ours, "q/s", "≥ 1")
+
+
+def static_cold(folder: Path) -> Iterator[Figure]:
+    """Each name asked once; NXDOMAIN floods; signed NXDOMAIN floods."""
+    zone = folder / "zone"
+    count = 300_000
+    inputs.static_zone(zone, count)
+    names = inputs.hosts(count)
+    asked = inputs.queries(folder / "asked", names)
+    missing = inputs.queries(folder / "missing", inputs.strangers(count))
+    with peers.lzc(_built(folder / "lzc", zone), f"ns1.{ZONE}") as running:
+        cold = _rate(running, asked, once=True)
+        flood = _rate(running, missing, once=True)
+    with peers.powerdns(folder / "PowerDNS", zone, f"ns1.{ZONE}", caches=False) as running:
+        peer = "PowerDNS, caches off"
+        yield Figure("static, cold", peer, _rate(running, asked, once=True), cold, "q/s", "≥ 1")
+        peer_flood = _rate(running, missing, once=True)
+        yield Figure("NXDOMAIN flood", peer, peer_flood, flood, "q/s", "≥ 1")
+
+
+def signed_static(folder: Path) -> Iterator[Figure]:
+    """Static answers with DO=1, 10,000 names."""
+    zone = folder / "zone"
+    inputs.static_zone(zone, 10_000)
+    names = inputs.hosts(10_000)
+    queries = inputs.queries(folder / "queries", names)
+    made = _built(folder / "lzc", zone, signed=True)
+    with peers.lzc(made, names[0]) as running:
+        ours = _rate(running, queries, dnssec=True)
+    with peers.powerdns(folder / "P", zone, names[0], key=_zone_key(made)) as running:
+        theirs = _rate(running, queries, dnssec=True)
+        yield Figure("static, signed, hot", "PowerDNS", theirs, ours, "q/s", "")
+
+
+def _lua(folder: Path, row: str, code: str) -> Iterator[Figure]:
+    zone = folder / "zone"
+    inputs.lua_zone(zone, 1000, code)
+    names = inputs.hosts(1000, "lua")
+    queries = inputs.queries(folder / "queries", names)
+    made = _built(folder / "lzc", zone, signed=True)
+    with peers.lzc(made, names[0]) as running:
+        plain = _rate(running, queries)
+        signed = _rate(running, queries, dnssec=True)
+    idiom = code is inputs.IDIOM
+    with peers.powerdns(folder / "default", zone, names[0], lua="yes") as running:
+        theirs = _rate(running, queries)
+        yield Figure(row, "PowerDNS default", theirs, plain, "q/s", "≥ 25")
+    with peers.powerdns(folder / "shared", zone, names[0], lua="shared") as running:
+        theirs = _rate(running, queries)
+        yield Figure(row, "PowerDNS shared", theirs, plain, "q/s", "≥ 1")
+    key = _zone_key(made)
+    with peers.powerdns(folder / "signed", zone, names[0], lua="shared", key=key) as running:
+        theirs = _rate(running, queries, dnssec=True)
+        goal = "≥ 3" if idiom else "≥ 1"
+        yield Figure(f"{row}, signed", "PowerDNS shared, signed", theirs, signed, "q/s", goal)
+
+
+def lua_arbitrary(folder: Path) -> Iterator[Figure]:
+    """LUA answers, isolated, code that is more than one API call."""
+    yield from _lua(folder, "LUA, arbitrary code", inputs.LUA_CODE)
+
+
+def lua_idiom(folder: Path) -> Iterator[Figure]:
+    """LUA answers, one API call on constants."""
+    yield from _lua(folder, "LUA, idiom", inputs.IDIOM)
+
+
+def million_build(folder: Path) -> Iterator[Figure]:
+    """One zone of a million records: build, first answer, memory, transfer."""
+    zone = folder / "zone"
+    inputs.static_zone(zone, 1_000_000)
+    name = f"host999999.{ZONE}"
+    made = peers.project(folder / "lzc", zone)
+    build = harness.run(made.lzc("build"))
+    lmdb = folder / "lmdb"
+    lmdb.mkdir()
+    (lmdb / "pdns.conf").write_text(
+        f"launch=lmdb\nlmdb-filename={lmdb}/pdns.lmdb\nlmdb-shards=1\nlmdb-map-size=4000\n"
+    )
+    load = harness.run(["pdnsutil", f"--config-dir={lmdb}", "load-zone", ZONE, str(zone)])
+    yield Figure("build, 1,000,000 records", "pdnsutil into LMDB", load, build, "s", "≤ 1")
+    with peers.lzc(made, name) as running:
+        startup = running.startup
+        harness.load(running.port, inputs.queries(folder / "q", inputs.hosts(1_000_000)), once=True)
+        memory = max(harness.proportional_memory(pid) for pid in harness.listeners(running.port))
+        transfer = _transfer_seconds(running.port)
+    with peers.nsd(folder / "NSD", zone, name) as running:
+        yield Figure("start to first answer", "NSD", running.startup, startup, "s", "≤ 0.2")
+        theirs = _transfer_seconds(running.port)
+        row = "AXFR with TSIG, 1,000,000 records"
+        yield Figure(row, "NSD", 1e6 / theirs, 1e6 / transfer, "records/s", "≥ 1")
+    with peers.powerdns(folder / "PowerDNS", zone, name) as running:
+        harness.load(running.port, folder / "q", once=True)
+        theirs = max(harness.proportional_memory(pid) for pid in harness.listeners(running.port))
+        yield Figure("memory a worker", "PowerDNS", theirs / 2**20, memory / 2**20, "MiB", "≤ 0.5")
+
+
+def _transfer_seconds(port: int) -> float:
+    """Take the zone over TSIG and count octets only, so that the client is no bottleneck."""
+    command = [sys.executable, "-m", "tests.bench.drain", str(port), ZONE]
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run(
+            harness.on_core(harness.LOAD_CORE, command), capture_output=True, text=True, check=True
+        )
+        seconds.append(float(done.stdout))
+    return min(seconds)
+
+
+def reload(folder: Path) -> Iterator[Figure]:
+    """Answers lost while bundles change under half of the maximum load."""
+    zone = folder / "zone"
+    inputs.static_zone(zone, 10_000)
+    names = inputs.hosts(10_000)
+    queries = inputs.queries(folder / "queries", names)
+    made = _built(folder / "lzc", zone)
+    with peers.lzc(made, names[0]) as running:
+        full = _rate(running, queries)
+        command = ["dnsperf", "-s", "127.0.0.1", "-p", str(running.port), "-d", str(queries)]
+        command += ["-l", "10", "-Q", str(int(full / 2)), "-t", "2"]
+        with subprocess.Popen(
+            harness.on_core(harness.LOAD_CORE, command), stdout=subprocess.PIPE, text=True
+        ) as loader:
+            for turn in range(4):
+                time.sleep(1.5)
+                text = zone.read_text().replace("10.0.0.", f"10.{turn + 1}.0.")
+                zone.write_text(text.replace("2026010100", f"202601010{turn + 1}"))
+                # The build goes to the loader's core: the server keeps its own.
+                subprocess.run(
+                    harness.on_core(harness.LOAD_CORE, made.lzc("build")),
+                    check=True,
+                    capture_output=True,
+                )
+            out = loader.communicate()[0]
+        lost = float(out.split("Queries lost:")[1].split()[0])
+        yield Figure("answers lost in 4 reloads", "(none)", 0, lost, "answers", "0")
+
+
+ROWS: dict[str, Row] = {
+    "static-hot": static_hot,
+    "static-cold": static_cold,
+    "signed-static": signed_static,
+    "lua-arbitrary": lua_arbitrary,
+    "lua-idiom": lua_idiom,
+    "million": million_build,
+    "reload": reload,
+}
