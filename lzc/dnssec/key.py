@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,28 +36,36 @@ class Timing:
     sync_delete: int | None = None
 
     def is_published(self, now: float) -> bool:
-        """True when the DNSKEY belongs in the zone. A key without any metadata is in use; one that
-        has metadata but no Publish follows its Activate."""
+        """True when the DNSKEY belongs in the zone: from Publish (or, where only that is given,
+        Activate) until Delete. A key without any metadata always does, as in BIND; one that was
+        only Created waits for dnssec-settime."""
         if self.delete is not None and now >= self.delete:
             return False
-        if self.publish is not None:
-            return now >= self.publish
-        return self.is_active(now) or (self.activate is not None and now >= self.activate)
+        start = self.publish if self.publish is not None else self.activate
+        if start is not None:
+            return now >= start
+        return self == Timing()
 
     def is_active(self, now: float) -> bool:
-        """True when the key signs."""
-        if self.delete is not None and now >= self.delete:
-            return False
-        if self.inactive is not None and now >= self.inactive:
+        """True when the key signs: published, and from Activate until Inactive. A key without any
+        metadata always does."""
+        if not self.is_published(now) or (self.inactive is not None and now >= self.inactive):
             return False
         if self.activate is not None:
             return now >= self.activate
-        return self == Timing(created=self.created)
+        return self == Timing()
 
     def changes_after(self, now: float) -> float:
         """The next moment at which the key's state may change; infinity when there is none."""
         moments = (self.publish, self.activate, self.inactive, self.delete)
         return min((m for m in moments if m is not None and m > now), default=float("inf"))
+
+    def state(self, now: float) -> str:
+        """In one word: ``active`` (signs), ``published`` (in the DNSKEY RRset, does not sign) or
+        ``hidden`` (neither: not yet, or no more)."""
+        if self.is_active(now):
+            return "active"
+        return "published" if self.is_published(now) else "hidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +129,12 @@ def key_tag(dnskey: bytes) -> int:
     padded = dnskey + b"\x00" if len(dnskey) & 1 else dnskey
     total = sum(int.from_bytes(padded[at : at + 2], "big") for at in range(0, len(padded), 2))
     return (total + (total >> 16)) & 0xFFFF
+
+
+def role(key: SigningKey, siblings: Iterable[SigningKey]) -> str:
+    """``KSK``, ``ZSK`` or ``CSK``, given the keys of its zone: a key with the SEP flag signs all of
+    the zone, and is a CSK, unless its algorithm has a ZSK as well."""
+    if not key.is_sep:
+        return "ZSK"
+    has_zsk = any(not other.is_sep and other.algorithm == key.algorithm for other in siblings)
+    return "KSK" if has_zsk else "CSK"

@@ -1,0 +1,276 @@
+"""``lzc keys``: make, list, import and export the DNSSEC keys of the project's keystore.
+
+Private keys only ever go into files, never to the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lzc import config
+from lzc.cli.options import config_option, format_option
+from lzc.dnssec import algorithms, ds
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
+from lzc.dnssec.keystore import FLAGS, Keystore, base_name
+from lzc.wire import name as wire_name
+from lzc.zone.place import Fault, InputError, Place
+
+
+class _ZoneName(click.ParamType[bytes]):
+    name = "zone"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            return wire_name.from_text(value, wire_name.ROOT).lower()
+        except wire_name.InvalidName as error:
+            self.fail(f"{value!r} is not a domain name: {error}", param, ctx)
+
+
+class _AlgorithmName(click.ParamType[int]):
+    name = "algorithm"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return algorithms.from_text(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_zone_argument = click.argument("zone", type=_ZoneName())
+_role_options = (
+    click.option(
+        "--ksk", "flags", flag_value=KSK_FLAGS, type=int, help="A KSK (or CSK), flags 257."
+    ),
+    click.option("--zsk", "flags", flag_value=ZSK_FLAGS, type=int, help="A ZSK, flags 256."),
+)
+
+
+@click.group("keys")
+def command() -> None:
+    """Make, list, import and export DNSSEC keys."""
+
+
+@command.command()
+@config_option
+@_zone_argument
+@click.option(
+    "--algorithm",
+    type=_AlgorithmName(),
+    metavar="NAME|NUMBER",
+    help="RSASHA256, ECDSAP256SHA256, ECDSAP384SHA384 or ED25519. [default: of [dnssec]]",
+)
+@click.option("--policy", type=click.Choice(sorted(FLAGS)), help="[default: of [dnssec]]")
+@_role_options[0]
+@_role_options[1]
+@click.option(
+    "--bits",
+    type=click.IntRange(2048, 4096),
+    default=algorithms.RSA_BITS,
+    show_default=True,
+    help="RSA modulus.",
+)
+@click.option("--add", is_flag=True, help="Even though the zone has active keys.")
+@format_option
+def generate(
+    config_path: Path,
+    zone: bytes,
+    algorithm: int | None,
+    policy: str | None,
+    flags: int | None,
+    bits: int,
+    add: bool,
+    output_format: str,
+) -> None:
+    """Make new keys for ZONE, active now: a CSK, or a KSK and a ZSK, by policy."""
+    if flags is not None and policy is not None:
+        raise click.UsageError("--policy makes all keys of a zone; --ksk and --zsk make one")
+    settings = config.load(config_path)
+    keystore = Keystore(settings.keystore)
+    now = time.time()
+    active = [key for key in keystore.load(zone) if key.is_active(now)]
+    if active and not add:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(keystore.path)),
+                    "zone-has-keys",
+                    f"{wire_name.to_text(zone)} already has active keys: "
+                    + ", ".join(
+                        f"{key.tag} ({algorithms.to_text(key.algorithm)})" for key in active
+                    ),
+                    why="one more key signs everything once more, and needs a DS at the parent",
+                    fix="add --add if that is what you want",
+                )
+            ]
+        )
+    made = keystore.generate(
+        zone,
+        algorithm or settings.dnssec.algorithm,
+        FLAGS[policy or settings.dnssec.policy] if flags is None else (flags,),
+        now,
+        bits=bits,
+    )
+    _show(made, keystore.load(zone), now, output_format)
+
+
+@command.command("list")
+@config_option
+@click.argument("zone", type=_ZoneName(), required=False)
+@format_option
+def list_keys(config_path: Path, zone: bytes | None, output_format: str) -> None:
+    """List the keys of ZONE, or of all zones: role, state and DS."""
+    keystore = Keystore(config.load(config_path).keystore)
+    zones = keystore.zones() if zone is None else [zone]
+    keys = [key for each in zones for key in keystore.load(each)]
+    _show(keys, keys, time.time(), output_format)
+
+
+@command.command("ds")
+@config_option
+@_zone_argument
+@click.option(
+    "--digest",
+    "digests",
+    type=click.Choice(sorted(ds.DIGESTS)),
+    multiple=True,
+    default=("sha256",),
+    show_default=True,
+    help="May be given twice.",
+)
+@format_option
+def show_ds(config_path: Path, zone: bytes, digests: Sequence[str], output_format: str) -> None:
+    """Print the DS records that the parent of ZONE is to publish."""
+    keystore = Keystore(config.load(config_path).keystore)
+    published = keystore.published(zone, time.time())
+    keys = [key for key in published if key.is_sep] or published
+    if not keys:
+        raise InputError([_no_keys(keystore, zone)])
+    lines = [
+        ds.to_text(zone, ds.ds_rdata(zone, key.dnskey, ds.DIGESTS[digest]))
+        for key in keys
+        for digest in digests
+    ]
+    click.echo(json.dumps(lines, indent=2) if output_format == "json" else "\n".join(lines))
+
+
+@command.command("import")
+@config_option
+@_zone_argument
+@click.argument("file", type=click.Path(path_type=Path))
+@_role_options[0]
+@_role_options[1]
+@format_option
+def import_key(
+    config_path: Path, zone: bytes, file: Path, flags: int | None, output_format: str
+) -> None:
+    """Copy a key of ZONE into the keystore.
+
+    FILE is a .private file of dnssec-keygen, or what pdnsutil export-zone-key printed. Timing
+    metadata is kept; without any the key is active now.
+    """
+    keystore = Keystore(config.load(config_path).keystore)
+    now = time.time()
+    key = keystore.import_file(zone, file, now, flags=flags)
+    _show([key], keystore.load(zone), now, output_format)
+
+
+@command.command("export")
+@config_option
+@_zone_argument
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["bind", "powerdns"]),
+    default="bind",
+    show_default=True,
+    help="powerdns: only keys in use, and the pdnsutil commands that import them.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Where the files go; made for you alone where it does not exist.",
+)
+def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> None:
+    """Copy the keys of ZONE, private keys included, for another server."""
+    keystore = Keystore(config.load(config_path).keystore)
+    now = time.time()
+    keys = keystore.load(zone)
+    if layout == "powerdns":
+        keys = [key for key in keys if key.is_published(now)]
+    if not keys:
+        raise InputError([_no_keys(keystore, zone)])
+    files = keystore.export(keys, folder)
+    for key, file in zip(keys, files, strict=True):
+        click.echo(_pdnsutil(key, file, now) if layout == "powerdns" else str(file))
+    click.echo(f"lzc: {folder} now holds private keys; move it over a safe way", err=True)
+
+
+def _pdnsutil(key: SigningKey, file: Path, now: float) -> str:
+    return shlex.join(
+        [
+            "pdnsutil",
+            "import-zone-key",
+            wire_name.to_text(key.zone).rstrip(".") or ".",
+            str(file),
+            "ksk" if key.is_sep else "zsk",
+            "active" if key.is_active(now) else "inactive",
+        ]
+    )
+
+
+def _no_keys(keystore: Keystore, zone: bytes) -> Fault:
+    name = wire_name.to_text(zone)
+    return Fault(
+        Place(str(keystore.path)),
+        "zone-without-keys",
+        f"{name} has no key that is in use",
+        fix=f"lzc keys generate {name}, or give a key dates with dnssec-settime",
+    )
+
+
+def _show(
+    keys: Sequence[SigningKey], siblings: Sequence[SigningKey], now: float, output_format: str
+) -> None:
+    rows = [_describe(key, siblings, now) for key in keys]
+    if output_format == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    columns = {"zone": "ZONE", "tag": "TAG", "algorithm": "ALGORITHM", "role": "ROLE"}
+    columns |= {"state": "STATE", "ds": "DS (SHA-256)"}
+    table = [list(columns.values())]
+    table += [[str(row[column]) for column in columns] for row in rows]
+    widths = [max(len(line[at]) for line in table) for at in range(len(columns))]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _describe(key: SigningKey, siblings: Sequence[SigningKey], now: float) -> dict[str, Any]:
+    record = ds.to_text(key.zone, ds.ds_rdata(key.zone, key.dnskey)).split(" DS ")[1]
+    return {
+        "zone": wire_name.to_text(key.zone),
+        "tag": key.tag,
+        "algorithm": algorithms.to_text(key.algorithm),
+        "algorithm_number": key.algorithm,
+        "role": role(key, [other for other in siblings if other.zone == key.zone]),
+        "state": key.timing.state(now),
+        "ds": record if key.is_sep else "",
+        "file": f"{base_name(key)}.private",
+    }

@@ -1,0 +1,241 @@
+"""BIND's key files: ``K<zone>+<algorithm>+<tag>.private`` and ``.key``.
+
+The format is that of dnssec-keygen, version 1.3. Version 1.2, which has no timing metadata, is what
+``pdnsutil export-zone-key`` prints and ``pdnsutil import-zone-key`` takes; it takes 1.3 as well.
+This module turns text into keys and back; `lzc.dnssec.keystore` reads and writes the files.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import calendar
+import re
+import time
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from lzc.dnssec import algorithms
+from lzc.dnssec.algorithms import PrivateKey
+from lzc.dnssec.key import PROTOCOL, SigningKey, Timing
+from lzc.wire import name as wire_name
+
+
+class InvalidKeyFile(ValueError):
+    """A key file that cannot be read; ``line`` counts from 1 (0: the file as a whole). The message
+    never holds key material."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+_TIMES: Final = {
+    "Created": "created",
+    "Publish": "publish",
+    "Activate": "activate",
+    "Revoke": "revoke",
+    "Inactive": "inactive",
+    "Delete": "delete",
+    "SyncPublish": "sync_publish",
+    "SyncDelete": "sync_delete",
+}
+
+_RSA_FIELDS: Final = (
+    "Modulus",
+    "PublicExponent",
+    "PrivateExponent",
+    "Prime1",
+    "Prime2",
+    "Exponent1",
+    "Exponent2",
+    "Coefficient",
+)
+
+Fields = dict[str, tuple[str, int]]
+
+
+def base_name(zone: bytes, algorithm: int, tag: int) -> str:
+    """The file name without its suffix: ``Kexample.org.+013+04711``. The zone is written in lower
+    case; octets other than letters, digits, ``-`` and ``_`` become ``%XX``, as in BIND."""
+    labels = [
+        re.sub(rb"[^a-z0-9_-]", lambda found: b"%%%02X" % found[0][0], label).decode("ascii")
+        for label in wire_name.labels_of(zone.lower())
+    ]
+    return f"K{'.'.join(labels)}.+{algorithm:03}+{tag:05}"
+
+
+def zone_of(base: str) -> bytes | None:
+    """The lower-case wire name of the zone in a key file's name, ``None`` when it is no such."""
+    found = re.fullmatch(r"K(.*)\.\+\d{3}\+\d{5}", base)
+    if found is None:
+        return None
+    labels = [
+        re.sub(rb"%([0-9A-F]{2})", lambda octet: bytes((int(octet[1], 16),)), label)
+        for label in found[1].encode("utf-8").split(b".")
+        if label
+    ]
+    return wire_name.from_labels(labels).lower()
+
+
+def parse_private(text: str) -> tuple[int, PrivateKey, Timing]:
+    """Algorithm number, private key and timing of a ``.private`` file.
+
+    Lines without a colon, as the DNSKEY that PowerDNS may print along, are passed over, and fields
+    that lzc has no use for are ignored. Raises `InvalidKeyFile`.
+    """
+    fields = _fields(text)
+    version, line = fields.get("Private-key-format", ("", 0))
+    if not re.fullmatch(r"v1\.\d+", version):
+        raise InvalidKeyFile(
+            f"private key format {version} is unknown; lzc reads v1.2 and v1.3"
+            if version
+            else "not a BIND private key file: Private-key-format is missing",
+            line,
+        )
+    number, line = fields.get("Algorithm", ("", 0))
+    try:
+        algorithm = algorithms.from_text(number.split(" ")[0])
+    except ValueError as error:
+        raise InvalidKeyFile(str(error), line) from error
+    for name in ("Engine", "Label"):
+        if name in fields:
+            raise InvalidKeyFile("the key lies in a hardware module, not in the file", line)
+    try:
+        private = _rsa(fields) if algorithm == algorithms.RSASHA256 else _scalar(algorithm, fields)
+    except InvalidKeyFile:
+        raise
+    except ValueError as error:
+        # The library's message may quote numbers of the key.
+        raise InvalidKeyFile(f"the numbers are no {algorithms.to_text(algorithm)} key") from error
+    times = {
+        slot: _parse_time(fields[name][0], fields[name][1])
+        for name, slot in _TIMES.items()
+        if name in fields
+    }
+    return algorithm, private, Timing(**times)
+
+
+def _fields(text: str) -> Fields:
+    fields: Fields = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, colon, value = line.partition(":")
+        if not colon or name.startswith(";"):
+            continue
+        if name in fields:
+            raise InvalidKeyFile(f"{name[:40]} stands here a second time", number)
+        fields[name] = (value.strip(), number)
+    return fields
+
+
+def _octets(fields: Fields, name: str) -> bytes:
+    if name not in fields:
+        raise InvalidKeyFile(f"{name} is missing")
+    value, line = fields[name]
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidKeyFile(f"{name} is not base64", line) from error
+
+
+def _rsa(fields: Fields) -> PrivateKey:
+    n, e, d, p, q, dp, dq, qinv = (
+        int.from_bytes(_octets(fields, name), "big") for name in _RSA_FIELDS
+    )
+    if n.bit_length() < 1024:
+        raise InvalidKeyFile(f"an RSA modulus of {n.bit_length()} bits is too short", 0)
+    public = rsa.RSAPublicNumbers(e, n)
+    return rsa.RSAPrivateNumbers(p, q, d, dp, dq, qinv, public).private_key()
+
+
+def _scalar(algorithm: int, fields: Fields) -> PrivateKey:
+    return algorithms.from_scalar(algorithm, _octets(fields, "PrivateKey"))
+
+
+def _parse_time(text: str, line: int) -> int:
+    stamp = text.split(" ")[0]
+    try:
+        if len(stamp) != 14:
+            raise ValueError(stamp)
+        return calendar.timegm(time.strptime(stamp, "%Y%m%d%H%M%S"))
+    except ValueError as error:
+        raise InvalidKeyFile("not a time; expected YYYYMMDDHHMMSS in UTC", line) from error
+
+
+def _format_time(moment: int) -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(moment))
+
+
+def format_private(key: SigningKey) -> str:
+    """The text of a ``.private`` file, version 1.3."""
+    lines = [
+        "Private-key-format: v1.3",
+        f"Algorithm: {key.algorithm} ({algorithms.to_text(key.algorithm)})",
+    ]
+    if isinstance(key.private, rsa.RSAPrivateKey):
+        secret = key.private.private_numbers()
+        numbers = (
+            secret.public_numbers.n,
+            secret.public_numbers.e,
+            secret.d,
+            secret.p,
+            secret.q,
+            secret.dmp1,
+            secret.dmq1,
+            secret.iqmp,
+        )
+        lines += [
+            f"{name}: {_base64(number.to_bytes((number.bit_length() + 7) // 8, 'big'))}"
+            for name, number in zip(_RSA_FIELDS, numbers, strict=True)
+        ]
+    else:
+        lines.append(f"PrivateKey: {_base64(algorithms.scalar(key.private))}")
+    lines += [f"{name}: {_format_time(moment)}" for name, moment in _times(key.timing)]
+    return "\n".join(lines) + "\n"
+
+
+def format_public(key: SigningKey) -> str:
+    """The text of a ``.key`` file: comments, then the DNSKEY in presentation format."""
+    zone = wire_name.to_text(key.zone)
+    role = "key-signing key" if key.is_sep else "zone-signing key"
+    lines = [f"; This is a {role}, keyid {key.tag}, for {zone}"]
+    for name, moment in _times(key.timing):
+        spelt = time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(moment))
+        lines.append(f"; {name}: {_format_time(moment)} ({spelt})")
+    lines.append(
+        f"{zone} IN DNSKEY {key.flags} {PROTOCOL} {key.algorithm} {_base64(key.dnskey[4:])}"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def parse_public(text: str) -> tuple[bytes, bytes]:
+    """The owner (lower-case wire name) and the RDATA of the one DNSKEY in a ``.key`` file.
+
+    Raises `InvalidKeyFile`.
+    """
+    records = [
+        (number, line.split(";")[0].split())
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.split(";")[0].strip()
+    ]
+    if len(records) != 1 or "DNSKEY" not in records[0][1]:
+        raise InvalidKeyFile("expected one DNSKEY record on a line of its own")
+    line, words = records[0]
+    after = words.index("DNSKEY") + 1
+    try:
+        flags, protocol, algorithm = (int(word) for word in words[after : after + 3])
+        public = base64.b64decode("".join(words[after + 3 :]), validate=True)
+        head = flags.to_bytes(2, "big") + bytes((protocol, algorithm))
+        return wire_name.from_text(words[0], wire_name.ROOT).lower(), head + public
+    except (ValueError, OverflowError) as error:
+        raise InvalidKeyFile("not a DNSKEY record", line) from error
+
+
+def _times(timing: Timing) -> list[tuple[str, int]]:
+    moments = ((name, getattr(timing, slot)) for name, slot in _TIMES.items())
+    return [(name, moment) for name, moment in moments if moment is not None]
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")

@@ -1,0 +1,332 @@
+"""The folder of a project's private keys, in BIND's files.
+
+Whoever reads a private key can forge the zone, so the folder is made for its owner alone, files
+open to others are refused rather than used, and a key is never overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Literal
+
+from lzc.dnssec import algorithms, bindfile
+from lzc.dnssec.bindfile import InvalidKeyFile
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing, key_tag
+from lzc.wire import name as wire_name
+from lzc.zone.place import Fault, InputError, Place
+
+Policy = Literal["csk", "ksk-zsk"]
+
+FLAGS: Final[dict[str, tuple[int, ...]]] = {
+    "csk": (KSK_FLAGS,),
+    "ksk-zsk": (KSK_FLAGS, ZSK_FLAGS),
+}
+"""Policy -> flags of the keys that a zone gets. A CSK has the flags of a KSK (RFC 6781 §3.1)."""
+
+_ATTEMPTS: Final = 32
+
+
+class Keystore:
+    """The keys in one folder. Zones are wire names in any case; nothing is cached, so what another
+    process wrote is seen at the next call. A folder that does not exist holds no keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def zones(self) -> list[bytes]:
+        """The zones that have private keys here, lower-case wire names in canonical order."""
+        if not self.path.is_dir():
+            return []
+        found = {bindfile.zone_of(file.stem) for file in self.path.glob("K*.private")}
+        return sorted(
+            (zone for zone in found if zone is not None),
+            key=lambda zone: wire_name.key_of(zone, wire_name.ROOT),
+        )
+
+    def load(self, zone: bytes) -> list[SigningKey]:
+        """All keys of a zone, whatever their state, ordered by algorithm and tag.
+
+        Raises `InputError` with a fault for each file that is open to others, damaged, or does not
+        fit its DNSKEY.
+        """
+        faults: list[Fault] = []
+        keys: list[SigningKey] = []
+        if self.path.is_dir():
+            faults += _check_folder(self.path)
+            for file in sorted(self.path.glob("K*.private")):
+                if bindfile.zone_of(file.stem) != zone.lower():
+                    continue
+                try:
+                    keys.append(_read_pair(file, zone.lower()))
+                except InputError as error:
+                    faults += error.faults
+        if faults:
+            raise InputError(faults)
+        return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey))
+
+    def published(self, zone: bytes, now: float) -> list[SigningKey]:
+        """The keys whose DNSKEY belongs in the zone at ``now``. Raises as `load` does."""
+        return [key for key in self.load(zone) if key.is_published(now)]
+
+    def generate(
+        self,
+        zone: bytes,
+        algorithm: int,
+        flags: Iterable[int],
+        now: float,
+        *,
+        bits: int = algorithms.RSA_BITS,
+    ) -> list[SigningKey]:
+        """Make and store a key for each of ``flags`` (256 or 257; see `FLAGS`), published and
+        active from ``now`` on. Tags are unlike those of the zone's other keys."""
+        moment = int(now)
+        timing = Timing(created=moment, publish=moment, activate=moment)
+        taken = {key.tag for key in self.load(zone)}
+        made: list[SigningKey] = []
+        for flag in flags:
+            for _ in range(_ATTEMPTS):
+                private = algorithms.generate(algorithm, bits)
+                key = SigningKey.make(zone, algorithm, flag, private, timing)
+                if key.tag not in taken:
+                    break
+            self.add(key)
+            taken.add(key.tag)
+            made.append(key)
+        return made
+
+    def add(self, key: SigningKey) -> Path:
+        """Store a key and return the path of its ``.private`` file.
+
+        Raises `InputError` when the zone has a key with its algorithm and tag already.
+        """
+        _make_folder(self.path)
+        return _write_pair(key, self.path)
+
+    def import_file(
+        self, zone: bytes, file: Path, now: float, *, flags: int | None = None
+    ) -> SigningKey:
+        """Store a copy of the key in a ``.private`` file of BIND or PowerDNS.
+
+        The role is that of the ``.key`` file beside it, where there is one; ``flags`` (256 or 257)
+        says it otherwise. Timing metadata is kept; a key without any is active from ``now`` on.
+        Raises `InputError`.
+        """
+        text = _read_private(file)
+        try:
+            algorithm, private, timing = bindfile.parse_private(text)
+        except InvalidKeyFile as error:
+            raise InputError([_damaged(file, error)]) from error
+        public = file.with_suffix(".key")
+        if file.suffix == ".private" and public.exists():
+            found = _read_public(public, zone.lower())
+            if flags is None:
+                flags = found
+        if flags is None:
+            raise InputError(
+                [
+                    Fault(
+                        Place(str(file)),
+                        "key-role-unknown",
+                        "the file does not say whether the key is a KSK or a ZSK",
+                        why="only the DNSKEY holds the flags, and there is no .key file beside it",
+                        fix="add --ksk (also for a CSK) or --zsk",
+                    )
+                ]
+            )
+        if timing == Timing():
+            timing = Timing(created=int(now), publish=int(now), activate=int(now))
+        key = SigningKey.make(zone, algorithm, flags, private, timing)
+        if public.exists() and file.suffix == ".private":
+            _check_match(public, key, compare_flags=False)
+        self.add(key)
+        return key
+
+    def export(self, keys: Iterable[SigningKey], folder: Path) -> list[Path]:
+        """Write the files of keys into another folder, made where it does not exist; returns the
+        ``.private`` paths. Raises `InputError` when a file exists already."""
+        _make_folder(folder)
+        return [_write_pair(key, folder) for key in keys]
+
+
+def base_name(key: SigningKey) -> str:
+    """The name of a key's files without suffix."""
+    return bindfile.base_name(key.zone, key.algorithm, key.tag)
+
+
+def _check_folder(folder: Path) -> list[Fault]:
+    if not folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return []
+    return [
+        Fault(
+            Place(str(folder)),
+            "keystore-writable",
+            "other users can write into the keystore",
+            why="whoever can put a key there can have it sign your zones",
+            fix=f"chmod 700 {folder}",
+        )
+    ]
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    faults = _check_folder(folder)
+    if faults:
+        raise InputError(faults)
+
+
+def _read_private(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            # The mode of what was opened, not of what the name may point to a moment later.
+            mode = os.fstat(opened.fileno()).st_mode
+            raw = opened.read()
+    except OSError as error:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(file)),
+                    "key-unreadable",
+                    f"the private key cannot be read: {error.strerror}",
+                    fix="run as the keystore's owner, or correct its mode and owner",
+                )
+            ]
+        ) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise InputError(
+            [
+                Fault(
+                    Place(str(file)),
+                    "key-exposed",
+                    f"the private key is open to other users (mode {stat.S_IMODE(mode):04o})",
+                    why="whoever reads it can forge the zone",
+                    fix=f"chmod 600 {file}; if others may have read it, roll the key",
+                )
+            ]
+        )
+    return raw.decode("utf-8", "replace")
+
+
+def _read_public(file: Path, zone: bytes) -> int:
+    """The flags of a ``.key`` file of the zone."""
+    return int.from_bytes(_read_dnskey(file, zone)[:2], "big")
+
+
+def _read_dnskey(file: Path, zone: bytes) -> bytes:
+    try:
+        owner, dnskey = bindfile.parse_public(file.read_text("utf-8", "replace"))
+    except OSError as error:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(file)),
+                    "key-without-dnskey",
+                    f"the DNSKEY of a private key cannot be read: {error.strerror}",
+                    why="it holds the key's role",
+                    fix="put the .key file back, or import the .private file with --ksk or --zsk",
+                )
+            ]
+        ) from error
+    except InvalidKeyFile as error:
+        raise InputError([_damaged(file, error)]) from error
+    message = ""
+    if owner != zone:
+        message = f"the key is for {wire_name.to_text(owner)}, not for {wire_name.to_text(zone)}"
+    elif int.from_bytes(dnskey[:2], "big") not in (KSK_FLAGS, ZSK_FLAGS):
+        message = f"DNSKEY flags {int.from_bytes(dnskey[:2], 'big')}; expected 256 or 257"
+    if message:
+        raise InputError([Fault(Place(str(file)), "key-unusable", message)])
+    return dnskey
+
+
+def _read_pair(file: Path, zone: bytes) -> SigningKey:
+    public = file.with_suffix(".key")
+    text = _read_private(file)
+    flags = _read_public(public, zone)
+    try:
+        algorithm, private, timing = bindfile.parse_private(text)
+    except InvalidKeyFile as error:
+        raise InputError([_damaged(file, error)]) from error
+    key = SigningKey.make(zone, algorithm, flags, private, timing)
+    _check_match(public, key, compare_flags=True)
+    return key
+
+
+def _check_match(public: Path, key: SigningKey, *, compare_flags: bool) -> None:
+    skip = 0 if compare_flags else 2
+    dnskey = _read_dnskey(public, key.zone)
+    if dnskey[skip:] != key.dnskey[skip:]:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(public)),
+                    "key-mismatch",
+                    f"DNSKEY {key_tag(dnskey)} is not of the private key beside it ({key.tag})",
+                    why="signatures would not verify",
+                    fix="put the .key and .private files of one key together",
+                )
+            ]
+        )
+
+
+def _damaged(file: Path, error: InvalidKeyFile) -> Fault:
+    return Fault(
+        Place(str(file), error.line, 1 if error.line else 0), "key-file-damaged", str(error)
+    )
+
+
+def _taken(file: Path, key: SigningKey) -> InputError:
+    return InputError(
+        [
+            Fault(
+                Place(str(file)),
+                "key-exists",
+                f"{wire_name.to_text(key.zone)} already has a key with tag {key.tag}",
+                why="keys are never overwritten, and equal tags make resolvers try each key",
+                fix="it may be the same key; otherwise generate another one",
+            )
+        ]
+    )
+
+
+def _write_pair(key: SigningKey, folder: Path) -> Path:
+    """The ``.private`` file comes last: a pair counts from then on."""
+    base = base_name(key)
+    private = folder / f"{base}.private"
+    if private.exists():
+        raise _taken(private, key)
+    public = folder / f"{base}.key"
+    _write(public, bindfile.format_public(key), replace=True)
+    try:
+        _write(private, bindfile.format_private(key), replace=False)
+    except FileExistsError as error:
+        raise _taken(private, key) from error
+    return private
+
+
+def _write(file: Path, text: str, *, replace: bool) -> None:
+    """Write a whole file or none of it, readable by its owner only and on the disk on return.
+
+    Raises `FileExistsError` for an existing file that is not to be replaced.
+    """
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        if replace:
+            temporary.replace(file)
+        else:
+            file.hardlink_to(temporary)  # fails where rename would overwrite
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
