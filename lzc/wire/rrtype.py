@@ -83,7 +83,8 @@ _NUMBERS: dict[str, int] = {
     for name, value in list(globals().items())
     if name.isupper() and isinstance(value, int)
 }
-_MNEMONICS: dict[int, str] = {value: name for name, value in _NUMBERS.items()}
+MNEMONICS: Final[dict[int, str]] = {value: name for name, value in _NUMBERS.items()}
+"""The types that have a name here."""
 
 NAMED_RDATA: Final = frozenset({NS, MD, MF, CNAME, SOA, MB, MG, MR, PTR, MINFO, MX})
 """The types of RFC 1035 with names in their RDATA: only these may be compressed on the wire
@@ -112,4 +113,4 @@ def from_text(text: str) -> int:
 
 def to_text(rrtype: int) -> str:
     """The mnemonic, or ``TYPEnnn`` for a type without one."""
-    return _MNEMONICS.get(rrtype) or f"TYPE{rrtype}"
+    return MNEMONICS.get(rrtype) or f"TYPE{rrtype}"

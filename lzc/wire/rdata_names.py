@@ -1,0 +1,59 @@
+"""The names inside RDATA: where they stand, and the canonical form that lower-cases them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lzc.wire import rrtype as rr
+
+# Names in RDATA that are lower-cased in the canonical form, RFC 4034 §6.2 as amended by RFC 6840
+# §5.1 (not NSEC): (octets in front, character-strings in front, names). A6 is left out: historic.
+_NAMES: Final[dict[int, tuple[int, int, int]]] = {
+    **dict.fromkeys(
+        (rr.NS, rr.MD, rr.MF, rr.CNAME, rr.MB, rr.MG, rr.MR, rr.PTR, rr.NXT, rr.DNAME), (0, 0, 1)
+    ),
+    **dict.fromkeys((rr.SOA, rr.MINFO, rr.RP), (0, 0, 2)),
+    **dict.fromkeys((rr.MX, rr.AFSDB, rr.RT, rr.KX), (2, 0, 1)),
+    rr.PX: (2, 0, 2),
+    rr.SRV: (6, 0, 1),
+    rr.NAPTR: (4, 3, 1),
+    **dict.fromkeys((rr.SIG, rr.RRSIG), (18, 0, 1)),
+}
+
+
+def names_in(rrtype: int, rdata: bytes) -> list[tuple[int, int]]:
+    """Where the names stand (start, end) that the canonical form has in lower case (RFC 4034
+    §6.2, RFC 6840 §5.1); none for most types."""
+    layout = _NAMES.get(rrtype)
+    if layout is None:
+        return []
+    position, strings, names = layout
+    for _ in range(strings):
+        position += 1 + rdata[position]
+    found: list[tuple[int, int]] = []
+    for _ in range(names):
+        start = position
+        while length := rdata[position]:
+            position += 1 + length
+        position += 1
+        found.append((start, position))
+    return found
+
+
+def canonical(rrtype: int, rdata: bytes) -> bytes:
+    """The RDATA in the canonical form of RFC 4034 §6.2."""
+    if rrtype not in _NAMES:
+        return rdata
+    for start, end in names_in(rrtype, rdata):
+        rdata = rdata[:start] + rdata[start:end].lower() + rdata[end:]
+    return rdata
+
+
+_TARGET_OFFSETS = {rr.NS: 0, rr.CNAME: 0, rr.PTR: 0, rr.DNAME: 0, rr.MX: 2, rr.SRV: 6}
+
+
+def target(rrtype: int, rdata: bytes) -> bytes | None:
+    """The name that NS, CNAME, PTR, DNAME, MX or SRV RDATA points to, a lower-case wire name;
+    None for other types."""
+    offset = _TARGET_OFFSETS.get(rrtype)
+    return None if offset is None else rdata[offset:].lower()
