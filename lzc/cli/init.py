@@ -1,0 +1,113 @@
+"""``lzc init``: a small project that builds, with a comment on every line that matters."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from pathlib import Path
+from typing import Final
+
+import click
+import jinja2
+
+from lzc.cli import shipped
+from lzc.wire import name as wire_name
+from lzc.zone.place import Fault, InputError, Place
+
+SECRET_OCTETS: Final = 32
+"""As long as the output of HMAC-SHA256, which RFC 8945 §5.1 recommends."""
+
+
+def _zone_name(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        wire = wire_name.from_text(value, wire_name.ROOT)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    text = wire_name.to_text(wire).rstrip(".").lower()
+    if not text or "/" in text or "\\" in text:
+        raise click.BadParameter("a zone's name has to do as the name of its file")
+    return text
+
+
+def project_files(zone: str) -> dict[str, str]:
+    """The files of a new project by their path: configuration, one zone, ``.gitignore``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(shipped.folder("templates") / "init"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - neither output is HTML
+    )
+    return {
+        "lzc.toml": environment.get_template("lzc.toml").render(zone=zone),
+        f"zones/{zone}.zone": environment.get_template("zone").render(zone=zone),
+        ".gitignore": environment.get_template("gitignore").render(),
+    }
+
+
+def new_tsig_secret() -> str:
+    """A fresh random secret in base64, with a final newline, as ``secret-file`` holds it."""
+    return base64.b64encode(secrets.token_bytes(SECRET_OCTETS)).decode("ascii") + "\n"
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read, in a folder that only its owner can enter.
+
+    Raises `FileExistsError` rather than replace a secret.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text)
+
+
+def _refuse_overwriting(paths: list[Path]) -> None:
+    faults = [
+        Fault(
+            Place(str(path)),
+            "file-exists",
+            "already there",
+            why="init never replaces a file",
+            fix="move it away, or name another folder",
+        )
+        for path in paths
+        if path.exists()
+    ]
+    if faults:
+        raise InputError(faults)
+
+
+@click.command()
+@click.argument(
+    "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), required=False
+)
+@click.option(
+    "--zone",
+    default="example.org",
+    show_default=True,
+    callback=_zone_name,
+    metavar="NAME",
+    help="The zone to start with.",
+)
+def command(folder: Path, zone: str) -> None:
+    """Write a small commented project into FOLDER (default: the working directory).
+
+    It makes lzc.toml, one zone with static and LUA records, .gitignore and a random TSIG secret.
+    Nothing is replaced that is already there.
+    """
+    files = project_files(zone)
+    secret = folder / "keys" / "transfer.tsig"
+    _refuse_overwriting([*(folder / name for name in files), secret])
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        click.echo(f"wrote {path}")
+    write_secret(secret, new_tsig_secret())
+    click.echo(f"wrote {secret}")
+    config = "" if folder == Path() else f" -c {folder / 'lzc.toml'}"
+    click.echo(
+        "\nNext:\n"
+        f"    lzc keys generate{config} {zone}\n"
+        f"    lzc build{config}\n"
+        f"    lzc query{config} whoami.{zone} TXT --from 192.0.2.1\n"
+        f"    lzc serve{config}"
+    )
