@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from _peers import presence
+from tests.peers._peers import presence
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

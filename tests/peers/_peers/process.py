@@ -1,0 +1,120 @@
+"""A server as a child process: started in its own folder, waited for, stopped, its log kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A port on which nothing listens on the loopback interface, over UDP and over TCP."""
+    while True:
+        port = random.randrange(10_000, 30_000)  # below the ephemeral ports of Linux
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            contextlib.suppress(OSError),
+        ):
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tcp.bind((LOOPBACK, port))
+            udp.bind((LOOPBACK, port))
+            return port
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    """Poll until ``condition`` holds. Raises `AssertionError` naming ``what`` after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.05)
+
+
+def serial_at(port: int, zone: str) -> int | None:
+    """The serial a server answers with for a zone; ``None`` while it has none."""
+    query = dns.message.make_query(zone, "SOA")
+    try:
+        answer = dns.query.udp(query, LOOPBACK, port=port, timeout=1)
+    except (dns.exception.DNSException, OSError):
+        return None
+    for rrset in answer.answer:
+        for rdata in rrset:
+            return int(getattr(rdata, "serial", 0))
+    return None
+
+
+class Process:
+    """A running program and its log."""
+
+    def __init__(self, arguments: list[str], folder: Path, name: str) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                arguments,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def running(self) -> bool:
+        return self._child.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        self._child.send_signal(number)
+
+    def stop(self, seconds: float = 10) -> int:
+        """Ask it to end, and kill its whole process group when it does not; the exit status."""
+        if self.running():
+            self._child.terminate()
+        try:
+            return self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._child.pid, signal.SIGKILL)
+            return self._child.wait()
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@contextlib.contextmanager
+def running(arguments: list[str], folder: Path, name: str) -> Iterator[Process]:
+    """Run a program while the block runs; its log is printed, for pytest to show on failure."""
+    process = Process(arguments, folder, name)
+    try:
+        yield process
+    finally:
+        process.stop()
+        print(f"----- {name}: {process.log}\n{process.log_text()[-20_000:]}")
+
+
+def wait_for_zone(process: Process, port: int, zone: str, seconds: float = 20) -> int:
+    """Wait until a server answers for ``zone``; its serial. Fails at once when it has ended."""
+
+    def answered() -> bool:
+        assert process.running(), f"{process.name} ended:\n{process.log_text()}"
+        return serial_at(port, zone) is not None
+
+    wait_until(answered, f"{process.name} answers for {zone}", seconds)
+    serial = serial_at(port, zone)
+    assert serial is not None
+    return serial
