@@ -237,7 +237,10 @@ def _examine_strictly(
         elif qdcount:
             raise FormatError("more than one question (RFC 9619)", header=msg[:12])
         question_end = position
-        position, edns, tsig = _records(msg, position, ancount + nscount, arcount)
+        position, opt, tsig = _records(msg, position, ancount + nscount, arcount)
+        if opt is not None:
+            start, end = opt
+            edns = wire_edns.parse(msg[start : start + 8], msg[start + 8 : end])
     except InvalidOpt as error:
         raise FormatError(str(error), header=msg[:12], question=question, edns=True) from None
     except (ValueError, struct.error, IndexError) as error:
@@ -270,28 +273,45 @@ def _examine_strictly(
 
 def _records(
     msg: bytes, position: int, before: int, additional: int
-) -> tuple[int, Edns | None, int]:
-    """Walk the RRs: the offset after them, the OPT RR, and the offset of the TSIG RR or 0."""
-    edns: Edns | None = None
+) -> tuple[int, tuple[int, int] | None, int]:
+    """Walk the RRs: the offset after them, where the OPT RR has its class and its end, and the
+    offset of the TSIG RR or 0."""
+    opt: tuple[int, int] | None = None
     tsig = 0
     end = len(msg)
     for index in range(before + additional):
         start = position
         position = _skip_name(msg, position)
         kind, _, _, length = _RR.unpack_from(msg, position)
-        fixed = position
+        fixed = position + 2
         position += 10 + length
         if position > end:
             raise ValueError("RDATA runs past the end of the message")
         if kind == rrtype.OPT:
-            if index < before or msg[start] or edns is not None:
+            if index < before or msg[start] or opt is not None:
                 raise InvalidOpt("an OPT RR too many, not at the root, or in a wrong section")
-            edns = wire_edns.parse(msg[fixed + 2 : fixed + 10], msg[fixed + 10 : position])
+            opt = fixed, position
         elif kind == rrtype.TSIG:
             if index != before + additional - 1 or index < before:
                 raise ValueError("TSIG RR is not the last RR (RFC 8945 §5.1)")
             tsig = start
-    return position, edns, tsig
+    return position, opt, tsig
+
+
+def find_tsig(msg: bytes) -> int:
+    """The offset of the TSIG RR of any message, or 0 when it has none. Raises `FormatError` when
+    the message is malformed."""
+    try:
+        _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(msg)
+        position = 12
+        for _ in range(qdcount):
+            position = _skip_name(msg, position) + 4
+        end, _, tsig = _records(msg, position, ancount + nscount, arcount)
+        if end != len(msg):
+            raise ValueError("octets after the last RR")
+    except (ValueError, struct.error, IndexError) as error:
+        raise FormatError(str(error), header=msg[:12].ljust(12, b"\x00")) from None
+    return tsig
 
 
 def _skip_name(msg: bytes, position: int) -> int:
