@@ -1,0 +1,302 @@
+"""``lzc demo``: the whole road on the example project, with nothing left behind.
+
+It runs the same commands an operator would, on a copy of the fixtures, then asks the running server
+over UDP and TCP. Every answer has to be the one expected, and every signature has to hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+import dns.dnssec
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import dns.tsigkeyring
+import dns.zone
+
+from lzc.cli import shipped
+from lzc.cli.init import new_tsig_secret, write_secret
+from lzc.wire.rrtype import LUA
+
+HOST: Final = "127.0.0.1"
+TSIG_NAME: Final = "transfer.example."
+SIGNED: Final = ("example.org", "example.net", "2.0.192.in-addr.arpa")
+HEALTHY: Final = ("127.0.1.1", 5380)
+"""The one address of the fixtures' health checks on which something answers during the demo."""
+PATIENCE: Final = 8.0
+"""Seconds to wait for the server to answer, and for the first round of health checks."""
+
+
+class Question(NamedTuple):
+    """What to ask, as whom, and the RDATA that must come back (none: the name does not exist)."""
+
+    name: str
+    rrtype: str
+    expected: tuple[str, ...]
+    source: str = HOST
+    subnet: str = ""
+
+
+QUESTIONS: Final = (
+    Question("www2.example.com.", "A", ("192.0.2.12",)),
+    Question("static.example.org.", "A", ("192.0.2.80",)),
+    Question("nothing.example.org.", "A", ()),
+    Question("country.det.example.org.", "A", ("192.0.2.41",), subnet="192.0.2.0/24"),
+    Question("country.det.example.org.", "A", ("192.0.2.42",), subnet="203.0.113.0/24"),
+    Question("closest.det.example.org.", "A", ("198.51.100.1",), subnet="198.51.100.0/24"),
+    Question("closest.det.example.org.", "A", ("203.0.113.130",), source="127.4.0.1"),
+    Question("view.det.example.org.", "A", ("192.0.2.31",), subnet="2001:db8:1::/48"),
+    Question("who.det.example.org.", "TXT", ('"127.5.6.7"',), source="127.5.6.7"),
+    Question("srv.det.example.org.", "SRV", ("0 5 5060 sip1.example.com.",)),
+    Question("any.echo.det.example.org.", "TXT", ('"wildcard for any.echo.det.example.org."',)),
+    Question("77.2.0.192.in-addr.arpa.", "PTR", ("192.0.2.77.fwd.example.org.",)),
+    Question("192.0.2.77.fwd.example.org.", "A", ("192.0.2.77",)),
+)
+HEALTH_QUESTION: Final = Question("port-all.example.org.", "A", (HEALTHY[0],))
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the copy of the project for a closer look.")
+def command(keep: bool) -> None:
+    """Build, serve, query and transfer the example project.
+
+    Works on a copy in a temporary folder, on free ports of the loopback interface, and takes a few
+    seconds. Exits with 1 when an answer or a signature is not as it should be.
+    """
+    started = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="lzc-demo-"))
+    try:
+        faults = _run(folder)
+    finally:
+        if not keep:
+            shutil.rmtree(folder)
+    if keep:
+        click.echo(f"\nThe project, its keys and its bundle are in {folder}")
+    click.echo(f"\nDone in {time.monotonic() - started:.1f} s.")
+    if faults:
+        raise click.ClickException(f"{faults} answer(s) not as expected")
+
+
+def _run(folder: Path) -> int:
+    config = folder / "lzc.toml"
+    click.echo(f"A copy of the example project: {folder}\n")
+    shutil.copytree(
+        shipped.folder("fixtures"),
+        folder,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("build", "keys", "__pycache__"),
+    )
+    secret = new_tsig_secret()
+    write_secret(folder / "keys" / "transfer.tsig", secret)
+    for zone in SIGNED:
+        _lzc(folder, "keys", "generate", "-c", "lzc.toml", zone)
+    _lzc(folder, "build", "-c", "lzc.toml")
+    with _healthy_target() as target, _serving(config) as port:
+        click.echo("\nQuestions (signatures are checked against the zone's DNSKEY RRset)")
+        faults = sum(_ask(port, question) for question in QUESTIONS)
+        if target:
+            click.echo(f"\nA health check: of three addresses only {HEALTHY[0]} listens")
+            faults += _ask_patiently(port, HEALTH_QUESTION)
+        click.echo(f"\nTransfers over TCP, signed with TSIG key {TSIG_NAME}")
+        return faults + sum(
+            _transfer(port, zone, secret) for zone in ("example.org", "example.net")
+        )
+
+
+def _lzc(folder: Path, *arguments: str) -> None:
+    click.echo(f"$ lzc {' '.join(arguments)}")
+    done = subprocess.run(  # noqa: S603 - our own commands
+        [*_interpreter(), *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, check=False
+    )
+    click.echo("".join(f"  {line}\n" for line in done.stdout.splitlines()), nl=False)
+    if done.returncode:
+        raise click.ClickException(f"lzc {arguments[0]} ended with {done.returncode}")
+
+
+def _interpreter() -> list[str]:
+    return [sys.executable, "-c", "from lzc.cli import main; main()"]
+
+
+@contextlib.contextmanager
+def _healthy_target() -> Iterator[bool]:
+    """A web server that health checks find up; False where the address cannot be had."""
+    try:
+        server = http.server.ThreadingHTTPServer(HEALTHY, _Fine)
+    except OSError as error:
+        click.echo(f"(no health check shown: {HEALTHY[0]} port {HEALTHY[1]}: {error.strerror})")
+        yield False
+        return
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield True
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Fine(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"fine\n")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing: the demo's output is about DNS."""
+
+
+@contextlib.contextmanager
+def _serving(config: Path) -> Iterator[int]:
+    """``lzc serve`` on a free port, which it yields once the server answers."""
+    port = _free_port()
+    arguments = ["serve", "-c", "lzc.toml", "--listen", f"{HOST}:{port}"]
+    click.echo(f"$ lzc {' '.join(arguments)} &")
+    log = config.with_name("serve.log")
+    with log.open("wb") as output:
+        server = subprocess.Popen(  # noqa: S603 - our own command
+            [*_interpreter(), *arguments], cwd=config.parent, stdout=output, stderr=output
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while _exchange(port, Question("example.com.", "SOA", ()), timeout=0.2) is None:
+            if server.poll() is not None or time.monotonic() > deadline:
+                click.echo(log.read_text(), err=True)
+                raise click.ClickException("the server does not answer; its log is above")
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.terminate()
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _exchange(port: int, question: Question, timeout: float = 2) -> dns.message.Message | None:
+    options: list[dns.edns.Option] = []
+    if question.subnet:
+        address, _, prefix = question.subnet.partition("/")
+        options.append(dns.edns.ECSOption(address, int(prefix)))
+    query = dns.message.make_query(
+        question.name, question.rrtype, want_dnssec=True, use_edns=0, options=options
+    )
+    query.flags &= ~dns.flags.RD
+    try:
+        answer, _ = dns.query.udp_with_fallback(
+            query, HOST, timeout=timeout, port=port, source=question.source
+        )
+    except (dns.exception.DNSException, OSError):
+        return None
+    return answer
+
+
+def _ask(port: int, question: Question) -> int:
+    """Ask, print the answer, and return the number of faults in it (0 or 1)."""
+    answer = _exchange(port, question)
+    if answer is None:
+        click.echo(f"  {question.name} {question.rrtype}: no answer")
+        return 1
+    fault = _compare(answer, question) or _check_signatures(port, answer)
+    signed = "signed" if _signatures(answer) else "unsigned"
+    client = f"subnet {question.subnet}" if question.subnet else f"from {question.source}"
+    found = ", ".join(_contents(answer, question.rrtype)) or dns.rcode.to_text(answer.rcode())
+    click.echo(f"  {question.name} {question.rrtype} ({client}) -> {found} [{fault or signed}]")
+    return int(bool(fault))
+
+
+def _ask_patiently(port: int, question: Question) -> int:
+    """Ask until the first round of health checks is over, then as `_ask`."""
+    deadline = time.monotonic() + PATIENCE / 2
+    while time.monotonic() < deadline:
+        answer = _exchange(port, question)
+        if answer is not None and not _compare(answer, question):
+            break
+        time.sleep(0.1)
+    return _ask(port, question)
+
+
+def _contents(answer: dns.message.Message, rrtype: str) -> list[str]:
+    wanted = dns.rdatatype.from_text(rrtype)
+    return sorted(
+        rdata.to_text() for rrset in answer.answer if rrset.rdtype == wanted for rdata in rrset
+    )
+
+
+def _compare(answer: dns.message.Message, question: Question) -> str:
+    if _contents(answer, question.rrtype) != sorted(question.expected):
+        return f"expected {', '.join(question.expected) or 'NXDOMAIN'}"
+    if not question.expected and answer.rcode() != dns.rcode.NXDOMAIN:
+        return "expected NXDOMAIN"
+    return ""
+
+
+def _signatures(answer: dns.message.Message) -> list[dns.rrset.RRset]:
+    return [
+        rrset for rrset in answer.answer + answer.authority if rrset.rdtype == dns.rdatatype.RRSIG
+    ]
+
+
+def _check_signatures(port: int, answer: dns.message.Message) -> str:
+    """Check every RRSIG of an answer; what is wrong, or nothing."""
+    for signature in _signatures(answer):
+        signer = signature[0].signer
+        keys = _exchange(port, Question(signer.to_text(), "DNSKEY", ()))
+        section = answer.answer if signature in answer.answer else answer.authority
+        covered = answer.find_rrset(
+            section, signature.name, dns.rdataclass.IN, signature[0].type_covered
+        )
+        try:
+            if keys is None:
+                return "no DNSKEY RRset"
+            dns.dnssec.validate(covered, signature, {signer: keys.answer[0]})
+        except dns.exception.DNSException as error:
+            return f"signature of {covered.name}: {error}"
+    return ""
+
+
+def _transfer(port: int, zone: str, secret: str) -> int:
+    """Transfer a zone with TSIG, and make sure that it is refused without."""
+    keyring = dns.tsigkeyring.from_text({TSIG_NAME: ("hmac-sha256", secret)})
+    try:
+        copy = dns.zone.Zone(zone)
+        query, _ = dns.xfr.make_query(copy, keyring=keyring, keyname=dns.name.from_text(TSIG_NAME))
+        dns.query.inbound_xfr(HOST, copy, query, port=port, timeout=5)
+    except (dns.exception.DNSException, OSError) as error:
+        click.echo(f"  AXFR {zone} with TSIG: {error!r}")
+        return 1
+    types = [rdata.rdtype for _, _, rdata in copy.iterate_rdatas()]
+    records, lua = len(types), types.count(LUA)
+    serial = copy.get_soa().serial
+    click.echo(f"  AXFR {zone}: {records} records, {lua} of them LUA, serial {serial}")
+    try:
+        dns.query.inbound_xfr(HOST, dns.zone.Zone(zone), port=port, timeout=5)
+    except dns.exception.DNSException as error:
+        click.echo(f"  AXFR {zone} without TSIG: refused ({error})")
+        return 0
+    click.echo(f"  AXFR {zone} without TSIG: not refused")
+    return 1
