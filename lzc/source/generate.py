@@ -1,0 +1,148 @@
+"""``$GENERATE range owner [TTL] [class] type RDATA``, as BIND has it: one record a number.
+
+In owner and RDATA ``$`` is the number and ``${offset,width,base}`` a number made from it; ``\\$``
+and ``$$`` are a plain dollar.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from lzc.source.lexer import Token, read_entry
+from lzc.source.records import (
+    choose_ttl,
+    read_head,
+    read_owner,
+    read_rdata,
+    shown,
+)
+from lzc.source.state import FileScope, ReadState
+from lzc.wire import rrtype as rr
+from lzc.zone.place import pack
+
+MAX_RECORDS: Final = 1_000_000
+"""Records one directive may make."""
+
+_RANGE = re.compile(rb"(\d{1,10})-(\d{1,10})(?:/(\d{1,10}))?")
+_PLACEHOLDER = re.compile(
+    rb"\\(.)|(\$\$)|\$\{([+-]?\d{1,10})(?:,(\d{1,3})(?:,([doxXnN]))?)?\}|(\$\{)|\$", re.DOTALL
+)
+_TEXT_TYPES: Final = frozenset({rr.TXT, rr.SPF, rr.LUA, rr.HINFO, rr.CAA, rr.NAPTR})
+
+
+class BadTemplate(ValueError):
+    """A placeholder that is not well-formed, or a number that it cannot show."""
+
+
+def parse_range(text: bytes) -> range:
+    """``start-stop`` or ``start-stop/step``, the stop included. Raises `ValueError`, which says
+    what is wrong."""
+    match = _RANGE.fullmatch(text)
+    if not match:
+        raise ValueError("a range is start-stop or start-stop/step, such as 1-254")
+    start, stop, step = int(match[1]), int(match[2]), int(match[3] or 1)
+    if stop < start:
+        raise ValueError(f"the range ends at {stop}, before it starts at {start}")
+    if step < 1:
+        raise ValueError("the step is at least 1")
+    numbers = range(start, stop + 1, step)
+    if len(numbers) > MAX_RECORDS:
+        raise ValueError(f"the range makes {len(numbers)} records; at most {MAX_RECORDS} may be")
+    return numbers
+
+
+def substitute(template: bytes, number: int) -> bytes:
+    """``template`` with its placeholders filled in for ``number``. Raises `BadTemplate`."""
+    if b"$" not in template:
+        return template
+
+    def fill(match: re.Match[bytes]) -> bytes:
+        escaped, dollar, offset, width, base, unclosed = match.groups()
+        if escaped is not None:
+            return b"$" if escaped == b"$" else match[0]
+        if dollar:
+            return b"$"
+        if unclosed:
+            raise BadTemplate("a placeholder is ${offset}, ${offset,width} or ${offset,width,base}")
+        return format_number(number + int(offset or 0), int(width or 0), (base or b"d").decode())
+
+    return _PLACEHOLDER.sub(fill, template)
+
+
+def format_number(value: int, width: int, base: str) -> bytes:
+    """A number padded with zeros to ``width`` characters, in ``base`` d, o, x or X, or n or N:
+    hexadecimal digits as labels, the lowest first, dots counted in the width.
+
+    Raises `BadTemplate` for negative values.
+    """
+    if value < 0:
+        raise BadTemplate(f"the offset makes a negative number, {value}")
+    if base not in "nN":
+        return f"{value:0{width}{base}}".encode()
+    digits = f"{value:x}"[::-1].ljust((width + 1) // 2, "0")
+    text = ".".join(digits)
+    if width and width > len(text):
+        text += "."
+    return (text.upper() if base == "N" else text).encode()
+
+
+def read_generate(state: ReadState, scope: FileScope, tokens: Sequence[Token]) -> None:
+    """Add the records that the directive in ``tokens`` makes; report what is wrong with it once,
+    at the directive's field, however many records it would break."""
+    if len(tokens) < 5:
+        state.report(
+            scope.place(tokens[0]),
+            "bad-directive",
+            "$GENERATE takes a range, an owner, a type and RDATA",
+            fix="such as: $GENERATE 1-254 host$ A 192.0.2.$",
+        )
+        return
+    try:
+        numbers = parse_range(tokens[1].text)
+    except ValueError as error:
+        state.report(scope.place(tokens[1]), "bad-generate", f"{shown(tokens[1].text)}: {error}")
+        return
+    head = read_head(state, scope, tokens, 3)
+    if head is None:
+        return
+    make_fields = _fields_maker(scope, head.rrtype, tokens[head.rdata_index :])
+    leading = list(tokens[: head.rdata_index])
+    place = pack(scope.file_index, tokens[0].line, tokens[0].column)
+    for number in numbers:
+        at = tokens[2]
+        try:
+            owner = at._replace(text=substitute(at.text, number))
+            at = tokens[min(head.rdata_index, len(tokens) - 1)]
+            fields = leading + make_fields(number)
+        except BadTemplate as error:
+            state.report(scope.place(at), "bad-generate", f"{shown(at.text)}: {error}")
+            return
+        read_owner(state, scope, owner)
+        rdata = read_rdata(state, scope, head.rrtype, fields, head.rdata_index)
+        ttl = None if rdata is None else choose_ttl(state, scope, head, rdata, tokens)
+        if rdata is None or ttl is None or scope.owner is None:
+            return
+        state.zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))
+
+
+def _fields_maker(
+    scope: FileScope, rrtype: int, templates: Sequence[Token]
+) -> Callable[[int], list[Token]]:
+    """How the RDATA fields of one number are made. BIND takes a single field, in quotes where the
+    type needs several (``MX "10 mail$"``); those are split here. Types of strings keep theirs."""
+    if len(templates) == 1 and templates[0].quoted and rrtype not in _TEXT_TYPES:
+        only = templates[0]
+
+        def split(number: int) -> list[Token]:
+            text = substitute(only.text, number)
+            return [
+                field._replace(line=only.line, column=only.column)
+                for field in read_entry(text, 0, only.line, scope.file).tokens
+            ]
+
+        return split
+    return lambda number: [
+        field._replace(text=substitute(field.text, number)) for field in templates
+    ]

@@ -1,0 +1,316 @@
+"""One entry of a zone file to one record: owner, TTL, class, type, RDATA (RFC 1035 §5.1)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from lzc.lua.splitter import SplitError, split_code
+from lzc.source import ttl as ttl_text
+from lzc.source.lexer import Token
+from lzc.source.state import FileScope, ReadState
+from lzc.source.ttl import InvalidTtl
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype as rr
+from lzc.wire.name import InvalidName
+from lzc.wire.rdata import InvalidRdata
+from lzc.zone.place import pack
+
+_OTHER_CLASSES: Final = frozenset((b"CH", b"CHAOS", b"HS", b"HESIOD", b"CS", b"NONE", b"ANY"))
+_MNEMONICS: Final = [name for number, name in rr.MNEMONICS.items() if number not in rr.META_TYPES]
+
+
+class Head(NamedTuple):
+    """The fields before the RDATA: type, TTL as written (None: not written), and the index of the
+    first RDATA field among the tokens."""
+
+    rrtype: int
+    ttl: int | None
+    rdata_index: int
+
+
+def shown(text: bytes) -> str:
+    """A field as messages quote it, cut when it is long."""
+    whole = text.decode("utf-8", "backslashreplace")
+    return f"'{whole}'" if len(whole) <= 60 else f"'{whole[:57]}…'"
+
+
+def read_record(state: ReadState, scope: FileScope, tokens: Sequence[Token], blank: bool) -> None:
+    """Add the record of an entry to the zone, or report everything that is wrong with it.
+
+    ``tokens`` is not empty; ``blank`` says that the previous owner is meant.
+    """
+    if blank:
+        _check_previous_owner(state, scope, tokens[0])
+    else:
+        read_owner(state, scope, tokens[0])
+    head = read_head(state, scope, tokens, 0 if blank else 1)
+    if head is None:
+        return
+    rdata = read_rdata(state, scope, head.rrtype, tokens, head.rdata_index)
+    if rdata is None:
+        return
+    ttl = choose_ttl(state, scope, head, rdata, tokens)
+    if ttl is not None and scope.owner is not None:
+        first = tokens[0]
+        place = pack(scope.file_index, first.line, first.column)
+        state.zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))
+
+
+def _check_previous_owner(state: ReadState, scope: FileScope, token: Token) -> None:
+    if scope.owner is None and not scope.owner_known:
+        scope.owner_known = True
+        state.report(
+            scope.place(token),
+            "owner-missing",
+            "the line starts with white space, but no record before it has an owner",
+            "a line without an owner belongs to the owner of the record before it",
+            "start the line with the owner in column 1; @ is the origin",
+        )
+
+
+def read_owner(state: ReadState, scope: FileScope, token: Token) -> None:
+    """Make the name of ``token`` the current owner; report it when it is none, or not ours."""
+    scope.owner, scope.owner_known = None, True
+    if token.quoted:
+        state.report(
+            scope.place(token),
+            "bad-owner",
+            f'an owner is not written in quotes: "{token.text.decode("utf-8", "replace")}"',
+            fix="remove the quotes",
+        )
+        return
+    try:
+        key = scope.names.key(token.text)
+    except InvalidName as error:
+        state.report(
+            scope.place(token),
+            "bad-owner",
+            f"{shown(token.text)} is no domain name: {error}",
+            fix="correct the owner; a line without one starts with white space",
+        )
+        return
+    if key is None:
+        _report_outside(state, scope, token)
+        return
+    if not token.text.isascii():
+        _warn_not_ascii(state, scope, token)
+    scope.owner = key
+
+
+def _report_outside(state: ReadState, scope: FileScope, token: Token) -> None:
+    owner = wire_name.to_text(wire_name.from_text(token.text, scope.names.origin))
+    origin = wire_name.to_text(scope.names.origin)
+    zone = state.zone.name
+    if token.text.endswith(b".") and token.text != b".":
+        why = "the final dot makes it absolute; a zone holds only names at or below its apex"
+        fix = "move it to its own zone, or remove the final dot if it is meant to be relative"
+    else:
+        why = f"$ORIGIN is {origin} here, and completes names without a final dot"
+        fix = f"correct $ORIGIN, or write the whole name, ending in {zone}"
+    state.report(
+        scope.place(token), "out-of-zone", f"owner {owner} is outside of zone {zone}", why, fix
+    )
+
+
+def _warn_not_ascii(state: ReadState, scope: FileScope, token: Token) -> None:
+    try:
+        fix = f"write {token.text.decode('utf-8').encode('idna').decode('ascii')}"
+    except UnicodeError:
+        fix = "write the xn-- form of the name, or \\DDD for octets that are meant"
+    state.warn(
+        scope.place(token),
+        "name-not-ascii",
+        f"owner {shown(token.text)} is not ASCII",
+        "resolvers ask for international names in their xn-- form (RFC 5890)",
+        fix,
+    )
+
+
+def read_head(
+    state: ReadState, scope: FileScope, tokens: Sequence[Token], index: int
+) -> Head | None:
+    """Read ``[TTL] [class] type`` in either order from ``tokens[index:]``; None when at fault."""
+    ttl: int | None = None
+    seen_class = at_fault = False
+    while index < len(tokens):
+        token = tokens[index]
+        text = token.text.upper()
+        if token.quoted:
+            break
+        if text[:1].isdigit() and ttl is None:
+            try:
+                ttl = ttl_text.parse(text)
+            except InvalidTtl as error:
+                ttl = 0
+                at_fault = True
+                _report_ttl(state, scope, token, str(error), index)
+        elif text in (b"IN", b"CLASS1") and not seen_class:
+            seen_class = True
+        elif (text in _OTHER_CLASSES or _is_generic_class(text)) and not seen_class:
+            seen_class = at_fault = True
+            state.report(
+                scope.place(token),
+                "class-not-in",
+                f"class {shown(token.text)}: only IN is served",
+                "one class a zone (RFC 1035 §5.2); lzc builds zones of class IN",
+                "write IN, or leave the class out",
+            )
+        else:
+            rrtype = _read_type(state, scope, token)
+            return None if rrtype is None or at_fault else Head(rrtype, ttl, index + 1)
+        index += 1
+    if index < len(tokens):
+        state.report(
+            scope.place(tokens[index]),
+            "type-missing",
+            "an RR type is expected here, not a string in quotes",
+            fix="write the type in front of it, such as TXT",
+        )
+    else:
+        state.report(
+            scope.place(tokens[-1]),
+            "type-missing",
+            f"the entry ends after {shown(tokens[-1].text)}, before an RR type",
+            "a record is: owner [TTL] [class] type RDATA",
+            "complete the record; a line that starts in column 1 starts with an owner",
+        )
+    return None
+
+
+def _is_generic_class(text: bytes) -> bool:
+    return text.startswith(b"CLASS") and text[5:].isdigit()
+
+
+def _report_ttl(state: ReadState, scope: FileScope, token: Token, message: str, index: int) -> None:
+    owner_hint = "a line that starts in column 1 starts with an owner"
+    state.report(
+        scope.place(token),
+        "bad-ttl",
+        message,
+        owner_hint if index else "",
+        "correct the TTL; RFC 2181 §8 allows 0 to 2147483647",
+    )
+
+
+def _read_type(state: ReadState, scope: FileScope, token: Token) -> int | None:
+    try:
+        rrtype = rr.from_text(token.text.decode("ascii"))
+    except ValueError:
+        state.report(
+            scope.place(token),
+            "unknown-type",
+            f"{shown(token.text)} is no RR type",
+            "a record is: owner [TTL] [class] type RDATA",
+            _suggest_type(token.text),
+        )
+        return None
+    if rrtype in rr.META_TYPES or rrtype == 0:
+        state.report(
+            scope.place(token),
+            "type-not-data",
+            f"{shown(token.text)} is a type of queries and messages",
+            "no zone holds records of it (RFC 6895 §3.1)",
+            "remove the record",
+        )
+        return None
+    return rrtype
+
+
+def _suggest_type(text: bytes) -> str:
+    word = text.decode("utf-8", "replace").upper()
+    if word.startswith("$"):
+        return "a directive starts in column 1: remove the white space before it"
+    close = difflib.get_close_matches(word, [*_MNEMONICS, "IN"], n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]}?"
+    return "a type without a name is written TYPE and its number (RFC 3597 §5)"
+
+
+def read_rdata(
+    state: ReadState, scope: FileScope, rrtype: int, tokens: Sequence[Token], index: int
+) -> bytes | None:
+    """The RDATA of ``tokens[index:]``; None when it is at fault. ``tokens[index - 1]`` is the type,
+    where faults are placed when there is no RDATA at all."""
+    fields = [token.text for token in tokens[index:]]
+    quoted = [token.quoted for token in tokens[index:]]
+    try:
+        if rrtype == rr.LUA and any(len(field) > 255 for field in fields[1:]):
+            return _long_lua(fields, quoted)
+        return wire_rdata.from_fields(rrtype, fields, scope.names.origin, quoted)
+    except InvalidRdata as error:
+        at = min(index + error.field_index, len(tokens) - 1)
+        token = tokens[at]
+        missing = error.field_index >= len(fields)
+        written = "" if missing else f": {shown(token.text)}"
+        state.report(
+            scope.place(token),
+            "bad-rdata",
+            f"{rr.to_text(rrtype)} record: {error}{written}",
+            fix=_suggest_rdata(rrtype, fields),
+        )
+        return None
+
+
+def _long_lua(fields: list[bytes], quoted: list[bool]) -> bytes:
+    """LUA RDATA whose strings are cut where every secondary still runs the same code."""
+    if fields[0] == b"\\#" and not quoted[0]:
+        return wire_rdata.from_fields(rr.LUA, fields, wire_name.ROOT, quoted)
+    cut = wire_rdata.from_fields(rr.LUA, [fields[0], b""], wire_name.ROOT, [False, True])[:2]
+    for index, field in enumerate(fields[1:], 1):
+        code = wire_rdata.unescape(field, index)
+        try:
+            strings = split_code(code) if len(code) > 255 else [code]
+        except SplitError as error:
+            raise InvalidRdata(
+                f"cannot be cut into strings of 255 octets: {error}", index
+            ) from None
+        cut += b"".join([bytes((len(string),)) + string for string in strings])
+    if len(cut) > wire_rdata.MAX_RDATA:
+        raise InvalidRdata(f"RDATA of {len(cut)} octets; at most 65535 are allowed", 1)
+    return cut
+
+
+def _suggest_rdata(rrtype: int, fields: list[bytes]) -> str:
+    first = fields[0] if fields else b""
+    if rrtype == rr.A and b":" in first:
+        return "an IPv6 address stands in an AAAA record"
+    if rrtype == rr.AAAA and b":" not in first and first.count(b".") == 3:
+        return "an IPv4 address stands in an A record"
+    if rrtype in (rr.TXT, rr.SPF) and any(len(field) > 255 for field in fields):
+        return 'cut it into strings of at most 255 octets: "…" "…"; readers join them'
+    if rrtype == rr.MX and len(fields) == 1:
+        return f"write a preference first: 10 {first.decode('utf-8', 'replace')}"
+    if rrtype == rr.LUA and len(fields) == 1:
+        return 'write the type it answers for, then the code: LUA A "…"'
+    return ""
+
+
+def choose_ttl(
+    state: ReadState, scope: FileScope, head: Head, rdata: bytes, tokens: Sequence[Token]
+) -> int | None:
+    """The record's TTL: its own; else that of ``$TTL`` (RFC 2308 §4); else the last one written
+    (RFC 1035 §5.1); else the SOA minimum, for an SOA and what follows it. None, reported, when
+    nothing says."""
+    if head.ttl is not None:
+        state.last_ttl = head.ttl
+        return head.ttl
+    if state.default_ttl is not None:
+        return state.default_ttl
+    if head.rrtype == rr.SOA:
+        state.default_ttl = min(int.from_bytes(rdata[-4:], "big"), ttl_text.MAX_TTL)
+        return state.default_ttl
+    if state.last_ttl is not None:
+        return state.last_ttl
+    state.report(
+        scope.place(tokens[0]),
+        "ttl-missing",
+        "the record has no TTL, and nothing before it says which to take",
+        "without $TTL or an SOA before it there is no default (RFC 2308 §4)",
+        "put $TTL 3600 at the top of the file",
+    )
+    # Told once: the records that follow lack theirs for the same reason.
+    state.last_ttl = 0
+    return None

@@ -1,0 +1,82 @@
+"""What reading a zone file keeps between its lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lzc.source.lexer import Token
+from lzc.source.names import NameTables
+from lzc.zone.model import Zone
+from lzc.zone.place import Fault, Place, Severity
+
+MAX_FAULTS: Final = 10_000
+"""Faults after which a zone is given up: nobody reads further."""
+
+
+class TooManyFaults(Exception):
+    """`MAX_FAULTS` is reached; what was found is in the state's ``faults``."""
+
+
+@dataclass(slots=True)
+class FileScope:
+    """Where we are in one file. ``$INCLUDE`` starts a new scope, so that origin and owner are as
+    before when it returns (RFC 1035 §5.1).
+
+    ``owner`` is the node key a line with a blank owner means; None with ``owner_known`` false when
+    no owner was named yet, and None with it true when the last one was at fault. ``folder`` is
+    where relative ``$INCLUDE`` paths start; None where the text has none.
+    """
+
+    file: str
+    file_index: int
+    names: NameTables
+    folder: Path | None = None
+    owner: bytes | None = None
+    owner_known: bool = False
+
+    def place(self, token: Token) -> Place:
+        """The place of a field of this file."""
+        return Place(self.file, token.line, token.column)
+
+
+@dataclass(slots=True)
+class ReadState:
+    """What all the files of one zone share.
+
+    ``default_ttl`` is that of ``$TTL``, or the SOA minimum where the SOA came first without a TTL;
+    ``last_ttl`` the last one written on a record. Both are None until known, and outlive an
+    included file, as on other servers. ``open_files`` are the files being read, outermost first.
+    """
+
+    zone: Zone
+    root: Path | None = None
+    faults: list[Fault] = field(default_factory=list)
+    default_ttl: int | None = None
+    last_ttl: int | None = None
+    open_files: list[Path] = field(default_factory=list)
+    tables: dict[bytes, NameTables] = field(default_factory=dict)
+
+    def names(self, origin: bytes) -> NameTables:
+        """The tables for names relative to ``origin`` (a wire name), kept over its changes."""
+        tables = self.tables.get(origin)
+        if tables is None:
+            if len(self.tables) >= 256:
+                self.tables.clear()
+            tables = self.tables[origin] = NameTables(origin, self.zone.apex)
+        return tables
+
+    def report(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
+        """Note an error. Raises `TooManyFaults`."""
+        self.add(Fault(place, rule, message, why, fix))
+
+    def warn(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
+        """Note a warning. Raises `TooManyFaults`."""
+        self.add(Fault(place, rule, message, why, fix, Severity.WARNING))
+
+    def add(self, fault: Fault) -> None:
+        """Note a fault. Raises `TooManyFaults`."""
+        self.faults.append(fault)
+        if len(self.faults) >= MAX_FAULTS:
+            raise TooManyFaults

@@ -1,0 +1,148 @@
+"""Zone files (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) to zones, with every fault and its place."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lzc.source.bulk import read_lines
+from lzc.source.directives import read_directive
+from lzc.source.lexer import Entry
+from lzc.source.records import read_owner, read_record
+from lzc.source.state import FileScope, ReadState, TooManyFaults
+from lzc.wire.name import InvalidName
+from lzc.zone.model import Zone
+from lzc.zone.place import Fault, Place
+
+
+def read_zone(
+    path: Path, apex: bytes, *, shown_as: str | None = None, root: Path | None = None
+) -> tuple[Zone, list[Fault]]:
+    """Read a zone file and what it includes.
+
+    ``apex`` is the zone's name, a lower-case wire name, and the first origin. Places name the file
+    ``shown_as`` (default: ``path``). ``root`` is the project's folder, which ``$INCLUDE`` may not
+    leave (default: the file's own folder). Returns the records in the order of the file, with
+    whatever is wrong; with an error among the faults the zone is not complete. Never raises for
+    what the files say.
+    """
+    resolved = path.resolve()
+    state = ReadState(Zone(apex), root=(root or resolved.parent).resolve())
+    label = shown_as if shown_as is not None else str(path)
+    scope = FileScope(label, -1, state.names(apex), resolved.parent)
+    with _collector_paused():
+        try:
+            _Reader(state).open_file(scope, resolved, label, Place(label))
+        except TooManyFaults:
+            _give_up(state, label)
+    return state.zone, state.faults
+
+
+def read_zone_text(text: bytes, apex: bytes, file_name: str) -> tuple[Zone, list[Fault]]:
+    """As `read_zone`, for text that came from elsewhere; it may not ``$INCLUDE``.
+
+    ``file_name`` is what places show.
+    """
+    state = ReadState(Zone(apex))
+    scope = FileScope(file_name, -1, state.names(apex))
+    with _collector_paused():
+        try:
+            _Reader(state).read_text(scope, text)
+        except TooManyFaults:
+            _give_up(state, file_name)
+    return state.zone, state.faults
+
+
+def _give_up(state: ReadState, file: str) -> None:
+    state.faults.append(
+        Fault(
+            Place(file),
+            "too-many-faults",
+            f"given up after {len(state.faults)} faults",
+            fix="check that this is a zone file",
+        )
+    )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A million tuples that hold no cycles would be searched for some again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _Reader:
+    """Hands the entries of one zone's files to those who understand them."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: ReadState) -> None:
+        self.state = state
+
+    def open_file(self, scope: FileScope, path: Path, label: str, asked_at: Place) -> None:
+        """Read ``path`` in ``scope``; report at ``asked_at`` when it cannot be read."""
+        try:
+            if path.exists() and not path.is_file():
+                raise OSError("it is not a file")
+            text = path.read_bytes()
+        except OSError as error:
+            self.state.report(
+                asked_at,
+                "file-unreadable",
+                f"{label} cannot be read: {error.strerror or error}",
+                fix="correct the path, or make the file readable",
+            )
+            return
+        self.state.open_files.append(path)
+        self.read_text(scope, text)
+        self.state.open_files.pop()
+
+    def read_text(self, scope: FileScope, text: bytes) -> None:
+        """Read a file's text in ``scope``."""
+        files = self.state.zone.files
+        if scope.file not in files:
+            files.append(scope.file)
+        scope.file_index = files.index(scope.file)
+        if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+            self.state.report(
+                Place(scope.file, 1, 1),
+                "not-utf-8",
+                "the file is UTF-16, not ASCII or UTF-8",
+                fix="save it as UTF-8",
+            )
+            return
+        read_lines(self.state, scope, text, self.on_entry)
+
+    def on_entry(self, scope: FileScope, entry: Entry) -> None:
+        """Read what one entry says."""
+        tokens = entry.tokens
+        if entry.faults:
+            for fault in entry.faults:
+                self.state.add(fault)
+            if tokens and not entry.blank:
+                self._recover_owner(scope, entry)
+        elif not tokens:
+            return
+        elif tokens[0].text[:1] == b"$" and not entry.blank and not tokens[0].quoted:
+            read_directive(self.state, scope, tokens, self.open_file)
+        else:
+            read_record(self.state, scope, tokens, entry.blank)
+
+    def _recover_owner(self, scope: FileScope, entry: Entry) -> None:
+        """Lines that follow a broken record with a blank owner mean its owner all the same."""
+        token = entry.tokens[0]
+        if token.quoted or token.text[:1] == b"$":
+            return
+        try:
+            scope.names.key(token.text)
+        except InvalidName:
+            scope.owner, scope.owner_known = None, True
+            return
+        read_owner(self.state, scope, token)
