@@ -1,0 +1,225 @@
+"""The authoritative algorithm: RFC 1034 §4.3.2, as later RFCs have it.
+
+One `Lookup` answers one question. It follows CNAME and DNAME as long as the bundle is authoritative
+for the target, and leaves what it found in `Sections`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lzc.answer import denial
+from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
+from lzc.answer.match import Kind, Match, match
+from lzc.answer.referral import add_addresses, refer
+from lzc.answer.sections import Sections, signature_of
+from lzc.answer.zone import ServedZone, ServedZones
+from lzc.bundle import node as nodes
+from lzc.bundle.node import HAS_CNAME, HAS_LUA
+from lzc.wire import message, rrtype
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+from lzc.wire.message import RRset
+
+MAX_CHAIN: Final = 16
+"""CNAME and DNAME steps followed for one query; the answer ends with what was found by then."""
+
+_ADDRESSED: Final = frozenset({rrtype.NS, rrtype.MX, rrtype.SRV})
+_NO_SNIPPETS: Final[dict[int, Snippets]] = {}
+
+
+class Lookup:
+    """Answers one question from the zones of a bundle.
+
+    ``tcp`` decides how much ANY gets (RFC 8482: over UDP one RRset). `run` raises `LuaFailure` and
+    `SigningFailure`, both SERVFAIL.
+    """
+
+    __slots__ = ("_asker", "_lua", "_qtype", "_tcp", "_zones", "sections")
+
+    def __init__(
+        self,
+        zones: ServedZones,
+        lua: LuaAnswers,
+        qtype: int,
+        asker: Asker,
+        sections: Sections,
+    ) -> None:
+        self._zones = zones
+        self._lua = lua
+        self._qtype = qtype
+        self._asker = asker
+        self._tcp = asker.tcp
+        self.sections = sections
+
+    def run(self, qname: bytes) -> bool:
+        """Answer for a wire name, its case as asked; False when it is in none of the zones."""
+        name = qname.lower()
+        zone = self._zones.for_type(name, self._qtype)
+        if zone is None:
+            return False
+        seen = {name}
+        for _ in range(MAX_CHAIN):
+            target = self._step(zone, qname, name)
+            if target is None:
+                break
+            qname = name = target
+            following = self._zones.for_type(name, self._qtype)
+            if following is None or name in seen:
+                break
+            zone = following
+            seen.add(name)
+        return True
+
+    def _step(self, zone: ServedZone, qname: bytes, name: bytes) -> bytes | None:
+        """Append what one zone says about one name; the target when a CNAME leads on."""
+        key = wire_name.key_of(name, zone.apex)
+        found = match(zone, key)
+        kind = found.kind
+        if kind is Kind.EXACT:
+            return self._at_node(zone, qname, key, found, None)
+        if kind is Kind.WILDCARD:
+            wildcard = wire_name.relative_of_key(found.key) + zone.apex
+            return self._at_node(zone, qname, key, found, wildcard)
+        if kind is Kind.DELEGATION:
+            if self._qtype == rrtype.DS and found.key == key:
+                return self._at_node(zone, qname, key, found, None)
+            if not self.sections.answer:
+                self.sections.authoritative = False
+            refer(self.sections, zone, found)
+            return None
+        if kind is Kind.DNAME:
+            return self._redirect(zone, name, found)
+        self.sections.rcode = message.NXDOMAIN
+        prove = self.sections.dnssec_ok and zone.signed
+        self.sections.deny(zone, denial.missing(zone, key, found.key) if prove else [])
+        return None
+
+    def _at_node(
+        self, zone: ServedZone, qname: bytes, key: bytes, found: Match, wildcard: bytes | None
+    ) -> bytes | None:
+        qtype = self._qtype
+        node = found.node
+        owner = qname.lower()
+        if qtype in (rrtype.ANY, rrtype.RRSIG):
+            if not self._several(zone, qname, key, found, wildcard):
+                self._no_data(zone, key, found, wildcard)
+            return None
+        if qtype == rrtype.NSEC and zone.signed:
+            if wildcard is None and nodes.nsec(node):
+                rrset = denial.nsec_rrset(zone, (key, node))
+                self.sections.add(self.sections.answer, zone, rrset)
+            else:
+                self._no_data(zone, key, found, wildcard)
+            return None
+        if node[0] & HAS_CNAME and qtype != rrtype.CNAME:
+            return self._alias(zone, key, nodes.rrset(node, owner, rrtype.CNAME), wildcard)
+        lua = self._lua.at(zone, found.key, node) if node[0] & HAS_LUA else _NO_SNIPPETS
+        if lua and rrtype.CNAME in lua and qtype != rrtype.CNAME:
+            alias = self._execute(zone, qname, rrtype.CNAME, lua[rrtype.CNAME])
+            if alias is None:
+                self._no_data(zone, key, found, wildcard, frozenset({rrtype.CNAME, qtype}))
+            return self._alias(zone, key, alias, wildcard)
+        answer = nodes.rrset(node, owner, qtype) if qtype != rrtype.LUA else None
+        without: frozenset[int] = frozenset()
+        if qtype in lua:
+            answer = _merge(answer, self._execute(zone, qname, qtype, lua[qtype]))
+            without = frozenset({qtype})
+        if answer is None:
+            self._no_data(zone, key, found, wildcard, without)
+            return None
+        self._positive(zone, key, answer, wildcard)
+        if qtype in _ADDRESSED:
+            add_addresses(self.sections, zone, answer)
+        return None
+
+    def _execute(
+        self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets
+    ) -> RRset | None:
+        self.sections.lua_ran = True
+        return self._lua.rrset(zone, qname, covered, snippets, self._asker)
+
+    def _positive(self, zone: ServedZone, key: bytes, rrset: RRset, wildcard: bytes | None) -> None:
+        """Append an RRset to the answer; from a wildcard, with the proof that the name itself does
+        not exist (RFC 4035 §3.1.3.3)."""
+        sections = self.sections
+        sections.add(sections.answer, zone, rrset, wildcard)
+        if wildcard is not None and sections.dnssec_ok and zone.signed:
+            sections.prove(zone, [denial.covering(zone, key)])
+
+    def _alias(
+        self, zone: ServedZone, key: bytes, cname: RRset | None, wildcard: bytes | None
+    ) -> bytes | None:
+        if cname is None:
+            return None
+        self._positive(zone, key, cname, wildcard)
+        return wire_rdata.target(rrtype.CNAME, cname.rdatas[0])
+
+    def _no_data(
+        self,
+        zone: ServedZone,
+        key: bytes,
+        found: Match,
+        wildcard: bytes | None,
+        without: frozenset[int] = frozenset(),
+    ) -> None:
+        owners: list[denial.Owner] = []
+        if self.sections.dnssec_ok and zone.signed:
+            if wildcard is None:
+                owners = [denial.nodata(zone, key, found.node)]
+            else:
+                owners = denial.wildcard_nodata(zone, key, found.key, found.node)
+        self.sections.deny(zone, owners, without, found.key)
+
+    def _redirect(self, zone: ServedZone, name: bytes, found: Match) -> bytes | None:
+        """DNAME (RFC 6672 §3): append it and the CNAME made from it."""
+        sections = self.sections
+        owner = wire_name.relative_of_key(found.key) + zone.apex
+        dname = nodes.rrset(found.node, owner, rrtype.DNAME)
+        if dname is None:
+            raise ValueError("a node marked as holding a DNAME without one")
+        sections.add(sections.answer, zone, dname)
+        target = name[: -len(owner)] + dname.rdatas[0]
+        if len(target) > wire_name.MAX_NAME:
+            sections.rcode = message.YXDOMAIN
+            return None
+        sections.answer.append(RRset(name, rrtype.CNAME, dname.ttl, (target,)))
+        return None if self._qtype in (rrtype.CNAME, rrtype.ANY) else target.lower()
+
+    def _several(
+        self, zone: ServedZone, qname: bytes, key: bytes, found: Match, wildcard: bytes | None
+    ) -> bool:
+        """ANY and RRSIG: over UDP what belongs to one RRset, over TCP all (RFC 8482 §4.1). False
+        when there is nothing."""
+        signatures_only = self._qtype == rrtype.RRSIG
+        if signatures_only and not zone.signed:
+            return False
+        node, owner = found.node, qname.lower()
+        lua = self._lua.at(zone, found.key, node) if node[0] & HAS_LUA else _NO_SNIPPETS
+        static = [kind for kind in nodes.types(node) if kind != rrtype.LUA]
+        any_found = False
+        for kind in (*static, *sorted(set(lua) - set(static))):
+            rrset = nodes.rrset(node, owner, kind) if kind in static else None
+            if kind in lua:
+                rrset = _merge(rrset, self._execute(zone, qname, kind, lua[kind]))
+            if rrset is None:
+                continue
+            any_found = True
+            if signatures_only:
+                made = signature_of(zone, rrset, self.sections.now, wildcard)
+                self.sections.answer.append(made)
+            else:
+                self.sections.add(self.sections.answer, zone, rrset, wildcard)
+            if not self._tcp:
+                break
+        if any_found and wildcard is not None and self.sections.dnssec_ok and zone.signed:
+            self.sections.prove(zone, [denial.covering(zone, key)])
+        return any_found
+
+
+def _merge(static: RRset | None, made: RRset | None) -> RRset | None:
+    """One RRset of the static RRs of a type and those that LUA records gave."""
+    if static is None or made is None:
+        return static or made
+    extra = tuple(rdata for rdata in made.rdatas if rdata not in static.rdatas)
+    return static._replace(ttl=min(static.ttl, made.ttl), rdatas=static.rdatas + extra)

@@ -1,0 +1,142 @@
+"""LUA records: which of them answer a query, and what their results say as RDATA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from lzc.answer.zone import ServedZone
+from lzc.bundle import node as nodes
+from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype
+from lzc.wire.message import RRset
+
+MAX_NODES: Final = 65536
+"""Nodes whose LUA records are kept joined; beyond, all are dropped and joined again on demand."""
+
+
+class Evaluator(Protocol):
+    """What is asked of `lzc.lua.engine.Engine`."""
+
+    def evaluate(
+        self, code: bytes, query: QueryContext, include: Callable[[bytes], bytes | None]
+    ) -> list[bytes]:
+        """Presentation-form contents; raises `LuaFailure`."""
+
+
+class Asker(NamedTuple):
+    """What a LUA record may know of who asks; fields as in `lzc.lua.engine.QueryContext`."""
+
+    who: bytes
+    subnet: tuple[bytes, int] | None = None
+    local: bytes = b""
+    tcp: bool = False
+    dnssec_ok: bool = False
+    edns_size: int = 0
+    flags: int = 0
+    message_id: int = 0
+
+
+class Snippets(NamedTuple):
+    """The codes that answer for one type at one name, and the TTL of what they give."""
+
+    ttl: int
+    codes: tuple[bytes, ...]
+
+
+class LuaAnswers:
+    """Runs the LUA records of a bundle. ``engine`` is `None` where LUA is off altogether."""
+
+    __slots__ = ("_engine", "_includes", "_insert_whitespace", "_joined")
+
+    def __init__(self, engine: Evaluator | None, insert_whitespace: bool) -> None:
+        self._engine = engine
+        self._insert_whitespace = insert_whitespace
+        self._joined: dict[tuple[int, bytes], dict[int, Snippets]] = {}
+        self._includes: dict[int, Callable[[bytes], bytes | None]] = {}
+
+    def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
+        """The LUA records of a node by the type they cover; none where LUA is off for the zone.
+        Records that cover LUA are only ever included, so they are left out."""
+        found = self._joined.get((zone.zone_id, key))
+        if found is None:
+            found = self._join(node) if zone.info.lua and self._engine is not None else {}
+            found.pop(rrtype.LUA, None)
+            if len(self._joined) >= MAX_NODES:
+                self._joined.clear()
+            self._joined[zone.zone_id, key] = found
+        return found
+
+    def _join(self, node: bytes) -> dict[int, Snippets]:
+        codes: dict[int, list[bytes]] = {}
+        ttl = 0
+        for record in nodes.lua_records(node):
+            codes.setdefault(record.covered, []).append(record.join(self._insert_whitespace))
+            ttl = record.ttl
+        return {covered: Snippets(ttl, tuple(joined)) for covered, joined in codes.items()}
+
+    def _include(self, zone: ServedZone) -> Callable[[bytes], bytes | None]:
+        """What `include` asks in a zone: the code of the LUA record covering LUA at a name."""
+        found = self._includes.get(zone.zone_id)
+        if found is not None:
+            return found
+
+        def include(name: bytes) -> bytes | None:
+            if not wire_name.is_subdomain(name, zone.apex):
+                return None
+            node = zone.node(wire_name.key_of(name, zone.apex))
+            snippets = self._join(node).get(rrtype.LUA) if node else None
+            # Several records at the name are one chunk after the other.
+            return b"\n".join(snippets.codes) if snippets else None
+
+        if len(self._includes) >= MAX_NODES:
+            self._includes.clear()
+        self._includes[zone.zone_id] = include
+        return include
+
+    def run(
+        self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
+    ) -> list[bytes]:
+        """RDATA for ``qname`` (a wire name, as asked), duplicates left out (RFC 2181 §5); none
+        when every record gave an empty list. Raises `LuaFailure` for errors, limits, and results
+        that are no presentation format of the type."""
+        engine = self._engine
+        if engine is None:
+            return []
+        who, subnet, local, tcp, dnssec_ok, edns_size, flags, message_id = asker
+        context = QueryContext(
+            qname,
+            zone.apex,
+            who,
+            subnet,
+            local,
+            tcp,
+            dnssec_ok,
+            edns_size,
+            flags,
+            message_id,
+            zone.zone_id,
+        )
+        include = self._includes.get(zone.zone_id) or self._include(zone)
+        found: list[bytes] = []
+        try:
+            for code in snippets.codes:
+                for text in engine.evaluate(code, context, include):
+                    if covered == rrtype.TXT:
+                        text = b'"' + text + b'"'
+                    rdata = wire_rdata.from_presentation(covered, text, wire_name.ROOT)
+                    if rdata not in found:
+                        found.append(rdata)
+        except wire_rdata.InvalidRdata as error:
+            raise LuaFailure("result", str(error)) from error
+        # One name has one CNAME (RFC 2181 §10.1); a resolver would refuse a second.
+        return found[:1] if covered == rrtype.CNAME else found
+
+    def rrset(
+        self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
+    ) -> RRset | None:
+        """The RRset that `run` gives, owned by the lower-case ``qname``, or `None` for NODATA."""
+        rdatas = self.run(zone, qname, covered, snippets, asker)
+        return RRset(qname.lower(), covered, snippets.ttl, tuple(rdatas)) if rdatas else None

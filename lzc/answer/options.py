@@ -1,0 +1,58 @@
+"""The OPT RR of an answer."""
+
+from __future__ import annotations
+
+from lzc.answer.settings import ResponderSettings
+from lzc.wire import cookie, edns
+from lzc.wire.edns import Edns
+
+BADVERS_EXTENDED = 1
+"""The upper bits of RCODE 16 (RFC 6891 §6.1.3)."""
+
+
+class Options:
+    """Makes OPT RRs by the operator's settings.
+
+    ``plain`` and ``plain_dnssec_ok`` are those without options, the DO bit clear and set.
+    """
+
+    __slots__ = ("_settings", "plain", "plain_dnssec_ok")
+
+    def __init__(self, settings: ResponderSettings) -> None:
+        self._settings = settings
+        self.plain = edns.build(settings.udp_payload_size)
+        self.plain_dnssec_ok = edns.build(settings.udp_payload_size, flags=edns.DO)
+
+    def opt(
+        self, asked: Edns, client: bytes, now: float, *, scope: int = 0, extended_rcode: int = 0
+    ) -> bytes:
+        """The OPT RR that answers one: NSID where asked for, the client subnet with ``scope`` bits
+        (RFC 7871 §7.2.1), and a server cookie that is good for this client (RFC 9018)."""
+        if not asked.options and not extended_rcode:
+            return self.plain_dnssec_ok if asked.flags & edns.DO else self.plain
+        settings = self._settings
+        options: list[bytes] = []
+        if asked.nsid and settings.nsid:
+            options.append(edns.option(edns.NSID, settings.nsid))
+        if asked.client_subnet is not None and settings.edns_client_subnet:
+            options.append(asked.client_subnet.to_option(scope))
+        if asked.cookie is not None and settings.cookie_secret is not None:
+            _, fresh = cookie.answer(asked.cookie, settings.cookie_secret, client, now)
+            options.append(edns.option(edns.COOKIE, fresh))
+        return edns.build(
+            settings.udp_payload_size,
+            flags=asked.flags & edns.DO,
+            extended_rcode=extended_rcode,
+            options=options,
+        )
+
+    def depends_on_client(self, asked: Edns) -> bool:
+        """True when the OPT RR holds something made for this client alone."""
+        return asked.cookie is not None and self._settings.cookie_secret is not None
+
+    def subnet(self, asked: Edns | None) -> tuple[bytes, int] | None:
+        """Network address and prefix length for LUA records, where the query brought them."""
+        if asked is None or not self._settings.edns_client_subnet:
+            return None
+        given = asked.client_subnet
+        return (given.address, given.source) if given is not None and given.family else None

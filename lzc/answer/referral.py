@@ -1,0 +1,84 @@
+"""Answers from the parent side of a cut, and addresses that go along with names."""
+
+from __future__ import annotations
+
+from lzc.answer.match import Match
+from lzc.answer.sections import Sections
+from lzc.answer.zone import ServedZone
+from lzc.bundle import node as nodes
+from lzc.bundle.node import DELEGATION, OCCLUDED
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype
+from lzc.wire.message import RRset
+
+MAX_TARGETS = 16
+"""Names whose addresses are added to an answer at most."""
+
+
+def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
+    """Append the referral to a delegation: NS, DS or the NSEC that proves there is none (RFC 4035
+    §3.1.4), and glue (RFC 9471)."""
+    owner = wire_name.relative_of_key(cut.key) + zone.apex
+    servers = nodes.rrset(cut.node, owner, rrtype.NS)
+    if servers is None:
+        raise ValueError("a delegation point without NS")
+    sections.authority.append(servers)
+    if sections.dnssec_ok and zone.signed:
+        signer = nodes.rrset(cut.node, owner, rrtype.DS)
+        if signer is not None:
+            sections.add(sections.authority, zone, signer)
+        else:
+            sections.prove(zone, [(cut.key, cut.node)])
+    required: list[RRset] = []
+    sibling: list[tuple[RRset, bool]] = []
+    for target in _targets(servers):
+        for rrset, authoritative in _addresses(zone, target):
+            if wire_name.is_subdomain(target, owner):
+                required.append(rrset)
+            else:
+                sibling.append((rrset, authoritative))
+    sections.additional.extend(required)
+    sections.glue = len(sections.additional)
+    for rrset, authoritative in sibling:
+        if authoritative:
+            sections.add(sections.additional, zone, rrset)
+        else:
+            sections.additional.append(rrset)
+
+
+def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
+    """Append the addresses of the names that NS, MX or SRV RDATA points to, as far as the same
+    zone has them (RFC 1034 §4.3.2 step 6, RFC 2782). They may be left out without harm."""
+    for target in _targets(rrset):
+        for found, authoritative in _addresses(zone, target):
+            if any(found[:2] == other[:2] for other in (*sections.answer, *sections.additional)):
+                continue
+            if authoritative:
+                sections.add(sections.additional, zone, found)
+            else:
+                sections.additional.append(found)
+
+
+def _targets(rrset: RRset) -> list[bytes]:
+    found: list[bytes] = []
+    for rdata in rrset.rdatas[:MAX_TARGETS]:
+        target = wire_rdata.target(rrset.rrtype, rdata)
+        if target is not None and target not in found:
+            found.append(target)
+    return found
+
+
+def _addresses(zone: ServedZone, name: bytes) -> list[tuple[RRset, bool]]:
+    """The static A and AAAA RRsets at a name, each with whether it is authoritative (not glue)."""
+    if not wire_name.is_subdomain(name, zone.apex):
+        return []
+    node = zone.node(wire_name.key_of(name, zone.apex))
+    if node is None:
+        return []
+    authoritative = not node[0] & (DELEGATION | OCCLUDED)
+    return [
+        (rrset, authoritative)
+        for kind in (rrtype.A, rrtype.AAAA)
+        if (rrset := nodes.rrset(node, name, kind)) is not None
+    ]

@@ -1,0 +1,86 @@
+"""The sections of an answer under construction, each RRset followed by its RRSIGs."""
+
+from __future__ import annotations
+
+from lzc.answer.denial import Owner, nsec_rrset
+from lzc.answer.zone import ServedZone
+from lzc.wire import message, rrtype
+from lzc.wire.message import RRset
+
+
+class Sections:
+    """What an answer will say.
+
+    ``dnssec_ok`` puts RRSIGs beside the RRsets of signed zones and proofs beside denials.
+    ``glue`` is the number of RRsets at the head of ``additional`` that must not be left out without
+    the TC bit (RFC 9471 §3). ``lua_ran`` tells that the answer holds for this client and moment
+    only.
+    """
+
+    __slots__ = (
+        "additional",
+        "answer",
+        "authoritative",
+        "authority",
+        "dnssec_ok",
+        "glue",
+        "lua_ran",
+        "now",
+        "rcode",
+    )
+
+    def __init__(self, dnssec_ok: bool, now: float) -> None:
+        self.dnssec_ok = dnssec_ok
+        self.now = now
+        self.rcode = message.NOERROR
+        self.authoritative = True
+        self.answer: list[RRset] = []
+        self.authority: list[RRset] = []
+        self.additional: list[RRset] = []
+        self.glue = 0
+        self.lua_ran = False
+
+    def add(
+        self, section: list[RRset], zone: ServedZone, rrset: RRset, signed_as: bytes | None = None
+    ) -> None:
+        """Append an authoritative RRset with its RRSIGs. ``signed_as`` is the wildcard that the
+        RRset was made from (RFC 4035 §3.1.3.3); else it is signed as what it is."""
+        section.append(rrset)
+        if self.dnssec_ok and zone.signed:
+            section.append(signature_of(zone, rrset, self.now, signed_as))
+
+    def deny(
+        self,
+        zone: ServedZone,
+        owners: list[Owner],
+        without: frozenset[int] = frozenset(),
+        at: bytes = b"",
+    ) -> None:
+        """Append what a negative answer needs: the SOA, and the NSEC RRs of ``owners``. ``without``
+        takes types out of the NSEC whose node key is ``at``."""
+        ttl = zone.negative_ttl
+        self.authority.append(zone.soa._replace(ttl=ttl))
+        if self.dnssec_ok and zone.signed:
+            # The TTL goes down, the signature is the one over the RRset as the zone has it.
+            made = signature_of(zone, zone.soa, self.now, None)
+            self.authority.append(made._replace(ttl=ttl))
+            self.prove(zone, owners, without, at)
+
+    def prove(
+        self,
+        zone: ServedZone,
+        owners: list[Owner],
+        without: frozenset[int] = frozenset(),
+        at: bytes = b"",
+    ) -> None:
+        """Append NSEC RRs with their RRSIGs to the authority section, each once."""
+        for owner in owners:
+            rrset = nsec_rrset(zone, owner, without if owner[0] == at else frozenset())
+            if rrset not in self.authority:
+                self.add(self.authority, zone, rrset)
+
+
+def signature_of(zone: ServedZone, rrset: RRset, now: float, signed_as: bytes | None) -> RRset:
+    """The RRSIG RRset over an RRset."""
+    made = zone.signatures(signed_as or rrset.owner, rrset, now)
+    return RRset(rrset.owner, rrtype.RRSIG, rrset.ttl, made)

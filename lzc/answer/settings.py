@@ -1,0 +1,49 @@
+"""What an operator may set about answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lzc.config import Config
+from lzc.wire.tsig import TsigKey
+
+
+@dataclass(frozen=True, slots=True)
+class ResponderSettings:
+    """``udp_payload_size``: octets of a UDP answer at most, and what our OPT advertises;
+    ``nsid``: the NSID of RFC 5001, empty for none; ``server_id`` and ``version``: answers to CHAOS
+    ``id.server`` and ``version.bind``, empty for REFUSED; ``edns_client_subnet``: whether ECS is
+    read at all; ``insert_whitespace``: how the strings of a LUA record are joined;
+    ``cookie_secret``: 16 octets for server cookies (RFC 9018), `None` for no cookies;
+    ``tsig_keys``: by lower-case wire name."""
+
+    udp_payload_size: int = 1232
+    nsid: bytes = b""
+    server_id: str = ""
+    version: str = "lzc"
+    edns_client_subnet: bool = True
+    insert_whitespace: bool = True
+    cookie_secret: bytes | None = None
+    tsig_keys: Mapping[bytes, TsigKey] = field(default_factory=dict)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Config,
+        *,
+        cookie_secret: bytes | None = None,
+        tsig_keys: Mapping[bytes, TsigKey] | None = None,
+    ) -> ResponderSettings:
+        """The settings of a configuration; secrets are read by the caller."""
+        serve = config.serve
+        return cls(
+            udp_payload_size=serve.udp_payload_size,
+            nsid=serve.nsid.encode("utf-8"),
+            server_id=serve.server_id,
+            version=serve.version,
+            edns_client_subnet=serve.edns_client_subnet,
+            insert_whitespace=config.lua.insert_whitespace,
+            cookie_secret=cookie_secret,
+            tsig_keys=dict(tsig_keys or {}),
+        )

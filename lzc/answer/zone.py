@@ -1,0 +1,150 @@
+"""A zone as the answer path holds it: the bundle's view and what is derived from it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from lzc.bundle import node as nodes
+from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
+from lzc.wire import name as wire_name
+from lzc.wire import rrtype
+from lzc.wire.message import RRset
+
+MAX_ZONES: Final = 16384
+"""Zones whose derived things are kept; beyond, all are dropped and made again on demand."""
+
+
+class Signer(Protocol):
+    """What the answer path asks of `lzc.dnssec.signer.ZoneSigner`."""
+
+    def sign(
+        self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], now: float
+    ) -> tuple[bytes, ...]:
+        """RRSIG RDATA over an RRset; empty when no key is active."""
+
+
+class SigningFailure(Exception):
+    """A signed zone has no usable key here: the answer is SERVFAIL rather than unsigned."""
+
+
+class ServedZone:
+    """One zone of the bundle.
+
+    ``soa`` is the SOA RRset with the zone's TTL; ``negative_ttl`` is the TTL of the SOA in negative
+    answers and of NSEC: the smaller of SOA TTL and SOA MINIMUM (RFC 2308 §5, RFC 9077 §3).
+    """
+
+    __slots__ = (
+        "_negative_soas",
+        "_soa_parts",
+        "apex",
+        "apex_node",
+        "info",
+        "negative_ttl",
+        "node",
+        "predecessor",
+        "signed",
+        "signer",
+        "soa",
+        "zone_id",
+    )
+
+    def __init__(self, view: ZoneView, signer: Signer | None) -> None:
+        info: ZoneInfo = view.info
+        self.info = info
+        self.apex: bytes = view.apex
+        self.node: Callable[[bytes], bytes | None] = view.node
+        self.predecessor = view.predecessor
+        self.signed = info.signed
+        self.signer = signer
+        self.zone_id = info.zone_id
+        self.apex_node = view.node(b"") or b""
+        soa = nodes.rrset(self.apex_node, self.apex, rrtype.SOA) if self.apex_node else None
+        if soa is None:
+            raise BundleError(f"zone {wire_name.to_text(self.apex)} has no SOA")
+        self.soa = soa
+        self.negative_ttl = info.negative_ttl
+        self._soa_parts = self._split_soa()
+        self._negative_soas: dict[int, bytes] = {}
+
+    def _split_soa(self) -> list[bytes]:
+        """The negative SOA RR, cut where a compression pointer to the apex belongs."""
+        rdata = self.soa.rdatas[0]
+        parts = [b""]
+        position = size = 0
+        for _ in range(2):
+            start = position
+            cut = -1
+            while rdata[position]:
+                if rdata[position:].lower().startswith(self.apex) and cut < 0:
+                    cut = position
+                position += 1 + rdata[position]
+            position += 1
+            if cut < 0:
+                parts[-1] += rdata[start:position]
+            else:
+                parts[-1] += rdata[start:cut]
+                parts.append(b"")
+        parts[-1] += rdata[position:]
+        size = sum(map(len, parts)) + 2 * (len(parts) - 1)
+        head = b"\x00\x06\x00\x01" + self.negative_ttl.to_bytes(4, "big") + size.to_bytes(2, "big")
+        return [b"", head + parts[0], *parts[1:]]
+
+    def negative_soa(self, apex_offset: int) -> bytes:
+        """The SOA RR of a negative answer in wire form, for a message that has the apex at
+        ``apex_offset`` (below 268, as it stands in the question)."""
+        found = self._negative_soas.get(apex_offset)
+        if found is None:
+            pointer = (0xC000 | apex_offset).to_bytes(2, "big")
+            found = self._negative_soas[apex_offset] = pointer.join(self._soa_parts)
+        return found
+
+    def signatures(self, owner: bytes, rrset: RRset, now: float) -> tuple[bytes, ...]:
+        """RRSIG RDATA over ``rrset``, signed as standing at ``owner`` (the wildcard, for an RRset
+        made from one). Raises `SigningFailure` without an active key."""
+        signer = self.signer
+        made = (
+            signer.sign(owner, rrset.rrtype, rrset.ttl, rrset.rdatas, now)
+            if signer is not None
+            else ()
+        )
+        if not made:
+            raise SigningFailure(self.apex)
+        return made
+
+
+class ServedZones:
+    """The zones of a bundle, each with its signer."""
+
+    __slots__ = ("_find", "_find_parent", "_served", "_signers")
+
+    def __init__(self, bundle: Bundle, signers: Mapping[bytes, Signer]) -> None:
+        self._find = bundle.find_zone
+        self._find_parent = bundle.find_parent_zone
+        self._signers = signers
+        self._served: dict[bytes, ServedZone] = {}
+
+    def _serve(self, view: ZoneView) -> ServedZone:
+        if len(self._served) >= MAX_ZONES:
+            self._served.clear()
+        apex = view.apex
+        zone = self._served[apex] = ServedZone(view, self._signers.get(apex))
+        return zone
+
+    def at(self, name: bytes) -> ServedZone | None:
+        """The zone with the longest apex at or above a lower-case wire name."""
+        view = self._find(name)
+        if view is None:
+            return None
+        return self._served.get(view.apex) or self._serve(view)
+
+    def for_type(self, name: bytes, qtype: int) -> ServedZone | None:
+        """The zone that answers for ``qtype`` at ``name``: DS belongs to the parent side of a cut
+        (RFC 4035 §3.1.4.1), as far as we serve it."""
+        zone = self.at(name)
+        if qtype == rrtype.DS and zone is not None and zone.apex == name:
+            above = self._find_parent(name)
+            if above is not None:
+                return self._served.get(above.apex) or self._serve(above)
+        return zone
