@@ -79,15 +79,10 @@ def generate(number: int, bits: int = RSA_BITS) -> PrivateKey:
 
 
 def from_scalar(number: int, secret: bytes) -> PrivateKey:
-    """The private key of algorithms 13 to 15 out of its octets. Raises `ValueError` when there are
-    too many or too few, or they are no key."""
-    size = ALGORITHMS[number].octets
+    """The private key of algorithms 13 to 15 out of its octets. Raises `ValueError` when they are
+    no key."""
     if number == ED25519:
-        if len(secret) != size:
-            raise ValueError(f"an Ed25519 key has {size} octets, not {len(secret)}")
         return ed25519.Ed25519PrivateKey.from_private_bytes(secret)
-    if len(secret) > size:
-        raise ValueError(f"a private key of {to_text(number)} has {size} octets, not {len(secret)}")
     return ec.derive_private_key(int.from_bytes(secret, "big"), _CURVES[number]())
 
 

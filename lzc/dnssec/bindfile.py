@@ -101,7 +101,9 @@ def parse_private(text: str) -> tuple[int, PrivateKey, Timing]:
         raise InvalidKeyFile(str(error), line) from error
     for name in ("Engine", "Label"):
         if name in fields:
-            raise InvalidKeyFile("the key lies in a hardware module, not in the file", line)
+            raise InvalidKeyFile(
+                "the key lies in a hardware module, not in the file", fields[name][1]
+            )
     try:
         private = _rsa(fields) if algorithm == algorithms.RSASHA256 else _scalar(algorithm, fields)
     except InvalidKeyFile:
@@ -144,13 +146,19 @@ def _rsa(fields: Fields) -> PrivateKey:
         int.from_bytes(_octets(fields, name), "big") for name in _RSA_FIELDS
     )
     if n.bit_length() < 1024:
-        raise InvalidKeyFile(f"an RSA modulus of {n.bit_length()} bits is too short", 0)
+        raise InvalidKeyFile(f"an RSA modulus of {n.bit_length()} bits is too short")
     public = rsa.RSAPublicNumbers(e, n)
     return rsa.RSAPrivateNumbers(p, q, d, dp, dq, qinv, public).private_key()
 
 
 def _scalar(algorithm: int, fields: Fields) -> PrivateKey:
-    return algorithms.from_scalar(algorithm, _octets(fields, "PrivateKey"))
+    secret = _octets(fields, "PrivateKey")
+    size = algorithms.ALGORITHMS[algorithm].octets
+    if len(secret) > size or (len(secret) < size and algorithm == algorithms.ED25519):
+        raise InvalidKeyFile(
+            f"PrivateKey has {len(secret)} octets, not {size}", fields["PrivateKey"][1]
+        )
+    return algorithms.from_scalar(algorithm, secret)
 
 
 def _parse_time(text: str, line: int) -> int:

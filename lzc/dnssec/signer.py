@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from lzc.dnssec.key import SigningKey
-from lzc.wire import rdata as wire_rdata
+from lzc.wire.rdata import canonical
 
 WEEK: Final = 7 * 86400
 """Seconds between two moves of the window."""
@@ -181,7 +181,7 @@ class ZoneSigner:
         self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], valid_until: int
     ) -> tuple[bytes, ...]:
         if rrtype not in _NAMELESS:
-            rdatas = [wire_rdata.canonical(rrtype, rdata) for rdata in rdatas]
+            rdatas = [canonical(rrtype, rdata) for rdata in rdatas]
         if len(rdatas) > 1:
             rdatas = sorted(set(rdatas))
         rr_head = owner + _RR_HEAD(rrtype, _CLASS_IN, ttl)

@@ -1,0 +1,153 @@
+"""``lzc keys``: what it prints, what it refuses, and that private keys stay off the terminal."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lzc.cli import group
+from lzc.dnssec import algorithms
+from lzc.dnssec.keystore import Keystore
+from lzc.wire import name
+
+ZONE = name.from_text("example.org.")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "lzc.toml").write_text('[dnssec]\nkeystore = "keys"\nalgorithm = 15\n')
+    return tmp_path
+
+
+def keys(project: Path, verb: str, *arguments: str) -> Result:
+    return CliRunner().invoke(
+        group, ["keys", verb, "-c", str(project / "lzc.toml"), *arguments], catch_exceptions=False
+    )
+
+
+def done(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_generate_makes_what_the_configuration_says(project: Path) -> None:
+    (row,) = json.loads(done(keys(project, "generate", "Example.ORG", "--format", "json")))
+    (key,) = Keystore(project / "keys").load(ZONE)
+    digest = row.pop("ds")
+    assert digest.startswith(f"{key.tag} 15 2 ")
+    assert row == {
+        "zone": "example.org.",
+        "tag": key.tag,
+        "algorithm": "ED25519",
+        "algorithm_number": 15,
+        "role": "CSK",
+        "state": "active",
+        "file": f"Kexample.org.+015+{key.tag:05}.private",
+    }
+
+
+def test_options_win_over_the_configuration(project: Path) -> None:
+    output = done(
+        keys(project, "generate", "example.org", "--algorithm", "13", "--policy", "ksk-zsk")
+    )
+    made = Keystore(project / "keys").load(ZONE)
+    assert sorted((key.algorithm, key.flags) for key in made) == [(13, 256), (13, 257)]
+    assert [line.split()[3] for line in output.splitlines()] == ["ROLE", "KSK", "ZSK"]
+
+
+def test_a_zone_with_active_keys_gets_no_more_by_accident(project: Path) -> None:
+    done(keys(project, "generate", "example.org"))
+    result = keys(project, "generate", "example.org")
+    assert result.exit_code == 1
+    assert "zone-has-keys" in result.stderr
+    done(keys(project, "generate", "example.org", "--add", "--zsk"))
+    assert len(Keystore(project / "keys").load(ZONE)) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("a..b",),
+        ("example.org", "--algorithm", "5"),
+        ("example.org", "--ksk", "--policy", "csk"),
+        ("example.org", "--bits", "1024"),
+        (),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(project: Path, arguments: tuple[str, ...]) -> None:
+    assert keys(project, "generate", *arguments).exit_code == 2
+    assert not (project / "keys").exists()
+
+
+def test_list_shows_one_zone_or_all(project: Path) -> None:
+    for zone in ("example.org", "example.net"):
+        done(keys(project, "generate", zone))
+    everything = json.loads(done(keys(project, "list", "--format", "json")))
+    assert [row["zone"] for row in everything] == ["example.net.", "example.org."]
+    one = json.loads(done(keys(project, "list", "example.org", "--format", "json")))
+    assert [row["zone"] for row in one] == ["example.org."]
+    assert len(done(keys(project, "list")).splitlines()) == 3
+
+
+def test_ds_prints_lines_for_the_parent(project: Path) -> None:
+    done(keys(project, "generate", "example.org", "--policy", "ksk-zsk"))
+    both = done(keys(project, "ds", "example.org", "--digest", "sha256", "--digest", "sha384"))
+    lines = [line.split() for line in both.splitlines()]
+    assert [[*line[:3], line[5], str(len(line[6]))] for line in lines] == [
+        ["example.org.", "IN", "DS", "2", "64"],
+        ["example.org.", "IN", "DS", "4", "96"],
+    ]
+    assert done(keys(project, "ds", "example.org")) == both.splitlines(keepends=True)[0]
+
+
+def test_ds_of_a_zone_without_keys_is_a_fault(project: Path) -> None:
+    result = keys(project, "ds", "example.org", "--format", "json")
+    assert result.exit_code == 1
+    (fault,) = json.loads(result.stdout)["faults"]
+    assert fault["rule"] == "zone-without-keys"
+
+
+def test_keys_go_out_and_come_in_again(project: Path, tmp_path: Path) -> None:
+    done(keys(project, "generate", "example.org"))
+    (file,) = done(keys(project, "export", "example.org", "-o", str(tmp_path / "out"))).split()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "lzc.toml").write_text("")
+    done(keys(tmp_path / "second", "import", "example.org", file))
+    assert done(keys(tmp_path / "second", "list")) == done(keys(project, "list"))
+
+
+def test_export_for_powerdns_gives_the_commands(project: Path, tmp_path: Path) -> None:
+    done(keys(project, "generate", "example.org", "--policy", "ksk-zsk"))
+    output = done(
+        keys(project, "export", "example.org", "--format", "powerdns", "-o", str(tmp_path / "out"))
+    )
+    commands = [line.split() for line in output.splitlines()]
+    assert [line[:3] for line in commands] == [["pdnsutil", "import-zone-key", "example.org"]] * 2
+    assert sorted(tuple(line[4:]) for line in commands) == [("ksk", "active"), ("zsk", "active")]
+    assert all(Path(line[3]).is_file() for line in commands)
+
+
+def test_export_wants_a_folder(project: Path) -> None:
+    done(keys(project, "generate", "example.org"))
+    assert keys(project, "export", "example.org").exit_code == 2
+
+
+def test_no_command_prints_a_private_key(project: Path, tmp_path: Path) -> None:
+    printed = ""
+    for verb, arguments in (
+        ("generate", ()),
+        ("list", ()),
+        ("ds", ()),
+        ("export", ("-o", str(tmp_path / "out"))),
+        ("export", ("--format", "powerdns", "-o", str(tmp_path / "out2"))),
+        ("import", (str(next(project.glob("keys/*.private"), "")),)),
+    ):
+        printed += keys(project, verb, "example.org", *arguments).output
+    (key,) = Keystore(project / "keys").load(ZONE)
+    secret = algorithms.scalar(key.private)
+    assert base64.b64encode(secret).decode() not in printed
+    assert secret.hex() not in printed
