@@ -21,6 +21,7 @@ import lmdb
 from lzc.bundle import manifest as manifests
 from lzc.bundle import verification
 from lzc.bundle.manifest import BundleError, Manifest
+from lzc.bundle.store import close_store, open_store
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.lua.health import Check
 
@@ -95,22 +96,13 @@ class Bundle:
         self.checks = _read_checks(path / manifests.CHECKS)
         size = manifest.files[manifests.ZONES].size
         try:
-            self._environment = lmdb.open(
-                str(path / manifests.ZONES),
-                map_size=size,
-                subdir=False,
-                readonly=True,
-                lock=False,
-                create=False,
-                max_dbs=2,
-                readahead=False,
-            )
-            self._zones_db = self._environment.open_db(b"zones", create=False)
-            nodes_db = self._environment.open_db(b"nodes", create=False)
-            self._transaction = self._environment.begin(db=nodes_db)
+            environment, self._store = open_store(path / manifests.ZONES, size)
+            self._zones_db = environment.open_db(b"zones", create=False)
+            nodes_db = environment.open_db(b"nodes", create=False)
+            self._transaction = environment.begin(db=nodes_db)
             self._cursor = self._transaction.cursor()
             self._count = int(self._transaction.stat(self._zones_db)["entries"])
-        except lmdb.Error as error:
+        except (OSError, lmdb.Error) as error:
             raise BundleError(f"{path / manifests.ZONES}: cannot be opened: {error}") from error
         self._transfers = _map(path / manifests.TRANSFERS)
         self._views: dict[bytes, ZoneView] = {}
@@ -139,7 +131,7 @@ class Bundle:
         self._views.clear()
         self._cursor.close()
         self._transaction.abort()
-        self._environment.close()
+        close_store(self._store)
         # A transfer still under way holds a buffer; the pages go when it lets go of it.
         with suppress(BufferError):
             self._transfers.release()

@@ -1,0 +1,375 @@
+"""Compile a zone: sorted records in, the nodes and messages of a bundle out.
+
+One pass over the names in canonical order. The serial is decided from the digest, which is known
+only when everything else is done, so compiling gives a `Draft` that waits for its serial.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
+from typing import Final
+
+from lzc.build import transfer_stream
+from lzc.bundle import node as nodes
+from lzc.bundle.writer import CompiledZone
+from lzc.bundle.zone_info import ZoneInfo, ZoneKey
+from lzc.dnssec.nsec import bitmap
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype as rr
+from lzc.wire.name import relative_of_key
+from lzc.zone.model import Record, Zone
+from lzc.zone.place import Fault
+
+MAX_RRSET: Final = 63000
+"""Octets of an RRset at most: with question, OPT and signatures it must fit a TCP message."""
+
+_FLAG_OF_TYPE: Final = {
+    rr.NS: nodes.DELEGATION,
+    rr.CNAME: nodes.HAS_CNAME,
+    rr.LUA: nodes.HAS_LUA,
+    rr.DNAME: nodes.HAS_DNAME,
+}
+_LENGTH: Final = [bytes((length,)) for length in range(256)]
+_SERIAL: Final = slice(-20, -16)
+"""Where the serial stands in SOA RDATA, counted from its end."""
+
+RRsets = list[tuple[int, int, bytes]]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A zone compiled but for its serial. ``items`` are the keys and nodes of all names but the
+    apex, in order, zone id in front; ``digest`` covers everything except the serial."""
+
+    apex: bytes
+    zone_id: int
+    signed: bool
+    lua: bool
+    keys: tuple[ZoneKey, ...]
+    soa: Record
+    apex_rrsets: RRsets
+    apex_flags: int
+    apex_nsec: bytes
+    items: list[tuple[bytes, bytes]]
+    bodies: transfer_stream.Bodies
+    digest: str
+    records: int
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def serial(self) -> int:
+        """The serial that the source says."""
+        return int.from_bytes(self.soa[2][_SERIAL], "big")
+
+    def finish(self, serial: int) -> CompiledZone:
+        """The zone with the given serial; use it once, it takes the draft's lists."""
+        rdata = self.soa[2][: _SERIAL.start] + serial.to_bytes(4, "big") + self.soa[2][-16:]
+        blob = nodes.blob(rr.SOA, self.soa[3], [rdata])
+        rrsets = [(rr.SOA, 1, blob) if entry[0] == rr.SOA else entry for entry in self.apex_rrsets]
+        apex_key = self.zone_id.to_bytes(4, "big")
+        apex_node = nodes.encode(self.apex_flags, self.apex_nsec, rrsets)
+        self.items.insert(0, (apex_key, apex_node))
+        messages = transfer_stream.assemble(self.apex, blob, self.bodies)
+        info = ZoneInfo(
+            apex=self.apex,
+            zone_id=self.zone_id,
+            serial=serial,
+            signed=self.signed,
+            lua=self.lua,
+            digest=self.digest,
+            soa_ttl=self.soa[3],
+            soa_minimum=int.from_bytes(rdata[-4:], "big"),
+            records=self.records,
+            transfer_offset=0,
+            transfer_length=sum(map(len, messages)),
+            transfer_messages=len(messages),
+            keys=self.keys,
+        )
+        return CompiledZone(info, self.items, messages)
+
+
+def compile_zone(
+    zone: Zone, zone_id: int, *, signed: bool, lua: bool, keys: Sequence[ZoneKey] = ()
+) -> Draft:
+    """Compile a zone whose records are sorted and passed the checks (one SOA, at the apex).
+
+    ``signed`` makes the NSEC chain and publishes ``keys``; ``lua`` says whether LUA records answer,
+    and so whether what they answer for is listed in the chain. `Draft.faults` reports records and
+    RRsets that fit no message; such a draft must not be used.
+    """
+    return _Compiler(zone, zone_id, signed, lua, tuple(keys)).run()
+
+
+class _Compiler:
+    def __init__(
+        self, zone: Zone, zone_id: int, signed: bool, lua: bool, keys: tuple[ZoneKey, ...]
+    ) -> None:
+        self.zone = zone
+        self.zone_id = zone_id
+        self.signed = signed
+        self.lua = lua
+        self.keys = keys
+        self.faults: list[Fault] = []
+        self.rrs: list[bytes] = []
+        records = zone.records
+        owners = [record[0] for record in records]
+        self.starts = [0]
+        self.starts += [
+            index
+            for index, (before, owner) in enumerate(pairwise(owners), 1)
+            if owner is not before and owner != before
+        ]
+        self.names = [owners[start] for start in self.starts]
+        self.starts.append(len(owners))
+        self.relatives = [
+            _LENGTH[len(key)] + key
+            if b"\x00" not in key and b"\x01" not in key
+            else relative_of_key(key)
+            for key in self.names
+        ]
+        self.relatives[0] = b""
+        self.occluded = _occluded(records, self.names)
+        self.wildcard_parents = _wildcard_parents(self.names)
+
+    def run(self) -> Draft:
+        zone = self.zone
+        apex_records = zone.records[: self.starts[1]]
+        soa = next(record for record in apex_records if record[1] == rr.SOA)
+        rrsets = self.rrsets(0)
+        next_names = self.next_names()
+        apex_nsec = next_names[0] + self.bitmap(apex_records, 0) if self.signed else b""
+        items = self.nodes(next_names)
+        soa_blob = nodes.blob(rr.SOA, soa[3], [soa[2]])
+        room = transfer_stream.capacity(zone.apex, soa_blob)
+        bodies = transfer_stream.split(self.rrs, room) if not self.faults else None
+        if bodies is None:
+            bodies = transfer_stream.Bodies([0], [b""])
+        flags = nodes.APEX | self.flags(0, rrsets) & ~nodes.DELEGATION
+        if self.signed:
+            rrsets = self.with_keys(rrsets, int.from_bytes(soa[2][-4:], "big"))
+        return Draft(
+            apex=zone.apex,
+            zone_id=self.zone_id,
+            signed=self.signed,
+            lua=self.lua,
+            keys=self.keys,
+            soa=soa,
+            apex_rrsets=rrsets,
+            apex_flags=flags,
+            apex_nsec=apex_nsec,
+            items=items,
+            bodies=bodies,
+            digest=_digest(zone.apex, soa, bodies),
+            records=len(zone.records),
+            faults=self.faults,
+        )
+
+    def next_names(self) -> list[bytes]:
+        """For each name the wire name of the next owner of an NSEC RR; the last one's is the apex.
+        Occluded names own none, and what their entries say is not used."""
+        if not self.signed:
+            return []
+        apex = self.zone.apex
+        following: list[bytes] = [apex] * len(self.names)
+        upcoming = apex
+        occluded = self.occluded
+        for index in range(len(self.names) - 1, -1, -1):
+            following[index] = upcoming
+            if not occluded[index]:
+                upcoming = self.relatives[index] + apex
+        return following
+
+    def nodes(self, next_names: list[bytes]) -> list[tuple[bytes, bytes]]:
+        """The nodes of all names below the apex, ENTs included, in order."""
+        prefix = self.zone_id.to_bytes(4, "big")
+        records, relatives, starts = self.zone.records, self.relatives, self.starts
+        occluded, parents, signed = self.occluded, self.wildcard_parents, self.signed
+        heads: dict[tuple[int, int, int], tuple[bytes, bytes]] = {}
+        items: list[tuple[bytes, bytes]] = []
+        append, append_rr = items.append, self.rrs.append
+        previous = parent = b""
+        # Most names have one RR. They take this loop without a call: 0.7 instead of 2.2 µs each.
+        for index, key in islice(enumerate(self.names), 1, None):
+            if b"\x00" in key:
+                above = key[: key.rindex(b"\x00")]
+                if above != parent:
+                    self.add_ents(items, previous, above, index)
+                    parent = above
+            previous = key
+            start = starts[index]
+            if signed or starts[index + 1] - start != 1 or occluded[index] or key in parents:
+                node = self.node(index, next_names[index] if signed else b"")
+            else:
+                _, rrtype, rdata, ttl, _ = records[start]
+                shape = (rrtype, ttl, len(rdata))
+                head = heads.get(shape)
+                if head is None:
+                    head = heads[shape] = self.head(records[start])
+                rrdata = head[1] + rdata
+                append_rr(relatives[index] + rrdata)
+                node = head[0] + rrdata
+            append((prefix + key, node))
+        return items
+
+    def head(self, record: Record) -> tuple[bytes, bytes]:
+        """What stands before a lone RR in its node, and the RR's own head."""
+        _, rrtype, rdata, ttl, _ = record
+        head = nodes.rr_head(rrtype, ttl, len(rdata))
+        size = len(head) + len(rdata)
+        self.limit(record, size)
+        return nodes.head_of_single(_FLAG_OF_TYPE.get(rrtype, 0), b"", rrtype, size), head
+
+    def node(self, index: int, next_name: bytes) -> bytes:
+        """The node of a name below the apex, any number of RRsets."""
+        rrsets = self.rrsets(index)
+        nsec = b""
+        if self.signed and not self.occluded[index]:
+            start, end = self.starts[index], self.starts[index + 1]
+            nsec = next_name + self.bitmap(self.zone.records[start:end], index)
+        return nodes.encode(self.flags(index, rrsets), nsec, rrsets)
+
+    def flags(self, index: int, rrsets: RRsets) -> int:
+        flags = nodes.WILDCARD_CHILD if self.names[index] in self.wildcard_parents else 0
+        for rrtype, _, _ in rrsets:
+            flags |= _FLAG_OF_TYPE.get(rrtype, 0)
+        if self.occluded[index]:
+            flags = flags & ~nodes.DELEGATION | nodes.OCCLUDED
+        return flags
+
+    def rrsets(self, index: int) -> RRsets:
+        """The RRsets at a name, and its RRs appended to the transfer (but for the SOA)."""
+        relative = self.relatives[index]
+        start, end = self.starts[index], self.starts[index + 1]
+        records = self.zone.records
+        rrsets: RRsets = []
+        while start < end:
+            _, rrtype, _, ttl, _ = records[start]
+            stop = start + 1
+            while stop < end and records[stop][1] == rrtype:
+                stop += 1
+            data = [record[2] for record in records[start:stop]]
+            if stop - start > 1:
+                data = _canonical_order(rrtype, data)
+            rrs = [nodes.rr_head(rrtype, ttl, len(rdata)) + rdata for rdata in data]
+            blob = b"".join(rrs)
+            self.limit(records[start], len(blob))
+            rrsets.append((rrtype, len(rrs), blob))
+            if rrtype != rr.SOA:
+                self.rrs.extend([relative + octets for octets in rrs])
+            start = stop
+        if len(rrsets) > 255:
+            self.fault(records[start - 1], "too-many-types", "more than 255 RR types at one name")
+            return rrsets[:255]
+        return rrsets
+
+    def bitmap(self, records: Sequence[Record], index: int) -> bytes:
+        """The NSEC type bitmap of a name (RFC 4034 §4.1.2, RFC 4035 §2.3)."""
+        here = {record[1] for record in records}
+        if index and rr.NS in here:
+            listed = here & {rr.NS, rr.DS}
+        else:
+            listed = here - {rr.LUA}
+            if self.lua and rr.LUA in here:
+                listed |= {
+                    int.from_bytes(record[2][:2], "big")
+                    for record in records
+                    if record[1] == rr.LUA
+                }
+                listed.discard(rr.LUA)
+        listed |= {rr.RRSIG, rr.NSEC}
+        if not index:
+            listed.add(rr.DNSKEY)
+        return bitmap(tuple(sorted(listed)))
+
+    def add_ents(
+        self, items: list[tuple[bytes, bytes]], previous: bytes, above: bytes, index: int
+    ) -> None:
+        """Append nodes for the ancestors of a name that no record made: those that neither are, nor
+        stand above, the name before it."""
+        missing: list[bytes] = []
+        while above and above != previous and not previous.startswith(above + b"\x00"):
+            missing.append(above)
+            above = above[: max(above.rfind(b"\x00"), 0)]
+        prefix = self.zone_id.to_bytes(4, "big")
+        for key in reversed(missing):
+            flags = nodes.ENT
+            if self.occluded[index]:
+                flags |= nodes.OCCLUDED
+            if key in self.wildcard_parents:
+                flags |= nodes.WILDCARD_CHILD
+            items.append((prefix + key, nodes.encode(flags, b"", ())))
+
+    def with_keys(self, rrsets: RRsets, ttl: int) -> RRsets:
+        """The apex's RRsets with the DNSKEY RRset of our keys, and of those in the source."""
+        published = {key.dnskey for key in self.keys}
+        for rrtype, _, blob in rrsets:
+            if rrtype == rr.DNSKEY:
+                published.update(nodes.rdatas(blob))
+        others = [entry for entry in rrsets if entry[0] != rr.DNSKEY]
+        data = sorted(published)
+        return sorted([*others, (rr.DNSKEY, len(data), nodes.blob(rr.DNSKEY, ttl, data))])
+
+    def limit(self, record: Record, size: int) -> None:
+        if size > MAX_RRSET:
+            self.fault(
+                record,
+                "rrset-too-large",
+                f"{size} octets in one {rr.to_text(record[1])} RRset; at most {MAX_RRSET} fit a"
+                " message with its signature",
+            )
+
+    def fault(self, record: Record, rule: str, message: str) -> None:
+        self.faults.append(
+            Fault(
+                self.zone.place(record),
+                rule,
+                message,
+                why="no server could send it in one answer",
+                fix="spread the data over several names",
+            )
+        )
+
+
+def _occluded(records: Sequence[Record], names: list[bytes]) -> bytearray:
+    """For each name 1 when it is below a zone cut or a DNAME (RFC 2136 §7.18 calls it occluded)."""
+    marks = bytearray(len(names))
+    ns, dname = rr.NS, rr.DNAME
+    cuts = [r[0] for r in records if (r[1] == ns and r[0]) or r[1] == dname]
+    for cut in cuts:
+        first = bisect_left(names, cut + b"\x00") if cut else 1
+        last = bisect_left(names, cut + b"\x01") if cut else len(names)
+        marks[first:last] = b"\x01" * (last - first)
+    return marks
+
+
+def _wildcard_parents(names: list[bytes]) -> set[bytes]:
+    """The keys of the names right above a label ``*``."""
+    parents: set[bytes] = set()
+    for key in [key for key in names if b"*" in key]:
+        labels = key.split(b"\x00")
+        for depth, label in enumerate(labels):
+            if label == b"*":
+                parents.add(b"\x00".join(labels[:depth]))
+    return parents
+
+
+def _canonical_order(rrtype: int, data: list[bytes]) -> list[bytes]:
+    joined = b"".join(data)
+    if joined == joined.lower():
+        return data
+    return sorted(data, key=lambda rdata: wire_rdata.canonical(rrtype, rdata))
+
+
+def _digest(apex: bytes, soa: Record, bodies: transfer_stream.Bodies) -> str:
+    """SHA-256 of the zone's content, the serial taken as 0. Keys do not count: they reach no
+    secondary by transfer, so a rollover needs no new serial."""
+    digest = hashlib.sha256(b"lzc zone 1\x00")
+    digest.update(apex)
+    digest.update(soa[3].to_bytes(4, "big") + soa[2][: _SERIAL.start] + soa[2][-16:])
+    for content in bodies.contents:
+        digest.update(content)
+    return digest.hexdigest()

@@ -1,0 +1,53 @@
+"""The bundle's ordered store, opened once in a process however often it is asked for.
+
+LMDB must not map the same file twice in one process, but a server that reloads has two bundles
+open for a moment, and they may be the same one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+
+@dataclass(slots=True)
+class _Shared:
+    environment: Any
+    users: int
+
+
+_opened: dict[tuple[int, int], _Shared] = {}
+
+
+def open_store(path: Path, size: int) -> tuple[Any, tuple[int, int]]:
+    """The LMDB environment of a file of ``size`` octets, read-only, and a handle to give back to
+    `close_store`. Raises `OSError` and `lmdb.Error`."""
+    status = path.stat()
+    handle = (status.st_dev, status.st_ino)
+    shared = _opened.get(handle)
+    if shared is None:
+        environment = lmdb.open(
+            str(path),
+            map_size=size,
+            subdir=False,
+            readonly=True,
+            lock=False,
+            create=False,
+            max_dbs=2,
+            readahead=False,
+        )
+        shared = _opened[handle] = _Shared(environment, 0)
+    shared.users += 1
+    return shared.environment, handle
+
+
+def close_store(handle: tuple[int, int]) -> None:
+    """Give an environment back; the last one to do so closes it."""
+    shared = _opened[handle]
+    shared.users -= 1
+    if not shared.users:
+        del _opened[handle]
+        shared.environment.close()
