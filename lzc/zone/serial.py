@@ -49,8 +49,8 @@ def next_serial(policy: Policy, old: int | None, now: float) -> int:
 
     ``now`` is in seconds since the epoch; dates are UTC. ``date`` gives YYYYMMDD01 and counts up
     within the day, ``unixtime`` the second, ``increment`` one more. Except for ``keep``, which
-    gives ``old`` back, the result is `greater` than ``old``: when the date or the second is not,
-    it is ``old`` plus one. Raises `ValueError` for ``keep`` without ``old`` and for a date or second
+    gives ``old`` back, the result is `greater` than ``old``: where the date or second is not, it is
+    ``old`` plus one. Raises `ValueError` for ``keep`` without ``old`` and for a date or second
     over 32 bits.
     """
     if policy == "keep":
