@@ -1,0 +1,88 @@
+"""Who may transfer which zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from lzc.config import Config, SecondarySection, parse_endpoint
+from lzc.wire import name as wire_name
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one secondary may: zones that match ``patterns``, from ``networks``, with the TSIG key
+    ``key`` (lower-case wire name; `None`: without one)."""
+
+    key: bytes | None
+    networks: tuple[Network, ...]
+    patterns: tuple[str, ...]
+
+    def names(self, apex: bytes) -> bool:
+        """True when the zone is among those listed. ``*`` is every zone; patterns compare names
+        without their final dot, in lower case."""
+        zone = wire_name.to_text(apex).rstrip(".").lower()
+        return any(
+            pattern == "*" or fnmatchcase(zone, pattern.rstrip(".").lower())
+            for pattern in self.patterns
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAccess:
+    """The rules for transfers.
+
+    A valid TSIG key opens a zone to a secondary that uses the key and lists the zone, from that
+    secondary's networks. From ``allow_transfer`` it opens whatever zones the secondaries with the
+    key list, or any zone when none has the key. Without ``tsig_required`` a request without a key
+    is also let in from ``allow_transfer``, and from secondaries that have none.
+    """
+
+    grants: tuple[Grant, ...]
+    allow_transfer: tuple[Network, ...]
+    tsig_required: bool = True
+
+    @classmethod
+    def from_config(cls, config: Config) -> TransferAccess:
+        """The rules of a configuration."""
+        return cls(
+            tuple(_grant(secondary) for secondary in config.secondary),
+            _networks(config.serve.allow_transfer),
+            config.serve.tsig_required,
+        )
+
+    def allows(self, apex: bytes, client: bytes, key: bytes | None) -> bool:
+        """Whether a client (packed address) may have a zone; ``key`` is the lower-case name of the
+        TSIG key that its request was verified with, or `None`."""
+        if key is None and self.tsig_required:
+            return False
+        address = ip_address(client)
+        mapped = getattr(address, "ipv4_mapped", None)
+        if mapped is not None:
+            address = mapped
+        users = [grant for grant in self.grants if grant.key == key]
+        for grant in users:
+            if any(address in network for network in grant.networks) and grant.names(apex):
+                return True
+        if not any(address in network for network in self.allow_transfer):
+            return False
+        return key is None or not users or any(grant.names(apex) for grant in users)
+
+
+def _grant(secondary: SecondarySection) -> Grant:
+    key = None
+    if secondary.tsig is not None:
+        key = wire_name.from_text(secondary.tsig, wire_name.ROOT).lower()
+    if secondary.allow_from is not None:
+        networks = _networks(secondary.allow_from)
+    else:
+        networks = (ip_network(parse_endpoint(secondary.address)[0]),)
+    return Grant(key, networks, tuple(secondary.zones))
+
+
+def _networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    return tuple(ip_network(text) for text in texts)
