@@ -1,0 +1,253 @@
+"""Keys go between lzc, BIND and PowerDNS both ways, and signatures agree bit for bit."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from lzc.dnssec import algorithms, ds
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing
+from lzc.dnssec.keystore import FLAGS, Keystore, base_name
+from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.wire import name
+from tests.peers._peers import find, require
+from tests.peers._peers.pdns import PowerDns
+from tests.peers._peers.process import LOOPBACK, free_port
+from tests.peers._peers.project import FIXTURES
+
+ZONE_TEXT = "example.org"
+ZONE = name.from_text("example.org.")
+ALL = (8, 13, 14, 15)
+ROLES = {"ksk": KSK_FLAGS, "zsk": ZSK_FLAGS}
+
+ZONE_FILE = """\
+$TTL 300
+@           3600 IN SOA   NS1.example.org. Hostmaster.Example.org. 1 10800 3600 604800 600
+@                IN NS    ns1.example.org.
+@                IN NS    NS2.Example.ORG.
+@                IN MX    10 Mail.example.org.
+@                IN TXT   "one" "two"
+ns1              IN A     192.0.2.1
+ns2              IN A     192.0.2.2
+www           60 IN A     192.0.2.30
+www           60 IN A     192.0.2.4
+www           60 IN AAAA  2001:db8::1
+alias            IN CNAME WWW.Example.org.
+_sip._tcp        IN SRV   1 2 5060 Ns1.Example.org.
+*.wild           IN TXT   "any"
+"""
+
+
+def run(*arguments: str | Path, folder: Path | None = None) -> str:
+    program = find(str(arguments[0]))
+    assert program is not None
+    done = subprocess.run(
+        [program, *map(str, arguments[1:])],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def ds_lines(key: SigningKey) -> set[str]:
+    """Our DS records, as words in lower case without the owner."""
+    records = (ds.to_text(ZONE, ds.ds_rdata(ZONE, key.dnskey, kind)) for kind in (2, 4))
+    return {" ".join(record.split()[3:]).lower() for record in records}
+
+
+@pytest.fixture
+def keystore(tmp_path: Path) -> Keystore:
+    return Keystore(tmp_path / "keys")
+
+
+class TestBind:
+    @pytest.mark.parametrize("role", ROLES)
+    @pytest.mark.parametrize("algorithm", ALL)
+    def test_a_key_of_dnssec_keygen_keeps_tag_and_ds(
+        self, keystore: Keystore, tmp_path: Path, algorithm: int, role: str
+    ) -> None:
+        require("dnssec-keygen", "dnssec-dsfromkey")
+        options = ["-f", "KSK"] if role == "ksk" else []
+        base = run(
+            "dnssec-keygen", "-q", "-K", tmp_path, "-a", str(algorithm), *options, ZONE_TEXT
+        ).strip()
+        file = tmp_path / f"{base}.private"
+        key = keystore.import_file(ZONE, file, time.time())
+        assert (base_name(key), key.flags) == (base, ROLES[role])
+        assert key.is_active(time.time())
+        printed = run(
+            "dnssec-dsfromkey", "-a", "SHA-256", "-a", "SHA-384", tmp_path / f"{base}.key"
+        )
+        assert {" ".join(x.split()[3:]).lower() for x in printed.splitlines()} == ds_lines(key)
+        assert (keystore.path / file.name).read_text() == file.read_text()
+
+    def test_times_of_dnssec_settime_are_honoured(self, keystore: Keystore, tmp_path: Path) -> None:
+        require("dnssec-keygen", "dnssec-settime")
+        base = run("dnssec-keygen", "-q", "-K", tmp_path, "-a", "15", ZONE_TEXT).strip()
+        times = ["-P", "20300101000000", "-A", "20300102000000", "-I", "20300103000000"]
+        run("dnssec-settime", "-K", tmp_path, *times, "-D", "20300104000000", base)
+        key = keystore.import_file(ZONE, tmp_path / f"{base}.private", time.time())
+        day = 86400
+        start = 1893456000  # 2030-01-01
+        states = [key.timing.state(start + at * day) for at in (-1, 0, 1, 2, 3)]
+        assert states == ["hidden", "published", "active", "published", "hidden"]
+
+    def test_dnssec_settime_reads_and_changes_our_keys(self, keystore: Keystore) -> None:
+        require("dnssec-settime")
+        (key,) = keystore.generate(ZONE, 15, FLAGS["csk"], time.time())
+        run("dnssec-settime", "-K", keystore.path, "-I", "+0", base_name(key))
+        (changed,) = keystore.load(ZONE)
+        assert changed.timing.state(time.time() + 1) == "published"
+
+    @pytest.mark.parametrize("policy", FLAGS)
+    @pytest.mark.parametrize("algorithm", ALL)
+    def test_dnssec_signzone_signs_with_our_keys(
+        self, keystore: Keystore, tmp_path: Path, algorithm: int, policy: str
+    ) -> None:
+        require("dnssec-signzone", "dnssec-verify")
+        made = keystore.generate(ZONE, algorithm, FLAGS[policy], time.time())
+        (tmp_path / "zone").write_text(ZONE_FILE)
+        whole = ["-z"] if policy == "csk" else []
+        options = ["-S", "-K", str(keystore.path), "-o", ZONE_TEXT, "-f", "signed", *whole]
+        run("dnssec-signzone", *options, "zone", folder=tmp_path)
+        run("dnssec-verify", *whole, "-o", ZONE_TEXT, "signed", folder=tmp_path)
+        signed = (tmp_path / "signed").read_text()
+        assert all(f" {key.tag} {ZONE_TEXT}." in signed for key in made)
+
+
+def powerdns(folder: Path) -> PowerDns:
+    """A PowerDNS that is primary for the zone of this file."""
+    require("pdns_server", "pdnsutil")
+    server = PowerDns(folder, free_port(), 0, FIXTURES / "geo" / "example.mmdb")
+    (folder / "zone").write_text(ZONE_FILE)
+    server.pdnsutil("load-zone", ZONE_TEXT, str(folder / "zone"))
+    return server
+
+
+class TestPowerDns:
+    @pytest.mark.parametrize("role", ROLES)
+    @pytest.mark.parametrize("algorithm", ALL)
+    def test_our_key_has_the_same_ds_there_and_comes_back_the_same(
+        self, keystore: Keystore, tmp_path: Path, algorithm: int, role: str
+    ) -> None:
+        server = powerdns(tmp_path / "pdns")
+        (key,) = keystore.generate(ZONE, algorithm, [ROLES[role]], time.time())
+        (file,) = keystore.export([key], tmp_path / "out")
+        server.pdnsutil("import-zone-key", ZONE_TEXT, str(file), role, "active")
+
+        shown = server.pdnsutil("show-zone", ZONE_TEXT)
+        theirs = {
+            " ".join(line.split(" ; ")[0].split()[5:]).lower()
+            for line in shown.splitlines()
+            if line.startswith("DS = ") and line.split()[7] in ("2", "4")
+        }
+        assert theirs == ds_lines(key)
+
+        exported = tmp_path / "exported"
+        exported.touch(0o600)
+        exported.write_text(server.pdnsutil("export-zone-key", ZONE_TEXT, "1"))
+        back = Keystore(tmp_path / "back").import_file(
+            ZONE, exported, time.time(), flags=ROLES[role]
+        )
+        assert (back.tag, back.dnskey) == (key.tag, key.dnskey)
+        assert algorithms.public_octets(back.private) == algorithms.public_octets(key.private)
+
+    @pytest.mark.parametrize("algorithm", [("rsasha256", 8), ("ecdsa256", 13), ("ed25519", 15)])
+    def test_a_key_made_there_signs_here(
+        self, keystore: Keystore, tmp_path: Path, algorithm: tuple[str, int]
+    ) -> None:
+        server = powerdns(tmp_path / "pdns")
+        server.pdnsutil("add-zone-key", ZONE_TEXT, "zsk", "active", algorithm[0])
+        exported = tmp_path / "exported"
+        exported.touch(0o600)
+        exported.write_text(server.pdnsutil("export-zone-key", ZONE_TEXT, "1"))
+        key = keystore.import_file(ZONE, exported, time.time(), flags=ZSK_FLAGS)
+        dnskey = server.pdnsutil("export-zone-dnskey", ZONE_TEXT, "1").split()
+        assert dnskey[3:6] == ["256", "3", str(algorithm[1])]
+        assert f"keytag = {key.tag}" in server.pdnsutil("show-zone", ZONE_TEXT).replace(
+            "tag = ", "keytag = "
+        )
+
+
+QUESTIONS = [
+    ("example.org.", "SOA"),
+    ("example.org.", "NS"),
+    ("example.org.", "MX"),
+    ("example.org.", "TXT"),
+    ("example.org.", "DNSKEY"),
+    ("www.example.org.", "A"),
+    ("www.example.org.", "AAAA"),
+    ("alias.example.org.", "CNAME"),
+    ("_sip._tcp.example.org.", "SRV"),
+    ("a.b.wild.example.org.", "TXT"),
+    ("nothing.example.org.", "A"),
+]
+
+
+def ask(port: int, owner: str, rrtype: str) -> list[dns.rrset.RRset]:
+    query = dns.message.make_query(owner, rrtype, want_dnssec=True, payload=4096)
+    answer = dns.query.udp(query, LOOPBACK, port=port, timeout=5)
+    assert not answer.flags & dns.flags.TC
+    return [*answer.answer, *answer.authority]
+
+
+def pairs(rrsets: list[dns.rrset.RRset]) -> Iterator[tuple[dns.rrset.RRset, dns.rrset.RRset]]:
+    """Each RRset of an answer with its RRSIGs."""
+    signatures = {(x.name, x.covers): x for x in rrsets if x.rdtype == dns.rdatatype.RRSIG}
+    for rrset in rrsets:
+        if rrset.rdtype != dns.rdatatype.RRSIG:
+            yield rrset, signatures[rrset.name, rrset.rdtype]
+
+
+def octets(rrset: dns.rrset.RRset) -> set[bytes]:
+    wires = {rdata.to_wire() for rdata in rrset}
+    assert None not in wires
+    return {wire for wire in wires if wire is not None}
+
+
+@pytest.mark.parametrize("policy", FLAGS)
+@pytest.mark.parametrize("algorithm", [8, 15])
+def test_signatures_are_those_of_powerdns_bit_for_bit(
+    keystore: Keystore, tmp_path: Path, algorithm: int, policy: str
+) -> None:
+    server = powerdns(tmp_path / "pdns")
+    made = keystore.generate(ZONE, algorithm, FLAGS[policy], time.time())
+    for key, file in zip(made, keystore.export(made, tmp_path / "out"), strict=True):
+        role = "ksk" if key.is_sep else "zsk"
+        server.pdnsutil("import-zone-key", ZONE_TEXT, str(file), role, "active")
+    signer = ZoneSigner(made, SignatureCache())
+    compared = 0
+    with server.run([ZONE_TEXT]):
+        for owner, rrtype in QUESTIONS:
+            for rrset, theirs in pairs(ask(server.port, owner, rrtype)):
+                wire = name.from_text(rrset.name.to_text()).lower()
+                ttl = theirs[0].original_ttl
+                labels = theirs[0].labels
+                ours = signer.sign(
+                    wire, rrset.rdtype, ttl, sorted(octets(rrset)), time.time(), labels=labels
+                )
+                assert set(ours) == octets(theirs), f"{rrset.name} {rrset.rdtype!r}"
+                compared += 1
+    assert compared >= len(QUESTIONS)
+
+
+def test_metadata_makes_no_difference_to_pdnsutil(keystore: Keystore, tmp_path: Path) -> None:
+    server = powerdns(tmp_path / "pdns")
+    timing = Timing(created=1, publish=2, activate=3, inactive=4102444800, delete=4102444801)
+    private = algorithms.generate(13)
+    key = SigningKey.make(ZONE, 13, KSK_FLAGS, private, timing)
+    file = keystore.add(key)
+    server.pdnsutil("import-zone-key", ZONE_TEXT, str(file), "ksk", "active")
+    assert f"tag = {key.tag}" in server.pdnsutil("show-zone", ZONE_TEXT)

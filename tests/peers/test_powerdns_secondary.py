@@ -1,0 +1,294 @@
+"""PowerDNS 4.7 as a secondary gives the same answers as lzc, to the same clients, signed with the
+same keys."""
+
+from __future__ import annotations
+
+import http.server
+import ipaddress
+import random
+import shlex
+import socket
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.zone
+import pytest
+
+from tests.peers._peers import require
+from tests.peers._peers.asking import ANYONE, Client, ask, essence, query
+from tests.peers._peers.pdns import PowerDns
+from tests.peers._peers.process import LOOPBACK, free_port, serial_at, wait_until
+from tests.peers._peers.project import LUA_ZONES, PLAIN_ZONES, SIGNED_ZONES, Project
+
+ZONES = (*PLAIN_ZONES, *LUA_ZONES)
+ED25519, RSASHA256 = 15, 8
+
+DETERMINISTIC = [
+    ("hashed.det.example.org", "A"),
+    ("hashed.det.example.org", "AAAA"),
+    ("whashed.det.example.org", "A"),
+    ("whashed20.det.example.org", "A"),
+    ("all.det.example.org", "A"),
+    ("constant.det.example.org", "A"),
+    ("constant.det.example.org", "AAAA"),
+    ("list.det.example.org", "A"),
+    ("empty.det.example.org", "A"),
+    ("view.det.example.org", "A"),
+    ("netmask.det.example.org", "TXT"),
+    ("country.det.example.org", "A"),
+    ("continent.det.example.org", "A"),
+    ("codes.det.example.org", "TXT"),
+    ("asnum.det.example.org", "TXT"),
+    ("closest.det.example.org", "A"),
+    ("latlon.det.example.org", "TXT"),
+    ("loc.det.example.org", "LOC"),
+    ("who.det.example.org", "TXT"),
+    ("subnet.det.example.org", "TXT"),
+    ("cname.det.example.org", "A"),
+    ("cname.det.example.org", "CNAME"),
+    ("txt.det.example.org", "TXT"),
+    ("ptr.det.example.org", "PTR"),
+    ("mx.det.example.org", "MX"),
+    ("srv.det.example.org", "SRV"),
+    ("tlsa.det.example.org", "TLSA"),
+    ("aaaa.det.example.org", "AAAA"),
+    ("shared.det.example.org", "A"),
+    ("config.example.org", "A"),
+    ("config.example.org", 65402),
+    ("a.b.echo.det.example.org", "TXT"),
+    ("web.pool.det.example.org", "A"),
+    ("192-0-2-77.fwd.example.org", "A"),
+    ("ip-192-0-2-77.fwd.example.org", "A"),
+    ("192.0.2.77.fwd.example.org", "A"),
+    ("2001-db8-1--53.fwd6.example.org", "AAAA"),
+    ("77.2.0.192.in-addr.arpa", "PTR"),
+    ("3.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"),
+]
+
+STATIC = [
+    ("example.com", "MX"),
+    ("www.example.com", "A"),
+    ("ftp.example.com", "A"),
+    ("web.old.example.com", "A"),
+    ("private.example.com", 65280),
+    ("nothing.example.com", "A"),
+    ("example.net", "SOA"),
+    ("example.net", "NS"),
+    ("www.example.net", "A"),
+    ("www.example.net", "AAAA"),
+    ("nothing.example.net", "A"),
+    ("nothing.example.net", "TXT"),
+    ("b.ent.example.net", "A"),
+    ("ent.example.net", "TXT"),
+    ("x.wild.example.net", "A"),
+    ("x.wild.example.net", "AAAA"),
+    ("x.blocked.wild.example.net", "A"),
+    ("x.alias.example.net", "A"),
+    ("x.star.example.net", "A"),
+    ("static.example.org", "A"),
+    ("static.example.org", "TXT"),
+    ("10.2.0.192.in-addr.arpa", "PTR"),
+    ("193.2.0.192.in-addr.arpa", "PTR"),
+]
+
+CLIENTS = [
+    ANYONE,
+    *(Client(f"127.{n}.{n * 7}.{n * 11}") for n in range(1, 12)),
+    *(Client(subnet=text) for text in ("192.0.2.0/24", "192.0.2.128/26", "198.51.100.0/24")),
+    *(Client(subnet=text) for text in ("198.51.100.128/25", "203.0.113.0/24", "203.0.113.77/32")),
+    *(Client(subnet=text) for text in ("193.0.0.0/21", "81.2.69.0/24", "8.8.8.0/24")),
+    *(Client(subnet=f"2001:db8:{n}::/48") for n in range(1, 9)),
+    *(Client(subnet=text) for text in ("2001:67c:2e8::/48", "2001:db8:1:2::/64")),
+    Client("127.3.2.1", "192.0.2.0/24"),
+]
+
+
+class Pair(NamedTuple):
+    """lzc and its PowerDNS secondary, both running."""
+
+    project: Project
+    secondary: PowerDns
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    require("pdns_server", "pdnsutil")
+    folder = tmp_path_factory.mktemp("pdns")
+    port = free_port()
+    project = Project(folder / "project", [("ns2", port, "powerdns-4.7")])
+    project.generate_keys({"example.org": ED25519, "example.net": RSASHA256})
+    project.build()
+    geo = project.folder / "geo" / "example.mmdb"
+    secondary = PowerDns(folder / "pdns", port, project.port, geo)
+    for zone in ZONES:
+        secondary.add_zone(zone)
+    for zone in SIGNED_ZONES:
+        exported = project.lzc(
+            "keys", "export", zone, "--format", "powerdns", "-o", str(folder / "exported")
+        )
+        for line in exported.stdout.splitlines():
+            program, *arguments = shlex.split(line)
+            assert program == "pdnsutil"
+            secondary.pdnsutil(*arguments)
+    with project.serve(), secondary.run(ZONES):
+        yield Pair(project, secondary)
+
+
+def both(
+    pair: Pair, name: str, rrtype: str | int, client: Client = ANYONE, dnssec: bool = False
+) -> tuple[dns.message.Message, dns.message.Message]:
+    return (
+        ask(pair.project.port, name, rrtype, client, dnssec),
+        ask(pair.secondary.port, name, rrtype, client, dnssec),
+    )
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_it_transfers_every_zone(pair: Pair, zone: str) -> None:
+    assert serial_at(pair.secondary.port, zone) == serial_at(pair.project.port, zone)
+
+
+@pytest.mark.parametrize(("name", "rrtype"), DETERMINISTIC)
+def test_a_deterministic_lua_name_has_one_answer(pair: Pair, name: str, rrtype: str | int) -> None:
+    for client in CLIENTS:
+        ours, theirs = both(pair, name, rrtype, client)
+        assert essence(ours) == essence(theirs), client
+
+
+@pytest.mark.parametrize(("name", "rrtype"), STATIC)
+@pytest.mark.parametrize("dnssec", [False, True], ids=["plain", "dnssec"])
+def test_static_data_and_its_absence_have_one_answer(
+    pair: Pair, name: str, rrtype: str | int, dnssec: bool
+) -> None:
+    ours, theirs = both(pair, name, rrtype, dnssec=dnssec)
+    assert essence(ours) == essence(theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "rrtype"),
+    [
+        ("example.org", "DNSKEY"),
+        ("example.org", "SOA"),
+        ("static.example.org", "TXT"),
+        ("hashed.det.example.org", "A"),
+        ("mx.det.example.org", "MX"),
+        ("web.pool.det.example.org", "A"),
+        ("cname.det.example.org", "A"),
+        ("empty.det.example.org", "A"),
+        ("nothing.example.org", "A"),
+        ("example.net", "DNSKEY"),
+        ("www.example.net", "A"),
+        ("nothing.example.net", "A"),
+        ("x.wild.example.net", "A"),
+        ("secure.example.net", "DS"),
+        ("sub.example.net", "DS"),
+    ],
+)
+def test_signatures_are_the_same_octets(pair: Pair, name: str, rrtype: str) -> None:
+    """Ed25519 (example.org) and RSA (example.net) are deterministic, and the validity of a
+    signature moves once a week on both."""
+    ours, theirs = both(pair, name, rrtype, dnssec=True)
+    assert essence(ours, but=frozenset()) == essence(theirs, but=frozenset())
+    assert any(rrset.rdtype == dns.rdatatype.RRSIG for rrset in ours.answer + ours.authority)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sub.example.net", "www.sub.example.net", "a.secure.example.net", "sibling.example.net"],
+)
+def test_referrals_agree(pair: Pair, name: str) -> None:
+    ours, theirs = both(pair, name, "A", dnssec=True)
+    assert essence(ours, but=frozenset()) == essence(theirs, but=frozenset())
+    assert ours.rcode() == dns.rcode.NOERROR and not ours.answer
+
+
+def test_ten_thousand_clients_get_the_same_address(pair: Pair) -> None:
+    """Hashes over the client, weighted and not, for IPv4 and IPv6."""
+    seed = random.Random(20260101)
+    names = ["hashed.det.example.org", "whashed.det.example.org", "whashed20.det.example.org"]
+    ports = (pair.project.port, pair.secondary.port)
+    seen: dict[str, set[str]] = {name: set() for name in names}
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs,
+    ):
+        for udp, port in zip((ours, theirs), ports, strict=True):
+            udp.settimeout(5)
+            udp.connect((LOOPBACK, port))
+        for _ in range(10_000):
+            name = seed.choice(names)
+            if seed.random() < 0.5:
+                subnet = f"{ipaddress.IPv4Address(seed.getrandbits(32))}/32"
+            else:
+                subnet = f"{ipaddress.IPv6Address(seed.getrandbits(64) << 64)}/64"
+            asked = query(name, "A", Client(subnet=subnet)).to_wire()
+            replies = []
+            for udp in (ours, theirs):
+                udp.send(asked)
+                answer = dns.message.from_wire(udp.recv(4096)).answer
+                replies.append([rdata.to_text() for rrset in answer for rdata in rrset])
+            assert replies[0] == replies[1] and len(replies[0]) == 1, (name, subnet)
+            seen[name].update(replies[0])
+    assert [len(seen[name]) for name in names] == [4, 3, 20]
+
+
+class _Fine(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"fine\n")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["port.example.org", "port-all.example.org", "url.example.org", "url-sets.example.org"],
+)
+def test_both_find_the_one_healthy_address(pair: Pair, name: str) -> None:
+    """Of the addresses that the fixtures check, 127.0.1.1 answers on port 5380."""
+    with http.server.ThreadingHTTPServer(("127.0.1.1", 5380), _Fine) as target:
+        threading.Thread(target=target.serve_forever, daemon=True).start()
+
+        def agreed() -> bool:
+            found = [
+                [rdata.to_text() for rrset in answer.answer for rdata in rrset]
+                for answer in both(pair, name, "A")
+            ]
+            return found == [["127.0.1.1"], ["127.0.1.1"]]
+
+        wait_until(agreed, f"{name} is 127.0.1.1 on both", 15)
+        target.shutdown()
+
+
+def test_notify_brings_a_change_within_seconds(pair: Pair) -> None:
+    """The secondary polls once an hour; what it learns sooner, it learns from NOTIFY."""
+    before = serial_at(pair.project.port, "example.org")
+    assert before is not None
+    pair.project.append("example.org", "fresh.det LUA TXT \"'added later'\"")
+    pair.project.build()
+    pair.project.lzc("ctl", "reload")
+    wait_until(
+        lambda: serial_at(pair.project.port, "example.org") == before + 1, "lzc serves the new zone"
+    )
+    wait_until(
+        lambda: serial_at(pair.secondary.port, "example.org") == before + 1,
+        "the secondary has transferred it",
+    )
+    ours, theirs = both(pair, "fresh.det.example.org", "TXT", dnssec=True)
+    assert essence(ours, but=frozenset()) == essence(theirs, but=frozenset())
+    assert ours.answer
+
+
+def test_the_zone_arrives_unsigned_so_that_the_secondary_signs(pair: Pair) -> None:
+    shown = pair.secondary.pdnsutil("show-zone", "example.org")
+    assert "PRESIGNED" not in shown.upper().replace("NOT PRESIGNED", "")
+    listed = pair.secondary.pdnsutil("list-zone", "example.org")
+    assert "RRSIG" not in listed
+    assert "LUA" in listed
