@@ -167,6 +167,11 @@ def _one_name(fields: Sequence[bytes], origin: bytes) -> bytes:
     return _name(fields[0], origin, 0)
 
 
+def _minfo(fields: Sequence[bytes], origin: bytes) -> bytes:
+    _count(fields, 2, "RMAILBX and EMAILBX")
+    return _name(fields[0], origin, 0) + _name(fields[1], origin, 1)
+
+
 def _mx(fields: Sequence[bytes], origin: bytes) -> bytes:
     _count(fields, 2, "preference and name")
     return _number(fields[0], 0, 2, "preference") + _name(fields[1], origin, 1)
@@ -257,6 +262,8 @@ _READERS: dict[int, Callable[[Sequence[bytes], bytes], bytes]] = {
     rr.A: _a,
     rr.AAAA: _aaaa,
     **dict.fromkeys((rr.NS, rr.CNAME, rr.PTR, rr.DNAME), _one_name),
+    **dict.fromkeys((rr.MD, rr.MF, rr.MB, rr.MG, rr.MR), _one_name),
+    rr.MINFO: _minfo,
     rr.MX: _mx,
     rr.SRV: _srv,
     rr.SOA: _soa,

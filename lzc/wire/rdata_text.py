@@ -23,7 +23,7 @@ def to_text(rrtype: int, rdata: bytes) -> str:
     try:
         if writer is not None:
             return writer(rdata)
-        return parse(rrtype, rdata).to_text()
+        return parse(rrtype, rdata).to_text().rstrip()
     except (ValueError, IndexError, struct.error):
         return generic(rdata)
 
@@ -58,6 +58,11 @@ def _names(rdata: bytes, position: int, count: int) -> tuple[list[str], int]:
 def _one_name(rdata: bytes) -> str:
     (text,), end = _names(rdata, 0, 1)
     return _complete(text, rdata, end)
+
+
+def _minfo(rdata: bytes) -> str:
+    texts, end = _names(rdata, 0, 2)
+    return _complete(" ".join(texts), rdata, end)
 
 
 def _mx(rdata: bytes) -> str:
@@ -114,6 +119,8 @@ _WRITERS: dict[int, Callable[[bytes], str]] = {
     rr.A: _a,
     rr.AAAA: _aaaa,
     **dict.fromkeys((rr.NS, rr.CNAME, rr.PTR, rr.DNAME), _one_name),
+    **dict.fromkeys((rr.MD, rr.MF, rr.MB, rr.MG, rr.MR), _one_name),
+    rr.MINFO: _minfo,
     rr.MX: _mx,
     rr.SRV: _srv,
     rr.SOA: _soa,

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lzc.wire import rrtype as rr
+from lzc.wire.name import from_wire
+from lzc.wire.rdata_names import names_in
 
 if TYPE_CHECKING:
     import dns.rdata
+
+# What dnspython takes for types without a format.
+_ONLY_NAMES = frozenset({rr.MD, rr.MF, rr.MB, rr.MG, rr.MR, rr.MINFO})
 
 
 class InvalidRdata(ValueError):
@@ -27,11 +32,16 @@ def check_wire(rrtype: int, rdata: bytes) -> None:
             raise InvalidRdata("not the RDATA of a LUA record: type and character-strings", 2)
         return
     try:
-        size = len(parse(rrtype, rdata).to_wire() or b"")
-    except ValueError as error:
+        parse(rrtype, rdata)
+        end = -1
+        for start, end in names_in(rrtype, rdata):
+            name, _ = from_wire(rdata, start)
+            if len(name) != end - start:
+                raise ValueError("names are not to be compressed here")
+        if rrtype in _ONLY_NAMES and end != len(rdata):
+            raise ValueError("octets after the last name")
+    except (ValueError, IndexError) as error:
         raise InvalidRdata(f"not the RDATA of {rr.to_text(rrtype)}: {error}", 2) from None
-    if size != len(rdata):
-        raise InvalidRdata("compressed names are not allowed in RDATA given in hexadecimal", 2)
 
 
 def _is_strings(rdata: bytes, position: int) -> bool:

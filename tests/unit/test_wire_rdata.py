@@ -1,0 +1,243 @@
+"""RDATA: presentation to wire and back, canonical form (RFC 1035 §5, RFC 3597, RFC 4034 §6.2)."""
+
+import ipaddress
+
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lzc.wire import name, rdata
+from lzc.wire import rrtype as rr
+from lzc.wire.rdata import InvalidRdata
+
+ORIGIN = name.from_text("example.org.")
+
+VALID = [
+    (rr.A, "192.0.2.1"),
+    (rr.AAAA, "2001:db8::1"),
+    (rr.AAAA, "::ffff:192.0.2.1"),
+    (rr.NS, "ns1"),
+    (rr.CNAME, "@"),
+    (rr.PTR, r"a\.b.example.net."),
+    (rr.DNAME, "."),
+    (rr.MX, "10 Mail.Example.net."),
+    (rr.SRV, "1 2 443 target"),
+    (rr.SOA, "ns1 hostmaster 2026112101 3600 900 1209600 300"),
+    (rr.SOA, "ns1 hostmaster 1 1h 15m 2w 1h30m"),
+    (rr.TXT, r'"a \"quoted\" \\ word" plain "" \000\255'),
+    (rr.SPF, '"v=spf1 -all"'),
+    (rr.CAA, '0 issue "ca.example.net; policy=ev"'),
+    (rr.CAA, "128 iodef mailto:a@example.org"),
+    (rr.NAPTR, '100 10 "u" "sip+E2U" "!^.*$!sip:info@example.org!" .'),
+    (rr.DS, "12345 13 2 " + "ab" * 32),
+    (rr.DNSKEY, "257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4="),
+    (rr.RRSIG, "A 13 2 300 20261205000000 20261114000000 1 Example.org. AAAA"),
+    (rr.NSEC, "host A MX RRSIG NSEC TYPE1234"),
+    (rr.NSEC3PARAM, "1 0 0 -"),
+    (rr.TLSA, "3 1 1 " + "cd" * 32),
+    (rr.SSHFP, "4 2 " + "ef" * 32),
+    (rr.HTTPS, '1 . alpn="h2,h3" ipv4hint=192.0.2.1'),
+    (rr.SVCB, "0 svc.example.net."),
+    (rr.LOC, "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000.00m 10.00m"),
+    (rr.HINFO, '"PC" "Linux"'),
+    (rr.RP, "admin.example.org. txt"),
+    (rr.URI, '10 1 "https://example.org/"'),
+    (rr.APL, "1:192.0.2.0/24 !2:2001:db8::/32"),
+    (rr.EUI48, "00-00-5e-00-53-2a"),
+    (65280, r"\# 3 abcdef"),
+    (65280, r"\# 0"),
+    (rr.A, r"\# 4 c0000201"),
+    (rr.TXT, r"\# 4 03 61 6263"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), VALID)
+def test_presentation_gives_the_octets_that_dnspython_gives(kind: int, text: str) -> None:
+    expected = dns.rdata.from_text(
+        dns.rdataclass.IN,
+        dns.rdatatype.RdataType.make(kind),
+        text,
+        origin=dns.name.from_text("example.org."),
+        relativize=False,
+    ).to_wire()
+    assert rdata.from_presentation(kind, text.encode(), ORIGIN) == expected
+
+
+@pytest.mark.parametrize(("kind", "text"), VALID)
+def test_what_is_printed_reads_back(kind: int, text: str) -> None:
+    wire = rdata.from_presentation(kind, text.encode(), ORIGIN)
+    printed = rdata.to_text(kind, wire)
+    assert rdata.from_presentation(kind, printed.encode(), name.ROOT) == wire
+    rdata.check_wire(kind, wire)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "field", "reason"),
+    [
+        (rr.A, "192.0.2", 0, "not an IPv4 address"),
+        (rr.A, "192.0.2.256", 0, "not an IPv4 address"),
+        (rr.A, "192.0.2.01", 0, "not an IPv4 address"),
+        (rr.A, "+1.0.2.1", 0, "not an IPv4 address"),
+        (rr.A, "2001:db8::1", 0, "not an IPv4 address"),
+        (rr.A, "192.0.2.1 192.0.2.2", 1, "got 2 fields"),
+        (rr.A, "", 0, "got 0 fields"),
+        (rr.AAAA, "192.0.2.1", 0, "not an IPv6 address"),
+        (rr.AAAA, "fe80::1%eth0", 0, "not an IPv6 address"),
+        (rr.NS, "a..b.", 0, "empty label"),
+        (rr.MX, "10", 1, "got 1 field$"),
+        (rr.MX, "65536 mail", 0, "0 to 65535"),
+        (rr.MX, "-1 mail", 0, "0 to 65535"),
+        (rr.MX, "10 a..b.", 1, "empty label"),
+        (rr.SRV, "1 2 x target", 2, "port"),
+        (rr.SOA, "a b 1 2 3 4 5x", 6, "time of 0 to"),
+        (rr.SOA, "a b 1 2 3 4 9999w", 6, "time of 0 to"),
+        (rr.SOA, "a b 4294967296 2 3 4 5", 2, "serial"),
+        (rr.TXT, "", 0, "at least one"),
+        (rr.TXT, r"ok \300", 1, r"at most 255"),
+        (rr.TXT, r"\3", 0, "bad escape"),
+        (rr.TXT, '"open', 0, "not closed"),
+        (rr.CAA, "0 is-sue x", 1, "letters and digits"),
+        (rr.LUA, "A", 1, "code"),
+        (rr.LUA, 'NOSUCH "x"', 0, "unknown RR type"),
+        (rr.LUA, f'A "x" "{"a" * 256}"', 2, "256 octets"),
+        (rr.DS, "1 13 2 zz", 0, "."),
+        (65280, "abc", 0, "RFC 3597"),
+        (65280, r"\# 2 ab", 1, "2 octets, but 1"),
+        (65280, r"\# 1 abc", 2, "hexadecimal"),
+        (65280, r"\#", 1, "length"),
+        (rr.A, r"\# 3 c00002", 2, "not the RDATA of A"),
+        (rr.LUA, r"\# 4 00010561", 2, "not the RDATA of a LUA record"),
+        (rr.MINFO, r"\# 5 016100c000", 2, "compressed"),
+        (rr.SOA, r"\# 25 016100c000" + "00" * 20, 2, "compressed"),
+        (rr.MB, r"\# 4 01610000", 2, "after the last name"),
+    ],
+)
+def test_malformed_fields_are_refused(kind: int, text: str, field: int, reason: str) -> None:
+    with pytest.raises(InvalidRdata, match=reason) as caught:
+        rdata.from_presentation(kind, text.encode(), ORIGIN)
+    assert caught.value.field_index == field
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "wire"),
+    [(rr.MB, "Mail", b"\x04Mail" + ORIGIN), (rr.MINFO, "a .", b"\x01a" + ORIGIN + b"\0")],
+)
+def test_mail_types_of_rfc_1035_are_known_too(kind: int, text: str, wire: bytes) -> None:
+    assert rdata.from_presentation(kind, text.encode(), ORIGIN) == wire
+    assert rdata.from_presentation(kind, rdata.to_text(kind, wire).encode(), ORIGIN) == wire
+
+
+def test_a_lua_record_holds_its_covered_type_and_strings() -> None:
+    wire = rdata.from_presentation(rr.LUA, b'''A "return 'x'" "..'y'"''', ORIGIN)
+    assert wire == b"\x00\x01" + b"\x0areturn 'x'" + b"\x05..'y'"
+    assert rdata.to_text(rr.LUA, wire) == '''A "return 'x'" "..'y'"'''
+
+
+def test_a_quoted_hash_is_a_string_and_no_generic_rdata() -> None:
+    assert rdata.from_fields(rr.TXT, [rb"\#", b"0"], ORIGIN, [True, False]) == b"\x01#\x010"
+
+
+def test_long_text_of_a_lua_result_is_cut_into_strings() -> None:
+    wire = rdata.from_presentation(rr.TXT, b'"' + b"x" * 300 + b'"', ORIGIN)
+    assert wire == b"\xff" + b"x" * 255 + b"\x2d" + b"x" * 45
+
+
+def test_rdata_that_does_not_parse_prints_in_the_generic_form() -> None:
+    assert rdata.to_text(rr.A, b"\x01\x02") == r"\# 2 0102"
+    assert rdata.to_text(rr.SOA, b"\x00\x00\x01") == r"\# 3 000001"
+    assert rdata.to_text(rr.TXT, b"\x05a") == r"\# 2 0561"
+    assert rdata.to_text(65280, b"") == r"\# 0"
+
+
+@given(st.lists(st.binary(max_size=255), min_size=1, max_size=5))
+def test_character_strings_round_trip(strings: list[bytes]) -> None:
+    wire = b"".join(bytes((len(string),)) + string for string in strings)
+    printed = rdata.to_text(rr.TXT, wire)
+    assert rdata.from_presentation(rr.TXT, printed.encode(), ORIGIN) == wire
+
+
+@given(st.binary(min_size=4, max_size=4), st.binary(min_size=16, max_size=16))
+def test_addresses_print_as_the_standard_library_does(four: bytes, six: bytes) -> None:
+    text = rdata.to_text(rr.A, four)
+    assert text == str(ipaddress.IPv4Address(four))
+    assert rdata.from_fields(rr.A, [text.encode()], ORIGIN) == four
+    text = rdata.to_text(rr.AAAA, six)
+    assert ipaddress.ip_address(text).packed == six
+    assert rdata.from_fields(rr.AAAA, [text.encode()], ORIGIN) == six
+
+
+@given(st.sampled_from(sorted(rr.MNEMONICS)), st.binary(max_size=60))
+@settings(max_examples=400)
+def test_any_octets_print(kind: int, wire: bytes) -> None:
+    assert rdata.to_text(kind, wire).isprintable()
+
+
+@given(
+    st.sampled_from([*sorted(set(rr.MNEMONICS) - rr.META_TYPES), 65280]),
+    st.text('0123456789abAB.:\\"#-= ()@!/', max_size=40),
+)
+@settings(max_examples=400)
+def test_any_text_is_read_or_refused(kind: int, text: str) -> None:
+    try:
+        wire = rdata.from_presentation(kind, text.encode(), ORIGIN)
+    except InvalidRdata:
+        return
+    assert len(wire) <= rdata.MAX_RDATA
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (rr.NS, "NS1.Example.ORG."),
+        (rr.SOA, "Ns1.Example.ORG. Host.Example.ORG. 1 2 3 4 5"),
+        (rr.MX, "16705 Mail.Example.ORG."),
+        (rr.SRV, "16705 16705 16705 Sip.Example.ORG."),
+        (rr.NAPTR, '1 1 "A" "BC" "D" Next.Example.ORG.'),
+        (rr.PX, "16705 A.Example. B.Example."),
+        (rr.RRSIG, "A 13 2 300 20261205000000 20261114000000 16705 Example.ORG. QUFB"),
+        (rr.NSEC, "Host.Example.ORG. A RRSIG NSEC"),
+        (rr.TXT, "ABC"),
+        (rr.HTTPS, "1 Svc.Example.ORG."),
+    ],
+)
+def test_canonical_form_is_that_of_dnspython(kind: int, text: str) -> None:
+    wire = rdata.from_presentation(kind, text.encode(), ORIGIN)
+    theirs = dns.rdata.from_wire(
+        dns.rdataclass.IN, dns.rdatatype.RdataType.make(kind), wire, 0, len(wire)
+    )
+    assert rdata.canonical(kind, wire) == theirs.to_digestable()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "target"),
+    [
+        (rr.NS, "NS1", "ns1.example.org."),
+        (rr.MX, "10 Mail", "mail.example.org."),
+        (rr.SRV, "1 2 3 Sip", "sip.example.org."),
+        (rr.DNAME, "Example.net.", "example.net."),
+    ],
+)
+def test_targets_are_lower_case_names(kind: int, text: str, target: str) -> None:
+    wire = rdata.from_presentation(kind, text.encode(), ORIGIN)
+    assert rdata.target(kind, wire) == name.from_text(target)
+
+
+def test_other_types_have_no_target() -> None:
+    assert rdata.target(rr.SOA, bytes(22)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(b"0", 0), (b"3600", 3600), (b"1h30m", 5400), (b"1W2D3H4M5S", 788645)]
+)
+def test_times_take_units(text: bytes, expected: int) -> None:
+    assert rdata.seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", [b"", b"h", b"1x", b"1h30", b"-1", b"1 h", b"12345678901"])
+def test_other_times_are_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match="not a time"):
+        rdata.seconds(text)
