@@ -23,7 +23,11 @@ _NAMES: Final[dict[int, tuple[int, int, int]]] = {
 
 def names_in(rrtype: int, rdata: bytes) -> list[tuple[int, int]]:
     """Where the names stand (start, end) that the canonical form has in lower case (RFC 4034
-    §6.2, RFC 6840 §5.1); none for most types."""
+    §6.2, RFC 6840 §5.1); none for most types.
+
+    RDATA must be well-formed (`lzc.wire.rdata.check_wire`); other RDATA may raise `IndexError` or
+    `ValueError`.
+    """
     layout = _NAMES.get(rrtype)
     if layout is None:
         return []
@@ -34,6 +38,8 @@ def names_in(rrtype: int, rdata: bytes) -> list[tuple[int, int]]:
     for _ in range(names):
         start = position
         while length := rdata[position]:
+            if length > 63:
+                raise ValueError("compressed name")
             position += 1 + length
         position += 1
         found.append((start, position))

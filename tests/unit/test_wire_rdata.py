@@ -113,6 +113,7 @@ def test_what_is_printed_reads_back(kind: int, text: str) -> None:
         (rr.LUA, r"\# 4 00010561", 2, "not the RDATA of a LUA record"),
         (rr.MINFO, r"\# 5 016100c000", 2, "compressed"),
         (rr.SOA, r"\# 25 016100c000" + "00" * 20, 2, "compressed"),
+        (rr.NS, r"\# 259 " + ("3f" + "61" * 63) * 4 + "016100", 2, "not the RDATA of NS"),
         (rr.MB, r"\# 4 01610000", 2, "after the last name"),
     ],
 )
