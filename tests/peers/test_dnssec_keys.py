@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import time
 from collections.abc import Iterator
@@ -164,21 +165,28 @@ class TestPowerDns:
         assert (back.tag, back.dnskey) == (key.tag, key.dnskey)
         assert algorithms.public_octets(back.private) == algorithms.public_octets(key.private)
 
-    @pytest.mark.parametrize("algorithm", [("rsasha256", 8), ("ecdsa256", 13), ("ed25519", 15)])
-    def test_a_key_made_there_signs_here(
-        self, keystore: Keystore, tmp_path: Path, algorithm: tuple[str, int]
+    @pytest.mark.parametrize(
+        ("algorithm", "options"),
+        [
+            (8, ["rsasha256", "2048"]),
+            (13, ["ecdsa256"]),
+            (14, ["ecdsa384"]),
+            (15, ["ed25519"]),
+        ],
+    )
+    def test_a_key_made_there_has_the_same_dnskey_here(
+        self, keystore: Keystore, tmp_path: Path, algorithm: int, options: list[str]
     ) -> None:
         server = powerdns(tmp_path / "pdns")
-        server.pdnsutil("add-zone-key", ZONE_TEXT, "zsk", "active", algorithm[0])
+        server.pdnsutil("add-zone-key", ZONE_TEXT, "zsk", "active", *options)
         exported = tmp_path / "exported"
         exported.touch(0o600)
         exported.write_text(server.pdnsutil("export-zone-key", ZONE_TEXT, "1"))
         key = keystore.import_file(ZONE, exported, time.time(), flags=ZSK_FLAGS)
         dnskey = server.pdnsutil("export-zone-dnskey", ZONE_TEXT, "1").split()
-        assert dnskey[3:6] == ["256", "3", str(algorithm[1])]
-        assert f"keytag = {key.tag}" in server.pdnsutil("show-zone", ZONE_TEXT).replace(
-            "tag = ", "keytag = "
-        )
+        assert dnskey[3:6] == ["256", "3", str(algorithm)]
+        assert base64.b64decode(dnskey[6]) == key.dnskey[4:]
+        assert f"tag = {key.tag}," in server.pdnsutil("show-zone", ZONE_TEXT)
 
 
 QUESTIONS = [
