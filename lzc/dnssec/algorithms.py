@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -124,14 +125,21 @@ def signer(private: PrivateKey) -> Sign:
     return _ecdsa(private)
 
 
-def _ecdsa(private: ec.EllipticCurvePrivateKey) -> Sign:
-    size = (private.key_size + 7) // 8
+@cache
+def _ecdsa_scheme(size: int) -> ec.ECDSA:
     digest = hashes.SHA256() if size == 32 else hashes.SHA384()
+    curve = ec.SECP256R1() if size == 32 else ec.SECP384R1()
     try:
         scheme = ec.ECDSA(digest, deterministic_signing=True)
-        private.sign(b"", scheme)
+        ec.derive_private_key(1, curve).sign(b"", scheme)
     except (TypeError, UnsupportedAlgorithm):
-        scheme = ec.ECDSA(digest)
+        return ec.ECDSA(digest)
+    return scheme
+
+
+def _ecdsa(private: ec.EllipticCurvePrivateKey) -> Sign:
+    size = (private.key_size + 7) // 8
+    scheme = _ecdsa_scheme(size)
     sign_der = private.sign
 
     def sign(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
@@ -28,24 +29,41 @@ FLAGS: Final[dict[str, tuple[int, ...]]] = {
 """Policy -> flags of the keys that a zone gets. A CSK has the flags of a KSK (RFC 6781 §3.1)."""
 
 _ATTEMPTS: Final = 32
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds after which a folder's modification time has moved on every file system."""
 
 
 class Keystore:
-    """The keys in one folder. Zones are wire names in any case; nothing is cached, so what another
-    process wrote is seen at the next call. A folder that does not exist holds no keys."""
+    """The keys in one folder. Zones are wire names in any case. What another process wrote is seen
+    at the next call. A folder that does not exist holds no keys."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._seen: tuple[int, ...] = ()
+        self._files: dict[bytes, list[Path]] = {}
 
     def zones(self) -> list[bytes]:
         """The zones that have private keys here, lower-case wire names in canonical order."""
-        if not self.path.is_dir():
-            return []
-        found = {bindfile.zone_of(file.stem) for file in self.path.glob("K*.private")}
-        return sorted(
-            (zone for zone in found if zone is not None),
-            key=lambda zone: wire_name.key_of(zone, wire_name.ROOT),
-        )
+        return sorted(self._index(), key=lambda zone: wire_name.key_of(zone, wire_name.ROOT))
+
+    def _index(self) -> dict[bytes, list[Path]]:
+        """The private files of each zone. Ten thousand zones ask one after the other, so the list
+        is kept while the folder's modification time stands still, once that lies far enough back
+        for any later change to show."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return {}
+        seen = (status.st_dev, status.st_ino, status.st_mtime_ns)
+        if seen != self._seen:
+            settled = time.time_ns() - status.st_mtime_ns > _SETTLED
+            self._files = {}
+            for file in sorted(self.path.glob("K*.private")):
+                zone = bindfile.zone_of(file.stem)
+                if zone is not None:
+                    self._files.setdefault(zone, []).append(file)
+            self._seen = seen if settled else ()
+        return self._files
 
     def load(self, zone: bytes) -> list[SigningKey]:
         """All keys of a zone, whatever their state, ordered by algorithm and tag.
@@ -53,17 +71,14 @@ class Keystore:
         Raises `InputError` with a fault for each file that is open to others, damaged, or does not
         fit its DNSKEY.
         """
-        faults: list[Fault] = []
+        files = self._index().get(zone.lower(), [])
+        faults = _check_folder(self.path) if files else []
         keys: list[SigningKey] = []
-        if self.path.is_dir():
-            faults += _check_folder(self.path)
-            for file in sorted(self.path.glob("K*.private")):
-                if bindfile.zone_of(file.stem) != zone.lower():
-                    continue
-                try:
-                    keys.append(_read_pair(file, zone.lower()))
-                except InputError as error:
-                    faults += error.faults
+        for file in files:
+            try:
+                keys.append(_read_pair(file, zone.lower()))
+            except InputError as error:
+                faults += error.faults
         if faults:
             raise InputError(faults)
         return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey))
@@ -247,7 +262,7 @@ def _read_pair(file: Path, zone: bytes) -> SigningKey:
     text = _read_private(file)
     flags = _read_public(public, zone)
     try:
-        algorithm, private, timing = bindfile.parse_private(text)
+        algorithm, private, timing = bindfile.parse_private(text, known=True)
     except InvalidKeyFile as error:
         raise InputError([_damaged(file, error)]) from error
     key = SigningKey.make(zone, algorithm, flags, private, timing)

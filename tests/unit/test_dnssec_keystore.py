@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import stat
 from pathlib import Path
 
@@ -120,12 +121,17 @@ class TestFiles:
         assert error.value.line == line
         assert "VDOEgS6XRGJahT3Ynm" not in str(error.value)
 
-    def test_a_damaged_rsa_key_is_refused_without_showing_it(self) -> None:
+    @pytest.mark.parametrize(
+        "field",
+        ["PrivateExponent", "Prime1", "Prime2", "Exponent1", "Exponent2", "Coefficient"],
+    )
+    def test_a_damaged_rsa_key_is_refused_without_showing_it(self, field: str) -> None:
         text = bindfile.format_private(make(8))
         lines = dict(line.split(": ") for line in text.splitlines())
-        swapped = text.replace(lines["Prime1"], lines["Prime2"])
-        with pytest.raises(InvalidKeyFile, match="no RSASHA256 key"):
-            bindfile.parse_private(swapped)
+        swapped = text.replace(lines[field], lines["PublicExponent"])
+        for known in (False, True):
+            with pytest.raises(InvalidKeyFile, match="do not fit together"):
+                bindfile.parse_private(swapped, known=known)
 
     @pytest.mark.parametrize(
         "text", ["", "example.org. IN A 192.0.2.1\n", PUBLIC + PUBLIC, "t.org. IN DNSKEY 257 3\n"]
@@ -190,6 +196,13 @@ class TestStore:
             keystore.generate(zone, 15, FLAGS["csk"], NOW)
         assert keystore.zones() == zones
         assert [len(keystore.load(zone)) for zone in zones] == [1, 1, 1]
+
+    def test_changes_by_another_process_are_seen(self, keystore: Keystore) -> None:
+        keystore.generate(ZONE, 15, FLAGS["csk"], NOW)
+        os.utime(keystore.path, (0, 0))  # long settled: the list of files may be kept
+        assert len(keystore.load(ZONE)) == 1
+        Keystore(keystore.path).generate(ZONE, 15, FLAGS["csk"], NOW)
+        assert len(keystore.load(ZONE)) == 2
 
     def test_a_folder_that_does_not_exist_holds_nothing(self, keystore: Keystore) -> None:
         assert keystore.zones() == []
