@@ -92,8 +92,8 @@ def open_transfer(
     """What to do about an AXFR or IXFR request over TCP.
 
     A `TransferPlan`, or the one message that answers it (a refusal, or for IXFR the SOA when the
-    client is up to date), or `None` for silence. ``keys`` are by lower-case wire name; ``client`` is
-    a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good for
+    client is up to date), or `None` for silence. ``keys`` are by lower-case wire name, ``client``
+    is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good for
     transfers that take less than `tsig.FUDGE` seconds).
     """
     try:
@@ -145,9 +145,7 @@ def _client_serial(query: bytes) -> int | None:
     return None
 
 
-def _up_to_date(
-    query: Query, zone: ServedZone, checked: TsigResult | None, now: float
-) -> bytes:
+def _up_to_date(query: Query, zone: ServedZone, checked: TsigResult | None, now: float) -> bytes:
     wire = compose(
         query.id,
         message.QR | message.AA | query.flags & message.RD,

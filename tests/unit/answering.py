@@ -1,0 +1,160 @@
+"""Small bundles to ask, and answers as dnspython reads them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import dns.flags
+import dns.message
+import dns.rrset
+
+from lzc.answer.responder import Responder, Response
+from lzc.answer.settings import ResponderSettings
+from lzc.build.compile import compile_zone
+from lzc.bundle import writer
+from lzc.bundle.reader import Bundle
+from lzc.bundle.zone_info import ZoneKey
+from lzc.dnssec.key import SigningKey
+from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.source.zonefile import read_zone_text
+from lzc.wire.name import from_text, to_text
+
+NOW = 1_800_000_000.0
+CLIENT = bytes((198, 51, 100, 7))
+
+HEAD = """\
+@ 3600 IN SOA ns1 hostmaster 2026010101 7200 900 1209600 300
+@ 3600 IN NS ns1
+ns1 600 IN A 192.0.2.53
+"""
+"""The apex that most zones of the tests have."""
+
+
+class WordEngine:
+    """Stands in for Lua: a record's code is a list of words, each a result, or one of
+    ``empty fail qname who subnet``, or ``include NAME``."""
+
+    def __init__(self) -> None:
+        self.contexts: list[QueryContext] = []
+
+    def evaluate(
+        self, code: bytes, query: QueryContext, include: Callable[[bytes], bytes | None]
+    ) -> list[bytes]:
+        self.contexts.append(query)
+        results: list[bytes] = []
+        words = code.split()
+        while words:
+            word = words.pop(0)
+            if word == b"fail":
+                raise LuaFailure("runtime", "told to fail")
+            if word == b"qname":
+                results.append(to_text(query.qname).encode())
+            elif word == b"who":
+                results.append(socket.inet_ntoa(query.who).encode())
+            elif word == b"subnet":
+                results.append(str(query.subnet).encode())
+            elif word == b"include":
+                included = include(from_text(words.pop(0), query.zone).lower())
+                words[:0] = (included or b"nothing").split()
+            elif word != b"empty":
+                results.append(word)
+        return results
+
+
+class World:
+    """A bundle of zones given as text, and a responder over it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        zones: dict[str, str],
+        *,
+        keys: dict[str, list[SigningKey]] | None = None,
+        lua: bool = True,
+        missing_keys: bool = False,
+        settings: ResponderSettings | None = None,
+    ) -> None:
+        compiled = []
+        self.keys = {from_text(name): found for name, found in (keys or {}).items()}
+        for number, (name, text) in enumerate(zones.items()):
+            apex = from_text(name)
+            zone, faults = read_zone_text(text.encode(), apex, f"{name}zone")
+            assert not faults, faults
+            zone.records.sort()
+            public = [
+                ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey)
+                for key in self.keys.get(apex, [])
+            ]
+            draft = compile_zone(zone, number, signed=bool(public), lua=lua, keys=public)
+            compiled.append(draft.finish(draft.serial))
+        with writer.locked(folder):
+            identity = writer.write(folder, compiled, [], version="test", inputs={})
+        self.bundle = Bundle.open(folder / identity)
+        self.engine = WordEngine()
+        self.failures: list[Exception] = []
+        cache = SignatureCache()
+        self.signers = (
+            {}
+            if missing_keys
+            else {apex: ZoneSigner(found, cache) for apex, found in self.keys.items()}
+        )
+        self.responder = Responder(
+            self.bundle,
+            settings or ResponderSettings(),
+            self.signers,
+            self.engine,
+            lambda _, error: self.failures.append(error),
+        )
+
+    def send(self, wire: bytes, *, tcp: bool = False, client: bytes = CLIENT) -> Response | None:
+        return self.responder.respond(wire, client, NOW, tcp=tcp)
+
+    def ask(
+        self,
+        name: str,
+        qtype: str = "A",
+        *,
+        dnssec: bool = False,
+        edns: bool = True,
+        tcp: bool = False,
+        rdclass: str = "IN",
+        payload: int = 1232,
+        options: list[dns.edns.Option] | None = None,
+    ) -> dns.message.Message:
+        query = dns.message.make_query(
+            name,
+            qtype,
+            rdclass,
+            use_edns=0 if edns or dnssec else None,
+            want_dnssec=dnssec,
+            payload=payload,
+            options=options,
+        )
+        query.flags = dns.flags.Flag(0)
+        response = self.send(query.to_wire(), tcp=tcp)
+        assert response is not None
+        answer = dns.message.from_wire(response.wire)
+        assert query.is_response(answer)
+        return answer
+
+
+def lines(section: list[dns.rrset.RRset], *, signatures: bool = False) -> list[str]:
+    """A section as sorted ``owner ttl type rdata`` lines, RRSIG RRs left out unless asked for."""
+    found = []
+    for rrset in section:
+        if not signatures and rrset.rdtype == 46:
+            continue
+        for rdata in rrset:
+            kind = rrset.rdtype.name if hasattr(rrset.rdtype, "name") else str(rrset.rdtype)
+            found.append(f"{rrset.name} {rrset.ttl} {kind} {rdata}")
+    return sorted(found)
+
+
+def rcode(answer: dns.message.Message) -> str:
+    """The RCODE's mnemonic."""
+    import dns.rcode
+
+    return dns.rcode.to_text(answer.rcode())
