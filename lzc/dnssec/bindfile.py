@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import calendar
+import os
 import re
 import time
 from typing import Final
@@ -73,9 +74,13 @@ def zone_of(base: str) -> bytes | None:
         return None
     labels = [
         re.sub(rb"%([0-9A-F]{2})", lambda octet: bytes((int(octet[1], 16),)), label)
-        for label in found[1].encode("utf-8").split(b".")
+        for label in os.fsencode(found[1]).split(b".")
         if label
     ]
+    if sum(len(label) + 1 for label in labels) >= wire_name.MAX_NAME:
+        return None
+    if any(len(label) > wire_name.MAX_LABEL for label in labels):
+        return None
     return wire_name.from_labels(labels).lower()
 
 

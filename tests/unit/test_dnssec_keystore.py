@@ -166,7 +166,16 @@ class TestFiles:
         assert bindfile.zone_of(base) == wire.lower()
         assert "/" not in base
 
-    @pytest.mark.parametrize("base", ["transfer", "Kexample.org", "Kexample.org.+13+7"])
+    @pytest.mark.parametrize(
+        "base",
+        [
+            "transfer",
+            "Kexample.org",
+            "Kexample.org.+13+7",
+            f"K{64 * 'a'}.+013+00007",
+            f"K{127 * 'a.'}a.+013+00007",
+        ],
+    )
     def test_other_files_belong_to_no_zone(self, base: str) -> None:
         assert bindfile.zone_of(base) is None
 
