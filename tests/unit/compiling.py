@@ -1,0 +1,74 @@
+"""Zones from text to bundles, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lzc.build.compile import Draft, compile_zone
+from lzc.bundle import writer
+from lzc.bundle.reader import Bundle
+from lzc.bundle.writer import CompiledZone
+from lzc.bundle.zone_info import ZoneKey
+from lzc.source.zonefile import read_zone_text
+from lzc.wire import name as wire_name
+
+HEAD = """$TTL 3600
+@ 7200 IN SOA ns1 hostmaster 5 3600 600 86400 300
+@ NS ns1
+ns1 A 192.0.2.1
+"""
+
+KEY = ZoneKey(12345, 13, 257, bytes.fromhex("0101030d") + bytes(range(64)))
+
+
+def wire(text: str) -> bytes:
+    return wire_name.from_text(text, wire_name.ROOT).lower()
+
+
+def draft(
+    text: str = "",
+    name: str = "example.org",
+    zone_id: int = 0,
+    *,
+    signed: bool = False,
+    lua: bool = True,
+    head: str = HEAD,
+) -> Draft:
+    zone, faults = read_zone_text((head + text).encode(), wire(name), f"{name}.zone")
+    assert not faults, faults
+    zone.records.sort()
+    return compile_zone(zone, zone_id, signed=signed, lua=lua, keys=(KEY,) if signed else ())
+
+
+def compiled(
+    text: str = "",
+    name: str = "example.org",
+    zone_id: int = 0,
+    *,
+    signed: bool = False,
+    lua: bool = True,
+) -> CompiledZone:
+    made = draft(text, name, zone_id, signed=signed, lua=lua)
+    assert not made.faults, made.faults
+    return made.finish(made.serial)
+
+
+def nodes(text: str = "", name: str = "example.org", **options: bool) -> dict[bytes, bytes]:
+    return {key[4:]: node for key, node in compiled(text, name, **options).items}
+
+
+def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str:
+    ordered = sorted(zones, key=wire)
+    with writer.locked(output):
+        return writer.write(
+            output,
+            [compiled(zones[name], name, number, **options) for number, name in enumerate(ordered)],
+            [],
+            version="test",
+            inputs={},
+        )
+
+
+def open_bundle(output: Path) -> Bundle:
+    return Bundle.open(output / "current")
