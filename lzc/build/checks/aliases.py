@@ -21,12 +21,11 @@ def check_cnames(index: ZoneIndex) -> Iterator[Fault]:
     """Yield CNAMEs that are not alone at their name, and those that lead round in a circle."""
     for key, group in groupby(index.of_type(rr.CNAME), key=itemgetter(KEY)):
         cnames = list(group)
-        owner = index.owner_text(cnames[0])
         for record in cnames[1:]:
             yield index.error(
                 record,
                 "cname-multiple",
-                f"a second CNAME record at {owner}",
+                f"a second CNAME record at {index.owner_text(record)}",
                 "a name is an alias of one other (RFC 2181 §10.1)",
                 "keep one; to share load, give the target several address records",
             )

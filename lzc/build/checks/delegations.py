@@ -42,7 +42,7 @@ def _missing_glue(index: ZoneIndex, cut: bytes, record: Record) -> Iterator[Faul
     above = index.cut_above(target)
     if above is None or any(address[TYPE] in _ADDRESSES for address in index.at(target)):
         return
-    name = to_text(record[RDATA])
+    name = to_text(record[RDATA].lower())
     if above == cut:
         yield index.error(
             record,

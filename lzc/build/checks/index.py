@@ -50,14 +50,16 @@ class ZoneIndex:
     ``cuts`` are the delegation points, those below another left out: node key to NS records.
     """
 
-    __slots__ = ("_by_type", "cuts", "records", "zone")
+    __slots__ = ("_by_type", "_dnames", "cuts", "keys", "records", "zone")
 
     def __init__(self, zone: Zone) -> None:
         self.zone = zone
         self.records = zone.records
+        self.keys = [record[KEY] for record in zone.records]
         self._by_type: dict[int, list[Record]] = {}
         for record in [record for record in zone.records if record[TYPE] in STRUCTURAL]:
             self._by_type.setdefault(record[TYPE], []).append(record)
+        self._dnames = {record[KEY] for record in self.of_type(rr.DNAME)}
         self.cuts: dict[bytes, list[Record]] = {}
         last: bytes | None = None
         for record in self.of_type(rr.NS):
@@ -73,26 +75,26 @@ class ZoneIndex:
 
     def at(self, key: bytes) -> list[Record]:
         """The records at a name."""
-        start = end = bisect_left(self.records, (key,))
+        start = end = bisect_left(self.keys, key)
         while end < len(self.records) and self.records[end][KEY] == key:
             end += 1
         return self.records[start:end]
 
     def below(self, key: bytes) -> list[Record]:
         """The records at the names below a name other than the apex."""
-        start = bisect_left(self.records, (key + b"\x00",))
-        return self.records[start : bisect_left(self.records, (key + b"\x01",), start)]
+        start = bisect_left(self.keys, key + b"\x00")
+        return self.records[start : bisect_left(self.keys, key + b"\x01", start)]
 
     def exists(self, key: bytes) -> bool:
         """True for owners and for empty non-terminals (RFC 8020)."""
         if not key:
             return True
-        start = bisect_left(self.records, (key,))
+        start = bisect_left(self.keys, key)
         if start == len(self.records):
             return False
         if self.records[start][KEY] == key:
             return True
-        start = bisect_left(self.records, (key + b"\x00",), start)
+        start = bisect_left(self.keys, key + b"\x00", start)
         return start < len(self.records) and self.records[start][KEY].startswith(key + b"\x00")
 
     def wildcard_for(self, key: bytes) -> list[Record]:
@@ -114,15 +116,13 @@ class ZoneIndex:
         """True for names whose data is not ours to know: at or below a cut, or below a DNAME."""
         if self.cut_above(key) is not None:
             return True
-        dnames = self.of_type(rr.DNAME)
-        if not dnames:
-            return False
-        owners = {record[KEY] for record in dnames}
-        return any(ancestor in owners for ancestor in ancestors(key) if ancestor != key)
+        return bool(self._dnames) and any(
+            ancestor in self._dnames for ancestor in ancestors(key) if ancestor != key
+        )
 
     def key_of(self, name: bytes) -> bytes | None:
         """The node key of a lower-case wire name, or None when it is not in the zone."""
-        if not wire_name.is_subdomain(name, self.zone.apex):
+        if not name.endswith(self.zone.apex) or not wire_name.is_subdomain(name, self.zone.apex):
             return None
         return wire_name.key_of(name, self.zone.apex)
 

@@ -36,7 +36,7 @@ def check_targets(index: ZoneIndex) -> Iterator[Fault]:
             key = index.key_of(target)
             if key is None or rrtype == rr.DNAME or index.is_elsewhere(key):
                 continue
-            yield from _check_target(index, record, key, to_text(target))
+            yield from _check_target(index, record, key)
 
 
 def _final_dot(index: ZoneIndex, record: Record, target: bytes) -> Fault:
@@ -49,19 +49,21 @@ def _final_dot(index: ZoneIndex, record: Record, target: bytes) -> Fault:
     )
 
 
-def _check_target(index: ZoneIndex, record: Record, key: bytes, target: str) -> Iterator[Fault]:
+def _check_target(index: ZoneIndex, record: Record, key: bytes) -> Iterator[Fault]:
     rrtype = record[TYPE]
-    what = rr.to_text(rrtype)
-    if index.exists(key):
-        node = index.at(key)
-    else:
+    node = index.at(key)
+    if not node and not index.exists(key):
         node = index.wildcard_for(key)
         if not node:
-            yield _missing(index, record, what, target)
+            yield _missing(index, record)
             return
     if rrtype == rr.CNAME:
         return
-    if answers(node, rr.CNAME):
+    alias = answers(node, rr.CNAME)
+    if not alias and answers(node, rr.A, rr.AAAA):
+        return
+    what, target = _shown(record)
+    if alias:
         told = index.warning if rrtype == rr.MX else index.error
         yield told(
             record,
@@ -70,7 +72,7 @@ def _check_target(index: ZoneIndex, record: Record, key: bytes, target: str) -> 
             _ALIAS_RULES[rrtype],
             "name the host that the alias leads to",
         )
-    elif not answers(node, rr.A, rr.AAAA):
+    else:
         yield index.warning(
             record,
             "target-without-address",
@@ -80,7 +82,14 @@ def _check_target(index: ZoneIndex, record: Record, key: bytes, target: str) -> 
         )
 
 
-def _missing(index: ZoneIndex, record: Record, what: str, target: str) -> Fault:
+def _shown(record: Record) -> tuple[str, str]:
+    """Type and target as messages show them."""
+    target = wire_rdata.target(record[TYPE], record[RDATA]) or b"\x00"
+    return rr.to_text(record[TYPE]), to_text(target)
+
+
+def _missing(index: ZoneIndex, record: Record) -> Fault:
+    what, target = _shown(record)
     labels = labels_of(wire_rdata.target(record[TYPE], record[RDATA]) or b"\x00")
     if len(labels) > 4 and all(_ADDRESS.fullmatch(label) for label in labels[:4]):
         address = b".".join(labels[:4]).decode("ascii")
