@@ -103,12 +103,14 @@ class Lookup:
         owner = qname.lower()
         if qtype in (rrtype.ANY, rrtype.RRSIG):
             if not self._several(zone, qname, key, found, wildcard):
-                self._no_data(zone, key, found, wildcard)
+                tried = frozenset(self._lua.at(zone, found.key, node))
+                self._no_data(zone, key, found, wildcard, tried)
             return None
         if qtype == rrtype.NSEC and zone.signed:
-            if wildcard is None and nodes.nsec(node):
-                rrset = denial.nsec_rrset(zone, (key, node))
-                self.sections.add(self.sections.answer, zone, rrset)
+            if nodes.nsec(node):
+                # Made from a wildcard as any other type (RFC 4592 §4.6).
+                rrset = denial.nsec_rrset(zone, (found.key, node))._replace(owner=owner)
+                self._positive(zone, key, rrset, wildcard)
             else:
                 self._no_data(zone, key, found, wildcard)
             return None

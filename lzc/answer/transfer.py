@@ -93,8 +93,8 @@ def open_transfer(
 
     A `TransferPlan`, or the one message that answers it (a refusal, or for IXFR the SOA when the
     client is up to date), or `None` for silence. ``keys`` are by lower-case wire name, ``client``
-    is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good for
-    transfers that take less than `tsig.FUDGE` seconds).
+    is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good
+    for transfers that take less than `tsig.FUDGE` seconds).
     """
     try:
         asked = parse_query(query)

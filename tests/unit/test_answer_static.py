@@ -4,7 +4,8 @@ from pathlib import Path
 
 import dns.flags
 import pytest
-from answering import HEAD, World, lines, rcode
+
+from tests.unit.answering import HEAD, World, lines, rcode
 
 ORG = (
     HEAD

@@ -1,0 +1,175 @@
+"""Judges a signed answer as a validating resolver does: RFC 4035 §5, in a few lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dns.dnssec
+import dns.message
+import dns.name
+import dns.rdatatype
+import dns.rrset
+
+from tests.unit.answering import NOW
+
+NSEC = dns.rdatatype.NSEC
+CNAME = dns.rdatatype.CNAME
+
+
+class Bogus(AssertionError):
+    """What a validator would refuse, and why."""
+
+
+class Validator:
+    """Knows the DNSKEY RRsets of zones by apex."""
+
+    def __init__(self, keys: dict[dns.name.Name, dns.rrset.RRset]) -> None:
+        self.keys: dict[dns.name.Name, Any] = dict(keys)
+
+    def judge(self, answer: dns.message.Message) -> None:
+        """Raise `Bogus` unless the answer is secure, or an insecure referral that is proven."""
+        question = answer.question[0]
+        expanded = self._check_signatures(answer)
+        for name, encloser in expanded:
+            if not self._covered(answer, name):
+                raise Bogus(f"{name} came from *.{encloser}, but may itself exist")
+        name = question.name
+        for _ in range(20):
+            follow = [r for r in answer.answer if r.name == name and r.rdtype == CNAME]
+            if not follow or question.rdtype in (CNAME, dns.rdatatype.ANY):
+                break
+            name = follow[0][0].target
+        found = [r for r in answer.answer if r.name == name and r.rdtype != 46]
+        if found or question.rdtype == dns.rdatatype.RRSIG:
+            return
+        if not any(name.is_subdomain(zone) for zone in self.keys):
+            return
+        cuts = [r for r in answer.authority if r.rdtype == dns.rdatatype.NS]
+        if cuts:
+            self._judge_referral(answer, cuts[0].name)
+        elif answer.rcode() == dns.rcode.NXDOMAIN:
+            self._judge_missing(answer, name)
+        elif answer.rcode() == dns.rcode.NOERROR:
+            self._judge_no_data(answer, name, question.rdtype)
+
+    def _check_signatures(
+        self, answer: dns.message.Message
+    ) -> list[tuple[dns.name.Name, dns.name.Name]]:
+        expanded = []
+        for section in (answer.answer, answer.authority):
+            dnames = [r for r in section if r.rdtype == dns.rdatatype.DNAME]
+            for rrset in section:
+                if rrset.rdtype == dns.rdatatype.RRSIG:
+                    continue
+                if rrset.rdtype == dns.rdatatype.NS and section is answer.authority:
+                    continue
+                if rrset.rdtype == CNAME and any(
+                    rrset.name.is_subdomain(d.name) and rrset.name != d.name for d in dnames
+                ):
+                    continue
+                signatures = [
+                    r
+                    for r in section
+                    if r.rdtype == 46 and r.name == rrset.name and r.covers == rrset.rdtype
+                ]
+                if not signatures:
+                    raise Bogus(f"no RRSIG over {rrset.name} {rrset.rdtype}")
+                if signatures[0].ttl != rrset.ttl:
+                    raise Bogus(f"TTL of the RRSIG over {rrset.name} differs")
+                dns.dnssec.validate(rrset, signatures[0], self.keys, now=NOW)
+                labels = len(rrset.name) - 1
+                made_for = signatures[0][0].labels
+                if rrset.name.labels[0] != b"*" and made_for < labels:
+                    encloser = dns.name.Name(rrset.name.labels[-made_for - 1 :])
+                    expanded.append((rrset.name, encloser))
+        return expanded
+
+    def _nsecs(self, answer: dns.message.Message) -> list[dns.rrset.RRset]:
+        return [rrset for rrset in answer.authority if rrset.rdtype == NSEC]
+
+    def _covering(self, answer: dns.message.Message, name: dns.name.Name) -> dns.rrset.RRset | None:
+        for rrset in self._nsecs(answer):
+            after = rrset[0].next
+            apex = self._signer(answer, rrset)
+            if not name.is_subdomain(apex):
+                continue
+            if rrset.name < name and (name < after or after == apex):
+                # An NSEC of a cut or a DNAME says nothing about names below it (RFC 6840 §4.1).
+                types = _types(rrset)
+                if name.is_subdomain(rrset.name) and ("DNAME" in types or _cut(types)):
+                    continue
+                return rrset
+        return None
+
+    def _covered(self, answer: dns.message.Message, name: dns.name.Name) -> bool:
+        rrset = self._covering(answer, name)
+        return rrset is not None and not rrset[0].next.is_subdomain(name)
+
+    def _signer(self, answer: dns.message.Message, rrset: dns.rrset.RRset) -> dns.name.Name:
+        signatures = [
+            r
+            for r in answer.authority
+            if r.name == rrset.name and r.rdtype == 46 and r.covers == 47
+        ]
+        signer: dns.name.Name = signatures[0][0].signer
+        return signer
+
+    def _judge_referral(self, answer: dns.message.Message, cut: dns.name.Name) -> None:
+        here = [r for r in answer.authority if r.name == cut]
+        if any(r.rdtype == dns.rdatatype.DS for r in here):
+            return
+        proof = [r for r in here if r.rdtype == NSEC]
+        if not proof or "DS" in _types(proof[0]) or "NS" not in _types(proof[0]):
+            raise Bogus(f"nothing says that {cut} is insecure")
+
+    def _judge_missing(self, answer: dns.message.Message, name: dns.name.Name) -> None:
+        if not self._covered(answer, name):
+            raise Bogus(f"no NSEC covers {name}")
+        wildcard = dns.name.Name((b"*", *self._encloser(answer, name).labels))
+        if not self._covered(answer, wildcard):
+            raise Bogus(f"no NSEC covers {wildcard}")
+
+    def _encloser(self, answer: dns.message.Message, name: dns.name.Name) -> dns.name.Name:
+        cover = self._covering(answer, name)
+        assert cover is not None
+        shared = [other.fullcompare(name)[2] for other in (cover.name, cover[0].next)]
+        return dns.name.Name(name.labels[-max(shared) :])
+
+    def _judge_no_data(
+        self, answer: dns.message.Message, name: dns.name.Name, rdtype: dns.rdatatype.RdataType
+    ) -> None:
+        wanted = dns.rdatatype.to_text(rdtype)
+        for rrset in self._nsecs(answer):
+            if rrset.name == name:
+                self._judge_bitmap(rrset, wanted)
+                return
+        cover = self._covering(answer, name)
+        if cover is None:
+            raise Bogus(f"nothing proves that {name} has no {wanted}")
+        if cover[0].next.is_subdomain(name):
+            return
+        wildcard = dns.name.Name((b"*", *self._encloser(answer, name).labels))
+        for rrset in self._nsecs(answer):
+            if rrset.name == wildcard:
+                self._judge_bitmap(rrset, wanted)
+                return
+        ent = self._covering(answer, wildcard)
+        if ent is None or not ent[0].next.is_subdomain(wildcard):
+            raise Bogus(f"nothing proves that {wildcard} has no {wanted}")
+
+    def _judge_bitmap(self, rrset: dns.rrset.RRset, wanted: str) -> None:
+        types = _types(rrset)
+        if wanted in types or "CNAME" in types:
+            raise Bogus(f"the NSEC of {rrset.name} says that {wanted} or CNAME exists")
+        if wanted != "DS" and _cut(types):
+            raise Bogus(f"the NSEC of {rrset.name} is that of a cut")
+        if wanted == "DS" and "SOA" in types and len(rrset.name) > 3:
+            raise Bogus(f"the NSEC of {rrset.name} is that of the child side")
+
+
+def _types(rrset: dns.rrset.RRset) -> set[str]:
+    return set(rrset[0].to_text().split()[1:])
+
+
+def _cut(types: set[str]) -> bool:
+    return "NS" in types and "SOA" not in types
