@@ -54,22 +54,40 @@ def from_fields(
     return reader(fields, origin)
 
 
+# The fields, by index, that PowerDNS takes only in double quotes.
+_QUOTED_FROM = {rr.TXT: 0, rr.SPF: 0, rr.HINFO: 0, rr.CAA: 2, rr.NAPTR: 2, rr.URI: 2}
+
+
 def from_presentation(rrtype: int, text: bytes, origin: bytes) -> bytes:
     """RDATA of one text in presentation format, such as the result of a LUA record.
 
-    Strings of TXT and SPF over 255 octets are cut into several. Raises `InvalidRdata`.
+    As PowerDNS reads it, which differs from a zone file: strings stand in double quotes, those of
+    TXT and SPF over 255 octets are cut into several, and IPv4 addresses may have leading zeros
+    (the numbers are decimal all the same). Raises `InvalidRdata`.
     """
-    if rrtype == rr.A or rrtype == rr.AAAA:
+    if rrtype in (rr.A, rr.AAAA):
         return _address(rrtype, text)
     fields, quoted = split_fields(text)
-    if rrtype in (rr.TXT, rr.SPF) and len(text) > 255 and fields[0] != b"\\#":
-        strings = [unescape(field, index) for index, field in enumerate(fields)]
-        return b"".join([_cut(string) for string in strings])
+    generic = fields[:1] == [b"\\#"] and not quoted[0]
+    first = _QUOTED_FROM.get(rrtype)
+    if first is not None and not generic:
+        # The replacement of NAPTR, its sixth field, is a name.
+        last = 5 if rrtype == rr.NAPTR else len(fields)
+        for index in range(first, min(last, len(fields))):
+            if not quoted[index]:
+                raise InvalidRdata("must stand in double quotes", index)
+        if fields and rrtype in (rr.TXT, rr.SPF) and len(text) > 255:
+            strings = [unescape(field, index) for index, field in enumerate(fields)]
+            return _limited(b"".join([_cut(string) for string in strings]))
     return from_fields(rrtype, fields, origin, quoted)
 
 
 @lru_cache(maxsize=8192)
 def _address(rrtype: int, text: bytes) -> bytes:
+    if rrtype == rr.A:
+        numbers = text.strip().split(b".")
+        if all(number.isdigit() for number in numbers):
+            text = b".".join([number.lstrip(b"0") or b"0" for number in numbers])
     return from_fields(rrtype, text.split(), wire_name.ROOT)
 
 

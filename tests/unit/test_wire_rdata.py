@@ -28,10 +28,10 @@ VALID = [
     (rr.SRV, "1 2 443 target"),
     (rr.SOA, "ns1 hostmaster 2026112101 3600 900 1209600 300"),
     (rr.SOA, "ns1 hostmaster 1 1h 15m 2w 1h30m"),
-    (rr.TXT, r'"a \"quoted\" \\ word" plain "" \000\255'),
+    (rr.TXT, r'"a \"quoted\" \\ word" "plain" "" "\000\255"'),
     (rr.SPF, '"v=spf1 -all"'),
     (rr.CAA, '0 issue "ca.example.net; policy=ev"'),
-    (rr.CAA, "128 iodef mailto:a@example.org"),
+    (rr.CAA, '128 iodef "mailto:a@example.org"'),
     (rr.NAPTR, '100 10 "u" "sip+E2U" "!^.*$!sip:info@example.org!" .'),
     (rr.DS, "12345 13 2 " + "ab" * 32),
     (rr.DNSKEY, "257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4="),
@@ -80,7 +80,9 @@ def test_what_is_printed_reads_back(kind: int, text: str) -> None:
     [
         (rr.A, "192.0.2", 0, "not an IPv4 address"),
         (rr.A, "192.0.2.256", 0, "not an IPv4 address"),
-        (rr.A, "192.0.2.01", 0, "not an IPv4 address"),
+        (rr.TXT, "plain", 0, "double quotes"),
+        (rr.CAA, "0 issue ca.example.net", 2, "double quotes"),
+        (rr.NAPTR, '1 2 "u" s "x" .', 3, "double quotes"),
         (rr.A, "+1.0.2.1", 0, "not an IPv4 address"),
         (rr.A, "2001:db8::1", 0, "not an IPv4 address"),
         (rr.A, "192.0.2.1 192.0.2.2", 1, "got 2 fields"),
@@ -97,10 +99,11 @@ def test_what_is_printed_reads_back(kind: int, text: str) -> None:
         (rr.SOA, "a b 1 2 3 4 9999w", 6, "time of 0 to"),
         (rr.SOA, "a b 4294967296 2 3 4 5", 2, "serial"),
         (rr.TXT, "", 0, "at least one"),
-        (rr.TXT, r"ok \300", 1, r"at most 255"),
-        (rr.TXT, r"\3", 0, "bad escape"),
+        (rr.TXT, " " * 300, 0, "at least one"),
+        (rr.TXT, r'"ok" "\300"', 1, r"at most 255"),
+        (rr.TXT, r'"\3"', 0, "bad escape"),
         (rr.TXT, '"open', 0, "not closed"),
-        (rr.CAA, "0 is-sue x", 1, "letters and digits"),
+        (rr.CAA, '0 is-sue "x"', 1, "letters and digits"),
         (rr.LUA, "A", 1, "code"),
         (rr.LUA, 'NOSUCH "x"', 0, "unknown RR type"),
         (rr.LUA, f'A "x" "{"a" * 256}"', 2, "256 octets"),
@@ -145,6 +148,28 @@ def test_a_quoted_hash_is_a_string_and_no_generic_rdata() -> None:
 def test_long_text_of_a_lua_result_is_cut_into_strings() -> None:
     wire = rdata.from_presentation(rr.TXT, b'"' + b"x" * 300 + b'"', ORIGIN)
     assert wire == b"\xff" + b"x" * 255 + b"\x2d" + b"x" * 45
+
+
+@pytest.mark.parametrize("text", [b"192.0.2.010", b" 192.000.002.00010 "])
+def test_addresses_of_a_lua_result_may_have_leading_zeros(text: bytes) -> None:
+    assert rdata.from_presentation(rr.A, text, ORIGIN) == bytes((192, 0, 2, 10))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "wire"),
+    [
+        (rr.TXT, [b"plain", rb"\000x"], b"\x05plain\x02\x00x"),
+        (rr.CAA, [b"0", b"issue", b"ca"], b"\x00\x05issueca"),
+    ],
+)
+def test_strings_of_a_zone_file_need_no_quotes(kind: int, fields: list[bytes], wire: bytes) -> None:
+    assert rdata.from_fields(kind, fields, ORIGIN) == wire
+
+
+@pytest.mark.parametrize("text", [b"192.0.2.01", b"0300.0.2.1"])
+def test_addresses_of_a_zone_file_have_no_leading_zeros(text: bytes) -> None:
+    with pytest.raises(InvalidRdata, match="not an IPv4 address"):
+        rdata.from_fields(rr.A, [text], ORIGIN)
 
 
 def test_rdata_that_does_not_parse_prints_in_the_generic_form() -> None:
@@ -201,7 +226,7 @@ def test_any_text_is_read_or_refused(kind: int, text: str) -> None:
         (rr.PX, "16705 A.Example. B.Example."),
         (rr.RRSIG, "A 13 2 300 20261205000000 20261114000000 16705 Example.ORG. QUFB"),
         (rr.NSEC, "Host.Example.ORG. A RRSIG NSEC"),
-        (rr.TXT, "ABC"),
+        (rr.TXT, '"ABC"'),
         (rr.HTTPS, "1 Svc.Example.ORG."),
     ],
 )
