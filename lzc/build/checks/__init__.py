@@ -36,7 +36,6 @@ rule                       severity  what
 ``wildcard-ns``            error     delegation at a wildcard
 ``wildcard-dname``         warning   DNAME at a wildcard
 ``wildcard-inside-name``   warning   an asterisk label that is not the first
-``lua-disabled``           warning   LUA records, but Lua is not enabled
 ``lua-type``               error     LUA record for a type that is fixed at build time
 ``lua-and-static``         warning   LUA record and plain record of the same type
 ``presigned-and-signed``   error     RRSIG or NSEC records in a zone that lzc signs
@@ -62,25 +61,24 @@ from lzc.build.checks.targets import check_targets
 from lzc.zone.model import Zone
 from lzc.zone.place import Fault
 
-__all__ = ["CheckSettings", "check_zone", "unify_rrsets"]
+__all__ = ["CheckSettings", "check_zone"]
 
 
-def check_zone(zone: Zone, settings: CheckSettings) -> list[Fault]:
+def check_zone(zone: Zone, settings: CheckSettings | None = None) -> list[Fault]:
     """Every fault of a zone, ordered by place.
 
-    ``zone.records`` must be sorted and have been through `unify_rrsets`, whose warnings are not
-    repeated here. The zone is not changed.
+    ``zone.records`` must be sorted; duplicates are taken out of it and RRsets get one TTL. Without
+    ``settings`` their defaults hold.
     """
+    faults = unify_rrsets(zone)
     index = ZoneIndex(zone)
-    faults = [
-        *check_apex(index),
-        *check_cnames(index),
-        *check_dnames(index),
-        *check_delegations(index),
-        *check_targets(index),
-        *check_owners(index),
-        *check_lua(index, settings),
-        *check_presigned(index, settings),
-    ]
+    faults += check_apex(index)
+    faults += check_cnames(index)
+    faults += check_dnames(index)
+    faults += check_delegations(index)
+    faults += check_targets(index)
+    faults += check_owners(index)
+    faults += check_lua(index)
+    faults += check_presigned(index, settings or CheckSettings())
     faults.sort(key=lambda fault: (fault.place, fault.rule))
     return faults

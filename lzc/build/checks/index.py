@@ -37,10 +37,8 @@ STRUCTURAL: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
-    """What the configuration says that checks depend on: whether LUA records run in this zone, and
-    whether lzc signs it."""
+    """What the configuration says that checks depend on: whether lzc signs the zone."""
 
-    lua: bool = False
     dnssec: bool = False
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from lzc.build.checks.index import CheckSettings, ZoneIndex, covered_type
+from lzc.build.checks.index import ZoneIndex, covered_type
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, TYPE
 from lzc.zone.place import Fault
@@ -29,17 +29,9 @@ _DECIDED_AT_BUILD: Final = frozenset(
 )
 
 
-def check_lua(index: ZoneIndex, settings: CheckSettings) -> Iterator[Fault]:
-    """Yield LUA records that do not run, or share their type with static data."""
+def check_lua(index: ZoneIndex) -> Iterator[Fault]:
+    """Yield LUA records for types that they cannot answer, or that have static data too."""
     records = index.of_type(rr.LUA)
-    if records and not settings.lua:
-        yield index.warning(
-            records[0],
-            "lua-disabled",
-            f"zone {index.zone.name} has LUA records ({len(records)}), but Lua is not enabled",
-            "LUA records are code and off unless said; their names answer with no data",
-            "set enable = true in [lua], or lua = true for the zone",
-        )
     for key, group in groupby(records, key=itemgetter(KEY)):
         static = {record[TYPE]: record for record in index.at(key)}
         for record in group:
