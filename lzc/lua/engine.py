@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from lzc.lua.health import HealthView
+import lupa.luajit21 as lupa
+
+from lzc.lua import address
+from lzc.lua.geo import GeoFields
+from lzc.lua.health import Check, HealthView
+from lzc.lua.state import LuaState
 
 Include = Callable[[bytes], bytes | None]
 """Gives the joined code of the LUA record that covers LUA at a lower-case wire name, or `None`."""
+
+MAX_STRING = 2**20
+"""Octets of a string that ``string.rep`` makes at most."""
+
+GEO_MEMORY = 32_768
+"""Addresses whose place is kept inside the Lua state at most."""
 
 FailureKind = Literal["syntax", "runtime", "instructions", "memory", "result"]
 
@@ -69,22 +80,195 @@ class QueryContext(NamedTuple):
 class GeoView(Protocol):
     """What geo functions ask; see `lzc.lua.geo.Geo`."""
 
-    def lookup(self, address: bytes) -> dict[str, str | float | int]:
+    def lookup(self, address: bytes) -> GeoFields:
         """All that is known of a packed address, by field; fields not known are left out."""
 
 
+Log = Callable[[str, int], None]
+"""Takes what a record logs with ``pdnslog``, and the level (PowerDNS's: 1 alert … 7 debug)."""
+
+
 class Engine:
-    """One Lua state with the PowerDNS API in it. Not thread-safe; use one per process."""
+    """One Lua state with the PowerDNS API in it. Not thread-safe; use one per process.
+
+    ``seed`` starts the random choices: engines with the same seed and the same questions make the
+    same ones. ``insert_whitespace`` of a record's join is the caller's business.
+    """
 
     def __init__(
-        self, settings: EngineSettings, geo: GeoView | None, health: HealthView, seed: int
+        self,
+        settings: EngineSettings,
+        geo: GeoView | None,
+        health: HealthView,
+        seed: int,
+        log: Log | None = None,
     ) -> None:
         self._settings = settings
         self._geo = geo
         self._health = health
         self._seed = seed
+        self._log = log
+        self._include: Include = lambda _name: None
+        self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
+        self._generation = health.generation()
+        self._state = self._new_state()
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """The contents that a record's joined ``code`` gives for a query, in presentation form
         (for TXT without the quotes around it); an empty list means NODATA. Raises `LuaFailure`."""
-        raise LuaFailure("runtime", "no Lua state")
+        program = self._programs.get(code)
+        if program is None:
+            program = self._compile(code)
+        generation = self._health.generation()
+        if generation != self._generation:
+            self._generation = generation
+            self._state.forget_health()
+        self._include = include
+        qname, zone, who, subnet, *rest = query
+        network, prefix = subnet or (None, 0)
+        run, slot = program
+        try:
+            result = run(slot, qname, zone, who, network, prefix, *rest)
+            if type(result) is bytes:
+                return [result]
+            if result is None:
+                return []
+            if result[0] is None and result[1] == b"instructions" and run is self._state.run:
+                # Our own functions ran on the record's budget too; count again, without them, and
+                # do so at once from now on.
+                run = self._state.run_exact
+                self._programs[code] = (run, slot)
+                result = run(slot, qname, zone, who, network, prefix, *rest)
+        except (lupa.LuaMemoryError, lupa.LuaError, MemoryError) as error:
+            self._rebuild()
+            raise LuaFailure("memory", str(error)) from error
+        return self._contents(result)
+
+    def _contents(self, result: Any) -> list[bytes]:
+        if type(result) is bytes:
+            return [result]
+        if result is None:
+            return []
+        if result[0] is not None:
+            joined, count = result
+            contents: list[bytes] = joined.split(b"\0")
+            if len(contents) != count:
+                raise LuaFailure("result", "a result holds a zero octet")
+            return contents
+        kind, message = result[1].decode(), result[2].decode("utf-8", "backslashreplace")
+        if kind == "memory":
+            self._recover()
+        raise LuaFailure(kind, message)
+
+    def _compile(self, code: bytes) -> tuple[Callable[..., Any], int]:
+        if len(self._programs) >= self._settings.chunks:
+            self._programs.clear()
+            self._state.forget_programs()
+        slot = len(self._programs) + 1
+        try:
+            message = self._state.compile(slot, code)
+        except (lupa.LuaMemoryError, lupa.LuaError, MemoryError) as error:
+            self._rebuild()
+            raise LuaFailure("memory", str(error)) from error
+        if message is not None:
+            raise LuaFailure("syntax", message.decode("utf-8", "backslashreplace"))
+        # Running a record twice would show in globals that live on.
+        exact = self._settings.mode == "shared"
+        program = (self._state.run_exact if exact else self._state.run, slot)
+        self._programs[code] = program
+        return program
+
+    def _new_state(self) -> LuaState:
+        settings = self._settings
+        return LuaState(
+            {
+                b"seed": self._seed,
+                b"exec_limit": settings.exec_limit,
+                b"max_string": min(MAX_STRING, settings.memory_limit // 4),
+                b"shared_mode": settings.mode == "shared",
+                b"collect_at": settings.memory_limit // 2048,
+                b"geo_size": GEO_MEMORY,
+            },
+            {
+                b"python_parse": address.parse,
+                b"python_text": address.to_text,
+                b"python_geo": self._geo_fields,
+                b"python_status": self._status,
+                b"python_include": lambda name: self._include(name),
+                b"python_log": self._write_log,
+            },
+            settings.memory_limit,
+        )
+
+    def _recover(self) -> None:
+        try:
+            self._state.recover()
+        except lupa.LuaError:
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        self._programs.clear()
+        self._state = self._new_state()
+
+    def _geo_fields(self, packed: bytes) -> tuple[Any, ...]:
+        fields = self._geo.lookup(packed) if self._geo is not None else {}
+        return (
+            _bytes_of(fields.get("country")),
+            _bytes_of(fields.get("continent")),
+            _bytes_of(fields.get("region")),
+            fields.get("latitude"),
+            fields.get("longitude"),
+        )
+
+    def _status(self, kind: bytes, target: Any, candidate: bytes, *options: Any) -> Any:
+        try:
+            check = check_of(kind, target, candidate, *options)
+        except (ValueError, TypeError, OverflowError) as error:
+            return f"bad option of a health check: {error}".encode()
+        return self._health.status(check)
+
+    def _write_log(self, message: bytes, level: int) -> None:
+        if self._log is not None:
+            self._log(message.decode("utf-8", "backslashreplace"), int(level))
+
+
+def _bytes_of(value: Any) -> bytes | None:
+    return None if value is None else str(value).encode()
+
+
+def check_of(
+    kind: bytes,
+    target: Any,
+    candidate: bytes,
+    timeout: Any = None,
+    source: Any = None,
+    stringmatch: Any = None,
+    useragent: Any = None,
+    interval: Any = None,
+    httpcode: Any = None,
+    byteslimit: Any = None,
+) -> Check:
+    """The check that a call of ifportup (``kind`` ``b"port "``, ``target`` the port) or ifurlup
+    (``b"url "``, the URL) asks about a candidate; option values as Lua gives them. Raises
+    `ValueError` or `TypeError` for options that are no numbers where numbers belong."""
+
+    def number(value: Any, default: int) -> int:
+        return default if value is None else int(float(value))
+
+    def text(value: Any) -> str:
+        if value is None:
+            return ""
+        return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+    return Check(
+        address=candidate.decode("ascii"),
+        port=int(target) if kind == b"port " else 0,
+        url="" if kind == b"port " else text(target),
+        timeout=number(timeout, 2),
+        interval=number(interval, 0),
+        source=text(source),
+        stringmatch=text(stringmatch),
+        useragent=text(useragent),
+        httpcode=number(httpcode, 200),
+        byteslimit=number(byteslimit, 0),
+    )

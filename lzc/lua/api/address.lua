@@ -1,0 +1,237 @@
+-- Addresses and networks: ComboAddress, Netmask, NetmaskGroup. Inside, an address is its 4 or 16
+-- octets (a "packed" string); `core.parse` gives the octets and port of a text, remembered, as the
+-- same candidates come back with every query.
+
+local core = ...
+local type, error, next, setmetatable, tostring = type, error, next, setmetatable, tostring
+local rawget, rawset, tonumber = rawget, rawset, tonumber
+local byte, sub, char, format, rep = string.byte, string.sub, string.char, string.format, string.rep
+local floor, min = math.floor, math.min
+local guard, class, remember = core.guard, core.class, core.remember
+local python_parse, python_text = core.python_parse, core.python_text
+
+-- Text to packed octets, canonical text and port; nil for what is no address.
+local parsed = remember(function(text)
+  local packed, canonical, port = python_parse(text)
+  return {packed, canonical, port}
+end)
+
+local function text_of(value, what)
+  local t = type(value)
+  if t == 'string' then return value end
+  if t == 'number' then return tostring(value) end
+  error((what or 'string') .. ' expected, got ' .. t, 0)
+end
+core.text_of = text_of
+
+function core.parse(value)
+  local entry = parsed(text_of(value, 'address'))
+  local packed = entry[1]
+  if not packed then
+    error("Caught exception: Unable to convert presentation address '" .. text_of(value) .. "'", 0)
+  end
+  return packed, entry[2], entry[3]
+end
+local parse = core.parse
+
+local function to_text(packed)
+  if #packed == 4 then return format('%d.%d.%d.%d', byte(packed, 1, 4)) end
+  return python_text(packed)
+end
+core.address_text = to_text
+
+local powers = {}
+for bits = 0, 32 do powers[bits] = 2 ^ bits end
+
+local function number_of(packed)
+  local a, b, c, d = byte(packed, 1, 4)
+  return ((a * 256 + b) * 256 + c) * 256 + d
+end
+
+local function mask(packed, bits)
+  local whole = floor(bits / 8)
+  if whole >= #packed then return packed end
+  local rest = powers[8 - bits % 8]
+  local octet = byte(packed, whole + 1)
+  octet = octet - octet % rest
+  return sub(packed, 1, whole) .. char(octet) .. rep('\0', #packed - whole - 1)
+end
+core.mask = mask
+
+-- Network text to {packed network, bits, for IPv4 the network as number and the size of the block}.
+local networks = remember(function(text)
+  local slash = string.find(text, '/', 1, true)
+  local packed = python_parse(slash and sub(text, 1, slash - 1) or text)
+  if not packed then return false end
+  local width = #packed * 8
+  local bits = width
+  if slash then
+    local digits = string.match(text, '^%d+$', slash + 1)
+    if not digits then return false end
+    bits = min(tonumber(digits), width)
+  end
+  local network = mask(packed, bits)
+  local entry = {network, bits}
+  if width == 32 then
+    entry[3] = number_of(network)
+    entry[4] = powers[32 - bits]
+  end
+  return entry
+end)
+
+local function network_of(value)
+  local text = text_of(value, 'netmask')
+  local entry = networks(text)
+  if not entry then error("Caught exception: Unable to convert '" .. text .. "' to a netmask", 0) end
+  return entry
+end
+core.network_of = network_of
+
+local function contains(network, packed)
+  local base = network[3]
+  if base then
+    if #packed ~= 4 then return false end
+    local offset = number_of(packed) - base
+    return offset >= 0 and offset < network[4]
+  end
+  if #packed ~= 16 then return false end
+  return mask(packed, network[2]) == network[1]
+end
+core.contains = contains
+
+local Address, Netmask, Group
+local function new_address(packed, port)
+  return setmetatable({packed = packed, port = port or 0}, Address)
+end
+core.new_address = new_address
+
+local function packed_of(value)
+  local packed = type(value) == 'table' and rawget(value, 'packed')
+  if type(packed) ~= 'string' or (#packed ~= 4 and #packed ~= 16) then
+    error('ComboAddress expected', 0)
+  end
+  return packed
+end
+core.packed_of = packed_of
+
+local function port_of(address)
+  local port = rawget(address, 'port')
+  return type(port) == 'number' and port or 0
+end
+
+local mapped_prefix = rep('\0', 10) .. '\255\255'
+local function is_mapped(packed)
+  return #packed == 16 and sub(packed, 1, 12) == mapped_prefix
+end
+
+Address = class({
+  toString = function(self) return to_text(packed_of(self)) end,
+  toStringWithPort = function(self)
+    local packed = packed_of(self)
+    return format(#packed == 4 and '%s:%d' or '[%s]:%d', to_text(packed), port_of(self))
+  end,
+  getRaw = packed_of,
+  getPort = port_of,
+  isIPv4 = function(self) return #packed_of(self) == 4 end,
+  isIPv6 = function(self) return #packed_of(self) == 16 end,
+  isMappedIPv4 = function(self) return is_mapped(packed_of(self)) end,
+  mapToIPv4 = function(self)
+    local packed = packed_of(self)
+    if not is_mapped(packed) then error('Caught exception: ComboAddress can not map non-mapped address', 0) end
+    return new_address(sub(packed, 13), port_of(self))
+  end,
+  truncate = function(self, bits)
+    if type(bits) ~= 'number' then error('number expected', 0) end
+    local packed = packed_of(self)
+    rawset(self, 'packed', mask(packed, min(bits, #packed * 8)))
+  end,
+}, {
+  __tostring = function(self) return to_text(packed_of(self)) end,
+})
+
+local function entry_of(netmask)
+  local entry = type(netmask) == 'table' and rawget(netmask, 'entry')
+  if type(entry) ~= 'string' then error('Netmask expected', 0) end
+  return network_of(entry)
+end
+
+local function netmask_text(entry) return to_text(entry[1]) .. '/' .. entry[2] end
+
+function core.new_netmask(packed, bits)
+  return setmetatable({entry = to_text(packed) .. '/' .. bits}, Netmask)
+end
+
+Netmask = class({
+  toString = function(self) return netmask_text(entry_of(self)) end,
+  empty = function(self) entry_of(self) return false end,
+  getBits = function(self) return entry_of(self)[2] end,
+  getNetwork = function(self) return new_address(entry_of(self)[1]) end,
+  getMaskedNetwork = function(self) return new_address(entry_of(self)[1]) end,
+  isIpv4 = function(self) return #entry_of(self)[1] == 4 end,
+  isIPv4 = function(self) return #entry_of(self)[1] == 4 end,
+  isIpv6 = function(self) return #entry_of(self)[1] == 16 end,
+  isIPv6 = function(self) return #entry_of(self)[1] == 16 end,
+  match = function(self, value)
+    local packed = type(value) == 'table' and packed_of(value) or parse(value)
+    return contains(entry_of(self), packed)
+  end,
+}, {
+  __tostring = function(self) return netmask_text(entry_of(self)) end,
+  __eq = function(a, b) return netmask_text(entry_of(a)) == netmask_text(entry_of(b)) end,
+})
+
+local function masks_of(group)
+  local masks = type(group) == 'table' and rawget(group, 'masks')
+  if type(masks) ~= 'table' then error('NetmaskGroup expected', 0) end
+  return masks
+end
+
+-- The longest network that holds the address decides; a "!" in front of it says no.
+local function group_match(group, packed)
+  local best, answer = -1, false
+  for _, text in next, masks_of(group) do
+    local negative = byte(text, 1) == 33
+    local entry = network_of(negative and sub(text, 2) or text)
+    if entry[2] > best and contains(entry, packed) then best, answer = entry[2], not negative end
+  end
+  return answer
+end
+core.group_match = group_match
+
+local function add_mask(group, value)
+  local text = text_of(value, 'netmask')
+  network_of(byte(text, 1) == 33 and sub(text, 2) or text)
+  local masks = masks_of(group)
+  masks[#masks + 1] = text
+end
+
+local function add_masks(group, list)
+  if type(list) ~= 'table' then error('table expected', 0) end
+  for _, value in next, list do add_mask(group, value) end
+end
+
+Group = class({
+  addMask = add_mask,
+  addMasks = add_masks,
+  match = function(self, value) return group_match(self, packed_of(value)) end,
+}, {})
+
+local api = core.api
+api.newCA = guard(function(text)
+  local packed, _, port = parse(text)
+  return new_address(packed, port)
+end)
+api.newCAFromRaw = guard(function(raw, port)
+  raw = text_of(raw)
+  if #raw ~= 4 and #raw ~= 16 then return new_address('\0\0\0\0') end
+  return new_address(raw, tonumber(port))
+end)
+api.newNetmask = guard(function(text)
+  network_of(text)
+  return setmetatable({entry = text_of(text)}, Netmask)
+end)
+api.newNMG = guard(function(list)
+  local group = setmetatable({masks = {}}, Group)
+  if list ~= nil then add_masks(group, list) end
+  return group
+end)

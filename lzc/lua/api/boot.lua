@@ -1,0 +1,40 @@
+-- Closes the host's Lua down to what we need, and gives the files of this folder what they share.
+
+local exact, shared, settings, callbacks = ...
+local next, rawset = next, rawset
+local G = getfenv(0)
+
+jit.off()
+if not shared.string_metatable then
+  shared.string_metatable = debug.getmetatable('')
+  shared.string_metatable.__metatable = false
+  shared.chunks = {}
+  math.randomseed(settings.seed)
+end
+
+local core = {
+  G = G, exact = exact, shared = shared, LIMIT = shared.chunks, classes = {},
+  string_metatable = shared.string_metatable, raw_getmetatable = debug.getmetatable,
+  count_kib = collectgarbage, collect = collectgarbage,
+}
+for name, value in next, settings do core[name] = value end
+for name, value in next, callbacks do core[name] = value end
+
+-- A memory of what a pure function gave, in two halves: when the young half is full it becomes the
+-- old one, and what is still used moves over.
+function core.remember(compute, size)
+  size = size or 4096
+  local young, old, count = {}, {}, 0
+  return function(key)
+    local value = young[key]
+    if value ~= nil then return value end
+    value = old[key]
+    if value == nil then value = compute(key) end
+    if count >= size then young, old, count = {}, young, 0 end
+    young[key] = value
+    count = count + 1
+    return value
+  end
+end
+
+return core

@@ -1,0 +1,91 @@
+-- The table `pdns`: response codes, type numbers, log levels; and what logs and names types.
+
+local core = ...
+local error, setmetatable, rawget, type, tonumber = error, setmetatable, rawget, type, tonumber
+local floor = math.floor
+local guard, class = core.guard, core.class
+
+local CODES = {
+  NOERROR = 0, FORMERR = 1, SERVFAIL = 2, NXDOMAIN = 3, NOTIMP = 4, REFUSED = 5, YXDOMAIN = 6,
+  YXRRSET = 7, NXRRSET = 8, NOTAUTH = 9, NOTZONE = 10, DROP = -2,
+}
+local TYPES = {
+  A = 1, NS = 2, CNAME = 5, SOA = 6, MB = 7, MG = 8, MR = 9, PTR = 12, HINFO = 13, MINFO = 14, MX = 15,
+  TXT = 16, RP = 17, AFSDB = 18, SIG = 24, KEY = 25, AAAA = 28, LOC = 29, SRV = 33, NAPTR = 35, KX = 36,
+  CERT = 37, A6 = 38, DNAME = 39, OPT = 41, APL = 42, DS = 43, SSHFP = 44, IPSECKEY = 45, RRSIG = 46,
+  NSEC = 47, DNSKEY = 48, DHCID = 49, NSEC3 = 50, NSEC3PARAM = 51, TLSA = 52, SMIMEA = 53, RKEY = 57,
+  CDS = 59, CDNSKEY = 60, OPENPGPKEY = 61, CSYNC = 62, ZONEMD = 63, SVCB = 64, HTTPS = 65, SPF = 99,
+  NID = 104, L32 = 105, L64 = 106, LP = 107, EUI48 = 108, EUI64 = 109, TKEY = 249, IXFR = 251,
+  AXFR = 252, MAILB = 253, MAILA = 254, ANY = 255, URI = 256, CAA = 257, DLV = 32769, ADDR = 65400,
+  ALIAS = 65401, LUA = 65402,
+}
+local LEVELS = {
+  All = 0, Alert = 1, Critical = 2, Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7, None = 8,
+}
+
+function core.constants()
+  local constants = {loglevels = {}, place = {}}
+  for name, value in next, CODES do constants[name] = value end
+  for name, value in next, TYPES do constants[name] = value end
+  for name, value in next, LEVELS do constants.loglevels[name] = value end
+  return constants
+end
+
+local Type
+local names = {}
+for name, value in next, TYPES do names[value] = name end
+
+local function code_of(value)
+  local code = type(value) == 'table' and rawget(value, 'code')
+  if type(code) ~= 'number' then error('QType expected', 0) end
+  return code
+end
+
+local function type_name(value)
+  local code = code_of(value)
+  return names[code] or 'TYPE' .. code
+end
+
+Type = class({getCode = code_of, getName = type_name}, {
+  __tostring = type_name,
+  __eq = function(a, b) return code_of(a) == code_of(b) end,
+})
+
+core.api.newQType = guard(function(name)
+  local text = string.upper(core.text_of(name))
+  local code = TYPES[text] or tonumber(string.match(text, '^TYPE(%d+)$'))
+  if not code then error("Caught exception: unknown type '" .. text .. "'", 0) end
+  return setmetatable({code = code}, Type)
+end)
+
+core.api.pdnslog = guard(function(message, level)
+  level = level == nil and LEVELS.Warning or tonumber(level)
+  if not level then error('log level expected', 0) end
+  core.python_log(core.text_of(message), level)
+end)
+
+-- The header of the query (RFC 1035 §4.1.1).
+local Header
+local function flags_of(header)
+  local flags = type(header) == 'table' and rawget(header, 'flags')
+  if type(flags) ~= 'number' then error('DNSHeader expected', 0) end
+  return flags
+end
+
+local function flag(bit_value)
+  return function(self) return floor(flags_of(self) / bit_value) % 2 == 1 end
+end
+local function field(number)
+  return function(self) flags_of(self) return number end
+end
+
+Header = class({
+  getID = function(self) flags_of(self) return rawget(self, 'id') end,
+  getAA = flag(1024), getTC = flag(512), getRD = flag(256), getRA = flag(128), getAD = flag(32),
+  getCD = flag(16),
+  getOPCODE = function(self) return floor(flags_of(self) / 2048) % 16 end,
+  getRCODE = function(self) return flags_of(self) % 16 end,
+  getQDCOUNT = field(1), getANCOUNT = field(0), getNSCOUNT = field(0), getARCOUNT = field(0),
+}, {})
+
+function core.new_header(id, flags) return setmetatable({id = id, flags = flags}, Header) end

@@ -1,0 +1,153 @@
+-- Names to addresses and back: createForward, createForward6, createReverse, createReverse6,
+-- filterForward.
+
+local core = ...
+local type, error, next, tonumber, tostring, rawget = type, error, next, tonumber, tostring, rawget
+local sub, byte, match, gmatch, gsub, format = string.sub, string.byte, string.match, string.gmatch, string.gsub, string.format
+local find, concat, floor, char = string.find, table.concat, math.floor, string.char
+local guard, labels_of, parse, text_of = core.guard, core.labels_of, core.parse, core.text_of
+local api = core.api
+
+-- The labels in front of the zone's apex.
+local function relative_labels()
+  local labels, count = labels_of(core.qname)
+  local _, apex = labels_of(core.zone)
+  return labels, count - apex
+end
+
+-- Four decimal numbers below 256, joined by dots; nil for anything else.
+local function dotted(a, b, c, d)
+  local octets = {a, b, c, d}
+  for i = 1, 4 do
+    local text = octets[i]
+    if match(text, '^%s*[+-]?0[xX]') or match(text, '^%s*%+?%d') and not match(text, '^%d') then
+      error("Caught exception: Unable to convert presentation address '" .. text .. "'", 0)
+    end
+    local number = match(text, '^%d+$') and tonumber(text)
+    if not number or number > 255 then return nil end
+    octets[i] = number
+  end
+  return concat(octets, '.')
+end
+
+local function of_hex(label)
+  local octets = {}
+  local position = 3
+  for i = 1, 4 do
+    local digits = match(label, '^%x%x?', position)
+    if not digits then
+      if match(label, '^[+-]%x', position) then
+        error("Caught exception: Unable to convert presentation address '" .. label .. "'", 0)
+      end
+      return nil
+    end
+    octets[i] = tonumber(digits, 16)
+    position = position + #digits
+  end
+  return concat(octets, '.')
+end
+
+api.createForward = guard(function()
+  local labels, count = relative_labels()
+  if count >= 4 then
+    return dotted(labels[1], labels[2], labels[3], labels[4]) or '0.0.0.0'
+  end
+  if count < 1 then return '0.0.0.0' end
+  local parts, n = {}, 0
+  for part in gmatch(labels[1], '[^-]+') do
+    n = n + 1
+    parts[n] = part
+  end
+  -- The first of the four may carry a word in front: only a part of its own is one.
+  if n >= 4 then
+    return dotted(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
+  end
+  if #labels[1] == 10 then return of_hex(labels[1]) or '0.0.0.0' end
+  return '0.0.0.0'
+end)
+
+api.createForward6 = guard(function()
+  local labels, count = relative_labels()
+  local text
+  if count == 1 then
+    text = gsub(labels[1], '-', ':')
+  elseif count == 8 then
+    text = concat(labels, ':', 1, 8)
+  else
+    return '::'
+  end
+  local _, canonical = parse(text)
+  return canonical
+end)
+
+-- %1% to %9…% are replaced, %% is a percent sign; anything else with a percent sign is "error".
+local function fill(pattern, values)
+  if type(pattern) ~= 'string' then pattern = text_of(pattern) end
+  local rest = gsub(gsub(pattern, '%%%%', ''), '%%%d+%%', '')
+  if find(rest, '%', 1, true) then return 'error' end
+  return (gsub(pattern, '%%(%d*)%%', function(digits)
+    if digits == '' then return '%' end
+    return values[tonumber(digits)] or ''
+  end))
+end
+
+-- What a table of exceptions says about an address, or nil.
+local function exception(exceptions, packed)
+  if exceptions == nil then return nil end
+  if type(exceptions) ~= 'table' then error('table of exceptions expected', 0) end
+  for address, name in next, exceptions do
+    if parse(address) == packed then return text_of(name) end
+  end
+end
+
+local function hex_octet(text)
+  local digits = match(text, '^%d+')
+  return format('%02x', digits and tonumber(digits) or 0)
+end
+
+api.createReverse = guard(function(pattern, exceptions)
+  local labels, count = labels_of(core.qname)
+  if count < 4 then return 'unknown' end
+  local d, c, b, a = labels[1], labels[2], labels[3], labels[4]
+  if exceptions ~= nil then
+    local dots = a .. '.' .. b .. '.' .. c .. '.' .. d
+    local address = dotted(a, b, c, d)
+    if not address then error("Caught exception: Unable to convert presentation address '" .. dots .. "'", 0) end
+    local name = exception(exceptions, (parse(address)))
+    if name then return name end
+  end
+  return fill(pattern, {
+    a, b, c, d, a .. '-' .. b .. '-' .. c .. '-' .. d,
+    hex_octet(a) .. hex_octet(b) .. hex_octet(c) .. hex_octet(d),
+  })
+end)
+
+api.createReverse6 = guard(function(pattern, exceptions)
+  local labels, count = labels_of(core.qname)
+  if count < 32 then return 'unknown' end
+  local values, octets, groups = {}, {}, {}
+  for i = 1, 32 do
+    values[i] = labels[33 - i]
+    octets[i] = sub(values[i], 1, 1)
+  end
+  local packed = {}
+  for i = 1, 8 do groups[i] = concat(octets, '', i * 4 - 3, i * 4) end
+  for i = 1, 8 do
+    if not match(groups[i], '^%x%x%x%x$') then return 'unknown' end
+    local number = tonumber(groups[i], 16)
+    packed[i] = char(floor(number / 256), number % 256)
+    values[33 + i] = groups[i]
+  end
+  packed = concat(packed)
+  local name = exception(exceptions, packed)
+  if name then return name end
+  values[33] = gsub(core.address_text(packed), ':', '-')
+  return fill(pattern, values)
+end)
+
+api.filterForward = guard(function(address, group, fallback)
+  local packed, text = parse(address)
+  if core.group_match(group, packed) then return text end
+  if fallback ~= nil then return text_of(fallback) end
+  return #packed == 4 and '0.0.0.0' or '::'
+end)

@@ -1,0 +1,104 @@
+-- Where the client is: geo databases, and the networks a record names.
+
+local core = ...
+local type, error, next, select, rawget = type, error, next, select, rawget
+local lower, format = string.lower, string.format
+local random, floor, abs = math.random, math.floor, math.abs
+local guard, remember, parse = core.guard, core.remember, core.parse
+local text_of, network_of, contains = core.text_of, core.network_of, core.contains
+local items_of, python_geo = core.items_of, core.python_geo
+
+-- Country, continent, region (lower-case codes), latitude and longitude of packed octets.
+local located = remember(function(packed)
+  local country, continent, region, latitude, longitude = python_geo(packed)
+  return {
+    country and lower(country), continent and lower(continent), region and lower(region),
+    latitude or 0, longitude or 0,
+  }
+end, core.geo_size)
+
+local function here() return located(core.bestwho) end
+
+local api = core.api
+
+local function matches(code, wanted)
+  if type(wanted) == 'table' then
+    for _, value in next, wanted do
+      if lower(text_of(value)) == code then return true end
+    end
+    return false
+  end
+  return lower(text_of(wanted)) == code
+end
+
+local function predicate(field)
+  return guard(function(...)
+    if select('#', ...) == 0 then error('This function requires at least 1 parameter(s)', 0) end
+    local wanted = ...
+    return matches(here()[field], wanted)
+  end)
+end
+api.country, api.continent, api.region = predicate(1), predicate(2), predicate(3)
+api.countryCode = guard(function() return here()[1] or '--' end)
+api.continentCode = guard(function() return here()[2] or '--' end)
+api.regionCode = guard(function() return here()[3] or '--' end)
+
+api.latlon = guard(function()
+  local place = here()
+  return format('%f %f', place[4], place[5])
+end)
+
+-- Degrees, minutes and seconds as in a LOC record (RFC 1876 §3).
+local function sexagesimal(value)
+  value = abs(value)
+  local degrees = floor(value)
+  local minutes = (value - degrees) * 60
+  local whole = floor(minutes)
+  return degrees, whole, (minutes - whole) * 60
+end
+core.sexagesimal = sexagesimal
+
+-- The nearest of candidate texts, by squared degrees; among equals, a random one.
+function core.pickclosest(items, count)
+  local place = here()
+  local latitude, longitude = place[4], place[5]
+  local nearest, least, ties = nil, nil, 0
+  for i = 1, count do
+    local candidate = located((parse(items[i])))
+    local dy, dx = candidate[4] - latitude, abs(candidate[5] - longitude)
+    if dx > 180 then dx = 360 - dx end
+    local distance = dy * dy + dx * dx
+    if not least or distance < least then
+      nearest, least, ties = items[i], distance, 1
+    elseif distance == least then
+      ties = ties + 1
+      if random(ties) == 1 then nearest = items[i] end
+    end
+  end
+  return nearest
+end
+api.pickclosest = guard(function(list)
+  local _, text = parse(core.pickclosest(items_of(list)))
+  return text
+end)
+
+local function netmask(list)
+  if type(list) ~= 'table' then error('table of netmasks expected, got ' .. type(list), 0) end
+  local who = core.bestwho
+  for _, value in next, list do
+    if contains(network_of(value), who) then return true end
+  end
+  return false
+end
+api.netmask = guard(netmask)
+
+api.view = guard(function(rules)
+  if type(rules) ~= 'table' then error('table expected, got ' .. type(rules), 0) end
+  for _, rule in next, rules do
+    if type(rule) ~= 'table' then error('table of {netmasks, destinations} expected', 0) end
+    local destinations = rawget(rule, 2)
+    if type(destinations) ~= 'table' then error('table of destinations expected', 0) end
+    if netmask(rawget(rule, 1)) then return core.pickrandom(destinations) end
+  end
+  return ''
+end)

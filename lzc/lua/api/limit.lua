@@ -1,0 +1,66 @@
+-- The instruction budget of an execution.
+--
+-- Usually one count hook is set that fires when as many instructions have run, ours included, as the
+-- record alone may take: an execution that never meets it is within its budget for certain. One that
+-- meets it is run again with everything loaded a second time (`core.exact`), where the hook fires on
+-- every instruction and our functions switch it off while they run.
+
+local core = ...
+local error = error
+local sethook, getinfo = debug.sethook, debug.getinfo
+local LIMIT, limit = core.LIMIT, core.exec_limit
+
+-- Instructions of the wrapper around one of our functions, counted though they are not the record's.
+local GUARD_COST = 6
+
+local used, fired = 0, false
+
+-- An error that ends an execution must not be stopped by the record's own pcall: from here on, every
+-- instruction raises it again, until we are back in `run`.
+local function abort()
+  if getinfo(2, 'f').func == core.run then return sethook() end
+  error(LIMIT, 0)
+end
+
+local function stop()
+  fired = true
+  sethook(abort, '', 1)
+  error(LIMIT, 0)
+end
+
+core.exact = core.exact and limit > 0
+local hook, interval = stop, limit
+if core.exact then
+  hook, interval = function()
+    used = used + 1
+    if used > limit then stop() end
+  end, 1
+end
+
+function core.arm()
+  used, fired = 0, false
+  if limit > 0 then sethook(hook, '', interval) end
+end
+
+function core.spent() return fired end
+function core.used() return used end
+
+local function rearm(...)
+  if fired then sethook(abort, '', 1) else sethook(hook, '', 1) end
+  return ...
+end
+
+-- Marks the boundary between a record and us: what a record can call goes through it.
+function core.guard(f)
+  if not core.exact then return f end
+  return function(...)
+    sethook()
+    used = used - GUARD_COST
+    return rearm(f(...))
+  end
+end
+
+-- An error leaves a guarded function with the hook still off; whatever catches errors for a record
+-- switches it on again.
+core.rearm = core.exact and rearm or function(...) return ... end
+function core.suspend() if core.exact then sethook() end end

@@ -1,0 +1,147 @@
+-- The functions that choose among candidates: pickrandom, pickhashed, pickwrandom, pickwhashed, all.
+
+local core = ...
+local type, error, next, tonumber, tostring = type, error, next, tonumber, tostring
+local random, floor = math.random, math.floor
+local guard, lookup2 = core.guard, core.lookup2
+local format = string.format
+
+-- The strings of a record's table, in the order `next` gives. Tables are read raw: a metamethod
+-- would be the record's own code running uncounted.
+local function strings_of(list)
+  if type(list) ~= 'table' then error('table of strings expected, got ' .. type(list), 0) end
+  local items, count = {}, 0
+  for key, value in next, list do
+    local t = type(value)
+    if type(key) ~= 'number' then error('list expected, found key ' .. tostring(key), 0) end
+    if t == 'number' then
+      value = format('%.14g', value)
+    elseif t ~= 'string' then
+      error('table of strings expected, found ' .. t, 0)
+    end
+    count = count + 1
+    items[count] = value
+  end
+  return items, count
+end
+core.strings_of = strings_of
+
+local function items_of(list)
+  local items, count = strings_of(list)
+  if count == 0 then error('Caught exception: The items list cannot be empty', 0) end
+  return items, count
+end
+core.items_of = items_of
+
+-- A weight is a whole number; of text, the digits it starts with.
+local function whole(value)
+  local t = type(value)
+  if t == 'number' then
+    value = floor(value)
+  elseif t == 'string' then
+    value = tonumber(string.match(value, '^%s*%+?(%d+)'))
+  else
+    value = nil
+  end
+  if not value or value < 0 or value > 2147483647 then
+    error('Caught exception: a weight is a whole number from 0 to 2147483647', 0)
+  end
+  return value
+end
+core.whole = whole
+
+local function weighted_of(list)
+  if type(list) ~= 'table' then error('table of {weight, item} expected, got ' .. type(list), 0) end
+  local weights, items, count, total = {}, {}, 0, 0
+  for _, pair in next, list do
+    if type(pair) ~= 'table' then error('table of {weight, item} expected', 0) end
+    local weight, item = nil, nil
+    for key, value in next, pair do
+      if key == 1 then weight = whole(value) elseif key == 2 then item = value end
+    end
+    local t = type(item)
+    if t == 'number' then
+      item = format('%.14g', item)
+    elseif t ~= 'string' then
+      error('table of {weight, item} expected', 0)
+    end
+    count = count + 1
+    weights[count], items[count] = weight or whole(nil), item
+    total = total + weights[count]
+  end
+  if count == 0 then error('Caught exception: The items list cannot be empty', 0) end
+  if total == 0 then error('Caught exception: The sum of items cannot be zero', 0) end
+  return weights, items, count, total
+end
+
+-- PowerDNS walks weighted items in the order of a hash table of C++ (libstdc++) keyed by their
+-- place. A new key comes to the front of the walk; when the table grows, the walk is reversed. It
+-- has room for so many keys:
+local ROOM = {13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273, 20753, 42043, 85229, 172933}
+
+local function walk_of(count)
+  local walk, filled = {}, 0
+  for _, room in next, ROOM do
+    local last = count < room and count or room
+    local longer = {}
+    for place = last, filled + 1, -1 do longer[#longer + 1] = place end
+    for i = filled, 1, -1 do longer[#longer + 1] = walk[i] end
+    walk, filled = longer, last
+    if filled == count then return walk end
+  end
+  error('Caught exception: too many items', 0)
+end
+
+local walks = {}
+local function walk(count)
+  local known = walks[count]
+  if not known then
+    known = walk_of(count)
+    if count <= 1024 then walks[count] = known end
+  end
+  return known
+end
+
+local function pick_weighted(list, hash)
+  local weights, items, count, total = weighted_of(list)
+  local r = hash and hash % total or random(0, total - 1)
+  local sum = 0
+  if count <= 13 then
+    for place = count, 1, -1 do
+      sum = sum + weights[place]
+      if sum > r then return items[place] end
+    end
+  end
+  local order = walk(count)
+  for i = 1, count do
+    local place = order[i]
+    sum = sum + weights[place]
+    if sum > r then return items[place] end
+  end
+end
+
+function core.client_hash() return lookup2(core.bestwho) end
+local client_hash = core.client_hash
+
+local api = core.api
+
+function core.pickrandom(list)
+  local items, count = items_of(list)
+  return items[random(count)]
+end
+api.pickrandom = guard(core.pickrandom)
+
+api.pickhashed = guard(function(list)
+  local items, count = items_of(list)
+  return items[client_hash() % count + 1]
+end)
+
+api.pickwrandom = guard(function(list) return pick_weighted(list) end)
+api.pickwhashed = guard(function(list) return pick_weighted(list, client_hash()) end)
+api.all = guard(function(list) return (items_of(list)) end)
+
+api.pdnsrandom = guard(function(limit)
+  if limit == nil then return random(0, 4294967295) end
+  limit = whole(limit)
+  return limit == 0 and 0 or random(0, limit - 1)
+end)

@@ -1,0 +1,181 @@
+-- One execution: a fresh environment, the record's chunk under its limits, the result as strings.
+
+local core = ...
+local G = core.G
+local type, error, next, rawset, rawget, tostring, setmetatable, select =
+  type, error, next, rawset, rawget, tostring, setmetatable, select
+local pcall, setfenv, loadstring, format = pcall, setfenv, loadstring, string.format
+local byte, sub, concat = string.byte, string.sub, table.concat
+local sethook, count_kib, collect = debug.sethook, core.count_kib, core.collect
+local api, libraries = core.api, core.libraries
+local new_name, new_address = core.new_name, core.new_address
+local string_metatable = core.string_metatable
+local shared_mode, collect_at = core.shared_mode, core.collect_at
+
+-- What a record finds in its globals when it first looks: objects and copies cost nothing unless used.
+local lazy = {
+  _G = function() return core.env end,
+  qname = function() return new_name(core.qname) end,
+  zone = function() return new_name(core.zone) end,
+  who = function() return new_address(core.who) end,
+  bestwho = function() return new_address(core.bestwho) end,
+  ecswho = function()
+    if core.network then return core.new_netmask(core.network, core.prefix) end
+  end,
+  localwho = function() if core.address ~= '' then return new_address(core.address) end end,
+  zoneid = function() return core.zone_id end,
+  tcp = function() return core.tcp end,
+  dnssecOK = function() return core.dnssec_ok end,
+  ednsPKTSize = function() return core.edns_size end,
+  dh = function() return core.new_header(core.message_id, core.flags) end,
+  pdns = core.constants,
+  pdns_features = function() return {} end,
+}
+
+for name, library in next, libraries do
+  local mt = {__index = library, __metatable = false}
+  lazy[name] = function() return setmetatable({}, mt) end
+end
+
+-- Methods of strings follow the record's own `string`, once it has touched that.
+local own_string = lazy.string
+local touched = false
+lazy.string = function()
+  local copy = own_string()
+  string_metatable.__index = copy
+  touched = true
+  return copy
+end
+
+setmetatable(api, {__index = function(_, name)
+  local make = lazy[name]
+  if not make then return nil end
+  local value = make()
+  if value ~= nil then rawset(core.env, name, value) end
+  return value
+end})
+
+local environment = {__index = api, __metatable = false}
+
+-- Facts of one query; in shared mode they would otherwise outlive it.
+local QUERY = {'qname', 'zone', 'who', 'bestwho', 'ecswho', 'localwho', 'zoneid', 'tcp', 'dnssecOK',
+               'ednsPKTSize', 'dh'}
+
+local chunks = core.shared.chunks
+
+local function run_include(name)
+  local text = core.name_text(core.zone)
+  local wire = core.name_from_text(core.text_of(name) .. '.' .. text)
+  local code = core.python_include(string.lower(wire))
+  if not code or byte(code, 1) == 27 then return nil end
+  local chunk = loadstring(code, code)
+  if chunk then return setfenv(chunk, core.env) end
+end
+
+-- PowerDNS only logs when there is nothing to include, or when that raises an error.
+if core.exact then
+  api.include = function(name)
+    core.suspend()
+    local chunk = run_include(name)
+    core.rearm()
+    if chunk then core.rearm(pcall(chunk)) end
+  end
+else
+  api.include = function(name)
+    local chunk = run_include(name)
+    if chunk then pcall(chunk) end
+  end
+end
+
+local limit, arm, spent = core.exec_limit, core.arm, core.spent
+
+local environment_of_all = shared_mode and setmetatable({}, environment)
+
+local function fresh()
+  if not shared_mode then return setmetatable({}, environment) end
+  for i = 1, #QUERY do rawset(environment_of_all, QUERY[i], nil) end
+  return environment_of_all
+end
+
+local function number_text(value) return format('%.14g', value) end
+
+-- The strings of a result, joined by zero octets, and how many there are if not one.
+local function contents(result)
+  local t = type(result)
+  if t == 'string' then return result end
+  if t == 'number' then return number_text(result) end
+  if t ~= 'table' or core.classes[core.raw_getmetatable(result)] then
+    return nil, 'result', 'a record returns a string or a list of strings, not ' .. t
+  end
+  local items, count = {}, 0
+  for key, value in next, result do
+    local u = type(value)
+    if type(key) ~= 'number' or (u ~= 'string' and u ~= 'number') then
+      return nil, 'result', 'a record returns a string or a list of strings; this list holds '
+        .. (type(key) ~= 'number' and 'the key ' .. tostring(key) or 'a ' .. u)
+    end
+    count = count + 1
+    items[count] = u == 'number' and number_text(value) or value
+  end
+  if count == 0 then return nil end
+  if count == 1 then return items[1] end
+  return concat(items, '\0'), count
+end
+
+local function failure(message)
+  if type(message) ~= 'string' then
+    return nil, 'runtime', 'error object of type ' .. type(message)
+  end
+  if message == 'not enough memory' then return nil, 'memory', message end
+  return nil, 'runtime', message
+end
+
+-- Returns one string; or strings joined by zero octets and their number; or nil for none; or nil, the
+-- kind of failure and a message.
+local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec_ok, edns_size, flags,
+               message_id, zone_id)
+  core.qname, core.zone, core.who, core.network, core.prefix = qname, zone, who, network, prefix
+  core.bestwho = network or who
+  core.address, core.tcp, core.dnssec_ok, core.edns_size = address, tcp, dnssec_ok, edns_size
+  core.flags, core.message_id, core.zone_id = flags, message_id, zone_id
+  local env = fresh()
+  core.env = env
+  local chunk = setfenv(chunks[slot], env)
+  arm()
+  local ok, result = pcall(chunk)
+  sethook()
+  if touched and not shared_mode then
+    string_metatable.__index = core.strings
+    touched = false
+  end
+  core.env = nil
+  if spent() then
+    return nil, 'instructions', 'more than ' .. limit .. ' instructions'
+  end
+  if not ok then return failure(result) end
+  return contents(result)
+end
+
+function core.collect_garbage()
+  if count_kib('count') > collect_at then collect() end
+end
+
+-- Puts a record's code into a slot; returns a message if it does not compile.
+function core.compile(slot, code)
+  local source = byte(code, 1) == 59 and sub(code, 2) or 'return ' .. code
+  if byte(source, 1) == 27 then return 'bytecode is refused' end
+  local chunk, message = loadstring(source, source)
+  chunks[slot] = chunk
+  return message
+end
+
+function core.forget()
+  for slot in next, chunks do chunks[slot] = nil end
+end
+
+function core.forget_health()
+  local checks = core.shared.checks
+  for key in next, checks do checks[key] = nil end
+end
+
+core.run = run

@@ -1,0 +1,161 @@
+-- The globals a record sees, and nothing more: no way to the host, to other executions or to us.
+--
+-- `core` carries what the files of this folder share. Each is loaded twice: with `core.exact` off for
+-- the usual run, where a count hook ends an execution that may have spent its budget, and with it on
+-- for the run that settles the matter, where every instruction of the record (and none of ours) is
+-- counted.
+
+local core = ...
+local G = core.G
+local rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack =
+  rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack
+local raw_setfenv, raw_getfenv, raw_loadstring = setfenv, getfenv, loadstring
+local raw_pcall, raw_xpcall = pcall, xpcall
+local getinfo = debug.getinfo
+local byte, rep, format, concat = string.byte, string.rep, string.format, table.concat
+local create, resume = coroutine.create, coroutine.resume
+local rearm = core.rearm
+local MAX_STRING = core.max_string
+
+local guard = core.guard
+
+-- What the object classes have for metatables; `type` calls such objects userdata, as they are
+-- on PowerDNS.
+local classes = core.classes
+
+function core.class(methods, metamethods)
+  local exposed = {}
+  for name, method in next, methods do exposed[name] = guard(method) end
+  local mt = {__index = exposed, __metatable = false}
+  for name, method in next, metamethods do mt[name] = guard(method) end
+  mt.__newindex = function() error("objects have no settable fields", 0) end
+  classes[mt] = true
+  return mt
+end
+
+local raw_getmetatable = debug.getmetatable
+local function lua_type(...)
+  if select('#', ...) == 0 then error("bad argument #1 to 'type' (value expected)", 2) end
+  local value = ...
+  local t = type(value)
+  if t == 'table' and classes[raw_getmetatable(value)] then return 'userdata' end
+  return t
+end
+
+local function own_env() return core.env end
+
+-- A number means a stack level, seen from the record; ours are not shown.
+local function function_of(f, level)
+  if type(f) == 'number' then
+    if f < 1 then return nil end
+    local info = getinfo(f + level, 'f')
+    if not info then error('invalid level', 0) end
+    return info.func
+  end
+  if type(f) ~= 'function' then error('function or level expected', 0) end
+  return f
+end
+
+local function lua_getfenv(f)
+  local fn = function_of(f == nil and 1 or f, 2)
+  local env = fn and raw_getfenv(fn)
+  if not env or env == G then return own_env() end
+  return env
+end
+
+local function lua_setfenv(f, env)
+  local fn = function_of(f, 2)
+  if type(env) ~= 'table' then error("bad argument #2 to 'setfenv' (table expected)", 0) end
+  if not fn or raw_getfenv(fn) == G then error("'setfenv' cannot change environment of given object", 0) end
+  raw_setfenv(fn, env)
+  return f
+end
+
+local function lua_loadstring(text, name)
+  if type(text) ~= 'string' then error("bad argument #1 to 'loadstring' (string expected)", 0) end
+  if byte(text, 1) == 27 then return nil, 'bytecode is refused' end
+  if type(name) ~= 'string' then name = nil end
+  local chunk, message = raw_loadstring(text, name)
+  if not chunk then return nil, message end
+  return raw_setfenv(chunk, core.env)
+end
+
+local function lua_load(source, name)
+  if type(source) == 'string' then return lua_loadstring(source, name) end
+  local pieces, size = {}, 0
+  while true do
+    local piece = source()
+    if piece == nil or piece == '' then break end
+    if type(piece) ~= 'string' then return nil, 'reader function must return a string' end
+    pieces[#pieces + 1] = piece
+    size = size + #piece
+    if size > MAX_STRING then return nil, 'chunk too large' end
+  end
+  return lua_loadstring(concat(pieces), name)
+end
+
+local function lua_rep(text, count)
+  local t = type(text)
+  if (t == 'string' or t == 'number') and type(count) == 'number'
+    and #tostring(text) * count > MAX_STRING then
+    error('resulting string too large', 0)
+  end
+  return rep(text, count)
+end
+
+local base = {
+  _VERSION = _VERSION, assert = assert, error = error, getmetatable = getmetatable,
+  ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, rawequal = rawequal,
+  rawget = rawget, rawset = rawset, select = select, setmetatable = setmetatable,
+  tonumber = tonumber, tostring = tostring, type = guard(lua_type), unpack = unpack,
+  xpcall = xpcall, getfenv = lua_getfenv, setfenv = lua_setfenv, loadstring = lua_loadstring,
+  load = lua_load, print = function() end, gcinfo = function() return 0, 0 end,
+  collectgarbage = function() return 0 end,
+}
+
+local routines = {
+  create = create, resume = resume, running = coroutine.running, status = coroutine.status,
+  wrap = coroutine.wrap, yield = coroutine.yield,
+}
+
+if core.exact then
+  base.pcall = function(f, ...) return rearm(raw_pcall(f, ...)) end
+  base.xpcall = function(f, handler, ...)
+    return rearm(raw_xpcall(f, function(...) rearm() return handler(...) end, ...))
+  end
+  routines.resume = function(co, ...) return rearm(resume(co, ...)) end
+  local function finish(ok, ...)
+    if not ok then error((...), 0) end
+    return ...
+  end
+  routines.wrap = function(f)
+    local co = create(f)
+    return function(...) return finish(rearm(resume(co, ...))) end
+  end
+end
+
+local function without(library, ...)
+  local copy = {}
+  for name, value in next, library do copy[name] = value end
+  for _, name in next, {...} do copy[name] = nil end
+  return copy
+end
+
+local strings = without(string, 'dump')
+strings.rep = lua_rep
+local maths = without(math)
+maths.randomseed = function() end
+
+-- A record gets a library as an empty table of its own in front of this one.
+core.libraries = {
+  string = strings, math = maths, table = without(table), bit = without(bit),
+  coroutine = routines,
+  os = {time = os.time, clock = os.clock, date = os.date, difftime = os.difftime,
+        getenv = function() end},
+  debug = {traceback = function(message) return message end},
+  jit = {version = jit.version, version_num = jit.version_num, os = jit.os, arch = jit.arch},
+}
+
+core.strings = strings
+core.string_metatable.__index = strings
+core.api = base

@@ -1,0 +1,79 @@
+"""What geo databases know of an address.
+
+Databases are maxminddb readers, opened by the caller. Several may be given, such as a city and an AS
+database: a field comes from the first that has it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Protocol
+
+GeoFields = dict[str, str | float | int]
+"""``country``, ``continent`` and ``region`` (ISO codes as the database has them), ``latitude`` and
+``longitude`` (degrees), ``city``, ``asn``; fields not known are left out."""
+
+
+class GeoReader(Protocol):
+    """The part of `maxminddb.Reader` that is used."""
+
+    def get(self, ip_address: IPv4Address | IPv6Address, /) -> Any:
+        """The record of an address, or `None`; `ValueError` for IPv6 in an IPv4 database."""
+
+
+class Geo:
+    """Looks addresses up; keeps the last ``size`` answers."""
+
+    def __init__(self, readers: Sequence[GeoReader], size: int = 65_536) -> None:
+        self._readers = tuple(readers)
+        self._size = size
+        self._known: OrderedDict[bytes, GeoFields] = OrderedDict()
+
+    def lookup(self, address: bytes) -> GeoFields:
+        """All that is known of a packed address (4 or 16 octets)."""
+        known = self._known
+        fields = known.get(address)
+        if fields is not None:
+            known.move_to_end(address)
+            return fields
+        fields = self._read(address)
+        known[address] = fields
+        if len(known) > self._size:
+            known.popitem(last=False)
+        return fields
+
+    def _read(self, address: bytes) -> GeoFields:
+        fields: GeoFields = {}
+        unpacked = IPv4Address(address) if len(address) == 4 else IPv6Address(address)
+        for reader in self._readers:
+            try:
+                record = reader.get(unpacked)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                for name, value in _fields_of(record):
+                    if value is not None:
+                        fields.setdefault(name, value)
+        return fields
+
+
+def _fields_of(record: dict[str, Any]) -> list[tuple[str, Any]]:
+    def part(name: str) -> dict[str, Any]:
+        value = record.get(name)
+        return value if isinstance(value, dict) else {}
+
+    subdivisions = record.get("subdivisions")
+    first = subdivisions[0] if isinstance(subdivisions, list) and subdivisions else {}
+    location = part("location")
+    names = part("city").get("names")
+    return [
+        ("country", part("country").get("iso_code")),
+        ("continent", part("continent").get("code")),
+        ("region", first.get("iso_code") if isinstance(first, dict) else None),
+        ("latitude", location.get("latitude")),
+        ("longitude", location.get("longitude")),
+        ("city", names.get("en") if isinstance(names, dict) else None),
+        ("asn", record.get("autonomous_system_number")),
+    ]
