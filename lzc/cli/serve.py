@@ -1,0 +1,58 @@
+"""``lzc serve``: answer queries and transfers from the live bundle."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from lzc.cli.options import config_option
+
+
+@click.command()
+@config_option
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder of bundles with `current` in it, or one bundle. [default: the output folder]",
+)
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="ADDR:PORT",
+    help="Where to listen, instead of [serve] listen; may be given several times.",
+)
+@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Worker processes.")
+def command(
+    config_path: Path, bundle: Path | None, listen: tuple[str, ...], workers: int | None
+) -> None:
+    """Answer queries and transfers from the live bundle, until SIGTERM or SIGINT.
+
+    SIGHUP, `lzc ctl reload` and a new `current` bring the next bundle without losing a query.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    from lzc import config as settings
+
+    for endpoint in listen:
+        try:
+            settings.parse_endpoint(endpoint)
+        except ValueError as error:
+            raise click.BadParameter(f"{endpoint}: {error}", param_hint="--listen") from error
+    config = settings.load(config_path)
+
+    from lzc.serve import supervisor
+
+    supervisor.run(
+        supervisor.ServeOptions(
+            config=config,
+            source=bundle if bundle is not None else config.output,
+            listen=list(listen) or list(config.serve.listen),
+            workers=workers or config.serve.workers,
+            ready=lambda line: click.echo(line, err=True),
+        )
+    )

@@ -1,0 +1,165 @@
+"""The control socket: ``lzc ctl`` on one end, the supervisor on the other, a JSON object a line.
+
+A request is ``{"do": "status" | "reload" | "health"}``; the answer is an object that has ``ok``,
+and ``error`` where that is false.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from lzc.zone.place import Fault, InputError, Place
+
+Answer = dict[str, Any]
+Command = Callable[[], Awaitable[Answer]]
+
+_ADDRESS: Final = 107
+_LINE: Final = 4096
+_TIMEOUT: Final = 60.0
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for the socket that fits into the 107 octets of an address, however deep it lies."""
+    if len(os.fsencode(path)) <= _ADDRESS:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def occupied(path: Path) -> bool:
+    """True when a server listens on the socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            with _short(path) as name:
+                probe.connect(name)
+        except OSError:
+            return False
+        return True
+
+
+def bind(path: Path) -> socket.socket:
+    """The listening socket, for its owner alone (mode 0600). A socket that a dead server left
+    behind is replaced. Raises `InputError`."""
+    try:
+        if path.is_socket():
+            if occupied(path):
+                raise InputError(
+                    [
+                        Fault(
+                            Place(str(path)),
+                            "control-socket",
+                            "another lzc serve is running here: it answers on this control socket",
+                            fix="stop it, or set another control-socket in [serve]",
+                        )
+                    ]
+                )
+            path.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        before = os.umask(0o177)
+        try:
+            with _short(path) as name:
+                listener.bind(name)
+        finally:
+            os.umask(before)
+        listener.listen(8)
+    except OSError as error:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(path)),
+                    "control-socket",
+                    f"the control socket cannot be made: {error.strerror}",
+                    fix="set control-socket in [serve] to a path that can be written",
+                )
+            ]
+        ) from error
+    return listener
+
+
+class ControlServer:
+    """Answers requests with ``commands``, by their name."""
+
+    def __init__(self, path: Path, listener: socket.socket, commands: dict[str, Command]) -> None:
+        self._path = path
+        self._listener = listener
+        self._commands = commands
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begin to accept."""
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=self._listener, limit=_LINE
+        )
+
+    def close(self) -> None:
+        """Stop, and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # gone, or a line over the limit
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> Answer:
+        try:
+            request = json.loads(line)
+            command = self._commands[request["do"]]
+        except (ValueError, KeyError, TypeError):
+            known = ", ".join(self._commands)
+            return {"ok": False, "error": f'expected {{"do": ...}} with one of: {known}'}
+        return await command()
+
+
+def ask(path: Path, do: str) -> Answer:
+    """Send one request to a running server and wait for its answer. Raises `InputError` when no
+    server is there or it does not answer."""
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(_TIMEOUT)
+            with _short(path) as name:
+                sock.connect(name)
+            sock.sendall(json.dumps({"do": do}).encode() + b"\n")
+            with sock.makefile("rb") as file:
+                line = file.readline()
+        answer: Answer = json.loads(line)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "no answer"
+        raise InputError(
+            [
+                Fault(
+                    Place(str(path)),
+                    "server-unreachable",
+                    f"no running server answers on the control socket: {reason}",
+                    fix="start it with: lzc serve",
+                )
+            ]
+        ) from error
+    return answer
+
+
+def socket_path(folder: Path, output: Path, configured: str | None) -> Path:
+    """Where the control socket is: as configured (relative to the project's folder), else
+    ``control.sock`` in the output folder."""
+    return folder / configured if configured is not None else output / "control.sock"

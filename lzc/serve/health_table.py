@@ -1,0 +1,200 @@
+"""Status of every health check, in memory that the checker writes and workers read.
+
+An open-addressing hash table in an anonymous shared mapping, made before the first fork. There is
+one writer, the checker, and no lock: a slot is filled before its key is written, and each field a
+reader looks at is one octet or one aligned 8-octet word.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from lzc.lua.health import Check
+
+SLOTS: Final = 1 << 17
+"""Slots of the table. Pages nobody touches take no memory."""
+CHECKS: Final = SLOTS // 2
+"""Checks the table takes at most; more would make chains long."""
+ASK_AGAIN: Final = 5.0
+"""Seconds until a worker that still finds no slot tells the checker again."""
+
+UNKNOWN: Final = 0
+UP: Final = 1
+DOWN: Final = 2
+
+_SIZE: Final = 64
+_HEADER: Final = 64
+# Header words: how often any status changed, how often a slot was given up, slots in use.
+_GENERATION: Final = 0
+_REMOVALS: Final = 1
+_IN_USE: Final = 2
+# A slot: key (16), status (1), asked (1), in use (1), padding (5), then since, latency, checked.
+_STATUS: Final = 16
+_ASKED: Final = 17
+_STATE: Final = 18
+_TIMES: Final = 24
+_EMPTY: Final = 0
+_USED: Final = 1
+_GRAVE: Final = 2
+
+
+class Health(NamedTuple):
+    """What is known of a check. ``status`` is `UNKNOWN`, `UP` or `DOWN`; ``since`` when it became
+    so and ``checked`` when it was last looked at, seconds since the epoch (0: never); ``latency``
+    seconds the last run took."""
+
+    status: int
+    since: float
+    latency: float
+    checked: float
+
+
+class HealthTable:
+    """The table itself. Make it before forking; `add`, `set` and `remove` are the checker's."""
+
+    def __init__(self, slots: int = SLOTS) -> None:
+        if slots & (slots - 1):
+            raise ValueError("the number of slots must be a power of two")
+        self._mask = slots - 1
+        self._limit = slots // 2
+        self._memory = mmap.mmap(-1, _HEADER + slots * _SIZE)
+        self.octets = memoryview(self._memory)
+        self.words = self.octets.cast("Q")
+
+    def generation(self) -> int:
+        """Changes whenever any status may have changed."""
+        return self.words[_GENERATION]
+
+    def removals(self) -> int:
+        """Changes whenever a slot was given up: offsets found before may mean another check."""
+        return self.words[_REMOVALS]
+
+    def find(self, key: bytes) -> int:
+        """Offset of the slot of a check's key, -1 when it has none."""
+        octets = self.octets
+        index = int.from_bytes(key[:8], "little") & self._mask
+        for _ in range(self._mask + 1):
+            offset = _HEADER + index * _SIZE
+            state = octets[offset + _STATE]
+            if state == _EMPTY:
+                return -1
+            if state == _USED and octets[offset : offset + 16] == key:
+                return offset
+            index = index + 1 & self._mask
+        return -1
+
+    def add(self, key: bytes) -> int:
+        """The slot of a key, a new one with unknown status if there is none; -1: table full."""
+        found = self.find(key)
+        if found >= 0:
+            return found
+        if self.words[_IN_USE] >= self._limit:
+            return -1
+        octets = self.octets
+        index = int.from_bytes(key[:8], "little") & self._mask
+        while octets[_HEADER + index * _SIZE + _STATE] == _USED:
+            index = index + 1 & self._mask
+        offset = _HEADER + index * _SIZE
+        octets[offset : offset + _SIZE] = key + bytes(_SIZE - 16)
+        octets[offset + _STATE] = _USED
+        self.words[_IN_USE] += 1
+        return offset
+
+    def remove(self, key: bytes) -> None:
+        """Give up a check's slot."""
+        offset = self.find(key)
+        if offset < 0:
+            return
+        self.octets[offset + _STATUS] = UNKNOWN
+        self.octets[offset + _STATE] = _GRAVE
+        self.words[_IN_USE] -= 1
+        self.words[_REMOVALS] += 1
+        self.words[_GENERATION] += 1
+
+    def set(self, offset: int, status: int, latency: float, now: float) -> bool:
+        """Record the result of a run; True when the status changed."""
+        octets = self.octets
+        before = octets[offset + _STATUS]
+        since: float = now
+        if before == status:
+            (since,) = struct.unpack_from("=d", octets, offset + _TIMES)
+        struct.pack_into("=ddd", octets, offset + _TIMES, since, latency, now)
+        if before == status:
+            return False
+        octets[offset + _STATUS] = status
+        self.words[_GENERATION] += 1
+        return True
+
+    def read(self, offset: int) -> Health:
+        """Everything known of the check in a slot."""
+        times = struct.unpack_from("=ddd", self.octets, offset + _TIMES)
+        return Health(self.octets[offset + _STATUS], *times)
+
+    def in_use(self) -> list[bytes]:
+        """The keys of all checks that have a slot."""
+        if not self.words[_IN_USE]:
+            return []
+        octets = self.octets
+        offsets = range(_HEADER, _HEADER + (self._mask + 1) * _SIZE, _SIZE)
+        return [bytes(octets[at : at + 16]) for at in offsets if octets[at + _STATE] == _USED]
+
+    def take_asked(self, offset: int) -> bool:
+        """True when a worker asked for this check since the last call."""
+        asked = self.octets[offset + _ASKED] != 0
+        self.octets[offset + _ASKED] = 0
+        return asked
+
+    def ask_around(self) -> None:
+        """Make workers ask again for all they use, which shows what nobody uses any more."""
+        self.words[_GENERATION] += 1
+
+
+class TableView:
+    """A worker's `lzc.lua.health.HealthView` over the table.
+
+    ``report`` takes a check that has no slot yet; it must not block (a datagram to the checker).
+    """
+
+    __slots__ = ("_octets", "_removals", "_report", "_reported", "_slots", "_table", "_words")
+
+    def __init__(self, table: HealthTable, report: Callable[[Check], None]) -> None:
+        self._table = table
+        self._octets = table.octets
+        self._words = table.words
+        self._report = report
+        self._slots: dict[Check, int] = {}
+        self._reported: dict[Check, float] = {}
+        self._removals = table.removals()
+
+    def status(self, check: Check) -> bool | None:
+        """Up, down, or not known yet."""
+        if self._words[_REMOVALS] != self._removals:
+            self._removals = self._words[_REMOVALS]
+            self._slots.clear()
+        offset = self._slots.get(check)
+        if offset is None:
+            offset = self._table.find(check.key())
+            if offset < 0:
+                self._tell(check)
+                return None
+            self._slots[check] = offset
+        self._octets[offset + _ASKED] = 1
+        status = self._octets[offset + _STATUS]
+        return None if status == UNKNOWN else status == UP
+
+    def generation(self) -> int:
+        """Changes whenever any status may have changed."""
+        return self._words[_GENERATION]
+
+    def _tell(self, check: Check) -> None:
+        now = time.monotonic()
+        if now - self._reported.get(check, -ASK_AGAIN) < ASK_AGAIN:
+            return
+        if len(self._reported) >= CHECKS:
+            self._reported.clear()
+        self._reported[check] = now
+        self._report(check)

@@ -1,0 +1,146 @@
+"""Secrets of the running server: TSIG keys, the cookie secret, and signers from the keystore."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from lzc.bundle.reader import Bundle, ZoneInfo
+from lzc.config import Config
+from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.wire import name as wire_name
+from lzc.wire.tsig import TsigKey
+from lzc.zone.place import Fault, InputError, Place
+
+log = logging.getLogger("lzc")
+
+_COOKIE_DIGITS: Final = 32
+
+
+def tsig_keys(config: Config) -> dict[bytes, TsigKey]:
+    """All TSIG keys of the configuration by lower-case wire name. Raises `InputError`."""
+    found: dict[bytes, TsigKey] = {}
+    for name, section in config.tsig.items():
+        wire = wire_name.from_text(name, wire_name.ROOT).lower()
+        text = config.tsig_secret(name)
+        try:
+            secret = base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            place = str(config.path(section.secret_file)) if section.secret_file else "lzc.toml"
+            raise InputError(
+                [
+                    Fault(
+                        Place(place),
+                        "tsig-secret-syntax",
+                        f"the secret of TSIG key {name} is not base64: {error}",
+                    )
+                ]
+            ) from error
+        found[wire] = TsigKey(wire, section.algorithm, secret)
+    return found
+
+
+def cookie_secret(config: Config) -> bytes:
+    """The 16 octets for server cookies: those of the configured file, else random ones. Raises
+    `InputError`."""
+    name = config.serve.cookie_secret_file
+    if name is None:
+        return os.urandom(_COOKIE_DIGITS // 2)
+    path = config.path(name)
+    try:
+        secret = bytes.fromhex(path.read_text().strip())
+        if len(secret) != _COOKIE_DIGITS // 2:
+            raise ValueError
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except ValueError:
+        problem = f"is not {_COOKIE_DIGITS} hexadecimal digits"
+    else:
+        return secret
+    raise InputError(
+        [
+            Fault(
+                Place(str(path)),
+                "cookie-secret",
+                f"the cookie secret {problem}",
+                fix=f"openssl rand -hex 16 > {path}; chmod 600 {path}",
+            )
+        ]
+    )
+
+
+class Signers(Mapping[bytes, ZoneSigner]):
+    """The signer of each signed zone, made when it is first asked for.
+
+    A signer holds those private keys whose DNSKEY the bundle publishes. A zone whose keys cannot
+    be read has no signer: its queries are SERVFAIL, the reason is in the log.
+    """
+
+    def __init__(self, bundle: Bundle, keystore: Keystore, cache: SignatureCache) -> None:
+        self._bundle = bundle
+        self._keystore = keystore
+        self._cache = cache
+        self._made: dict[bytes, ZoneSigner | None] = {}
+
+    def load(self, zones: Iterable[ZoneInfo]) -> None:
+        """Make the signers of these zones now. Raises `InputError` with all that is wrong with
+        their keys."""
+        faults: list[Fault] = []
+        for info in zones:
+            if not info.signed:
+                continue
+            try:
+                self._made[info.apex] = self._make(info)
+            except InputError as error:
+                faults.extend(error.faults)
+        if faults:
+            raise InputError(faults)
+
+    def __getitem__(self, apex: bytes) -> ZoneSigner:
+        if apex not in self._made:
+            self._made[apex] = self._make_or_log(apex)
+        signer = self._made[apex]
+        if signer is None:
+            raise KeyError(apex)
+        return signer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (info.apex for info in self._bundle.zones() if info.signed)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _make_or_log(self, apex: bytes) -> ZoneSigner | None:
+        view = self._bundle.zone(apex)
+        if view is None or not view.info.signed:
+            return None
+        try:
+            return self._make(view.info)
+        except InputError as error:
+            for fault in error.faults:
+                log.error("%s: %s; fix: %s", fault.place, fault.message, fault.fix)
+            return None
+
+    def _make(self, info: ZoneInfo) -> ZoneSigner:
+        published = {key.dnskey for key in info.keys}
+        keys = [key for key in self._keystore.load(info.apex) if key.dnskey in published]
+        if not keys:
+            tags = ", ".join(str(key.tag) for key in info.keys)
+            name = wire_name.to_text(info.apex)
+            raise InputError(
+                [
+                    Fault(
+                        Place(str(self._keystore.path)),
+                        "key-missing",
+                        f"zone {name} is signed with key {tags}, which is not here",
+                        why="its answers would not validate",
+                        fix="copy the keys of the build here, or build again",
+                    )
+                ]
+            )
+        return ZoneSigner(keys, self._cache)

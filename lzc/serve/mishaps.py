@@ -1,0 +1,63 @@
+"""Unexpected errors: none may end a loop, none may flood the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from typing import Final
+
+log = logging.getLogger("lzc")
+
+QUIET: Final = 60.0
+"""Seconds in which an error from the same line of code is logged once."""
+_KINDS: Final = 1000
+
+
+class Mishaps:
+    """Logs an exception with its traceback the first time, then at most once in `QUIET` seconds
+    with the number of times it happened meanwhile."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._seen: dict[tuple[str, str, int], tuple[float, int]] = {}
+
+    def note(self, what: str, error: BaseException) -> None:
+        """Count ``error``, which happened while doing ``what``, and log it unless it was lately."""
+        self.total += 1
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = (place.tb_frame.f_code.co_filename, place.tb_lineno) if place else ("", 0)
+        kind = (type(error).__name__, *where)
+        now = time.monotonic()
+        last, suppressed = self._seen.get(kind, (-QUIET, 0))
+        if now - last < QUIET:
+            self._seen[kind] = (last, suppressed + 1)
+            return
+        if len(self._seen) >= _KINDS:
+            self._seen.clear()
+        self._seen[kind] = (now, 0)
+        trace = " | ".join(
+            f"{frame.filename.rpartition('/lzc/')[2]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-6:]
+        )
+        again = f" ({suppressed} more like it before)" if suppressed else ""
+        log.error("%s failed: %s: %s [%s]%s", what, kind[0], error, trace, again)
+
+
+def servfail(query: bytes) -> bytes | None:
+    """SERVFAIL for a query that could not be answered, with its question where it can be found;
+    `None` for what is no query at all."""
+    if len(query) < 12 or query[2] & 0x80:
+        return None
+    position = 12
+    end = len(query)
+    while position < end and 0 < query[position] < 64:
+        position += 1 + query[position]
+    question = query[12 : position + 5]
+    whole = position + 5 <= end and query[position] == 0 and query[4:6] == b"\0\1"
+    flags = bytes((0x80 | query[2] & 0x79, 2))
+    if not whole:
+        return query[:2] + flags + bytes(8)
+    return query[:2] + flags + b"\0\1" + bytes(6) + question

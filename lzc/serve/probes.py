@@ -1,0 +1,187 @@
+"""One run of a health check: a TCP connection, or an HTTP request.
+
+A TCP probe is a socket and two callbacks rather than a task: ten thousand of them that all time out
+must not take the processor away from the workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from lzc.lua.health import Check
+
+if TYPE_CHECKING:
+    import aiohttp
+
+USER_AGENT: Final = "PowerDNS Authoritative Server"
+"""Sent where the record names none, as web servers know it from PowerDNS."""
+_CHUNK: Final = 65536
+BODY_LIMIT: Final = 2**20
+"""Octets of a body that are read where the record sets no limit."""
+
+Done = Callable[[bool, float, str], None]
+"""(up, seconds it took, what went wrong or nothing)"""
+
+
+class TcpProbe:
+    """Connects to the address and port of a check, and calls ``done`` exactly once."""
+
+    __slots__ = ("_done", "_loop", "_sock", "_started", "_timer")
+
+    def __init__(self, check: Check, loop: asyncio.AbstractEventLoop, done: Done) -> None:
+        self._loop = loop
+        self._done = done
+        self._started = time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sock: socket.socket | None = None
+        try:
+            self._connect(check)
+        except (OSError, ValueError, OverflowError) as error:
+            self._finish(_say(error))
+
+    def _connect(self, check: Check) -> None:
+        family = socket.AF_INET6 if ":" in check.address else socket.AF_INET
+        sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        if check.source:
+            sock.bind((check.source, 0))
+        code = sock.connect_ex((check.address, check.port))
+        if code == 0:
+            self._finish("")
+        elif code == errno.EINPROGRESS:
+            self._timer = self._loop.call_later(max(check.timeout, 0), self._timed_out)
+            self._loop.add_writer(sock, self._connected)
+        else:
+            self._finish(os.strerror(code))
+
+    def _connected(self) -> None:
+        assert self._sock is not None
+        code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self._finish(os.strerror(code) if code else "")
+
+    def _timed_out(self) -> None:
+        self._finish("timed out")
+
+    def _finish(self, problem: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sock is not None:
+            self._loop.remove_writer(self._sock)
+            self._sock.close()
+        latency = time.monotonic() - self._started
+        # Never from within the constructor: the caller expects to be called back later.
+        self._loop.call_soon(self._done, not problem, latency, problem)
+
+
+def _say(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    return str(error) or type(error).__name__
+
+
+class HttpProbes:
+    """Makes HTTP requests; aiohttp is imported with the first."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    def _session(self, source: str) -> aiohttp.ClientSession:
+        import aiohttp
+
+        session = self._sessions.get(source)
+        if session is None:
+            connector = aiohttp.TCPConnector(
+                limit=0,
+                force_close=True,
+                use_dns_cache=False,
+                local_addr=(source, 0) if source else None,
+            )
+            session = self._sessions[source] = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+            )
+        return session
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            # PowerDNS does not look at certificates: it asks addresses whether they serve a host.
+            self._tls = ssl.create_default_context()
+            self._tls.check_hostname = False
+            self._tls.verify_mode = ssl.CERT_NONE
+        return self._tls
+
+    async def run(self, check: Check) -> tuple[bool, float, str]:
+        """Fetch the check's URL from its address: up or not, seconds, what went wrong."""
+        import aiohttp
+
+        started = time.monotonic()
+        try:
+            problem = await self._fetch(check, aiohttp.ClientTimeout(total=max(check.timeout, 0.1)))
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
+            problem = _say(error)
+        return not problem, time.monotonic() - started, problem
+
+    async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> str:
+        from yarl import URL
+
+        parts = urlsplit(check.url)
+        host = parts.hostname or ""
+        tls = parts.scheme == "https"
+        if parts.scheme not in ("http", "https") or not host:
+            return f"not an HTTP URL: {check.url}"
+        url = URL(check.url)
+        options: dict[str, Any] = {}
+        if check.address:
+            url = url.with_host(check.address)
+            if tls and not _is_address(host):
+                options["server_hostname"] = host
+        if tls:
+            options["ssl"] = self._context()
+        host_header = parts.netloc.rpartition("@")[2]
+        async with self._session(check.source).get(
+            url,
+            headers={"Host": host_header, "User-Agent": check.useragent or USER_AGENT},
+            allow_redirects=False,
+            timeout=timeout,
+            **options,
+        ) as response:
+            if response.status != check.httpcode:
+                return f"HTTP status {response.status}"
+            if not await _body_holds(
+                response.content, check.stringmatch.encode(), check.byteslimit or BODY_LIMIT
+            ):
+                return f"no {check.stringmatch!r} in the body"
+        return ""
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions.values():
+            await session.close()
+
+
+async def _body_holds(content: aiohttp.StreamReader, wanted: bytes, limit: int) -> bool:
+    # Read to the end even when nothing is looked for: a server that stalls there is not up.
+    body = b""
+    while len(body) < limit and (chunk := await content.read(min(_CHUNK, limit - len(body)))):
+        body += chunk
+        if wanted and wanted in body:
+            return True
+    return not wanted
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""Changing the bundle under running workers: verify, have all of them open it, then switch all.
+
+A bundle that is damaged, or that one worker cannot serve, changes nothing: the old one stays until
+something better is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lzc.bundle import current, verification
+from lzc.bundle.manifest import BundleError
+from lzc.serve.worker_process import WorkerProcess
+
+log = logging.getLogger("lzc")
+
+POLL: Final = 0.5
+"""Seconds between two looks at ``current``."""
+PATIENCE: Final = 60.0
+"""Seconds that workers get to open a bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where bundles come from: a folder with ``current`` in it, or one bundle for good."""
+
+    path: Path
+
+    @property
+    def _link(self) -> Path:
+        return self.path / current.CURRENT
+
+    @property
+    def verified_dir(self) -> Path | None:
+        """Where verification stamps are; `None` for a bundle that stands alone."""
+        if self._link.is_symlink():
+            return current.verified_dir(self.path)
+        beside = self.path.resolve().parent / current.VERIFIED
+        return beside if beside.is_dir() else None
+
+    def locate(self) -> Path:
+        """The folder of the bundle that is live. Raises `BundleError`."""
+        folder = current.locate(self.path)
+        if not folder.is_dir():
+            raise BundleError(f"{folder}: no bundle here; run: lzc build")
+        return folder
+
+    def mark(self) -> str:
+        """Something that changes when another bundle becomes live."""
+        try:
+            return os.readlink(self._link)  # noqa: PTH115 - the text, not where it leads
+        except OSError:
+            return ""
+
+
+class Reloader:
+    """Keeps all workers on the bundle that is live. ``switched`` is called with each new one."""
+
+    def __init__(
+        self,
+        source: Source,
+        folder: Path,
+        workers: list[WorkerProcess],
+        switched: Callable[[Path], None],
+    ) -> None:
+        self._source = source
+        self.folder = folder
+        self._workers = workers
+        self._switched = switched
+        # Not source.mark(): the link may have moved since the bundle was chosen.
+        self._mark = folder.name
+        self._lock = asyncio.Lock()
+        self.loaded_at = time.time()
+        self.refused: dict[str, Any] | None = None
+
+    async def watch(self) -> None:
+        """Follow ``current``; never returns."""
+        while True:
+            await asyncio.sleep(POLL)
+            mark = self._source.mark()
+            if mark and mark != self._mark:
+                self._mark = mark
+                await self.reload(even_if_same=False)
+
+    async def reload(self, *, even_if_same: bool = True) -> dict[str, Any]:
+        """Switch to the live bundle; keys, secrets and geo databases are read anew even where the
+        bundle is the same. Returns the answer of ``lzc ctl reload``."""
+        async with self._lock:
+            try:
+                folder = self._source.locate()
+                if folder == self.folder and not even_if_same:
+                    return {"ok": True, "bundle": folder.name, "changed": False}
+                # Here once, so that the workers need only look at the stamp.
+                verification.verify(folder, self._source.verified_dir)
+            except BundleError as error:
+                return self._refuse(str(error))
+            problem = await self._switch(folder)
+            if problem:
+                return self._refuse(problem)
+            changed = folder != self.folder
+            self.folder = folder
+            self.refused = None
+            self.loaded_at = time.time()
+            log.info("serving bundle %s%s", folder.name, "" if changed else " again")
+            self._switched(folder)
+            return {"ok": True, "bundle": folder.name, "changed": changed}
+
+    async def catch_up(self, worker: WorkerProcess) -> None:
+        """Bring a worker that was born during a reload to the bundle of the others."""
+        async with self._lock:
+            if worker.ready and worker.bundle != self.folder.name:
+                answer = worker.expect()
+                worker.tell({"do": "prepare", "folder": str(self.folder)})
+                await asyncio.wait([answer], timeout=PATIENCE)
+                if answer.done() and answer.result()["event"] == "prepared":
+                    worker.tell({"do": "commit"})
+
+    async def _switch(self, folder: Path) -> str:
+        """Both halves of the reload; what went wrong, or nothing."""
+        taking_part = [worker for worker in self._workers if worker.ready]
+        answers = [worker.expect() for worker in taking_part]
+        for worker in taking_part:
+            worker.tell({"do": "prepare", "folder": str(folder)})
+        if answers:
+            await asyncio.wait(answers, timeout=PATIENCE)
+        problems = [
+            answer.result()["why"] if answer.done() else "a worker did not answer in time"
+            for answer in answers
+            if not answer.done() or answer.result()["event"] != "prepared"
+        ]
+        if problems:
+            for worker in taking_part:
+                worker.tell({"do": "abandon"})
+            return str(problems[0])
+        switched = [worker.expect() for worker in taking_part]
+        for worker in taking_part:
+            worker.tell({"do": "commit"})
+        if switched:
+            await asyncio.wait(switched, timeout=PATIENCE)
+        return ""
+
+    def _refuse(self, why: str) -> dict[str, Any]:
+        kept = self.folder.name
+        log.error("BUNDLE REFUSED, still serving %s: %s", kept, why)
+        self.refused = {"why": why, "at": time.time()}
+        return {"ok": False, "error": why, "bundle": kept}

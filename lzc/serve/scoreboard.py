@@ -1,0 +1,104 @@
+"""What workers tell the supervisor without a word: heartbeat, counters, the LUA record at work.
+
+One anonymous shared mapping, made before the first fork. Each worker writes its own slot only, and
+a slot outlives its process, so that the supervisor can read what a killed worker was doing.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Final
+
+COUNTERS: Final = (
+    "queries_udp",
+    "queries_tcp",
+    "cache_hits",
+    "servfail",
+    "truncated",
+    "silent",
+    "lua",
+    "lua_errors",
+    "send_errors",
+    "transfers",
+    "tcp_connections",
+    "errors",
+)
+"""Counters of a worker, in the order they lie in its slot. ``silent``: queries that got no answer
+on purpose; ``tcp_connections``: accepted so far; ``errors``: unexpected exceptions."""
+
+_SLOT: Final = 512
+_HEARTBEAT: Final = 0
+_LUA_CODE: Final = 1
+_COUNTERS: Final = 4
+_NAME: Final = 192
+_NAME_MAX: Final = 255
+
+
+class Scoreboard:
+    """The slots of ``workers`` workers. Each field has one writer and is read without a lock:
+    aligned 8-octet stores do not tear on the machines Python runs on."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._memory = mmap.mmap(-1, workers * _SLOT)
+        self._words = memoryview(self._memory).cast("Q")
+
+    def slot(self, worker: int) -> Slot:
+        """The slot of one worker, from 0."""
+        start = worker * _SLOT // 8
+        octets = memoryview(self._memory)[worker * _SLOT : (worker + 1) * _SLOT]
+        return Slot(self._words[start : start + _SLOT // 8], octets)
+
+
+class Slot:
+    """One worker's part of the scoreboard."""
+
+    __slots__ = ("_octets", "_words")
+
+    def __init__(self, words: memoryview[int], octets: memoryview[int]) -> None:
+        self._words = words
+        self._octets = octets
+
+    def beat(self, monotonic: float) -> None:
+        """Say that the event loop turns; ``monotonic`` is the time in seconds, kept in µs."""
+        self._words[_HEARTBEAT] = int(monotonic * 1e6)
+
+    def last_beat(self) -> float:
+        """The time of the last `beat`, monotonic seconds; 0 when there was none."""
+        return self._words[_HEARTBEAT] / 1e6
+
+    def reset(self) -> None:
+        """Make the slot ready for a new process; the counters go on."""
+        self._words[_HEARTBEAT] = 0
+        self._words[_LUA_CODE] = 0
+
+    def enter_lua(self, code_id: int, qname: bytes) -> None:
+        """Note which code runs, and for which query name, before it runs."""
+        end = _NAME + len(qname)
+        self._octets[_NAME:end] = qname
+        self._words[_LUA_CODE] = code_id
+
+    def leave_lua(self) -> None:
+        """Note that no code runs any more."""
+        self._words[_LUA_CODE] = 0
+
+    def running_lua(self) -> tuple[int, bytes] | None:
+        """Identifier of the code that runs, and the wire name it was asked for."""
+        code_id = self._words[_LUA_CODE]
+        if not code_id:
+            return None
+        raw = bytes(self._octets[_NAME : _NAME + _NAME_MAX])
+        end = 0
+        while end < _NAME_MAX and raw[end]:
+            end += 1 + raw[end]
+        return code_id, raw[: end + 1]
+
+    def write_counters(self, values: list[int]) -> None:
+        """Publish the counters, in the order of `COUNTERS`."""
+        words = self._words
+        for index, value in enumerate(values, _COUNTERS):
+            words[index] = value
+
+    def counters(self) -> dict[str, int]:
+        """The published counters by name."""
+        return {name: self._words[_COUNTERS + i] for i, name in enumerate(COUNTERS)}

@@ -1,0 +1,171 @@
+"""Everything a worker answers from while one bundle is live; a reload makes another of these."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from lzc.answer.responder import Responder
+from lzc.answer.settings import ResponderSettings
+from lzc.answer.transfer import TransferPlan, open_transfer
+from lzc.answer.transfer_access import TransferAccess
+from lzc.bundle.reader import Bundle
+from lzc.config import Config
+from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.signer import SignatureCache, window
+from lzc.lua.engine import Engine, EngineSettings, GeoView
+from lzc.lua.health import HealthView
+from lzc.serve.guard import GuardedEngine
+from lzc.serve.keyring import Signers, tsig_keys
+from lzc.serve.scoreboard import Slot
+from lzc.wire import name as wire_name
+from lzc.zone.place import Fault, InputError, Place
+
+log = logging.getLogger("lzc")
+
+EAGER_ZONES: Final = 256
+KEYS_KEPT: Final = 60.0
+"""Seconds that signed answers are kept at most: a key may become active or retire meanwhile."""
+_QUIET: Final = 60.0
+_NAMES: Final = 1000
+
+
+class Serving:
+    """A bundle, opened, with what is derived from it and from the secrets beside it.
+
+    Raises `BundleError` or `InputError` when something of it is not usable.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        verified_dir: Path | None,
+        *,
+        signatures: SignatureCache,
+        health: HealthView,
+        slot: Slot,
+        cookie_secret: bytes,
+        quarantine: Collection[int] = (),
+    ) -> None:
+        self._keys = tsig_keys(config)
+        self._access = TransferAccess.from_config(config)
+        self.bundle = Bundle.open(folder, verified_dir=verified_dir)
+        self.guard: GuardedEngine | None = None
+        if config.lua.enable or any(section.lua for section in config.zone.values()):
+            settings = EngineSettings(
+                mode=config.lua.mode,
+                exec_limit=config.lua.exec_limit,
+                memory_limit=config.lua.memory_limit,
+            )
+            engine = Engine(settings, _open_geo(config), health, int.from_bytes(os.urandom(8)))
+            self.guard = GuardedEngine(engine, slot, quarantine)
+        self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
+        self.responder = Responder(
+            self.bundle,
+            ResponderSettings.from_config(
+                config, cookie_secret=cookie_secret, tsig_keys=self._keys
+            ),
+            self._signers,
+            self.guard,
+            FailureLog(),
+        )
+        self.transfers = 0
+
+    def valid_until(self, now: float) -> float:
+        """When answers made at ``now`` must be made anew."""
+        return min(window(now).valid_until, now + KEYS_KEPT)
+
+    def open_transfer(
+        self, query: bytes, client: bytes, now: float
+    ) -> CountedTransfer | bytes | None:
+        """What to do about an AXFR or IXFR request; see `lzc.answer.transfer.open_transfer`."""
+        opened = open_transfer(
+            self.bundle, self._access, self._keys, query, client, now, clock=time.time
+        )
+        if not isinstance(opened, TransferPlan):
+            return opened
+        self.transfers += 1
+        log.info(
+            "transfer: %s serial %d to %s",
+            wire_name.to_text(opened.apex),
+            opened.serial,
+            ipaddress.ip_address(client),
+        )
+        return CountedTransfer(self, opened)
+
+    def load_keys(self) -> None:
+        """Read the private keys of a bundle with few zones now, so that what is wrong with them is
+        known before the first answer. Of more zones they are read when first asked for. Raises
+        `InputError`."""
+        if len(self.bundle) <= EAGER_ZONES:
+            self._signers.load(self.bundle.zones())
+
+    def close(self) -> None:
+        """Close the bundle; no query and no transfer may use it any more."""
+        self.bundle.close()
+
+
+class CountedTransfer:
+    """A transfer that keeps its bundle open until it is closed."""
+
+    def __init__(self, serving: Serving, plan: TransferPlan) -> None:
+        self._serving = serving
+        self._plan = plan
+        self.messages = plan.messages
+
+    def close(self) -> None:
+        """Let go of the bundle, whether or not all was sent."""
+        self._plan.close()
+        self._serving.transfers -= 1
+
+
+def _open_geo(config: Config) -> GeoView | None:
+    """The geo databases of the configuration, or `None` without any. Raises `InputError`."""
+    if not config.serve.geoip:
+        return None
+    import maxminddb
+
+    from lzc.lua.geo import Geo
+
+    readers = []
+    faults = []
+    for name in config.serve.geoip:
+        path = config.path(name)
+        try:
+            readers.append(maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT))
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            faults.append(
+                Fault(
+                    Place(str(path)),
+                    "geo-database",
+                    f"the geo database cannot be read: {error}",
+                    fix="correct geoip in [serve] of lzc.toml",
+                )
+            )
+    if faults:
+        raise InputError(faults)
+    return Geo(readers)
+
+
+class FailureLog:
+    """Says why an answer was SERVFAIL: once a minute for each query name."""
+
+    def __init__(self) -> None:
+        self._said: dict[bytes, float] = {}
+
+    def __call__(self, qname: bytes, error: Exception) -> None:
+        """Log ``error`` unless the same name was logged lately."""
+        now = time.monotonic()
+        name = qname.lower()
+        if now - self._said.get(name, -_QUIET) < _QUIET:
+            return
+        if len(self._said) >= _NAMES:
+            self._said.clear()
+        self._said[name] = now
+        log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), error)

@@ -1,0 +1,342 @@
+"""The parent of all processes: binds, forks, watches, replaces; it answers no query itself.
+
+Workers and the checker are forked from here, after everything they need was imported once. The
+event loop of this process runs NOTIFY, the control socket and the reloads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lzc.bundle import verification
+from lzc.bundle.manifest import BundleError
+from lzc.bundle.reader import Bundle
+from lzc.config import Config
+from lzc.serve import control, sockets, worker
+from lzc.serve.checker_process import CheckerProcess
+from lzc.serve.keyring import cookie_secret, tsig_keys
+from lzc.serve.notify import Notifier, NotifyTimes
+from lzc.serve.process import Channel, Message, ended, fork, how, kill
+from lzc.serve.reload import Reloader, Source
+from lzc.serve.scoreboard import COUNTERS, Scoreboard
+from lzc.serve.worker_process import WorkerProcess
+from lzc.wire import name as wire_name
+from lzc.zone.place import Fault, InputError, Place
+
+log = logging.getLogger("lzc")
+
+WATCHDOG: Final = 3.0
+"""Seconds without a heartbeat after which a worker is killed and replaced."""
+START_LIMIT: Final = 120.0
+"""Seconds a worker gets to open its bundle (it may have to be hashed)."""
+STOP_LIMIT: Final = worker.GRACE + 3.0
+_TICK: Final = 0.2
+_LATE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What to serve, and where. ``source`` is a folder of bundles or one bundle; ``ready`` is
+    called with one line of text when the first answers can be had."""
+
+    config: Config
+    source: Path
+    listen: list[str]
+    workers: int
+    ready: Callable[[str], None] = log.info
+    watchdog: float = WATCHDOG
+    notify_times: NotifyTimes | None = None
+
+
+def run(options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `InputError` for what keeps the server from starting:
+    no bundle, a damaged one, addresses in use, keys that cannot be read."""
+    source = Source(options.source)
+    try:
+        folder = source.locate()
+        verification.verify(folder, source.verified_dir)
+    except BundleError as error:
+        raise InputError(
+            [Fault(Place(str(options.source)), "bundle", str(error), fix="lzc build")]
+        ) from error
+    keys = tsig_keys(options.config)
+    path = control.socket_path(
+        options.config.folder, options.config.output, options.config.serve.control_socket
+    )
+    bound = sockets.bind(options.listen, options.workers)
+    listener = control.bind(path)
+    gc.freeze()
+    supervisor = Supervisor(options, source, folder, bound)
+    asyncio.run(supervisor.serve(keys, path, listener))
+
+
+class Supervisor:
+    """Processes and shared memory of one server."""
+
+    def __init__(
+        self, options: ServeOptions, source: Source, folder: Path, bound: sockets.SocketSet
+    ) -> None:
+        self._options = options
+        self._source = source
+        self._bound = bound
+        self._board = Scoreboard(options.workers)
+        self._checker = CheckerProcess(float(options.config.lua.health_check_interval))
+        self._cookie_secret = cookie_secret(options.config)
+        self._workers = [
+            WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
+        ]
+        self._reloader = Reloader(source, folder, self._workers, self._switched)
+        self._quarantine: dict[int, str] = {}
+        self._notifier: Notifier | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._started_at = time.time()
+        self._fair_from = 0.0
+        self._tick_at = 0.0
+        self._stopping = False
+
+    async def serve(self, keys: Any, path: Path, listener: socket.socket) -> None:
+        """Run everything until a signal says stop."""
+        self._loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, stop.set)
+        server = control.ControlServer(path, listener, self._commands())
+        try:
+            first = [one.expect() for one in self._workers]
+            for one in self._workers:
+                self._start_worker(one)
+            self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
+            if not await self._all_ready(first, stop):
+                return
+            self._say_ready()
+            self._start_checker()
+            await server.start()
+            config = self._options.config
+            self._notifier = Notifier(config.secondary, keys, self._options.notify_times)
+            self._notify(self._reloader.folder)
+            self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            self._spawn(self._reloader.watch())
+            self._tick()
+            await stop.wait()
+            log.info("stopping")
+        finally:
+            server.close()
+            await self._shut_down()
+
+    async def _all_ready(self, answers: list[asyncio.Future[Message]], stop: asyncio.Event) -> bool:
+        """Wait for the first workers; False when told to stop meanwhile. Raises `InputError`."""
+        stopped = self._loop.create_task(stop.wait())
+        for answer in answers:
+            either: list[asyncio.Future[Any]] = [answer, stopped]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                return False
+            if answer.result()["event"] != "ready":
+                raise InputError([Fault(Place("lzc serve"), "start", answer.result()["why"])])
+        stopped.cancel()
+        return True
+
+    def _say_ready(self) -> None:
+        workers = len(self._workers)
+        self._options.ready(
+            f"lzc: serving bundle {self._reloader.folder.name}"
+            f" ({self._workers[0].zones} zones) on {', '.join(self._bound.endpoints)},"
+            f" {workers} worker{'s' if workers > 1 else ''}"
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the supervisor ended: %r", task.exception())
+
+    def _start_worker(self, place: WorkerProcess) -> None:
+        options = self._options
+        place.slot.reset()
+        setup = worker.WorkerSetup(
+            config=options.config,
+            folder=self._reloader.folder,
+            verified_dir=self._source.verified_dir,
+            listeners=self._bound.of_worker[place.index],
+            slot=place.slot,
+            health=self._checker.view(),
+            cookie_secret=self._cookie_secret,
+            quarantine=tuple(self._quarantine),
+        )
+
+        def main(channel: Channel) -> int:
+            self._close_in_child(keep=place.index)
+            return worker.run(setup, channel)
+
+        pid, channel = fork(main)
+        place.begin(pid, channel)
+        channel.attach(self._loop, lambda message: self._heard(place, message), lambda: None)
+
+    def _close_in_child(self, keep: int | None) -> None:
+        """Let go of what belongs to others. Only descriptors: the parent's event loop, of which the
+        child has a copy, must not be touched."""
+        channels = [one.channel for one in self._workers]
+        for channel in [*channels, self._checker.channel]:
+            if channel is not None:
+                channel.sock.close()
+        for index, listeners in enumerate(self._bound.of_worker):
+            if index != keep:
+                for listener in listeners:
+                    listener.udp.close()
+                    listener.tcp.close()
+
+    def _heard(self, place: WorkerProcess, message: Message) -> None:
+        place.take(message)
+        if message["event"] == "failed":
+            log.error("worker %d cannot start: %s", place.index, message["why"])
+        if message["event"] == "ready" and place.bundle != self._reloader.folder.name:
+            self._spawn(self._reloader.catch_up(place))
+
+    def _reap(self) -> None:
+        """See which processes ended, and start others in their place."""
+        for place in self._workers:
+            status = ended(place.pid)
+            if status is not None:
+                self._worker_died(place, status)
+        self._checker.reap(self._start_checker)
+
+    def _worker_died(self, place: WorkerProcess, status: int) -> None:
+        pid = place.pid
+        place.end()
+        if self._stopping:
+            return
+        if os.WIFSIGNALED(status):
+            self._put_in_quarantine(place)
+        pause = place.pause()
+        place.restarts += 1
+        log.error("worker %d (pid %d, %s) died; starting another", place.index, pid, how(status))
+        self._loop.call_later(pause, self._restart, place)
+
+    def _restart(self, place: WorkerProcess) -> None:
+        if not self._stopping and not place.pid:
+            self._start_worker(place)
+
+    def _put_in_quarantine(self, place: WorkerProcess) -> None:
+        """A worker was killed, or crashed, in a LUA record: nobody runs that any more."""
+        running = place.slot.running_lua()
+        if running is None:
+            return
+        code, qname = running
+        name = wire_name.to_text(qname)
+        self._quarantine[code] = name
+        log.error(
+            "QUARANTINE: the LUA record that answers %s stopped worker %d; it gives SERVFAIL until"
+            " the next bundle",
+            name,
+            place.index,
+        )
+        for other in self._workers:
+            other.tell({"do": "quarantine", "code": code})
+
+    def _tick(self) -> None:
+        """Kill workers whose heart stopped."""
+        now = time.monotonic()
+        if now - self._tick_at > _LATE:
+            # We were stopped ourselves, and so were they: give them time to catch up.
+            self._fair_from = now
+        self._tick_at = now
+        for place in self._workers:
+            if not place.pid:
+                continue
+            beat = place.slot.last_beat()
+            limit = self._options.watchdog if beat else START_LIMIT
+            if now - max(beat, place.started, self._fair_from) > limit:
+                log.error(
+                    "worker %d (pid %d) did not respond for %.1f s: killing it",
+                    place.index,
+                    place.pid,
+                    limit,
+                )
+                os.kill(place.pid, signal.SIGKILL)
+        self._reap()
+        self._loop.call_later(_TICK, self._tick)
+
+    def _start_checker(self) -> None:
+        self._checker.start(self._reloader.folder, lambda: self._close_in_child(keep=None))
+
+    def _switched(self, folder: Path) -> None:
+        """All workers answer from another bundle now."""
+        self._quarantine.clear()
+        self._checker.load(folder)
+        self._notify(folder)
+
+    def _notify(self, folder: Path) -> None:
+        if self._notifier is None or not self._notifier.secondaries:
+            return
+        try:
+            with Bundle.open(folder, verified_dir=self._source.verified_dir) as bundle:
+                serials = {info.apex: info.serial for info in bundle.zones()}
+        except BundleError as error:
+            log.error("secondaries cannot be notified: %s", error)
+            return
+        self._notifier.update(serials)
+
+    def _on_hangup(self) -> None:
+        self._spawn(self._reloader.reload())
+
+    def _commands(self) -> dict[str, control.Command]:
+        return {
+            "status": self._status,
+            "reload": self._reloader.reload,
+            "health": self._checker.report,
+        }
+
+    async def _status(self) -> control.Answer:
+        workers = [place.status() for place in self._workers]
+        return {
+            "ok": True,
+            "bundle": self._reloader.folder.name,
+            "loaded_at": self._reloader.loaded_at,
+            "refused": self._reloader.refused,
+            "zones": max(place.zones for place in self._workers),
+            "uptime": time.time() - self._started_at,
+            "pid": os.getpid(),
+            "listen": list(self._bound.endpoints),
+            "workers": workers,
+            "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
+            "checker": {"pid": self._checker.pid, "restarts": self._checker.restarts},
+            "quarantine": [
+                {"code": f"{code:016x}", "name": name} for code, name in self._quarantine.items()
+            ],
+            "secondaries": self._notifier.status() if self._notifier is not None else [],
+        }
+
+    async def _shut_down(self) -> None:
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        if self._notifier is not None:
+            self._notifier.close()
+        for place in self._workers:
+            place.tell({"do": "stop"})
+        self._checker.stop()
+        end = time.monotonic() + STOP_LIMIT
+        while self._pids() and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+            self._reap()
+        for pid in self._pids():
+            log.error("process %d does not stop: killing it", pid)
+            kill(pid)
+
+    def _pids(self) -> list[int]:
+        pids = [place.pid for place in self._workers]
+        return [pid for pid in (*pids, self._checker.pid) if pid]

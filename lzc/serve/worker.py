@@ -1,0 +1,224 @@
+"""A worker: one process, one event loop, its own sockets, answering from one bundle at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lzc.bundle.reader import BundleError
+from lzc.config import Config
+from lzc.dnssec.signer import SignatureCache
+from lzc.lua.health import HealthView
+from lzc.serve.mishaps import Mishaps
+from lzc.serve.process import Channel, Message
+from lzc.serve.scoreboard import Slot
+from lzc.serve.serving import Serving
+from lzc.serve.sockets import BACKLOG, Listener
+from lzc.serve.tcp import TcpLimits, TcpServer
+from lzc.serve.udp import UdpServer
+from lzc.zone.place import InputError
+
+log = logging.getLogger("lzc")
+
+BEAT: Final = 0.25
+"""Seconds between two heartbeats, each of which publishes the counters too."""
+GRACE: Final = 5.0
+"""Seconds that transfers and unread answers get after SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker is given at birth. ``quarantine``: code it must not run."""
+
+    config: Config
+    folder: Path
+    verified_dir: Path | None
+    listeners: tuple[Listener, ...]
+    slot: Slot
+    health: HealthView
+    cookie_secret: bytes
+    quarantine: Collection[int] = ()
+
+
+def run(setup: WorkerSetup, channel: Channel) -> int:
+    """Serve until told to stop; returns the exit code of the process."""
+    worker = Worker(setup, channel)
+    try:
+        serving = worker.open(setup.folder, setup.quarantine)
+        serving.load_keys()
+    except (BundleError, InputError, OSError) as error:
+        channel.send({"event": "failed", "why": str(error)})
+        return 1
+    # What was made so far lives as long as the process: no collection needs to look at it.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    return asyncio.run(worker.serve(serving))
+
+
+class Worker:
+    """The state of a worker process."""
+
+    def __init__(self, setup: WorkerSetup, channel: Channel) -> None:
+        self._setup = setup
+        self._channel = channel
+        self._mishaps = Mishaps()
+        self._signatures = SignatureCache()
+        self._retired: list[Serving] = []
+        self._prepared: Serving | None = None
+        self._lua_before = (0, 0)
+
+    def open(self, folder: Path, quarantine: Collection[int]) -> Serving:
+        """Open a bundle and make ready to answer from it."""
+        setup = self._setup
+        return Serving(
+            setup.config,
+            folder,
+            setup.verified_dir,
+            signatures=self._signatures,
+            health=setup.health,
+            slot=setup.slot,
+            cookie_secret=setup.cookie_secret,
+            quarantine=quarantine,
+        )
+
+    async def serve(self, serving: Serving) -> int:
+        """Answer queries until the supervisor or a signal says stop."""
+        config = self._setup.config.serve
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._stop = asyncio.Event()
+        self._serving = serving
+        self._udp = UdpServer(
+            serving.responder, serving.valid_until, config.packet_cache, self._mishaps
+        )
+        limits = TcpLimits(idle=config.tcp_idle_timeout, connections=config.tcp_connections)
+        self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, self._mishaps)
+        self._channel.attach(loop, self._on_message, self._stop.set)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        self._setup.slot.beat(time.monotonic())
+        for listener in self._setup.listeners:
+            loop.add_reader(listener.udp, self._udp.reader(listener))
+        servers = [
+            await loop.create_server(self._tcp.connection, sock=one.tcp, backlog=BACKLOG)
+            for one in self._setup.listeners
+        ]
+        self._tcp.start()
+        self._beat()
+        self._say_ready("ready", serving)
+        await self._stop.wait()
+        await self._drain(servers)
+        return 0
+
+    async def _drain(self, servers: list[asyncio.Server]) -> None:
+        """Answer what has arrived, let transfers end, and go."""
+        for server in servers:
+            server.close()
+        for listener in self._setup.listeners:
+            self._loop.remove_reader(listener.udp)
+            self._udp.reader(listener)()
+        self._tcp.close()
+        end = time.monotonic() + GRACE
+        # Polling: an event would cost every answer something, for one use in a lifetime.
+        while not self._tcp.idle() and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        self._publish()
+
+    def _on_message(self, message: Message) -> None:
+        match message.get("do"):
+            case "prepare":
+                self._prepare(Path(message["folder"]), message.get("quarantine", []))
+            case "commit":
+                self._commit()
+            case "abandon":
+                if self._prepared is not None:
+                    self._prepared.close()
+                    self._prepared = None
+            case "quarantine":
+                if self._serving.guard is not None:
+                    self._serving.guard.quarantine(message["code"])
+            case "stop":
+                self._stop.set()
+
+    def _prepare(self, folder: Path, quarantine: list[int]) -> None:
+        """First half of a reload: open the new bundle, so that the second cannot fail."""
+        try:
+            if self._prepared is not None:
+                self._prepared.close()
+            self._prepared = None
+            fresh = self.open(folder, quarantine)
+            self._prepared = fresh
+            fresh.load_keys()
+        except (BundleError, InputError, OSError) as error:
+            self._channel.send({"event": "refused", "why": str(error)})
+            return
+        except Exception as error:  # answer from the old bundle rather than not at all
+            self._mishaps.note("opening a bundle", error)
+            self._channel.send({"event": "refused", "why": f"{type(error).__name__}: {error}"})
+            return
+        self._say_ready("prepared", fresh)
+
+    def _commit(self) -> None:
+        """Second half of a reload, between two queries."""
+        fresh, self._prepared = self._prepared, None
+        if fresh is None:
+            return
+        old, self._serving = self._serving, fresh
+        self._udp.swap(fresh.responder, fresh.valid_until)
+        self._tcp.swap(fresh.responder, fresh.open_transfer)
+        self._lua_before = self._lua_counts(old)
+        self._retired.append(old)
+        self._close_retired()
+        self._say_ready("committed", fresh)
+
+    def _close_retired(self) -> None:
+        """Close bundles that no transfer reads from any more."""
+        still = [one for one in self._retired if one.transfers]
+        for one in self._retired:
+            if not one.transfers:
+                one.close()
+        self._retired = still
+
+    def _say_ready(self, event: str, serving: Serving) -> None:
+        self._channel.send(
+            {"event": event, "bundle": serving.bundle.id, "zones": len(serving.bundle)}
+        )
+
+    def _beat(self) -> None:
+        self._setup.slot.beat(time.monotonic())
+        self._publish()
+        if self._retired:
+            self._close_retired()
+        self._loop.call_later(BEAT, self._beat)
+
+    def _lua_counts(self, serving: Serving) -> tuple[int, int]:
+        runs, failures = self._lua_before
+        guard = serving.guard
+        return (runs + guard.runs, failures + guard.failures) if guard else (runs, failures)
+
+    def _publish(self) -> None:
+        udp, tcp = self._udp.counts, self._tcp.counts
+        runs, failures = self._lua_counts(self._serving)
+        # In the order of scoreboard.COUNTERS.
+        self._setup.slot.write_counters(
+            [
+                udp.queries,
+                tcp.queries,
+                udp.hits,
+                udp.servfail + tcp.servfail,
+                udp.truncated,
+                udp.silent + tcp.silent,
+                runs,
+                failures,
+                udp.send_errors,
+                tcp.transfers,
+                tcp.connections,
+                self._mishaps.total,
+            ]
+        )

@@ -1,0 +1,89 @@
+"""The supervisor's side of a worker: its process, what it said, and when to start it again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from lzc.serve.process import Channel, Message
+from lzc.serve.scoreboard import Slot
+
+SHORT_LIFE: Final = 10.0
+"""Seconds; a worker that dies younger is restarted after a pause that doubles each time."""
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+
+
+class WorkerProcess:
+    """One place for a worker, whatever process is in it at the moment (``pid`` 0: none)."""
+
+    def __init__(self, index: int, slot: Slot) -> None:
+        self.index = index
+        self.slot = slot
+        self.pid = 0
+        self.channel: Channel | None = None
+        self.bundle = ""
+        self.zones = 0
+        self.ready = False
+        self.started = 0.0
+        self.restarts = 0
+        self.died_young = 0
+        self._answer: asyncio.Future[Message] | None = None
+
+    def begin(self, pid: int, channel: Channel) -> None:
+        """A process was started in this place."""
+        self.pid = pid
+        self.channel = channel
+        self.ready = False
+        self.bundle = ""
+        self.started = time.monotonic()
+
+    def end(self) -> None:
+        """The process is gone."""
+        self.pid = 0
+        self.ready = False
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+        self.take({"event": "refused", "why": "the worker died"})
+
+    def pause(self) -> float:
+        """Seconds until the next process may start, now that one died."""
+        if time.monotonic() - self.started > SHORT_LIFE:
+            self.died_young = 0
+            return 0.0
+        self.died_young += 1
+        if self.died_young == 1:
+            return 0.0
+        return float(min(FIRST_PAUSE * 2.0 ** (self.died_young - 2), LONGEST_PAUSE))
+
+    def take(self, message: Message) -> None:
+        """An answer has come from the process."""
+        if message["event"] in ("ready", "committed"):
+            self.ready = True
+            self.bundle = message["bundle"]
+            self.zones = message["zones"]
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(message)
+
+    def tell(self, message: Message) -> None:
+        """Send a message, if there is a process."""
+        if self.channel is not None:
+            self.channel.send(message)
+
+    def expect(self) -> asyncio.Future[Message]:
+        """The next thing the worker says."""
+        self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
+    def status(self) -> dict[str, Any]:
+        """For ``lzc ctl status``."""
+        return {
+            "index": self.index,
+            "pid": self.pid,
+            "ready": self.ready,
+            "bundle": self.bundle,
+            "restarts": self.restarts,
+            **self.slot.counters(),
+        }
