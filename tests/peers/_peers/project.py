@@ -48,9 +48,11 @@ class Project:
             'listen = ["127.0.0.1:5300", "[::1]:5300"]', f'listen = ["{LOOPBACK}:{self.port}"]'
         )
         for name, port, software in secondaries:
+            # A list of names in TOML is one in Python, too.
+            zones = ["*"] if software.startswith("powerdns") else list(PLAIN_ZONES)
             text += (
                 f'[[secondary]]\nname = "{name}"\naddress = "{LOOPBACK}:{port}"\n'
-                f'software = "{software}"\ntsig = "{TSIG_NAME}"\nzones = ["*"]\n'
+                f'software = "{software}"\ntsig = "{TSIG_NAME}"\nzones = {zones}\n'
             )
         self.config.write_text(text)
 
