@@ -6,8 +6,10 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import dns.edns
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rrset
 
 from lzc.answer.responder import Responder, Response
@@ -128,7 +130,7 @@ class World:
             name,
             qtype,
             rdclass,
-            use_edns=0 if edns or dnssec else None,
+            use_edns=0 if edns or dnssec else False,
             want_dnssec=dnssec,
             payload=payload,
             options=options,
@@ -155,6 +157,4 @@ def lines(section: list[dns.rrset.RRset], *, signatures: bool = False) -> list[s
 
 def rcode(answer: dns.message.Message) -> str:
     """The RCODE's mnemonic."""
-    import dns.rcode
-
     return dns.rcode.to_text(answer.rcode())
