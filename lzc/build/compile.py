@@ -247,14 +247,15 @@ class _Compiler:
         records = self.zone.records
         rrsets: RRsets = []
         while start < end:
-            _, rrtype, _, ttl, _ = records[start]
+            rrtype = records[start][1]
             stop = start + 1
             while stop < end and records[stop][1] == rrtype:
                 stop += 1
-            data = [record[2] for record in records[start:stop]]
+            group = records[start:stop]
             if stop - start > 1:
-                data = _canonical_order(rrtype, data)
-            rrs = [nodes.rr_head(rrtype, ttl, len(rdata)) + rdata for rdata in data]
+                group = _canonical_order(group)
+            # The LUA records of a name may differ in TTL: they answer for different types.
+            rrs = [nodes.rr_head(rrtype, r[3], len(r[2])) + r[2] for r in group]
             blob = b"".join(rrs)
             self.limit(records[start], len(blob))
             rrsets.append((rrtype, len(rrs), blob))
@@ -357,11 +358,11 @@ def _wildcard_parents(names: list[bytes]) -> set[bytes]:
     return parents
 
 
-def _canonical_order(rrtype: int, data: list[bytes]) -> list[bytes]:
-    joined = b"".join(data)
+def _canonical_order(rrset: list[Record]) -> list[Record]:
+    joined = b"".join([record[2] for record in rrset])
     if joined == joined.lower():
-        return data
-    return sorted(data, key=lambda rdata: wire_rdata.canonical(rrtype, rdata))
+        return rrset
+    return sorted(rrset, key=lambda record: wire_rdata.canonical(record[1], record[2]))
 
 
 def _digest(apex: bytes, soa: Record, bodies: transfer_stream.Bodies) -> str:

@@ -72,7 +72,7 @@ def find(node: bytes, rrtype: int) -> tuple[int, int, int] | None:
 
 
 def types(node: bytes) -> list[int]:
-    """The RR types at a node, ascending; LUA as itself, never NSEC or RRSIG."""
+    """The RR types at a node, ascending: LUA as itself, without the NSEC and RRSIG that we make."""
     position = 4 + (node[2] << 8 | node[3])
     return [node[at] << 8 | node[at + 1] for at in range(position, position + 8 * node[1], 8)]
 
@@ -100,13 +100,17 @@ def rrset(node: bytes, owner: bytes, rrtype: int) -> RRset | None:
 
 
 def lua_records(node: bytes) -> list[LuaRecord]:
-    """The LUA records of a node, in their stored order."""
+    """The LUA records of a node, in their stored order, each with its own TTL."""
     found = find(node, rr.LUA)
     if found is None:
         return []
-    _, start, end = found
-    ttl, _ = _unpack_ttl_length(node, start + 6)
-    return [LuaRecord.from_rdata(rdata, ttl) for rdata in rdatas(node, start, end)]
+    _, position, end = found
+    records = []
+    while position < end:
+        ttl, length = _unpack_ttl_length(node, position + 6)
+        position += RR_HEAD + length
+        records.append(LuaRecord.from_rdata(node[position - length : position], ttl))
+    return records
 
 
 def rr_head(rrtype: int, ttl: int, length: int) -> bytes:

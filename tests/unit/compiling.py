@@ -54,8 +54,8 @@ def compiled(
     return made.finish(made.serial)
 
 
-def nodes(text: str = "", name: str = "example.org", **options: bool) -> dict[bytes, bytes]:
-    return {key[4:]: node for key, node in compiled(text, name, **options).items}
+def nodes(text: str = "", *, signed: bool = False, lua: bool = True) -> dict[bytes, bytes]:
+    return {key[4:]: node for key, node in compiled(text, signed=signed, lua=lua).items}
 
 
 def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str:

@@ -72,8 +72,8 @@ def test_a_lone_rr_has_the_same_node_by_the_short_way() -> None:
 
 
 def test_lua_records_come_apart_with_their_ttl() -> None:
-    records = [LuaRecord(rr.A, (b"pick", b"random"), 30), LuaRecord(rr.AAAA, (b"'::1'",), 30)]
-    blob = nodes.blob(rr.LUA, 30, [record.to_rdata() for record in records])
+    records = [LuaRecord(rr.A, (b"pick", b"random"), 30), LuaRecord(rr.AAAA, (b"'::1'",), 60)]
+    blob = b"".join([nodes.blob(rr.LUA, one.ttl, [one.to_rdata()]) for one in records])
     assert nodes.lua_records(nodes.encode(nodes.HAS_LUA, b"", [(rr.LUA, 2, blob)])) == records
     assert nodes.lua_records(nodes.encode(0, b"", [])) == []
 
