@@ -14,7 +14,7 @@ from typing import Final
 
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import Entry, read_entry
-from lzc.source.names import LABELS
+from lzc.source.names import ABSOLUTE, LABELS
 from lzc.source.state import FileScope, ReadState
 from lzc.wire import rrtype as rr
 from lzc.zone.place import pack
@@ -36,7 +36,7 @@ _PLAIN: Final = bytes(o for o in range(33, 127) if o not in b'"();\\@$') + b" \t
 """Octets that mean themselves wherever they stand on a line."""
 _QUOTED_LINE = re.compile(
     rb"([!#%&'*+,\-./0-9:<=>?A-Z\[\]^_`a-z{|}~ \t]*[ \t])"
-    rb'"([^"\\]{0,255})"[ \t]*\r?(?:;.*)?'
+    rb'"([^"\\]{0,255})"[ \t]*(?:\r|;.*)?'
 )
 _LONE_RETURN = re.compile(rb"\r(?!\n|\Z)")
 
@@ -126,7 +126,7 @@ def _read_chunk(
                 rdata = inet_pton(AF_INET, last.decode())
             elif kind == _NAME:
                 label, dot, suffix = last.partition(b".")
-                suffix = suffix or dot
+                suffix = suffix or (dot and ABSOLUTE)
                 tail = tails.get(suffix) or names.learn_tail(suffix)
                 rdata += LABELS[len(label)] + label + tail
             elif kind == _IPV6:
@@ -138,7 +138,7 @@ def _read_chunk(
                 raise ValueError
             if owner != written:
                 label, dot, suffix = owner.partition(b".")
-                suffix = suffix or dot
+                suffix = suffix or (dot and ABSOLUTE)
                 prefix = prefixes.get(suffix)
                 if prefix is None:
                     prefix = names.learn_prefix(suffix)

@@ -10,6 +10,9 @@ from lzc.wire.name import InvalidName
 LABELS: Final = {size: bytes((size,)) for size in range(1, 64)}
 """The length octet of each possible label."""
 
+ABSOLUTE: Final = b"\x00"
+"""Stands for the suffix of ``www.``; no name as written holds this octet."""
+
 _KEPT: Final = 100_000
 """Entries of a table at most; a file of names without common suffixes starts it anew."""
 
@@ -18,7 +21,7 @@ class NameTables:
     """The wire names and node keys that complete a first label, for one origin.
 
     Tables are indexed by what stands after a name's first dot as written: ``b""`` for ``www`` (the
-    origin follows) and ``b"."`` for ``www.`` (the root follows). They only serve names without
+    origin follows); for ``www.``, where nothing follows the dot, by `ABSOLUTE`. They only serve names without
     escapes; `key` reads any name.
     """
 
@@ -54,8 +57,10 @@ class NameTables:
     def _suffix(self, suffix: bytes) -> bytes:
         if not suffix:
             parent = self.origin
-        elif suffix == b".":
+        elif suffix == ABSOLUTE:
             parent = wire_name.ROOT
+        elif suffix == b".":
+            raise InvalidName("two dots in a row")
         else:
             parent = wire_name.from_text(suffix, self.origin)
         if len(parent) + wire_name.MAX_LABEL + 1 > wire_name.MAX_NAME:
