@@ -1,0 +1,122 @@
+"""Whatever the octets, there is an answer of an allowed size or silence, and nothing is raised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.rdataclass
+import dns.rdatatype
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lzc.answer.settings import ResponderSettings
+from lzc.dnssec import algorithms
+from lzc.dnssec.key import SigningKey
+from lzc.wire.message import FormatError, parse_message, parse_query
+from lzc.wire.name import from_text
+from tests.unit.answering import HEAD, World
+
+ORG = (
+    HEAD
+    + "$TTL 60\nwww A 192.0.2.1\nc CNAME www\n@ MX 10 www\n*.wild TXT x\nold DNAME www\n"
+    + 'lua LUA A "192.0.2.1"\nlua LUA TXT "qname"\nbad LUA A "fail"\nlc LUA CNAME "c.example.org"\n'
+    + "".join(f'big TXT "{number:03} {"x" * 60}"\n' for number in range(40))
+    + "".join(f"sub NS ns{number}.sub\nns{number}.sub A 192.0.2.1\n" for number in range(13))
+    + "a.b.ent A 192.0.2.1\nloop CNAME loop\n"
+)
+BELOW = "www. c. nx. x.wild. q.old. lua. bad. lc. big. x.sub. b.ent. loop. *. a.b.c.d.e.f.g."
+NAMES = [
+    *[f"{name}example.org" for name in BELOW.split(" ")],
+    *("example.org", "version.bind", "elsewhere.example", "."),
+]
+TYPES = (1, 2, 5, 6, 15, 16, 28, 43, 46, 47, 48, 255, 251, 252, 65402, 0)
+CLASSES = (1, 1, 1, 1, 3, 255)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder: Path = tmp_path_factory.mktemp("bundle")
+    key = SigningKey.make(from_text("example.org."), 15, 257, algorithms.generate(15))
+    settings_ = ResponderSettings(nsid=b"n", server_id="s", cookie_secret=bytes(16))
+    return World(folder, {"example.org.": ORG}, keys={"example.org.": [key]}, settings=settings_)
+
+
+def allowed(wire: bytes) -> int:
+    """The largest UDP answer that a query may get."""
+    try:
+        asked = parse_query(wire)
+    except FormatError:
+        return 512
+    return 512 if asked.edns is None else max(512, min(asked.edns.udp_size, 1232))
+
+
+def check(world: World, wire: bytes) -> None:
+    for tcp in (False, True):
+        response = world.send(wire, tcp=tcp)
+        if response is None:
+            continue
+        assert response.wire[:2] == wire[:2]
+        assert response.wire[2] & 0x80
+        if not tcp:
+            assert len(response.wire) <= allowed(wire)
+        parse_message(response.wire)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> bytes:
+    options = draw(
+        st.lists(
+            st.builds(
+                lambda code, data: dns.edns.GenericOption(dns.edns.OptionType.make(code), data),
+                st.sampled_from([3, 8, 10, 12, 65001]),
+                st.binary(max_size=24),
+            ),
+            max_size=3,
+        )
+    )
+    query = dns.message.make_query(
+        draw(st.sampled_from(NAMES)),
+        dns.rdatatype.RdataType.make(draw(st.sampled_from(TYPES))),
+        dns.rdataclass.RdataClass.make(draw(st.sampled_from(CLASSES))),
+        use_edns=draw(st.sampled_from([False, 0, 0, 1])),
+        want_dnssec=draw(st.booleans()),
+        payload=draw(st.sampled_from([0, 512, 700, 1232, 65535])),
+        options=list(options),
+    )
+    query.flags = dns.flags.Flag(draw(st.integers(0, 0x7FFF)) & 0x07F0)
+    return query.to_wire()
+
+
+@given(st.binary(max_size=80))
+@settings(max_examples=300, deadline=None)
+def test_random_octets(world: World, wire: bytes) -> None:
+    check(world, wire)
+
+
+@given(queries())
+@settings(max_examples=300, deadline=None)
+def test_all_kinds_of_queries(world: World, wire: bytes) -> None:
+    check(world, wire)
+
+
+@given(queries(), st.data())
+@settings(max_examples=300, deadline=None)
+def test_queries_with_octets_changed_cut_or_added(
+    world: World, wire: bytes, data: st.DataObject
+) -> None:
+    mutated = bytearray(wire)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(mutated) - 1))
+        mutated[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(1, len(mutated)))
+    check(world, bytes(mutated))
+    check(world, bytes(mutated[:cut]))
+    check(world, bytes(mutated) + data.draw(st.binary(max_size=8)))
+
+
+def test_only_lua_records_failed_meanwhile(world: World) -> None:
+    assert {str(error) for error in world.failures} <= {"runtime: told to fail"}
