@@ -88,6 +88,7 @@ class Draft:
             transfer_length=sum(map(len, messages)),
             transfer_messages=len(messages),
             keys=self.keys,
+            source_serial=self.serial,
         )
         return CompiledZone(info, self.items, messages)
 

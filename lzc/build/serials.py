@@ -19,10 +19,12 @@ _AHEAD_DAYS: Final = 31
 
 @dataclass(frozen=True, slots=True)
 class LiveZone:
-    """A zone in the live bundle: its serial and the digest of its content without the serial."""
+    """A zone in the live bundle: its serial, the digest of its content without the serial, and the
+    serial that its source said."""
 
     serial: int
     digest: str
+    source: int
 
 
 class SerialProblem(Exception):
@@ -40,14 +42,15 @@ def choose(policy: Policy, source: int, live: LiveZone | None, digest: str, now:
     """The serial of a zone whose SOA record says ``source``.
 
     ``live`` is the zone in the bundle before, ``digest`` that of the new content, ``now`` seconds
-    since the epoch (dates are UTC). A source serial that is greater than the live one always
-    counts: it is the operator's way to move a serial. Raises `SerialProblem`.
+    since the epoch (dates are UTC). A source serial that was changed to one greater than the live
+    one always counts: it is the operator's way to move a serial. Raises `SerialProblem`.
     """
     if policy == "keep":
         return _keep(source, live, digest)
     if live is None:
         return max(source, _first(policy, now))
-    raised = greater(source, live.serial)
+    # A forgotten 1 in the source is greater, by RFC 1982, than a live serial close to 2^32.
+    raised = source != live.source and greater(source, live.serial)
     if live.digest == digest:
         return source if raised else live.serial
     wanted = next_serial(policy, live.serial, now)
@@ -56,8 +59,9 @@ def choose(policy: Policy, source: int, live: LiveZone | None, digest: str, now:
     if wanted < live.serial:
         raise SerialProblem(
             "serial-overflow",
-            f"the live serial {live.serial} has no successor below 2^32 under the {policy} policy",
-            "serials go round at 4294967295, and not every server and script counts that way",
+            f"the {policy} policy would follow the live serial {live.serial} with {wanted}, past the"
+            " end of the numbers",
+            "serials go round at 4294967295; that should be a decision, as not every script copes",
             _way_out(live.serial, max(1, _first(policy, now))),
         )
     limit = _limit(policy, now)

@@ -25,6 +25,7 @@ class ZoneInfo:
     (hex SHA-256) covers the content without the serial; ``soa_ttl`` and ``soa_minimum`` are in
     seconds; ``records`` counts what a transfer carries, the SOA once. ``transfer_offset``,
     ``transfer_length`` (octets) and ``transfer_messages`` place its AXFR in the bundle.
+    ``source_serial`` is what its SOA record said in the source.
     """
 
     apex: bytes
@@ -40,6 +41,7 @@ class ZoneInfo:
     transfer_length: int
     transfer_messages: int
     keys: tuple[ZoneKey, ...] = ()
+    source_serial: int = 0
 
     @property
     def negative_ttl(self) -> int:
