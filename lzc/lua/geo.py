@@ -1,7 +1,7 @@
 """What geo databases know of an address.
 
-Databases are maxminddb readers, opened by the caller. Several may be given, such as a city and an AS
-database: a field comes from the first that has it.
+Databases are maxminddb readers, opened by the caller. Several may be given, such as a city and an
+AS database: a field comes from the first that has it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,10 @@ local sethook, getinfo = debug.sethook, debug.getinfo
 local LIMIT, limit = core.LIMIT, core.exec_limit
 
 -- Instructions of the wrapper around one of our functions, counted though they are not the record's.
-local GUARD_COST = 6
+local GUARD_COST = 4
+
+-- Likewise of `run`, before and after the record.
+local RUN_COST = 5
 
 local used, fired = 0, false
 
@@ -38,7 +41,7 @@ if core.exact then
 end
 
 function core.arm()
-  used, fired = 0, false
+  used, fired = -RUN_COST, false
   if limit > 0 then sethook(hook, '', interval) end
 end
 
