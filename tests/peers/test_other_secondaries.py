@@ -67,6 +67,7 @@ def pair(
     project = Project(folder / "project", [("ns2", port, software)])
     unsigned = project.config.read_text().replace("dnssec = true", "dnssec = false")
     project.config.write_text(unsigned)
+    project.append("example.net", 'deep.*.star TXT "below an asterisk"')
     project.build()
     with project.serve(), server.secondary(folder / software, port, project.port, PLAIN_ZONES):
         yield Pair(project, port)

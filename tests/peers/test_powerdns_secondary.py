@@ -121,6 +121,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     port = free_port()
     project = Project(folder / "project", [("ns2", port, "powerdns-4.7")])
     project.generate_keys({"example.org": ED25519, "example.net": RSASHA256})
+    project.append("example.net", 'deep.*.star TXT "below an asterisk"')
     project.build()
     geo = project.folder / "geo" / "example.mmdb"
     secondary = PowerDns(folder / "pdns", port, project.port, geo)
