@@ -59,8 +59,7 @@ def choose(policy: Policy, source: int, live: LiveZone | None, digest: str, now:
     if wanted < live.serial:
         raise SerialProblem(
             "serial-overflow",
-            f"the {policy} policy would follow the live serial {live.serial} with {wanted}, past the"
-            " end of the numbers",
+            f"the {policy} policy would follow the live serial {live.serial} with {wanted}",
             "serials go round at 4294967295; that should be a decision, as not every script copes",
             _way_out(live.serial, max(1, _first(policy, now))),
         )

@@ -1,0 +1,93 @@
+"""One zone from its source to what the bundle takes. Pure but for reading the source, so that zones
+can be built in several processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+
+from lzc.build import serials
+from lzc.build.checks import CheckSettings, check_zone
+from lzc.build.compile import compile_zone
+from lzc.build.health_checks import discover
+from lzc.build.sources import ZoneSource
+from lzc.bundle.writer import CompiledZone
+from lzc.bundle.zone_info import ZoneKey
+from lzc.config import LuaSection
+from lzc.lua.health import Check
+from lzc.source.zonefile import read_zone
+from lzc.wire import rrtype as rr
+from lzc.zone.model import PLACE, Record, Zone
+from lzc.zone.place import Fault, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneJob:
+    """What building one zone needs. ``root`` is the project's folder, ``keys`` are published at the
+    apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch."""
+
+    zone_id: int
+    source: ZoneSource
+    root: Path
+    keys: tuple[ZoneKey, ...]
+    live: serials.LiveZone | None
+    lua: LuaSection
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneResult:
+    """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
+    or not LUA is enabled."""
+
+    zone: CompiledZone | None
+    faults: list[Fault]
+    checks: frozenset[Check] = frozenset()
+    lua_records: int = 0
+
+
+def build_zone(job: ZoneJob) -> ZoneResult:
+    """Read, check and compile a zone. Never raises for what the source says."""
+    source = job.source
+    zone, faults = read_zone(source.path, source.apex, shown_as=source.shown_as, root=job.root)
+    if _errors(faults):
+        return ZoneResult(None, faults)
+    zone.records.sort()
+    faults += check_zone(zone, CheckSettings(dnssec=source.signed))
+    lua_records = [record for record in zone.records if record[1] == rr.LUA]
+    found: frozenset[Check] = frozenset()
+    if lua_records and not source.lua:
+        faults.append(_lua_is_off(zone, lua_records))
+    elif lua_records:
+        found, more = discover(zone, lua_records, job.lua)
+        faults += more
+    if _errors(faults):
+        return ZoneResult(None, faults)
+    draft = compile_zone(zone, job.zone_id, signed=source.signed, lua=source.lua, keys=job.keys)
+    faults += draft.faults
+    try:
+        serial = serials.choose(source.policy, draft.serial, job.live, draft.digest, job.now)
+    except serials.SerialProblem as problem:
+        faults.append(
+            Fault(zone.place(draft.soa), problem.rule, problem.message, problem.why, problem.fix)
+        )
+    if _errors(faults):
+        return ZoneResult(None, faults)
+    return ZoneResult(draft.finish(serial), faults, found, len(lua_records))
+
+
+def _errors(faults: list[Fault]) -> bool:
+    return any(fault.severity is Severity.ERROR for fault in faults)
+
+
+def _lua_is_off(zone: Zone, lua_records: list[Record]) -> Fault:
+    name = zone.name.rstrip(".") or "."
+    return Fault(
+        zone.place(min(lua_records, key=itemgetter(PLACE))),
+        "lua-disabled",
+        f"zone {name} has LUA records ({len(lua_records)}), but LUA is not enabled for it",
+        "LUA records are code, and off unless said: their names exist without data",
+        f'set enable = true in [lua], or lua = true in [zone."{name}"]',
+        Severity.WARNING,
+    )

@@ -1,0 +1,34 @@
+"""A progress bar on stderr, for people only: nothing is drawn unless stderr is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lzc.build.pipeline import Progress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress | None]:
+    """What to pass to the pipeline as its ``progress``; ``None`` without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        steps = {name: bar.add_task(name, total=None) for name in ("zones", "write")}
+
+        def report(step: str, done: int, total: int) -> None:
+            bar.update(steps[step], completed=done, total=total)
+
+        yield report

@@ -1,0 +1,49 @@
+"""``lzc verify``: is a bundle, to the last octet, what was built?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from lzc import config
+from lzc.bundle import current
+from lzc.bundle.reader import Bundle, BundleError
+from lzc.cli.options import config_option, format_option
+from lzc.zone.place import Fault, InputError, Place
+
+
+@click.command("verify")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@config_option
+@format_option
+def command(folder: Path | None, config_path: Path, output_format: str) -> None:
+    """Hash every file of a bundle and compare with its manifest, whose hash is the bundle's id.
+
+    DIR is a bundle, or a folder of bundles, of which the live one is meant. Without DIR it is the
+    output folder of the configuration.
+    """
+    where = folder if folder is not None else config.load(config_path).output
+    try:
+        path = current.locate(where) if folder is not None else current.live(where)
+        with Bundle.open(path) as bundle:
+            zones = len(bundle)
+            identity = bundle.id
+            octets = sum(entry.size for entry in bundle.manifest.files.values())
+    except BundleError as error:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(where)),
+                    "bundle-damaged",
+                    str(error),
+                    why="answers from a damaged bundle could be wrong in any way",
+                    fix="build again, or copy the bundle again from where it was built",
+                )
+            ]
+        ) from error
+    if output_format == "json":
+        click.echo(json.dumps({"id": identity, "zones": zones, "octets": octets}, indent=2))
+    else:
+        click.echo(f"{zones} zone(s), {octets} octets, undamaged: {identity}")
