@@ -21,8 +21,8 @@ class NameTables:
     """The wire names and node keys that complete a first label, for one origin.
 
     Tables are indexed by what stands after a name's first dot as written: ``b""`` for ``www`` (the
-    origin follows); for ``www.``, where nothing follows the dot, by `ABSOLUTE`. They only serve names without
-    escapes; `key` reads any name.
+    origin follows); for ``www.``, where nothing follows the dot, by `ABSOLUTE`. They only serve
+    names without escapes; `key` reads any name.
     """
 
     __slots__ = ("apex", "origin", "prefixes", "tails")
