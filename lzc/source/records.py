@@ -18,7 +18,7 @@ from lzc.wire.name import InvalidName
 from lzc.wire.rdata import InvalidRdata
 from lzc.zone.place import pack
 
-_OTHER_CLASSES: Final = frozenset((b"CH", b"CHAOS", b"HS", b"HESIOD", b"CS", b"NONE", b"ANY"))
+_OTHER_CLASSES: Final = frozenset((b"CH", b"CHAOS", b"HS", b"HESIOD", b"CS"))
 _MNEMONICS: Final = [name for number, name in rr.MNEMONICS.items() if number not in rr.META_TYPES]
 
 
