@@ -63,7 +63,7 @@ class Serving:
                 exec_limit=config.lua.exec_limit,
                 memory_limit=config.lua.memory_limit,
             )
-            engine = Engine(settings, _open_geo(config), health, int.from_bytes(os.urandom(8)))
+            engine = Engine(settings, _open_geo(config), health, int.from_bytes(os.urandom(4)))
             self.guard = GuardedEngine(engine, slot, quarantine)
         self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder = Responder(

@@ -1,0 +1,207 @@
+"""A real server on a free port of the loopback, in processes of its own, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import dns.message
+import dns.query
+
+from lzc.build.compile import compile_zone
+from lzc.bundle import writer
+from lzc.bundle.zone_info import ZoneKey
+from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.lua.health import Check
+from lzc.serve import control
+from lzc.source.zonefile import read_zone_text
+from lzc.wire import name as wire_name
+
+TSIG_NAME = "transfer.example."
+TSIG_SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
+
+HEAD = """\
+$TTL 3600
+@ SOA ns1 hostmaster {serial} 7200 900 1209600 300
+@ NS ns1
+ns1 A 192.0.2.53
+"""
+
+_MAIN = """
+import json, logging, sys
+from pathlib import Path
+logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+from lzc import config as settings
+from lzc.serve import supervisor
+from lzc.serve.notify import NotifyTimes
+from lzc.zone.place import InputError
+args = json.loads(sys.argv[1])
+config = settings.load(args["config"])
+try:
+    supervisor.run(supervisor.ServeOptions(
+        config=config,
+        source=Path(args["source"]),
+        listen=args["listen"],
+        workers=args["workers"],
+        ready=lambda line: print(line, file=sys.stderr, flush=True),
+        watchdog=args["watchdog"],
+        notify_times=NotifyTimes(0.1, 0.5, 0.05),
+    ))
+except InputError as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+"""
+
+
+class Project:
+    """A folder with ``lzc.toml``, keys, and bundles made from text."""
+
+    def __init__(self, folder: Path, toml: str = "") -> None:
+        self.folder = folder
+        self.output = folder / "build"
+        self.output.mkdir()
+        self.config = folder / "lzc.toml"
+        self.config.write_text(f'[tsig."{TSIG_NAME}"]\nsecret = "{TSIG_SECRET}"\n{toml}')
+
+    def build(
+        self,
+        zones: Mapping[str, str],
+        *,
+        serial: int = 1,
+        signed: Iterable[str] = (),
+        checks: Iterable[Check] = (),
+    ) -> str:
+        """Write a bundle and make it the live one; returns its id."""
+        compiled = []
+        for number, (name, text) in enumerate(zones.items()):
+            apex = wire_name.from_text(name, wire_name.ROOT)
+            whole = HEAD.format(serial=serial) + text
+            zone, faults = read_zone_text(whole.encode(), apex, f"{name}.zone")
+            assert not faults, faults
+            zone.records.sort()
+            public = self._keys(apex) if name in signed else []
+            draft = compile_zone(zone, number, signed=bool(public), lua=True, keys=public)
+            compiled.append(draft.finish(draft.serial))
+        with writer.locked(self.output):
+            return writer.write(self.output, compiled, list(checks), version="test", inputs={})
+
+    def _keys(self, apex: bytes) -> list[ZoneKey]:
+        keystore = Keystore(self.folder / "keys")
+        keys = keystore.load(apex) or keystore.generate(apex, 13, FLAGS["csk"], time.time())
+        return [ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey) for key in keys]
+
+
+class LiveServer:
+    """``with LiveServer(project) as server``: serving when the block begins, gone after it."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        workers: int = 1,
+        listen: list[str] | None = None,
+        watchdog: float = 3.0,
+    ) -> None:
+        self.project = project
+        self.log: list[str] = []
+        args = {
+            "config": str(project.config),
+            "source": str(project.output),
+            "listen": listen or ["127.0.0.1:0"],
+            "workers": workers,
+            "watchdog": watchdog,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _MAIN, json.dumps(args)], stderr=subprocess.PIPE, text=True
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._reader.start()
+        self.wait_for(lambda: self.port or self.process.poll() is not None)
+        assert self.port, self.log
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line.rstrip())
+
+    @property
+    def port(self) -> int:
+        """The port of the first address, once the server is ready."""
+        for line in self.log:
+            found = re.match(r"lzc: serving bundle \S+ \(\d+ zones\) on \S*?:(\d+)[, ]", line)
+            if found:
+                return int(found[1])
+        return 0
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the server; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(20)
+        self._reader.join(5)
+        return code
+
+    def hang_up(self) -> None:
+        os.kill(self.process.pid, signal.SIGHUP)
+
+    def ask(
+        self, name: str, qtype: str = "A", *, tcp: bool = False, **options: Any
+    ) -> dns.message.Message:
+        query = dns.message.make_query(name, qtype, **options)
+        send = dns.query.tcp if tcp else dns.query.udp
+        return send(query, "127.0.0.1", timeout=5, port=self.port)
+
+    def answers(self, name: str, qtype: str = "A", *, tcp: bool = False) -> list[str]:
+        """The RDATA of the answer section, sorted."""
+        message = self.ask(name, qtype, tcp=tcp)
+        return sorted(str(rdata) for rrset in message.answer for rdata in rrset)
+
+    def control(self, do: str) -> dict[str, Any]:
+        return control.ask(self.project.output / "control.sock", do)
+
+    def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> Any:
+        """Wait until a condition holds, and return what it gave; fails with the server's log."""
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < end, "\n".join(self.log)
+            time.sleep(0.02)
+        return found
+
+    def logged(self, text: str) -> bool:
+        return any(text in line for line in self.log)
+
+
+def udp_socket(port: int) -> socket.socket:
+    """A UDP socket that talks to the server only."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.settimeout(5)
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+def query_wire(name: str, qtype: str = "A", ident: int = 1) -> bytes:
+    message = dns.message.make_query(name, qtype)
+    message.id = ident
+    return message.to_wire()

@@ -1,0 +1,168 @@
+"""Changing the bundle of a running server."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.message
+import dns.query
+import dns.tsigkeyring
+import pytest
+
+from lzc.bundle import current
+from tests.unit.live_server import (
+    TSIG_NAME,
+    TSIG_SECRET,
+    LiveServer,
+    Project,
+    query_wire,
+    udp_socket,
+)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LiveServer]:
+    project = Project(tmp_path)
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    with LiveServer(project, workers=2) as running:
+        yield running
+
+
+def wait_for_answer(server: LiveServer, address: str) -> None:
+    server.wait_for(lambda: server.answers("www.example.org") == [address])
+
+
+def test_a_new_bundle_is_served_as_soon_as_it_is_current(server: LiveServer) -> None:
+    server.answers("www.example.org")  # into the cache, which must not outlive the bundle
+    identity = server.project.build({"example.org": "www A 192.0.2.2\n"}, serial=2)
+    server.wait_for(lambda: server.control("status")["bundle"] == identity)
+    assert server.answers("www.example.org") == ["192.0.2.2"]
+    assert server.answers("www.example.org", tcp=True) == ["192.0.2.2"]
+    assert {one["bundle"] for one in server.control("status")["workers"]} == {identity}
+
+
+def test_ctl_reload_switches_at_once(server: LiveServer) -> None:
+    identity = server.project.build({"example.org": "www A 192.0.2.3\n"}, serial=3)
+    assert server.control("reload")["bundle"] == identity
+    assert server.answers("www.example.org") == ["192.0.2.3"]
+
+
+def test_hangup_switches_too(server: LiveServer) -> None:
+    server.project.build({"example.org": "www A 192.0.2.4\n"}, serial=4)
+    server.hang_up()
+    wait_for_answer(server, "192.0.2.4")
+
+
+def damage(project: Project, folder: Path) -> str:
+    """Make another bundle current, one octet of which was changed."""
+    elsewhere = Project(folder)
+    identity = elsewhere.build({"example.org": "www A 192.0.2.66\n"}, serial=66)
+    shutil.copytree(elsewhere.output / identity, project.output / identity)
+    file = project.output / identity / "zones.lmdb"
+    file.chmod(0o644)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    current.switch(project.output, identity)
+    return identity
+
+
+def test_a_damaged_bundle_is_refused_and_the_old_one_kept(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    identity = damage(server.project, tmp_path / "other")
+    server.wait_for(lambda: server.control("status")["refused"])
+    assert "damaged" in server.control("status")["refused"]["why"]
+    assert server.logged("BUNDLE REFUSED")
+    assert server.answers("www.example.org") == ["192.0.2.1"]
+
+    answer = server.control("reload")
+    assert not answer["ok"]
+    assert identity in answer["error"]
+
+    server.project.build({"example.org": "www A 192.0.2.5\n"}, serial=5)
+    wait_for_answer(server, "192.0.2.5")
+    assert server.control("status")["refused"] is None
+
+
+def test_a_bundle_whose_keys_are_missing_is_refused(server: LiveServer) -> None:
+    project = server.project
+    zones = {"example.org": "www A 192.0.2.6\n"}
+    project.build(zones, serial=6, signed=["example.org"])
+    shutil.move(project.folder / "keys", project.folder / "away")
+    refused = server.control("reload")
+    assert not refused["ok"]
+    assert "key" in refused["error"]
+    assert server.answers("www.example.org") == ["192.0.2.1"]
+    shutil.move(project.folder / "away", project.folder / "keys")
+    assert server.control("reload")["ok"]
+    assert server.answers("www.example.org") == ["192.0.2.6"]
+
+
+class Client(threading.Thread):
+    """Asks one query after the other, and counts those that stay without an answer."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._sock = udp_socket(port)
+        self._sock.settimeout(2)
+        self.stopped = threading.Event()
+        self.asked = 0
+        self.lost = 0
+        self.seen: set[str] = set()
+
+    def run(self) -> None:
+        while not self.stopped.is_set():
+            self.asked += 1
+            self._sock.send(query_wire("www.example.org", ident=self.asked & 0xFFFF))
+            try:
+                answer = dns.message.from_wire(self._sock.recv(4096))
+            except TimeoutError:
+                self.lost += 1
+                continue
+            self.seen.update(str(rdata) for rdata in answer.answer[0])
+        self._sock.close()
+
+
+def test_reloads_under_load_lose_no_query(server: LiveServer) -> None:
+    clients = [Client(server.port) for _ in range(3)]
+    for client in clients:
+        client.start()
+    for serial in range(10, 16):
+        server.project.build({"example.org": f"www A 192.0.2.{serial}\n"}, serial=serial)
+        assert server.control("reload")["ok"]
+    for client in clients:
+        client.stopped.set()
+        client.join()
+    assert sum(client.lost for client in clients) == 0
+    assert sum(client.asked for client in clients) > 100
+    assert "192.0.2.15" in set.union(*(client.seen for client in clients))
+
+
+def test_a_transfer_under_way_ends_with_the_zone_it_began_with(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    # Large enough that it cannot wait in the buffers between server and client.
+    many = "".join(f'n{number} TXT "{"x" * 200}"\n' for number in range(60_000))
+    project.build({"example.org": many})
+    query = dns.message.make_query("example.org", "AXFR")
+    query.use_tsig(dns.tsigkeyring.from_text({TSIG_NAME: TSIG_SECRET}), TSIG_NAME)
+    wire = query.to_wire()
+    with LiveServer(project) as server, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", server.port))
+        sock.sendall(len(wire).to_bytes(2, "big") + wire)
+        first = sock.recv(4096)
+        project.build({"example.org": "www A 192.0.2.9\n"}, serial=9)
+        assert server.control("reload")["changed"]
+        assert server.answers("www.example.org") == ["192.0.2.9"]
+        sock.shutdown(socket.SHUT_WR)
+        received = bytearray(first)
+        while chunk := sock.recv(1 << 20):
+            received += chunk
+    assert received.count(b"x" * 200) == 60_000

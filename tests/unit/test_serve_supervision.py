@@ -1,0 +1,161 @@
+"""Processes that die, hang or cannot start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.rcode
+import pytest
+
+from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
+
+# LuaJIT spends hours here in one C function, where no limit on instructions applies.
+ENDLESS = "('a'):rep(60):find(('a?'):rep(60)..('a'):rep(60))"
+
+ZONE = f"""\
+www A 192.0.2.1
+stuck LUA TXT "{ENDLESS}"
+fine LUA A "'192.0.2.7'"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path, "[lua]\nenable = true\n")
+    made.build({"example.org": ZONE})
+    return made
+
+
+@pytest.fixture
+def server(project: Project) -> Iterator[LiveServer]:
+    with LiveServer(project, watchdog=0.6) as running:
+        yield running
+
+
+def worker(server: LiveServer) -> dict[str, int]:
+    found: dict[str, int] = server.control("status")["workers"][0]
+    return found
+
+
+def replaced(server: LiveServer, pid: int) -> bool:
+    now = worker(server)
+    return bool(now["ready"]) and now["pid"] != pid
+
+
+def test_a_killed_worker_is_replaced_and_queries_meanwhile_are_answered(
+    server: LiveServer,
+) -> None:
+    pid = worker(server)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    with udp_socket(server.port) as sock:
+        for ident in range(20):
+            sock.send(query_wire("www.example.org", ident=ident))
+        os.kill(pid, signal.SIGKILL)
+        assert {sock.recv(512)[1] for _ in range(20)} == set(range(20))
+    assert replaced(server, pid)
+    assert worker(server)["restarts"] == 1
+
+
+def test_a_worker_that_does_not_respond_is_replaced(server: LiveServer) -> None:
+    pid = worker(server)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    server.wait_for(lambda: replaced(server, pid))
+    assert server.logged("did not respond")
+    assert server.answers("www.example.org") == ["192.0.2.1"]
+
+
+def test_a_record_that_hangs_a_worker_is_quarantined_until_the_next_bundle(
+    server: LiveServer,
+) -> None:
+    pid = worker(server)["pid"]
+    with udp_socket(server.port) as sock:
+        sock.send(query_wire("stuck.example.org", "TXT"))
+        server.wait_for(lambda: replaced(server, pid))
+    assert server.logged("QUARANTINE: the LUA record that answers stuck.example.org.")
+    assert server.ask("stuck.example.org", "TXT").rcode() == dns.rcode.SERVFAIL
+    assert server.answers("fine.example.org") == ["192.0.2.7"]
+    assert [one["name"] for one in server.control("status")["quarantine"]] == ["stuck.example.org."]
+
+    server.project.build({"example.org": ZONE.replace(ENDLESS, "'well'")}, serial=2)
+    assert server.control("reload")["ok"]
+    assert server.answers("stuck.example.org", "TXT") == ['"well"']
+    assert server.control("status")["quarantine"] == []
+
+
+def test_a_killed_health_checker_is_replaced(server: LiveServer) -> None:
+    pid = server.control("status")["checker"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    server.wait_for(lambda: server.control("status")["checker"]["pid"] not in (0, pid))
+    assert server.control("health")["ok"]
+
+
+def test_when_the_supervisor_is_killed_its_children_end(project: Project) -> None:
+    with LiveServer(project) as server:
+        status = server.control("status")
+        pids = [status["workers"][0]["pid"], status["checker"]["pid"]]
+        server.stop(signal.SIGKILL)
+        server.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_in_order(project: Project, number: int) -> None:
+    with LiveServer(project) as server:
+        pids = [one["pid"] for one in server.control("status")["workers"]]
+        assert server.stop(number) == 0
+    assert not (project.output / "control.sock").exists()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def serve(project: Project, *options: str) -> subprocess.CompletedProcess[str]:
+    main = "from lzc.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", main, "serve", "-c", str(project.config), *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_port_in_use_is_said(project: Project, kind: int) -> None:
+    with socket.socket(socket.AF_INET, kind) as taken:
+        # As another lzc would, which the kernel would let share the port.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = serve(project, "--listen", endpoint)
+    assert ended.returncode == 1
+    assert f"cannot listen on {endpoint}: Address already in use" in ended.stderr
+
+
+def test_no_bundle_is_said(tmp_path: Path) -> None:
+    ended = serve(Project(tmp_path), "--listen", "127.0.0.1:0")
+    assert ended.returncode == 1
+    assert "lzc build" in ended.stderr
+
+
+def test_missing_keys_are_said(project: Project) -> None:
+    project.build({"example.org": ZONE}, signed=["example.org"])
+    shutil.rmtree(project.folder / "keys")
+    ended = serve(project, "--listen", "127.0.0.1:0")
+    assert ended.returncode == 1
+    assert "example.org. is signed with key" in ended.stderr
+
+
+def test_a_second_server_of_the_same_project_is_refused(server: LiveServer) -> None:
+    ended = serve(server.project, "--listen", "127.0.0.1:0")
+    assert ended.returncode == 1
+    assert "another lzc serve is running here" in ended.stderr
+
+
+def test_a_wrong_listen_address_is_wrong_usage(project: Project) -> None:
+    assert serve(project, "--listen", "localhost:53").returncode == 2
