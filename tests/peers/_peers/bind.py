@@ -21,6 +21,7 @@ options {{
     listen-on port {port} {{ {address}; }};
     listen-on-v6 {{ none; }};
     recursion no;
+    minimal-responses yes;
     dnssec-validation no;
     allow-transfer {{ any; }};
     notify no;

@@ -24,6 +24,7 @@ server:
     xfrdir: "{folder}"
     database: ""
     server-count: 1
+    minimal-responses: yes
     verbosity: 2
 remote-control:
     control-enable: no
