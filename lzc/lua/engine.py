@@ -6,6 +6,7 @@ each sees a fresh global environment and leaves nothing behind.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
@@ -249,11 +250,14 @@ def check_of(
     byteslimit: Any = None,
 ) -> Check:
     """The check that a call of ifportup (``kind`` ``b"port "``, ``target`` the port) or ifurlup
-    (``b"url "``, the URL) asks about a candidate; option values as Lua gives them. Raises
-    `ValueError` or `TypeError` for options that are no numbers where numbers belong."""
+    (``b"url "``, the URL) asks about a candidate; option values as Lua gives them; text that
+    is no number leaves the default. Raises `ValueError` or `TypeError` for what is neither."""
 
     def number(value: Any, default: int) -> int:
-        return default if value is None else int(float(value))
+        if isinstance(value, bytes):
+            digits = re.match(rb"\s*\d{1,9}", value)
+            return int(digits[0]) if digits else default
+        return default if value is None else int(value)
 
     def text(value: Any) -> str:
         if value is None:

@@ -67,6 +67,9 @@ def _fields_of(record: dict[str, Any]) -> list[tuple[str, Any]]:
     subdivisions = record.get("subdivisions")
     first = subdivisions[0] if isinstance(subdivisions, list) and subdivisions else {}
     location = part("location")
+    if "accuracy_radius" not in location:
+        # PowerDNS takes a location without a radius for none; candidates must be ranked alike.
+        location = {}
     names = part("city").get("names")
     return [
         ("country", part("country").get("iso_code")),

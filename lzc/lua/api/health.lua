@@ -87,7 +87,8 @@ local function if_up(kind, target, addresses, options)
   for _, set in next, sets do
     if type(set) ~= 'table' then error('table of addresses expected, got ' .. type(set), 0) end
     local up, count = {}, 0
-    for _, candidate in next, set do
+    for key, candidate in next, set do
+      if type(key) ~= 'number' then error('list of addresses expected', 0) end
       candidate = text_of(candidate, 'address')
       local state = group[candidate]
       if state == nil then state = ask(group, kind, target, options, candidate) end

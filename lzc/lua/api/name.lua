@@ -118,7 +118,7 @@ Name = class({
   chopOff = chop,
   makeRelative = function(self, zone)
     local name, apex = wire_of(self), wire_of(zone)
-    if not is_part_of(name, apex) then return nil end
+    if not is_part_of(name, apex) then error('Caught exception: name is not part of zone', 0) end
     return new_name(sub(name, 1, #name - #apex) .. '\0')
   end,
   canonCompare = function(self, other)
