@@ -10,7 +10,7 @@ from typing import Final
 from lzc.build.checks.index import ZoneIndex, covered_type
 from lzc.wire import rrtype as rr
 from lzc.wire.name import is_subdomain
-from lzc.zone.model import KEY, RDATA, TYPE, Record
+from lzc.zone.model import KEY, PLACE, RDATA, TYPE, Record
 from lzc.zone.place import Fault
 
 _BESIDE_CNAME: Final = frozenset({rr.CNAME, rr.RRSIG, rr.NSEC, rr.KEY, rr.SIG, rr.NXT})
@@ -20,7 +20,7 @@ _BESIDE_CNAME: Final = frozenset({rr.CNAME, rr.RRSIG, rr.NSEC, rr.KEY, rr.SIG, r
 def check_cnames(index: ZoneIndex) -> Iterator[Fault]:
     """Yield CNAMEs that are not alone at their name, and those that lead round in a circle."""
     for key, group in groupby(index.of_type(rr.CNAME), key=itemgetter(KEY)):
-        cnames = list(group)
+        cnames = sorted(group, key=itemgetter(PLACE))
         for record in cnames[1:]:
             yield index.error(
                 record,
@@ -101,7 +101,7 @@ def _loops(index: ZoneIndex) -> Iterator[Fault]:
 def check_dnames(index: ZoneIndex) -> Iterator[Fault]:
     """Yield what RFC 6672 §2.4 forbids around DNAMEs."""
     for key, group in groupby(index.of_type(rr.DNAME), key=itemgetter(KEY)):
-        dnames = list(group)
+        dnames = sorted(group, key=itemgetter(PLACE))
         owner = index.owner_text(dnames[0])
         for record in dnames[1:]:
             yield index.error(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 from lzc.build.checks.index import ZoneIndex
 from lzc.wire import rrtype as rr
-from lzc.zone.model import KEY, RDATA
+from lzc.zone.model import KEY, PLACE, RDATA
 from lzc.zone.place import Fault, Place
 
 
@@ -15,6 +16,7 @@ def check_apex(index: ZoneIndex) -> Iterator[Fault]:
     zone = index.zone
     top = Place(zone.files[0] if zone.files else zone.name, 1, 1)
     at_apex = [record for record in index.of_type(rr.SOA) if not record[KEY]]
+    at_apex.sort(key=itemgetter(PLACE))
     for record in index.of_type(rr.SOA):
         if record[KEY]:
             yield index.error(
