@@ -9,6 +9,7 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.query
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
@@ -80,7 +81,8 @@ def records(
 
 
 class Essence(NamedTuple):
-    """What two servers of one zone must agree on."""
+    """What two servers of one zone must agree on: AA only where there is no failure, the scope of a
+    client subnet only where there is an answer."""
 
     rcode: int
     authoritative: bool
@@ -95,10 +97,12 @@ SIGNATURES = frozenset({dns.rdatatype.RRSIG})
 def essence(message: dns.message.Message, but: frozenset[int] = SIGNATURES) -> Essence:
     """What counts in a message; ``but`` lists the types that may differ (signatures of an algorithm
     that uses random numbers)."""
+    failed = message.rcode() == dns.rcode.SERVFAIL
+    subnets = [option for option in message.options if isinstance(option, dns.edns.ECSOption)]
     return Essence(
         int(message.rcode()),
-        bool(message.flags & dns.flags.AA),
+        bool(message.flags & dns.flags.AA) and not failed,
         records(message.answer, but),
         records(message.authority, but),
-        [option.scopelen for option in message.options if isinstance(option, dns.edns.ECSOption)],
+        [option.scopelen for option in subnets] if message.answer else [],
     )

@@ -26,6 +26,7 @@ socket-dir={folder}
 secondary=yes
 xfr-cycle-interval=3600
 enable-lua-records=yes
+dname-processing=yes
 edns-subnet-processing=yes
 lua-health-checks-interval=1
 cache-ttl=0
