@@ -1,0 +1,358 @@
+"""Health checks against real targets that are up, down, slow, or up with the wrong content."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from lzc.lua.health import Check
+from lzc.serve.checker import Checker
+from lzc.serve.health_table import HealthTable, TableView
+from tests.unit.live_server import LiveServer, Project
+
+LOCAL = "127.0.0.1"
+
+
+class Clinic:
+    """A checker in this process's event loop, with the view that a worker has."""
+
+    def __init__(self, *, interval: float = 0.1, expire: float = 3600.0) -> None:
+        self.table = HealthTable(1024)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._ours = ours
+        self.view = TableView(self.table, lambda check: self.tell(check))
+        self.told: list[Check] = []
+        self.checker = Checker(self.table, theirs, interval, expire=expire)
+
+    def tell(self, check: Check) -> None:
+        self.told.append(check)
+        self._ours.send(check.to_json().encode())
+
+    async def becomes(self, check: Check, status: bool | None) -> dict[str, Any]:
+        async with asyncio.timeout(10):
+            while self.view.status(check) is not status:  # noqa: ASYNC110 - as workers do
+                await asyncio.sleep(0.01)
+        return self.known(check)
+
+    def known(self, check: Check) -> dict[str, Any]:
+        return next(
+            (one for one in self.checker.report() if one["key"] == check.key().hex()),
+            {"error": "not checked"},
+        )
+
+
+def play(scene: Callable[[Clinic], Awaitable[None]], **options: float) -> None:
+    async def run() -> None:
+        clinic = Clinic(**options)
+        try:
+            await scene(clinic)
+        finally:
+            await clinic.checker.close()
+
+    asyncio.run(run())
+
+
+def listening() -> tuple[socket.socket, int]:
+    sock = socket.create_server((LOCAL, 0))
+    return sock, int(sock.getsockname()[1])
+
+
+def full() -> tuple[list[socket.socket], int]:
+    """A port that answers no SYN: its backlog is full."""
+    sock = socket.socket()
+    sock.bind((LOCAL, 0))
+    sock.listen(0)
+    port = int(sock.getsockname()[1])
+    socks = [sock]
+    for _ in range(4):
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex((LOCAL, port))
+        socks.append(client)
+    return socks, port
+
+
+def test_a_port_that_accepts_is_up_and_goes_down_when_it_closes() -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        check = Check(LOCAL, port)
+        assert clinic.view.status(check) is None
+        before = clinic.view.generation()
+        clinic.checker.load([check])
+        await clinic.becomes(check, True)
+        assert clinic.view.generation() != before
+        before = clinic.view.generation()
+        sock.close()
+        known = await clinic.becomes(check, False)
+        assert clinic.view.generation() != before
+        assert known["error"] == "Connection refused"
+        assert known["check"] == f"127.0.0.1:{port}"
+
+    play(scene)
+
+
+def test_a_target_that_does_not_answer_is_down_after_the_timeout() -> None:
+    async def scene(clinic: Clinic) -> None:
+        socks, port = full()
+        known_port = listening()
+        slow, fine = Check(LOCAL, port, timeout=1), Check(LOCAL, known_port[1])
+        clinic.checker.load([slow, fine])
+        await clinic.becomes(fine, True)
+        assert clinic.view.status(slow) is None
+        known = await clinic.becomes(slow, False)
+        assert known["error"] == "timed out"
+        assert known["latency"] >= 0.9
+        for sock in [*socks, known_port[0]]:
+            sock.close()
+
+    play(scene)
+
+
+def test_checks_connect_from_the_source_address() -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        sock.settimeout(5)
+        clinic.checker.load([Check(LOCAL, port, source="127.0.0.9")])
+        client, address = await asyncio.to_thread(sock.accept)
+        assert address[0] == "127.0.0.9"
+        client.close()
+        wrong = Check(LOCAL, port, source="192.0.2.1")
+        clinic.checker.load([wrong])
+        assert "assign requested address" in (await clinic.becomes(wrong, False))["error"]
+        sock.close()
+
+    play(scene)
+
+
+def test_an_unlisted_check_starts_when_a_worker_asks_for_it() -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        check = Check(LOCAL, port)
+        assert clinic.view.status(check) is None
+        await clinic.becomes(check, True)
+        assert clinic.told == [check]
+        sock.close()
+
+    play(scene)
+
+
+def test_a_check_that_the_next_bundle_drops_ends_and_others_keep_their_status() -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        kept, dropped = Check(LOCAL, port), Check(LOCAL, port, timeout=3)
+        clinic.checker.load([kept, dropped])
+        await clinic.becomes(kept, True)
+        await clinic.becomes(dropped, True)
+        clinic.checker.load([kept])
+        assert clinic.view.status(kept) is True
+        assert clinic.known(dropped)["error"] == "not checked"
+        assert clinic.table.find(dropped.key()) == -1
+        sock.close()
+
+    play(scene)
+
+
+def test_an_unlisted_check_ends_when_nobody_asks_any_more() -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        check = Check(LOCAL, port)
+        await clinic.becomes(check, True)
+        generation = clinic.view.generation()
+        async with asyncio.timeout(10):
+            # A worker asks again when the generation changes, if it still needs the check.
+            while clinic.view.generation() == generation:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert clinic.view.status(check) is True
+            while clinic.table.find(check.key()) >= 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert clinic.view.status(check) is None
+        sock.close()
+
+    play(scene, interval=0.02, expire=0.2)
+
+
+class Site:
+    """A web server; ``requests`` are those it got."""
+
+    def __init__(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
+        self._handler = handler
+        self.requests: list[web.Request] = []
+
+    async def start(self, tls: ssl.SSLContext | None = None) -> int:
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            assert isinstance(request, web.BaseRequest)
+            self.requests.append(request)  # type: ignore[arg-type]
+            return await self._handler(request)  # type: ignore[arg-type]
+
+        self._runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, LOCAL, 0, ssl_context=tls)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+
+async def page(request: web.Request) -> web.StreamResponse:
+    match request.path:
+        case "/ok":
+            return web.Response(text="a page about Programming in Lua")
+        case "/gone":
+            return web.Response(status=410)
+        case "/moved":
+            return web.Response(status=302, headers={"Location": "/ok"})
+        case "/long":
+            return web.Response(text="x" * 10_000 + "needle")
+        case "/slow":
+            await asyncio.sleep(2)
+        case "/stalls":
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await response.write(b"some")
+            await asyncio.sleep(2)
+    return web.Response(status=500)
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "up", "problem"),
+    [
+        ("/ok", {}, True, ""),
+        ("/ok", {"stringmatch": "Programming in Lua"}, True, ""),
+        ("/ok", {"stringmatch": "Programming in C"}, False, "no 'Programming in C' in the body"),
+        ("/gone", {}, False, "HTTP status 410"),
+        ("/gone", {"httpcode": 410}, True, ""),
+        ("/moved", {}, False, "HTTP status 302"),
+        ("/long", {"stringmatch": "needle"}, True, ""),
+        ("/long", {"stringmatch": "needle", "byteslimit": 5000}, False, "no 'needle' in the body"),
+        ("/slow", {"timeout": 1}, False, "timed out"),
+        ("/stalls", {"timeout": 1}, False, "timed out"),
+    ],
+)
+def test_an_http_check_looks_at_status_and_body(
+    path: str, options: dict[str, Any], up: bool, problem: str
+) -> None:
+    async def scene(clinic: Clinic) -> None:
+        site = Site(page)
+        port = await site.start()
+        check = Check(LOCAL, url=f"http://www.example.com:{port}{path}", **options)
+        clinic.checker.load([check])
+        assert (await clinic.becomes(check, up))["error"] == problem
+        await site.stop()
+
+    play(scene)
+
+
+def test_an_http_check_asks_the_candidate_for_the_host_of_the_url() -> None:
+    async def scene(clinic: Clinic) -> None:
+        site = Site(page)
+        port = await site.start()
+        check = Check(LOCAL, url=f"http://www.example.com:{port}/ok?x=%20y", useragent="probe/1")
+        clinic.checker.load([check])
+        await clinic.becomes(check, True)
+        assert site.requests[0].headers["Host"] == f"www.example.com:{port}"
+        assert site.requests[0].headers["User-Agent"] == "probe/1"
+        assert site.requests[0].raw_path == "/ok?x=%20y"
+        await site.stop()
+
+    play(scene)
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.example")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_after(now - datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "tls.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+def test_an_https_check_sends_sni_and_ignores_the_certificate(tmp_path: Path) -> None:
+    async def scene(clinic: Clinic) -> None:
+        names: list[str | None] = []
+        tls = self_signed(tmp_path)
+        tls.sni_callback = lambda _socket, server_name, _context: names.append(server_name)
+        site = Site(page)
+        port = await site.start(tls)
+        check = Check(LOCAL, url=f"https://www.example.com:{port}/ok")
+        clinic.checker.load([check])
+        await clinic.becomes(check, True)
+        assert names[0] == "www.example.com"
+        assert site.requests[0].headers["Host"] == f"www.example.com:{port}"
+        await site.stop()
+
+    play(scene)
+
+
+def test_garbage_instead_of_http_is_down() -> None:
+    async def scene(clinic: Clinic) -> None:
+        async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"\0\1\2 not http\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(babble, LOCAL, 0)
+        port = server.sockets[0].getsockname()[1]
+        checks = [
+            Check(LOCAL, url=f"http://www.example.com:{port}/"),
+            Check(LOCAL, url="ftp://www.example.com/"),
+            Check(LOCAL, url="http://"),
+        ]
+        clinic.checker.load(checks)
+        for check in checks:
+            assert (await clinic.becomes(check, False))["error"]
+        server.close()
+
+    play(scene)
+
+
+def test_the_server_checks_what_its_bundle_lists_and_ctl_shows_it(tmp_path: Path) -> None:
+    sock, port = listening()
+    with sock:
+        project = Project(tmp_path, "[lua]\nenable = true\nhealth-check-interval = 1\n")
+        up, down = Check(LOCAL, port), Check(LOCAL, 1)
+        project.build({"example.org": ""}, checks=[up, down])
+        with LiveServer(project) as server:
+
+            def statuses() -> dict[str, str]:
+                found = server.control("health")["checks"]
+                return {one["check"]: one["status"] for one in found}
+
+            server.wait_for(
+                lambda: statuses() == {f"127.0.0.1:{port}": "up", "127.0.0.1:1": "down"}
+            )
+            project.build({"example.org": ""}, checks=[up], serial=2)
+            server.control("reload")
+            server.wait_for(lambda: statuses() == {f"127.0.0.1:{port}": "up"})
+            assert json.dumps(server.control("health"))
