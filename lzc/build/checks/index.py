@@ -104,7 +104,9 @@ class ZoneIndex:
 
     def cut_above(self, key: bytes) -> bytes | None:
         """The delegation point at or above a name, or None."""
-        if self.cuts:
+        if key in self.cuts:
+            return key
+        if self.cuts and b"\x00" in key:
             for ancestor in ancestors(key):
                 if ancestor in self.cuts:
                     return ancestor
@@ -120,9 +122,16 @@ class ZoneIndex:
 
     def key_of(self, name: bytes) -> bytes | None:
         """The node key of a lower-case wire name, or None when it is not in the zone."""
-        if not name.endswith(self.zone.apex) or not wire_name.is_subdomain(name, self.zone.apex):
+        apex = self.zone.apex
+        if not name.endswith(apex):
             return None
-        return wire_name.key_of(name, self.zone.apex)
+        end = len(name) - len(apex)
+        if name[0] + 1 == end:
+            # Most names are one label below the apex: a third of the time without two calls.
+            label = name[1:end]
+            if b"\x00" not in label and b"\x01" not in label:
+                return label
+        return wire_name.key_of(name, apex) if wire_name.is_subdomain(name, apex) else None
 
     def owner_text(self, record: Record) -> str:
         """The owner in presentation format."""
