@@ -10,7 +10,8 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from functools import lru_cache
+from itertools import pairwise, repeat
 from typing import Final
 
 from lzc.build import transfer_stream
@@ -33,9 +34,15 @@ _FLAG_OF_TYPE: Final = {
     rr.LUA: nodes.HAS_LUA,
     rr.DNAME: nodes.HAS_DNAME,
 }
+_LUA: Final = rr.LUA
+_ENTRY: Final = 8
+"""Octets of an RRset's entry in the head of a node."""
 _LENGTH: Final = [bytes((length,)) for length in range(256)]
 _SERIAL: Final = slice(-20, -16)
 """Where the serial stands in SOA RDATA, counted from its end."""
+
+_EMPTY: Final = [nodes.encode(flags, b"", ()) for flags in range(256)]
+_rr_head = lru_cache(maxsize=4096)(nodes.rr_head)
 
 RRsets = list[tuple[int, int, bytes]]
 
@@ -126,15 +133,16 @@ class _Compiler:
         ]
         self.names = [owners[start] for start in self.starts]
         self.starts.append(len(owners))
-        self.relatives = [
-            _LENGTH[len(key)] + key
-            if b"\x00" not in key and b"\x01" not in key
-            else relative_of_key(key)
-            for key in self.names
-        ]
+        # One search through all names instead of three in each saves 0.5 s in a million.
+        joined = b"".join(self.names)
+        self.is_flat = b"\x00" not in joined and b"\x01" not in joined
+        if self.is_flat:
+            self.relatives = [_LENGTH[len(key)] + key for key in self.names]
+        else:
+            self.relatives = [relative_of_key(key) for key in self.names]
         self.relatives[0] = b""
         self.occluded = _occluded(records, self.names)
-        self.wildcard_parents = _wildcard_parents(self.names)
+        self.wildcard_parents = _wildcard_parents(self.names) if b"*" in joined else set()
 
     def run(self) -> Draft:
         zone = self.zone
@@ -175,6 +183,8 @@ class _Compiler:
         if not self.signed:
             return []
         apex = self.zone.apex
+        if not any(self.occluded):
+            return [relative + apex for relative in self.relatives[1:]] + [apex]
         following: list[bytes] = [apex] * len(self.names)
         upcoming = apex
         occluded = self.occluded
@@ -187,42 +197,57 @@ class _Compiler:
     def nodes(self, next_names: list[bytes]) -> list[tuple[bytes, bytes]]:
         """The nodes of all names below the apex, ENTs included, in order."""
         prefix = self.zone_id.to_bytes(4, "big")
-        records, relatives, starts = self.zone.records, self.relatives, self.starts
-        occluded, parents, signed = self.occluded, self.wildcard_parents, self.signed
-        heads: dict[tuple[int, int, int], tuple[bytes, bytes]] = {}
+        records, starts = self.zone.records, self.starts
+        parents, signed, is_deep = self.wildcard_parents, self.signed, not self.is_flat
+        nexts = next_names if signed else repeat(b"")
+        heads: dict[tuple[int, int, int], tuple[bytes, bytes, bytes]] = {}
         items: list[tuple[bytes, bytes]] = []
         append, append_rr = items.append, self.rrs.append
         previous = parent = b""
-        # Most names have one RR. They take this loop without a call: 0.7 instead of 2.2 µs each.
-        for index, key in islice(enumerate(self.names), 1, None):
-            if b"\x00" in key:
-                above = key[: key.rindex(b"\x00")]
-                if above != parent:
-                    self.add_ents(items, previous, above, index)
-                    parent = above
-            previous = key
-            start = starts[index]
-            if signed or starts[index + 1] - start != 1 or occluded[index] or key in parents:
-                node = self.node(index, next_names[index] if signed else b"")
+        rows = zip(
+            self.names, starts, starts[1:], self.relatives, self.occluded, nexts, strict=False
+        )
+        # Most names have one RR. They take this loop without a call: 0.7 instead of 4 µs each.
+        for index, (key, start, end, relative, occluded, following) in enumerate(rows):
+            if not index:
+                continue
+            if is_deep:
+                if b"\x00" in key:
+                    above = key[: key.rindex(b"\x00")]
+                    if above != parent:
+                        self.add_ents(items, previous, above, index)
+                        parent = above
+                previous = key
+            _, rrtype, rdata, ttl, _ = records[start]
+            if end - start != 1 or occluded or key in parents or rrtype == _LUA:
+                append((prefix + key, self.node(index, following)))
+                continue
+            shape = (rrtype, ttl, len(rdata))
+            if shape not in heads:
+                heads[shape] = self.heads(records[start])
+            flags, entry, head = heads[shape]
+            octets = head + rdata
+            append_rr(relative + octets)
+            if signed:
+                nsec_length = (len(following) + len(entry) - _ENTRY).to_bytes(2, "big")
+                append((prefix + key, flags + nsec_length + following + entry + octets))
             else:
-                _, rrtype, rdata, ttl, _ = records[start]
-                shape = (rrtype, ttl, len(rdata))
-                head = heads.get(shape)
-                if head is None:
-                    head = heads[shape] = self.head(records[start])
-                rrdata = head[1] + rdata
-                append_rr(relatives[index] + rrdata)
-                node = head[0] + rrdata
-            append((prefix + key, node))
+                append((prefix + key, entry + octets))
         return items
 
-    def head(self, record: Record) -> tuple[bytes, bytes]:
-        """What stands before a lone RR in its node, and the RR's own head."""
+    def heads(self, record: Record) -> tuple[bytes, bytes, bytes]:
+        """The fixed parts of nodes with one RR of a type, TTL and length: what stands before the
+        length of the NSEC RDATA (empty in an unsigned zone), what stands between the next name and
+        the RR, and the head of the RR."""
         _, rrtype, rdata, ttl, _ = record
         head = nodes.rr_head(rrtype, ttl, len(rdata))
         size = len(head) + len(rdata)
-        self.limit(record, size)
-        return nodes.head_of_single(_FLAG_OF_TYPE.get(rrtype, 0), b"", rrtype, size), head
+        if size > MAX_RRSET:
+            self.too_large(record, size)
+        single = nodes.head_of_single(_FLAG_OF_TYPE.get(rrtype, 0), b"", rrtype, size)
+        if not self.signed:
+            return b"", single, head
+        return single[:2], self.bitmap([record], 1) + single[-_ENTRY:], head
 
     def node(self, index: int, next_name: bytes) -> bytes:
         """The node of a name below the apex, any number of RRsets."""
@@ -256,12 +281,13 @@ class _Compiler:
             if stop - start > 1:
                 group = _canonical_order(group)
             # The LUA records of a name may differ in TTL: they answer for different types.
-            rrs = [nodes.rr_head(rrtype, r[3], len(r[2])) + r[2] for r in group]
+            rrs = [_rr_head(rrtype, ttl, len(rdata)) + rdata for _, _, rdata, ttl, _ in group]
             blob = b"".join(rrs)
-            self.limit(records[start], len(blob))
+            if len(blob) > MAX_RRSET:
+                self.too_large(records[start], len(blob))
             rrsets.append((rrtype, len(rrs), blob))
             if rrtype != rr.SOA:
-                self.rrs.extend([relative + octets for octets in rrs])
+                self.rrs += [relative + octets for octets in rrs]
             start = stop
         if len(rrsets) > 255:
             self.fault(records[start - 1], "too-many-types", "more than 255 RR types at one name")
@@ -303,7 +329,7 @@ class _Compiler:
                 flags |= nodes.OCCLUDED
             if key in self.wildcard_parents:
                 flags |= nodes.WILDCARD_CHILD
-            items.append((prefix + key, nodes.encode(flags, b"", ())))
+            items.append((prefix + key, _EMPTY[flags]))
 
     def with_keys(self, rrsets: RRsets, ttl: int) -> RRsets:
         """The apex's RRsets with the DNSKEY RRset of our keys, and of those in the source."""
@@ -315,14 +341,13 @@ class _Compiler:
         data = sorted(published)
         return sorted([*others, (rr.DNSKEY, len(data), nodes.blob(rr.DNSKEY, ttl, data))])
 
-    def limit(self, record: Record, size: int) -> None:
-        if size > MAX_RRSET:
-            self.fault(
-                record,
-                "rrset-too-large",
-                f"{size} octets in one {rr.to_text(record[1])} RRset; at most {MAX_RRSET} fit a"
-                " message with its signature",
-            )
+    def too_large(self, record: Record, size: int) -> None:
+        self.fault(
+            record,
+            "rrset-too-large",
+            f"{size} octets in one {rr.to_text(record[1])} RRset; at most {MAX_RRSET} fit a"
+            " message with its signature",
+        )
 
     def fault(self, record: Record, rule: str, message: str) -> None:
         self.faults.append(
