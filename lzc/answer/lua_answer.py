@@ -27,7 +27,8 @@ class Evaluator(Protocol):
 
 
 class Asker(NamedTuple):
-    """What a LUA record may know of who asks; fields as in `lzc.lua.engine.QueryContext`."""
+    """What a LUA record may know of who asks: the fields of `lzc.lua.engine.QueryContext` between
+    ``zone`` and ``zone_id``, in its order."""
 
     who: bytes
     subnet: tuple[bytes, int] | None = None
@@ -105,20 +106,7 @@ class LuaAnswers:
         engine = self._engine
         if engine is None:
             return []
-        who, subnet, local, tcp, dnssec_ok, edns_size, flags, message_id = asker
-        context = QueryContext(
-            qname,
-            zone.apex,
-            who,
-            subnet,
-            local,
-            tcp,
-            dnssec_ok,
-            edns_size,
-            flags,
-            message_id,
-            zone.zone_id,
-        )
+        context = QueryContext._make((qname, zone.apex, *asker, zone.zone_id))
         include = self._includes.get(zone.zone_id) or self._include(zone)
         found: list[bytes] = []
         try:

@@ -33,11 +33,12 @@ class ServedZone:
 
     ``soa`` is the SOA RRset with the zone's TTL; ``negative_ttl`` is the TTL of the SOA in negative
     answers and of NSEC: the smaller of SOA TTL and SOA MINIMUM (RFC 2308 §5, RFC 9077 §3).
+    ``soa_parts`` are what stands between the compression pointers to the apex in the SOA RR of a
+    negative answer.
     """
 
     __slots__ = (
         "_negative_soas",
-        "_soa_parts",
         "apex",
         "apex_node",
         "info",
@@ -47,6 +48,7 @@ class ServedZone:
         "signed",
         "signer",
         "soa",
+        "soa_parts",
         "zone_id",
     )
 
@@ -65,7 +67,7 @@ class ServedZone:
             raise BundleError(f"zone {wire_name.to_text(self.apex)} has no SOA")
         self.soa = soa
         self.negative_ttl = info.negative_ttl
-        self._soa_parts = self._split_soa()
+        self.soa_parts = self._split_soa()
         self._negative_soas: dict[int, bytes] = {}
 
     def _split_soa(self) -> list[bytes]:
@@ -97,7 +99,7 @@ class ServedZone:
         found = self._negative_soas.get(apex_offset)
         if found is None:
             pointer = (0xC000 | apex_offset).to_bytes(2, "big")
-            found = self._negative_soas[apex_offset] = pointer.join(self._soa_parts)
+            found = self._negative_soas[apex_offset] = pointer.join(self.soa_parts)
         return found
 
     def signatures(self, owner: bytes, rrset: RRset, now: float) -> tuple[bytes, ...]:
