@@ -68,10 +68,19 @@ def test_the_configuration_loads_and_every_zone_it_names_is_there() -> None:
 def test_lua_records_of_every_kind_are_there() -> None:
     text = "\n".join(path.read_text() for path in sorted((FIXTURES / "zones").glob("*.zone")))
     covered = set(re.findall(r"\bLUA\s+([A-Z]+)", text))
-    assert covered >= {"A", "AAAA", "CNAME", "TXT", "PTR", "MX", "SRV", "LUA", "TLSA", "LOC"}
+    assert covered >= {"A", "AAAA", "CNAME", "TXT", "PTR", "MX", "SRV", "LUA", "TLSA"}
     for function in (
         *("pickrandom", "pickhashed", "pickwhashed", "pickwrandom", "all", "view", "netmask"),
-        *("country", "continent", "pickclosest", "latlon", "include", "ifportup", "ifurlup"),
+        *(
+            "country",
+            "continent",
+            "region",
+            "pickclosest",
+            "latlon",
+            "include",
+            "ifportup",
+            "ifurlup",
+        ),
         *("createForward", "createForward6", "createReverse", "createReverse6"),
     ):
         assert f"{function}(" in text, function
