@@ -93,7 +93,8 @@ class Engine:
     """One Lua state with the PowerDNS API in it. Not thread-safe; use one per process.
 
     ``seed`` starts the random choices: engines with the same seed and the same questions make the
-    same ones. ``insert_whitespace`` of a record's join is the caller's business.
+    same ones. With ``conditions``, that is what country, netmask and their like return, wherever
+    the client is (`lzc.lua.discover`).
     """
 
     def __init__(
@@ -103,12 +104,14 @@ class Engine:
         health: HealthView,
         seed: int,
         log: Log | None = None,
+        conditions: Callable[[], bool] | None = None,
     ) -> None:
         self._settings = settings
         self._geo = geo
         self._health = health
         self._seed = seed
         self._log = log
+        self._conditions = conditions
         self._include: Include = lambda _name: None
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._generation = health.generation()
@@ -189,6 +192,7 @@ class Engine:
                 b"shared_mode": settings.mode == "shared",
                 b"collect_at": settings.memory_limit // 2048,
                 b"geo_size": GEO_MEMORY,
+                b"explore": self._conditions is not None,
             },
             {
                 b"python_parse": address.parse,
@@ -197,6 +201,7 @@ class Engine:
                 b"python_status": self._status,
                 b"python_include": lambda name: self._include(name),
                 b"python_log": self._write_log,
+                b"python_decide": self._conditions or bool,
             },
             settings.memory_limit,
         )

@@ -102,3 +102,15 @@ api.view = guard(function(rules)
   end
   return ''
 end)
+
+-- To explore a record, its conditions are decided elsewhere.
+if core.explore then
+  local decide = guard(function() return core.python_decide() end)
+  for _, name in next, {'country', 'continent', 'region', 'netmask'} do api[name] = decide end
+  api.view = guard(function(rules)
+    for _, rule in next, rules do
+      if core.python_decide() then return core.pickrandom(rule[2]) end
+    end
+    return ''
+  end)
+end

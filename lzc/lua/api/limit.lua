@@ -11,12 +11,16 @@ local sethook, getinfo = debug.sethook, debug.getinfo
 local LIMIT, limit = core.LIMIT, core.exec_limit
 
 -- Instructions of the wrapper around one of our functions, counted though they are not the record's.
-local GUARD_COST = 4
+local GUARD_COST = 7
 
 -- Likewise of `run`, before and after the record.
 local RUN_COST = 5
 
-local used, fired = 0, false
+-- Our functions may do what their input asks for, many times over, but not without end: so many
+-- instructions in all, for each one of the budget. They are counted by this step.
+local OWN_FACTOR, OWN_STEP = 1000, 10000
+
+local used, own, fired = 0, 0, false
 
 -- An error that ends an execution must not be stopped by the record's own pcall: from here on, every
 -- instruction raises it again, until we are back in `run`.
@@ -41,7 +45,7 @@ if core.exact then
 end
 
 function core.arm()
-  used, fired = -RUN_COST, false
+  used, own, fired = -RUN_COST, 0, false
   if limit > 0 then sethook(hook, '', interval) end
 end
 
@@ -53,17 +57,22 @@ local function rearm(...)
   return ...
 end
 
+local function own_hook()
+  own = own + OWN_STEP
+  if own > limit * OWN_FACTOR then stop() end
+end
+
 -- Marks the boundary between a record and us: what a record can call goes through it.
 function core.guard(f)
   if not core.exact then return f end
   return function(...)
-    sethook()
+    sethook(own_hook, '', OWN_STEP)
     used = used - GUARD_COST
     return rearm(f(...))
   end
 end
 
--- An error leaves a guarded function with the hook still off; whatever catches errors for a record
--- switches it on again.
+-- An error leaves a guarded function with the record's hook still off; whatever catches errors for a
+-- record switches it on again.
 core.rearm = core.exact and rearm or function(...) return ... end
-function core.suspend() if core.exact then sethook() end end
+function core.suspend() if core.exact then sethook(own_hook, '', OWN_STEP) end end

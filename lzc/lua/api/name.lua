@@ -83,7 +83,7 @@ core.new_name = new_name
 
 local function wire_of(value)
   local wire = type(value) == 'table' and rawget(value, 'wire')
-  if type(wire) ~= 'string' then error('DNSName expected', 0) end
+  if type(wire) ~= 'string' or #wire > 255 then error('DNSName expected', 0) end
   return wire
 end
 

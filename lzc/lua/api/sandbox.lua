@@ -10,7 +10,7 @@ local G = core.G
 local rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack =
   rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack
 local raw_setfenv, raw_getfenv, raw_loadstring = setfenv, getfenv, loadstring
-local raw_pcall, raw_xpcall = pcall, xpcall
+local raw_pcall = pcall
 local getinfo = debug.getinfo
 local byte, rep, format, concat = string.byte, string.rep, string.format, table.concat
 local create, resume = coroutine.create, coroutine.resume
@@ -103,12 +103,18 @@ local function lua_rep(text, count)
   return rep(text, count)
 end
 
+local date = os.date
+local function lua_date(pattern, ...)
+  if type(pattern) == 'string' and #pattern > 256 then error('date format too long', 0) end
+  return date(pattern, ...)
+end
+
 local base = {
   _VERSION = _VERSION, assert = assert, error = error, getmetatable = getmetatable,
   ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, rawequal = rawequal,
   rawget = rawget, rawset = rawset, select = select, setmetatable = setmetatable,
   tonumber = tonumber, tostring = tostring, type = guard(lua_type), unpack = unpack,
-  xpcall = xpcall, getfenv = lua_getfenv, setfenv = lua_setfenv, loadstring = lua_loadstring,
+  getfenv = lua_getfenv, setfenv = lua_setfenv, loadstring = lua_loadstring,
   load = lua_load, print = function() end, gcinfo = function() return 0, 0 end,
   collectgarbage = function() return 0 end,
 }
@@ -118,11 +124,16 @@ local routines = {
   wrap = coroutine.wrap, yield = coroutine.yield,
 }
 
+-- Real xpcall runs the handler where the error was raised; if that was our count hook, no hook fires
+-- in there and a loop would never end.
+local function handled(handler, ok, ...)
+  if ok then return true, ... end
+  return false, select(2, base.pcall(handler, ...))
+end
+base.xpcall = function(f, handler, ...) return handled(handler, base.pcall(f, ...)) end
+
 if core.exact then
   base.pcall = function(f, ...) return rearm(raw_pcall(f, ...)) end
-  base.xpcall = function(f, handler, ...)
-    return rearm(raw_xpcall(f, function(...) rearm() return handler(...) end, ...))
-  end
   routines.resume = function(co, ...) return rearm(resume(co, ...)) end
   local function finish(ok, ...)
     if not ok then error((...), 0) end
@@ -150,7 +161,7 @@ maths.randomseed = function() end
 core.libraries = {
   string = strings, math = maths, table = without(table), bit = without(bit),
   coroutine = routines,
-  os = {time = os.time, clock = os.clock, date = os.date, difftime = os.difftime,
+  os = {time = os.time, clock = os.clock, date = lua_date, difftime = os.difftime,
         getenv = function() end},
   debug = {traceback = function(message) return message end},
   jit = {version = jit.version, version_num = jit.version_num, os = jit.os, arch = jit.arch},
