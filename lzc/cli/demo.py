@@ -70,6 +70,7 @@ QUESTIONS: Final = (
     Question("any.echo.det.example.org.", "TXT", ('"wildcard for any.echo.det.example.org."',)),
     Question("77.2.0.192.in-addr.arpa.", "PTR", ("192.0.2.77.fwd.example.org.",)),
     Question("192.0.2.77.fwd.example.org.", "A", ("192.0.2.77",)),
+    Question("2001-db8-1--53.fwd6.example.org.", "AAAA", ("2001:db8:1::53",)),
 )
 HEALTH_QUESTION: Final = Question("port-all.example.org.", "A", (HEALTHY[0],))
 

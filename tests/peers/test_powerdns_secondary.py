@@ -63,6 +63,8 @@ DETERMINISTIC = [
     ("ip-192-0-2-77.fwd.example.org", "A"),
     ("192.0.2.77.fwd.example.org", "A"),
     ("2001-db8-1--53.fwd6.example.org", "AAAA"),
+    ("2001.db8.1.0.0.0.0.53.fwd6.example.org", "AAAA"),
+    ("nonsense.fwd6.example.org", "AAAA"),
     ("77.2.0.192.in-addr.arpa", "PTR"),
     ("3.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"),
 ]
@@ -184,6 +186,7 @@ def test_static_data_and_its_absence_have_one_answer(
         ("x.wild.example.net", "A"),
         ("secure.example.net", "DS"),
         ("sub.example.net", "DS"),
+        ("fwd6.example.org", "DS"),
     ],
 )
 def test_signatures_are_the_same_octets(pair: Pair, name: str, rrtype: str) -> None:

@@ -21,7 +21,12 @@ LZC = Path(sys.executable).with_name("lzc")
 TSIG_NAME = "transfer.example."
 TSIG_SECRET = base64.b64encode(b"the secret of the tests' transfers").decode()
 PLAIN_ZONES = ("example.com", "example.net")
-LUA_ZONES = ("example.org", "2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa")
+LUA_ZONES = (
+    "example.org",
+    "fwd6.example.org",
+    "2.0.192.in-addr.arpa",
+    "8.b.d.0.1.0.0.2.ip6.arpa",
+)
 SIGNED_ZONES = ("example.org", "example.net", "2.0.192.in-addr.arpa")
 
 
