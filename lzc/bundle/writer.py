@@ -6,6 +6,7 @@ its real name, and last `current` is switched. What a crash leaves behind, the n
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -152,6 +153,8 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
                     cursor.putmulti(zone.items, dupdata=False, append=True)
             with transaction.cursor(db=zones_db) as cursor:
                 cursor.putmulti(texts, dupdata=False, append=True)
+    except lmdb.Error as error:
+        raise OSError(errno.EIO, str(error), str(path)) from error
     finally:
         environment.close()
 

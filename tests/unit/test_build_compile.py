@@ -199,6 +199,13 @@ def test_an_rrset_that_fits_no_message_is_a_fault_at_its_place() -> None:
     assert not compiling.draft(fits).faults
 
 
+def test_more_types_at_a_name_than_a_node_holds_are_a_fault() -> None:
+    text = "".join(f"many TYPE{rrtype} \\# 0\n" for rrtype in range(1000, 1256))
+    assert [fault.rule for fault in compiling.draft(text).faults] == ["too-many-types"]
+    fits = text.replace("many TYPE1255 \\# 0\n", "")
+    assert not compiling.draft(fits).faults
+
+
 _LABEL = st.sampled_from([b"a", b"b", b"*", b"\x00", b"\x01", b"\x02", b"a\x00", b"a\x01b"])
 _OWNER = st.lists(_LABEL, min_size=1, max_size=4)
 _TYPE = st.sampled_from([rr.A, rr.A, rr.TXT, rr.NS, rr.DNAME])

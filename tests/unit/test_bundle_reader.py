@@ -107,6 +107,21 @@ def test_names_of_every_octet_are_found(tmp_path: Path) -> None:
             assert view.node(wire_name.key_of(name, apex)) is not None
 
 
+def test_the_longest_keys_are_found(tmp_path: Path) -> None:
+    labels = [b"\x01" * 63, b"\x00" * 63, b"\x01" * 63, b"\x00" * 61]
+    name = wire_name.from_labels(labels)
+    assert len(name) == wire_name.MAX_NAME
+    write_bundle(tmp_path, {".": f"{wire_name.to_text(name)} A 192.0.2.1\n"})
+    with open_bundle(tmp_path) as bundle:
+        view = bundle.find_zone(name)
+        assert view is not None
+        key = wire_name.key_of(name, b"\x00")
+        assert view.node(key) is not None
+        assert view.predecessor(b"zzz")[0] == b"ns1"
+        assert view.predecessor(b"a")[0] == key
+        assert view.predecessor(key)[0] == wire_name.key_of(wire_name.parent(name), b"\x00")
+
+
 def test_a_bundle_can_be_open_twice_and_outlives_its_files(tmp_path: Path) -> None:
     write_bundle(tmp_path, ZONES)
     first = open_bundle(tmp_path)
