@@ -119,7 +119,7 @@ def read_generate(state: ReadState, scope: FileScope, tokens: Sequence[Token]) -
         except BadTemplate as error:
             state.report(scope.place(at), "bad-generate", f"{shown(at.text)}: {error}")
             return
-        read_owner(state, scope, owner)
+        read_owner(state, scope, owner, warn=number == numbers[0])
         rdata = read_rdata(state, scope, head.rrtype, fields, head.rdata_index)
         ttl = None if rdata is None else choose_ttl(state, scope, head, rdata, tokens)
         if rdata is None or ttl is None or scope.owner is None:

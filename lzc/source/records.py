@@ -71,8 +71,9 @@ def _check_previous_owner(state: ReadState, scope: FileScope, token: Token) -> N
         )
 
 
-def read_owner(state: ReadState, scope: FileScope, token: Token) -> None:
-    """Make the name of ``token`` the current owner; report it when it is none, or not ours."""
+def read_owner(state: ReadState, scope: FileScope, token: Token, *, warn: bool = True) -> None:
+    """Make the name of ``token`` the current owner; report it when it is none, or not ours, and
+    warn of what is questionable unless ``warn`` is false."""
     scope.owner, scope.owner_known = None, True
     if token.quoted:
         state.report(
@@ -95,7 +96,7 @@ def read_owner(state: ReadState, scope: FileScope, token: Token) -> None:
     if key is None:
         _report_outside(state, scope, token)
         return
-    if not token.text.isascii():
+    if warn and not token.text.isascii():
         _warn_not_ascii(state, scope, token)
     scope.owner = key
 

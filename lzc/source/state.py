@@ -11,12 +11,16 @@ from lzc.source.names import NameTables
 from lzc.zone.model import Zone
 from lzc.zone.place import Fault, Place, Severity
 
-MAX_FAULTS: Final = 10_000
-"""Faults after which a zone is given up: nobody reads further."""
+MAX_ERRORS: Final = 10_000
+"""Errors after which a zone is given up: nobody reads further."""
+
+
+MAX_WARNINGS: Final = 1000
+"""Warnings kept; more of them are left out."""
 
 
 class TooManyFaults(Exception):
-    """`MAX_FAULTS` is reached; what was found is in the state's ``faults``."""
+    """`MAX_ERRORS` is reached; what was found is in the state's ``faults``."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,8 @@ class ReadState:
     zone: Zone
     root: Path | None = None
     faults: list[Fault] = field(default_factory=list)
+    errors: int = 0
+    warnings: int = 0
     default_ttl: int | None = None
     last_ttl: int | None = None
     open_files: list[Path] = field(default_factory=list)
@@ -72,11 +78,14 @@ class ReadState:
         self.add(Fault(place, rule, message, why, fix))
 
     def warn(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
-        """Note a warning. Raises `TooManyFaults`."""
-        self.add(Fault(place, rule, message, why, fix, Severity.WARNING))
+        """Note a warning, unless `MAX_WARNINGS` were noted before."""
+        self.warnings += 1
+        if self.warnings <= MAX_WARNINGS:
+            self.faults.append(Fault(place, rule, message, why, fix, Severity.WARNING))
 
     def add(self, fault: Fault) -> None:
-        """Note a fault. Raises `TooManyFaults`."""
+        """Note an error. Raises `TooManyFaults`."""
         self.faults.append(fault)
-        if len(self.faults) >= MAX_FAULTS:
+        self.errors += 1
+        if self.errors >= MAX_ERRORS:
             raise TooManyFaults

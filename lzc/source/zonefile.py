@@ -1,4 +1,37 @@
-"""Zone files (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) to zones, with every fault and its place."""
+"""Zone files (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) to zones, with every fault and its place.
+
+=========================== ========================================================================
+rule                        what
+=========================== ========================================================================
+``backslash-at-line-end``   an escape without the character it escapes
+``bad-directive``           a directive with too few or too many fields
+``bad-generate``            a range or placeholder of ``$GENERATE`` that is not well-formed
+``bad-origin``              an origin that is no domain name
+``bad-owner``               an owner that is no domain name
+``bad-rdata``               RDATA that is not well-formed for its type
+``bad-ttl``                 a TTL that is none, or over 2**31 - 1
+``carriage-return``         a carriage return that ends no line
+``class-not-in``            a class other than IN
+``control-character``       a control character outside of quotes
+``file-unreadable``         a zone file or included file that cannot be read
+``include-cycle``           a file that includes itself
+``include-depth``           too many files that include each other in a row
+``include-outside``         an ``$INCLUDE`` of a file outside of the project
+``include-unreadable``      an ``$INCLUDE`` of what is no path
+``name-not-ascii``          an owner with octets over 127 (a warning; all others are errors)
+``not-utf-8``               a file in UTF-16
+``out-of-zone``             an owner that is not at or below the apex
+``owner-missing``           a first record without owner
+``too-many-faults``         reading was given up
+``ttl-missing``             a record without TTL, and none to take instead
+``type-missing``            an entry that ends before an RR type, or has a string there
+``type-not-data``           an RR type of queries and messages
+``unbalanced-parenthesis``  a parenthesis without its other half
+``unclosed-string``         a string that does not end on its line
+``unknown-directive``       a directive that is none
+``unknown-type``            an RR type that is none
+=========================== ========================================================================
+"""
 
 from __future__ import annotations
 
@@ -60,7 +93,7 @@ def _give_up(state: ReadState, file: str) -> None:
         Fault(
             Place(file),
             "too-many-faults",
-            f"given up after {len(state.faults)} faults",
+            f"given up after {state.errors} errors",
             fix="check that this is a zone file",
         )
     )

@@ -210,3 +210,10 @@ def test_lookups_agree_with_a_search_of_every_record(owners: set[str], wanted: s
         assert index.below(key) == below
         assert index.exists(key) == bool(index.at(key) or below)
     assert list(ancestors(key))[-1] == b""
+
+
+def test_of_a_rule_broken_everywhere_only_so_many_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "MAX_PER_RULE", 3)
+    faults = faults_of(TOP + "".join(f"m{number} MX 1 a\n" for number in range(9)))
+    assert [fault.place.line - 3 for fault in faults] == [1, 2, 3, 9]
+    assert faults[-1].message.endswith("(the last of 6 more)")

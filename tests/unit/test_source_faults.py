@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lzc.source import state as source_state
+from lzc.source import zonefile
 from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
 from lzc.zone.place import Place, Severity
@@ -86,6 +87,7 @@ GOOD = b"good 1 A 192.0.2.1\n"
 )
 def test_a_fault_has_its_place_and_the_rest_is_read(line: bytes, column: int, rule: str) -> None:
     zone, faults = read_zone_text(GOOD + b"\n" + line + b"\n" + GOOD, APEX, "z")
+    assert all(f"``{fault.rule}``" in (zonefile.__doc__ or "") for fault in faults)
     found = [(str(fault.place), fault.rule) for fault in faults if fault.severity == "error"]
     assert found == [(f"z:3:{column}", rule)]
     good = [record for record in zone.records if record[0] == b"good"]
@@ -191,7 +193,7 @@ def test_utf_16_is_recognised() -> None:
 
 
 def test_a_file_that_is_no_zone_file_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_state, "MAX_FAULTS", 20)
+    monkeypatch.setattr(source_state, "MAX_ERRORS", 20)
     _, faults = read_zone_text(b"what is this\n" * 1000, APEX, "z")
     assert len(faults) == 21
     assert faults[-1].rule == "too-many-faults"
@@ -203,3 +205,17 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
         ("zones/no.zone", "file-unreadable")
     ]
     assert zone.records == []
+
+
+def test_warnings_do_not_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_state, "MAX_WARNINGS", 3)
+    monkeypatch.setattr(source_state, "MAX_ERRORS", 5)
+    zone, faults = read_zone_text("grün 1 A 192.0.2.1\n".encode() * 10, APEX, "z")
+    assert len(zone.records) == 10
+    assert [fault.rule for fault in faults] == ["name-not-ascii"] * 3
+
+
+def test_generated_names_that_are_not_ascii_are_warned_of_once() -> None:
+    zone, faults = read_zone_text("$GENERATE 1-9 ü$ 1 A 192.0.2.$\n".encode(), APEX, "z")
+    assert len(zone.records) == 9
+    assert [fault.rule for fault in faults] == ["name-not-ascii"]

@@ -49,6 +49,11 @@ copes; below a DNAME nothing may stand, and servers disagree about what they ans
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from typing import Final
+
 from lzc.build.checks.aliases import check_cnames, check_dnames
 from lzc.build.checks.apex import check_apex
 from lzc.build.checks.delegations import check_delegations
@@ -64,6 +69,10 @@ from lzc.zone.place import Fault
 __all__ = ["CheckSettings", "check_zone"]
 
 
+MAX_PER_RULE: Final = 1000
+"""Faults of one rule that are told, and the last."""
+
+
 def check_zone(zone: Zone, settings: CheckSettings | None = None) -> list[Fault]:
     """Every fault of a zone, ordered by place.
 
@@ -72,13 +81,34 @@ def check_zone(zone: Zone, settings: CheckSettings | None = None) -> list[Fault]
     """
     faults = unify_rrsets(zone)
     index = ZoneIndex(zone)
-    faults += check_apex(index)
-    faults += check_cnames(index)
-    faults += check_dnames(index)
-    faults += check_delegations(index)
-    faults += check_targets(index)
-    faults += check_owners(index)
-    faults += check_lua(index)
-    faults += check_presigned(index, settings or CheckSettings())
+    found = chain(
+        check_apex(index),
+        check_cnames(index),
+        check_dnames(index),
+        check_delegations(index),
+        check_targets(index),
+        check_owners(index),
+        check_lua(index),
+        check_presigned(index, settings or CheckSettings()),
+    )
+    faults = _limited(chain(faults, found))
     faults.sort(key=lambda fault: (fault.place, fault.rule))
     return faults
+
+
+def _limited(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults, but of each rule only the first `MAX_PER_RULE`; how many more there were is said
+    in one place, so that a slip in a million records can be read."""
+    kept: list[Fault] = []
+    counts: dict[str, int] = {}
+    last: dict[str, Fault] = {}
+    for fault in faults:
+        count = counts[fault.rule] = counts.get(fault.rule, 0) + 1
+        if count <= MAX_PER_RULE:
+            kept.append(fault)
+        else:
+            last[fault.rule] = fault
+    for rule, fault in last.items():
+        more = counts[rule] - MAX_PER_RULE
+        kept.append(replace(fault, message=f"{fault.message} (the last of {more} more)"))
+    return kept
