@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import lmdb
 
@@ -42,6 +42,17 @@ _REFUSALS: Final = {
     rrtype.TSIG: message.FORMERR,
     128: message.FORMERR,
 }
+
+
+class _Turn(NamedTuple):
+    """One query and its circumstances. ``room`` octets stay free for the TSIG RR of the answer."""
+
+    query: Query
+    client: bytes
+    now: float
+    tcp: bool
+    local: bytes
+    room: int = 0
 
 
 class Exchange:
@@ -83,10 +94,13 @@ class Exchange:
             # A client that only wants a server cookie (RFC 7873 §5.4).
             return self._plain(query, client, now, message.NOERROR), False
         room = checked.room if checked is not None else 0
-        wire, cacheable = self._question(query, client, now, tcp, local, room)
+        try:
+            wire, fixed = self._question(_Turn(query, client, now, tcp, local, room))
+        except (LuaFailure, SigningFailure, *DAMAGE) as error:
+            wire, fixed = self.fail(query, client, now, error), False
         if checked is not None:
             return tsig.sign_response(wire, checked, now), False
-        return wire, cacheable
+        return wire, fixed and (edns is None or not self._options.depends_on_client(edns))
 
     def fail(self, query: Query, client: bytes, now: float, error: Exception) -> bytes:
         """SERVFAIL, told to the report."""
@@ -100,92 +114,79 @@ class Exchange:
         opt = self._options.opt(edns, client, now) if edns is not None else b""
         return compose(query.id, _flags(query, rcode), query.question, opt=opt)
 
-    def _question(
-        self, query: Query, client: bytes, now: float, tcp: bool, local: bytes, room: int
-    ) -> tuple[bytes, bool]:
-        edns = query.edns
+    def _question(self, turn: _Turn) -> tuple[bytes, bool]:
+        """The answer to a question, and whether another client gets the same later."""
+        query = turn.query
         qtype = query.qtype
+        sections = Sections(query.edns is not None and query.edns.dnssec_ok, turn.now)
+        told: Sequence[Item] = ()
+        rcode: int | None = None
         if query.qclass == message.CH:
             rcode, told = chaos.answer(query, self._settings)
-            return self._compose(query, client, now, tcp, room, rcode, told), False
-        if query.qclass != message.IN:
-            return self._plain(query, client, now, message.REFUSED), False
-        if qtype in _REFUSALS:
-            return self._plain(query, client, now, _REFUSALS[qtype]), False
-        if qtype in (rrtype.AXFR, rrtype.IXFR):
-            # A transfer is no answer: `lzc.answer.transfer` has it. Over UDP AXFR does not exist
-            # (RFC 5936 §4.2), and IXFR may answer with the SOA alone (RFC 1995 §2).
-            if tcp:
-                return self._plain(query, client, now, message.REFUSED), False
-            if qtype == rrtype.AXFR:
-                return self._plain(query, client, now, message.FORMERR), False
-            zone = self._zones.at(query.qname_lower)
-            if zone is None or zone.apex != query.qname_lower:
-                return self._plain(query, client, now, message.NOTAUTH), False
+        elif query.qclass != message.IN:
+            rcode = message.REFUSED
+        elif qtype in (rrtype.AXFR, rrtype.IXFR):
+            rcode = self._transfer_rcode(turn)
             qtype = rrtype.SOA
+        else:
+            rcode = _REFUSALS.get(qtype)
+        if rcode is None and not self._look_up(turn, qtype, sections):
+            rcode = message.REFUSED
+        if rcode is None:
+            return self._compose(turn, sections), not sections.lua_ran
+        sections.rcode = rcode
+        sections.authoritative = False
+        return self._compose(turn, sections, told), True
+
+    def _transfer_rcode(self, turn: _Turn) -> int | None:
+        """A transfer is no answer: `lzc.answer.transfer` has it. Over UDP AXFR does not exist
+        (RFC 5936 §4.2), and IXFR may be answered with the SOA alone (RFC 1995 §2): `None`."""
+        if turn.tcp:
+            return message.REFUSED
+        if turn.query.qtype == rrtype.AXFR:
+            return message.FORMERR
+        zone = self._zones.at(turn.query.qname_lower)
+        known = zone is not None and zone.apex == turn.query.qname_lower
+        return None if known else message.NOTAUTH
+
+    def _look_up(self, turn: _Turn, qtype: int, sections: Sections) -> bool:
+        query = turn.query
+        edns = query.edns
         asker = Asker(
-            client,
+            turn.client,
             self._options.subnet(edns),
-            local,
-            tcp,
-            edns is not None and edns.dnssec_ok,
+            turn.local,
+            turn.tcp,
+            sections.dnssec_ok,
             edns.udp_size if edns is not None else 0,
             query.flags,
             query.id,
         )
-        sections = Sections(asker.dnssec_ok, now)
-        lookup = Lookup(self._zones, self._lua, qtype, asker, sections)
-        try:
-            if not lookup.run(query.qname):
-                return self._plain(query, client, now, message.REFUSED), True
-        except (LuaFailure, SigningFailure, *DAMAGE) as error:
-            return self.fail(query, client, now, error), False
-        wire = self._compose(query, client, now, tcp, room, sections.rcode, (), sections)
-        cacheable = not sections.lua_ran
-        if edns is not None and self._options.depends_on_client(edns):
-            cacheable = False
-        return wire, cacheable
+        return Lookup(self._zones, self._lua, qtype, asker, sections).run(query.qname)
 
-    def _compose(
-        self,
-        query: Query,
-        client: bytes,
-        now: float,
-        tcp: bool,
-        room: int,
-        rcode: int,
-        told: Sequence[Item],
-        sections: Sections | None = None,
-    ) -> bytes:
+    def _compose(self, turn: _Turn, sections: Sections, told: Sequence[Item] = ()) -> bytes:
+        query = turn.query
         edns = query.edns
         opt = b""
         limit = wire_edns.MIN_UDP_SIZE
         if edns is not None:
             scope = 0
-            if sections is not None and sections.lua_ran and edns.client_subnet is not None:
+            if sections.lua_ran and edns.client_subnet is not None:
                 scope = edns.client_subnet.source
-            opt = self._options.opt(edns, client, now, scope=scope)
+            opt = self._options.opt(edns, turn.client, turn.now, scope=scope)
             limit = min(edns.udp_size, self._settings.udp_payload_size)
-        if tcp:
-            limit = MAX_MESSAGE
-        flags = _flags(query, rcode)
-        if sections is None:
-            return compose(
-                query.id, flags, query.question, told, opt=opt, max_size=limit, tsig_room=room
-            )
-        if sections.authoritative:
-            flags |= message.AA
+        authoritative = message.AA if sections.authoritative else 0
         return compose(
             query.id,
-            flags,
+            _flags(query, sections.rcode) | authoritative,
             query.question,
-            sections.answer,
+            told or sections.answer,
             sections.authority,
             sections.additional[: sections.glue],
             sections.additional[sections.glue :],
             opt=opt,
-            max_size=limit,
-            tsig_room=room,
+            max_size=MAX_MESSAGE if turn.tcp else limit,
+            tsig_room=turn.room,
         )
 
 

@@ -190,6 +190,8 @@ class FastLane:
 
 def _wire_of(rrset: RRset) -> tuple[int, bytes]:
     """An RRset at the QNAME in wire format: how many RRs, and their octets."""
-    rdatas = rrset.rdatas
-    head = _RR_HEAD(_QNAME, rrset.rrtype, message.IN, rrset.ttl)
+    _, kind, ttl, rdatas = rrset
+    head = _RR_HEAD(_QNAME, kind, message.IN, ttl)
+    if len(rdatas) == 1:
+        return 1, head + len(rdatas[0]).to_bytes(2, "big") + rdatas[0]
     return len(rdatas), b"".join([head + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas])

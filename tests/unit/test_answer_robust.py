@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dns.edns
 import dns.flags
@@ -13,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.wire.message import FormatError, parse_message, parse_query
 from lzc.wire.name import from_text
-from tests.unit.answering import HEAD, World
+from tests.unit.answering import CLIENT, HEAD, NOW, World
 
 ORG = (
     HEAD
@@ -120,3 +122,53 @@ def test_queries_with_octets_changed_cut_or_added(
 
 def test_only_lua_records_failed_meanwhile(world: World) -> None:
     assert {str(error) for error in world.failures} <= {"runtime: told to fail"}
+
+
+class DamagedView:
+    """A zone whose nodes have octets changed, as a bundle that was tampered with may have."""
+
+    def __init__(self, world: World, changes: list[tuple[int, int]]) -> None:
+        view = world.bundle.zone(from_text("example.org."))
+        assert view is not None
+        self._view = view
+        self._changes = changes
+        self.info = view.info
+        self.apex = view.apex
+
+    def _damage(self, node: bytes) -> bytes:
+        damaged = bytearray(node)
+        for position, octet in self._changes:
+            damaged[position % len(damaged)] = octet
+        return bytes(damaged)
+
+    def node(self, key: bytes) -> bytes | None:
+        node = self._view.node(key)
+        return self._damage(node) if node is not None and key else node
+
+    def predecessor(self, key: bytes) -> tuple[bytes, bytes]:
+        found, node = self._view.predecessor(key)
+        return found, self._damage(node)
+
+
+class DamagedBundle:
+    """Finds the damaged zone for every name."""
+
+    def __init__(self, view: DamagedView) -> None:
+        self._view = view
+
+    def find_zone(self, name: bytes) -> DamagedView | None:
+        return self._view if name.endswith(self._view.apex) else None
+
+    find_parent_zone = find_zone
+
+
+@given(queries(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4))
+@settings(max_examples=400, deadline=None)
+def test_a_damaged_zone_gives_servfail_at_worst(
+    world: World, wire: bytes, changes: list[tuple[int, int]]
+) -> None:
+    bundle: Any = DamagedBundle(DamagedView(world, changes))
+    responder = Responder(bundle, ResponderSettings(), world.signers, world.engine)
+    for tcp in (False, True):
+        response = responder.respond(wire, CLIENT, NOW, tcp=tcp)
+        assert response is None or tcp or len(response.wire) <= allowed(wire)
