@@ -110,6 +110,14 @@ def test_an_include_that_cannot_be_read(tmp_path: Path, path: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["a\\999", "a\\000b"])
+def test_an_include_of_what_is_no_path(tmp_path: Path, path: str) -> None:
+    _, faults = read(tmp_path, zones__main=f"$INCLUDE {path}\n")
+    assert [(str(fault.place), fault.rule) for fault in faults] == [
+        ("zones/main:1:10", "include-unreadable")
+    ]
+
+
 def test_generate_makes_what_bind_makes() -> None:
     """The expected records are those that named-compilezone 9.18 printed for these lines, but for
     strings: a quoted one stays one string here, as PowerDNS has it."""

@@ -80,6 +80,17 @@ def test_the_apex_can_be_written_in_three_ways() -> None:
     assert {record[0] for record in records(text)} == {"example.org."}
 
 
+@pytest.mark.parametrize(
+    ("apex", "keys"),
+    [(".", [b"org\x00example\x00a", b"org\x00b", b""]), ("org.", [b"example\x00a", b"b", b""])],
+)
+def test_the_root_and_top_level_domains(apex: str, keys: list[bytes]) -> None:
+    text = f"a.example.org. 1 A 192.0.2.1\nb.org. 1 A 192.0.2.2\n{apex} 1 A 192.0.2.3\n"
+    zone, faults = read_zone_text(text.encode(), wire_name.from_text(apex), "z")
+    assert faults == []
+    assert [record[0] for record in zone.records] == keys
+
+
 def test_targets_keep_their_case_and_know_the_final_dot() -> None:
     text = (
         b"a 1 CNAME Www\nb 1 CNAME www.\nc 1 CNAME www.example.net.\nd 1 CNAME www.sub\n"
