@@ -1,0 +1,96 @@
+"""The health checks that LUA records ask for end up in the bundle; code that is no Lua does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lzc import config
+from lzc.build.health_checks import discover
+from lzc.build.pipeline import build
+from lzc.bundle import current
+from lzc.config import LuaSection
+from lzc.lua.health import Check
+from lzc.source.zonefile import read_zone_text
+from lzc.wire import rrtype as rr
+from lzc.zone.place import Fault, InputError
+from tests.unit.compiling import HEAD, wire
+
+
+def _discover(text: str, settings: LuaSection | None = None) -> tuple[set[Check], list[Fault]]:
+    zone, faults = read_zone_text((HEAD + text).encode(), wire("example.org"), "z.zone")
+    assert not faults
+    records = [record for record in zone.records if record[1] == rr.LUA]
+    checks, faults = discover(zone, records, settings or LuaSection())
+    return set(checks), faults
+
+
+def test_every_candidate_is_checked() -> None:
+    checks, faults = _discover(
+        "www LUA A \"ifportup(443, {'192.0.2.1', '192.0.2.2'})\"\n"
+        "alt LUA A \"ifportup(443, {'192.0.2.2'})\"\n"
+        "web LUA AAAA \"ifurlup('https://example.org/', {{'2001:db8::1'}})\"\n"
+        "fix LUA A \"'192.0.2.7'\"\n"
+    )
+    assert not faults
+    assert {(check.address, check.port, check.url) for check in checks} == {
+        ("192.0.2.1", 443, ""),
+        ("192.0.2.2", 443, ""),
+        ("2001:db8::1", 0, "https://example.org/"),
+    }
+
+
+def test_included_code_counts_and_is_not_run_alone() -> None:
+    checks, faults = _discover(
+        "lib LUA LUA \"pool={'192.0.2.1','192.0.2.2'}\"\n"
+        "www LUA A \";include('lib') return ifportup(80, pool)\"\n"
+    )
+    assert not faults
+    assert {check.address for check in checks} == {"192.0.2.1", "192.0.2.2"}
+
+
+def test_code_that_fails_is_no_fault_as_it_may_depend_on_the_client() -> None:
+    assert _discover("www LUA A \";error('no')\"\n") == (set(), [])
+
+
+def test_code_that_does_not_compile_is_a_fault_at_its_place() -> None:
+    _, faults = _discover("www LUA A \"ifportup(443, {'192.0.2.1'\"\nx LUA A \"'192.0.2.1'\"\n")
+    (fault,) = faults
+    assert fault.rule == "lua-syntax"
+    assert (fault.place.file, fault.place.line) == ("z.zone", 5)
+
+
+@pytest.mark.parametrize(("insert_whitespace", "compiles"), [(True, False), (False, True)])
+def test_strings_are_joined_as_they_will_be(insert_whitespace: bool, compiles: bool) -> None:
+    settings = LuaSection(insert_whitespace=insert_whitespace)
+    _, faults = _discover('www LUA A ";retu" "rn \'192.0.2.1\'"\n', settings)
+    assert (not faults) == compiles
+
+
+def _project(folder: Path, enable: str) -> None:
+    (folder / "example.org.zone").write_text(HEAD + "www LUA A \"ifportup(443, {'192.0.2.1'})\"\n")
+    (folder / "lzc.toml").write_text(f'[build]\nsources = ["*.zone"]\n[lua]\nenable = {enable}\n')
+
+
+def test_checks_are_in_the_bundle_where_lua_is_enabled(tmp_path: Path) -> None:
+    _project(tmp_path, "true")
+    result = build(config.load(tmp_path / "lzc.toml"))
+    assert (result.checks, result.warnings) == (1, [])
+    with current.open_live(tmp_path / "build") as bundle:
+        assert [(check.address, check.port) for check in bundle.checks] == [("192.0.2.1", 443)]
+        view = bundle.zone(wire("example.org"))
+        assert view is not None
+        assert view.info.lua
+
+
+def test_without_lua_nothing_is_run_or_checked(tmp_path: Path) -> None:
+    _project(tmp_path, "false")
+    assert build(config.load(tmp_path / "lzc.toml")).checks == 0
+
+
+def test_a_syntax_error_stops_the_build(tmp_path: Path) -> None:
+    _project(tmp_path, "true")
+    (tmp_path / "example.org.zone").write_text(HEAD + 'www LUA A "((("\n')
+    with pytest.raises(InputError, match="lua-syntax"):
+        build(config.load(tmp_path / "lzc.toml"))
