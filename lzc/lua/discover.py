@@ -8,6 +8,7 @@ may take, so that checks behind an ``if`` are found too.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from lzc.lua.engine import Engine, EngineSettings, Include, LuaFailure, QueryContext
 from lzc.lua.health import Check
@@ -16,6 +17,16 @@ MAX_WAYS = 256
 """Runs of a record at most; one with more conditions is explored that far."""
 
 _SEED = 1
+
+
+class Exploration(NamedTuple):
+    """What running a record showed: its checks in the order it asked for them; the ``ways`` it was
+    run along; and those that failed (one failure for each different message)."""
+
+    checks: tuple[Check, ...]
+    ways: int
+    failed: int
+    failures: tuple[LuaFailure, ...]
 
 
 class _Recorder:
@@ -75,18 +86,23 @@ class Discovery:
     def _decide(self) -> bool:
         return self._ways.decide()
 
-    def checks(self, code: bytes, query: QueryContext, include: Include) -> list[Check]:
-        """The checks that a record's joined ``code`` asks for, in the order it does; ``query``
-        gives its name and zone. Code that fails on some way contributes what it asked before."""
+    def explore(self, code: bytes, query: QueryContext, include: Include) -> Exploration:
+        """Run a record's joined ``code``; ``query`` gives its name and zone. What fails on some way
+        contributes the checks it asked for before."""
         self._found.clear()
+        ways = failed = 0
+        failures: dict[str, LuaFailure] = {}
         for engine in self._engines:
             self._ways = _Ways()
             for _ in range(MAX_WAYS):
+                ways += 1
                 try:
                     engine.evaluate(code, query, include)
                 except LuaFailure as failure:
+                    failed += 1
+                    failures.setdefault(str(failure), failure)
                     if failure.kind == "syntax":
-                        return []
+                        return Exploration((), ways, ways, (failure,))
                 if not self._ways.next():
                     break
-        return list(self._found)
+        return Exploration(tuple(self._found), ways, failed, tuple(failures.values()))

@@ -11,8 +11,8 @@ QUERY = QueryContext(
 
 
 def found(code: str, included: bytes | None = None) -> list[tuple[str, int, str]]:
-    checks = Discovery(EngineSettings()).checks(code.encode(), QUERY, lambda _name: included)
-    return [(check.address, check.port, check.url) for check in checks]
+    explored = Discovery(EngineSettings()).explore(code.encode(), QUERY, lambda _name: included)
+    return [(check.address, check.port, check.url) for check in explored.checks]
 
 
 def test_every_candidate_of_ifportup_is_a_check() -> None:
@@ -30,8 +30,9 @@ def test_every_set_is_found_not_only_the_one_in_use() -> None:
 
 
 def test_options_make_the_check() -> None:
-    code = b"ifurlup('https://x/',{'192.0.2.1'},{timeout=5,stringmatch='ok',useragent='u',source='192.0.2.9'})"
-    assert Discovery(EngineSettings()).checks(code, QUERY, lambda _name: None) == [
+    options = "{timeout=5,stringmatch='ok',useragent='u',source='192.0.2.9'}"
+    code = f"ifurlup('https://x/',{{'192.0.2.1'}},{options})".encode()
+    assert Discovery(EngineSettings()).explore(code, QUERY, lambda _name: None).checks == (
         Check(
             "192.0.2.1",
             url="https://x/",
@@ -39,8 +40,8 @@ def test_options_make_the_check() -> None:
             stringmatch="ok",
             useragent="u",
             source="192.0.2.9",
-        )
-    ]
+        ),
+    )
 
 
 def test_checks_behind_conditions_on_the_client_are_found() -> None:
@@ -71,3 +72,15 @@ def test_code_without_checks_or_with_faults_has_none() -> None:
 def test_many_conditions_end() -> None:
     code = ";for i=1,60 do if country('US') then x=1 end end return ifportup(1,{'192.0.2.1'})"
     assert found(code) == [("192.0.2.1", 1, "")]
+
+
+def test_failures_are_told_with_how_many_ways_met_them() -> None:
+    code = b";if country('US') then return ifportup(1,{'192.0.2.1'}) end error('no place')"
+    explored = Discovery(EngineSettings()).explore(code, QUERY, lambda _name: None)
+    assert (explored.ways, explored.failed, len(explored.failures)) == (4, 2, 1)
+    assert "no place" in str(explored.failures[0])
+
+
+def test_code_that_does_not_compile_is_one_failure() -> None:
+    explored = Discovery(EngineSettings()).explore(b"ifportup(", QUERY, lambda _name: None)
+    assert [failure.kind for failure in explored.failures] == ["syntax"]

@@ -1,0 +1,64 @@
+"""Places come from databases given by the caller."""
+
+import ipaddress
+from typing import Any
+
+from lzc.lua.geo import Geo
+
+CITY = {
+    "continent": {"code": "EU"},
+    "country": {"iso_code": "NL"},
+    "subdivisions": [{"iso_code": "NH"}, {"iso_code": "XX"}],
+    "city": {"names": {"en": "Amsterdam", "nl": "Mokum"}},
+    "location": {"latitude": 52.0, "longitude": 4.0, "accuracy_radius": 10},
+}
+ADDRESS = bytes([192, 0, 2, 1])
+
+
+class Reader:
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers = answers
+        self.asked = 0
+
+    def get(self, ip_address: ipaddress.IPv4Address | ipaddress.IPv6Address, /) -> Any:
+        self.asked += 1
+        if ip_address.version == 6:
+            raise ValueError("an IPv4 database")
+        return self.answers.get(str(ip_address))
+
+
+def test_fields_of_several_databases_are_merged_the_first_wins() -> None:
+    city = Reader({"192.0.2.1": CITY})
+    system = Reader(
+        {"192.0.2.1": {"autonomous_system_number": 64500, "country": {"iso_code": "X"}}}
+    )
+    assert Geo([city, system]).lookup(ADDRESS) == {
+        "country": "NL",
+        "continent": "EU",
+        "region": "NH",
+        "city": "Amsterdam",
+        "latitude": 52.0,
+        "longitude": 4.0,
+        "asn": 64500,
+    }
+
+
+def test_unknown_addresses_and_odd_records_give_no_fields() -> None:
+    geo = Geo([Reader({"192.0.2.1": {"country": "NL", "subdivisions": {}, "location": []}})])
+    assert geo.lookup(ADDRESS) == {}
+    assert geo.lookup(bytes([192, 0, 2, 2])) == {}
+    assert geo.lookup(bytes(16)) == {}
+
+
+def test_a_location_without_accuracy_radius_is_none() -> None:
+    geo = Geo([Reader({"192.0.2.1": {"location": {"latitude": 52.0, "longitude": 4.0}}})])
+    assert geo.lookup(ADDRESS) == {}
+
+
+def test_the_last_answers_are_kept() -> None:
+    reader = Reader({})
+    geo = Geo([reader], size=2)
+    first, second, third = (bytes([192, 0, 2, last]) for last in (1, 2, 3))
+    for address in (first, second, first, third, first, second):
+        geo.lookup(address)
+    assert reader.asked == 4
