@@ -1,4 +1,4 @@
-"""The health checks that a zone's LUA records ask for, and whether their code compiles.
+"""The health checks that a zone's LUA records ask for, and whether their code runs.
 
 Checks are found by running each record and noting what it asks. They go into the bundle, so that
 the server knows every status before the first query needs it.
@@ -14,33 +14,23 @@ from lzc.config import LuaSection
 from lzc.lua.health import Check
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord, Record, Zone
-from lzc.zone.place import Fault
+from lzc.zone.place import Fault, Severity
 
 if TYPE_CHECKING:
     from lzc.lua.discover import Discovery
-    from lzc.lua.engine import Engine
 
 _CLIENT: Final = b"\x7f\x00\x00\x01"
-
-
-class _Unknown:
-    """A health view that knows nothing: the code is only run to see that it compiles."""
-
-    def status(self, check: Check) -> bool | None:
-        return None
-
-    def generation(self) -> int:
-        return 0
 
 
 def discover(
     zone: Zone, lua_records: Sequence[Record], settings: LuaSection
 ) -> tuple[frozenset[Check], list[Fault]]:
-    """The checks of a zone, and a fault for each of its LUA records that does not compile."""
+    """The checks of a zone, and what is wrong with the code of its LUA records: an error where it
+    does not compile, a warning where it fails whatever the client and the health of its targets."""
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
-    from lzc.lua.engine import LuaFailure, QueryContext
+    from lzc.lua.engine import QueryContext
 
-    engine, discovery = _machines(settings.exec_limit, settings.memory_limit)
+    discovery = _discovery(settings.exec_limit, settings.memory_limit)
     codes = [(record, LuaRecord.from_rdata(record[2])) for record in lua_records]
     include = _includes(zone, codes, settings.insert_whitespace)
     found: set[Check] = set()
@@ -48,26 +38,26 @@ def discover(
     for record, lua in codes:
         if lua.covered == rr.LUA:
             continue
-        code = lua.join(settings.insert_whitespace)
         query = QueryContext(zone.owner(record), zone.apex, _CLIENT)
-        try:
-            engine.evaluate(code, query, include)
-        except LuaFailure as failure:
-            if failure.kind == "syntax":
-                faults.append(_no_lua(zone, record, failure.message))
-                continue
-        found.update(discovery.checks(code, query, include))
+        explored = discovery.explore(lua.join(settings.insert_whitespace), query, include)
+        found.update(explored.checks)
+        if explored.failures and explored.failed == explored.ways:
+            first = explored.failures[0]
+            is_syntax = first.kind == "syntax"
+            # A wildcard often makes its answer of the name asked for, which is not known.
+            is_wildcard = record[0].rpartition(b"\x00")[2] == b"*"
+            if is_syntax or not is_wildcard:
+                faults.append(_failing(zone, record, is_syntax, first.message))
     return frozenset(found), faults
 
 
 @lru_cache(maxsize=1)
-def _machines(exec_limit: int, memory_limit: int) -> tuple[Engine, Discovery]:
-    """One set of Lua states for all the zones that a process builds: each costs milliseconds."""
+def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
+    """The Lua states for all the zones that a process builds: each costs milliseconds."""
     from lzc.lua.discover import Discovery
-    from lzc.lua.engine import Engine, EngineSettings
+    from lzc.lua.engine import EngineSettings
 
-    settings = EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit)
-    return Engine(settings, None, _Unknown(), 1), Discovery(settings)
+    return Discovery(EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit))
 
 
 def _includes(
@@ -82,11 +72,20 @@ def _includes(
     return texts.get
 
 
-def _no_lua(zone: Zone, record: Record, message: str) -> Fault:
+def _failing(zone: Zone, record: Record, is_syntax: bool, message: str) -> Fault:
+    if is_syntax:
+        return Fault(
+            zone.place(record),
+            "lua-syntax",
+            f"the LUA record's code does not compile: {message}",
+            "every answer would be SERVFAIL",
+            "correct the code; a chunk of statements starts with `;` and returns its result",
+        )
     return Fault(
         zone.place(record),
-        "lua-syntax",
-        f"the LUA record's code does not compile: {message}",
-        "every answer would be SERVFAIL",
-        "correct the code; a chunk of statements starts with `;` and returns its result",
+        "lua-fails",
+        f"the LUA record's code fails each time it is tried: {message}",
+        "its answers would be SERVFAIL",
+        "correct the code, or see what it does with: lzc query",
+        Severity.WARNING,
     )

@@ -14,7 +14,7 @@ from lzc.config import LuaSection
 from lzc.lua.health import Check
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
-from lzc.zone.place import Fault, InputError
+from lzc.zone.place import Fault, InputError, Severity
 from tests.unit.compiling import HEAD, wire
 
 
@@ -50,8 +50,25 @@ def test_included_code_counts_and_is_not_run_alone() -> None:
     assert {check.address for check in checks} == {"192.0.2.1", "192.0.2.2"}
 
 
-def test_code_that_fails_is_no_fault_as_it_may_depend_on_the_client() -> None:
-    assert _discover("www LUA A \";error('no')\"\n") == (set(), [])
+def test_code_that_always_fails_is_a_warning() -> None:
+    checks, faults = _discover("www LUA A \"ifportupp(443, {'192.0.2.1'})\"\n")
+    assert not checks
+    (fault,) = faults
+    assert (fault.rule, fault.severity) == ("lua-fails", Severity.WARNING)
+    assert "ifportupp" in fault.message
+    assert fault.place.line == 5
+
+
+def test_code_that_fails_for_some_clients_is_no_fault() -> None:
+    text = "www LUA A \";if country('DE') then error('x') end return '192.0.2.1'\"\n"
+    assert _discover(text) == (set(), [])
+
+
+def test_a_wildcard_may_fail_as_its_names_are_not_known() -> None:
+    text = '*.fwd LUA AAAA ";error(qname)"\n'
+    assert _discover(text) == (set(), [])
+    _, faults = _discover('*.fwd LUA A "((("\n')
+    assert [fault.rule for fault in faults] == ["lua-syntax"]
 
 
 def test_code_that_does_not_compile_is_a_fault_at_its_place() -> None:
