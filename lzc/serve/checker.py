@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from lzc.bundle.manifest import CHECKS
 from lzc.lua.health import Check
-from lzc.serve.health_table import DOWN, UP, HealthTable
+from lzc.serve.health_table import DOWN, UNKNOWN, UP, HealthTable
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.probes import HttpProbes, TcpProbe
 from lzc.serve.process import Channel, Message
@@ -41,6 +41,8 @@ _SPARE_FILES: Final = 128
 _DATAGRAM: Final = 65536
 _JITTER: Final = 0.1
 _LINES_A_SECOND: Final = 20
+_STARTS_A_SECOND: Final = 10_000
+"""First runs after a bundle was loaded: ten thousand at once would be one long pause."""
 _NICE: Final = 5
 STATUS: Final = ("unknown", "up", "down")
 
@@ -98,12 +100,14 @@ class Checker:
         for entry in list(self._entries.values()):
             if entry.listed and entry.key not in wanted:
                 self._drop(entry)
+        begun = 0
         for key, check in wanted.items():
             known = self._entries.get(key)
             if known is not None:
                 known.listed = True
             else:
-                self._add(check, key, listed=True)
+                self._add(check, key, listed=True, delay=begun / _STARTS_A_SECOND)
+                begun += 1
         # A checker that died left slots of checks which only answers had asked for; given up, they
         # are asked for again, where they would say forever what was true then.
         for key in self._table.in_use():
@@ -140,14 +144,14 @@ class Checker:
             task.cancel()
         await self._http.close()
 
-    def _add(self, check: Check, key: bytes, *, listed: bool) -> None:
+    def _add(self, check: Check, key: bytes, *, listed: bool, delay: float = 0.0) -> None:
         offset = self._table.add(key)
         if offset < 0:
             self._mishaps.note(f"checking {show(check)}", OverflowError("too many health checks"))
             return
         entry = Entry(check, key, offset, listed, time.monotonic())
         self._entries[key] = entry
-        self._due(entry)
+        entry.timer = self._loop.call_later(delay, self._due, entry)
 
     def _drop(self, entry: Entry) -> None:
         entry.dropped = True
@@ -238,6 +242,8 @@ class Checker:
 
     def _tell(self, entry: Entry, before: int, lasted: float) -> None:
         """Log a change, but not ten thousand of them when a data centre goes."""
+        if before == UNKNOWN and not entry.problem:
+            return
         self._lines += 1
         if self._lines > _LINES_A_SECOND:
             return

@@ -15,7 +15,6 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from lzc.lua.health import Check
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 USER_AGENT: Final = "PowerDNS Authoritative Server"
 """Sent where the record names none, as web servers know it from PowerDNS."""
 _CHUNK: Final = 65536
+_REDIRECTS: Final = 30
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
 BODY_LIMIT: Final = 2**20
 """Octets of a body that are read where the record sets no limit."""
 
@@ -126,42 +127,49 @@ class HttpProbes:
 
         started = time.monotonic()
         try:
-            problem = await self._fetch(check, aiohttp.ClientTimeout(total=max(check.timeout, 0.1)))
+            async with asyncio.timeout(max(check.timeout, 0.1)):
+                problem = await self._fetch(check, aiohttp.ClientTimeout(total=None))
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             problem = _say(error)
         return not problem, time.monotonic() - started, problem
 
     async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> str:
+        """Follow redirects to the end, as PowerDNS does: the URL's own host and port stay at the
+        address under check, other hosts are looked up. Returns what went wrong."""
         from yarl import URL
 
-        parts = urlsplit(check.url)
-        host = parts.hostname or ""
-        tls = parts.scheme == "https"
-        if parts.scheme not in ("http", "https") or not host:
-            return f"not an HTTP URL: {check.url}"
-        url = URL(check.url)
-        options: dict[str, Any] = {}
-        if check.address:
-            url = url.with_host(check.address)
-            if tls and not _is_address(host):
-                options["server_hostname"] = host
-        if tls:
-            options["ssl"] = self._context()
-        host_header = parts.netloc.rpartition("@")[2]
-        async with self._session(check.source).get(
-            url,
-            headers={"Host": host_header, "User-Agent": check.useragent or USER_AGENT},
-            allow_redirects=False,
-            timeout=timeout,
-            **options,
-        ) as response:
-            if response.status != check.httpcode:
-                return f"HTTP status {response.status}"
-            if not await _body_holds(
-                response.content, check.stringmatch.encode(), check.byteslimit or BODY_LIMIT
-            ):
-                return f"no {check.stringmatch!r} in the body"
-        return ""
+        url = origin = URL(check.url)
+        for _ in range(_REDIRECTS):
+            if url.scheme not in ("http", "https") or not url.host:
+                return f"not an HTTP URL: {url}"
+            pinned = check.address if url.origin() == origin.origin() else ""
+            async with self._session(check.source).get(
+                url.with_host(pinned) if pinned else url,
+                headers={
+                    "Host": url.raw_authority.rpartition("@")[2],
+                    "User-Agent": check.useragent or USER_AGENT,
+                    "Accept": "*/*",
+                },
+                allow_redirects=False,
+                timeout=timeout,
+                **self._tls_options(url.scheme, url.host, pinned),
+            ) as response:
+                status = response.status
+                if status == check.httpcode:
+                    text = check.stringmatch.encode()
+                    found = await _body_holds(response.content, text, check.byteslimit)
+                    return "" if found else f"no {check.stringmatch!r} in the body"
+                if status not in _MOVED or "Location" not in response.headers:
+                    return f"HTTP status {status}"
+                url = url.join(URL(response.headers["Location"]))
+        return "too many redirects"
+
+    def _tls_options(self, scheme: str, host: str, pinned: str) -> dict[str, Any]:
+        if scheme != "https":
+            return {}
+        if pinned and not _is_address(host):
+            return {"ssl": self._context(), "server_hostname": host}
+        return {"ssl": self._context()}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -170,6 +178,7 @@ class HttpProbes:
 
 
 async def _body_holds(content: aiohttp.StreamReader, wanted: bytes, limit: int) -> bool:
+    limit = limit or BODY_LIMIT
     # Read to the end even when nothing is looked for: a server that stalls there is not up.
     body = b""
     while len(body) < limit and (chunk := await content.read(min(_CHUNK, limit - len(body)))):

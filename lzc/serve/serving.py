@@ -33,6 +33,12 @@ KEYS_KEPT: Final = 60.0
 """Seconds that signed answers are kept at most: a key may become active or retire meanwhile."""
 _QUIET: Final = 60.0
 _NAMES: Final = 1000
+_LINES_A_SECOND: Final = 20
+_LEVELS: Final = {
+    **dict.fromkeys((0, 1, 2, 3), logging.ERROR),
+    4: logging.WARNING,
+    **dict.fromkeys((5, 6), logging.INFO),
+}
 
 
 class Serving:
@@ -63,7 +69,8 @@ class Serving:
                 exec_limit=config.lua.exec_limit,
                 memory_limit=config.lua.memory_limit,
             )
-            engine = Engine(settings, _open_geo(config), health, int.from_bytes(os.urandom(4)))
+            seed = int.from_bytes(os.urandom(4), "big")
+            engine = Engine(settings, _open_geo(config), health, seed, RecordLog())
             self.guard = GuardedEngine(engine, slot, quarantine)
         self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder = Responder(
@@ -169,3 +176,20 @@ class FailureLog:
             self._said.clear()
         self._said[name] = now
         log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), error)
+
+
+class RecordLog:
+    """Takes what LUA records say with ``pdnslog``, some lines a second at most."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._lines = 0
+
+    def __call__(self, text: str, level: int) -> None:
+        """Log a line of a record; ``level`` as in syslog, 1 (alert) to 7 (debug)."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._lines = second, 0
+        self._lines += 1
+        if self._lines <= _LINES_A_SECOND:
+            log.log(_LEVELS.get(level, logging.DEBUG), "LUA: %s", text.replace("\n", " "))

@@ -13,7 +13,7 @@ from lzc.serve.sockets import Listener, asked_address, reply_control
 
 BURST: Final = 256
 """Datagrams read in a row before TCP and timers have their turn."""
-_DATAGRAM: Final = 4096
+_DATAGRAM: Final = 65535
 _CONTROL: Final = 128
 
 

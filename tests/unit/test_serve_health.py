@@ -215,6 +215,11 @@ async def page(request: web.Request) -> web.StreamResponse:
             return web.Response(status=410)
         case "/moved":
             return web.Response(status=302, headers={"Location": "/ok"})
+        case "/loop":
+            return web.Response(status=301, headers={"Location": "/loop"})
+        case "/away":
+            port = request.url.port
+            return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{port}/ok"})
         case "/long":
             return web.Response(text="x" * 10_000 + "needle")
         case "/slow":
@@ -235,7 +240,10 @@ async def page(request: web.Request) -> web.StreamResponse:
         ("/ok", {"stringmatch": "Programming in C"}, False, "no 'Programming in C' in the body"),
         ("/gone", {}, False, "HTTP status 410"),
         ("/gone", {"httpcode": 410}, True, ""),
-        ("/moved", {}, False, "HTTP status 302"),
+        ("/moved", {}, True, ""),
+        ("/moved", {"httpcode": 302}, True, ""),
+        ("/away", {}, True, ""),
+        ("/loop", {}, False, "too many redirects"),
         ("/long", {"stringmatch": "needle"}, True, ""),
         ("/long", {"stringmatch": "needle", "byteslimit": 5000}, False, "no 'needle' in the body"),
         ("/slow", {"timeout": 1}, False, "timed out"),
