@@ -1,0 +1,191 @@
+"""The UDP loop, with responders that misbehave and sockets that refuse."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lzc.serve.mishaps import Mishaps, servfail
+from lzc.serve.sockets import IP_PKTINFO, asked_address, reply_control
+from lzc.serve.tcp_connection import asks_for_transfer
+from lzc.serve.udp import BURST, UdpReader, UdpServer
+from tests.unit.live_server import query_wire
+
+
+@dataclass
+class Reply:
+    wire: bytes
+    cacheable: bool
+
+
+class Responder:
+    """Answers with the header and a counter; raises or stays silent when told to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.cacheable = True
+        self.error: Exception | None = None
+        self.silent = False
+
+    def respond(
+        self, query: bytes, client: bytes, now: float, *, tcp: bool, local: bytes = b""
+    ) -> Reply | None:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        if self.silent:
+            return None
+        return Reply(query[:2] + b"\x80\0" + bytes(8) + b"%d" % self.calls, self.cacheable)
+
+
+class Loopback:
+    """A server socket with its reader, and a client."""
+
+    def __init__(self) -> None:
+        self.server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.server.bind(("127.0.0.1", 0))
+        self.server.setblocking(False)
+        self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.client.connect(self.server.getsockname())
+        self.client.settimeout(2)
+        self.responder = Responder()
+        self.now_valid = 1e12
+        self.udp = UdpServer(self.responder, lambda now: self.now_valid, 1000, Mishaps())
+        self.reader = UdpReader(self.udp, self.server, b"\x7f\0\0\1")
+
+    def ask(self, name: str = "www.example.org", ident: int = 1) -> bytes:
+        self.client.send(query_wire(name, ident=ident))
+        self.reader()
+        return self.client.recv(4096)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loopback]:
+    made = Loopback()
+    yield made
+    made.server.close()
+    made.client.close()
+
+
+def test_a_cacheable_answer_is_made_once(loop: Loopback) -> None:
+    assert loop.ask(ident=1)[2:] == loop.ask(ident=2)[2:]
+    assert loop.responder.calls == 1
+    assert (loop.udp.counts.queries, loop.udp.counts.hits) == (2, 1)
+
+
+def test_an_answer_that_depends_on_the_client_is_made_each_time(loop: Loopback) -> None:
+    loop.responder.cacheable = False
+    assert loop.ask() != loop.ask()
+
+
+def test_answers_are_made_anew_after_a_swap(loop: Loopback) -> None:
+    loop.ask()
+    loop.udp.swap(loop.responder, lambda now: 1e12)
+    loop.ask()
+    assert loop.responder.calls == 2
+
+
+def test_answers_are_made_anew_when_their_signatures_are_over(loop: Loopback) -> None:
+    loop.now_valid = 0.0
+    loop.ask()
+    loop.ask()
+    assert loop.responder.calls == 2
+
+
+def test_an_unexpected_error_is_servfail_and_logged_once(
+    loop: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop.responder.error = RuntimeError("a fault")
+    with caplog.at_level(logging.ERROR):
+        for ident in range(50):
+            answer = loop.ask(ident=ident)
+            assert answer[3] & 15 == 2
+            assert answer[12:] == query_wire("www.example.org")[12 : len(answer)]
+    assert [record.message.count("a fault") for record in caplog.records] == [1]
+    loop.responder.error = None
+    assert loop.ask()[3] & 15 == 0
+
+
+def test_silence_is_silence(loop: Loopback) -> None:
+    loop.responder.silent = True
+    loop.client.send(query_wire("www.example.org"))
+    loop.reader()
+    loop.responder.silent = False
+    assert loop.ask(ident=9)[1] == 9
+    assert loop.udp.counts.silent == 1
+
+
+def test_a_burst_is_bounded(loop: Loopback) -> None:
+    for ident in range(BURST):
+        loop.client.send(query_wire("a.example", ident=ident))
+    for _ in range(20):
+        loop.client.send(query_wire("b.example"))
+    loop.reader()
+    assert loop.udp.counts.queries <= BURST
+
+
+class Refusing:
+    """A socket whose sends fail, as for spoofed port 0, a full buffer or a firewall."""
+
+    def __init__(self, error: OSError) -> None:
+        self._queries = [query_wire("www.example.org")] * 3
+        self._error = error
+        self.tried = 0
+
+    def recvfrom(self, size: int) -> tuple[bytes, Any]:
+        if not self._queries:
+            raise BlockingIOError
+        return self._queries.pop(), ("192.0.2.1", 0)
+
+    def sendto(self, answer: bytes, client: Any) -> int:
+        self.tried += 1
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(22, "EINVAL"),
+        PermissionError(1, "EPERM"),
+        BlockingIOError(),
+        OSError(90, "EMSGSIZE"),
+    ],
+)
+def test_an_answer_that_cannot_be_sent_stops_nothing(loop: Loopback, error: OSError) -> None:
+    sock = Refusing(error)
+    UdpReader(loop.udp, sock, b"")()  # type: ignore[arg-type]
+    assert sock.tried == 3
+    assert loop.udp.counts.send_errors == 3
+
+
+def test_servfail_has_the_question_where_there_is_one() -> None:
+    query = query_wire("www.example.org", ident=0x1234)
+    answer = servfail(query)
+    assert answer is not None
+    assert answer[:4] == b"\x12\x34\x81\x02"
+    assert answer[4:12] == b"\0\1" + bytes(6)
+    assert servfail(query[:14]) == query[:2] + b"\x81\x02" + bytes(8)
+    assert servfail(b"short") is None
+    assert servfail(answer) is None
+
+
+@pytest.mark.parametrize(("qtype", "expected"), [("AXFR", True), ("IXFR", True), ("A", False)])
+def test_transfers_are_told_from_queries(qtype: str, expected: bool) -> None:
+    assert asks_for_transfer(query_wire("example.org", qtype)) is expected
+    assert asks_for_transfer(query_wire("example.org", qtype)[:15]) is False
+
+
+def test_answers_leave_from_the_address_that_was_asked() -> None:
+    asked = [(socket.IPPROTO_IP, IP_PKTINFO, b"\7\0\0\0" + b"\x0a\0\0\1" + b"\xe0\0\0\1")]
+    assert asked_address(asked) == b"\x0a\0\0\1"
+    assert reply_control(asked)[0][2] == bytes(4) + b"\x0a\0\0\1" + bytes(4)
+    link_local = bytes.fromhex("fe80") + bytes(13) + b"\1"
+    for address, index in ((link_local, b"\7\0\0\0"), (b"\x20\1" + bytes(14), bytes(4))):
+        six = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, address + b"\7\0\0\0")]
+        assert reply_control(six)[0][2] == address + index
+    assert reply_control([]) == []
