@@ -70,9 +70,10 @@ QUESTIONS: Final = (
     Question("any.echo.det.example.org.", "TXT", ('"wildcard for any.echo.det.example.org."',)),
     Question("77.2.0.192.in-addr.arpa.", "PTR", ("192.0.2.77.fwd.example.org.",)),
     Question("192.0.2.77.fwd.example.org.", "A", ("192.0.2.77",)),
-    Question("2001-db8-1--53.fwd6.example.org.", "AAAA", ("2001:db8:1::53",)),
+    Question("2001-db8-1--53.fwd6.example.com.", "AAAA", ("2001:db8:1::53",)),
 )
-HEALTH_QUESTION: Final = Question("port-all.example.org.", "A", (HEALTHY[0],))
+HEALTH_QUESTION: Final = Question("url-sets.example.org.", "A", (HEALTHY[0],))
+"""Its record returns all addresses for as long as none is known to be up."""
 
 
 @click.command()
@@ -115,7 +116,7 @@ def _run(folder: Path) -> int:
         click.echo("\nQuestions (signatures are checked against the zone's DNSKEY RRset)")
         faults = sum(_ask(port, question) for question in QUESTIONS)
         if target:
-            click.echo(f"\nA health check: of three addresses only {HEALTHY[0]} listens")
+            click.echo(f"\nA health check over HTTP: of three addresses only {HEALTHY[0]} answers")
             faults += _ask_patiently(port, HEALTH_QUESTION)
         click.echo(f"\nTransfers over TCP, signed with TSIG key {TSIG_NAME}")
         return faults + sum(

@@ -62,15 +62,17 @@ DETERMINISTIC = [
     ("192-0-2-77.fwd.example.org", "A"),
     ("ip-192-0-2-77.fwd.example.org", "A"),
     ("192.0.2.77.fwd.example.org", "A"),
-    ("2001-db8-1--53.fwd6.example.org", "AAAA"),
-    ("2001.db8.1.0.0.0.0.53.fwd6.example.org", "AAAA"),
-    ("nonsense.fwd6.example.org", "AAAA"),
+    ("2001-db8-1--53.fwd6.example.com", "AAAA"),
+    ("2001.db8.1.0.0.0.0.53.fwd6.example.com", "AAAA"),
+    ("nonsense.fwd6.example.com", "AAAA"),
     ("77.2.0.192.in-addr.arpa", "PTR"),
     ("3.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"),
 ]
 
 STATIC = [
     ("example.com", "MX"),
+    ("fwd6.example.com", "DS"),
+    ("fwd6.example.com", "NS"),
     ("www.example.com", "A"),
     ("ftp.example.com", "A"),
     ("web.old.example.com", "A"),
@@ -186,7 +188,6 @@ def test_static_data_and_its_absence_have_one_answer(
         ("x.wild.example.net", "A"),
         ("secure.example.net", "DS"),
         ("sub.example.net", "DS"),
-        ("fwd6.example.org", "DS"),
     ],
 )
 def test_signatures_are_the_same_octets(pair: Pair, name: str, rrtype: str) -> None:
@@ -285,11 +286,13 @@ def test_both_find_the_one_healthy_address(pair: Pair, name: str) -> None:
         threading.Thread(target=target.serve_forever, daemon=True).start()
 
         def agreed() -> bool:
+            """Five times in a row: a random pick may hit the address by chance."""
             found = [
                 [rdata.to_text() for rrset in answer.answer for rdata in rrset]
+                for _ in range(5)
                 for answer in both(pair, name, "A")
             ]
-            return found == [["127.0.1.1"], ["127.0.1.1"]]
+            return found == [["127.0.1.1"]] * 10
 
         wait_until(agreed, f"{name} is 127.0.1.1 on both", 15)
         target.shutdown()
