@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,7 +274,20 @@ def _run(jobs: Sequence[ZoneJob]) -> Iterator[ZoneResult]:
         processes, multiprocessing.get_context("fork"), initializer=_end_with_parent
     ) as pool:
         chunk = max(1, min(64, len(jobs) // (processes * 4)))
-        yield from pool.map(build_zone, jobs, chunksize=chunk)
+        try:
+            yield from pool.map(build_zone, jobs, chunksize=chunk)
+        except BrokenProcessPool as error:
+            raise InputError(
+                [
+                    Fault(
+                        Place("lzc build"),
+                        "build-process-killed",
+                        "a process of the build was killed",
+                        why="the system does so when memory runs out",
+                        fix="give the build more memory, or split the largest zones",
+                    )
+                ]
+            ) from error
 
 
 def _is_large(jobs: Sequence[ZoneJob]) -> bool:

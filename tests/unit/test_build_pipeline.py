@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lzc import config
-from lzc.build import pipeline
+from lzc.build import pipeline, zone_job
 from lzc.build.pipeline import BuildResult, build, check
 from lzc.bundle import current, verification
 from lzc.bundle import node as nodes
@@ -228,6 +228,20 @@ def test_many_zones_are_built_by_several_processes_alike(
         "zones/z7.example.zone",
         "zones/z39.example.zone",
     ]
+
+
+def test_a_killed_process_of_a_build_is_told_and_nothing_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        _zone(project, f"z{number}.example", f"n A 192.0.2.{number}\n")
+    before = _build(project)
+    _zone(project, "z3.example", "")
+    monkeypatch.setattr(pipeline, "_POOL_OCTETS", 1)
+    monkeypatch.setattr(zone_job, "read_zone", lambda *_, **__: os.kill(os.getpid(), 9))
+    (fault,) = _faults(project)
+    assert fault.rule == "build-process-killed"
+    assert current.live(project / "build") == before.folder
 
 
 def test_a_second_build_at_once_is_turned_away(project: Path) -> None:
