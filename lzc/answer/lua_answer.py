@@ -72,11 +72,11 @@ class LuaAnswers:
 
     def _join(self, node: bytes) -> dict[int, Snippets]:
         codes: dict[int, list[bytes]] = {}
-        ttl = 0
+        ttls: dict[int, int] = {}
         for record in nodes.lua_records(node):
             codes.setdefault(record.covered, []).append(record.join(self._insert_whitespace))
-            ttl = record.ttl
-        return {covered: Snippets(ttl, tuple(joined)) for covered, joined in codes.items()}
+            ttls[record.covered] = record.ttl
+        return {covered: Snippets(ttls[covered], tuple(codes[covered])) for covered in codes}
 
     def _include(self, zone: ServedZone) -> Callable[[bytes], bytes | None]:
         """What `include` asks in a zone: the code of the LUA record covering LUA at a name."""

@@ -7,14 +7,13 @@ only when everything else is done, so compiling gives a `Draft` that waits for i
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise, repeat
 from typing import Final
 
-from lzc.build import transfer_stream
+from lzc.build import structure, transfer_stream
 from lzc.bundle import node as nodes
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
@@ -141,8 +140,8 @@ class _Compiler:
         else:
             self.relatives = [relative_of_key(key) for key in self.names]
         self.relatives[0] = b""
-        self.occluded = _occluded(records, self.names)
-        self.wildcard_parents = _wildcard_parents(self.names) if b"*" in joined else set()
+        self.occluded = structure.occluded(records, self.names)
+        self.wildcard_parents = structure.wildcard_parents(self.names) if b"*" in joined else set()
 
     def run(self) -> Draft:
         zone = self.zone
@@ -359,29 +358,6 @@ class _Compiler:
                 fix="spread the data over several names",
             )
         )
-
-
-def _occluded(records: Sequence[Record], names: list[bytes]) -> bytearray:
-    """For each name 1 when it is below a zone cut or a DNAME (RFC 2136 §7.18 calls it occluded)."""
-    marks = bytearray(len(names))
-    ns, dname = rr.NS, rr.DNAME
-    cuts = [r[0] for r in records if (r[1] == ns and r[0]) or r[1] == dname]
-    for cut in cuts:
-        first = bisect_left(names, cut + b"\x00") if cut else 1
-        last = bisect_left(names, cut + b"\x01") if cut else len(names)
-        marks[first:last] = b"\x01" * (last - first)
-    return marks
-
-
-def _wildcard_parents(names: list[bytes]) -> set[bytes]:
-    """The keys of the names right above a label ``*``."""
-    parents: set[bytes] = set()
-    for key in [key for key in names if b"*" in key]:
-        labels = key.split(b"\x00")
-        for depth, label in enumerate(labels):
-            if label == b"*":
-                parents.add(b"\x00".join(labels[:depth]))
-    return parents
 
 
 def _canonical_order(rrset: list[Record]) -> list[Record]:

@@ -22,6 +22,8 @@ merged LUA A "192.0.2.12 192.0.2.11"
 types LUA A "192.0.2.13"
 types LUA AAAA "2001:db8::13"
 types LUA MX "fail"
+ttls 40 LUA A "192.0.2.17"
+ttls 50 LUA AAAA "2001:db8::17"
 plain TXT "static"
 plain LUA A "192.0.2.14"
 text LUA TXT "qname who subnet"
@@ -96,6 +98,13 @@ def test_errors_and_results_that_do_not_parse_are_servfail(
     answer = world.ask(f"{name}.example.org", qtype, tcp=tcp)
     assert rcode(answer) == "SERVFAIL"
     assert not answer.answer
+
+
+def test_each_type_at_a_name_has_its_own_ttl(world: World) -> None:
+    assert lines(world.ask("ttls.example.org", "A").answer) == ["ttls.example.org. 40 A 192.0.2.17"]
+    assert lines(world.ask("ttls.example.org", "AAAA").answer) == [
+        "ttls.example.org. 50 AAAA 2001:db8::17"
+    ]
 
 
 def test_one_type_that_fails_does_not_disturb_another(world: World) -> None:
