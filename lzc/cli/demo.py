@@ -147,7 +147,7 @@ def _healthy_target() -> Iterator[bool]:
         click.echo(f"(no health check shown: {HEALTHY[0]} port {HEALTHY[1]}: {error.strerror})")
         yield False
         return
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield True
     finally:
