@@ -283,10 +283,7 @@ def run(table: HealthTable, reports: socket.socket, interval: float, channel: Ch
 async def _serve(
     table: HealthTable, reports: socket.socket, interval: float, channel: Channel
 ) -> int:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = CONCURRENT if soft == resource.RLIM_INFINITY else max(16, soft - _SPARE_FILES)
     checker = Checker(table, reports, interval, concurrent=min(CONCURRENT, room))
     stop = asyncio.Event()

@@ -6,7 +6,7 @@ import base64
 import binascii
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lzc.bundle.reader import Bundle, ZoneInfo
@@ -87,19 +87,10 @@ class Signers(Mapping[bytes, ZoneSigner]):
         self._cache = cache
         self._made: dict[bytes, ZoneSigner | None] = {}
 
-    def load(self, zones: Iterable[ZoneInfo]) -> None:
-        """Make the signers of these zones now. Raises `InputError` with all that is wrong with
-        their keys."""
-        faults: list[Fault] = []
-        for info in zones:
-            if not info.signed:
-                continue
-            try:
-                self._made[info.apex] = self._make(info)
-            except InputError as error:
-                faults.extend(error.faults)
-        if faults:
-            raise InputError(faults)
+    def load(self, info: ZoneInfo) -> None:
+        """Make the signer of a zone now, if it is a signed one. Raises `InputError`."""
+        if info.signed:
+            self._made[info.apex] = self._make(info)
 
     def __getitem__(self, apex: bytes) -> ZoneSigner:
         if apex not in self._made:

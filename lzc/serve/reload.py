@@ -29,27 +29,32 @@ PATIENCE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where bundles come from: a folder with ``current`` in it, or one bundle for good."""
+    """Where bundles come from: ``path`` is a folder with ``current`` in it, or one bundle for good.
+    ``stamps`` is where verifications are remembered: what the supervisor has hashed, workers need
+    not hash again."""
 
     path: Path
+    stamps: Path
+
+    @classmethod
+    def at(cls, path: Path, private: Path) -> Source:
+        """The source at ``path``; stamps go beside the bundles, or where that cannot be written
+        into the folder ``private``."""
+        output = path if (path / current.CURRENT).is_symlink() else path.resolve().parent
+        stamps = current.verified_dir(output)
+        if os.access(stamps if stamps.is_dir() else output, os.W_OK):
+            return cls(path, stamps)
+        return cls(path, private)
 
     @property
     def _link(self) -> Path:
         return self.path / current.CURRENT
 
-    @property
-    def verified_dir(self) -> Path | None:
-        """Where verification stamps are; `None` for a bundle that stands alone."""
-        if self._link.is_symlink():
-            return current.verified_dir(self.path)
-        beside = self.path.resolve().parent / current.VERIFIED
-        return beside if beside.is_dir() else None
-
     def locate(self) -> Path:
         """The folder of the bundle that is live. Raises `BundleError`."""
         folder = current.locate(self.path)
         if not folder.is_dir():
-            raise BundleError(f"{folder}: no bundle here; run: lzc build")
+            raise BundleError(f"{folder}: no bundle here")
         return folder
 
     def mark(self) -> str:
@@ -98,7 +103,7 @@ class Reloader:
                 if folder == self.folder and not even_if_same:
                     return {"ok": True, "bundle": folder.name, "changed": False}
                 # Here once, so that the workers need only look at the stamp.
-                verification.verify(folder, self._source.verified_dir)
+                verification.verify(folder, self._source.stamps)
             except BundleError as error:
                 return self._refuse(str(error))
             problem = await self._switch(folder)
@@ -148,6 +153,6 @@ class Reloader:
 
     def _refuse(self, why: str) -> dict[str, Any]:
         kept = self.folder.name
-        log.error("BUNDLE REFUSED, still serving %s: %s", kept, why)
+        log.error("BUNDLE REFUSED, still serving %s: %s", kept, why.replace("\n", "; "))
         self.refused = {"why": why, "at": time.time()}
         return {"ok": False, "error": why, "bundle": kept}

@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -106,12 +106,21 @@ class Serving:
         )
         return CountedTransfer(self, opened)
 
-    def load_keys(self) -> None:
-        """Read the private keys of a bundle with few zones now, so that what is wrong with them is
-        known before the first answer. Of more zones they are read when first asked for. Raises
-        `InputError`."""
-        if len(self.bundle) <= EAGER_ZONES:
-            self._signers.load(self.bundle.zones())
+    def load_keys(self) -> Iterator[None]:
+        """Read the private keys of a bundle with few zones, one zone a step, so that what is wrong
+        with them is known before the first answer. Of more zones they are read when first asked
+        for. Raises `InputError` in the last step, with all faults."""
+        if len(self.bundle) > EAGER_ZONES:
+            return
+        faults: list[Fault] = []
+        for info in self.bundle.zones():
+            try:
+                self._signers.load(info)
+            except InputError as error:
+                faults.extend(error.faults)
+            yield
+        if faults:
+            raise InputError(faults)
 
     def close(self) -> None:
         """Close the bundle; no query and no transfer may use it any more."""

@@ -7,11 +7,14 @@ event loop of this process runs NOTIFY, the control socket and the reloads.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -31,7 +34,7 @@ from lzc.serve.reload import Reloader, Source
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place
+from lzc.zone.place import Fault, InputError, Place, Severity
 
 log = logging.getLogger("lzc")
 
@@ -61,23 +64,32 @@ class ServeOptions:
 def run(options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT. Raises `InputError` for what keeps the server from starting:
     no bundle, a damaged one, addresses in use, keys that cannot be read."""
-    source = Source(options.source)
-    try:
-        folder = source.locate()
-        verification.verify(folder, source.verified_dir)
-    except BundleError as error:
-        raise InputError(
-            [Fault(Place(str(options.source)), "bundle", str(error), fix="lzc build")]
-        ) from error
-    keys = tsig_keys(options.config)
-    path = control.socket_path(
-        options.config.folder, options.config.output, options.config.serve.control_socket
-    )
-    bound = sockets.bind(options.listen, options.workers)
-    listener = control.bind(path)
-    gc.freeze()
-    supervisor = Supervisor(options, source, folder, bound)
-    asyncio.run(supervisor.serve(keys, path, listener))
+    with tempfile.TemporaryDirectory(prefix="lzc-") as private:
+        source = Source.at(options.source, Path(private))
+        try:
+            folder = source.locate()
+            verification.verify(folder, source.stamps)
+        except BundleError as error:
+            raise InputError(
+                [Fault(Place(str(options.source)), "bundle", str(error), fix="run: lzc build")]
+            ) from error
+        keys = tsig_keys(options.config)
+        path = control.socket_path(
+            options.config.folder, options.config.output, options.config.serve.control_socket
+        )
+        bound = sockets.bind(options.listen, options.workers)
+        listener = control.bind(path)
+        _raise_file_limit()
+        gc.freeze()
+        supervisor = Supervisor(options, source, folder, bound)
+        asyncio.run(supervisor.serve(keys, path, listener))
+
+
+def _raise_file_limit() -> None:
+    """Connections and health checks are bounded by settings of ours, not by a shell's default."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Supervisor:
@@ -102,6 +114,7 @@ class Supervisor:
         self._started_at = time.time()
         self._fair_from = 0.0
         self._tick_at = 0.0
+        self._started = False
         self._stopping = False
 
     async def serve(self, keys: Any, path: Path, listener: socket.socket) -> None:
@@ -118,6 +131,9 @@ class Supervisor:
             self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
             if not await self._all_ready(first, stop):
                 return
+            self._started = True
+            for place in self._workers:
+                self._restart(place)
             self._say_ready()
             self._start_checker()
             await server.start()
@@ -142,7 +158,7 @@ class Supervisor:
             if stop.is_set():
                 return False
             if answer.result()["event"] != "ready":
-                raise InputError([Fault(Place("lzc serve"), "start", answer.result()["why"])])
+                raise InputError(_faults(answer.result()))
         stopped.cancel()
         return True
 
@@ -170,7 +186,7 @@ class Supervisor:
         setup = worker.WorkerSetup(
             config=options.config,
             folder=self._reloader.folder,
-            verified_dir=self._source.verified_dir,
+            verified_dir=self._source.stamps,
             listeners=self._bound.of_worker[place.index],
             slot=place.slot,
             health=self._checker.view(),
@@ -201,8 +217,9 @@ class Supervisor:
 
     def _heard(self, place: WorkerProcess, message: Message) -> None:
         place.take(message)
-        if message["event"] == "failed":
-            log.error("worker %d cannot start: %s", place.index, message["why"])
+        if message["event"] == "failed" and self._started:
+            why = message["why"].replace("\n", "; ")
+            log.error("worker %d cannot start: %s", place.index, why)
         if message["event"] == "ready" and place.bundle != self._reloader.folder.name:
             self._spawn(self._reloader.catch_up(place))
 
@@ -217,7 +234,7 @@ class Supervisor:
     def _worker_died(self, place: WorkerProcess, status: int) -> None:
         pid = place.pid
         place.end()
-        if self._stopping:
+        if self._stopping or not self._started:
             return
         if os.WIFSIGNALED(status):
             self._put_in_quarantine(place)
@@ -283,7 +300,7 @@ class Supervisor:
         if self._notifier is None or not self._notifier.secondaries:
             return
         try:
-            with Bundle.open(folder, verified_dir=self._source.verified_dir) as bundle:
+            with Bundle.open(folder, verified_dir=self._source.stamps) as bundle:
                 serials = {info.apex: info.serial for info in bundle.zones()}
         except BundleError as error:
             log.error("secondaries cannot be notified: %s", error)
@@ -340,3 +357,12 @@ class Supervisor:
     def _pids(self) -> list[int]:
         pids = [place.pid for place in self._workers]
         return [pid for pid in (*pids, self._checker.pid) if pid]
+
+
+def _faults(failed: Message) -> list[Fault]:
+    """What a worker said that could not start."""
+    found = []
+    for fault in failed.get("faults", ()):
+        place, severity = Place(**fault.pop("place")), Severity(fault.pop("severity"))
+        found.append(Fault(place=place, severity=severity, **fault))
+    return found or [Fault(Place("lzc serve"), "start", failed["why"])]

@@ -8,7 +8,7 @@ import logging
 import signal
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -52,9 +52,14 @@ def run(setup: WorkerSetup, channel: Channel) -> int:
     worker = Worker(setup, channel)
     try:
         serving = worker.open(setup.folder, setup.quarantine)
-        serving.load_keys()
-    except (BundleError, InputError, OSError) as error:
-        channel.send({"event": "failed", "why": str(error)})
+        for _ in serving.load_keys():
+            pass
+    except InputError as error:
+        faults = [asdict(fault) for fault in error.faults]
+        channel.send({"event": "failed", "why": str(error), "faults": faults})
+        return 1
+    except (BundleError, OSError) as error:
+        channel.send({"event": "failed", "why": str(error), "faults": []})
         return 1
     # What was made so far lives as long as the process: no collection needs to look at it.
     gc.freeze()
@@ -133,36 +138,46 @@ class Worker:
     def _on_message(self, message: Message) -> None:
         match message.get("do"):
             case "prepare":
-                self._prepare(Path(message["folder"]), message.get("quarantine", []))
+                work = self._prepare(Path(message["folder"]), message.get("quarantine", []))
+                # Kept, as the loop itself holds tasks only weakly.
+                self._preparing = self._loop.create_task(work)
             case "commit":
                 self._commit()
             case "abandon":
-                if self._prepared is not None:
-                    self._prepared.close()
-                    self._prepared = None
+                self._abandon()
             case "quarantine":
                 if self._serving.guard is not None:
                     self._serving.guard.quarantine(message["code"])
             case "stop":
                 self._stop.set()
 
-    def _prepare(self, folder: Path, quarantine: list[int]) -> None:
-        """First half of a reload: open the new bundle, so that the second cannot fail."""
+    async def _prepare(self, folder: Path, quarantine: list[int]) -> None:
+        """First half of a reload: open the new bundle, so that the second cannot fail. Queries are
+        answered from the old one between the steps."""
+        self._abandon()
+        fresh: Serving | None = None
         try:
-            if self._prepared is not None:
-                self._prepared.close()
-            self._prepared = None
             fresh = self.open(folder, quarantine)
-            self._prepared = fresh
-            fresh.load_keys()
+            for _ in fresh.load_keys():
+                await asyncio.sleep(0)
         except (BundleError, InputError, OSError) as error:
-            self._channel.send({"event": "refused", "why": str(error)})
-            return
+            self._refuse(fresh, str(error))
         except Exception as error:  # answer from the old bundle rather than not at all
             self._mishaps.note("opening a bundle", error)
-            self._channel.send({"event": "refused", "why": f"{type(error).__name__}: {error}"})
-            return
-        self._say_ready("prepared", fresh)
+            self._refuse(fresh, f"{type(error).__name__}: {error}")
+        else:
+            self._prepared = fresh
+            self._say_ready("prepared", fresh)
+
+    def _refuse(self, fresh: Serving | None, why: str) -> None:
+        if fresh is not None:
+            fresh.close()
+        self._channel.send({"event": "refused", "why": why})
+
+    def _abandon(self) -> None:
+        if self._prepared is not None:
+            self._prepared.close()
+            self._prepared = None
 
     def _commit(self) -> None:
         """Second half of a reload, between two queries."""

@@ -149,6 +149,8 @@ def test_missing_keys_are_said(project: Project) -> None:
     ended = serve(project, "--listen", "127.0.0.1:0")
     assert ended.returncode == 1
     assert "example.org. is signed with key" in ended.stderr
+    assert "fix: copy the keys" in ended.stderr
+    assert "died" not in ended.stderr
 
 
 def test_a_second_server_of_the_same_project_is_refused(server: LiveServer) -> None:
