@@ -13,7 +13,7 @@ from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.wire.message import RRset
 
-MAX_NODES: Final = 65536
+MAX_NODES: Final = 32768
 """Nodes whose LUA records are kept joined; beyond, all are dropped and joined again on demand."""
 
 

@@ -15,7 +15,7 @@ from lzc.dnssec.signer import window
 from lzc.wire import name as wire_name
 from lzc.wire.message import RRset
 
-MAX_KEPT: Final = 65536
+MAX_KEPT: Final = 16384
 """Entries of each kind at most; beyond, all are dropped and made again on demand."""
 KEPT_FOR: Final = 60
 """Seconds after which they are made anew from the signer, which knows when a key retires."""

@@ -248,6 +248,7 @@ def _engine(config: Config, down: tuple[tuple[Address, int], ...]) -> Engine:
         _geo(config),
         AssumedHealth(down),
         int.from_bytes(os.urandom(4), "big"),
+        lambda text, _: click.echo(f"pdnslog: {text}", err=True),
     )
 
 

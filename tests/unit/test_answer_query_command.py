@@ -26,6 +26,7 @@ www 600 IN A 192.0.2.1
 up 30 IN LUA A "ifportup(443, {'192.0.2.11', '192.0.2.12'}, {selector='all'})"
 url 30 IN LUA A "ifurlup('https://example.org/', {{'192.0.2.11', '192.0.2.12'}}, {selector='all'})"
 who 30 IN LUA TXT "bestwho:toString()"
+talks 30 IN LUA A ";pdnslog('so far so good') return '192.0.2.1'"
 broken 30 IN LUA A ";error('on purpose')"
 """
 
@@ -121,6 +122,12 @@ def test_a_record_that_fails_ends_with_its_reason(project: Path) -> None:
     assert "on purpose" in result.stderr
     shown = ask(project, "broken.example.org")
     assert "on purpose" in shown["reasons"][0]
+
+
+def test_what_a_record_logs_is_shown(project: Path) -> None:
+    result = lzc(project, "query", "talks.example.org")
+    assert result.exit_code == 0
+    assert result.stderr == "pdnslog: so far so good\n"
 
 
 def test_a_name_in_no_zone_ends_with_an_error(project: Path) -> None:
