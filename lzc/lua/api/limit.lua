@@ -30,24 +30,25 @@ local function abort()
 end
 
 local function stop()
+  if getinfo(2, 'f').func == core.run then return sethook() end
   fired = true
   sethook(abort, '', 1)
   error(LIMIT, 0)
 end
 
 core.exact = core.exact and limit > 0
-local hook, interval = stop, limit
+local hook, interval = stop, limit + RUN_COST
 if core.exact then
   hook, interval = function()
     used = used + 1
-    if used > limit then stop() end
+    if used > limit then return stop() end
   end, 1
 end
 
-function core.arm()
-  used, own, fired = -RUN_COST, 0, false
-  if limit > 0 then sethook(hook, '', interval) end
-end
+-- Nothing of ours but `run` may be on its way when the hook fires outside the record's pcall, so it is
+-- `run` that sets the hook.
+core.hook, core.interval = limit > 0 and hook or nil, interval
+function core.begin() used, own, fired = -RUN_COST, 0, false end
 
 function core.spent() return fired end
 function core.used() return used end
@@ -59,7 +60,14 @@ end
 
 local function own_hook()
   own = own + OWN_STEP
-  if own > limit * OWN_FACTOR then stop() end
+  if own > limit * OWN_FACTOR then return stop() end
+end
+
+-- Only on the way out, so that a function that raises errors in a loop is not free.
+local function finish(...)
+  used = used - GUARD_COST
+  sethook(hook, '', 1)
+  return ...
 end
 
 -- Marks the boundary between a record and us: what a record can call goes through it.
@@ -67,12 +75,12 @@ function core.guard(f)
   if not core.exact then return f end
   return function(...)
     sethook(own_hook, '', OWN_STEP)
-    used = used - GUARD_COST
-    return rearm(f(...))
+    return finish(f(...))
   end
 end
 
 -- An error leaves a guarded function with the record's hook still off; whatever catches errors for a
--- record switches it on again.
+-- record switches it on again, and gives back the `cost` of its own instructions.
+function core.credit(cost) used = used - cost end
 core.rearm = core.exact and rearm or function(...) return ... end
 function core.suspend() if core.exact then sethook(own_hook, '', OWN_STEP) end end

@@ -39,11 +39,11 @@ end
 
 -- Methods of strings follow the record's own `string`, once it has touched that.
 local own_string = lazy.string
-local touched = false
+local string_methods = core.strings
 lazy.string = function()
   local copy = own_string()
   string_metatable.__index = copy
-  touched = true
+  if shared_mode then string_methods = copy end
   return copy
 end
 
@@ -87,7 +87,7 @@ else
   end
 end
 
-local limit, arm, spent = core.exec_limit, core.arm, core.spent
+local limit, begin, spent, hook, interval = core.exec_limit, core.begin, core.spent, core.hook, core.interval
 
 local environment_of_all = shared_mode and setmetatable({}, environment)
 
@@ -140,14 +140,12 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   core.flags, core.message_id, core.zone_id = flags, message_id, zone_id
   local env = fresh()
   core.env = env
+  string_metatable.__index = string_methods
   local chunk = setfenv(chunks[slot], env)
-  arm()
+  begin()
+  if hook then sethook(hook, '', interval) end
   local ok, result = pcall(chunk)
   sethook()
-  if touched and not shared_mode then
-    string_metatable.__index = core.strings
-    touched = false
-  end
   core.env = nil
   if spent() then
     return nil, 'instructions', 'more than ' .. limit .. ' instructions'

@@ -133,8 +133,15 @@ end
 base.xpcall = function(f, handler, ...) return handled(handler, base.pcall(f, ...)) end
 
 if core.exact then
-  base.pcall = function(f, ...) return rearm(raw_pcall(f, ...)) end
-  routines.resume = function(co, ...) return rearm(resume(co, ...)) end
+  local credit, PROTECTED_COST = core.credit, 9
+  base.pcall = function(f, ...)
+    credit(PROTECTED_COST)
+    return rearm(raw_pcall(f, ...))
+  end
+  routines.resume = function(co, ...)
+    credit(PROTECTED_COST)
+    return rearm(resume(co, ...))
+  end
   local function finish(ok, ...)
     if not ok then error((...), 0) end
     return ...
@@ -153,7 +160,7 @@ local function without(library, ...)
 end
 
 local strings = without(string, 'dump')
-strings.rep = lua_rep
+strings.rep = guard(lua_rep)
 local maths = without(math)
 maths.randomseed = function() end
 
@@ -168,5 +175,4 @@ core.libraries = {
 }
 
 core.strings = strings
-core.string_metatable.__index = strings
 core.api = base
