@@ -6,9 +6,12 @@ deterministic must be equal; what is random must draw from the same set.
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import ipaddress
 import random
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,10 +27,10 @@ from netaddr import IPSet
 
 from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
 from lzc.lua.geo import Geo
-from lzc.lua.health import Check
+from lzc.lua.health import Check, HealthView
 from lzc.wire import name as wire_name
 from tests.peers._peers import presence
-from tests.peers._peers.process import free_port, running, wait_for_zone
+from tests.peers._peers.process import free_port, running, wait_for_zone, wait_until
 from tests.peers.lua_questions import BY_CLIENT, CONSTANT, INCLUDED, NAMED, RANDOM
 
 ZONE = "lua.test."
@@ -75,8 +78,11 @@ def presentation(code: str) -> str:
     return '"' + "".join(piece.replace("\\", "\\\\").replace('"', '\\"') for piece in pieces) + '"'
 
 
+HEAD = [f"$ORIGIN {ZONE}", "@ 0 IN SOA a. b. 1 2 3 4 5", "@ 0 IN NS a."]
+
+
 def zone_text() -> str:
-    lines = [f"$ORIGIN {ZONE}", "@ 0 IN SOA a. b. 1 2 3 4 5", "@ 0 IN NS a."]
+    lines = [*HEAD]
     lines += [f"{label} 0 IN LUA TXT {presentation(code)}" for label, code in RECORDS.items()]
     lines += [f"{label} 0 IN LUA LUA {presentation(code)}" for label, code in INCLUDED.items()]
     lines += [
@@ -111,7 +117,7 @@ cache-ttl=0
 query-cache-ttl=0
 negquery-cache-ttl=0
 zone-cache-refresh-interval=0
-lua-health-checks-interval=3600
+lua-health-checks-interval={interval}
 loglevel=3
 """
 
@@ -119,10 +125,10 @@ loglevel=3
 class Both:
     """The real server and the engine, asked the same."""
 
-    def __init__(self, port: int, geo: Path) -> None:
+    def __init__(self, port: int, geo: Path, health: HealthView) -> None:
         self.port = port
         self.engine = Engine(
-            EngineSettings(exec_limit=100_000), Geo([maxminddb.open_database(geo)]), AllDown(), 7
+            EngineSettings(exec_limit=100_000), Geo([maxminddb.open_database(geo)]), health, 7
         )
         self.apex = wire_name.from_text(ZONE)
 
@@ -184,21 +190,28 @@ def unescape(content: bytes) -> bytes:
     return bytes(out)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+@contextlib.contextmanager
+def serving(folder: Path, zone: str, health: HealthView, interval: int) -> Iterator[Both]:
+    """A PowerDNS with a zone, that runs its health checks every ``interval`` seconds."""
     presence.require("pdns_server")
-    folder = tmp_path_factory.mktemp("powerdns")
     write_geo_database(folder / "geo.mmdb")
-    (folder / "lua.zone").write_text(zone_text())
+    (folder / "lua.zone").write_text(zone)
     (folder / "named.conf").write_text(
         f'zone "{ZONE}" {{ type master; file "{folder}/lua.zone"; }};\n'
     )
     port = free_port()
-    (folder / "pdns.conf").write_text(CONFIG.format(folder=folder, port=port))
+    config = CONFIG.format(folder=folder, port=port, interval=interval)
+    (folder / "pdns.conf").write_text(config)
     arguments = [f"--config-dir={folder}", "--guardian=no", "--daemon=no"]
     with running(["pdns_server", *arguments], folder, "pdns") as process:
         wait_for_zone(process, port, ZONE)
-        yield Both(port, folder / "geo.mmdb")
+        yield Both(port, folder / "geo.mmdb", health)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    with serving(tmp_path_factory.mktemp("powerdns"), zone_text(), AllDown(), 3600) as pair:
+        yield pair
 
 
 def clients(count: int) -> list[str | None]:
@@ -257,3 +270,68 @@ def test_random_answers_draw_from_the_same_set(both: Both) -> None:
         expected = {tuple(both.powerdns(name, "10.2.0.1/32") or ()) for _ in range(60)}
         actual = {tuple(both.lzc(name, code, "10.2.0.1/32") or ()) for _ in range(60)}
         assert actual == expected, code
+
+
+UP = ("127.0.0.2", "127.0.0.4", "127.0.0.5")
+POOL = "{'127.0.0.1','127.0.0.2','127.0.0.3','127.0.0.4','127.0.0.5','127.0.0.6'}"
+SETS = "{{'127.0.0.1','127.0.0.3'},{'127.0.0.5','127.0.0.4','127.0.0.6','127.0.0.2'}}"
+DOWN_SETS = "{{'127.0.0.1','127.0.0.3'},{'127.0.0.6'}}"
+
+
+class UpAtPort:
+    """The addresses of `UP` are up, but not for a page that does not hold the string wanted."""
+
+    def status(self, check: Check) -> bool | None:
+        return check.address in UP and check.stringmatch in ("", "hello")
+
+    def generation(self) -> int:
+        return 0
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"say hello")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def web_servers(port: int) -> Iterator[None]:
+    servers = [http.server.ThreadingHTTPServer((address, port), Page) for address in UP]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
+def test_candidates_that_are_up_are_chosen_from_alike(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://www.example.org:{port}/"
+    codes = [
+        f"ifportup({port}, {POOL}, {{selector='all'}})",
+        f"ifportup({port}, {POOL}, {{selector='hashed'}})",
+        f"ifurlup('{url}', {POOL}, {{selector='hashed'}})",
+        f"ifurlup('{url}', {SETS}, {{selector='all'}})",
+        f"ifurlup('{url}', {SETS}, {{selector='hashed'}})",
+        f"ifurlup('{url}', {POOL}, {{selector='all', stringmatch='hello'}})",
+        f"ifurlup('{url}', {POOL}, {{selector='all', backupSelector='all', stringmatch='no'}})",
+        f"ifurlup('{url}', {SETS}, {{backupSelector='hashed', stringmatch='no'}})",
+        f"ifurlup('{url}', {DOWN_SETS}, {{backupSelector='all'}})",
+        f"ifurlup('{url}', {DOWN_SETS}, {{backupSelector='hashed'}})",
+    ]
+    records = [(f"h{index}", code) for index, code in enumerate(codes)]
+    lines = [f"{label} 0 IN LUA TXT {presentation(code)}" for label, code in records]
+    zone = "\n".join([*HEAD, *lines]) + "\n"
+    with web_servers(port), serving(tmp_path, zone, UpAtPort(), 1) as both:
+        asked = [
+            (f"{label}.{ZONE}", code, subnet) for label, code in records for subnet in clients(8)
+        ]
+        # PowerDNS checks from the first question on; until then all is down.
+        wait_until(lambda: not differences(both, asked), "\n".join(differences(both, asked)), 15)
