@@ -32,11 +32,12 @@ def code_id(code: bytes) -> int:
 class GuardedEngine:
     """An engine that notes on the scoreboard what it runs, and refuses quarantined code."""
 
-    __slots__ = ("_engine", "_ids", "_quarantine", "_slot", "failures", "runs")
+    __slots__ = ("_enter", "_evaluate", "_ids", "_leave", "_quarantine", "failures", "runs")
 
     def __init__(self, engine: Evaluator, slot: Slot, quarantine: Collection[int]) -> None:
-        self._engine = engine
-        self._slot = slot
+        self._evaluate = engine.evaluate
+        self._enter = slot.enter_lua
+        self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
         self._ids: dict[bytes, int] = {}
         self.runs = 0
@@ -57,12 +58,11 @@ class GuardedEngine:
             self.failures += 1
             raise LuaFailure("runtime", "quarantined: it stopped a worker")
         self.runs += 1
-        slot = self._slot
-        slot.enter_lua(ident, query.qname)
+        self._enter(ident, query[0])
         try:
-            return self._engine.evaluate(code, query, include)
+            return self._evaluate(code, query, include)
         except LuaFailure:
             self.failures += 1
             raise
         finally:
-            slot.leave_lua()
+            self._leave()

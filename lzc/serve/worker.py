@@ -194,11 +194,14 @@ class Worker:
 
     def _close_retired(self) -> None:
         """Close bundles that no transfer reads from any more."""
-        still = [one for one in self._retired if one.transfers]
-        for one in self._retired:
-            if not one.transfers:
-                one.close()
-        self._retired = still
+        done = [one for one in self._retired if not one.transfers]
+        self._retired = [one for one in self._retired if one.transfers]
+        for one in done:
+            one.close()
+        if done:
+            # A Lua state hangs in a cycle with its callbacks, and the thresholds of the collector
+            # know nothing of its size: left alone, each reload would cost half a megabyte.
+            self._loop.call_soon(gc.collect)
 
     def _say_ready(self, event: str, serving: Serving) -> None:
         self._channel.send(

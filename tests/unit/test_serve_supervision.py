@@ -8,12 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import dns.rcode
 import pytest
 
+from lzc.serve.scoreboard import Scoreboard
+from lzc.serve.worker_process import SHORT_LIFE, WorkerProcess
 from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
 
 # LuaJIT spends hours here in one C function, where no limit on instructions applies.
@@ -161,3 +164,12 @@ def test_a_second_server_of_the_same_project_is_refused(server: LiveServer) -> N
 
 def test_a_wrong_listen_address_is_wrong_usage(project: Project) -> None:
     assert serve(project, "--listen", "localhost:53").returncode == 2
+
+
+def test_a_worker_that_keeps_dying_is_restarted_ever_later() -> None:
+    place = WorkerProcess(0, Scoreboard(1).slot(0))
+    place.started = time.monotonic()
+    pauses = [place.pause() for _ in range(9)]
+    assert pauses == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    place.started = time.monotonic() - SHORT_LIFE - 1
+    assert place.pause() == 0.0
