@@ -70,7 +70,7 @@ QUESTIONS: Final = (
     Question("any.echo.det.example.org.", "TXT", ('"wildcard for any.echo.det.example.org."',)),
     Question("77.2.0.192.in-addr.arpa.", "PTR", ("192.0.2.77.fwd.example.org.",)),
     Question("192.0.2.77.fwd.example.org.", "A", ("192.0.2.77",)),
-    Question("2001-db8-1--53.fwd6.example.com.", "AAAA", ("2001:db8:1::53",)),
+    Question("2001-db8-1--53.fwd6.example.", "AAAA", ("2001:db8:1::53",)),
 )
 HEALTH_QUESTION: Final = Question("url-sets.example.org.", "A", (HEALTHY[0],))
 """Its record returns all addresses for as long as none is known to be up."""
@@ -112,6 +112,7 @@ def _run(folder: Path) -> int:
     for zone in SIGNED:
         _lzc(folder, "keys", "generate", "-c", "lzc.toml", zone)
     _lzc(folder, "build", "-c", "lzc.toml")
+    _lzc(folder, "query", "-c", "lzc.toml", "port.example.org", "A", "--down", "127.0.1.1")
     with _healthy_target() as target, _serving(config) as port:
         click.echo("\nQuestions (signatures are checked against the zone's DNSKEY RRset)")
         faults = sum(_ask(port, question) for question in QUESTIONS)

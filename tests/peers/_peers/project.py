@@ -23,7 +23,7 @@ TSIG_SECRET = base64.b64encode(b"the secret of the tests' transfers").decode()
 PLAIN_ZONES = ("example.com", "example.net")
 LUA_ZONES = (
     "example.org",
-    "fwd6.example.com",
+    "fwd6.example",
     "2.0.192.in-addr.arpa",
     "8.b.d.0.1.0.0.2.ip6.arpa",
 )
