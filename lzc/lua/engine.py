@@ -224,6 +224,7 @@ class Engine:
             _bytes_of(fields.get("region")),
             fields.get("latitude"),
             fields.get("longitude"),
+            fields.get("asn"),
         )
 
     def _status(self, kind: bytes, target: Any, candidate: bytes, *options: Any) -> Any:

@@ -80,7 +80,6 @@ class LuaState:
         self.compile: Callable[[int, bytes], bytes | None] = usual[b"compile"]
         self.forget_programs: Callable[[], None] = usual[b"forget"]
         self.forget_health: Callable[[], None] = usual[b"forget_health"]
-        self.collect_if_full: Callable[[], None] = usual[b"collect_garbage"]
         self.instructions: Callable[[], int] = exactly[b"used"]
         self._collect: Callable[[], None] = usual[b"collect"]
         self._runtime.set_max_memory(memory_limit)

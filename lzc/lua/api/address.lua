@@ -137,7 +137,7 @@ Address = class({
   isMappedIPv4 = function(self) return is_mapped(packed_of(self)) end,
   mapToIPv4 = function(self)
     local packed = packed_of(self)
-    if not is_mapped(packed) then error('Caught exception: ComboAddress can not map non-mapped address', 0) end
+    if not is_mapped(packed) then error('Caught exception: not a mapped address', 0) end
     return new_address(sub(packed, 13), port_of(self))
   end,
   truncate = function(self, bits)

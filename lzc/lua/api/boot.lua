@@ -1,7 +1,7 @@
 -- Closes the host's Lua down to what we need, and gives the files of this folder what they share.
 
 local exact, shared, settings, callbacks = ...
-local next, rawset = next, rawset
+local next = next
 local G = getfenv(0)
 
 jit.off()

@@ -2,8 +2,9 @@
 -- filterForward.
 
 local core = ...
-local type, error, next, tonumber, tostring, rawget = type, error, next, tonumber, tostring, rawget
-local sub, byte, match, gmatch, gsub, format = string.sub, string.byte, string.match, string.gmatch, string.gsub, string.format
+local type, error, next, tonumber = type, error, next, tonumber
+local sub, match, gmatch = string.sub, string.match, string.gmatch
+local gsub, format = string.gsub, string.format
 local find, concat, floor, char = string.find, table.concat, math.floor, string.char
 local guard, labels_of, parse, text_of = core.guard, core.labels_of, core.parse, core.text_of
 local api = core.api
@@ -112,7 +113,9 @@ api.createReverse = guard(function(pattern, exceptions)
   if exceptions ~= nil then
     local dots = a .. '.' .. b .. '.' .. c .. '.' .. d
     local address = dotted(a, b, c, d)
-    if not address then error("Caught exception: Unable to convert presentation address '" .. dots .. "'", 0) end
+    if not address then
+      error("Caught exception: Unable to convert presentation address '" .. dots .. "'", 0)
+    end
     local name = exception(exceptions, (parse(address)))
     if name then return name end
   end

@@ -1,19 +1,19 @@
 -- Where the client is: geo databases, and the networks a record names.
 
 local core = ...
-local type, error, next, select, rawget = type, error, next, select, rawget
+local type, error, next, select, rawget, tonumber = type, error, next, select, rawget, tonumber
 local lower, format = string.lower, string.format
 local random, floor, abs = math.random, math.floor, math.abs
 local guard, remember, parse = core.guard, core.remember, core.parse
 local text_of, network_of, contains = core.text_of, core.network_of, core.contains
 local items_of, python_geo = core.items_of, core.python_geo
 
--- Country, continent, region (lower-case codes), latitude and longitude of packed octets.
+-- Country, continent, region (lower-case codes), latitude, longitude and AS number of packed octets.
 local located = remember(function(packed)
-  local country, continent, region, latitude, longitude = python_geo(packed)
+  local country, continent, region, latitude, longitude, asn = python_geo(packed)
   return {
     country and lower(country), continent and lower(continent), region and lower(region),
-    latitude or 0, longitude or 0,
+    latitude or 0, longitude or 0, asn,
   }
 end, core.geo_size)
 
@@ -48,15 +48,31 @@ api.latlon = guard(function()
   return format('%f %f', place[4], place[5])
 end)
 
--- Degrees, minutes and seconds as in a LOC record (RFC 1876 §3).
-local function sexagesimal(value)
-  value = abs(value)
+-- As in a LOC record (RFC 1876 §3); where nothing is known, PowerDNS has minus zero seconds.
+local function sexagesimal(value, positive, negative)
+  local hemisphere = positive
+  if value <= 0 then value, hemisphere = -value, negative end
   local degrees = floor(value)
-  local minutes = (value - degrees) * 60
-  local whole = floor(minutes)
-  return degrees, whole, (minutes - whole) * 60
+  local minutes = floor((value - degrees) * 60)
+  local seconds = ((value - degrees) * 60 - minutes) * 60
+  if value == 0 then degrees, minutes, seconds = 0, 0, -1 / math.huge end
+  return format('%d %d %g %s', degrees, minutes, seconds, hemisphere)
 end
-core.sexagesimal = sexagesimal
+
+api.latlonloc = guard(function()
+  local place = here()
+  return sexagesimal(place[4], 'N', 'S') .. ' ' .. sexagesimal(place[5], 'E', 'W')
+    .. ' 0.00m 1.00m 10000.00m 10.00m'
+end)
+
+api.asnum = guard(function(wanted)
+  local number = here()[6]
+  if type(wanted) ~= 'table' then wanted = {wanted} end
+  for _, value in next, wanted do
+    if number and tonumber(value) == number then return true end
+  end
+  return false
+end)
 
 -- The nearest of candidate texts, by squared degrees; among equals, a random one.
 function core.pickclosest(items, count)
@@ -106,7 +122,9 @@ end)
 -- To explore a record, its conditions are decided elsewhere.
 if core.explore then
   local decide = guard(function() return core.python_decide() end)
-  for _, name in next, {'country', 'continent', 'region', 'netmask'} do api[name] = decide end
+  for _, name in next, {'asnum', 'country', 'continent', 'region', 'netmask'} do
+    api[name] = decide
+  end
   api.view = guard(function(rules)
     for _, rule in next, rules do
       if core.python_decide() then return core.pickrandom(rule[2]) end

@@ -72,7 +72,9 @@ end
 
 -- A set of addresses, or several in order of preference.
 local function sets_of(addresses)
-  if type(addresses) ~= 'table' then error('table of addresses expected, got ' .. type(addresses), 0) end
+  if type(addresses) ~= 'table' then
+    error('table of addresses expected, got ' .. type(addresses), 0)
+  end
   local _, first = next(addresses)
   if first == nil then error('Caught exception: The list of addresses cannot be empty', 0) end
   if type(first) == 'table' then return addresses end

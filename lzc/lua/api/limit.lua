@@ -45,8 +45,8 @@ if core.exact then
   end, 1
 end
 
--- Nothing of ours but `run` may be on its way when the hook fires outside the record's pcall, so it is
--- `run` that sets the hook.
+-- Nothing of ours but `run` may be on its way when the hook fires outside the record's pcall, so it
+-- is `run` that sets the hook.
 core.hook, core.interval = limit > 0 and hook or nil, interval
 function core.begin() used, own, fired = -RUN_COST, 0, false end
 

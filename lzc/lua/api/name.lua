@@ -2,7 +2,8 @@
 
 local core = ...
 local type, error, setmetatable, rawget, rawset = type, error, setmetatable, rawget, rawset
-local byte, sub, char, format, lower, gsub = string.byte, string.sub, string.char, string.format, string.lower, string.gsub
+local byte, sub, char, format = string.byte, string.sub, string.char, string.format
+local lower, gsub = string.lower, string.gsub
 local concat = table.concat
 local guard, class = core.guard, core.class
 local tonumber = tonumber

@@ -131,6 +131,19 @@ function core.pickrandom(list)
 end
 api.pickrandom = guard(core.pickrandom)
 
+api.pickrandomsample = guard(function(size, list)
+  local items, count = items_of(list)
+  size = tonumber(size) or whole(size)
+  if size < 0 or size > count then size = count end
+  local sample = {}
+  for i = 1, size do
+    local other = random(i, count)
+    items[i], items[other] = items[other], items[i]
+    sample[i] = items[i]
+  end
+  return sample
+end)
+
 api.pickhashed = guard(function(list)
   local items, count = items_of(list)
   return items[client_hash() % count + 1]

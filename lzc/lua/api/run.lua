@@ -1,9 +1,7 @@
 -- One execution: a fresh environment, the record's chunk under its limits, the result as strings.
 
 local core = ...
-local G = core.G
-local type, error, next, rawset, rawget, tostring, setmetatable, select =
-  type, error, next, rawset, rawget, tostring, setmetatable, select
+local type, next, rawset, tostring, setmetatable = type, next, rawset, tostring, setmetatable
 local pcall, setfenv, loadstring, format = pcall, setfenv, loadstring, string.format
 local byte, sub, concat = string.byte, string.sub, table.concat
 local sethook, count_kib, collect = debug.sethook, core.count_kib, core.collect
@@ -12,7 +10,8 @@ local new_name, new_address = core.new_name, core.new_address
 local string_metatable = core.string_metatable
 local shared_mode, collect_at = core.shared_mode, core.collect_at
 
--- What a record finds in its globals when it first looks: objects and copies cost nothing unless used.
+-- What a record finds in its globals when it first looks: objects and copies cost nothing unless
+-- used.
 local lazy = {
   _G = function() return core.env end,
   qname = function() return new_name(core.qname) end,
@@ -87,7 +86,8 @@ else
   end
 end
 
-local limit, begin, spent, hook, interval = core.exec_limit, core.begin, core.spent, core.hook, core.interval
+local limit, begin, spent = core.exec_limit, core.begin, core.spent
+local hook, interval = core.hook, core.interval
 
 local environment_of_all = shared_mode and setmetatable({}, environment)
 
@@ -147,15 +147,13 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   local ok, result = pcall(chunk)
   sethook()
   core.env = nil
+  -- LuaJIT collects when the heap has doubled, which may be past the limit.
+  if count_kib('count') > collect_at then collect() end
   if spent() then
     return nil, 'instructions', 'more than ' .. limit .. ' instructions'
   end
   if not ok then return failure(result) end
   return contents(result)
-end
-
-function core.collect_garbage()
-  if count_kib('count') > collect_at then collect() end
 end
 
 -- Puts a record's code into a slot; returns a message if it does not compile.

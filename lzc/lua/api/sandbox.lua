@@ -66,7 +66,9 @@ end
 local function lua_setfenv(f, env)
   local fn = function_of(f, 2)
   if type(env) ~= 'table' then error("bad argument #2 to 'setfenv' (table expected)", 0) end
-  if not fn or raw_getfenv(fn) == G then error("'setfenv' cannot change environment of given object", 0) end
+  if not fn or raw_getfenv(fn) == G then
+    error("'setfenv' cannot change environment of given object", 0)
+  end
   raw_setfenv(fn, env)
   return f
 end
