@@ -136,7 +136,7 @@ def _lzc(folder: Path, *arguments: str) -> None:
 
 
 def _interpreter() -> list[str]:
-    return [sys.executable, "-c", "from lzc.cli import main; main()"]
+    return [sys.executable, "-m", "lzc"]
 
 
 @contextlib.contextmanager
