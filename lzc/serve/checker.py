@@ -16,17 +16,18 @@ import resource
 import signal
 import socket
 import time
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from lzc.bundle.manifest import CHECKS
 from lzc.lua.health import Check
 from lzc.serve.health_table import DOWN, UNKNOWN, UP, HealthTable
+from lzc.serve.lane import Lane
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.probes import HttpProbes, TcpProbe
+from lzc.serve.probes import TIMED_OUT, HttpProbes, TcpProbe, connection_of
 from lzc.serve.process import Channel, Message
 
 log = logging.getLogger("lzc")
@@ -37,6 +38,9 @@ EXPIRE: Final = 3600.0
 SECOND_LOOK: Final = 30.0
 """Seconds between asking workers whether they still need a check and giving it up."""
 CONCURRENT: Final = 8192
+"""Connections tried at once, at most."""
+REQUESTS: Final = 500
+"""HTTP requests at once, at most: more would only time out for want of our own processor."""
 _SPARE_FILES: Final = 128
 _DATAGRAM: Final = 65536
 _JITTER: Final = 0.1
@@ -58,7 +62,6 @@ class Entry:
     asked: float
     problem: str = ""
     started: float = 0.0
-    running: bool = False
     asked_around: bool = False
     dropped: bool = False
     timer: asyncio.TimerHandle | None = None
@@ -81,10 +84,10 @@ class Checker:
         self._reports = reports
         self._interval = interval
         self._expire = expire
-        self._concurrent = concurrent
+        self._connections = Lane(concurrent)
+        self._requests = Lane(min(concurrent, REQUESTS))
+        self._slow_requests = Lane(min(concurrent, REQUESTS))
         self._entries: dict[bytes, Entry] = {}
-        self._running = 0
-        self._ready: deque[Entry] = deque()
         self._http = HttpProbes()
         self._mishaps = Mishaps()
         self._lines = 0
@@ -173,32 +176,44 @@ class Checker:
                     self._add(check, check.key(), listed=False)
 
     def _due(self, entry: Entry) -> None:
+        """Begin a run. A target of HTTP that was not up is first asked for a connection alone: that
+        is how thousands of them fail, at a fraction of what a request costs."""
         entry.timer = None
-        self._ready.append(entry)
-        self._start_ready()
+        check = entry.check
+        target: Check | None = check
+        if check.url:
+            up = self._table.read(entry.offset).status == UP
+            target = None if up else connection_of(check)
+        if target is not None:
+            self._connections.enter(partial(self._connect, entry, target))
+        else:
+            self._enter_requests(entry)
 
-    def _start_ready(self) -> None:
-        while self._ready and self._running < self._concurrent:
-            entry = self._ready.popleft()
-            if entry.dropped or entry.running:
-                continue
-            self._running += 1
-            entry.running = True
-            entry.started = time.monotonic()
-            if entry.check.url:
-                task = self._loop.create_task(self._run_http(entry))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            else:
-                self._run_tcp(entry)
+    def _connect(self, entry: Entry, target: Check) -> None:
+        entry.started = time.monotonic()
 
-    def _run_tcp(self, entry: Entry) -> None:
         def done(up: bool, latency: float, problem: str) -> None:
-            self._done(entry, up, latency, problem)
+            self._connections.leave()
+            if up and entry.check.url:
+                self._enter_requests(entry)
+            else:
+                self._done(entry, up, latency, problem)
 
-        TcpProbe(entry.check, self._loop, done)
+        TcpProbe(target, self._loop, done)
 
-    async def _run_http(self, entry: Entry) -> None:
+    def _enter_requests(self, entry: Entry) -> None:
+        # Targets that leave requests unanswered wait for each other, not the others for them.
+        lane = self._slow_requests if entry.problem == TIMED_OUT else self._requests
+
+        def begin() -> None:
+            entry.started = time.monotonic()
+            task = self._loop.create_task(self._request(entry, lane))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        lane.enter(begin)
+
+    async def _request(self, entry: Entry, lane: Lane) -> None:
         try:
             result = await self._http.run(entry.check)
         except asyncio.CancelledError:
@@ -206,19 +221,18 @@ class Checker:
         except Exception as error:  # one odd target must not end the others' checks
             self._mishaps.note(f"checking {show(entry.check)}", error)
             result = (False, 0.0, str(error))
+        lane.leave()
         self._done(entry, *result)
 
     def _done(self, entry: Entry, up: bool, latency: float, problem: str) -> None:
-        self._running -= 1
-        entry.running = False
-        if not entry.dropped:
-            entry.problem = problem
-            before = self._table.read(entry.offset)
-            now = time.time()
-            if self._table.set(entry.offset, UP if up else DOWN, latency, now):
-                self._tell(entry, before.status, now - before.since)
-            self._plan(entry)
-        self._start_ready()
+        if entry.dropped:
+            return
+        entry.problem = problem
+        before = self._table.read(entry.offset)
+        now = time.time()
+        if self._table.set(entry.offset, UP if up else DOWN, latency, now):
+            self._tell(entry, before.status, now - before.since)
+        self._plan(entry)
 
     def _plan(self, entry: Entry) -> None:
         """Set the timer of the next run, or give the check up when nobody needs it."""

@@ -19,7 +19,7 @@ log = logging.getLogger("lzc")
 
 PAUSE: Final = 1.0
 """Seconds until a checker that died is replaced."""
-_TIMEOUT: Final = 10.0
+_TIMEOUT: Final = 20.0
 
 
 class CheckerProcess:

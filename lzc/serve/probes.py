@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from lzc.lua.health import Check
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 USER_AGENT: Final = "PowerDNS Authoritative Server"
 """Sent where the record names none, as web servers know it from PowerDNS."""
+TIMED_OUT: Final = "timed out"
 _CHUNK: Final = 65536
 _REDIRECTS: Final = 30
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
@@ -69,7 +71,7 @@ class TcpProbe:
         self._finish(os.strerror(code) if code else "")
 
     def _timed_out(self) -> None:
-        self._finish("timed out")
+        self._finish(TIMED_OUT)
 
     def _finish(self, problem: str) -> None:
         if self._timer is not None:
@@ -86,8 +88,21 @@ def _say(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, TimeoutError):
-        return "timed out"
+        return TIMED_OUT
     return str(error) or type(error).__name__
+
+
+def connection_of(check: Check) -> Check | None:
+    """The connection that an HTTP check begins with, as a check of its own; `None` where the URL
+    does not tell or its host has to be looked up."""
+    try:
+        parts = urlsplit(check.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
+    if not check.address or not parts.hostname:
+        return None
+    return Check(check.address, port, timeout=check.timeout, source=check.source)
 
 
 class HttpProbes:

@@ -12,9 +12,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from lzc.serve import sockets
+
 Message = dict[str, Any]
 
 _READ: Final = 1 << 18
+_BUFFER: Final = 4 * 2**20
+"""Octets: a report on ten thousand health checks fits, and goes out in one piece."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -102,6 +106,8 @@ def fork(main: Callable[[Channel], int]) -> tuple[int, Channel]:
     an event loop; nothing of the parent's stack is unwound in it.
     """
     ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        sockets.enlarge(end, socket.SO_SNDBUF, _BUFFER)
     sys.stderr.flush()
     sys.stdout.flush()
     # A signal between fork and the reset of its handler would run the parent's handler here.

@@ -136,8 +136,8 @@ def _socket(host: str, kind: int) -> socket.socket:
 def _udp(host: str, port: int, wildcard: bool) -> socket.socket:
     made = _socket(host, socket.SOCK_DGRAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    _enlarge(made, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    _enlarge(made, socket.SO_SNDBUF, SEND_BUFFER)
+    enlarge(made, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    enlarge(made, socket.SO_SNDBUF, SEND_BUFFER)
     if wildcard:
         if made.family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
@@ -148,7 +148,8 @@ def _udp(host: str, port: int, wildcard: bool) -> socket.socket:
     return made
 
 
-def _enlarge(made: socket.socket, option: int, octets: int) -> None:
+def enlarge(made: socket.socket, option: int, octets: int) -> None:
+    """Ask for a larger buffer: ``option`` is SO_RCVBUF or SO_SNDBUF."""
     # The FORCE options (33 and 32) pass net.core.*mem_max, for those who may.
     force = 33 if option == socket.SO_RCVBUF else 32
     try:
