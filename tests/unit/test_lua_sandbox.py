@@ -108,6 +108,8 @@ ENDLESS = [
     "while true do pcall(pickrandom, {}) end",
     "while true do pcall(qname.chopOff) end",
     "include('self') return 'x'",
+    "table.move({}, 1, 3e7, 2)",
+    "while true do string.rep('x', 2) end",
 ]
 
 
@@ -130,6 +132,31 @@ def test_the_limit_counts_the_records_instructions_not_ours() -> None:
     ]
     with pytest.raises(LuaFailure, match="more than 300 instructions"):
         run(";for i = 1, 300 do end return 'x'")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "pickrandom({'a'})",
+        "x = i * 2",
+        "x = ('a'):rep(2)",
+        "pcall(error)",
+        "pcall(pickrandom, {})",
+        "coroutine.wrap(function() return 1 end)()",
+    ],
+)
+def test_a_limit_of_any_size_is_met_or_told(body: str) -> None:
+    met = []
+    for limit in range(1, 160, 3):
+        run = Runner(EngineSettings(exec_limit=limit))
+        try:
+            met.append(run(f";for i = 1, 6 do {body} end return 'x'") == ["x"])
+        except LuaFailure as failure:
+            assert failure.kind == "instructions"
+            met.append(False)
+    assert met == sorted(met)
+    assert met[0] is False
+    assert met[-1] is True
 
 
 def test_without_a_limit_code_may_run_long() -> None:
@@ -155,6 +182,8 @@ def test_memory_is_bounded_and_the_next_record_has_all_of_it(code: str) -> None:
 def test_long_strings_and_date_formats_are_refused(run: Runner) -> None:
     with pytest.raises(LuaFailure, match="too large"):
         run("('x'):rep(1e9)")
+    with pytest.raises(LuaFailure, match="too large"):
+        run("('x'):rep('1000000000')")
     with pytest.raises(LuaFailure, match="too long"):
         run("os.date(('%c'):rep(1000))")
 

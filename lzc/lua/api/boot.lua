@@ -13,7 +13,7 @@ if not shared.string_metatable then
 end
 
 local core = {
-  G = G, exact = exact, shared = shared, LIMIT = shared.chunks, classes = {},
+  G = G, exact = exact, shared = shared, LIMIT = {}, classes = {},
   string_metatable = shared.string_metatable, raw_getmetatable = debug.getmetatable,
   count_kib = collectgarbage, collect = collectgarbage,
 }

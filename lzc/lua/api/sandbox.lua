@@ -9,6 +9,7 @@ local core = ...
 local G = core.G
 local rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack =
   rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack
+local tonumber = tonumber
 local raw_setfenv, raw_getfenv, raw_loadstring = setfenv, getfenv, loadstring
 local raw_pcall = pcall
 local getinfo = debug.getinfo
@@ -96,13 +97,13 @@ local function lua_load(source, name)
   return lua_loadstring(concat(pieces), name)
 end
 
-local function lua_rep(text, count)
-  local t = type(text)
-  if (t == 'string' or t == 'number') and type(count) == 'number'
-    and #tostring(text) * count > MAX_STRING then
-    error('resulting string too large', 0)
+local function lua_rep(text, count, separator)
+  local times, unit = tonumber(count), type(text) == 'number' and tostring(text) or text
+  if times and type(unit) == 'string' then
+    local size = #unit + (type(separator) == 'string' and #separator or 0)
+    if size * times > MAX_STRING then error('resulting string too large', 0) end
   end
-  return rep(text, count)
+  return rep(text, count, separator)
 end
 
 local date = os.date
