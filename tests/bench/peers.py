@@ -150,8 +150,7 @@ class Project:
 
     def lzc(self, *arguments: str) -> list[str]:
         """A command line of lzc for this project."""
-        command, *rest = arguments
-        return [sys.executable, "-m", "lzc", command, "-c", str(self.config), *rest]
+        return [sys.executable, "-m", "lzc", *arguments, "-c", str(self.config)]
 
 
 def project(folder: Path, zone: Path, *, signed: bool = False, extra: str = "") -> Project:
