@@ -86,7 +86,7 @@ class Checker:
         self._expire = expire
         self._connections = Lane(concurrent)
         self._requests = Lane(min(concurrent, REQUESTS))
-        self._slow_requests = Lane(min(concurrent, REQUESTS))
+        self._slow_requests = Lane(min(concurrent, 4 * REQUESTS))
         self._entries: dict[bytes, Entry] = {}
         self._http = HttpProbes()
         self._mishaps = Mishaps()

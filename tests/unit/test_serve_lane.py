@@ -1,0 +1,62 @@
+"""How many checks run at once, and in which order; what an HTTP check connects to."""
+
+from __future__ import annotations
+
+import pytest
+
+from lzc.lua.health import Check
+from lzc.serve.lane import Lane
+from lzc.serve.probes import connection_of
+
+
+def test_a_lane_runs_so_many_at_once_in_the_order_they_came() -> None:
+    begun: list[int] = []
+    lane = Lane(2)
+    for number in range(5):
+        lane.enter(lambda number=number: begun.append(number))  # type: ignore[misc]
+    assert begun == [0, 1]
+    lane.leave()
+    assert begun == [0, 1, 2]
+    lane.leave()
+    lane.leave()
+    assert begun == [0, 1, 2, 3, 4]
+    lane.leave()
+    lane.leave()
+    lane.enter(lambda: begun.append(5))
+    assert begun[-1] == 5
+
+
+def test_a_run_that_ends_while_it_begins_lets_the_next_one_in() -> None:
+    begun: list[int] = []
+    lane = Lane(1)
+
+    def at_once(number: int) -> None:
+        begun.append(number)
+        lane.leave()
+
+    for number in range(3):
+        lane.enter(lambda number=number: at_once(number))  # type: ignore[misc]
+    assert begun == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://www.example.com/", 80),
+        ("https://www.example.com/", 443),
+        ("https://www.example.com:8443/x", 8443),
+        ("http://[2001:db8::1]:81/", 81),
+        ("http://www.example.com:99999/", None),
+        ("http:///", None),
+    ],
+)
+def test_an_http_check_begins_with_a_connection_to_its_candidate(
+    url: str, port: int | None
+) -> None:
+    check = Check("192.0.2.1", url=url, timeout=3, source="192.0.2.9")
+    expected = Check("192.0.2.1", port, timeout=3, source="192.0.2.9") if port else None
+    assert connection_of(check) == expected
+
+
+def test_a_check_without_a_candidate_has_to_look_its_host_up_first() -> None:
+    assert connection_of(Check("", url="http://www.example.com/")) is None
