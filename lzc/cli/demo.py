@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import random
 import shutil
 import socket
 import subprocess
@@ -195,9 +196,17 @@ def _serving(config: Path) -> Iterator[int]:
 
 
 def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port free over UDP and over TCP, below those that Linux hands to clients."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            contextlib.suppress(OSError),
+        ):
+            udp.bind((HOST, port))
+            tcp.bind((HOST, port))
+            return port
 
 
 def _exchange(port: int, question: Question, timeout: float = 2) -> dns.message.Message | None:
