@@ -274,13 +274,19 @@ class Checker:
 
 
 def show(check: Check) -> str:
-    """A check in a line of text: what it looks for, and where."""
-    if not check.url:
+    """A check in a line of text: what it looks for, where, and what is particular to it."""
+    if check.url:
+        text = f"{check.url} at {check.address}" if check.address else check.url
+    else:
         host = f"[{check.address}]" if ":" in check.address else check.address
-        return f"{host}:{check.port}"
-    at = f" at {check.address}" if check.address else ""
-    text = f" with {check.stringmatch!r}" if check.stringmatch else ""
-    return f"{check.url}{at}{text}"
+        text = f"{host}:{check.port}"
+    usual = Check(check.address)
+    if check.stringmatch:
+        text += f" with {check.stringmatch!r}"
+    for name in ("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"):
+        if getattr(check, name) != getattr(usual, name):
+            text += f" {name}={getattr(check, name)}"
+    return text
 
 
 def read_checks(folder: Path) -> list[Check]:

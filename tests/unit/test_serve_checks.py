@@ -1,10 +1,11 @@
-"""How many checks run at once, and in which order; what an HTTP check connects to."""
+"""How many checks run at once, and in which order; what they connect to; how they are shown."""
 
 from __future__ import annotations
 
 import pytest
 
 from lzc.lua.health import Check
+from lzc.serve.checker import show
 from lzc.serve.lane import Lane
 from lzc.serve.probes import connection_of
 
@@ -60,3 +61,10 @@ def test_an_http_check_begins_with_a_connection_to_its_candidate(
 
 def test_a_check_without_a_candidate_has_to_look_its_host_up_first() -> None:
     assert connection_of(Check("", url="http://www.example.com/")) is None
+
+
+def test_checks_that_differ_are_shown_differently() -> None:
+    assert show(Check("192.0.2.1", 443)) == "192.0.2.1:443"
+    assert show(Check("2001:db8::1", 443, timeout=5)) == "[2001:db8::1]:443 timeout=5"
+    check = Check("192.0.2.1", url="http://www.example.com/", stringmatch="ok", httpcode=204)
+    assert show(check) == "http://www.example.com/ at 192.0.2.1 with 'ok' httpcode=204"
