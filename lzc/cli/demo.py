@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import random
 import shutil
 import socket
@@ -34,7 +35,7 @@ import dns.rrset
 import dns.tsigkeyring
 import dns.zone
 
-from lzc.cli import shipped
+from lzc.cli import group, shipped
 from lzc.cli.init import new_tsig_secret, write_secret
 from lzc.wire.rrtype import LUA
 
@@ -127,24 +128,21 @@ def _run(folder: Path) -> int:
 
 
 def _lzc(folder: Path, *arguments: str) -> None:
+    """Run a command as the console script would, in the same process."""
     click.echo(f"$ lzc {' '.join(arguments)}")
-    done = subprocess.run(  # noqa: S603 - our own commands
-        [*_interpreter(), *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, check=False
-    )
-    click.echo("".join(f"  {line}\n" for line in done.stdout.splitlines()), nl=False)
-    if done.returncode:
-        raise click.ClickException(f"lzc {arguments[0]} ended with {done.returncode}")
-
-
-def _interpreter() -> list[str]:
-    return [sys.executable, "-m", "lzc"]
+    output = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(output):
+        status = group.main(list(arguments), prog_name="lzc", standalone_mode=False)
+    click.echo("".join(f"  {line}\n" for line in output.getvalue().splitlines()), nl=False)
+    if status:
+        raise click.ClickException(f"lzc {arguments[0]} ended with {status}")
 
 
 @contextlib.contextmanager
 def _healthy_target() -> Iterator[bool]:
     """A web server that health checks find up; False where the address cannot be had."""
     try:
-        server = http.server.ThreadingHTTPServer(HEALTHY, _Fine)
+        server = _Target(HEALTHY, _Fine)
     except OSError as error:
         click.echo(f"(no health check shown: {HEALTHY[0]} port {HEALTHY[1]}: {error.strerror})")
         yield False
@@ -155,6 +153,11 @@ def _healthy_target() -> Iterator[bool]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Target(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a check may hang up as soon as it knows enough."""
 
 
 class _Fine(http.server.BaseHTTPRequestHandler):
@@ -177,7 +180,10 @@ def _serving(config: Path) -> Iterator[int]:
     log = config.with_name("serve.log")
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: S603 - our own command
-            [*_interpreter(), *arguments], cwd=config.parent, stdout=output, stderr=output
+            [sys.executable, "-m", "lzc", *arguments],
+            cwd=config.parent,
+            stdout=output,
+            stderr=output,
         )
     try:
         deadline = time.monotonic() + PATIENCE
