@@ -15,6 +15,7 @@ API_FILES = (
     "address",
     "name",
     "hash",
+    "walk",
     "pick",
     "geo",
     "forward",

@@ -20,6 +20,10 @@ BY_CLIENT = [
         for n in (1, 2, 3, 5, 12, 13, 14, 20, 28, 29, 30, 31, 40, 59, 60, 61)
     ],
     "pickwhashed({{'3abc','a'},{1.9,'b'},{0,'c'}})",
+    *[f"pickwhashed({weighted(n)})" for n in (127, 128, 257, 300)],
+    "pickwhashed({[16]={1,'a'},[3]={1,'b'},[29]={1,'c'},[4]={1,'d'},[1]={1,'e'}})",
+    "pickwhashed({[-1]={1,'a'},[0]={1,'b'},{1,'c'},nil,{2,'d'}})",
+    "pickwhashed({[1.5]={1,'a'},{1,'b'}})",
     "pickwhashed({{0,'a'},{4,'b'}})",
     "all({'one','two'})",
     f"pickclosest({CANDIDATES})",

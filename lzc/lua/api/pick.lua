@@ -4,6 +4,7 @@ local core = ...
 local type, error, next, tonumber, tostring = type, error, next, tonumber, tostring
 local random, floor = math.random, math.floor
 local guard, lookup2 = core.guard, core.lookup2
+local list_walk, table_walk = core.list_walk, core.table_walk
 local format = string.format
 
 -- The strings of a record's table, in the order `next` gives. Tables are read raw: a metamethod
@@ -52,12 +53,13 @@ core.whole = whole
 
 local function weighted_of(list)
   if type(list) ~= 'table' then error('table of {weight, item} expected, got ' .. type(list), 0) end
-  local weights, items, count, total = {}, {}, 0, 0
-  for _, pair in next, list do
+  local weights, items, count, is_list = {}, {}, 0, true
+  for key, pair in next, list do
+    if type(key) ~= 'number' then error('list expected', 0) end
     if type(pair) ~= 'table' then error('table of {weight, item} expected', 0) end
     local weight, item = nil, nil
-    for key, value in next, pair do
-      if key == 1 then weight = whole(value) elseif key == 2 then item = value end
+    for field, value in next, pair do
+      if field == 1 then weight = whole(value) elseif field == 2 then item = value end
     end
     local t = type(item)
     if t == 'number' then
@@ -67,53 +69,21 @@ local function weighted_of(list)
     end
     count = count + 1
     weights[count], items[count] = weight or whole(nil), item
-    total = total + weights[count]
+    if key ~= count then is_list = false end
   end
   if count == 0 then error('Caught exception: The items list cannot be empty', 0) end
-  if total == 0 then error('Caught exception: The sum of items cannot be zero', 0) end
-  return weights, items, count, total
-end
-
--- PowerDNS walks weighted items in the order of a hash table of C++ (libstdc++) keyed by their
--- place. A new key comes to the front of the walk; when the table grows, the walk is reversed. It
--- has room for so many keys:
-local ROOM = {13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273, 20753, 42043, 85229, 172933}
-
-local function walk_of(count)
-  local walk, filled = {}, 0
-  for _, room in next, ROOM do
-    local last = count < room and count or room
-    local longer = {}
-    for place = last, filled + 1, -1 do longer[#longer + 1] = place end
-    for i = filled, 1, -1 do longer[#longer + 1] = walk[i] end
-    walk, filled = longer, last
-    if filled == count then return walk end
-  end
-  error('Caught exception: too many items', 0)
-end
-
-local walks = {}
-local function walk(count)
-  local known = walks[count]
-  if not known then
-    known = walk_of(count)
-    if count <= 1024 then walks[count] = known end
-  end
-  return known
+  return weights, items, count, is_list
 end
 
 local function pick_weighted(list, hash)
-  local weights, items, count, total = weighted_of(list)
+  local weights, items, count, is_list = weighted_of(list)
+  local order = is_list and list_walk(count) or table_walk(list)
+  local total = 0
+  for i = 1, #order do total = total + weights[order[i]] end
+  if total == 0 then error('Caught exception: The sum of items cannot be zero', 0) end
   local r = hash and hash % total or random(0, total - 1)
   local sum = 0
-  if count <= 13 then
-    for place = count, 1, -1 do
-      sum = sum + weights[place]
-      if sum > r then return items[place] end
-    end
-  end
-  local order = walk(count)
-  for i = 1, count do
+  for i = 1, #order do
     local place = order[i]
     sum = sum + weights[place]
     if sum > r then return items[place] end
