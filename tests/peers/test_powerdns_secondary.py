@@ -279,8 +279,9 @@ class _Fine(http.server.BaseHTTPRequestHandler):
     ["port.example.org", "port-all.example.org", "url.example.org", "url-sets.example.org"],
 )
 def test_both_find_the_one_healthy_address(pair: Pair, name: str) -> None:
-    """Of the addresses that the fixtures check, 127.0.1.1 answers on port 5380."""
-    with http.server.ThreadingHTTPServer(("127.0.1.1", 5380), _Fine) as target:
+    """Of the addresses that the fixtures check, only 127.0.1.1 answers."""
+    address = ("127.0.1.1", pair.project.health_port)
+    with http.server.ThreadingHTTPServer(address, _Fine) as target:
         threading.Thread(target=target.serve_forever, daemon=True).start()
 
         def agreed() -> bool:

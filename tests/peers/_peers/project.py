@@ -37,6 +37,8 @@ class Project:
         """``secondaries``: (name, port on the loopback interface, software) of each."""
         self.folder = folder
         self.port = free_port()
+        self.health_port = free_port()
+        """Takes the place of 5380 in the health checks of the fixtures."""
         self.config = folder / "lzc.toml"
         shutil.copytree(
             FIXTURES, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("build")
@@ -47,6 +49,8 @@ class Project:
         secret = keys / "transfer.tsig"
         secret.touch(mode=0o600)
         secret.write_text(TSIG_SECRET + "\n")
+        zone = self.zone_file("example.org")
+        zone.write_text(zone.read_text().replace("5380", str(self.health_port)))
         text = (FIXTURES / "lzc.toml").read_text()
         text = text[: text.index("[[secondary]]")]
         text = text.replace(
