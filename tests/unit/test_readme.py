@@ -1,0 +1,59 @@
+"""The README keeps up with the program."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from lzc import config
+from lzc.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+REFERENCE = README.partition("\n## lzc.toml\n")[2].partition("\n## ")[0]
+SECTIONS: dict[str, type[BaseModel]] = {
+    "[build]": config.BuildSection,
+    "[lua]": config.LuaSection,
+    "[dnssec]": config.DnssecSection,
+    '[zone."NAME"]': config.ZoneSection,
+    "[serve]": config.ServeSection,
+    '[tsig."NAME."]': config.TsigSection,
+    "[[secondary]]": config.SecondarySection,
+}
+
+
+def described(heading: str) -> set[str]:
+    """The keys in the first column of a section's rows."""
+    rows = REFERENCE.partition(f"| **`{heading}`** |")[2].partition("\n| **`")[0]
+    first = [row.split("|")[1] for row in rows.splitlines()[1:] if row.startswith("| ")]
+    return {key for cell in first for key in re.findall(r"`([a-z-]+)`", cell)}
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_every_key_of_the_configuration_is_described_and_no_other(heading: str) -> None:
+    fields = SECTIONS[heading].model_fields.values()
+    assert described(heading) == {str(field.alias) for field in fields}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_described(name: str) -> None:
+    assert f"| `lzc {name}" in README
+
+
+def test_every_dependency_has_a_sentence() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = README.partition("\n## Dependencies\n")[2].partition("\n## ")[0]
+    for requirement in project["dependencies"]:
+        name = re.split(r"[<>=\[]", requirement)[0]
+        assert re.search(rf"^\| .*\b{name}\b.* \| .+ \|$", listed, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("script", ["install", "tests/run", ".ci/run"])
+def test_the_scripts_it_names_can_be_run(script: str) -> None:
+    assert script in README
+    assert os.access(ROOT / script, os.X_OK)
