@@ -29,7 +29,8 @@ _RANGE = re.compile(rb"(\d{1,10})-(\d{1,10})(?:/(\d{1,10}))?")
 _PLACEHOLDER = re.compile(
     rb"\\(.)|(\$\$)|\$\{([+-]?\d{1,10})(?:,(\d{1,3})(?:,([doxXnN]))?)?\}|(\$\{)|\$", re.DOTALL
 )
-_TEXT_TYPES: Final = frozenset({rr.TXT, rr.SPF, rr.LUA, rr.HINFO, rr.CAA, rr.NAPTR})
+_TEXT_TYPES: Final = frozenset({rr.TXT, rr.SPF})
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 
 class BadTemplate(ValueError):
@@ -131,16 +132,17 @@ def _fields_maker(
     scope: FileScope, rrtype: int, templates: Sequence[Token]
 ) -> Callable[[int], list[Token]]:
     """How the RDATA fields of one number are made. BIND takes a single field, in quotes where the
-    type needs several (``MX "10 mail$"``); those are split here. Types of strings keep theirs."""
+    type needs several (``MX "10 mail$"``, ``HINFO "PC$ Linux"``); those are split here. TXT and SPF
+    keep theirs: one string is whole RDATA there, and what PowerDNS makes of it."""
     if len(templates) == 1 and templates[0].quoted and rrtype not in _TEXT_TYPES:
         only = templates[0]
+        template = _ESCAPE.sub(lambda escape: escape[0].replace(b'\\"', b'"'), only.text)
 
         def split(number: int) -> list[Token]:
-            text = substitute(only.text, number)
-            return [
-                field._replace(line=only.line, column=only.column)
-                for field in read_entry(text, 0, only.line, scope.file).tokens
-            ]
+            entry = read_entry(substitute(template, number), 0, only.line, scope.file)
+            if entry.faults:
+                raise BadTemplate(entry.faults[0].message)
+            return [field._replace(line=only.line, column=only.column) for field in entry.tokens]
 
         return split
     return lambda number: [

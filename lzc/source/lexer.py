@@ -46,11 +46,11 @@ _QUOTED: Final = 6
 _WORD: Final = 7
 _PIECE = re.compile(
     rb"([ \t]+|\r(?=\n|\Z))|(\n)|(;[^\n]*)|(\()|(\))"
-    rb'|"((?:[^"\\\n]|\\[^\n])*)"'
-    rb'|((?:[^\x00-\x20;()"\\\x7f]|\\[^\r\n])+)'
+    rb'|"((?:[^"\\\n]++|\\[^\n])*+)"'
+    rb'|((?:[^\x00-\x20;()"\\\x7f]++|\\[^\r\n])++)'
 )
-_QUOTED_VALUE = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*"')
-_STRING_END = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTED_VALUE = re.compile(rb'"(?:[^"\\\n]++|\\[^\n])*+"')
+_STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _RECORD_START = re.compile(
     rb"^(?:\$[A-Z]+[ \t]|[^\s;()\"']+[ \t]+(?:(?:\d+[smhdw]?|IN)[ \t]+)*"
     rb"(?:IN|A|AAAA|CAA|CNAME|DNAME|DS|HTTPS|LUA|MX|NAPTR|NS|PTR|SOA|SRV|SVCB|TLSA|TXT)[ \t])",
@@ -62,6 +62,8 @@ _STRING_LOOKAHEAD: Final = 65536
 _ENTRY_LINES: Final = 5000
 """Lines an entry may run over: a parenthesis open for longer was forgotten. Without this, each of
 many forgotten ones would have the rest of the file read again."""
+_DEPTH: Final = 100
+"""Parentheses that may be open inside each other: more of them are forgotten ones, too."""
 
 
 def read_entry(data: bytes, start: int, line: int, file: str) -> Entry:
@@ -75,12 +77,13 @@ def read_entry(data: bytes, start: int, line: int, file: str) -> Entry:
 class _Scan:
     """The state of reading one entry."""
 
-    __slots__ = ("data", "entry", "file", "line", "line_start", "position")
+    __slots__ = ("column", "counted", "data", "entry", "file", "line", "line_start", "position")
 
     def __init__(self, data: bytes, start: int, line: int, file: str) -> None:
         self.data = data
         self.position = start
-        self.line_start = start
+        self.line_start = self.counted = start
+        self.column = 1
         self.line = line
         self.file = file
         self.entry = Entry(blank=data[start : start + 1] in (b" ", b"\t"))
@@ -102,6 +105,8 @@ class _Scan:
                 entry.tokens.append(Token(piece[_QUOTED], True, self.line, self._column()))
             elif kind == _OPEN:
                 opened.append((self.line, self._column(), self.line_start))
+                if len(opened) > _DEPTH:
+                    break
             elif kind == _CLOSE:
                 if opened:
                     opened.pop()
@@ -134,12 +139,17 @@ class _Scan:
         self.position = end
 
     def _next_line(self, position: int) -> None:
-        self.position = self.line_start = position
+        self.position = self.line_start = self.counted = position
+        self.column = 1
         self.line += 1
 
     def _column(self) -> int:
-        before = self.data[self.line_start : self.position]
-        return 1 + (len(before) if before.isascii() else len(before.decode("utf-8", "replace")))
+        # From the last column that was asked for: from the line's start, a long line of many
+        # fields would be counted over and over.
+        before = self.data[self.counted : self.position]
+        self.column += len(before) if before.isascii() else len(before.decode("utf-8", "replace"))
+        self.counted = self.position
+        return self.column
 
     def _fault(self, rule: str, message: str, why: str = "", fix: str = "") -> None:
         place = Place(self.file, self.line, self._column())
@@ -219,7 +229,8 @@ class _Scan:
         start = _RECORD_START.search(self.data, line_end + 1, line_end + _STRING_LOOKAHEAD)
         if closing and (start is None or closing.end() <= start.start()):
             self.line += self.data.count(b"\n", self.position, closing.end())
-            self.line_start = self.data.rfind(b"\n", 0, closing.end()) + 1
+            self.line_start = self.counted = self.data.rfind(b"\n", 0, closing.end()) + 1
+            self.column = 1
             self.position = closing.end()
         else:
             self.position = line_end

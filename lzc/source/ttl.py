@@ -19,8 +19,9 @@ def parse(text: bytes) -> int:
 
     Raises `InvalidTtl` for anything else and for values out of range.
     """
-    if text.isdigit() and len(text) > 10:
-        value = MAX_TTL + 1
+    if text.isdigit():
+        digits = text.lstrip(b"0") or b"0"
+        value = int(digits) if len(digits) <= 10 else MAX_TTL + 1
     else:
         try:
             value = seconds(text)

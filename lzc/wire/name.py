@@ -46,6 +46,9 @@ def from_text(text: str | bytes, origin: bytes | None = None) -> bytes:
         return origin
     if not raw:
         raise InvalidName("empty name")
+    if len(raw) > 4 * MAX_NAME:
+        # Each octet takes four characters at most.
+        raise InvalidName(f"name of over {MAX_NAME} octets; that is the most allowed")
     if b"\\" in raw:
         labels, absolute = _unescape(raw)
     else:

@@ -197,3 +197,36 @@ def test_numbers_as_labels() -> None:
     assert format_number(0x1A, 0, "n") == b"a.1"
     assert format_number(0x1A, 7, "N") == b"A.1.0.0"
     assert format_number(0, 1, "n") == b"0"
+
+
+@pytest.mark.parametrize(
+    ("rrtype", "field", "content"),
+    [
+        ("HINFO", '"PC$ Linux"', '"PC1" "Linux"'),
+        ("CAA", r'"0 issue \"c$\""', '0 issue "c1"'),
+        ("NAPTR", r'"1 1 \"S\" \"x$\" \"\" ."', '1 1 "S" "x1" "" .'),
+        ("MX", '"10 mail$.e."', "10 mail1.e."),
+        ("TXT", '"number $"', '"number 1"'),
+    ],
+)
+def test_generate_takes_several_fields_in_one_pair_of_quotes(
+    rrtype: str, field: str, content: str
+) -> None:
+    zone, faults = read_zone_text(
+        f"$TTL 5\n$GENERATE 1-1 a$ {rrtype} {field}\n".encode(), APEX, "z"
+    )
+    assert faults == []
+    (record,) = zone.records
+    assert wire_rdata.to_text(record[1], record[2]) == content
+
+
+def test_what_generate_makes_of_quotes_may_be_at_fault_too() -> None:
+    text = rb'$GENERATE 1-9 a$ 5 HINFO "\"x$ y"'
+    _, faults = read_zone_text(text, APEX, "z")
+    assert [(fault.place.column, fault.rule) for fault in faults] == [(26, "bad-generate")]
+
+
+def test_zeros_in_front_of_a_ttl_do_not_matter() -> None:
+    zone, faults = read_zone_text(b"a 000000000000300 A 192.0.2.1\n", APEX, "z")
+    assert faults == []
+    assert zone.records[0][3] == 300
