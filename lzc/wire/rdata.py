@@ -16,6 +16,7 @@ from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.wire.name import InvalidName
 from lzc.wire.rdata_names import canonical, names_in, target
+from lzc.wire.rdata_rare import read_rare
 from lzc.wire.rdata_text import to_text
 from lzc.wire.rdata_wire import InvalidRdata, check_wire
 
@@ -50,7 +51,7 @@ def from_fields(
         return _generic(rrtype, fields)
     reader = _READERS.get(rrtype)
     if reader is None:
-        return _by_dnspython(rrtype, fields, origin, quoted)
+        return read_rare(rrtype, fields, origin, quoted)
     return reader(fields, origin)
 
 
@@ -201,8 +202,8 @@ def _one_name(fields: Sequence[bytes], origin: bytes) -> bytes:
     return _name(fields[0], origin, 0)
 
 
-def _minfo(fields: Sequence[bytes], origin: bytes) -> bytes:
-    _count(fields, 2, "RMAILBX and EMAILBX")
+def _two_names(fields: Sequence[bytes], origin: bytes) -> bytes:
+    _count(fields, 2, "two names")
     return _name(fields[0], origin, 0) + _name(fields[1], origin, 1)
 
 
@@ -286,6 +287,19 @@ def _caa(fields: Sequence[bytes], origin: bytes) -> bytes:
     return _limited(flags + bytes((len(tag),)) + tag + unescape(fields[2], 2))
 
 
+_GROUP = re.compile(rb"[0-9A-Fa-f]{1,4}")
+
+
+def _locator(fields: Sequence[bytes], origin: bytes) -> bytes:
+    """NID and L64 (RFC 6742 §2), whose groups may lack their zeros in front as in an address."""
+    _count(fields, 2, "preference and four groups of hexadecimal digits")
+    groups = fields[1].split(b":")
+    if len(groups) != 4 or not all(_GROUP.fullmatch(group) for group in groups):
+        raise InvalidRdata("not four groups of hexadecimal digits, such as 14:4fff:ff20:ee64", 1)
+    digits = b"".join([group.zfill(4) for group in groups])
+    return _number(fields[0], 0, 2, "preference") + bytes.fromhex(digits.decode("ascii"))
+
+
 def _limited(rdata: bytes) -> bytes:
     if len(rdata) > MAX_RDATA:
         raise InvalidRdata(f"RDATA of {len(rdata)} octets; at most {MAX_RDATA} are allowed", 0)
@@ -297,14 +311,16 @@ _READERS: dict[int, Callable[[Sequence[bytes], bytes], bytes]] = {
     rr.AAAA: _aaaa,
     **dict.fromkeys((rr.NS, rr.CNAME, rr.PTR, rr.DNAME), _one_name),
     **dict.fromkeys((rr.MD, rr.MF, rr.MB, rr.MG, rr.MR), _one_name),
-    rr.MINFO: _minfo,
+    **dict.fromkeys((rr.MINFO, rr.TALINK), _two_names),
     rr.MX: _mx,
     rr.SRV: _srv,
     rr.SOA: _soa,
     rr.TXT: _txt,
     rr.SPF: _txt,
+    **dict.fromkeys((rr.NINFO, rr.AVC, rr.RESINFO, rr.WALLET), _txt),
     rr.CAA: _caa,
     rr.LUA: _lua,
+    **dict.fromkeys((rr.NID, rr.L64), _locator),
 }
 
 
@@ -320,43 +336,3 @@ def _generic(rrtype: int, fields: Sequence[bytes]) -> bytes:
         raise InvalidRdata(f"length says {length} octets, but {len(rdata)} follow", 1)
     check_wire(rrtype, rdata)
     return rdata
-
-
-def _by_dnspython(
-    rrtype: int, fields: Sequence[bytes], origin: bytes, quoted: Sequence[bool] | None
-) -> bytes:
-    import dns.exception
-    import dns.name
-    import dns.rdata
-    import dns.rdataclass
-    import dns.rdatatype
-
-    if not fields and rrtype != rr.APL:
-        raise InvalidRdata("RDATA is missing", 0)
-    text = ""
-    for index, field in enumerate(fields):
-        if quoted and quoted[index]:
-            # A quoted value of a SvcParam belongs to the key in front (RFC 9460 §2.1).
-            text += f'"{_printable(field)}" '
-        elif rrtype in (rr.SVCB, rr.HTTPS) and field.endswith(b"="):
-            text += _printable(field)
-        else:
-            text += _printable(field) + " "
-    try:
-        value = dns.rdata.from_text(
-            dns.rdataclass.IN,
-            dns.rdatatype.RdataType.make(rrtype),
-            text,
-            origin=dns.name.from_wire(origin, 0)[0],
-            relativize=False,
-        )
-        return value.to_wire() or b""
-    except (dns.exception.DNSException, ValueError, LookupError) as error:
-        message = str(error) or f"malformed RDATA of {rr.to_text(rrtype)}"
-        if rrtype not in rr.MNEMONICS or "unknown" in message.lower():
-            message = f"{rr.to_text(rrtype)} is known only as \\# length hex (RFC 3597 §5)"
-        raise InvalidRdata(message, 0) from None
-
-
-def _printable(field: bytes) -> str:
-    return "".join([chr(o) if 32 <= o <= 126 else f"\\{o:03d}" for o in field])

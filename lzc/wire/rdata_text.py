@@ -60,7 +60,7 @@ def _one_name(rdata: bytes) -> str:
     return _complete(text, rdata, end)
 
 
-def _minfo(rdata: bytes) -> str:
+def _two_names(rdata: bytes) -> str:
     texts, end = _names(rdata, 0, 2)
     return _complete(" ".join(texts), rdata, end)
 
@@ -120,12 +120,13 @@ _WRITERS: dict[int, Callable[[bytes], str]] = {
     rr.AAAA: _aaaa,
     **dict.fromkeys((rr.NS, rr.CNAME, rr.PTR, rr.DNAME), _one_name),
     **dict.fromkeys((rr.MD, rr.MF, rr.MB, rr.MG, rr.MR), _one_name),
-    rr.MINFO: _minfo,
+    **dict.fromkeys((rr.MINFO, rr.TALINK), _two_names),
     rr.MX: _mx,
     rr.SRV: _srv,
     rr.SOA: _soa,
     rr.TXT: _txt,
     rr.SPF: _txt,
+    **dict.fromkeys((rr.NINFO, rr.AVC, rr.RESINFO, rr.WALLET), _txt),
     rr.CAA: _caa,
     rr.LUA: _lua,
 }

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lzc.wire import rrtype as rr
-from lzc.wire.name import MAX_NAME
+from lzc.wire.name import MAX_NAME, from_wire
 from lzc.wire.rdata_names import names_in
 
 if TYPE_CHECKING:
     import dns.rdata
 
 # What dnspython takes for types without a format.
-_ONLY_NAMES = frozenset({rr.MD, rr.MF, rr.MB, rr.MG, rr.MR, rr.MINFO})
+_ONLY_NAMES = frozenset({rr.MD, rr.MF, rr.MB, rr.MG, rr.MR, rr.MINFO, rr.TALINK})
 
 
 class InvalidRdata(ValueError):
@@ -37,6 +37,8 @@ def check_wire(rrtype: int, rdata: bytes) -> None:
         for start, end in names_in(rrtype, rdata):
             if end - start > MAX_NAME:
                 raise ValueError("name over 255 octets")
+        if rrtype == rr.TALINK:
+            end = from_wire(rdata, from_wire(rdata, 0)[1])[1]
         if rrtype in _ONLY_NAMES and end != len(rdata):
             raise ValueError("octets after the last name")
     except (ValueError, IndexError) as error:

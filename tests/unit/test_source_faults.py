@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ GOOD = b"good 1 A 192.0.2.1\n"
         (b"www 1 A \\# 3 c00002", 14, "bad-rdata"),
         (b"www 1 TYPE1 \\# 4 c000020", 18, "bad-rdata"),
         (b"www 1 SOA a b 1 2 3 4", 21, "bad-rdata"),
-        (b"www 1 HTTPS 1 . alpn=", 13, "bad-rdata"),
+        (b"www 1 HTTPS 1 . alpn=", 17, "bad-rdata"),
         (b"www 5x A 192.0.2.1", 5, "bad-ttl"),
         (b"www 2147483648 A 192.0.2.1", 5, "bad-ttl"),
         (b"www 99999999999999999999999 A 192.0.2.1", 5, "bad-ttl"),
@@ -219,3 +220,37 @@ def test_generated_names_that_are_not_ascii_are_warned_of_once() -> None:
     zone, faults = read_zone_text("$GENERATE 1-9 ü$ 1 A 192.0.2.$\n".encode(), APEX, "z")
     assert len(zone.records) == 9
     assert [fault.rule for fault in faults] == ["name-not-ascii"]
+
+
+def test_columns_of_a_line_of_many_fields_are_counted_once() -> None:
+    # Counted from the line's start for each of its fields, this would take minutes.
+    text = "t 1 TXT " + "ü " * 500_000 + "(\n"
+    _, faults = read_zone_text(text.encode(), APEX, "z")
+    assert [(fault.place.column, fault.rule) for fault in faults] == [
+        (1_000_009, "unbalanced-parenthesis")
+    ]
+
+
+def test_a_field_of_a_whole_disk_takes_no_more_memory_than_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = GOOD + b"t 1 TXT " + b"x" * 20_000_000 + b'\nu 1 TXT "' + b"y" * 20_000_000 + b'"\n'
+    tracemalloc.start()
+    _, faults = read_zone_text(text, APEX, "z")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [fault.place.line for fault in faults] == [2, 3]
+    assert peak < 8 * len(text)
+
+
+def test_a_name_of_a_whole_disk_is_refused_at_once() -> None:
+    _, faults = read_zone_text(b"t 1 CNAME " + b"a." * 1_000_000, APEX, "z")
+    assert [(fault.place.column, fault.rule) for fault in faults] == [(11, "bad-rdata")]
+
+
+def test_parentheses_without_end_are_given_up_before_the_file_ends() -> None:
+    text = b"t 1 TXT (\n" * 9000 + GOOD
+    zone, faults = read_zone_text(text, APEX, "z")
+    assert [zone.place(record).line for record in zone.records] == [9001]
+    assert {fault.rule for fault in faults} == {"unbalanced-parenthesis"}
+    assert len(faults) == 9000

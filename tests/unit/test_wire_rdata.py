@@ -30,6 +30,13 @@ VALID = [
     (rr.SOA, "ns1 hostmaster 1 1h 15m 2w 1h30m"),
     (rr.TXT, r'"a \"quoted\" \\ word" "plain" "" "\000\255"'),
     (rr.SPF, '"v=spf1 -all"'),
+    (rr.RESINFO, "qnamemin exterr=15,16,17"),
+    (rr.WALLET, '"ETH" "0x1"'),
+    (rr.AVC, '"app-name:X|app-class:OAM"'),
+    (rr.NINFO, "a b"),
+    (rr.AMTRELAY, "128 1 3 relay"),
+    (rr.DSYNC, "CDS NOTIFY 5359 endpoint"),
+    (rr.DLV, "60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118"),
     (rr.CAA, '0 issue "ca.example.net; policy=ev"'),
     (rr.CAA, '128 iodef "mailto:a@example.org"'),
     (rr.NAPTR, '100 10 "u" "sip+E2U" "!^.*$!sip:info@example.org!" .'),
@@ -107,7 +114,17 @@ def test_what_is_printed_reads_back(kind: int, text: str) -> None:
         (rr.LUA, "A", 1, "code"),
         (rr.LUA, 'NOSUCH "x"', 0, "unknown RR type"),
         (rr.LUA, f'A "x" "{"a" * 256}"', 2, "256 octets"),
-        (rr.DS, "1 13 2 zz", 0, "."),
+        (rr.DS, "1 13 2 zz", 3, "."),
+        (rr.DS, "x 13 2 00", 0, "integer"),
+        (rr.DS, "1 13 2", 3, "."),
+        (rr.DS, f"1 13 2 {'ab' * 32} cd", 4, "."),
+        (rr.TLSA, "3 1", 2, "too early"),
+        (rr.LOC, "90 0 1 N 0 0 0 E 0m", 8, "latitude"),
+        (rr.NXT, "a A", 0, "only as"),
+        (rr.NULL, "00", 0, "only as"),
+        (rr.TALINK, "a", 1, "two names"),
+        (rr.NID, "10 14:4fff:ff20", 1, "four groups"),
+        (rr.L64, "10 1:2:3:12345", 1, "four groups"),
         (65280, "abc", 0, "RFC 3597"),
         (65280, r"\# 2 ab", 1, "2 octets, but 1"),
         (65280, r"\# 1 abc", 2, "hexadecimal"),
@@ -267,3 +284,18 @@ def test_times_take_units(text: bytes, expected: int) -> None:
 def test_other_times_are_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match="not a time"):
         rdata.seconds(text)
+
+
+def test_groups_of_a_locator_may_lack_their_zeros() -> None:
+    assert rdata.from_presentation(rr.NID, b"10 14:4fff:ff20:ee64", ORIGIN) == bytes.fromhex(
+        "000a 0014 4fff ff20 ee64"
+    )
+    assert rdata.from_presentation(rr.L64, b"10 2001:DB8:0:1", ORIGIN) == bytes.fromhex(
+        "000a 2001 0db8 0000 0001"
+    )
+
+
+def test_two_names_of_talink() -> None:
+    wire = rdata.from_presentation(rr.TALINK, b". T", ORIGIN)
+    assert wire == b"\0\x01T" + ORIGIN
+    assert rdata.to_text(rr.TALINK, wire) == ". T.example.org."
