@@ -6,16 +6,18 @@ silently ignored is an outage that waits. Paths are relative to the file they st
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
 import stat
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from lzc.config_faults import describe, locate
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError, Place
 
@@ -63,7 +65,7 @@ def parse_endpoint(text: str) -> tuple[str, int]:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError("put an IPv6 address in brackets: [::1]:53")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 <= int(port) <= 65535:
         raise ValueError("expected ADDRESS:PORT, such as 192.0.2.1:53 or [::1]:53")
     return str(ipaddress.ip_address(host)), int(port)
 
@@ -77,6 +79,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
+        strict=True,
         populate_by_name=True,
         alias_generator=lambda field: field.replace("_", "-"),
     )
@@ -265,39 +268,66 @@ def load(path: str | os.PathLike[str]) -> Config:
                 )
             ]
         ) from error
+    text = _decode(raw, str(path))
     try:
-        text = raw.decode("utf-8")
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line, column = (int(where[1]), int(where[2])) if where else (1, 1)
-        raise InputError(
-            [Fault(Place(str(path), line, column), "config-syntax", f"not valid TOML: {error}")]
-        ) from error
-    try:
-        config = Config.model_validate({**data, "folder": file.resolve().parent})
-    except ValidationError as error:
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\s*\(at line (\d+), column (\d+)\)", str(error))
+        lines = text.splitlines() or [""]
+        line, column = (int(where[1]), int(where[2])) if where else (len(lines), 1)
+        what = str(error)[: where.start() if where else None].removesuffix(" (at end of document)")
         raise InputError(
             [
                 Fault(
-                    _locate(str(path), text, problem["loc"]),
-                    "config-value",
-                    _say(problem),
+                    Place(str(path), line, column),
+                    "config-syntax",
+                    f"not valid TOML: {what[:1].lower()}{what[1:]}",
+                    fix="see https://toml.io; text stands in double quotes, tables in [brackets]",
                 )
-                for problem in error.errors()
             ]
         ) from error
+    # `folder` is ours, no key of the file; under another name it is unknown, as it should be.
+    own = {f"{key} " if key == "folder" else key: value for key, value in data.items()}
+    try:
+        config = Config.model_validate(
+            {**own, "folder": file.resolve().parent}, by_alias=True, by_name=False
+        )
+    except ValidationError as error:
+        problems = [
+            {
+                **problem,
+                "loc": tuple(p.rstrip() if isinstance(p, str) else p for p in problem["loc"]),
+            }
+            for problem in error.errors()
+        ]
+        faults = [describe(str(path), text, Config, problem) for problem in problems]
+        raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
     faults = list(_cross_check(config, str(path), text))
     if faults:
         raise InputError(faults)
     return config
 
 
-def _say(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {key}"
-    return f"{key}: {problem['msg']}"
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except ValueError:
+        return False
+
+
+def _decode(raw: bytes, path: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line_start = raw.rfind(b"\n", 0, error.start) + 1
+        place = Place(
+            path,
+            raw.count(b"\n", 0, error.start) + 1,
+            len(raw[line_start : error.start].decode("utf-8")) + 1,
+        )
+        raise InputError(
+            [Fault(place, "config-syntax", "not UTF-8", fix="save the file as UTF-8")]
+        ) from error
 
 
 def _cross_check(config: Config, path: str, text: str) -> list[Fault]:
@@ -307,7 +337,7 @@ def _cross_check(config: Config, path: str, text: str) -> list[Fault]:
         if secondary.tsig is not None and secondary.tsig.rstrip(".").lower() not in names:
             faults.append(
                 Fault(
-                    _locate(path, text, ("secondary", index, "tsig")),
+                    locate(path, text, ("secondary", index, "tsig")),
                     "tsig-key-unknown",
                     f"secondary {secondary.name} uses TSIG key {secondary.tsig}, which is not here",
                     fix=f'add [tsig."{secondary.tsig}"] with a secret-file',
@@ -316,47 +346,41 @@ def _cross_check(config: Config, path: str, text: str) -> list[Fault]:
         elif secondary.tsig is None and config.serve.tsig_required:
             faults.append(
                 Fault(
-                    _locate(path, text, ("secondary", index)),
+                    locate(path, text, ("secondary", index)),
                     "tsig-required",
                     f"secondary {secondary.name} has no TSIG key",
                     why="anyone who can forge its address could read the zones and their Lua code",
                     fix="give it tsig = ..., or set tsig-required = false in [serve]",
                 )
             )
+    seen: dict[str, str] = {}
     for name, section in config.tsig.items():
+        first = seen.setdefault(name.rstrip(".").lower(), name)
+        if first != name:
+            faults.append(
+                Fault(
+                    locate(path, text, ("tsig", name)),
+                    "tsig-key-twice",
+                    f"TSIG keys {first} and {name} have the same name",
+                    "names are compared without case and final dot; one secret would never be used",
+                    "keep one of them",
+                )
+            )
+        if section.secret is not None and not _is_base64(section.secret):
+            faults.append(
+                Fault(
+                    locate(path, text, ("tsig", name, "secret")),
+                    "tsig-secret",
+                    f"the secret of TSIG key {name} is not base64",
+                    fix="make one with: openssl rand -base64 32",
+                )
+            )
         if (section.secret is None) == (section.secret_file is None):
             faults.append(
                 Fault(
-                    _locate(path, text, ("tsig", name)),
+                    locate(path, text, ("tsig", name)),
                     "tsig-secret",
                     f"TSIG key {name} needs exactly one of secret and secret-file",
                 )
             )
     return faults
-
-
-def _locate(path: str, text: str, where: tuple[int | str, ...]) -> Place:
-    """The line of a key in TOML text: its last table header, then the key below it. The parser of
-    the standard library keeps no positions, so this reads the headers; a key it does not find (an
-    inline table) is reported at the header."""
-    names = [part for part in where if isinstance(part, str)]
-    index = next((part for part in where if isinstance(part, int)), 0)
-    headers: list[int] = []
-    lines = text.splitlines()
-    for number, line in enumerate(lines):
-        header = re.match(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(#.*)?$", line)
-        if header and names:
-            path_of = re.findall(r'"([^"]*)"|\'([^\']*)\'|([^.\s]+)', header[1])
-            parts = ["".join(p) for p in path_of]
-            if parts and parts == names[: len(parts)]:
-                headers.append(number)
-    if not headers:
-        return Place(path, 1, 1)
-    start = headers[min(index, len(headers) - 1)] if len(where) > 1 else headers[0]
-    for number in range(start + 1, len(lines)):
-        if re.match(r"\s*\[", lines[number]):
-            break
-        key = re.match(r"(\s*)[\"']?([A-Za-z0-9_.-]+)[\"']?\s*=", lines[number])
-        if key and key[2] == names[-1]:
-            return Place(path, number + 1, len(key[1]) + 1)
-    return Place(path, start + 1, 1)

@@ -1,0 +1,133 @@
+"""What is wrong with an ``lzc.toml``, in the operator's words and with its place.
+
+Neither pydantic nor the TOML parser of the standard library keeps positions, so places are found by
+reading the text again, line by line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from lzc.zone.place import Fault, Place
+
+Path = tuple[int | str, ...]
+"""The keys and list indexes that lead to a value."""
+
+_HEADER = re.compile(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY_PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^.\s=]+)')
+_KEY = re.compile(
+    r"""(\s*)((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*="""
+)
+
+_EXPECTED = {
+    "bool_type": "must be true or false, without quotes",
+    "int_type": "must be a whole number, without quotes",
+    "float_type": "must be a number, without quotes",
+    "string_type": "must be text in double quotes",
+    "list_type": 'must be a list in brackets, such as ["…"]',
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "missing": "is missing",
+}
+
+
+def describe(file: str, text: str, model: type[BaseModel], problem: Mapping[str, Any]) -> Fault:
+    """The fault that a problem of pydantic's validation is; ``text`` is the file's."""
+    path: Path = tuple(part for part in problem["loc"] if part != "[key]")
+    place = locate(file, text, path)
+    key = shown(path)
+    if problem["type"] == "extra_forbidden":
+        if path[0] == "zone" and len(path) > 2 and isinstance(problem["input"], dict):
+            name = ".".join(map(str, path[1:]))
+            fix = f'put the name in quotes: [zone."{name}"]'
+            return Fault(place, "config-value", f"unknown key {key}", "dots part keys in TOML", fix)
+        known = _keys_at(model, path[:-1])
+        close = difflib.get_close_matches(str(path[-1]).replace("_", "-"), known, n=1)
+        return Fault(
+            place,
+            "config-value",
+            f"unknown key {key}",
+            "a key that nobody reads is a setting that does not hold",
+            f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}",
+        )
+    message = _EXPECTED.get(problem["type"])
+    fix = ""
+    if message is None:
+        message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "must")
+    if problem["type"] == "literal_error":
+        choices = re.findall(r"'([^']+)'", str(problem["msg"]))
+        close = difflib.get_close_matches(str(problem["input"]), choices, n=1)
+        fix = f'did you mean "{close[0]}"?' if close else ""
+    if problem["type"] == "model_type" and isinstance(problem["input"], list):
+        fix = f"write [{key}], in single brackets"
+    if problem["type"] == "list_type" and isinstance(problem["input"], dict):
+        fix = f"write [[{key}]], in double brackets"
+    return Fault(place, "config-value", f"{key}: {message}", "", fix)
+
+
+def shown(path: Path) -> str:
+    """A path as messages show it: ``serve.listen[1]``, numbers from 0 as in the file's order."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[\w-]+", part):
+            text += f".{part}"
+        else:
+            text += f".{json.dumps(part, ensure_ascii=False)}"
+    return text.removeprefix(".")
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    """The keys that the table at ``path`` may have."""
+    for part in path:
+        if isinstance(part, int) or part not in _aliases(model):
+            # An element of a list or of a table of tables: its model is found already.
+            continue
+        field = next(f for n, f in model.model_fields.items() if (f.alias or n) == part)
+        kinds = [field.annotation, *get_args(field.annotation)]
+        model = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
+    return [key for key in _aliases(model) if key != "folder"]
+
+
+def _aliases(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def locate(file: str, text: str, path: Sequence[int | str]) -> Place:
+    """Where a key stands in TOML text, or the header of its table where it does not."""
+    names = [part for part in path if isinstance(part, str)]
+    # A number after a table's name counts its headers; one at the end, the elements of a list.
+    element = path[1] if len(path) > 1 and isinstance(path[1], int) else 0
+    best: tuple[int, Place] = (0, Place(file, 1, 1))
+    table: list[str] = []
+    headers = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _HEADER.match(line)
+        if header and "=" not in line.split("#")[0].split('"')[0]:
+            table = _parts(header[1])
+            headers += table == names[: len(table)] and len(table) == 1
+            depth = len(table) if table == names[: len(table)] else 0
+            column = len(line) - len(line.lstrip()) + 1
+        else:
+            key = _KEY.match(line)
+            if not key or table != names[: len(table)]:
+                continue
+            whole = table + _parts(key[2])
+            depth = len(whole) if whole == names[: len(whole)] else 0
+            column = len(key[1]) + 1
+        if isinstance(element, int) and element and headers != element + 1:
+            continue
+        if depth > best[0]:
+            best = depth, Place(file, number, column)
+    return best[1]
+
+
+def _parts(key: str) -> list[str]:
+    return ["".join(part) for part in _KEY_PART.findall(key)]
