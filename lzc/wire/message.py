@@ -235,7 +235,11 @@ def _examine_strictly(
                 raise InvalidName("compression pointer in the question")
             question = msg[12:position]
         elif qdcount:
-            raise FormatError("more than one question (RFC 9619)", header=msg[:12])
+            raise FormatError(
+                "more than one question (RFC 9619)",
+                header=msg[:12],
+                edns=_has_opt(msg, qdcount, ancount + nscount, arcount),
+            )
         question_end = position
         position, opt, tsig = _records(msg, position, ancount + nscount, arcount)
         if opt is not None:
@@ -269,6 +273,17 @@ def _examine_strictly(
         ancount,
         nscount,
     )
+
+
+def _has_opt(msg: bytes, questions: int, before: int, additional: int) -> bool:
+    """True for a message with a sound OPT RR, however many questions stand before it."""
+    position = 12
+    try:
+        for _ in range(questions):
+            position = _skip_name(msg, position) + 4
+        return _records(msg, position, before, additional)[1] is not None
+    except (ValueError, struct.error, IndexError):
+        return False
 
 
 def _records(

@@ -242,3 +242,10 @@ def test_the_rcode_has_the_upper_bits_of_the_opt_rr() -> None:
     opt = edns.build(1232, extended_rcode=1)
     read = parse_message(query(rest=opt, flags=message.QR | 7, counts=(1, 0, 0, 1)))
     assert read.rcode == message.BADCOOKIE
+
+
+def test_two_questions_are_refused_with_edns_where_the_query_had_it() -> None:
+    header = bytes.fromhex("1234 0100 0002 0000 0000 0001")
+    error = refused(header + QUESTION + QUESTION + edns.build(1232))
+    assert error.edns
+    assert not refused(header[:10] + b"\0\0" + QUESTION + QUESTION).edns
