@@ -156,7 +156,8 @@ def _matches(config: Config, file: ConfigFile, faults: list[Fault]) -> list[Path
                 )
             )
         paths.extend(files)
-    return paths
+    # Patterns may overlap.
+    return list(dict.fromkeys(paths))
 
 
 def _zone_of(config: Config, path: Path) -> bytes | Fault:

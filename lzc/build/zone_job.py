@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from lzc.build import serials
-from lzc.build.checks import CheckSettings, check_zone
+from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
 from lzc.build.compile import compile_zone
 from lzc.build.health_checks import discover
 from lzc.build.sources import ZoneSource
@@ -51,8 +51,7 @@ def build_zone(job: ZoneJob) -> ZoneResult:
     """Read, check and compile a zone. Never raises for what the source says."""
     source = job.source
     zone, faults = read_zone(source.path, source.apex, shown_as=source.shown_as, root=job.root)
-    if _errors(faults):
-        return ZoneResult(None, faults)
+    incomplete = _errors(faults)
     zone.records.sort()
     faults += check_zone(zone, CheckSettings(dnssec=source.signed))
     lua_records = [record for record in zone.records if record[1] == rr.LUA]
@@ -62,8 +61,11 @@ def build_zone(job: ZoneJob) -> ZoneResult:
     elif lua_records:
         found, more = discover(zone, lua_records, job.lua)
         faults += more
+    if incomplete:
+        # What seems to be missing may stand in the lines that could not be read.
+        faults = [fault for fault in faults if fault.rule not in RULES_OF_ABSENCE]
     if _errors(faults):
-        return ZoneResult(None, faults)
+        return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
     draft = compile_zone(zone, job.zone_id, signed=source.signed, lua=source.lua, keys=job.keys)
     faults += draft.faults
     try:

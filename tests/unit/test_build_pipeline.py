@@ -126,6 +126,17 @@ def test_all_faults_of_all_zones_come_in_one_run_and_nothing_is_written(project:
     )
 
 
+def test_what_could_be_read_is_checked_though_a_line_could_not(project: Path) -> None:
+    content = 'a CNAME b\na A 192.0.2.1\nmx MX 0 mail\nmail A 192.0.2\nl LUA A "pick("\n'
+    (project / "lzc.toml").write_text(
+        '[build]\nsources = ["zones/*.zone"]\nserial = "keep"\n[lua]\nenable = true\n'
+    )
+    _zone(project, "example.org", content)
+    rules = [fault.rule for fault in _faults(project)]
+    # Not that mail has no address: it may stand in the line that could not be read.
+    assert rules == ["cname-and-other-data", "bad-rdata", "lua-syntax"]
+
+
 def test_warnings_do_not_stop_a_build(project: Path) -> None:
     _zone(project, "example.org", 'l LUA A "1"\n')
     result = _build(project)

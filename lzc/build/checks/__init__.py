@@ -66,8 +66,23 @@ from lzc.build.checks.targets import check_targets
 from lzc.zone.model import Zone
 from lzc.zone.place import Fault
 
-__all__ = ["CheckSettings", "check_zone"]
+__all__ = ["RULES_OF_ABSENCE", "CheckSettings", "check_zone"]
 
+
+RULES_OF_ABSENCE: Final = frozenset(
+    {
+        "soa-missing",
+        "ns-missing",
+        "glue-missing",
+        "sibling-glue-missing",
+        "ds-without-ns",
+        "target-missing",
+        "target-without-address",
+        "lua-fails",
+    }
+)
+"""Rules that find something missing: not to be told of a zone of which some lines could not be
+read, as it may stand there."""
 
 MAX_PER_RULE: Final = 1000
 """Faults of one rule that are told, and the last."""

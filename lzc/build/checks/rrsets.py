@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from operator import itemgetter
+from typing import Final
 
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
@@ -11,13 +12,17 @@ from lzc.wire.name import to_text
 from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, Record, Zone
 from lzc.zone.place import Fault, Severity
 
+_BY_COVERED_TYPE: Final = frozenset({rr.LUA, rr.RRSIG, rr.SIG})
+"""Types whose RDATA starts with the type that a record answers for, or covers."""
+
 
 def unify_rrsets(zone: Zone) -> list[Fault]:
     """Drop the duplicates of a sorted zone and give each RRset its smallest TTL, in place.
 
     Returns a warning for each. Of duplicates the one that stands first in the sources stays; names
     in RDATA are compared without regard to case. The LUA records of one owner that answer for
-    different types keep their TTLs: they are different RRsets in every answer.
+    different types keep their TTLs: they are different RRsets in every answer. So do RRSIG records,
+    which have the TTL of the RRset they cover (RFC 4034 §3).
     """
     records = zone.records
     starts = [
@@ -44,7 +49,7 @@ def unify_rrsets(zone: Zone) -> list[Fault]:
 
 
 def _unify(zone: Zone, rrset: list[Record], faults: list[Fault]) -> list[Record]:
-    if rrset[0][TYPE] == rr.LUA:
+    if rrset[0][TYPE] in _BY_COVERED_TYPE:
         by_covered: dict[bytes, list[Record]] = {}
         for record in rrset:
             by_covered.setdefault(record[RDATA][:2], []).append(record)
