@@ -223,13 +223,14 @@ class Config(_Section):
         try:
             mode = path.stat().st_mode
             text = path.read_text().strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not base64 text"
             raise InputError(
                 [
                     Fault(
                         Place(str(path)),
                         "tsig-secret-unreadable",
-                        f"the secret of TSIG key {name} cannot be read: {error.strerror}",
+                        f"the secret of TSIG key {name} cannot be read: {why}",
                         fix="create the file, or correct secret-file in lzc.toml",
                     )
                 ]

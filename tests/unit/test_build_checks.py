@@ -217,3 +217,10 @@ def test_of_a_rule_broken_everywhere_only_so_many_are_told(monkeypatch: pytest.M
     faults = faults_of(TOP + "".join(f"m{number} MX 1 a\n" for number in range(9)))
     assert [fault.place.line - 3 for fault in faults] == [1, 2, 3, 9]
     assert faults[-1].message.endswith("(the last of 6 more)")
+
+
+def test_signatures_keep_the_ttl_of_what_they_cover() -> None:
+    signature = "8 2 300 20300101000000 20200101000000 1 example.org. AAAA"
+    zone = zone_of(f"{TOP}a 5 RRSIG A {signature}\na 6 RRSIG MX {signature}\n")
+    assert "rrset-ttl-differs" not in [fault.rule for fault in check_zone(zone)]
+    assert [record[3] for record in zone.records if record[0] == b"a"] == [5, 6]

@@ -123,3 +123,9 @@ def test_a_file_matched_twice_is_one_zone(tmp_path: Path) -> None:
     zones, faults = _find(tmp_path, '[build]\nsources = ["*.zone", "a*"]\n', "a.org.zone")
     assert not faults
     assert [wire_name.to_text(zone.apex) for zone in zones] == ["a.org."]
+
+
+def test_a_badly_named_file_matched_twice_is_told_once(tmp_path: Path) -> None:
+    toml = '[build]\nsources = ["zones/*", "zones/a*"]\n'
+    _, faults = _find(tmp_path, toml, "zones/a..b.zone")
+    assert [fault.rule for fault in faults] == ["zone-name"]

@@ -118,3 +118,12 @@ def test_a_table_written_as_a_list_and_the_other_way_round(tmp_path: Path) -> No
     (double,) = faults_of(tmp_path, '[secondary]\nname = "x"')
     assert single.fix == "write [serve], in single brackets"
     assert double.fix == "write [[secondary]], in double brackets"
+
+
+def test_a_secret_file_of_raw_octets_is_told_not_raised(tmp_path: Path) -> None:
+    config = loaded(tmp_path, '[tsig.k]\nsecret-file = "k.key"')
+    (tmp_path / "k.key").write_bytes(b"\xff\xfe\x80")
+    (tmp_path / "k.key").chmod(0o600)
+    with pytest.raises(InputError) as caught:
+        config.tsig_secret("k")
+    assert caught.value.faults[0].rule == "tsig-secret-unreadable"
