@@ -53,7 +53,7 @@ def test_every_dependency_has_a_sentence() -> None:
         assert re.search(rf"^\| .*\b{name}\b.* \| .+ \|$", listed, re.MULTILINE), name
 
 
-@pytest.mark.parametrize("script", ["install", "tests/run", ".ci/run"])
+@pytest.mark.parametrize("script", [".ci/install", "tests/run", ".ci/run"])
 def test_the_scripts_it_names_can_be_run(script: str) -> None:
     assert script in README
     assert os.access(ROOT / script, os.X_OK)
