@@ -120,6 +120,7 @@ def test_what_is_printed_reads_back(kind: int, text: str) -> None:
         (rr.DS, f"1 13 2 {'ab' * 32} cd", 4, "."),
         (rr.TLSA, "3 1", 2, "too early"),
         (rr.LOC, "90 0 1 N 0 0 0 E 0m", 8, "latitude"),
+        (rr.GPOS, "-22.6882 11$6 250.0", 2, "not well-formed"),
         (rr.NXT, "a A", 0, "only as"),
         (rr.NULL, "00", 0, "only as"),
         (rr.TALINK, "a", 1, "two names"),
