@@ -13,7 +13,7 @@ from lzc.wire import rrtype
 from lzc.wire.message import RRset
 
 MAX_TARGETS = 16
-"""Names whose addresses are added to an answer at most."""
+"""Names whose addresses are added to an answer at most; glue of a referral has no limit."""
 
 
 def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
@@ -48,9 +48,9 @@ def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
 
 
 def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
-    """Append the addresses of the names that NS, MX or SRV RDATA points to, as far as the same
-    zone has them (RFC 1034 §4.3.2 step 6, RFC 2782). They may be left out without harm."""
-    for target in _targets(rrset):
+    """Append the addresses of the first names that NS, MX or SRV RDATA points to, as far as the
+    same zone has them (RFC 1034 §4.3.2 step 6, RFC 2782). They may be left out without harm."""
+    for target in _targets(rrset, MAX_TARGETS):
         for found, authoritative in _addresses(zone, target):
             if any(found[:2] == other[:2] for other in (*sections.answer, *sections.additional)):
                 continue
@@ -60,13 +60,13 @@ def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
                 sections.additional.append(found)
 
 
-def _targets(rrset: RRset) -> list[bytes]:
-    found: list[bytes] = []
-    for rdata in rrset.rdatas[:MAX_TARGETS]:
+def _targets(rrset: RRset, limit: int | None = None) -> list[bytes]:
+    found: dict[bytes, None] = {}
+    for rdata in rrset.rdatas[:limit]:
         target = wire_rdata.target(rrset.rrtype, rdata)
-        if target is not None and target not in found:
-            found.append(target)
-    return found
+        if target is not None:
+            found[target] = None
+    return list(found)
 
 
 def _addresses(zone: ServedZone, name: bytes) -> list[tuple[RRset, bool]]:

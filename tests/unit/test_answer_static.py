@@ -243,6 +243,15 @@ def test_names_at_and_below_a_cut_get_a_referral_with_glue(world: World, name: s
     ]
 
 
+def test_all_glue_comes_however_many_servers_there_are(tmp_path: Path) -> None:
+    """RFC 9471 §3.1."""
+    servers = "".join(f"sub NS n{n}.sub\nn{n}.sub A 192.0.2.{n}\n" for n in range(60))
+    world = World(tmp_path, {"example.org.": HEAD + "$TTL 600\n" + servers})
+    whole = world.ask("x.sub.example.org", tcp=True)
+    assert len(lines(whole.additional)) == len(lines(whole.authority)) == 60
+    assert world.ask("x.sub.example.org").flags & dns.flags.TC
+
+
 def test_the_ds_of_a_cut_is_answered_by_the_parent(world: World) -> None:
     answer = world.ask("child.example.org", "DS")
     assert answer.flags & dns.flags.AA
