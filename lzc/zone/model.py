@@ -6,11 +6,13 @@ sorted, they stand in canonical order, grouped by owner, then by type, duplicate
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from lzc.wire import name as wire_name
-from lzc.zone.place import Place, unpack
+from lzc.zone.place import Place, advance, unpack
 
 Record = tuple[bytes, int, bytes, int, int]
 """``(key, type, rdata, ttl, place)``: node key relative to the apex (`lzc.wire.name`), RR type
@@ -25,13 +27,38 @@ TTL: Final = 3
 PLACE: Final = 4
 
 
+@dataclass(frozen=True, slots=True)
+class LuaSource:
+    """The code of one LUA record as the operator meant it, before it is rewritten, and where it
+    stands.
+
+    ``pieces`` are pairs of an offset into ``code`` and the packed place of the octet there. Offsets
+    rise from 0; from one piece to the next the code stands on one line, an octet a column.
+    """
+
+    code: bytes
+    pieces: tuple[tuple[int, int], ...]
+
+    def place_at(self, offset: int) -> int:
+        """The packed place of the octet at ``offset`` (from 0; ``len(code)`` is its end)."""
+        start, place = self.pieces[max(bisect_right(self.pieces, offset, key=itemgetter(0)) - 1, 0)]
+        return advance(place, offset - start)
+
+
 @dataclass(slots=True)
 class Zone:
-    """One zone: ``apex`` is its lower-case wire name; packed places point into ``files``."""
+    """One zone: ``apex`` is its lower-case wire name; packed places point into ``files``.
+
+    ``lua_sources`` are the sources of its LUA records, and ``suppressions`` the rules that comments
+    ``; lzc: ignore RULE`` beside a record tell not to report; both by the record's packed place.
+    Records that one ``$GENERATE`` makes share a place: the source is that of the first of them.
+    """
 
     apex: bytes
     records: list[Record] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    lua_sources: dict[int, LuaSource] = field(default_factory=dict)
+    suppressions: dict[int, frozenset[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -26,6 +26,11 @@ def pack(file: int, line: int, column: int) -> int:
     )
 
 
+def advance(place: int, columns: int) -> int:
+    """A packed place ``columns`` further on its line; from column 4095 on, as `pack` says."""
+    return place + min(columns, _COLUMN_MASK - (place & _COLUMN_MASK))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A position in a source: path as written, line and column from 1 (0: unknown)."""
