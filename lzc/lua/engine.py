@@ -94,7 +94,8 @@ class Engine:
 
     ``seed`` starts the random choices: engines with the same seed and the same questions make the
     same ones. With ``conditions``, that is what country, netmask and their like return, wherever
-    the client is (`lzc.lua.discover`).
+    the client is (`lzc.lua.discover`). ``now`` (seconds since the epoch) is what records see for
+    the time; `None` for the clock. ``count`` has `instructions` counted, which is slow.
     """
 
     def __init__(
@@ -105,6 +106,9 @@ class Engine:
         seed: int,
         log: Log | None = None,
         conditions: Callable[[], bool] | None = None,
+        *,
+        now: float | None = None,
+        count: bool = False,
     ) -> None:
         self._settings = settings
         self._geo = geo
@@ -112,6 +116,8 @@ class Engine:
         self._seed = seed
         self._log = log
         self._conditions = conditions
+        self._now = now
+        self._exact = count or settings.mode == "shared"
         self._include: Include = lambda _name: None
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._generation = health.generation()
@@ -148,6 +154,18 @@ class Engine:
             raise LuaFailure("memory", str(error)) from error
         return self._contents(result)
 
+    def reseed(self, seed: int) -> None:
+        """Go on with the random choices that an engine made with this seed starts with."""
+        self._seed = seed
+        self._state.reseed(seed)
+
+    @property
+    def instructions(self) -> int | None:
+        """VM instructions of the last execution, as far as the limit; `None` where they are not
+        counted: without ``count``, or without a limit."""
+        counted = self._exact and self._settings.exec_limit > 0
+        return self._state.instructions() if counted else None
+
     def _contents(self, result: Any) -> list[bytes]:
         if type(result) is bytes:
             return [result]
@@ -176,16 +194,17 @@ class Engine:
             raise LuaFailure("memory", str(error)) from error
         if message is not None:
             raise LuaFailure("syntax", message.decode("utf-8", "backslashreplace"))
-        # Running a record twice would show in globals that live on.
-        exact = self._settings.mode == "shared"
-        program = (self._state.run_exact if exact else self._state.run, slot)
+        # In shared mode too: running a record twice would show in globals that live on.
+        program = (self._state.run_exact if self._exact else self._state.run, slot)
         self._programs[code] = program
         return program
 
     def _new_state(self) -> LuaState:
         settings = self._settings
+        clock = {} if self._now is None else {b"now": int(self._now)}
         return LuaState(
             {
+                **clock,
                 b"seed": self._seed,
                 b"exec_limit": settings.exec_limit,
                 b"max_string": min(MAX_STRING, settings.memory_limit // 4),

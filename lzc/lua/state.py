@@ -80,6 +80,7 @@ class LuaState:
         self.run_exact: Callable[..., Any] = exactly[b"run"]
         self.compile: Callable[[int, bytes], bytes | None] = usual[b"compile"]
         self.forget_programs: Callable[[], None] = usual[b"forget"]
+        self.reseed: Callable[[int], None] = usual[b"reseed"]
         self.forget_health: Callable[[], None] = usual[b"forget_health"]
         self.instructions: Callable[[], int] = exactly[b"used"]
         self._collect: Callable[[], None] = usual[b"collect"]

@@ -1,8 +1,11 @@
 """What LUA records answer. That PowerDNS answers the same is tests/peers' to show."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from lzc.lua.engine import EngineSettings, LuaFailure
+from lzc.lua.engine import Engine, EngineSettings, LuaFailure
 from tests.unit.lua_running import Health, Places, Runner, query
 
 
@@ -197,3 +200,36 @@ def test_more_programs_than_are_kept_still_run() -> None:
     run = Runner(EngineSettings(chunks=3))
     assert [run(f"'{i}'") for i in range(10)] == [[str(i)] for i in range(10)]
     assert run("'0'") == ["0"]
+
+
+def engine(**options: Any) -> Callable[[str], list[str]]:
+    made = Engine(EngineSettings(), None, Health(), 5, **options)
+    return lambda code: [
+        content.decode() for content in made.evaluate(code.encode(), query(), lambda _name: None)
+    ]
+
+
+def test_records_can_be_shown_another_time() -> None:
+    at = engine(now=86400.5)
+    assert at("{os.time(), os.date('!%Y-%m-%d'), os.date('!%Y', 0)}") == [
+        "86400",
+        "1970-01-02",
+        "1970",
+    ]
+
+
+def test_a_seed_can_be_gone_back_to() -> None:
+    made = Engine(EngineSettings(), None, Health(), 5)
+    first = [made.evaluate(b"pdnsrandom()", query(), lambda _name: None) for _ in range(3)]
+    made.reseed(5)
+    assert [made.evaluate(b"pdnsrandom()", query(), lambda _name: None) for _ in range(3)] == first
+
+
+def test_instructions_are_counted_on_request() -> None:
+    made = Engine(EngineSettings(), None, Health(), 5, count=True)
+    made.evaluate(b"'short'", query(), lambda _name: None)
+    short = made.instructions
+    made.evaluate(b";for i = 1, 50 do end return ''", query(), lambda _name: None)
+    assert short is not None and made.instructions is not None
+    assert 0 < short < 50 < made.instructions < 200
+    assert Engine(EngineSettings(), None, Health(), 5).instructions is None

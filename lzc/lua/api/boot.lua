@@ -15,7 +15,7 @@ end
 local core = {
   G = G, exact = exact, shared = shared, LIMIT = {}, classes = {},
   string_metatable = shared.string_metatable, raw_getmetatable = debug.getmetatable,
-  count_kib = collectgarbage, collect = collectgarbage,
+  count_kib = collectgarbage, collect = collectgarbage, reseed = math.randomseed,
 }
 for name, value in next, settings do core[name] = value end
 for name, value in next, callbacks do core[name] = value end

@@ -106,10 +106,17 @@ local function lua_rep(text, count, separator)
   return rep(text, count, separator)
 end
 
-local date = os.date
+local date, time = os.date, os.time
 local function lua_date(pattern, ...)
   if type(pattern) == 'string' and #pattern > 256 then error('date format too long', 0) end
+  if core.now and (...) == nil then return date(pattern or '%c', core.now) end
   return date(pattern, ...)
+end
+
+-- For a record asked what it would say at another time.
+local function lua_time(...)
+  if (...) == nil then return core.now end
+  return time(...)
 end
 
 local base = {
@@ -171,7 +178,7 @@ maths.randomseed = function() end
 core.libraries = {
   string = strings, math = maths, table = without(table), bit = without(bit),
   coroutine = routines,
-  os = {time = os.time, clock = os.clock, date = lua_date, difftime = os.difftime,
+  os = {time = core.now and lua_time or time, clock = os.clock, date = lua_date, difftime = os.difftime,
         getenv = function() end},
   debug = {traceback = function(message) return message end},
   jit = {version = jit.version, version_num = jit.version_num, os = jit.os, arch = jit.arch},
