@@ -1,6 +1,6 @@
 """The syntax tree of Lua 5.1, LuaJIT's ``goto`` and labels included.
 
-Every node knows its span: ``offset`` of its first octet and ``end``, the offset behind its last one,
+Every node knows its span: ``offset`` of its first octet and ``end``, the offset behind its last,
 both from 0 into the code of the record as it was given. Names and string values are bytes, as
 Lua's are. Tools go over a tree with `walk`, which needs no recursion: an operator chain of a
 thousand terms is a thousand nodes deep.
@@ -130,7 +130,7 @@ class Unary(Node):
 
 @dataclass(frozen=True, slots=True)
 class Field(Node):
-    """One field of a table constructor: ``[key] = value``, ``name = value`` (``key`` is a `String`),
+    """One field of a table constructor: ``[key] = value``, ``name = value`` (a `String` as key),
     or ``value`` alone (``key`` is None)."""
 
     key: Expression | None
