@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
 
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
@@ -97,30 +98,30 @@ class LuaAnswers:
         self._includes[zone.zone_id] = include
         return include
 
+    def contents(
+        self, zone: ServedZone, snippets: Snippets, context: tuple[Any, ...]
+    ) -> list[bytes]:
+        """What the codes give, in presentation form (of TXT without the quotes around it).
+        ``context`` has the fields of `lzc.lua.engine.QueryContext`. Raises `LuaFailure`."""
+        engine = self._engine
+        if engine is None:
+            return []
+        # The constructor of a named tuple takes three times as long.
+        query = tuple.__new__(QueryContext, context)
+        include = self._includes.get(zone.zone_id) or self._include(zone)
+        codes = snippets.codes
+        if len(codes) == 1:
+            return engine.evaluate(codes[0], query, include)
+        return [text for code in codes for text in engine.evaluate(code, query, include)]
+
     def run(
         self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
     ) -> list[bytes]:
         """RDATA for ``qname`` (a wire name, as asked), duplicates left out (RFC 2181 §5); none
         when every record gave an empty list. Raises `LuaFailure` for errors, limits, and results
         that are no presentation format of the type."""
-        engine = self._engine
-        if engine is None:
-            return []
-        context = QueryContext._make((qname, zone.apex, *asker, zone.zone_id))
-        include = self._includes.get(zone.zone_id) or self._include(zone)
-        found: list[bytes] = []
-        try:
-            for code in snippets.codes:
-                for text in engine.evaluate(code, context, include):
-                    if covered == rrtype.TXT:
-                        text = b'"' + text + b'"'
-                    rdata = wire_rdata.from_presentation(covered, text, wire_name.ROOT)
-                    if rdata not in found:
-                        found.append(rdata)
-        except wire_rdata.InvalidRdata as error:
-            raise LuaFailure("result", str(error)) from error
-        # One name has one CNAME (RFC 2181 §10.1); a resolver would refuse a second.
-        return found[:1] if covered == rrtype.CNAME else found
+        context = (qname, zone.apex, *asker, zone.zone_id)
+        return rdatas_of(covered, self.contents(zone, snippets, context))
 
     def rrset(
         self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
@@ -128,3 +129,34 @@ class LuaAnswers:
         """The RRset that `run` gives, owned by the lower-case ``qname``, or `None` for NODATA."""
         rdatas = self.run(zone, qname, covered, snippets, asker)
         return RRset(qname.lower(), covered, snippets.ttl, tuple(rdatas)) if rdatas else None
+
+
+def rdatas_of(covered: int, texts: list[bytes]) -> list[bytes]:
+    """The RDATA that results of LUA records are, each once. Raises `LuaFailure`."""
+    found: list[bytes] = []
+    try:
+        for text in texts:
+            whole = b'"' + text + b'"' if covered == rrtype.TXT else text
+            rdata = wire_rdata.from_presentation(covered, whole, wire_name.ROOT)
+            if rdata not in found:
+                found.append(rdata)
+    except wire_rdata.InvalidRdata as error:
+        raise LuaFailure("result", str(error)) from error
+    # One name has one CNAME (RFC 2181 §10.1); a resolver would refuse a second.
+    return found[:1] if covered == rrtype.CNAME else found
+
+
+def lua_rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:
+    """Results of LUA records as RRs at the QNAME: how many, and their wire format. Raises
+    `LuaFailure`."""
+    return _one_rr(covered, ttl, texts[0]) if len(texts) == 1 else _rrs(covered, ttl, texts)
+
+
+def _rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:
+    found = rdatas_of(covered, texts)
+    return len(found), nodes.blob(covered, ttl, found)
+
+
+@lru_cache(maxsize=8192)
+def _one_rr(covered: int, ttl: int, text: bytes) -> tuple[int, bytes]:
+    return _rrs(covered, ttl, [text])

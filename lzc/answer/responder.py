@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from lzc.answer.exchange import DAMAGE, Exchange
+from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
 from lzc.answer.lua_answer import Evaluator, LuaAnswers
 from lzc.answer.options import Options
 from lzc.answer.settings import ResponderSettings
-from lzc.answer.zone import ServedZones, Signer, SigningFailure
+from lzc.answer.zone import ServedZones, Signer
 from lzc.bundle.reader import Bundle
-from lzc.lua.engine import LuaFailure
-from lzc.wire.message import IN, FormatError, parse_query
+from lzc.wire.message import FormatError, parse_query
+
+Quick = Callable[[bytes, bytes, float, bool, bytes], tuple[bytes, bool] | None]
+"""Takes query, client, now, tcp and local as `Responder.respond`; gives what a `Response` holds, or
+`None` for a query that takes more care."""
 
 
 class Response(NamedTuple):
@@ -29,10 +32,12 @@ class Responder:
     """Answers queries from one bundle.
 
     ``signers`` are by apex; ``engine`` is `None` where LUA is off. ``report`` is told of every
-    SERVFAIL: the QNAME and what went wrong. Not thread-safe; use one per process.
+    SERVFAIL: the QNAME and what went wrong. ``quick`` answers the commonest queries: a caller that
+    is in a hurry asks it first, and `careful` when it has no answer; `respond` does both. Not
+    thread-safe; use one per process.
     """
 
-    __slots__ = ("_exchange", "_fast")
+    __slots__ = ("_exchange", "quick")
 
     def __init__(
         self,
@@ -45,8 +50,9 @@ class Responder:
         zones = ServedZones(bundle, signers)
         lua = LuaAnswers(engine, settings.insert_whitespace)
         options = Options(settings)
-        self._fast = FastLane(zones, lua, options, settings.udp_payload_size).answer
         self._exchange = Exchange(zones, lua, options, settings, report)
+        lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
+        self.quick: Quick = lane.answer
 
     def respond(
         self, query: bytes, client: bytes, now: float, *, tcp: bool, local: bytes = b""
@@ -57,16 +63,28 @@ class Responder:
         in seconds since the epoch. Never raises for anything that the message or the bundle holds.
         Over UDP the answer has at most 512 octets or, with EDNS, what both sides allow.
         """
+        found = self.quick(query, client, now, tcp, local)
+        if found is None:
+            found = self.careful(query, client, now, tcp, local)
+        return None if found is None else Response(*found)
+
+    def careful(
+        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+    ) -> tuple[bytes, bool] | None:
+        """What `respond` gives, for a query that `quick` has no answer to."""
         try:
             asked = parse_query(query)
         except FormatError as error:
             reply = error.reply()
-            return None if reply is None else Response(reply, False)
-        if asked.opcode == 0 and asked.qclass == IN and not asked.tsig:
-            try:
-                found = self._fast(asked, client, now, tcp, local)
-            except (LuaFailure, SigningFailure, *DAMAGE) as error:
-                return Response(self._exchange.fail(asked, client, now, error), False)
-            if found is not None:
-                return Response(*found)
-        return Response(*self._exchange.answer(asked, client, now, tcp, local))
+            return None if reply is None else (reply, False)
+        return self._exchange.answer(asked, client, now, tcp, local)
+
+    def _fail(
+        self, query: bytes, client: bytes, now: float, error: Exception
+    ) -> tuple[bytes, bool] | None:
+        try:
+            asked = parse_query(query)
+        except FormatError as malformed:
+            reply = malformed.reply()
+            return None if reply is None else (reply, False)
+        return self._exchange.fail(asked, client, now, error), False

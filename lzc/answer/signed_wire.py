@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from lzc.answer.denial import Owner, nsec_rrset
+from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.dnssec.signer import window
@@ -32,16 +33,18 @@ class SignedWire:
     All methods raise `SigningFailure` when a zone has no active key here.
     """
 
-    __slots__ = ("_answers", "_pieces", "_until")
+    __slots__ = ("_answers", "_pieces", "_results", "_until")
 
     def __init__(self) -> None:
         self._answers: dict[tuple[int, bytes, int], tuple[int, bytes]] = {}
         self._pieces: dict[tuple[int, bytes | None], tuple[int, list[bytes]]] = {}
+        self._results: dict[tuple[bytes | int, ...], tuple[int, bytes]] = {}
         self._until = 0.0
 
     def _refresh(self, now: float) -> None:
         self._answers.clear()
         self._pieces.clear()
+        self._results.clear()
         self._until = min(now + KEPT_FOR, window(now).valid_until)
 
     def of_blob(
@@ -59,6 +62,25 @@ class SignedWire:
             if len(self._answers) >= MAX_KEPT:
                 self._answers.clear()
             self._answers[zone.zone_id, key, qtype] = found
+        return found
+
+    def of_lua(
+        self, zone: ServedZone, name: bytes, qtype: int, ttl: int, texts: list[bytes], now: float
+    ) -> tuple[int, bytes]:
+        """What LUA records gave for the QNAME ``name``, in presentation form, as RRs with their
+        RRSIGs: how many, and their wire format. Raises `LuaFailure` for what is no RDATA."""
+        if not self._until - KEPT_FOR <= now < self._until:
+            self._refresh(now)
+        ident: tuple[bytes | int, ...] = (name, qtype, *texts)
+        found = self._results.get(ident)
+        if found is None:
+            count, content = lua_rrs(qtype, ttl, texts)
+            rrset = RRset(name, qtype, ttl, tuple(rdatas_of(qtype, texts)))
+            more, signatures = self.of_rrset(zone, rrset, now)
+            found = count + more, content + signatures
+            if len(self._results) >= MAX_KEPT:
+                self._results.clear()
+            self._results[ident] = found
         return found
 
     def of_rrset(self, zone: ServedZone, rrset: RRset, now: float) -> tuple[int, bytes]:

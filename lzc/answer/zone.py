@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from lzc.bundle import node as nodes
+from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -33,14 +34,16 @@ class ServedZone:
 
     ``soa`` is the SOA RRset with the zone's TTL; ``negative_ttl`` is the TTL of the SOA in negative
     answers and of NSEC: the smaller of SOA TTL and SOA MINIMUM (RFC 2308 §5, RFC 9077 §3).
-    ``soa_parts`` are what stands between the compression pointers to the apex in the SOA RR of a
-    negative answer.
+    ``flat`` tells that names directly below the apex that have no node do not exist: no DNAME, no
+    wildcard. ``soa_parts`` are what stands between the compression pointers to the apex in the SOA
+    RR of a negative answer.
     """
 
     __slots__ = (
         "_negative_soas",
         "apex",
         "apex_node",
+        "flat",
         "info",
         "negative_ttl",
         "node",
@@ -66,6 +69,7 @@ class ServedZone:
         if soa is None:
             raise BundleError(f"zone {wire_name.to_text(self.apex)} has no SOA")
         self.soa = soa
+        self.flat = not self.apex_node[0] & (DELEGATION | OCCLUDED | HAS_DNAME | WILDCARD_CHILD)
         self.negative_ttl = info.negative_ttl
         self.soa_parts = self._split_soa()
         self._negative_soas: dict[int, bytes] = {}
@@ -117,15 +121,21 @@ class ServedZone:
 
 
 class ServedZones:
-    """The zones of a bundle, each with its signer."""
+    """The zones of a bundle, each with its signer. ``views`` are all there are, by apex, or `None`
+    for a bundle of too many."""
 
-    __slots__ = ("_find", "_find_parent", "_served", "_signers")
+    __slots__ = ("_find", "_find_parent", "_served", "_signers", "views")
 
     def __init__(self, bundle: Bundle, signers: Mapping[bytes, Signer]) -> None:
+        self.views = bundle.all_views()
         self._find = bundle.find_zone
         self._find_parent = bundle.find_parent_zone
         self._signers = signers
         self._served: dict[bytes, ServedZone] = {}
+
+    def of(self, view: ZoneView) -> ServedZone:
+        """What is served of a zone."""
+        return self._served.get(view.apex) or self._serve(view)
 
     def _serve(self, view: ZoneView) -> ServedZone:
         if len(self._served) >= MAX_ZONES:
@@ -137,9 +147,7 @@ class ServedZones:
     def at(self, name: bytes) -> ServedZone | None:
         """The zone with the longest apex at or above a lower-case wire name."""
         view = self._find(name)
-        if view is None:
-            return None
-        return self._served.get(view.apex) or self._serve(view)
+        return None if view is None else self.of(view)
 
     def for_type(self, name: bytes, qtype: int) -> ServedZone | None:
         """The zone that answers for ``qtype`` at ``name``: DS belongs to the parent side of a cut
@@ -148,5 +156,5 @@ class ServedZones:
         if qtype == rrtype.DS and zone is not None and zone.apex == name:
             above = self._find_parent(name)
             if above is not None:
-                return self._served.get(above.apex) or self._serve(above)
+                return self.of(above)
         return zone

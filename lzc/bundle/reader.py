@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -150,6 +150,10 @@ class Bundle:
     def __len__(self) -> int:
         """The number of zones."""
         return self._count
+
+    def all_views(self) -> Mapping[bytes, ZoneView] | None:
+        """Every zone by its apex, or `None` for a bundle of so many that few are in memory."""
+        return self._views if self._complete else None
 
     def zone(self, apex: bytes) -> ZoneView | None:
         """The zone with exactly this apex (lower-case wire name)."""

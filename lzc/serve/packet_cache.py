@@ -8,6 +8,7 @@ OCTETS: Final = 64 * 2**20
 """Octets of queries and answers kept at most, whatever the number of entries."""
 _ENTRY_OVERHEAD: Final = 170
 """Octets that CPython takes for a dict entry and the headers of two bytes objects."""
+_MARKS: Final = 1 << 18
 
 
 class PacketCache:
@@ -17,14 +18,20 @@ class PacketCache:
     The hot loop reads ``young`` itself; `older` is asked when that misses. Answers must depend on
     nothing but the query's octets after the ID (and the transport, of which each has its own
     cache). ``entries`` 0 keeps nothing.
+
+    What is offered is kept when it is offered again: a flood of names that are never repeated takes
+    no memory (which costs more than to find the answer) and drives out nothing. One octet in a
+    table of marks, found by the hash of the query, remembers an offer; it may be forgotten for
+    another's sake, and one in 255 strangers is taken for known.
     """
 
-    __slots__ = ("_half", "_half_octets", "_octets", "old", "young")
+    __slots__ = ("_half", "_half_octets", "_marks", "_octets", "old", "young")
 
     def __init__(self, entries: int, octets: int = OCTETS) -> None:
         self._half = entries // 2
         self._half_octets = octets // 2
         self._octets = 0
+        self._marks = bytearray(_MARKS if entries else 0)
         self.young: dict[bytes, bytes] = {}
         self.old: dict[bytes, bytes] = {}
 
@@ -37,6 +44,18 @@ class PacketCache:
         if found is not None:
             self.put(key, found)
         return found
+
+    def offer(self, key: bytes, answer: bytes) -> None:
+        """Keep the answer (a whole message) to a query if it was offered before. ``young`` may be
+        another dict afterwards."""
+        marks = self._marks
+        if marks:
+            value = hash(key)
+            mark = value >> 20 & 255 or 1
+            if marks[value & _MARKS - 1] == mark:
+                self.put(key, answer[2:])
+            else:
+                marks[value & _MARKS - 1] = mark
 
     def put(self, key: bytes, answer: bytes) -> None:
         """Keep ``answer`` (without its ID). ``young`` may be another dict afterwards."""

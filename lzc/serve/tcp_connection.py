@@ -219,7 +219,8 @@ class Connection(asyncio.Protocol):
             self._eof = True
             return None
         try:
-            answer = server.responder.respond(query, self.client, now, tcp=True, local=self._local)
+            asked = (query, self.client, now, True, self._local)
+            answer = server.responder.quick(*asked) or server.responder.careful(*asked)
         except Exception as error:  # a fault in one answer must not stop the others
             server.mishaps.note("answering a TCP query", error)
             server.counts.servfail += 1
@@ -227,9 +228,10 @@ class Connection(asyncio.Protocol):
         if answer is None:
             server.counts.silent += 1
             return None
-        if answer.wire[3] & 15 == 2:
+        wire, _ = answer
+        if wire[3] & 15 == 2:
             server.counts.servfail += 1
-        return answer.wire
+        return wire
 
     def begin_transfer(self) -> None:
         """Open the transfer that was asked for; there is a place for it now."""

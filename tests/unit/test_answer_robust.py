@@ -89,7 +89,8 @@ def queries(draw: st.DrawFn) -> bytes:
         payload=draw(st.sampled_from([0, 512, 700, 1232, 65535])),
         options=list(options),
     )
-    query.flags = dns.flags.Flag(draw(st.integers(0, 0x7FFF)) & 0x07F0)
+    usual = st.sampled_from([0, 0x100, 0x120, 0x10, 0x130])
+    query.flags = dns.flags.Flag(draw(usual | st.integers(0, 0x7FFF)) & 0x07F0)
     return query.to_wire()
 
 
@@ -160,6 +161,9 @@ class DamagedBundle:
         return self._view if name.endswith(self._view.apex) else None
 
     find_parent_zone = find_zone
+
+    def all_views(self) -> None:
+        return None
 
 
 @given(queries(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4))

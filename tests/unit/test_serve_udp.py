@@ -5,22 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from lzc.serve import datagrams
 from lzc.serve.mishaps import Mishaps, servfail
 from lzc.serve.sockets import IP_PKTINFO, asked_address, reply_control
 from lzc.serve.tcp_connection import asks_for_transfer
-from lzc.serve.udp import BURST, UdpReader, UdpServer
+from lzc.serve.udp import BURST, BatchReader, UdpReader, UdpServer
 from tests.unit.live_server import query_wire
-
-
-@dataclass
-class Reply:
-    wire: bytes
-    cacheable: bool
 
 
 class Responder:
@@ -32,31 +26,37 @@ class Responder:
         self.error: Exception | None = None
         self.silent = False
 
-    def respond(
-        self, query: bytes, client: bytes, now: float, *, tcp: bool, local: bytes = b""
-    ) -> Reply | None:
+    def quick(
+        self, query: bytes, client: bytes, now: float, tcp: bool, local: bytes
+    ) -> tuple[bytes, bool] | None:
+        return None
+
+    def careful(
+        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+    ) -> tuple[bytes, bool] | None:
         self.calls += 1
         if self.error is not None:
             raise self.error
         if self.silent:
             return None
-        return Reply(query[:2] + b"\x80\0" + bytes(8) + b"%d" % self.calls, self.cacheable)
+        return query[:2] + b"\x80\0" + bytes(8) + b"%d" % self.calls, self.cacheable
 
 
 class Loopback:
     """A server socket with its reader, and a client."""
 
-    def __init__(self) -> None:
-        self.server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.server.bind(("127.0.0.1", 0))
+    def __init__(self, kind: type[UdpReader | BatchReader], host: str = "127.0.0.1") -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.server = socket.socket(family, socket.SOCK_DGRAM)
+        self.server.bind((host, 0))
         self.server.setblocking(False)
-        self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.client = socket.socket(family, socket.SOCK_DGRAM)
         self.client.connect(self.server.getsockname())
         self.client.settimeout(2)
         self.responder = Responder()
         self.now_valid = 1e12
         self.udp = UdpServer(self.responder, lambda now: self.now_valid, 1000, Mishaps())
-        self.reader = UdpReader(self.udp, self.server, b"\x7f\0\0\1")
+        self.reader = kind(self.udp, self.server, b"\x7f\0\0\1")
 
     def ask(self, name: str = "www.example.org", ident: int = 1) -> bytes:
         self.client.send(query_wire(name, ident=ident))
@@ -64,18 +64,25 @@ class Loopback:
         return self.client.recv(4096)
 
 
-@pytest.fixture
-def loop() -> Iterator[Loopback]:
-    made = Loopback()
+@pytest.fixture(params=[UdpReader, BatchReader])
+def loop(request: pytest.FixtureRequest) -> Iterator[Loopback]:
+    made = Loopback(request.param)
     yield made
     made.server.close()
     made.client.close()
 
 
-def test_a_cacheable_answer_is_made_once(loop: Loopback) -> None:
-    assert loop.ask(ident=1)[2:] == loop.ask(ident=2)[2:]
-    assert loop.responder.calls == 1
-    assert (loop.udp.counts.queries, loop.udp.counts.hits) == (2, 1)
+def test_a_cacheable_answer_is_kept_when_it_is_wanted_again(loop: Loopback) -> None:
+    loop.ask(ident=1)
+    assert loop.ask(ident=2)[2:] == loop.ask(ident=3)[2:]
+    assert loop.responder.calls == 2
+    assert (loop.udp.counts.queries, loop.udp.counts.hits) == (3, 1)
+
+
+def test_names_that_are_asked_once_are_not_kept(loop: Loopback) -> None:
+    for number in range(500):
+        loop.ask(f"n{number}.example.org")
+    assert len(loop.udp.cache) < 20
 
 
 def test_an_answer_that_depends_on_the_client_is_made_each_time(loop: Loopback) -> None:
@@ -84,17 +91,18 @@ def test_an_answer_that_depends_on_the_client_is_made_each_time(loop: Loopback) 
 
 
 def test_answers_are_made_anew_after_a_swap(loop: Loopback) -> None:
-    loop.ask()
+    for _ in range(3):
+        loop.ask()
     loop.udp.swap(loop.responder, lambda now: 1e12)
     loop.ask()
-    assert loop.responder.calls == 2
+    assert loop.responder.calls == 3
 
 
 def test_answers_are_made_anew_when_their_signatures_are_over(loop: Loopback) -> None:
     loop.now_valid = 0.0
-    loop.ask()
-    loop.ask()
-    assert loop.responder.calls == 2
+    for _ in range(4):
+        loop.ask()
+    assert loop.responder.calls == 4
 
 
 def test_an_unexpected_error_is_servfail_and_logged_once(
@@ -127,6 +135,56 @@ def test_a_burst_is_bounded(loop: Loopback) -> None:
         loop.client.send(query_wire("b.example"))
     loop.reader()
     assert loop.udp.counts.queries <= BURST
+
+
+def test_a_batch_answers_each_client_and_leaves_out_who_gets_silence() -> None:
+    made = Loopback(BatchReader)
+    clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+    for ident, client in enumerate(clients):
+        client.settimeout(2)
+        client.connect(made.server.getsockname())
+        client.send(query_wire("www.example.org", ident=ident))
+        client.send(b"")
+    made.udp.swap(Responder(), lambda now: 1e12)
+    plain = made.udp._careful
+    made.udp._careful = lambda query, *rest: plain(query, *rest) if query else None
+    made.reader()
+    assert [client.recv(4096)[1] for client in clients] == [0, 1, 2]
+    assert made.udp.counts.silent == 3
+    for each in (*clients, made.server, made.client):
+        each.close()
+
+
+def test_a_batch_knows_who_asks_over_ipv6() -> None:
+    made = Loopback(BatchReader, "::1")
+    asked_by: list[bytes] = []
+
+    def careful(query: bytes, client: bytes, *_: object) -> tuple[bytes, bool]:
+        asked_by.append(client)
+        return query, False
+
+    made.udp._careful = careful  # type: ignore[assignment]
+    assert made.ask() == query_wire("www.example.org", ident=1)
+    assert asked_by == [socket.inet_pton(socket.AF_INET6, "::1")]
+    made.server.close()
+    made.client.close()
+
+
+def test_an_answer_that_a_batch_cannot_send_stops_nothing_behind_it() -> None:
+    made = Loopback(BatchReader)
+    batch = datagrams.Datagrams(made.server)
+    for _ in range(3):
+        made.client.send(b"query")
+    assert batch.receive() == 3
+    for _, (start, _, _, size) in batch.places[:3]:
+        batch.answers[start : start + 2] = b"ok"
+        batch.answer_sizes[size] = 2
+    # 65536 octets are no datagram.
+    batch.answer_sizes[batch.places[1][1][3]] = 65536
+    assert batch.send(0, 3) == 1
+    assert [made.client.recv(16), made.client.recv(16)] == [b"ok", b"ok"]
+    for each in (made.server, made.client):
+        each.close()
 
 
 class Refusing:
