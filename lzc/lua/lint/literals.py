@@ -1,0 +1,168 @@
+"""What an expression is, as far as the code says: constants folded through locals that are set
+once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from lzc.lua import syntax
+from lzc.lua.lint.scope import Scopes
+from lzc.lua.syntax import Expression
+
+_DEPTH: Final = 40
+_LONGEST: Final = 4096
+
+_MULTIPLE: Final = (syntax.Call, syntax.MethodCall, syntax.Vararg)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value known before the code runs: a string, a number, a Boolean, or ``nil`` (`None`)."""
+
+    value: bytes | float | bool | None
+
+
+class Literals:
+    """Answers questions about the expressions of one record."""
+
+    def __init__(self, scopes: Scopes) -> None:
+        self._scopes = scopes
+
+    def behind(self, expression: Expression) -> Expression:
+        """The expression without parentheses, and in place of a local that is set once and whose
+        table nobody changes, what it is set to."""
+        for _ in range(_DEPTH):
+            if isinstance(expression, syntax.Parenthesis):
+                expression = expression.inner
+                continue
+            if not isinstance(expression, syntax.Name):
+                break
+            variable = self._scopes.variables.get(expression.offset)
+            if variable is None or variable.value is None or variable.writes != 1:
+                break
+            if variable.escapes and not _is_fixed(variable.value):
+                break
+            expression = variable.value
+        return expression
+
+    def global_name(self, expression: Expression) -> bytes | None:
+        """The name of the global that the expression means, also through a local (``local pick =
+        pickrandom``) and ``_G``."""
+        expression = self.behind(expression)
+        if isinstance(expression, syntax.Name):
+            is_local = expression.offset in self._scopes.variables
+            return None if is_local else expression.name
+        if isinstance(expression, syntax.Index) and isinstance(expression.key, syntax.String):
+            table = self.behind(expression.table)
+            if isinstance(table, syntax.Name) and table.name == b"_G":
+                return expression.key.value
+        return None
+
+    def constant(self, expression: Expression) -> Constant | None:
+        """The value of a constant expression, or `None`."""
+        expression = self.behind(expression)
+        match expression:
+            case syntax.String(value=value):
+                return Constant(value)
+            case syntax.Boolean(value=truth):
+                return Constant(truth)
+            case syntax.Nil():
+                return Constant(None)
+            case syntax.Number(text=text):
+                number = number_of(text)
+                return None if number is None else Constant(number)
+            case syntax.Unary(operator=b"-", operand=operand):
+                inner = self.constant(operand)
+                if inner is not None and type(inner.value) is float:
+                    return Constant(-inner.value)
+            case syntax.Binary(operator=b".."):
+                return self._concatenated(expression)
+        return None
+
+    def _concatenated(self, expression: syntax.Binary) -> Constant | None:
+        pieces: list[bytes] = []
+        size = 0
+        waiting: list[Expression] = [expression]
+        while waiting:
+            node = self.behind(waiting.pop())
+            if isinstance(node, syntax.Binary) and node.operator == b"..":
+                waiting += (node.right, node.left)
+                continue
+            if not isinstance(node, syntax.String):
+                return None
+            pieces.append(node.value)
+            size += len(node.value)
+            if size > _LONGEST:
+                return None
+        return Constant(b"".join(pieces))
+
+    def text(self, expression: Expression) -> bytes | None:
+        """The string that a constant gives where one is taken; numbers are taken too."""
+        found = self.constant(expression)
+        if found is None or isinstance(found.value, bool) or found.value is None:
+            return None
+        if isinstance(found.value, float):
+            return b"%.14g" % found.value
+        return found.value
+
+    def kind(self, expression: Expression) -> str | None:
+        """The type of the value, if it is certain."""
+        expression = self.behind(expression)
+        match expression:
+            case syntax.String():
+                return "string"
+            case syntax.Number():
+                return "number"
+            case syntax.Boolean():
+                return "boolean"
+            case syntax.Nil():
+                return "nil"
+            case syntax.Table():
+                return "table"
+            case syntax.Function():
+                return "function"
+            case syntax.Unary(operator=b"not"):
+                return "boolean"
+            case syntax.Binary(operator=b"=="):
+                return "boolean"
+            case syntax.Binary(operator=b"~="):
+                return "boolean"
+        found = self.constant(expression)
+        if found is None:
+            return None
+        return "string" if isinstance(found.value, bytes) else "number"
+
+    def table(self, expression: Expression) -> syntax.Table | None:
+        """The constructor that the table comes from, if that is certain."""
+        expression = self.behind(expression)
+        return expression if isinstance(expression, syntax.Table) else None
+
+
+def is_open(table: syntax.Table) -> bool:
+    """True when the last field may give any number of values."""
+    if not table.fields:
+        return False
+    last = table.fields[-1]
+    return last.key is None and isinstance(last.value, _MULTIPLE)
+
+
+def is_multiple(expression: Expression) -> bool:
+    """True for what may give any number of values at the end of a list."""
+    return isinstance(expression, _MULTIPLE)
+
+
+def number_of(text: bytes) -> float | None:
+    """A numeral of Lua, or a string that Lua takes for a number; `None` for others."""
+    text = text.strip().lower()
+    if b"_" in text or text.lstrip(b"+-")[:1] in (b"i", b"n"):
+        return None
+    try:
+        return float(int(text, 16)) if text.startswith((b"0x", b"-0x")) else float(text)
+    except ValueError:
+        return None
+
+
+def _is_fixed(expression: Expression) -> bool:
+    """True for a value that cannot be changed in place."""
+    return not isinstance(expression, syntax.Table)

@@ -1,0 +1,157 @@
+"""Names: of globals, of the members of libraries, of methods."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from lzc.lua import syntax
+from lzc.lua.lint import api, language, versions
+from lzc.lua.lint.context import Record, quoted
+from lzc.wire import rrtype as rr
+
+_GLOBALS: Final = frozenset(
+    (*api.FUNCTIONS, *api.VARIABLES, *language.FUNCTIONS, *language.VALUES, *language.LIBRARIES)
+)
+_CALLABLE: Final = (*api.FUNCTIONS, *language.FUNCTIONS)
+
+
+def check_globals(record: Record, known: frozenset[bytes], dynamic: bool) -> None:
+    """Report globals that nobody sets, that lead to the host, or that lzc or a secondary does not
+    have. ``known`` are those set by the record or what it includes; with ``dynamic`` there may be
+    others."""
+    accesses = [access for access in record.scopes.accesses if not access.written]
+    # Asked about before it is used, as in `if pickchashed then`: the record copes without.
+    asked = {access.name.name for access in accesses if not access.called}
+    told: set[bytes] = set()
+    for access in accesses:
+        name = access.name.name
+        if name in known or name in told:
+            continue
+        told.add(name)
+        text = name.decode("latin-1")
+        if text in language.CLOSED:
+            what = language.CLOSED[text]
+            record.report(access.name, "lua-forbidden", f"{text} leads to {what}")
+        elif text in _GLOBALS:
+            if access.called and name in asked:
+                continue
+            _check_provided(record, access.name, text)
+        elif not dynamic:
+            _report_unknown(record, access.name, text, access.called, known)
+
+
+def _check_provided(record: Record, node: syntax.Name, name: str) -> None:
+    function = api.FUNCTIONS.get(name)
+    since = function.since if function is not None else api.VARIABLES.get(name)
+    old = versions.too_old(record.zone.secondaries, since) if since is not None else ""
+    if since is not None and old:
+        record.report(
+            node,
+            "lua-secondary-version",
+            f"{name} is in PowerDNS from {versions.shown(since)} on; too old: {old}",
+        )
+    if name in api.NOT_PROVIDED:
+        record.report(node, "lua-not-provided", f"lzc does not have {name}")
+
+
+def _report_unknown(
+    record: Record, node: syntax.Name, name: str, called: bool, known: frozenset[bytes]
+) -> None:
+    others = [text.decode("latin-1") for text in known]
+    among = [*_CALLABLE, *others] if called else [*_GLOBALS, *others]
+    fix = did_you_mean(name, among)
+    if called:
+        record.report(node, "lua-unknown-function", f"there is no function {quoted(name)}", fix=fix)
+    else:
+        record.report(node, "lua-unknown-global", f"nobody sets {quoted(name)}", fix=fix)
+
+
+def did_you_mean(name: str, among: Iterable[str]) -> str:
+    """A hint at the name that is meant, or nothing. Case counts less than letters."""
+    by_lower = {candidate.lower(): candidate for candidate in sorted(among)}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    return f"did you mean {by_lower[close[0]]}?" if close else ""
+
+
+def check_members(record: Record, nodes: Sequence[syntax.Node]) -> None:
+    """Report members of libraries, and methods of the objects of the API, that there are not or
+    that lead to the host."""
+    called = {id(node.function) for node in nodes if isinstance(node, syntax.Call)}
+    extended = _extended(record, nodes)
+    for node in nodes:
+        if isinstance(node, syntax.Index):
+            _check_member(record, node, id(node) in called, extended)
+        elif isinstance(node, syntax.MethodCall):
+            _check_method(record, node)
+
+
+def _extended(record: Record, nodes: Sequence[syntax.Node]) -> set[str]:
+    """Libraries that the record puts something of its own into."""
+    targets: list[syntax.Expression] = []
+    for node in nodes:
+        if isinstance(node, syntax.Assignment):
+            targets += node.targets
+        elif isinstance(node, syntax.FunctionStatement):
+            targets.append(node.target)
+    found: set[str] = set()
+    for target in targets:
+        if isinstance(target, syntax.Index):
+            name = record.function_name(target.table)
+            if name is not None:
+                found.add(name)
+    return found
+
+
+def _check_member(record: Record, index: syntax.Index, called: bool, extended: set[str]) -> None:
+    key = record.literals.constant(index.key)
+    if key is None or not isinstance(key.value, bytes):
+        return
+    library = record.function_name(index.table)
+    if library is None or library not in language.LIBRARIES or library in extended:
+        return
+    member = key.value.decode("latin-1")
+    what = language.CLOSED_MEMBERS.get(library, {}).get(member)
+    if what is not None:
+        record.report(index, "lua-forbidden", f"{library}.{member} leads to {what}")
+    elif called and member not in language.LIBRARIES[library]:
+        record.report(
+            index.key,
+            "lua-unknown-function",
+            f"there is no function {quoted(f'{library}.{member}')}",
+            fix=did_you_mean(member, language.LIBRARIES[library]),
+        )
+
+
+def _check_method(record: Record, call: syntax.MethodCall) -> None:
+    name = record.function_name(call.target)
+    if name is None or name not in api.METHODS:
+        return
+    method = call.method.name.decode("latin-1")
+    if method not in api.METHODS[name]:
+        record.report(
+            call.method,
+            "lua-unknown-function",
+            f"{name} has no method {quoted(method)}",
+            fix=did_you_mean(method, api.METHODS[name]),
+        )
+
+
+def check_leaks(record: Record) -> None:
+    """Report globals that outlive the query, where records run in shared mode. One that is read
+    before it is set is meant to; and setting them is what configuration records are for."""
+    if not record.zone.shared or record.facts.covered == rr.LUA:
+        return
+    seen: set[bytes] = set()
+    for access in record.scopes.accesses:
+        name = access.name.name
+        if name in seen:
+            continue
+        seen.add(name)
+        if access.written:
+            record.report(
+                access.name,
+                "lua-leaking-global",
+                f"{quoted(name)} is a global, and outlives the query",
+            )

@@ -1,0 +1,203 @@
+"""What a record returns, as far as it is literal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from lzc.lua import syntax
+from lzc.lua.lint.addresses import FAMILY_OF_TYPE, family
+from lzc.lua.lint.api import FUNCTIONS, Shape
+from lzc.lua.lint.candidates import candidates
+from lzc.lua.lint.context import Record, quoted
+from lzc.lua.lint.literals import is_open
+from lzc.lua.syntax import Block, Expression
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype as rr
+
+_MOST: Final = 20_000
+"""Expressions looked at for one record at most."""
+
+
+def check_results(record: Record) -> None:
+    """Report literals that are no data of the covered type, wherever they may be the result, and
+    results that are empty."""
+    covered = record.facts.covered
+    if covered == rr.LUA:
+        return
+    for returned in _returns(record.chunk.body):
+        if returned.values:
+            _check_result(record, returned.values[0])
+        else:
+            _report_empty(record, returned, "nothing")
+    last = _falls_through(record, record.chunk.body)
+    if last is not None:
+        _report_empty(record, last, "nothing, when the code runs on to its end")
+
+
+def _returns(body: Block) -> Iterator[syntax.Return]:
+    """The ``return`` statements of the record itself, not of functions in it."""
+    waiting: list[syntax.Node] = [body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, syntax.Return):
+            yield node
+        elif isinstance(
+            node,
+            syntax.Block
+            | syntax.If
+            | syntax.Branch
+            | syntax.Do
+            | syntax.While
+            | syntax.Repeat
+            | syntax.NumericFor
+            | syntax.GenericFor,
+        ):
+            waiting.extend(reversed(syntax.children(node)))
+
+
+def _falls_through(record: Record, body: Block) -> syntax.Node | int | None:
+    """Where a block ends without ``return``; `None` when it does not, or may not."""
+    if not body.statements:
+        return body.offset
+    last = body.statements[-1]
+    match last:
+        case syntax.If(branches=branches, otherwise=otherwise):
+            if otherwise is None:
+                return last
+            for block in (*(branch.body for branch in branches), otherwise):
+                found = _falls_through(record, block)
+                if found is not None:
+                    return found
+            return None
+        case syntax.Do(body=inner):
+            return _falls_through(record, inner)
+        case syntax.Local() | syntax.Assignment() | syntax.LocalFunction():
+            return last
+        case syntax.FunctionStatement():
+            return last
+        case syntax.CallStatement(call=syntax.Call(function=function)):
+            return None if record.function_name(function) == "error" else last
+        case _:
+            return None
+
+
+def _report_empty(record: Record, node: syntax.Node | int, what: str) -> None:
+    if record.zone.signed:
+        record.report(node, "lua-empty-result", f"the result may be empty: {what} is returned")
+
+
+def _check_result(record: Record, result: Expression) -> None:
+    # Pairs of an expression and the shape of the list that it comes from (`None`: it is a result).
+    waiting: list[tuple[Expression, Shape | None]] = [(result, None)]
+    for _ in range(_MOST):
+        if not waiting:
+            return
+        expression, within = waiting.pop()
+        node = record.literals.behind(expression)
+        text = record.literals.text(node)
+        if text is not None:
+            _check_text(record, node, text, within)
+            continue
+        match node:
+            case syntax.Nil() if within is None:
+                _report_empty(record, node, "nil")
+            case syntax.Binary(operator=b"and", right=right):
+                waiting.append((right, within))
+            case syntax.Binary(operator=b"or", left=left, right=right):
+                waiting += ((right, within), (left, within))
+            case syntax.Table():
+                if not node.fields and within is None:
+                    _report_empty(record, node, "{}")
+                items = [field for field in node.fields if field.key is None]
+                open_end = items[-1:] if is_open(node) else []
+                waiting.extend(
+                    (field.value, within or Shape.STRINGS)
+                    for field in reversed(items)
+                    if field not in open_end
+                )
+            case syntax.Call():
+                waiting.extend(reversed(_chosen_from(record, node, within)))
+
+
+def _chosen_from(
+    record: Record, call: syntax.Call, within: Shape | None
+) -> list[tuple[Expression, Shape | None]]:
+    """What the result of a call may be, where it is a function of the API that chooses."""
+    name = record.function_name(call.function)
+    if name is None or name not in FUNCTIONS:
+        return []
+    function, given = FUNCTIONS[name], call.arguments
+    if name == "filterForward":
+        return [(given[2], within)] if len(given) > 2 else []
+    position = function.chooses
+    if position is None or position >= len(given) or name == "netmask":
+        return []
+    shape = function.shapes[position]
+    if within is None and shape is Shape.SETS and len(given) > 2:
+        _check_selectors(record, given[2])
+    return [(item, shape) for item in candidates(record, shape, given[position])]
+
+
+def _check_selectors(record: Record, options: Expression) -> None:
+    table = record.literals.table(options)
+    for field in table.fields if table is not None else ():
+        if field.key is not None and record.literals.text(field.value) == b"empty":
+            key = record.literals.text(field.key)
+            if key in (b"selector", b"backupSelector"):
+                _report_empty(record, field, f"with {key.decode()}='empty' nothing")
+
+
+def _check_text(record: Record, node: Expression, text: bytes, within: Shape | None) -> None:
+    covered = record.facts.covered
+    if text == b"" and covered not in (rr.TXT, rr.SPF):
+        if within is None:
+            record.report(
+                node,
+                "lua-empty-result",
+                "the result may be empty: '' is returned",
+                why=f"an empty string is no {rr.to_text(covered)} record: the answer is SERVFAIL",
+            )
+        return
+    wanted = FAMILY_OF_TYPE.get(covered)
+    if wanted is None:
+        _check_content(record, node, text)
+        return
+    found = family(text)
+    if found is not None and found != wanted:
+        record.report(
+            node,
+            "lua-address-family",
+            f"{quoted(text)} is an IPv{found} address; the record answers for"
+            f" {rr.to_text(covered)}",
+            fix=f"move it to a LUA {'AAAA' if found == 6 else 'A'} record",
+        )
+    elif within in (Shape.SETS, Shape.ADDRESSES):
+        # Checked with the arguments; and a port may follow here.
+        return
+    elif not _is_content(covered, text):
+        record.report(
+            node, "lua-bad-address", f"{quoted(text)} is no address for {rr.to_text(covered)}"
+        )
+
+
+def _check_content(record: Record, node: Expression, text: bytes) -> None:
+    covered = record.facts.covered
+    whole = b'"' + text + b'"' if covered == rr.TXT else text
+    try:
+        wire_rdata.from_presentation(covered, whole, wire_name.ROOT)
+    except wire_rdata.InvalidRdata as error:
+        record.report(
+            node,
+            "lua-bad-content",
+            f"{quoted(text)} is no {rr.to_text(covered)} record: {error}",
+        )
+
+
+def _is_content(covered: int, text: bytes) -> bool:
+    try:
+        wire_rdata.from_presentation(covered, text, wire_name.ROOT)
+    except wire_rdata.InvalidRdata:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""Since when PowerDNS has what LUA records use, and which secondary is too old for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Secondary:
+    """A PowerDNS secondary that takes the zone: its name in ``[[secondary]]`` and its version."""
+
+    name: str
+    version: Version
+
+
+def parse_version(software: str) -> Version | None:
+    """The X and Y of ``powerdns-X.Y``; `None` for other software."""
+    product, _, number = software.partition("-")
+    if product != "powerdns":
+        return None
+    major, _, minor = number.partition(".")
+    return int(major), int(minor)
+
+
+def shown(version: Version) -> str:
+    """As it is written: ``4.9``."""
+    return f"{version[0]}.{version[1]}"
+
+
+def too_old(secondaries: tuple[Secondary, ...], since: Version) -> str:
+    """The secondaries older than a version, as a message names them; empty when there is none."""
+    return ", ".join(
+        f"{secondary.name} (powerdns-{shown(secondary.version)})"
+        for secondary in secondaries
+        if secondary.version < since
+    )
