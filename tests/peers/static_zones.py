@@ -8,14 +8,14 @@ from __future__ import annotations
 
 _LABEL = "x" * 63
 _LONGEST = ".".join(["l" * 63, "m" * 63, "n" * 63])
-# nasty.test. has 12 octets in wire format: three full labels (192) and one of 50 (51) make 255.
-LONGEST = "k" * 50 + "." + _LONGEST
+# nasty.example. has 15 octets in wire format: three full labels (192) and one of 47 (48) make 255.
+LONGEST = "k" * 47 + "." + _LONGEST
 
 NASTY = f"""\
-@ NS ns.second.test.
+@ NS ns.second.example.
 @ NS ns.elsewhere.example.
 @ MX 10 mail
-@ MX 20 mail.second.test.
+@ MX 20 mail.second.example.
 @ MX 30 mail.elsewhere.example.
 @ TXT "apex"
 @ CAA 0 issue "ca.example"
@@ -45,7 +45,7 @@ sub.*.ent2 TXT "the wildcard is an empty non-terminal"
 *.wcname2 CNAME q.wild
 *.wcout CNAME www.elsewhere.example.
 *.wcdead CNAME nowhere
-*.wcx CNAME x1.second.test.
+*.wcx CNAME x1.second.example.
 *.spin CNAME y.spin
 *.wmx MX 10 mail
 *.wsrv SRV 1 2 53 ns.deleg
@@ -68,20 +68,20 @@ l5 CNAME l6
 l6 CNAME l7
 l7 CNAME www
 dead CNAME nowhere
-deadx CNAME nowhere.second.test.
+deadx CNAME nowhere.second.example.
 out CNAME www.elsewhere.example.
-over CNAME x1.second.test.
-there CNAME x2.second.test.
+over CNAME x1.second.example.
+there CNAME x2.second.example.
 back CNAME www
 cent CNAME b.c.ent
 cwild CNAME q.wild
 cwild2 CNAME q.r.deep.wild
 capex CNAME @
-cfar CNAME second.test.
+cfar CNAME second.example.
 self CNAME self
 loop1 CNAME loop2
 loop2 CNAME loop1
-loopx CNAME loopx.second.test.
+loopx CNAME loopx.second.example.
 cdel CNAME www.deleg
 cdels CNAME deleg
 csec CNAME secure
@@ -101,7 +101,7 @@ c.dnt CNAME www
 *.w.dnt TXT "wild"
 dnent DNAME c.ent
 dnout DNAME elsewhere.example.
-dnx DNAME second.test.
+dnx DNAME second.example.
 dnlong DNAME {_LABEL}.{_LABEL}.{_LABEL}
 dnchain DNAME dn
 dnloop DNAME dnloop2
@@ -114,7 +114,7 @@ dndead DNAME nowhere
 deleg NS ns.deleg
 deleg NS ns.sib
 deleg NS ns1
-deleg NS ns.second.test.
+deleg NS ns.second.example.
 deleg NS ns.elsewhere.example.
 ns.deleg A 192.0.2.60
 ns.deleg AAAA 2001:db8::60
@@ -166,7 +166,7 @@ cbig CNAME big
 ; Types that bring the addresses of what they point to.
 _sip._tcp SRV 1 2 5060 www
 _sip._tcp SRV 1 2 5060 c1
-_sip._tcp SRV 1 2 5060 mail.second.test.
+_sip._tcp SRV 1 2 5060 mail.second.example.
 _sip._tcp SRV 1 2 5060 ns.deleg
 mx MX 10 www
 mx MX 20 mail
@@ -187,9 +187,9 @@ SECOND = """\
 ns A 192.0.2.54
 mail A 192.0.2.26
 mail AAAA 2001:db8::26
-x1 CNAME back.nasty.test.
+x1 CNAME back.nasty.example.
 x2 A 192.0.2.80
-loopx CNAME loopx.nasty.test.
+loopx CNAME loopx.nasty.example.
 www A 192.0.2.81
 @ TXT "second"
 """
@@ -197,7 +197,7 @@ www A 192.0.2.81
 CHILD = """\
 @ TXT "child"
 www A 192.0.2.90
-up CNAME www.nasty.test.
+up CNAME www.nasty.example.
 *.w A 192.0.2.91
 """
 
@@ -232,10 +232,10 @@ to.test.x CNAME www.test
 """
 
 ZONES = {
-    "nasty.test.": NASTY,
-    "second.test.": SECOND,
-    "child.nasty.test.": CHILD,
-    "grand.deleg.nasty.test.": GRANDCHILD,
+    "nasty.example.": NASTY,
+    "second.example.": SECOND,
+    "child.nasty.example.": CHILD,
+    "grand.deleg.nasty.example.": GRANDCHILD,
     "t.": SHORT,
 }
 
