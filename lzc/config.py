@@ -13,7 +13,7 @@ import re
 import stat
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -255,9 +255,34 @@ def load(path: str | os.PathLike[str]) -> Config:
 
     Raises `InputError` with every fault found; places name the line where the key stands.
     """
-    file = Path(path)
+    text, data = read_toml(path, fix="name the configuration with -c, or make one with: lzc init")
+    # `folder` is ours, no key of the file; under another name it is unknown, as it should be.
+    own = {f"{key} " if key == "folder" else key: value for key, value in data.items()}
     try:
-        raw = file.read_bytes()
+        config = Config.model_validate(
+            {**own, "folder": Path(path).resolve().parent}, by_alias=True, by_name=False
+        )
+    except ValidationError as error:
+        problems = [
+            {
+                **problem,
+                "loc": tuple(p.rstrip() if isinstance(p, str) else p for p in problem["loc"]),
+            }
+            for problem in error.errors()
+        ]
+        faults = [describe(str(path), text, Config, problem) for problem in problems]
+        raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
+    faults = list(_cross_check(config, str(path), text))
+    if faults:
+        raise InputError(faults)
+    return config
+
+
+def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and what it says. ``fix`` is what to do where it cannot be read.
+    Raises `InputError`."""
+    try:
+        raw = Path(path).read_bytes()
     except OSError as error:
         raise InputError(
             [
@@ -265,7 +290,7 @@ def load(path: str | os.PathLike[str]) -> Config:
                     Place(str(path)),
                     "config-unreadable",
                     f"cannot be read: {error.strerror}",
-                    fix="name the configuration with -c, or make one with: lzc init",
+                    fix=fix,
                 )
             ]
         ) from error
@@ -287,26 +312,7 @@ def load(path: str | os.PathLike[str]) -> Config:
                 )
             ]
         ) from error
-    # `folder` is ours, no key of the file; under another name it is unknown, as it should be.
-    own = {f"{key} " if key == "folder" else key: value for key, value in data.items()}
-    try:
-        config = Config.model_validate(
-            {**own, "folder": file.resolve().parent}, by_alias=True, by_name=False
-        )
-    except ValidationError as error:
-        problems = [
-            {
-                **problem,
-                "loc": tuple(p.rstrip() if isinstance(p, str) else p for p in problem["loc"]),
-            }
-            for problem in error.errors()
-        ]
-        faults = [describe(str(path), text, Config, problem) for problem in problems]
-        raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
-    faults = list(_cross_check(config, str(path), text))
-    if faults:
-        raise InputError(faults)
-    return config
+    return text, data
 
 
 def _is_base64(text: str) -> bool:

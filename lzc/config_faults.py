@@ -104,7 +104,7 @@ def locate(file: str, text: str, path: Sequence[int | str]) -> Place:
     """Where a key stands in TOML text, or the header of its table where it does not."""
     names = [part for part in path if isinstance(part, str)]
     # A number after a table's name counts its headers; one at the end, the elements of a list.
-    element = path[1] if len(path) > 1 and isinstance(path[1], int) else 0
+    element = path[1] if len(path) > 1 and isinstance(path[1], int) else None
     best: tuple[int, Place] = (0, Place(file, 1, 1))
     table: list[str] = []
     headers = 0
@@ -122,7 +122,7 @@ def locate(file: str, text: str, path: Sequence[int | str]) -> Place:
             whole = table + _parts(key[2])
             depth = len(whole) if whole == names[: len(whole)] else 0
             column = len(key[1]) + 1
-        if isinstance(element, int) and element and headers != element + 1:
+        if isinstance(element, int) and headers and headers != element + 1:
             continue
         if depth > best[0]:
             best = depth, Place(file, number, column)
