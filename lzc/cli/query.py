@@ -2,104 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from lzc import config as settings
+from lzc.answer.assumed import Address, Circumstances, Network, Target, statuses
 from lzc.cli.options import config_option, format_option
-from lzc.config import Config
+from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
+from lzc.lua.geo import GeoFields
 from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
-    from lzc.answer.responder import Responder
-    from lzc.bundle.reader import Bundle
-    from lzc.lua.engine import Engine
-    from lzc.lua.geo import Geo
-    from lzc.lua.health import Check
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+    from lzc.answer.rehearsal import Answer, Staging
+    from lzc.cli.query_output import Shown
 
 _FAILED: Final = ("SERVFAIL", "REFUSED")
 """RCODEs that are the input's fault: exit code 1."""
-
-
-class AddressParam(click.ParamType[Address]):
-    """An IPv4 or IPv6 address."""
-
-    name = "address"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Address:
-        """Read the address; a wrong one is wrong usage."""
-        try:
-            return ipaddress.ip_address(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class NetworkParam(click.ParamType[Network]):
-    """A network such as 192.0.2.0/24; an address alone is a network of one."""
-
-    name = "network"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Network:
-        """Read the network; bits beyond the prefix are wrong usage."""
-        try:
-            return ipaddress.ip_network(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class DownParam(click.ParamType[tuple[Address, int]]):
-    """``IP`` or ``IP:PORT`` (``[IP]:PORT`` for IPv6); port 0 stands for all."""
-
-    name = "down"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Address, int]:
-        """Read the target; a wrong one is wrong usage."""
-        text = str(value)
-        try:
-            return ipaddress.ip_address(text), 0
-        except ValueError:
-            pass
-        try:
-            host, port = settings.parse_endpoint(text)
-        except ValueError:
-            self.fail(f"{text} is neither an address nor ADDRESS:PORT", param, ctx)
-        return ipaddress.ip_address(host), port
-
-
-class AssumedHealth:
-    """All checks are up, except those of the targets that are said to be down."""
-
-    def __init__(self, down: tuple[tuple[Address, int], ...]) -> None:
-        self._down = down
-
-    def status(self, check: Check) -> bool:
-        """Never unknown. The port of a URL without one is that of its scheme."""
-        address = ipaddress.ip_address(check.address)
-        port = check.port
-        if check.url:
-            url = urlsplit(check.url)
-            port = url.port or (443 if url.scheme == "https" else 80)
-        return not any(address == target and at in (0, port) for target, at in self._down)
-
-    def generation(self) -> int:
-        """Nothing changes while one query runs."""
-        return 0
 
 
 @click.command("query")
@@ -109,24 +32,79 @@ class AssumedHealth:
 @click.option(
     "--from",
     "client",
-    type=AddressParam(),
+    type=ADDRESS,
     default="127.0.0.1",
     show_default=True,
     metavar="IP",
     help="The client's address.",
 )
-@click.option(
-    "--subnet", type=NetworkParam(), metavar="NET", help="The client subnet (ECS) it sends along."
-)
+@click.option("--subnet", type=NETWORK, metavar="NET", help="The client subnet (ECS) it sends.")
 @click.option(
     "--down",
-    type=DownParam(),
+    type=TARGET,
     multiple=True,
-    metavar="IP[:PORT]",
-    help="A target whose health checks fail; may be given several times. All others are up.",
+    metavar="TARGET",
+    help="IP, IP:PORT or all: health checks of it fail; may be given several times. What is not"
+    " named is up.",
+)
+@click.option(
+    "--up",
+    type=TARGET,
+    multiple=True,
+    metavar="TARGET",
+    help="Health checks of it are fine, as in: --down all --up 192.0.2.1",
+)
+@click.option(
+    "--unknown",
+    type=TARGET,
+    multiple=True,
+    metavar="TARGET",
+    help="It was not checked yet, as in the first seconds of a server.",
+)
+@click.option(
+    "--bundle",
+    "bundle_path",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Ask this bundle.  [default: the live one]",
+)
+@click.option(
+    "--geo",
+    "geo_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A geo database, instead of those of lzc.toml.",
+)
+@click.option(
+    "--place",
+    type=PLACE,
+    metavar="PLACE",
+    help="Where the client is, whatever the databases say: country=DE,continent=EU,region=HE,"
+    "city=Berlin,lat=52.5,lon=13.4,asn=64497; each of them optional.",
+)
+@click.option(
+    "--time",
+    "moment",
+    type=MOMENT,
+    metavar="TIME",
+    help="The time that code and signatures see: 2026-12-24T18:00 (UTC unless it says +01:00).",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    help="Where random choices start: the same seed, the same choices.  [default: another one"
+    " each time]",
 )
 @click.option("--dnssec", is_flag=True, help="Ask for signatures (the DO bit), made with our keys.")
 @click.option("--tcp", is_flag=True, help="Ask over TCP; else only when the answer is truncated.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say why: the names looked up, LUA records with their checks and random choices, the"
+    " reason of an empty or failed answer, ECS scope, and signing keys.",
+)
 @format_option
 def command(
     name: str,
@@ -134,9 +112,17 @@ def command(
     config_path: Path,
     client: Address,
     subnet: Network | None,
-    down: tuple[tuple[Address, int], ...],
+    down: tuple[Target, ...],
+    up: tuple[Target, ...],
+    unknown: tuple[Target, ...],
+    bundle_path: Path | None,
+    geo_files: tuple[Path, ...],
+    place: GeoFields | None,
+    moment: float | None,
+    seed: int | None,
     dnssec: bool,
     tcp: bool,
+    explain: bool,
     output_format: str,
 ) -> None:
     """Ask the live bundle as a client would, without a server.
@@ -144,131 +130,95 @@ def command(
     LUA records run as they would for that client. SERVFAIL and REFUSED end with exit code 1, the
     reason on stderr; every other answer is a success.
     """
-    from lzc.bundle import current
+    from lzc.answer.rehearsal import Scene
     from lzc.bundle.reader import BundleError
     from lzc.cli import query_output
+    from lzc.cli.staging import open_bundle, stage
 
-    wire = _query_message(name, qtype, subnet, dnssec)
-    config = settings.load(config_path)
-    reasons: list[str] = []
+    qname, number = _question(name, qtype)
     try:
-        with current.open_live(config.output) as bundle:
-            responder = _responder(config, bundle, down, dnssec, reasons)
-            now = time.time()
-            response = responder.respond(wire, client.packed, now, tcp=tcp)
-            if response is not None and response.wire[2] & 2 and not tcp:
-                tcp = True
-                response = responder.respond(wire, client.packed, now, tcp=True)
+        health = statuses(down, up, unknown)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    now = time.time() if moment is None else moment
+    circumstances = Circumstances(
+        now, client, subnet, health, place, moment is not None, dnssec, tcp
+    )
+    if seed is None:
+        seed = int.from_bytes(os.urandom(4), "big")
+    config = settings.load(config_path)
+    try:
+        with open_bundle(config, bundle_path) as bundle:
+            staging = stage(config, bundle, geo_files)
+            answer = Scene(staging, circumstances).ask(qname, number, seed)
+            if answer is None:
+                raise click.UsageError("this is no query that a server answers")
+            shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
+            explained = (
+                _explain(staging, circumstances, qname, number, answer, shown) if explain else None
+            )
     except BundleError as error:
         raise InputError(
-            [Fault(Place(str(config.output)), "bundle-unusable", str(error))]
+            [Fault(Place(str(bundle_path or config.output)), "bundle-unusable", str(error))]
         ) from error
-    if response is None:
-        raise click.UsageError("this is no query that a server answers")
-    shown = query_output.read(response.wire, tcp=tcp, reasons=reasons)
-    if output_format == "json":
-        click.echo(json.dumps(shown.as_dict(), indent=2))
-    else:
-        click.echo(shown.as_text())
-        for reason in reasons[:1]:
-            click.echo(f"lzc: {shown.status}: {reason}", err=True)
+    _show(name, shown, explained, output_format)
     if shown.status in _FAILED:
-        if shown.status == "REFUSED" and output_format == "text":
-            click.echo(f"lzc: REFUSED: {name} is in none of the bundle's zones", err=True)
         click.get_current_context().exit(1)
 
 
-def _query_message(name: str, qtype: str, subnet: Network | None, dnssec: bool) -> bytes:
-    """The octets that the client sends. Wrong names and types are wrong usage."""
-    from lzc.wire import edns, rrtype
+def _question(name: str, qtype: str) -> tuple[bytes, int]:
+    """QNAME and QTYPE. Wrong names and types are wrong usage."""
     from lzc.wire import name as wire_name
+    from lzc.wire import rrtype
 
     try:
         qname = wire_name.from_text(name, wire_name.ROOT)
     except wire_name.InvalidName as error:
         raise click.BadParameter(str(error), param_hint="NAME") from error
     try:
-        number = rrtype.from_text(qtype)
+        return qname, rrtype.from_text(qtype)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="TYPE") from error
-    options = []
-    if subnet is not None:
-        family = 1 if subnet.version == 4 else 2
-        sent = edns.ClientSubnet(family, subnet.prefixlen, 0, subnet.network_address.packed)
-        options.append(sent.to_option(0))
-    return b"".join(
-        (
-            bytes.fromhex("000000000001000000000001"),
-            qname,
-            number.to_bytes(2, "big"),
-            b"\x00\x01",
-            edns.build(1232, flags=edns.DO if dnssec else 0, options=options),
-        )
-    )
 
 
-def _responder(
-    config: Config,
-    bundle: Bundle,
-    down: tuple[tuple[Address, int], ...],
-    dnssec: bool,
-    reasons: list[str],
-) -> Responder:
-    """The responder that the server would have; why an answer fails is appended to ``reasons``."""
-    from lzc.answer.responder import Responder
-    from lzc.answer.settings import ResponderSettings
-    from lzc.dnssec.keystore import Keystore
-    from lzc.dnssec.signer import SignatureCache, ZoneSigner
-    from lzc.serve.keyring import Signers
+def _explain(
+    staging: Staging,
+    circumstances: Circumstances,
+    qname: bytes,
+    qtype: int,
+    answer: Answer,
+    shown: Shown,
+) -> tuple[str, dict[str, Any]]:
+    """The explanation as text and as JSON."""
+    from lzc.answer.explain import explain
+    from lzc.cli import explanation
 
-    signers: dict[bytes, ZoneSigner] | Signers = {}
-    if dnssec:
-        signers = Signers(bundle, Keystore(config.keystore), SignatureCache())
-    engine = None
-    if config.lua.enable or any(section.lua for section in config.zone.values()):
-        engine = _engine(config, down)
-    return Responder(
-        bundle,
-        ResponderSettings.from_config(config),
-        signers,
-        engine,
-        lambda _, error: reasons.append(str(error)),
-    )
+    found = explain(staging, circumstances, qname, qtype, answer.seed, answer.tcp)
+    why = explanation.why(found, shown.status, len(shown.as_dict()["answer"]))
+    lines = [explanation.as_text(found, why)]
+    lines += [f";; {line}" for line in shown.scope_and_signatures()]
+    lines.append(f";; seed {answer.seed}")
+    document = {
+        **explanation.as_dict(found, why),
+        "signatures": shown.signatures(),
+        "seed": answer.seed,
+    }
+    return "\n".join(lines), document
 
 
-def _engine(config: Config, down: tuple[tuple[Address, int], ...]) -> Engine:
-    from lzc.lua.engine import Engine, EngineSettings
-
-    return Engine(
-        EngineSettings(
-            mode=config.lua.mode,
-            exec_limit=config.lua.exec_limit,
-            memory_limit=config.lua.memory_limit,
-        ),
-        _geo(config),
-        AssumedHealth(down),
-        int.from_bytes(os.urandom(4), "big"),
-        lambda text, _: click.echo(f"pdnslog: {text}", err=True),
-    )
-
-
-def _geo(config: Config) -> Geo | None:
-    """The geo databases of the configuration. Raises `InputError` for those that are unusable."""
-    if not config.serve.geoip:
-        return None
-    import maxminddb
-
-    from lzc.lua.geo import Geo
-
-    readers = []
-    faults = []
-    for name in config.serve.geoip:
-        path = config.path(name)
-        try:
-            readers.append(maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT))
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-            fix = "correct geoip in [serve] of lzc.toml"
-            faults.append(Fault(Place(str(path)), "geo-database", f"unreadable: {error}", fix=fix))
-    if faults:
-        raise InputError(faults)
-    return Geo(readers)
+def _show(
+    name: str, shown: Shown, explained: tuple[str, dict[str, Any]] | None, output_format: str
+) -> None:
+    if output_format == "json":
+        document = shown.as_dict()
+        if explained is not None:
+            document["explanation"] = explained[1]
+        click.echo(json.dumps(document, indent=2))
+        return
+    click.echo(shown.as_text())
+    if explained is not None:
+        click.echo(f"\n{explained[0]}")
+    for reason in shown.reasons[:1]:
+        click.echo(f"lzc: {shown.status}: {reason}", err=True)
+    if shown.status == "REFUSED":
+        click.echo(f"lzc: REFUSED: {name} is in none of the bundle's zones", err=True)

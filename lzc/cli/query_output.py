@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import dns.dnssec
 import dns.edns
 import dns.flags
 import dns.message
@@ -100,6 +101,36 @@ class Shown:
                 ]
         lines += ["", f";; MSG SIZE: {self.size} ({'TCP' if self.tcp else 'UDP'})"]
         return "\n".join(lines)
+
+    def signatures(self) -> list[dict[str, Any]]:
+        """The RRSIGs of answer and authority: what they sign, with which key."""
+        return [
+            {
+                "name": rrset.name.to_text(),
+                "type": dns.rdatatype.to_text(rdata.type_covered),
+                "key": rdata.key_tag,
+                "algorithm": dns.dnssec.algorithm_to_text(rdata.algorithm),
+                "zone": rdata.signer.to_text(),
+            }
+            for rrset in (*self.message.answer, *self.message.authority)
+            if rrset.rdtype == dns.rdatatype.RRSIG
+            for rdata in rrset
+        ]
+
+    def scope_and_signatures(self) -> list[str]:
+        """For whom the answer holds, and who signed it, in words."""
+        lines = []
+        subnet = self._subnet()
+        if subnet is not None and subnet.scopelen:
+            lines.append(f"ECS scope {subnet.scopelen}: for clients in the same network only")
+        elif subnet is not None:
+            lines.append("ECS scope 0: the same answer for every client")
+        signers: dict[str, list[str]] = {}
+        for made in self.signatures():
+            key = f"key {made['key']} ({made['algorithm']}) of {made['zone']}"
+            signers.setdefault(key, []).append(f"{made['type']} of {made['name']}")
+        lines += [f"signed with {key}: {', '.join(what)}" for key, what in signers.items()]
+        return lines
 
     def _subnet(self) -> dns.edns.ECSOption | None:
         for option in self.message.options:

@@ -1,0 +1,72 @@
+"""What lzc query and lzc test answer with: a bundle and the settings, but no server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from lzc.answer.rehearsal import Staging
+from lzc.answer.settings import ResponderSettings
+from lzc.bundle import current
+from lzc.bundle.reader import Bundle
+from lzc.config import Config
+from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.signer import SignatureCache
+from lzc.lua.engine import EngineSettings
+from lzc.lua.geo import Geo
+from lzc.serve.keyring import Signers
+from lzc.zone.place import Fault, InputError, Place
+
+
+def stage(
+    config: Config, bundle: Bundle, geo_files: Sequence[Path] = (), *, quiet: bool = False
+) -> Staging:
+    """Set up what the server would have; ``geo_files`` instead of the configured databases, if
+    there are any. What records log goes to stderr unless ``quiet``. Raises `InputError`."""
+    return Staging(
+        bundle,
+        ResponderSettings.from_config(config),
+        _lua(config),
+        Signers(bundle, Keystore(config.keystore), SignatureCache()),
+        _geo(config, geo_files),
+        None if quiet else lambda text, _: click.echo(f"pdnslog: {text}", err=True),
+    )
+
+
+def open_bundle(config: Config, path: Path | None) -> Bundle:
+    """The bundle in a folder, or the project's live one. Raises `BundleError`."""
+    if path is None:
+        return current.open_live(config.output)
+    return Bundle.open(current.locate(path))
+
+
+def _lua(config: Config) -> EngineSettings | None:
+    if not (config.lua.enable or any(section.lua for section in config.zone.values())):
+        return None
+    return EngineSettings(
+        mode=config.lua.mode,
+        exec_limit=config.lua.exec_limit,
+        memory_limit=config.lua.memory_limit,
+    )
+
+
+def _geo(config: Config, files: Sequence[Path]) -> Geo | None:
+    """The geo databases. Raises `InputError` for those that are unusable."""
+    paths = list(files) or [config.path(name) for name in config.serve.geoip]
+    if not paths:
+        return None
+    import maxminddb
+
+    readers = []
+    faults = []
+    for path in paths:
+        try:
+            readers.append(maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT))
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            fix = "correct --geo" if files else "correct geoip in [serve] of lzc.toml"
+            faults.append(Fault(Place(str(path)), "geo-database", f"unreadable: {error}", fix=fix))
+    if faults:
+        raise InputError(faults)
+    return Geo(readers)
