@@ -174,6 +174,8 @@ class SecondarySection(_Section):
     allow_from: list[Network] | None = None
     """Where its transfers come from; default: the host of ``address``."""
     notify: bool = True
+    exec_limit: int = Field(1000, ge=0)
+    """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
 
 
 class Config(_Section):
