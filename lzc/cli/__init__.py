@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "build": ("lzc.cli.build", "Compile the zones into a bundle."),
     "check": ("lzc.cli.check", "Do all that build does, but write nothing."),
     "verify": ("lzc.cli.verify", "Hash every file of a bundle and compare with its manifest."),
+    "diff": ("lzc.cli.diff", "Show what differs between two bundles, or bundle and sources."),
     "query": ("lzc.cli.query", "Ask the live bundle as a client would, without a server."),
     "keys": ("lzc.cli.keys", "Make, list, import and export DNSSEC keys."),
     "serve": ("lzc.cli.serve", "Answer queries and transfers from the live bundle."),

@@ -1,0 +1,207 @@
+"""``lzc diff``: what differs between two bundles, or between a bundle and the sources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from lzc import config as settings
+from lzc.cli.faults import show_faults
+from lzc.cli.options import config_option, format_option
+from lzc.wire import name as wire_name
+from lzc.zone.model import LuaRecord
+from lzc.zone.place import Fault, InputError, Place
+
+if TYPE_CHECKING:
+    from lzc.bundle.comparison import State
+    from lzc.config import Config
+    from lzc.dnssec.keystore import Keystore
+    from lzc.zone.diff import SameCode
+
+LIVE: Final = "live"
+"""The argument that stands for the configured live bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two that are compared: its content, what it is, where it is, and the bundle's id
+    (empty for sources); ``keystore`` where sources have one."""
+
+    state: State
+    kind: str
+    path: str
+    id: str = ""
+    keystore: Keystore | None = None
+
+
+@click.command("diff")
+@click.argument("before", metavar="[A]", default=LIVE)
+@click.argument("after", metavar="[B]", required=False)
+@config_option
+@click.option(
+    "--zone", "zones", multiple=True, metavar="NAME", help="Only this zone; may be given again."
+)
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 1 when they differ, with 2 when in trouble."
+)
+@format_option
+def command(
+    before: str,
+    after: str | None,
+    config_path: Path,
+    zones: tuple[str, ...],
+    exit_code: bool,
+    output_format: str,
+) -> None:
+    """Show what differs between A and B, zone by zone.
+
+    Each is a bundle, a folder of bundles (its live one), `live` for the live bundle of the
+    configuration, or sources: an lzc.toml or the folder it is in. Sources are compiled in memory;
+    nothing is written. Without B the sources of the configuration are meant, and without A the live
+    bundle: what would lzc build change? Health checks are left out with --zone, as they may be
+    shared by zones.
+    """
+    try:
+        differs = _diff(before, after, config_path, _apexes(zones), output_format)
+    except InputError as error:
+        if not exit_code:
+            raise
+        show_faults(error.faults, output_format)
+        click.get_current_context().exit(2)
+    if differs and exit_code:
+        click.get_current_context().exit(1)
+
+
+def _diff(
+    before: str,
+    after: str | None,
+    config_path: Path,
+    apexes: frozenset[bytes] | None,
+    output_format: str,
+) -> bool:
+    from lzc.bundle import comparison
+    from lzc.bundle.manifest import BundleError
+    from lzc.cli import diff_json, diff_text
+
+    with ExitStack() as stack:
+        try:
+            old = _side(before, config_path, stack)
+            new = _sources(config_path) if after is None else _side(after, config_path, stack)
+            insert_whitespace = _insert_whitespace(config_path)
+            _require_zones(apexes, old, new)
+            changes = comparison.compare(
+                old.state, new.state, _same_code(insert_whitespace), apexes
+            )
+            # Checks belong to no zone in particular: several may ask for the same.
+            sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
+            checks = comparison.compare_checks(*sides)
+            show = diff_json.show if output_format == "json" else diff_text.show
+            return show(old, new, changes, checks, insert_whitespace)
+        except BundleError as error:
+            raise InputError(
+                [
+                    Fault(
+                        Place(before if after is None else f"{before} {after}"),
+                        "bundle-unusable",
+                        str(error),
+                        fix="name a bundle, a folder of bundles, or sources; lzc verify tells more",
+                    )
+                ]
+            ) from error
+
+
+def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:
+    if not names:
+        return None
+    found = set()
+    for name in names:
+        try:
+            found.add(wire_name.from_text(name, wire_name.ROOT).lower())
+        except wire_name.InvalidName as error:
+            raise click.BadParameter(f"{name}: {error}", param_hint="--zone") from error
+    return frozenset(found)
+
+
+def _require_zones(apexes: frozenset[bytes] | None, old: Side, new: Side) -> None:
+    """A misspelt zone must not look like one that did not change."""
+    if apexes is None:
+        return
+    known = {info.apex for side in (old, new) for info in side.state.zones()}
+    missing = ", ".join(sorted(wire_name.to_text(apex) for apex in apexes - known))
+    if missing:
+        raise click.BadParameter(f"neither side has {missing}", param_hint="--zone")
+
+
+def _side(argument: str, config_path: Path, stack: ExitStack) -> Side:
+    """What an argument means. Raises `BundleError`, and `InputError` for broken sources."""
+    from lzc.bundle import current
+    from lzc.bundle.comparison import CompiledState
+    from lzc.bundle.manifest import MANIFEST
+
+    path = Path(argument)
+    if argument == LIVE:
+        output = settings.load(config_path).output
+        link = output / current.CURRENT
+        if not link.is_symlink():
+            return Side(CompiledState(), "nothing", f"{output}: no bundle was built yet")
+        return _bundle(current.live(output), LIVE, stack)
+    if path.suffix == ".toml" and path.is_file():
+        return _sources(path)
+    if (path / "lzc.toml").is_file():
+        return _sources(path / "lzc.toml")
+    if not (path / MANIFEST).is_file() and not (path / current.CURRENT).is_symlink():
+        raise click.BadParameter(
+            f"{argument} is neither a bundle, nor a folder of bundles, nor sources (lzc.toml)",
+            param_hint="A and B",
+        )
+    return _bundle(current.locate(path), argument, stack)
+
+
+def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
+    from lzc.bundle import current
+    from lzc.bundle.comparison import BundleState
+    from lzc.bundle.reader import Bundle
+
+    stamps = current.verified_dir(folder.parent)
+    bundle = Bundle.open(folder, verified_dir=stamps if stamps.is_dir() else None)
+    stack.enter_context(bundle)
+    return Side(BundleState(bundle), "bundle", shown_as, bundle.id)
+
+
+def _sources(path: Path) -> Side:
+    """Sources, compiled as a build would, but in memory."""
+    from lzc.build import pipeline
+    from lzc.bundle.comparison import CompiledState
+    from lzc.cli.progress import progress_bar
+    from lzc.dnssec.keystore import Keystore
+
+    config = settings.load(path)
+    with progress_bar() as progress:
+        compiled = pipeline.check(config, config_path=path, progress=progress)
+    state = CompiledState(compiled.zones, compiled.checks)
+    return Side(state, "sources", os.fspath(path), keystore=Keystore(config.keystore))
+
+
+def _insert_whitespace(config_path: Path) -> bool:
+    """How strings join into code: as the configuration says, where there is one."""
+    if not config_path.is_file():
+        return settings.LuaSection().insert_whitespace
+    config: Config = settings.load(config_path)
+    return config.lua.insert_whitespace
+
+
+def _same_code(insert_whitespace: bool) -> SameCode:
+    from lzc.cli.diff_text import layout_of
+
+    def same(before: LuaRecord, after: LuaRecord) -> bool:
+        return before.strings == after.strings or (
+            layout_of(before, insert_whitespace) == layout_of(after, insert_whitespace)
+        )
+
+    return same
