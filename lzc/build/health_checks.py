@@ -32,7 +32,7 @@ def discover(
 
     discovery = _discovery(settings.exec_limit, settings.memory_limit)
     codes = [(record, LuaRecord.from_rdata(record[2])) for record in lua_records]
-    include = _includes(zone, codes, settings.insert_whitespace)
+    include = included_code(zone, codes, settings.insert_whitespace)
     found: set[Check] = set()
     faults: list[Fault] = []
     for record, lua in codes:
@@ -60,7 +60,7 @@ def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
     return Discovery(EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit))
 
 
-def _includes(
+def included_code(
     zone: Zone, codes: Sequence[tuple[Record, LuaRecord]], insert_whitespace: bool
 ) -> Callable[[bytes], bytes | None]:
     """What ``include`` finds: the records of the zone that cover LUA, those of one name as one."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import lzc
 from lzc.build import sources
-from lzc.build.secondary_checks import ZoneTraits, check_secondaries
+from lzc.build.secondary_checks import ZoneTraits, check_secondaries, takers
 from lzc.build.serials import LiveZone
 from lzc.build.sources import ConfigFile, ZoneSource
 from lzc.build.zone_job import ZoneJob, ZoneResult, build_zone
@@ -181,7 +181,16 @@ def _compile(
         keys, more = _keys(keystore, source, config, file, moment)
         faults += more
         jobs.append(
-            ZoneJob(zone_id, source, config.folder, keys, live.get(source.apex), config.lua, moment)
+            ZoneJob(
+                zone_id,
+                source,
+                config.folder,
+                keys,
+                live.get(source.apex),
+                config.lua,
+                moment,
+                takers(config, source.name),
+            )
         )
     results: list[ZoneResult] = []
     with _no_collector():
@@ -190,10 +199,7 @@ def _compile(
             results.append(result)
             faults += result.faults
             report("zones", len(results), len(jobs))
-    traits = [
-        ZoneTraits(source.name, source.signed, result.lua_records > 0)
-        for source, result in zip(zones, results, strict=True)
-    ]
+    traits = [ZoneTraits(source.name, source.signed) for source in zones]
     faults += check_secondaries(config, file, traits)
     if any(fault.severity is Severity.ERROR for fault in faults):
         raise InputError(faults)

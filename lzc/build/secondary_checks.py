@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from lzc.build.sources import ConfigFile
 from lzc.config import Config, SecondarySection
+from lzc.lua.lint.versions import Secondary, parse_version
 from lzc.zone.place import Fault, Severity
 
 _SHOWN = 3
@@ -15,12 +16,11 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class ZoneTraits:
-    """What matters to a secondary: the zone's name (final dot included), whether it is signed, and
-    whether it has LUA records."""
+    """What matters to a secondary: the zone's name (final dot included), and whether it is
+    signed."""
 
     name: str
     signed: bool
-    has_lua: bool
 
 
 def takes(secondary: SecondarySection, name: str) -> bool:
@@ -29,9 +29,33 @@ def takes(secondary: SecondarySection, name: str) -> bool:
     return any(fnmatchcase(bare, zone.rstrip(".").lower()) for zone in secondary.zones)
 
 
+@dataclass(frozen=True, slots=True)
+class Takers:
+    """The secondaries that take a zone: those that run PowerDNS, and the name and the software of
+    the others."""
+
+    powerdns: tuple[Secondary, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+
+
+def takers(config: Config, name: str) -> Takers:
+    """Who takes the zone."""
+    powerdns: list[Secondary] = []
+    others: list[tuple[str, str]] = []
+    for secondary in config.secondary:
+        if not takes(secondary, name):
+            continue
+        version = parse_version(secondary.software)
+        if version is None:
+            others.append((secondary.name, secondary.software))
+        else:
+            powerdns.append(Secondary(secondary.name, version, secondary.exec_limit))
+    return Takers(tuple(powerdns), tuple(others))
+
+
 def check_secondaries(config: Config, file: ConfigFile, zones: Sequence[ZoneTraits]) -> list[Fault]:
     """Warnings about zones that a secondary would serve wrongly. Zones are handed out unsigned, and
-    only PowerDNS signs them live and runs LUA records."""
+    only PowerDNS signs them live. (`lzc.build.lint` tells who gets LUA records.)"""
     faults: list[Fault] = []
     for secondary in config.secondary:
         if secondary.software.startswith("powerdns-"):
@@ -48,19 +72,6 @@ def check_secondaries(config: Config, file: ConfigFile, zones: Sequence[ZoneTrai
                     f" {_list(signed)}",
                     why="it would serve them without signatures, which is bogus below a DS",
                     fix="use PowerDNS with the same keys there, or take the zones off its list",
-                    severity=Severity.WARNING,
-                )
-            )
-        lua = [zone.name for zone in taken if zone.has_lua]
-        if lua:
-            faults.append(
-                Fault(
-                    place,
-                    "secondary-runs-no-lua",
-                    f"secondary {secondary.name} ({secondary.software}) gets zones with LUA"
-                    f" records: {_list(lua)}",
-                    why="it answers those names without data, and hands out the code as TYPE65402",
-                    fix="use PowerDNS there, or take the zones off its list",
                     severity=Severity.WARNING,
                 )
             )

@@ -3,7 +3,7 @@ can be built in several processes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from lzc.build import serials
 from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
 from lzc.build.compile import compile_zone
 from lzc.build.health_checks import discover
+from lzc.build.lint import LintSettings, lint_zone
+from lzc.build.secondary_checks import Takers
 from lzc.build.sources import ZoneSource
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
@@ -25,7 +27,8 @@ from lzc.zone.place import Fault, Severity
 @dataclass(frozen=True, slots=True)
 class ZoneJob:
     """What building one zone needs. ``root`` is the project's folder, ``keys`` are published at the
-    apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch."""
+    apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch,
+    ``takers`` are the secondaries that get the zone."""
 
     zone_id: int
     source: ZoneSource
@@ -34,6 +37,7 @@ class ZoneJob:
     live: serials.LiveZone | None
     lua: LuaSection
     now: float
+    takers: Takers = field(default_factory=Takers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ def build_zone(job: ZoneJob) -> ZoneResult:
     elif lua_records:
         found, more = discover(zone, lua_records, job.lua)
         faults += more
+    if lua_records or zone.suppressions:
+        faults = lint_zone(zone, lua_records, _lint_settings(job), faults)
     if incomplete:
         # What seems to be missing may stand in the lines that could not be read.
         faults = [fault for fault in faults if fault.rule not in RULES_OF_ABSENCE]
@@ -81,6 +87,16 @@ def build_zone(job: ZoneJob) -> ZoneResult:
 
 def _errors(faults: list[Fault]) -> bool:
     return any(fault.severity is Severity.ERROR for fault in faults)
+
+
+def _lint_settings(job: ZoneJob) -> LintSettings:
+    return LintSettings(
+        lua=job.lua,
+        signed=job.source.signed,
+        enabled=job.source.lua,
+        secondaries=job.takers.powerdns,
+        others=job.takers.others,
+    )
 
 
 def _lua_is_off(zone: Zone, lua_records: list[Record]) -> Fault:

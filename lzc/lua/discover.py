@@ -46,7 +46,7 @@ class _Recorder:
         return self._runs
 
 
-class _Ways:
+class Ways:
     """Answers yes or no to each condition, such that successive runs take every way."""
 
     def __init__(self) -> None:
@@ -54,6 +54,7 @@ class _Ways:
         self._taken: list[bool] = []
 
     def decide(self) -> bool:
+        """The answer to the next condition."""
         place = len(self._taken)
         answer = self._plan[place] if place < len(self._plan) else True
         self._taken.append(answer)
@@ -76,7 +77,7 @@ class Discovery:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._found: dict[Check, None] = {}
-        self._ways = _Ways()
+        self._ways = Ways()
         isolated = replace(settings, mode="isolated")
         self._engines = [
             Engine(isolated, None, _Recorder(up, self._found), _SEED, conditions=self._decide)
@@ -93,7 +94,7 @@ class Discovery:
         ways = failed = 0
         failures: dict[str, LuaFailure] = {}
         for engine in self._engines:
-            self._ways = _Ways()
+            self._ways = Ways()
             for _ in range(MAX_WAYS):
                 ways += 1
                 try:

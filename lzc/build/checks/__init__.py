@@ -66,7 +66,7 @@ from lzc.build.checks.targets import check_targets
 from lzc.zone.model import Zone
 from lzc.zone.place import Fault
 
-__all__ = ["RULES_OF_ABSENCE", "CheckSettings", "check_zone"]
+__all__ = ["RULES_OF_ABSENCE", "CheckSettings", "check_zone", "limited"]
 
 
 RULES_OF_ABSENCE: Final = frozenset(
@@ -79,6 +79,10 @@ RULES_OF_ABSENCE: Final = frozenset(
         "target-missing",
         "target-without-address",
         "lua-fails",
+        "lua-include",
+        "lua-suppression-unused",
+        "lua-unknown-function",
+        "lua-unknown-global",
     }
 )
 """Rules that find something missing: not to be told of a zone of which some lines could not be
@@ -106,12 +110,12 @@ def check_zone(zone: Zone, settings: CheckSettings | None = None) -> list[Fault]
         check_lua(index),
         check_presigned(index, settings or CheckSettings()),
     )
-    faults = _limited(chain(faults, found))
+    faults = limited(chain(faults, found))
     faults.sort(key=lambda fault: (fault.place, fault.rule))
     return faults
 
 
-def _limited(faults: Iterable[Fault]) -> list[Fault]:
+def limited(faults: Iterable[Fault]) -> list[Fault]:
     """The faults, but of each rule only the first `MAX_PER_RULE`; how many more there were is said
     in one place, so that a slip in a million records can be read."""
     kept: list[Fault] = []

@@ -46,3 +46,16 @@ def lint(chunk: Chunk, scopes: Scopes, facts: RecordFacts, zone: ZoneFacts) -> l
     check_ttl(record, calls)
     check_results(record)
     return sorted(set(record.findings))
+
+
+def included_names(chunk: Chunk, scopes: Scopes) -> list[bytes]:
+    """The literal names that a record includes."""
+    record = Record(chunk, scopes, Literals(scopes), RecordFacts(0, 0), ZoneFacts(), scopes.written)
+    return [
+        name
+        for node in syntax.walk(chunk)
+        if isinstance(node, syntax.Call)
+        and node.arguments
+        and record.function_name(node.function) == "include"
+        and (name := record.literals.text(node.arguments[0])) is not None
+    ]

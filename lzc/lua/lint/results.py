@@ -30,10 +30,10 @@ def check_results(record: Record) -> None:
         if returned.values:
             _check_result(record, returned.values[0])
         else:
-            _report_empty(record, returned, "nothing")
+            _report_empty(record, returned, "nothing is returned")
     last = _falls_through(record, record.chunk.body)
     if last is not None:
-        _report_empty(record, last, "nothing, when the code runs on to its end")
+        _report_empty(record, last, "the code may run on to its end")
 
 
 def _returns(body: Block) -> Iterator[syntax.Return]:
@@ -85,7 +85,7 @@ def _falls_through(record: Record, body: Block) -> syntax.Node | int | None:
 
 def _report_empty(record: Record, node: syntax.Node | int, what: str) -> None:
     if record.zone.signed:
-        record.report(node, "lua-empty-result", f"the result may be empty: {what} is returned")
+        record.report(node, "lua-empty-result", f"the result may be empty: {what}")
 
 
 def _check_result(record: Record, result: Expression) -> None:
@@ -102,14 +102,14 @@ def _check_result(record: Record, result: Expression) -> None:
             continue
         match node:
             case syntax.Nil() if within is None:
-                _report_empty(record, node, "nil")
+                _report_empty(record, node, "nil is returned")
             case syntax.Binary(operator=b"and", right=right):
                 waiting.append((right, within))
             case syntax.Binary(operator=b"or", left=left, right=right):
                 waiting += ((right, within), (left, within))
             case syntax.Table():
                 if not node.fields and within is None:
-                    _report_empty(record, node, "{}")
+                    _report_empty(record, node, "{} is returned")
                 items = [field for field in node.fields if field.key is None]
                 open_end = items[-1:] if is_open(node) else []
                 waiting.extend(
@@ -146,7 +146,7 @@ def _check_selectors(record: Record, options: Expression) -> None:
         if field.key is not None and record.literals.text(field.value) == b"empty":
             key = record.literals.text(field.key)
             if key in (b"selector", b"backupSelector"):
-                _report_empty(record, field, f"with {key.decode()}='empty' nothing")
+                _report_empty(record, field, f"with {key.decode()}='empty' nothing is returned")
 
 
 def _check_text(record: Record, node: Expression, text: bytes, within: Shape | None) -> None:

@@ -9,10 +9,12 @@ Version = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Secondary:
-    """A PowerDNS secondary that takes the zone: its name in ``[[secondary]]`` and its version."""
+    """A PowerDNS secondary that takes the zone: its name in ``[[secondary]]``, its version, and
+    its limit of instructions (0: none)."""
 
     name: str
     version: Version
+    exec_limit: int = 1000
 
 
 def parse_version(software: str) -> Version | None:

@@ -1,0 +1,360 @@
+"""The linter over the LUA records of a zone: places for what it finds, comments that suppress it,
+and what needs a run or the configuration to be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from lzc.build.checks import limited
+from lzc.build.health_checks import included_code
+from lzc.config import LuaSection
+from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts
+from lzc.lua.lint.finding import Finding
+from lzc.lua.lint.linter import included_names, lint, parse
+from lzc.lua.lint.names import did_you_mean
+from lzc.lua.lint.rules import RULES
+from lzc.lua.lint.scope import Scopes
+from lzc.lua.lint.versions import Secondary
+from lzc.lua.syntax import Chunk, LuaSyntaxError
+from lzc.wire import name as wire_name
+from lzc.wire import rrtype as rr
+from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
+from lzc.zone.place import Fault, Severity, unpack
+
+if TYPE_CHECKING:
+    from lzc.lua.lint.measure import Meter
+
+_CLIENTS: Final = (
+    (bytes((127, 0, 0, 1)), None),
+    (bytes.fromhex("20010db8000000000000000000000001"), None),
+    (bytes((127, 0, 0, 1)), (bytes((198, 51, 100, 0)), 24)),
+)
+"""An IPv4 client, an IPv6 client, and one whose resolver sends its network (RFC 7871)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LintSettings:
+    """``secondaries`` are those that take the zone and run PowerDNS, ``others`` the name and the
+    software of those that do not; ``enabled`` says whether LUA records run in the zone."""
+
+    lua: LuaSection = field(default_factory=LuaSection)
+    signed: bool = False
+    enabled: bool = True
+    secondaries: tuple[Secondary, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A LUA record and its code as the operator wrote it."""
+
+    record: Record
+    code: bytes
+    facts: RecordFacts
+    chunk: Chunk
+    scopes: Scopes
+
+
+def lint_zone(
+    zone: Zone, lua_records: Sequence[Record], settings: LintSettings, others: Sequence[Fault] = ()
+) -> list[Fault]:
+    """Every fault of a zone's LUA records, ordered by place, among them those of ``others`` (what
+    the reader and the other checks found) that nothing suppresses and nothing here says better."""
+    found: dict[int, list[Fault]] = {}
+    if settings.enabled:
+        for record, findings in _lint_records(zone, lua_records, settings):
+            if findings:
+                place = record[PLACE]
+                found.setdefault(place, []).extend(
+                    _fault(zone, record, finding) for finding in findings
+                )
+    _add_exposed(zone, lua_records, settings, found)
+    faults = [fault for fault in others if not _is_explained(fault, zone, found)]
+    if not settings.enabled and not found:
+        return faults
+    own, faults = _suppress(zone, found, faults, settings.enabled)
+    return [*faults, *limited(sorted(own, key=lambda fault: (fault.place, fault.rule)))]
+
+
+def _lint_records(
+    zone: Zone, lua_records: Sequence[Record], settings: LintSettings
+) -> Iterator[tuple[Record, list[Finding]]]:
+    parsed = _parse(zone, lua_records, settings)
+    facts = _zone_facts(zone, parsed, settings)
+    configuration = ZoneFacts(
+        signed=facts.signed,
+        shared=facts.shared,
+        interval=facts.interval,
+        secondaries=facts.secondaries,
+        included=facts.included,
+        elsewhere=frozenset().union(*(one.scopes.written for one in parsed)),
+        dynamic=any(one.scopes.dynamic for one in parsed),
+    )
+    known: dict[tuple[bytes, RecordFacts], list[Finding]] = {}
+    measured = _measure(zone, lua_records, settings)
+    for one in parsed:
+        key = (one.code, one.facts)
+        findings = known.get(key)
+        if findings is None:
+            is_configuration = one.facts.covered == rr.LUA
+            given = configuration if is_configuration or facts.shared else facts
+            findings = known[key] = lint(one.chunk, one.scopes, one.facts, given)
+        more = measured.get((one.record[KEY], one.record[RDATA]))
+        yield one.record, findings if more is None else [*findings, more]
+
+
+def _parse(zone: Zone, lua_records: Sequence[Record], settings: LintSettings) -> list[_Parsed]:
+    """The records whose code can be parsed; of those that share a place (``$GENERATE``) the one
+    whose source is known."""
+    parsed: list[_Parsed] = []
+    seen: set[int] = set()
+    for record in lua_records:
+        if record[PLACE] in seen:
+            continue
+        seen.add(record[PLACE])
+        source = zone.lua_sources.get(record[PLACE])
+        lua = LuaRecord.from_rdata(record[RDATA])
+        code = source.code if source is not None else lua.join(settings.lua.insert_whitespace)
+        try:
+            chunk, scopes = _parsed(code, lua.covered)
+        except LuaSyntaxError:
+            # Told by the reader, or when the record is run.
+            continue
+        parsed.append(_Parsed(record, code, RecordFacts(lua.covered, record[TTL]), chunk, scopes))
+    return parsed
+
+
+@lru_cache(maxsize=4096)
+def _parsed(code: bytes, covered: int) -> tuple[Chunk, Scopes]:
+    return parse(code, covered)
+
+
+def _zone_facts(zone: Zone, parsed: Sequence[_Parsed], settings: LintSettings) -> ZoneFacts:
+    return ZoneFacts(
+        signed=settings.signed,
+        shared=settings.lua.mode == "shared",
+        interval=settings.lua.health_check_interval,
+        secondaries=settings.secondaries,
+        included=_Library(zone, parsed).look_up,
+    )
+
+
+class _Library:
+    """What ``include`` finds in a zone."""
+
+    def __init__(self, zone: Zone, parsed: Sequence[_Parsed]) -> None:
+        self._zone = zone
+        self._code: dict[bytes, list[_Parsed]] = {}
+        for one in parsed:
+            if one.facts.covered == rr.LUA:
+                self._code.setdefault(zone.owner(one.record), []).append(one)
+        self._types: dict[bytes, set[str]] | None = None
+
+    def look_up(self, name: bytes) -> Inclusion:
+        """`lzc.lua.lint.context.Included` for this zone."""
+        if name.endswith(b"."):
+            return Inclusion(False, "names are relative to the zone; leave out the final dot")
+        try:
+            owner = wire_name.from_text(name, self._zone.apex).lower()
+        except wire_name.InvalidName as error:
+            return Inclusion(False, f"it is no domain name: {error}")
+        if owner not in self._code:
+            return Inclusion(False, self._instead(owner))
+        written: set[bytes] = set()
+        dynamic = False
+        waiting, seen = [owner], {owner}
+        while waiting:
+            for one in self._code.get(waiting.pop(), ()):
+                written |= one.scopes.written
+                dynamic |= one.scopes.dynamic
+                for inner in included_names(one.chunk, one.scopes):
+                    try:
+                        owner = wire_name.from_text(inner, self._zone.apex).lower()
+                    except wire_name.InvalidName:
+                        continue
+                    if owner not in seen:
+                        seen.add(owner)
+                        waiting.append(owner)
+        return Inclusion(True, sets=frozenset(written), dynamic=dynamic)
+
+    def _instead(self, owner: bytes) -> str:
+        if self._types is None:
+            self._types = {}
+            for record in self._zone.records:
+                shown = rr.to_text(record[TYPE])
+                if record[TYPE] == rr.LUA:
+                    shown += " " + rr.to_text(LuaRecord.from_rdata(record[RDATA]).covered)
+                self._types.setdefault(self._zone.owner(record), set()).add(shown)
+        types = sorted(self._types.get(owner, ()))
+        if not types:
+            return "there is no such name in the zone"
+        if "LUA LUA" in types:
+            return "its code is not Lua"
+        return f"it has {', '.join(types)}, but no record that covers LUA"
+
+
+def _measure(
+    zone: Zone, lua_records: Sequence[Record], settings: LintSettings
+) -> dict[tuple[bytes, bytes], Finding]:
+    """Findings about the instructions that records take, by key and RDATA."""
+    limits = [(one.exec_limit, f"secondary {one.name}") for one in settings.secondaries]
+    limits.append((settings.lua.exec_limit, "this server"))
+    limits = sorted(one for one in limits if one[0])
+    if not limits or all(_is_configuration(record) for record in lua_records):
+        return {}
+    # Projects without LUA records need not wait for the Lua runtime to be loaded.
+    from lzc.lua.engine import QueryContext
+
+    lowest, who = limits[0]
+    codes = [(record, LuaRecord.from_rdata(record[RDATA])) for record in lua_records]
+    include = included_code(zone, codes, settings.lua.insert_whitespace)
+    meter = _meter(lowest, settings.lua.memory_limit)
+    counts: dict[bytes, int] = {}
+    found: dict[tuple[bytes, bytes], Finding] = {}
+    for record, lua in codes:
+        if lua.covered == rr.LUA:
+            continue
+        code = lua.join(settings.lua.insert_whitespace)
+        if code not in counts:
+            queries = [
+                QueryContext(zone.owner(record), zone.apex, client, subnet)
+                for client, subnet in _CLIENTS
+            ]
+            counts[code] = meter.worst(code, queries, include)
+        finding = _too_many(counts[code], lowest, who)
+        if finding is not None:
+            found[record[KEY], record[RDATA]] = finding
+    return found
+
+
+def _too_many(count: int, limit: int, who: str) -> Finding | None:
+    from lzc.lua.lint.measure import FACTOR, NEAR
+
+    shown = f"more than {count}" if count >= limit * FACTOR else str(count)
+    if count > limit:
+        return Finding(
+            0,
+            "lua-instructions",
+            f"the code takes up to {shown} instructions; {who} stops it at {limit}",
+        )
+    if count > limit * NEAR:
+        return Finding(
+            0,
+            "lua-instructions-near",
+            f"the code takes up to {shown} of the {limit} instructions that {who} allows",
+        )
+    return None
+
+
+@lru_cache(maxsize=1)
+def _meter(limit: int, memory_limit: int) -> Meter:
+    """The Lua states for all the zones that a process builds: each costs milliseconds."""
+    from lzc.lua.lint.measure import Meter
+
+    return Meter(limit, memory_limit)
+
+
+def _is_configuration(record: Record) -> bool:
+    return LuaRecord.from_rdata(record[RDATA]).covered == rr.LUA
+
+
+def _add_exposed(
+    zone: Zone,
+    lua_records: Sequence[Record],
+    settings: LintSettings,
+    found: dict[int, list[Fault]],
+) -> None:
+    """One fault for a zone and a secondary, at the first LUA record."""
+    if not lua_records:
+        return
+    first = min(lua_records, key=lambda record: record[PLACE])
+    for name, software in settings.others:
+        finding = Finding(
+            0,
+            "lua-exposed",
+            f"the zone's LUA records ({len(lua_records)}) go to secondary {name} ({software})",
+        )
+        found.setdefault(first[PLACE], []).append(_fault(zone, first, finding, at=first[PLACE]))
+
+
+def _fault(zone: Zone, record: Record, finding: Finding, at: int | None = None) -> Fault:
+    rule = RULES[finding.rule]
+    if at is None:
+        source = zone.lua_sources.get(record[PLACE])
+        at = record[PLACE] if source is None else source.place_at(finding.offset)
+    return Fault(
+        unpack(at, zone.files),
+        rule.id,
+        finding.message,
+        finding.why or rule.why,
+        finding.fix or rule.fix,
+        rule.severity,
+    )
+
+
+def _is_explained(fault: Fault, zone: Zone, found: dict[int, list[Fault]]) -> bool:
+    """True for a failed run whose reason the linter tells."""
+    if fault.rule != "lua-fails":
+        return False
+    for place, faults in found.items():
+        if unpack(place, zone.files) == fault.place:
+            return any(
+                one.severity is Severity.ERROR
+                or one.rule in ("lua-not-provided", "lua-instructions", "lua-unknown-global")
+                for one in faults
+            )
+    return False
+
+
+def _suppress(
+    zone: Zone, found: dict[int, list[Fault]], others: Iterable[Fault], enabled: bool
+) -> tuple[list[Fault], list[Fault]]:
+    """What comments beside the records leave of the linter's faults and of others, and what is
+    wrong with the comments."""
+    own: list[Fault] = []
+    left = list(others)
+    for place, faults in found.items():
+        ignored = zone.suppressions.get(place, frozenset())
+        own += [one for one in faults if not (one.rule in ignored and RULES[one.rule].ignorable)]
+    for place, ignored in zone.suppressions.items():
+        where = unpack(place, zone.files)
+        used = {fault.rule for fault in found.get(place, ())}
+        for rule_id in sorted(ignored):
+            rule = RULES.get(rule_id)
+            if rule is None or not rule.ignorable:
+                own.append(_unknown_suppression(zone, place, rule_id))
+                continue
+            kept = [fault for fault in left if fault.place != where or fault.rule != rule_id]
+            if len(kept) == len(left) and rule_id not in used and enabled:
+                own.append(_unused_suppression(zone, place, rule_id))
+            left = kept
+    return own, left
+
+
+def _unknown_suppression(zone: Zone, place: int, rule_id: str) -> Fault:
+    rule = RULES["lua-suppression-unknown"]
+    exists = rule_id in RULES
+    hint = did_you_mean(rule_id, [one.id for one in RULES.values() if one.ignorable])
+    return Fault(
+        unpack(place, zone.files),
+        rule.id,
+        f"rule {rule_id} cannot be suppressed" if exists else f"there is no rule {rule_id}",
+        rule.why,
+        "correct what the rule finds" if exists else hint or rule.fix,
+        rule.severity,
+    )
+
+
+def _unused_suppression(zone: Zone, place: int, rule_id: str) -> Fault:
+    rule = RULES["lua-suppression-unused"]
+    return Fault(
+        unpack(place, zone.files),
+        rule.id,
+        f"rule {rule_id} is suppressed here, but finds nothing",
+        rule.why,
+        rule.fix,
+        rule.severity,
+    )
