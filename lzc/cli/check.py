@@ -3,41 +3,105 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from lzc import config
 from lzc.build import pipeline
+from lzc.build.pipeline import Compiled
+from lzc.cli.fault_formats import Sources, to_github, to_sarif
 from lzc.cli.faults import fault_as_dict, show_faults
-from lzc.cli.options import config_option, format_option
+from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
+from lzc.lua.lint.rules import RULES
+from lzc.zone.place import Fault, InputError, Severity
 
 
 @click.command("check")
 @config_option
-@format_option
-def command(config_path: Path, output_format: str) -> None:
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="How faults are printed: sarif is SARIF 2.1.0, github are workflow commands.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@click.option("--rules", is_flag=True, help="List the rules for LUA records, and check nothing.")
+@click.pass_context
+def command(
+    ctx: click.Context, config_path: Path, output_format: str, strict: bool, rules: bool
+) -> None:
     """Read, check and compile the zones as build does, but write nothing.
 
-    Exits with 1 when a build would fail; warnings do not count.
+    Exits with 1 when a build would fail; warnings do not count unless --strict is given.
     """
-    settings = config.load(config_path)
-    with progress_bar() as progress:
-        result = pipeline.check(settings, config_path=config_path, progress=progress)
-    if output_format == "json":
+    if rules:
+        _show_rules(output_format)
+        return
+    compiled: Compiled | None = None
+    faults: Sequence[Fault]
+    try:
+        settings = config.load(config_path)
+        with progress_bar() as progress:
+            compiled = pipeline.check(settings, config_path=config_path, progress=progress)
+        faults = compiled.warnings
+    except InputError as error:
+        faults = error.faults
+    _show(faults, compiled, output_format, config_path)
+    if any(strict or fault.severity is Severity.ERROR for fault in faults):
+        ctx.exit(1)
+
+
+def _show(
+    faults: Sequence[Fault], compiled: Compiled | None, output_format: str, config_path: Path
+) -> None:
+    if output_format == "sarif":
+        click.echo(to_sarif(faults, Sources(config_path)))
+    elif output_format == "github":
+        if faults:
+            click.echo(to_github(faults, Sources(config_path)))
+    elif compiled is None:
+        show_faults(faults, output_format)
+    elif output_format == "json":
         click.echo(
             json.dumps(
                 {
-                    "zones": len(result.zones),
-                    "records": result.records,
-                    "checks": len(result.checks),
-                    "faults": [fault_as_dict(fault) for fault in result.warnings],
+                    "zones": len(compiled.zones),
+                    "records": compiled.records,
+                    "checks": len(compiled.checks),
+                    "faults": [fault_as_dict(fault) for fault in faults],
                 },
                 indent=2,
             )
         )
+    else:
+        if faults:
+            show_faults(faults, "text")
+        click.echo(f"{len(compiled.zones)} zone(s), {compiled.records} records: no errors")
+
+
+def _show_rules(output_format: str) -> None:
+    if output_format not in ("text", "json"):
+        raise click.UsageError("--rules is printed as text or json")
+    if output_format == "json":
+        listed = [
+            {
+                "rule": rule.id,
+                "severity": str(rule.severity),
+                "summary": rule.summary,
+                "why": rule.why,
+                "fix": rule.fix,
+                "ignorable": rule.ignorable,
+            }
+            for rule in RULES.values()
+        ]
+        click.echo(json.dumps({"rules": listed}, indent=2))
         return
-    if result.warnings:
-        show_faults(result.warnings, "text")
-    click.echo(f"{len(result.zones)} zone(s), {result.records} records: no errors")
+    for rule in RULES.values():
+        click.echo(f"{rule.id} ({rule.severity}): {rule.summary}")
+        click.echo(f"    why: {rule.why}")
+        click.echo(f"    fix: {rule.fix}")
