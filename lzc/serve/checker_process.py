@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from lzc.lua.health import Check
-from lzc.serve import checker
 from lzc.serve.health_table import HealthTable, TableView
 from lzc.serve.process import Channel, Message, ended, fork, how
 
@@ -54,6 +53,9 @@ class CheckerProcess:
 
         def main(channel: Channel) -> int:
             close_others()
+            # Here, as no answer waits for what it imports.
+            from lzc.serve import checker
+
             return checker.run(self._table, self._reports_out, self._interval, channel)
 
         self.pid, self.channel = fork(main)

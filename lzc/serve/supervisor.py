@@ -1,7 +1,8 @@
 """The parent of all processes: binds, forks, watches, replaces; it answers no query itself.
 
-Workers and the checker are forked from here, after everything they need was imported once. The
-event loop of this process runs NOTIFY, the control socket and the reloads.
+Workers are forked from here, after everything they need was imported once; what they do not need is
+imported when they answer already. The event loop of this process runs NOTIFY, the control socket
+and the reloads.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lzc.bundle import verification
 from lzc.bundle.manifest import BundleError
@@ -28,13 +29,15 @@ from lzc.config import Config
 from lzc.serve import control, sockets, worker
 from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.keyring import cookie_secret, tsig_keys
-from lzc.serve.notify import Notifier, NotifyTimes
 from lzc.serve.process import Channel, Message, ended, fork, how, kill
 from lzc.serve.reload import Reloader, Source
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError, Place, Severity
+
+if TYPE_CHECKING:
+    from lzc.serve.notify import Notifier, NotifyTimes
 
 log = logging.getLogger("lzc")
 
@@ -81,6 +84,7 @@ def run(options: ServeOptions) -> None:
         listener = control.bind(path)
         _raise_file_limit()
         gc.freeze()
+        gc.enable()
         supervisor = Supervisor(options, source, folder, bound)
         asyncio.run(supervisor.serve(keys, path, listener))
 
@@ -138,6 +142,9 @@ class Supervisor:
             self._start_checker()
             await server.start()
             config = self._options.config
+            # Here, as no answer waits for it.
+            from lzc.serve.notify import Notifier
+
             self._notifier = Notifier(config.secondary, keys, self._options.notify_times)
             self._notify(self._reloader.folder)
             self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
