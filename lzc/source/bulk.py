@@ -13,7 +13,9 @@ from socket import AF_INET, AF_INET6, inet_pton  # text conversion only
 from typing import Final
 
 from lzc.source import ttl as ttl_text
-from lzc.source.lexer import Entry, read_entry
+from lzc.source.lexer import MARK, Entry, read_entry
+from lzc.source.lua_rewriting import strings_of
+from lzc.source.lua_source import of_string
 from lzc.source.names import ABSOLUTE, LABELS
 from lzc.source.state import FileScope, ReadState
 from lzc.wire import rrtype as rr
@@ -24,12 +26,15 @@ _IPV4: Final = 0
 _IPV6: Final = 1
 _NAME: Final = 2
 _STRING: Final = 3
+_CODE: Final = 4
 _KINDS: Final = {
     rr.A: _IPV4,
     rr.AAAA: _IPV6,
     **dict.fromkeys((rr.NS, rr.CNAME, rr.PTR, rr.DNAME, rr.MX, rr.SRV), _NAME),
-    **dict.fromkeys((rr.TXT, rr.SPF, rr.LUA), _STRING),
+    **dict.fromkeys((rr.TXT, rr.SPF), _STRING),
+    rr.LUA: _CODE,
 }
+_COVERS_LUA: Final = rr.LUA.to_bytes(2, "big")
 _NUMBERS_BEFORE_NAME: Final = {rr.MX: 1, rr.SRV: 3}
 
 _PLAIN: Final = bytes(o for o in range(33, 127) if o not in b'"();\\@$') + b" \t\n"
@@ -89,6 +94,8 @@ def _read_chunk(
     names, key, last_ttl, default_ttl = scope.names, scope.owner, state.last_ttl, state.default_ttl
     prefixes, tails = names.prefixes, names.tails
     written = b""
+    sources = state.zone.lua_sources
+    marked = MARK in chunk
     step = pack(0, 1, 0)
     place = pack(scope.file_index, first_line - 1, 1)
     counted, offset = 0, start
@@ -100,6 +107,8 @@ def _read_chunk(
         quoted = None
         try:
             if not clean and line.translate(None, plain):
+                if marked and MARK in line:
+                    raise ValueError
                 match = _QUOTED_LINE.fullmatch(line)
                 if match:
                     # The dot stands for the string; no other kind takes it.
@@ -131,9 +140,12 @@ def _read_chunk(
                 rdata += LABELS[len(label)] + label + tail
             elif kind == _IPV6:
                 rdata = inet_pton(AF_INET6, last.decode())
-            elif kind == _STRING and (quoted is not None or rrtype != rr.LUA):
+            elif kind == _STRING:
                 string = last if quoted is None else quoted
                 rdata += bytes((len(string),)) + string
+            elif kind == _CODE and quoted is not None:
+                rdata += strings_of(quoted, rdata == _COVERS_LUA)
+                sources[place + column] = of_string(quoted, place + len(line))
             else:
                 raise ValueError
             if owner != written:

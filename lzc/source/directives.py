@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from lzc.source import ttl as ttl_text
+from lzc.source.files import find
 from lzc.source.generate import read_generate
-from lzc.source.lexer import Token
-from lzc.source.records import shown
+from lzc.source.lexer import Entry, Token, shown
 from lzc.source.state import FileScope, ReadState
 from lzc.source.ttl import InvalidTtl
 from lzc.wire import name as wire_name
 from lzc.wire.name import InvalidName
-from lzc.wire.rdata import InvalidRdata, unescape
 from lzc.zone.place import Place
 
 MAX_DEPTH: Final = 32
@@ -29,10 +27,9 @@ OpenFile = Callable[[FileScope, Path, str, Place], None]
 """Reads one more file: scope to read it in, path, path to show, place that asks for it."""
 
 
-def read_directive(
-    state: ReadState, scope: FileScope, tokens: Sequence[Token], open_file: OpenFile
-) -> None:
-    """Obey the directive in ``tokens``, or report what is wrong with it."""
+def read_directive(state: ReadState, scope: FileScope, entry: Entry, open_file: OpenFile) -> None:
+    """Obey the directive in ``entry``, or report what is wrong with it."""
+    tokens = entry.tokens
     word = tokens[0].text.upper()
     if word == b"$ORIGIN":
         if _counted(state, scope, tokens, 1, "one name: $ORIGIN example.org."):
@@ -49,7 +46,7 @@ def read_directive(
         if _counted(state, scope, tokens, 2, "a file and perhaps an origin: $INCLUDE hosts.inc"):
             _include(state, scope, tokens, open_file)
     elif word == b"$GENERATE":
-        read_generate(state, scope, tokens)
+        read_generate(state, scope, entry)
     else:
         name = word.decode("utf-8", "replace")
         close = difflib.get_close_matches(name, _KNOWN, n=1)
@@ -98,9 +95,10 @@ def _include(
     if len(tokens) > 2:
         origin = _read_origin(state, scope, tokens[2])
     place = scope.place(token)
-    path = _find(state, scope, token)
-    if path is None or origin is None:
+    found = find(state, scope, token, "$INCLUDE", "include")
+    if found is None or origin is None:
         return
+    path, label = found
     if path in state.open_files:
         state.report(
             place,
@@ -115,8 +113,6 @@ def _include(
             place, "include-depth", f"more than {MAX_DEPTH} files include each other in a row"
         )
         return
-    name = os.fsdecode(unescape(token.text))
-    label = os.path.normpath(Path(scope.file).parent / name)
     inner = FileScope(
         label,
         -1,
@@ -126,32 +122,3 @@ def _include(
         owner_known=scope.owner_known,
     )
     open_file(inner, path, label, place)
-
-
-def _find(state: ReadState, scope: FileScope, token: Token) -> Path | None:
-    """The file that an ``$INCLUDE`` names, or None, reported, when it may not be read."""
-    place = scope.place(token)
-    if scope.folder is None or state.root is None:
-        state.report(
-            place,
-            "include-outside",
-            "$INCLUDE has no folder to start from: this text is no file",
-            fix="put the records in place",
-        )
-        return None
-    try:
-        path = (scope.folder / os.fsdecode(unescape(token.text))).resolve()
-    except (InvalidRdata, ValueError, OSError, RuntimeError) as error:
-        state.report(place, "include-unreadable", f"{shown(token.text)} is no path: {error}")
-        return None
-    if not path.is_relative_to(state.root):
-        state.report(
-            place,
-            "include-outside",
-            f"{shown(token.text)} leads out of the project's folder",
-            "a zone file may not pull in what the project does not hold: builds would differ, "
-            "and other files could leak",
-            "copy the file into the project",
-        )
-        return None
-    return path

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lzc.source.lexer import Token, read_entry
+from lzc.source.lexer import Entry, Token, read_entry, shown
+from lzc.source.lua_record import names_file
 from lzc.source.records import (
     choose_ttl,
     read_head,
     read_owner,
     read_rdata,
-    shown,
 )
 from lzc.source.state import FileScope, ReadState
 from lzc.wire import rrtype as rr
@@ -89,9 +89,10 @@ def format_number(value: int, width: int, base: str) -> bytes:
     return (text.upper() if base == "N" else text).encode()
 
 
-def read_generate(state: ReadState, scope: FileScope, tokens: Sequence[Token]) -> None:
-    """Add the records that the directive in ``tokens`` makes; report what is wrong with it once,
+def read_generate(state: ReadState, scope: FileScope, entry: Entry) -> None:
+    """Add the records that the directive in ``entry`` makes; report what is wrong with it once,
     at the directive's field, however many records it would break."""
+    tokens = entry.tokens
     if len(tokens) < 5:
         state.report(
             scope.place(tokens[0]),
@@ -108,7 +109,10 @@ def read_generate(state: ReadState, scope: FileScope, tokens: Sequence[Token]) -
     head = read_head(state, scope, tokens, 3)
     if head is None:
         return
-    make_fields = _fields_maker(scope, head.rrtype, tokens[head.rdata_index :])
+    templates = tokens[head.rdata_index :]
+    make_fields = _fields_maker(scope, head.rrtype, templates)
+    # Faults of Lua code have their places within a field.
+    with_parts = head.rrtype == rr.LUA and len(templates) > 1
     leading = list(tokens[: head.rdata_index])
     place = pack(scope.file_index, tokens[0].line, tokens[0].column)
     for number in numbers:
@@ -121,11 +125,14 @@ def read_generate(state: ReadState, scope: FileScope, tokens: Sequence[Token]) -
             state.report(scope.place(at), "bad-generate", f"{shown(at.text)}: {error}")
             return
         read_owner(state, scope, owner, warn=number == numbers[0])
-        rdata = read_rdata(state, scope, head.rrtype, fields, head.rdata_index)
+        parts = [_parts(field, number) for field in templates] if with_parts else None
+        rdata = read_rdata(state, scope, head.rrtype, fields, head.rdata_index, parts)
         ttl = None if rdata is None else choose_ttl(state, scope, head, rdata, tokens)
         if rdata is None or ttl is None or scope.owner is None:
             return
         state.zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))
+    if entry.ignored:
+        state.zone.suppressions[place] = entry.ignored
 
 
 def _fields_maker(
@@ -146,5 +153,24 @@ def _fields_maker(
 
         return split
     return lambda number: [
-        field._replace(text=substitute(field.text, number)) for field in templates
+        field
+        if rrtype == rr.LUA and names_file(field)
+        else field._replace(text=substitute(field.text, number))
+        for field in templates
     ]
+
+
+def _parts(template: Token, number: int) -> list[Token]:
+    """The field that ``template`` makes for ``number``, cut where a placeholder was filled in, so
+    that each part has the column it comes from."""
+    text = template.text
+    if b"$" not in text or names_file(template):
+        return [template]
+    parts: list[Token] = []
+    start, column = 0, template.column + template.quoted
+    ends = [found.end() for found in _PLACEHOLDER.finditer(text) if b"$" in found[0]]
+    for end in [*ends, len(text)]:
+        part = text[start:end]
+        parts.append(Token(substitute(part, number), False, template.line, column))
+        start, column = end, column + len(part.decode("utf-8", "replace"))
+    return parts

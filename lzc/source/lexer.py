@@ -24,17 +24,27 @@ class Token(NamedTuple):
     column: int
 
 
+def shown(text: bytes) -> str:
+    """A field as messages quote it, cut when it is long."""
+    whole = text.decode("utf-8", "backslashreplace")
+    return f"'{whole}'" if len(whole) <= 60 else f"'{whole[:57]}…'"
+
+
 @dataclass(slots=True)
 class Entry:
     """One logical line. ``blank`` says that it starts with white space (the previous owner is
     meant); ``end`` is the offset and ``next_line`` the number of the line after it. With ``faults``
-    its tokens mean nothing."""
+    its tokens mean nothing. ``ignored`` are the rules that comments in it, or alone on the lines
+    directly above, tell not to report; ``remarks`` are the comments to lzc that say nothing known,
+    as tokens."""
 
     tokens: list[Token] = field(default_factory=list)
     blank: bool = False
     end: int = 0
     next_line: int = 1
     faults: list[Fault] = field(default_factory=list)
+    ignored: frozenset[str] = frozenset()
+    remarks: list[Token] = field(default_factory=list)
 
 
 _BLANK: Final = 1
@@ -49,6 +59,8 @@ _PIECE = re.compile(
     rb'|"((?:[^"\\\n]++|\\[^\n])*+)"'
     rb'|((?:[^\x00-\x20;()"\\\x7f]++|\\[^\r\n])++)'
 )
+_TO_LZC = re.compile(rb";[ \t]*lzc:[ \t]*(.*?)[ \t\r]*(?:;|\Z)")
+_IGNORE = re.compile(rb"ignore[ \t]+([a-z0-9-]+(?:[ \t]*,[ \t]*[a-z0-9-]+)*)")
 _QUOTED_VALUE = re.compile(rb'"(?:[^"\\\n]++|\\[^\n])*+"')
 _STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _RECORD_START = re.compile(
@@ -57,6 +69,8 @@ _RECORD_START = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PARAMETER_TYPES = frozenset((b"SVCB", b"HTTPS", b"TYPE64", b"TYPE65"))
+MARK: Final = b"lzc:"
+"""What a comment starts with that is to lzc."""
 _STRING_LOOKAHEAD: Final = 65536
 """Octets after an open quote that are searched for its end, and for the next record."""
 _ENTRY_LINES: Final = 5000
@@ -92,6 +106,7 @@ class _Scan:
         entry, data, size = self.entry, self.data, len(self.data)
         match_piece = _PIECE.match
         opened: list[tuple[int, int, int]] = []
+        above = False
         while self.position < size:
             piece = match_piece(data, self.position)
             if piece is None:
@@ -114,9 +129,16 @@ class _Scan:
                     self._unopened()
             elif kind == _NEWLINE:
                 self._next_line(piece.end())
+                if not opened and above and not entry.tokens:
+                    # The comment is about the record that follows.
+                    entry.blank = data[self.position : self.position + 1] in (b" ", b"\t")
+                    above = False
+                    continue
                 if not opened or self.line - opened[0][0] > _ENTRY_LINES:
                     break
                 continue
+            elif kind == _COMMENT:
+                above = MARK in piece[_COMMENT] and self._comment(piece[_COMMENT])
             self.position = piece.end()
         if opened:
             self._unclosed(*opened[0])
@@ -137,6 +159,19 @@ class _Scan:
                 end = value.end()
         self.entry.tokens.append(Token(text, False, self.line, self._column()))
         self.position = end
+
+    def _comment(self, text: bytes) -> bool:
+        """Take a comment that may be to lzc; whether it is."""
+        to_lzc = _TO_LZC.match(text)
+        if not to_lzc:
+            return False
+        ignore = _IGNORE.fullmatch(to_lzc[1])
+        if ignore:
+            rules = {rule.strip().decode() for rule in ignore[1].split(b",")}
+            self.entry.ignored |= rules
+        else:
+            self.entry.remarks.append(Token(to_lzc[1], False, self.line, self._column()))
+        return True
 
     def _next_line(self, position: int) -> None:
         self.position = self.line_start = self.counted = position

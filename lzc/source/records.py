@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from lzc.lua.splitter import SplitError, split_code
 from lzc.source import ttl as ttl_text
-from lzc.source.lexer import Token
+from lzc.source.lexer import Entry, Token, shown
+from lzc.source.lua_record import read_lua
 from lzc.source.state import FileScope, ReadState
 from lzc.source.ttl import InvalidTtl
 from lzc.wire import name as wire_name
@@ -31,17 +31,10 @@ class Head(NamedTuple):
     rdata_index: int
 
 
-def shown(text: bytes) -> str:
-    """A field as messages quote it, cut when it is long."""
-    whole = text.decode("utf-8", "backslashreplace")
-    return f"'{whole}'" if len(whole) <= 60 else f"'{whole[:57]}…'"
-
-
-def read_record(state: ReadState, scope: FileScope, tokens: Sequence[Token], blank: bool) -> None:
-    """Add the record of an entry to the zone, or report everything that is wrong with it.
-
-    ``tokens`` is not empty; ``blank`` says that the previous owner is meant.
-    """
+def read_record(state: ReadState, scope: FileScope, entry: Entry) -> None:
+    """Add the record of an entry, which has tokens, to the zone, or report everything that is wrong
+    with it."""
+    tokens, blank = entry.tokens, entry.blank
     if blank:
         _check_previous_owner(state, scope, tokens[0])
     else:
@@ -57,6 +50,8 @@ def read_record(state: ReadState, scope: FileScope, tokens: Sequence[Token], bla
         first = tokens[0]
         place = pack(scope.file_index, first.line, first.column)
         state.zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))
+        if entry.ignored:
+            state.zone.suppressions[place] = entry.ignored
 
 
 def _check_previous_owner(state: ReadState, scope: FileScope, token: Token) -> None:
@@ -231,15 +226,21 @@ def _suggest_type(text: bytes) -> str:
 
 
 def read_rdata(
-    state: ReadState, scope: FileScope, rrtype: int, tokens: Sequence[Token], index: int
+    state: ReadState,
+    scope: FileScope,
+    rrtype: int,
+    tokens: Sequence[Token],
+    index: int,
+    parts: Sequence[Sequence[Token]] | None = None,
 ) -> bytes | None:
     """The RDATA of ``tokens[index:]``; None when it is at fault. ``tokens[index - 1]`` is the type,
-    where faults are placed when there is no RDATA at all."""
+    where faults are placed when there is no RDATA at all. ``parts`` tell, for each field of RDATA,
+    what it was put together from; None: it stands in the file as it is."""
     fields = [token.text for token in tokens[index:]]
     quoted = [token.quoted for token in tokens[index:]]
     try:
-        if rrtype == rr.LUA and any(len(field) > 255 for field in fields[1:]):
-            return _long_lua(fields, quoted)
+        if rrtype == rr.LUA:
+            return read_lua(state, scope, tokens, index, parts)
         return wire_rdata.from_fields(rrtype, fields, scope.names.origin, quoted)
     except InvalidRdata as error:
         at = min(index + error.field_index, len(tokens) - 1)
@@ -253,25 +254,6 @@ def read_rdata(
             fix=_suggest_rdata(rrtype, fields),
         )
         return None
-
-
-def _long_lua(fields: list[bytes], quoted: list[bool]) -> bytes:
-    """LUA RDATA whose strings are cut where every secondary still runs the same code."""
-    if fields[0] == b"\\#" and not quoted[0]:
-        return wire_rdata.from_fields(rr.LUA, fields, wire_name.ROOT, quoted)
-    cut = wire_rdata.from_fields(rr.LUA, [fields[0], b""], wire_name.ROOT, [False, True])[:2]
-    for index, field in enumerate(fields[1:], 1):
-        code = wire_rdata.unescape(field, index)
-        try:
-            strings = split_code(code) if len(code) > 255 else [code]
-        except SplitError as error:
-            raise InvalidRdata(
-                f"cannot be cut into strings of 255 octets: {error}", index
-            ) from None
-        cut += b"".join([bytes((len(string),)) + string for string in strings])
-    if len(cut) > wire_rdata.MAX_RDATA:
-        raise InvalidRdata(f"RDATA of {len(cut)} octets; at most 65535 are allowed", 1)
-    return cut
 
 
 def _suggest_rdata(rrtype: int, fields: list[bytes]) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from lzc.source.lexer import Token
 from lzc.source.names import NameTables
-from lzc.zone.model import Zone
+from lzc.zone.model import LuaSource, Zone
 from lzc.zone.place import Fault, Place, Severity
 
 MAX_ERRORS: Final = 10_000
@@ -52,6 +52,9 @@ class ReadState:
     ``default_ttl`` is that of ``$TTL``, or the SOA minimum where the SOA came first without a TTL;
     ``last_ttl`` the last one written on a record. Both are None until known, and outlive an
     included file, as on other servers. ``open_files`` are the files being read, outermost first.
+    ``lua_join`` stands between the strings of a LUA record; ``lua_files`` are the .lua files read
+    so far, by path and by whether the covered type is LUA (None: at fault), and ``lua_faults`` the
+    places of syntax errors that were reported.
     """
 
     zone: Zone
@@ -62,6 +65,9 @@ class ReadState:
     default_ttl: int | None = None
     last_ttl: int | None = None
     open_files: list[Path] = field(default_factory=list)
+    lua_join: bytes = b""
+    lua_files: dict[tuple[Path, bool], LuaSource | None] = field(default_factory=dict)
+    lua_faults: set[Place] = field(default_factory=set)
     tables: dict[bytes, NameTables] = field(default_factory=dict)
 
     def names(self, origin: bytes) -> NameTables:

@@ -18,10 +18,16 @@ rule                        what
 ``include-depth``           too many files that include each other in a row
 ``include-outside``         an ``$INCLUDE`` of a file outside of the project
 ``include-unreadable``      an ``$INCLUDE`` of what is no path
-``name-not-ascii``          an owner with octets over 127 (a warning; all others are errors)
+``lua-file-empty``          a ``$FILE`` without code in it
+``lua-file-outside``        a ``$FILE`` outside of the project
+``lua-file-too-large``      a ``$FILE`` over 65536 octets
+``lua-file-unreadable``     a ``$FILE`` that cannot be read
+``lua-syntax``              code of a LUA record that is not Lua 5.1
+``name-not-ascii``          an owner with octets over 127 (a warning)
 ``not-utf-8``               a file in UTF-16
 ``out-of-zone``             an owner that is not at or below the apex
 ``owner-missing``           a first record without owner
+``suppression-unclear``     a comment to lzc that says nothing known (a warning)
 ``too-many-faults``         reading was given up
 ``ttl-missing``             a record without TTL, and none to take instead
 ``type-missing``            an entry that ends before an RR type, or has a string there
@@ -42,27 +48,34 @@ from pathlib import Path
 
 from lzc.source.bulk import read_lines
 from lzc.source.directives import read_directive
-from lzc.source.lexer import Entry
+from lzc.source.lexer import Entry, Token, shown
 from lzc.source.records import read_owner, read_record
 from lzc.source.state import FileScope, ReadState, TooManyFaults
 from lzc.wire.name import InvalidName
-from lzc.zone.model import Zone
+from lzc.zone.model import BLANKS_BETWEEN_STRINGS, Zone
 from lzc.zone.place import Fault, Place
 
 
 def read_zone(
-    path: Path, apex: bytes, *, shown_as: str | None = None, root: Path | None = None
+    path: Path,
+    apex: bytes,
+    *,
+    shown_as: str | None = None,
+    root: Path | None = None,
+    insert_whitespace: bool = True,
 ) -> tuple[Zone, list[Fault]]:
     """Read a zone file and what it includes.
 
     ``apex`` is the zone's name, a lower-case wire name, and the first origin. Places name the file
-    ``shown_as`` (default: ``path``). ``root`` is the project's folder, which ``$INCLUDE`` may not
-    leave (default: the file's own folder). Returns the records in the order of the file, with
-    whatever is wrong; with an error among the faults the zone is not complete. Never raises for
-    what the files say.
+    ``shown_as`` (default: ``path``). ``root`` is the project's folder, which ``$INCLUDE`` and
+    ``$FILE`` may not leave (default: the file's own folder). ``insert_whitespace`` says how several
+    strings of a LUA record are meant: as `LuaRecord.join` joins them. Returns the records in the
+    order of the file, with whatever is wrong; with an error among the faults the zone is not
+    complete. Never raises for what the files say.
     """
     resolved = path.resolve()
-    state = ReadState(Zone(apex), root=(root or resolved.parent).resolve())
+    state = ReadState(Zone(apex), (root or resolved.parent).resolve())
+    state.lua_join = BLANKS_BETWEEN_STRINGS if insert_whitespace else b""
     label = shown_as if shown_as is not None else str(path)
     scope = FileScope(label, -1, state.names(apex), resolved.parent)
     with _collector_paused():
@@ -73,12 +86,15 @@ def read_zone(
     return state.zone, state.faults
 
 
-def read_zone_text(text: bytes, apex: bytes, file_name: str) -> tuple[Zone, list[Fault]]:
-    """As `read_zone`, for text that came from elsewhere; it may not ``$INCLUDE``.
+def read_zone_text(
+    text: bytes, apex: bytes, file_name: str, *, insert_whitespace: bool = True
+) -> tuple[Zone, list[Fault]]:
+    """As `read_zone`, for text that came from elsewhere; it may not name other files.
 
     ``file_name`` is what places show.
     """
     state = ReadState(Zone(apex))
+    state.lua_join = BLANKS_BETWEEN_STRINGS if insert_whitespace else b""
     scope = FileScope(file_name, -1, state.names(apex))
     with _collector_paused():
         try:
@@ -156,6 +172,8 @@ class _Reader:
     def on_entry(self, scope: FileScope, entry: Entry) -> None:
         """Read what one entry says."""
         tokens = entry.tokens
+        for remark in entry.remarks:
+            self._warn_remark(scope, remark)
         if entry.faults:
             for fault in entry.faults:
                 self.state.add(fault)
@@ -164,9 +182,18 @@ class _Reader:
         elif not tokens:
             return
         elif tokens[0].text[:1] == b"$" and not entry.blank and not tokens[0].quoted:
-            read_directive(self.state, scope, tokens, self.open_file)
+            read_directive(self.state, scope, entry, self.open_file)
         else:
-            read_record(self.state, scope, tokens, entry.blank)
+            read_record(self.state, scope, entry)
+
+    def _warn_remark(self, scope: FileScope, remark: Token) -> None:
+        self.state.warn(
+            scope.place(remark),
+            "suppression-unclear",
+            f"the comment tells lzc {shown(remark.text)}, which means nothing",
+            "what it was meant to suppress is reported all the same",
+            "write: ; lzc: ignore RULE, RULE",
+        )
 
     def _recover_owner(self, scope: FileScope, entry: Entry) -> None:
         """Lines that follow a broken record with a blank owner mean its owner all the same."""

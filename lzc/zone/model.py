@@ -74,6 +74,10 @@ class Zone:
         return unpack(record[PLACE], self.files)
 
 
+BLANKS_BETWEEN_STRINGS: Final = b"   "
+"""What PowerDNS before 5.0 puts between two strings of a LUA record."""
+
+
 @dataclass(frozen=True, slots=True)
 class LuaRecord:
     """A LUA record taken apart: it answers for type ``covered`` at its owner.
@@ -112,5 +116,5 @@ class LuaRecord:
         before 5.0: a blank after each piece, the blank between two strings being a piece too) or
         off (5.0 and later)."""
         if insert_whitespace:
-            return b"".join([b"   ".join(self.strings), b" "])
+            return b"".join([BLANKS_BETWEEN_STRINGS.join(self.strings), b" "])
         return b"".join(self.strings)

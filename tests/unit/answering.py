@@ -21,8 +21,11 @@ from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.source.lexer import read_entry
 from lzc.source.zonefile import read_zone_text
-from lzc.wire.name import from_text, to_text
+from lzc.wire import rrtype as rr
+from lzc.wire.name import ROOT, from_text, to_text
+from lzc.wire.rdata import from_fields
 
 NOW = 1_800_000_000.0
 CLIENT = bytes((198, 51, 100, 7))
@@ -66,6 +69,27 @@ class WordEngine:
         return results
 
 
+_WORDS = 65400
+"""A type of private use (RFC 6895 §3.1), in place of LUA while the text is read."""
+
+
+def _words_aside(text: str) -> str:
+    """The text with its LUA records as another type: words are no Lua, and would not be read."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        tokens = read_entry(line.encode(), 0, 1, "").tokens
+        at = next((at for at, token in enumerate(tokens) if token.text == b"LUA"), None)
+        if at is not None:
+            fields = tokens[at + 1 :]
+            rdata = from_fields(
+                rr.LUA, [field.text for field in fields], ROOT, [field.quoted for field in fields]
+            )
+            head = " ".join(token.text.decode() for token in tokens[:at])
+            blank = "" if line[:1] > " " else " "
+            lines[number] = f"{blank}{head} TYPE{_WORDS} \\# {len(rdata)} {rdata.hex()}"
+    return "\n".join(lines) + "\n"
+
+
 class World:
     """A bundle of zones given as text, and a responder over it."""
 
@@ -83,8 +107,12 @@ class World:
         self.keys = {from_text(name): found for name, found in (keys or {}).items()}
         for number, (name, text) in enumerate(zones.items()):
             apex = from_text(name)
-            zone, faults = read_zone_text(text.encode(), apex, f"{name}zone")
+            zone, faults = read_zone_text(_words_aside(text).encode(), apex, f"{name}zone")
             assert not faults, faults
+            zone.records = [
+                (key, rr.LUA if rrtype == _WORDS else rrtype, rdata, ttl, place)
+                for key, rrtype, rdata, ttl, place in zone.records
+            ]
             zone.records.sort()
             public = [
                 ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey)

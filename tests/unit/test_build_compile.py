@@ -131,7 +131,7 @@ def test_bitmaps_list_what_a_client_can_get() -> None:
     chain = _chain(
         "cut NS ns.cut\nns.cut A 192.0.2.1\ncut2 NS ns1\n"
         "cut2 DS 1 13 2 " + "00" * 32 + "\ncut2 TXT occluded\n"
-        'l LUA A "1"\nl LUA TXT "1"\nl AAAA ::1\nm LUA LUA "1"\nc LUA CNAME "1"\n'
+        'l LUA A "1"\nl LUA TXT "1"\nl AAAA ::1\nm LUA LUA "x=1"\nc LUA CNAME "1"\n'
     )
     ours = {rr.RRSIG, rr.NSEC}
     assert chain[b""][1] == {rr.NS, rr.SOA, rr.DNSKEY} | ours

@@ -67,26 +67,12 @@ def test_code_that_fails_for_some_clients_is_no_fault() -> None:
 def test_a_wildcard_may_fail_as_its_names_are_not_known() -> None:
     text = '*.fwd LUA AAAA ";error(qname)"\n'
     assert _discover(text) == (set(), [])
-    _, faults = _discover('*.fwd LUA A "((("\n')
-    assert [fault.rule for fault in faults] == ["lua-syntax"]
-
-
-def test_code_that_does_not_compile_is_a_fault_at_its_place() -> None:
-    _, faults = _discover("www LUA A \"ifportup(443, {'192.0.2.1'\"\nx LUA A \"'192.0.2.1'\"\n")
-    (fault,) = faults
-    assert fault.rule == "lua-syntax"
-    assert (fault.place.file, fault.place.line) == ("z.zone", 5)
-
-
-@pytest.mark.parametrize(("insert_whitespace", "compiles"), [(True, False), (False, True)])
-def test_strings_are_joined_as_they_will_be(insert_whitespace: bool, compiles: bool) -> None:
-    settings = LuaSection(insert_whitespace=insert_whitespace)
-    _, faults = _discover('www LUA A ";retu" "rn \'192.0.2.1\'"\n', settings)
-    assert (not faults) == compiles
 
 
 def _project(folder: Path, enable: str) -> None:
-    (folder / "example.org.zone").write_text(HEAD + "www LUA A \"ifportup(443, {'192.0.2.1'})\"\n")
+    (folder / "example.org.zone").write_text(
+        HEAD + "www 60 LUA A \"ifportup(443, {'192.0.2.1'})\"\n"
+    )
     (folder / "lzc.toml").write_text(f'[build]\nsources = ["*.zone"]\n[lua]\nenable = {enable}\n')
 
 
@@ -106,8 +92,31 @@ def test_without_lua_nothing_is_run_or_checked(tmp_path: Path) -> None:
     assert build(config.load(tmp_path / "lzc.toml")).checks == 0
 
 
-def test_a_syntax_error_stops_the_build(tmp_path: Path) -> None:
-    _project(tmp_path, "true")
-    (tmp_path / "example.org.zone").write_text(HEAD + 'www LUA A "((("\n')
-    with pytest.raises(InputError, match="lua-syntax"):
+@pytest.mark.parametrize("enable", ["true", "false"])
+def test_a_syntax_error_stops_the_build_and_is_told_once(tmp_path: Path, enable: str) -> None:
+    _project(tmp_path, enable)
+    (tmp_path / "example.org.zone").write_text(HEAD + 'www LUA A "((("\n*.w LUA A "1 1"\n')
+    with pytest.raises(InputError) as raised:
         build(config.load(tmp_path / "lzc.toml"))
+    places = [
+        (str(fault.place), fault.rule) for fault in raised.value.faults if fault.severity == "error"
+    ]
+    assert places == [
+        ("example.org.zone:5:15", "lua-syntax"),
+        ("example.org.zone:6:14", "lua-syntax"),
+    ]
+
+
+@pytest.mark.parametrize(("insert_whitespace", "compiles"), [("true", False), ("false", True)])
+def test_strings_are_joined_as_the_setting_says(
+    tmp_path: Path, insert_whitespace: str, compiles: bool
+) -> None:
+    _project(tmp_path, f"true\ninsert-whitespace = {insert_whitespace}")
+    (tmp_path / "example.org.zone").write_text(HEAD + 'www LUA A ";retu" "rn \'192.0.2.1\'"\n')
+    try:
+        build(config.load(tmp_path / "lzc.toml"))
+    except InputError as error:
+        assert [fault.rule for fault in error.faults] == ["lua-syntax"]
+        assert not compiles
+    else:
+        assert compiles

@@ -1,0 +1,176 @@
+"""LUA records: from the operator's code to RDATA that every secondary runs alike.
+
+The code is always parsed and rewritten: what a bundle holds and transfers is printable ASCII
+without ``"`` and ``\\``, cut where a blank does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from lzc.lua.splitter import SplitError
+from lzc.lua.syntax import LuaSyntaxError
+from lzc.source import lua_source
+from lzc.source.files import find
+from lzc.source.lexer import Token
+from lzc.source.lua_rewriting import strings_of
+from lzc.source.state import FileScope, ReadState
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype as rr
+from lzc.wire.rdata import InvalidRdata
+from lzc.zone.model import LuaRecord, LuaSource
+from lzc.zone.place import pack, unpack
+
+MAX_FILE: Final = 65536
+"""Octets of a .lua file at most. What is left of it without comments has to fit into one RR."""
+
+
+def read_lua(
+    state: ReadState,
+    scope: FileScope,
+    tokens: Sequence[Token],
+    index: int,
+    parts: Sequence[Sequence[Token]] | None = None,
+) -> bytes | None:
+    """The RDATA of a LUA record, whose own fields are ``tokens[index:]``; None, reported, when its
+    code is at fault. ``parts`` tell, for each of those fields, what it was put together from.
+
+    Its source goes to the zone's ``lua_sources``. Raises `InvalidRdata` for fields that are wrong.
+    """
+    fields = tokens[index:]
+    if fields and fields[0].text == b"\\#" and not fields[0].quoted:
+        prefix, source = _from_digits(state, scope, fields)
+    elif len(fields) > 1 and names_file(fields[1]):
+        prefix = _covered(fields)
+        found = _from_file(state, scope, fields, int.from_bytes(prefix, "big"))
+        if found is None:
+            return None
+        source = found
+    else:
+        prefix = _covered(fields)
+        strings = parts or [(field,) for field in fields]
+        source = lua_source.of_strings(strings[1:], scope.file_index, state.lua_join)
+    covered = int.from_bytes(prefix, "big")
+    try:
+        code_rdata = strings_of(source.code, covered == rr.LUA)
+    except LuaSyntaxError as error:
+        _report_syntax(state, source, error, covered)
+        return None
+    except SplitError as error:
+        raise InvalidRdata(f"cannot be cut into strings of 255 octets: {error}", 1) from None
+    if len(prefix) + len(code_rdata) > wire_rdata.MAX_RDATA:
+        raise InvalidRdata(
+            f"RDATA of {len(prefix) + len(code_rdata)} octets; "
+            f"at most {wire_rdata.MAX_RDATA} are allowed",
+            1,
+        )
+    place = pack(scope.file_index, tokens[0].line, tokens[0].column)
+    state.zone.lua_sources.setdefault(place, source)
+    return prefix + code_rdata
+
+
+def names_file(field: Token) -> bool:
+    """Whether a field is the word ``$FILE``, after which the path of the code follows."""
+    return field.text.upper() == b"$FILE" and not field.quoted
+
+
+def _covered(fields: Sequence[Token]) -> bytes:
+    """The covered type as RDATA has it, of a record that is long enough."""
+    texts = [field.text for field in fields[:1]] + [b"" for _ in fields[1:2]]
+    return wire_rdata.from_fields(rr.LUA, texts, wire_name.ROOT, [f.quoted for f in fields[:2]])[:2]
+
+
+def _from_digits(
+    state: ReadState, scope: FileScope, fields: Sequence[Token]
+) -> tuple[bytes, LuaSource]:
+    texts = [field.text for field in fields]
+    rdata = wire_rdata.from_fields(rr.LUA, texts, wire_name.ROOT, [f.quoted for f in fields])
+    strings = LuaRecord.from_rdata(rdata).strings
+    source = lua_source.of_digits(fields[2:], strings, scope.file_index, state.lua_join)
+    return rdata[:2], source
+
+
+def _from_file(
+    state: ReadState, scope: FileScope, fields: Sequence[Token], covered: int
+) -> LuaSource | None:
+    if len(fields) != 3:
+        raise InvalidRdata('$FILE takes one path: $FILE "lua/www.lua"', min(len(fields), 3))
+    found = find(state, scope, fields[2], "$FILE", "lua-file")
+    if found is None:
+        return None
+    key = (found.path, covered == rr.LUA)
+    if key in state.lua_files:
+        return state.lua_files[key]
+    place = scope.place(fields[2])
+    source = None
+    try:
+        if found.path.exists() and not found.path.is_file():
+            raise OSError("it is not a file")
+        with found.path.open("rb") as file:
+            text = file.read(MAX_FILE + 1)
+    except OSError as error:
+        state.report(
+            place,
+            "lua-file-unreadable",
+            f"{found.label} cannot be read: {error.strerror or error}",
+            "the path is relative to the file it stands in",
+            "correct the path, or make the file readable",
+        )
+        state.lua_files[key] = None
+        return None
+    if len(text) > MAX_FILE:
+        state.report(
+            place,
+            "lua-file-too-large",
+            f"{found.label} is larger than {MAX_FILE} octets",
+            "the code of a LUA record has to fit into one RR",
+            "take out what the record does not need",
+        )
+    elif text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        state.report(
+            place,
+            "not-utf-8",
+            f"{found.label} is UTF-16, not ASCII or UTF-8",
+            fix="save it as UTF-8",
+        )
+    elif not text.strip():
+        state.report(
+            place,
+            "lua-file-empty",
+            f"{found.label} is empty",
+            "a LUA record without code answers SERVFAIL",
+            "write the code into the file, or remove the record",
+        )
+    else:
+        if found.label not in state.zone.files:
+            state.zone.files.append(found.label)
+        source = lua_source.of_file(text, state.zone.files.index(found.label), covered)
+    state.lua_files[key] = source
+    return source
+
+
+def _report_syntax(
+    state: ReadState, source: LuaSource, error: LuaSyntaxError, covered: int
+) -> None:
+    place = unpack(source.place_at(error.offset), state.zone.files)
+    if place in state.lua_faults:
+        # A file that several records use.
+        return
+    state.lua_faults.add(place)
+    reason = error.reason
+    if error.opened is not None:
+        opened = unpack(source.place_at(error.opened), state.zone.files)
+        reason += f", to close what {opened} opens"
+    is_chunk = covered == rr.LUA or source.code.startswith(b";")
+    state.report(
+        place,
+        "lua-syntax",
+        f"the LUA record's code is not Lua: {reason}",
+        "every answer would be SERVFAIL",
+        "correct the code"
+        if is_chunk
+        else "correct the code; what is more than an expression starts with `;` and returns its "
+        "result",
+    )

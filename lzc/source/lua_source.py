@@ -1,0 +1,128 @@
+"""LUA code as the operator wrote it, and where each octet of it stands: in strings of the zone
+file, in hexadecimal digits (RFC 3597 §5), or in a file of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from lzc.lua.parser import parse_record
+from lzc.lua.syntax import LuaSyntaxError
+from lzc.source.lexer import Token
+from lzc.wire import rrtype as rr
+from lzc.wire.rdata import unescape
+from lzc.zone.model import LuaSource
+from lzc.zone.place import advance, pack
+
+_BOM: Final = b"\xef\xbb\xbf"
+_CHARACTER: Final = rb"[\xc2-\xf4][\x80-\xbf]{1,3}|[\x80-\xff]"
+_WIDE = re.compile(_CHARACTER)
+"""A character that is several octets, but one column."""
+_WIDE_OR_ESCAPE = re.compile(rb"(\\(?:[0-9]{3}|[^0-9]))|" + _CHARACTER, re.DOTALL)
+_LINE_END = re.compile(rb"\r\n|\n\r|\r|\n")
+
+Pieces = list[tuple[int, int]]
+"""As in `LuaSource.pieces`."""
+
+
+def of_strings(strings: Sequence[Sequence[Token]], file_index: int, join: bytes) -> LuaSource:
+    """Code in the strings of one record, joined with ``join``.
+
+    A string is one field, or several where it is put together from parts that stand apart. Raises
+    `lzc.wire.rdata.InvalidRdata` for a bad escape; its ``field_index`` is 1 for the first string,
+    as the fields of a record are counted.
+    """
+    codes: list[bytes] = []
+    pieces: Pieces = []
+    offset = 0
+    for index, parts in enumerate(strings, 1):
+        offset += len(join) if codes else 0
+        code = b""
+        for part in parts:
+            start = pack(file_index, part.line, part.column + part.quoted)
+            if b"\\" not in part.text and part.text.isascii():
+                pieces.append((offset + len(code), start))
+                code += part.text
+            else:
+                pieces += _pieces(part.text, start, offset + len(code), _WIDE_OR_ESCAPE)
+                code += unescape(part.text, index)
+        codes.append(code)
+        offset += len(code)
+    return LuaSource(join.join(codes), tuple(pieces))
+
+
+def of_string(string: bytes, start: int) -> LuaSource:
+    """Code in one string without escapes, whose first octet is at the packed place ``start``."""
+    if string.isascii():
+        return LuaSource(string, ((0, start),))
+    return LuaSource(string, tuple(_pieces(string, start, 0, _WIDE)))
+
+
+def of_digits(
+    digits: Sequence[Token], strings: Sequence[bytes], file_index: int, join: bytes
+) -> LuaSource:
+    """Code in RDATA written as hexadecimal ``digits``, which hold ``strings``."""
+    places = [
+        pack(file_index, field.line, field.column + at)
+        for field in digits
+        for at in range(len(field.text))
+    ][::2]
+    pieces: Pieces = []
+    offset = 0
+    octet = 2
+    for string in strings:
+        octet += 1
+        pieces += [(offset + at, places[octet + at]) for at in range(len(string))]
+        offset += len(string) + len(join)
+        octet += len(string)
+    return LuaSource(join.join(strings), tuple(pieces) or ((0, places[0]),))
+
+
+def of_file(text: bytes, file_index: int, covered: int) -> LuaSource:
+    """Code in a file of its own: an expression, or else a chunk that returns its result.
+
+    A call alone would be a chunk as well, but one without a result, so expressions go first. Of
+    text that is neither, the reading is taken that gets further.
+    """
+    text = text.removeprefix(_BOM)
+    pieces: Pieces = []
+    start = 0
+    for line, found in enumerate([*_LINE_END.finditer(text), None], 1):
+        end = found.end() if found else len(text)
+        if start < end:
+            pieces += _pieces(text[start:end], pack(file_index, line, 1), start, _WIDE)
+        start = end
+    plain = LuaSource(text, tuple(pieces))
+    if covered == rr.LUA or text.startswith(b";"):
+        return plain
+    failed = _fails_at(plain.code, covered)
+    if failed is None:
+        return plain
+    moved = [(offset + 1, place) for offset, place in pieces]
+    chunk = LuaSource(b";" + text, ((0, pieces[0][1]), *moved))
+    failed_as_chunk = _fails_at(chunk.code, covered)
+    return chunk if failed_as_chunk is None or failed_as_chunk > failed else plain
+
+
+def _fails_at(code: bytes, covered: int) -> int | None:
+    try:
+        parse_record(code, covered)
+    except LuaSyntaxError as error:
+        return error.offset
+    return None
+
+
+def _pieces(text: bytes, start: int, offset: int, uneven: re.Pattern[bytes]) -> Pieces:
+    """The pieces of a text on one line that starts at the packed place ``start`` and, escapes
+    undone, at ``offset`` of the code. ``uneven`` matches what is not as many columns as octets."""
+    pieces = [(offset, start)]
+    columns = at = 0
+    for match in uneven.finditer(text):
+        plain = match.start() - at
+        at = match.end()
+        is_escape = match.lastindex == 1
+        offset += plain + (1 if is_escape else at - match.start())
+        columns += plain + (at - match.start() if is_escape else 1)
+        pieces.append((offset, advance(start, columns)))
+    return pieces
