@@ -180,7 +180,8 @@ class Lookup:
         dname = nodes.rrset(found.node, owner, rrtype.DNAME)
         if dname is None:
             raise ValueError("a node marked as holding a DNAME without one")
-        sections.add(sections.answer, zone, dname)
+        if dname not in sections.answer:  # one that leads upwards may be met again
+            sections.add(sections.answer, zone, dname)
         target = name[: -len(owner)] + dname.rdatas[0]
         if len(target) > wire_name.MAX_NAME:
             sections.rcode = message.YXDOMAIN

@@ -304,6 +304,16 @@ def test_the_cname_made_from_a_dname_can_be_asked_for(world: World) -> None:
     ]
 
 
+def test_a_dname_that_is_met_twice_is_sent_once(tmp_path: Path) -> None:
+    world = World(tmp_path, {"example.org.": HEAD + "$TTL 600\ndn DNAME @\nwww A 192.0.2.1\n"})
+    assert lines(world.ask("www.dn.dn.example.org").answer) == [
+        "dn.example.org. 600 DNAME example.org.",
+        "www.dn.dn.example.org. 600 CNAME www.dn.example.org.",
+        "www.dn.example.org. 600 CNAME www.example.org.",
+        "www.example.org. 600 A 192.0.2.1",
+    ]
+
+
 def test_a_dname_that_makes_a_name_too_long_is_yxdomain(world: World) -> None:
     answer = world.ask(f"{'y' * 63}.{'y' * 40}.toolong.example.org")
     assert rcode(answer) == "YXDOMAIN"
