@@ -52,6 +52,13 @@ def _leads_round(
     return theirs.rcode == message.SERVFAIL and owners >= {r[3] for r in _aliases(ours)}
 
 
+def _repeats_a_circle(
+    question: Question, ours: Essence, theirs: Essence, apexes: frozenset[bytes]
+) -> bool:
+    owners = {record[0] for record in _aliases(ours)}
+    return theirs.disorderly and owners >= {record[3] for record in _aliases(ours)}
+
+
 def _has_soa_ttl_zero(
     question: Question, ours: Essence, theirs: Essence, apexes: frozenset[bytes]
 ) -> bool:
@@ -153,6 +160,12 @@ DISSENTS: Final = (
         "RFC 1034 §4.3.2 step 3a has no error for aliases in a circle: the answer holds what was "
         "found, and to notice is the resolver's part (§5.2.2).",
         _leads_round,
+    ),
+    Dissent(
+        frozenset({"knot"}),
+        frozenset({"disorderly"}),
+        "RFC 2181 §5: an RRset is sent once; a DNAME in a circle is met more than once.",
+        _repeats_a_circle,
     ),
     Dissent(
         frozenset({"bind"}),

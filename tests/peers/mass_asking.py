@@ -16,6 +16,7 @@ Record = tuple[bytes, int, int, bytes]
 
 _NAMES_IN_RDATA: Final = frozenset({*rrtype.NAMED_RDATA, rrtype.SRV, rrtype.DNAME})
 _PAYLOAD: Final = 1232
+_SMALL: Final = 512
 _DO: Final = 0x8000
 _WINDOW: Final = 64
 _TCP_WINDOW: Final = 500
@@ -51,11 +52,13 @@ class Question(NamedTuple):
 
 
 class Essence(NamedTuple):
-    """What counts in an answer: records without their order. ``additional`` is without the OPT."""
+    """What counts in an answer. ``disorderly``: an RR comes twice, or an alias after what it leads
+    to (RFC 1034 §4.3.2). Otherwise order does not matter; ``additional`` is without the OPT RR."""
 
     rcode: int
     authoritative: bool
     truncated: bool
+    disorderly: bool
     answer: frozenset[Record]
     authority: frozenset[Record]
     additional: frozenset[Record]
@@ -68,6 +71,7 @@ def essence_of(wire: bytes) -> Essence:
         parsed.flags & 15,
         bool(parsed.flags & message.AA),
         bool(parsed.flags & message.TC),
+        _disorderly(parsed),
         *(
             frozenset(
                 (
@@ -82,6 +86,20 @@ def essence_of(wire: bytes) -> Essence:
             for section in (parsed.answer, parsed.authority, parsed.additional)
         ),
     )
+
+
+def _disorderly(parsed: message.Message) -> bool:
+    everything = [*parsed.answer, *parsed.authority, *parsed.additional]
+    seen = {parsed.questions[0][0].lower()} if parsed.questions else set()
+    for rr in parsed.answer:
+        owner = rr.owner.lower()
+        if rr.rrtype == rrtype.DNAME:
+            continue
+        if rr.rrtype != rrtype.RRSIG and owner not in seen:
+            return True
+        if rr.rrtype == rrtype.CNAME:
+            seen.add(rr.rdata.lower())
+    return len({rr[:5] for rr in everything}) < len(everything)
 
 
 def _comparable(kind: int, rdata: bytes) -> bytes:
@@ -104,6 +122,7 @@ def ask_all(port: int, questions: Sequence[Question], mode: Mode) -> list[Essenc
     known: dict[bytes, Essence] = {}
     for question, answer in zip(questions, ask(port, questions, mode), strict=True):
         section = question.section()
+        assert mode.tcp or len(answer) <= (_PAYLOAD if mode.edns else _SMALL), question
         assert answer[4:6] == b"\0\1" and answer[12 : 12 + len(section)] == section, question
         essence = known.get(answer[2:])
         if essence is None:

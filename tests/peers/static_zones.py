@@ -106,6 +106,7 @@ dnlong DNAME {_LABEL}.{_LABEL}.{_LABEL}
 dnchain DNAME dn
 dnloop DNAME dnloop2
 dnloop2 DNAME dnloop
+dnup DNAME @
 dndel DNAME deleg
 dnchild DNAME child
 dndead DNAME nowhere

@@ -157,7 +157,8 @@ def explained(
 def told(who: str, answer: Essence, ours: Essence) -> str:
     """An answer to read: what it has that lzc's has not (``+``), and the other way round."""
     lines = [f"{who}: rcode {answer.rcode} aa {answer.authoritative} tc {answer.truncated}"]
-    for section, theirs, mine in zip(Essence._fields[3:], answer[3:], ours[3:], strict=True):
+    lines += ["  disorderly"] * answer.disorderly
+    for section, theirs, mine in zip(Essence._fields[4:], answer[4:], ours[4:], strict=True):
         for sign, found in (("+", theirs - mine), ("-", mine - theirs)):
             lines += [
                 f"  {sign} {section}: {wire_name.to_text(owner)} {ttl} {rrtype.to_text(kind)} "
