@@ -54,7 +54,13 @@ class ZoneResult:
 def build_zone(job: ZoneJob) -> ZoneResult:
     """Read, check and compile a zone. Never raises for what the source says."""
     source = job.source
-    zone, faults = read_zone(source.path, source.apex, shown_as=source.shown_as, root=job.root)
+    zone, faults = read_zone(
+        source.path,
+        source.apex,
+        shown_as=source.shown_as,
+        root=job.root,
+        insert_whitespace=job.lua.insert_whitespace,
+    )
     incomplete = _errors(faults)
     zone.records.sort()
     faults += check_zone(zone, CheckSettings(dnssec=source.signed))
