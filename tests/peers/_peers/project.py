@@ -98,11 +98,11 @@ class Project:
             file.write(line + "\n")
 
     @contextlib.contextmanager
-    def serve(self, *options: str) -> Iterator[Process]:
-        """Serve the live bundle while the block runs."""
+    def serve(self, *options: str, zone: str = PLAIN_ZONES[0]) -> Iterator[Process]:
+        """Serve the live bundle, with ``zone`` in it, while the block runs."""
         arguments = [str(LZC), "serve", "-c", str(self.config), *options]
         with running(arguments, self.folder, "lzc") as process:
-            wait_for_zone(process, self.port, "example.com")
+            wait_for_zone(process, self.port, zone)
             yield process
 
 
