@@ -45,6 +45,7 @@ DETERMINISTIC = [
     ("region.det.example.org", "TXT"),
     ("closest.det.example.org", "A"),
     ("latlon.det.example.org", "TXT"),
+    ("nearest.det.example.org", "A"),
     ("who.det.example.org", "TXT"),
     ("subnet.det.example.org", "TXT"),
     ("cname.det.example.org", "A"),
