@@ -1,6 +1,7 @@
 """``lzc query``: the live bundle asked without a server."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,17 @@ url 30 IN LUA A "ifurlup('https://example.org/', {{'192.0.2.11', '192.0.2.12'}},
 who 30 IN LUA TXT "bestwho:toString()"
 talks 30 IN LUA A ";pdnslog('so far so good') return '192.0.2.1'"
 broken 30 IN LUA A ";error('on purpose')"
+random 30 IN LUA A "pickrandom({'192.0.2.1', '192.0.2.2', '192.0.2.3'})"
+place 30 IN LUA TXT "countryCode() .. ' ' .. latlon()"
+clock 30 IN LUA TXT "os.date('!%Y-%m-%d %H:%M')"
+empty 30 IN LUA A "{}"
+alias 60 IN CNAME www
+out 60 IN CNAME www.example.edu.
+a.ent 60 IN A 192.0.2.1
+sub 60 IN NS ns.example.edu.
+old 60 IN DNAME new
 """
+GEO = Path(__file__).resolve().parents[2] / "fixtures/geo/example.mmdb"
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +155,9 @@ def test_a_name_in_no_zone_ends_with_an_error(project: Path) -> None:
         ["www.example.org", "A", "--from", "nowhere"],
         ["www.example.org", "A", "--subnet", "192.0.2.1/24"],
         ["www.example.org", "A", "--down", "192.0.2.1:port"],
+        ["www.example.org", "A", "--place", "planet=Mars"],
+        ["www.example.org", "A", "--time", "tea"],
+        ["www.example.org", "A", "--seed", "-1"],
         [],
     ],
 )
@@ -156,3 +170,106 @@ def test_without_a_bundle_it_says_what_to_do(tmp_path: Path) -> None:
     result = lzc(tmp_path, "query", "www.example.org")
     assert result.exit_code == 1
     assert "lzc build" in result.stderr
+
+
+def test_health_can_be_set_down_up_and_unknown(project: Path) -> None:
+    both = ["192.0.2.11", "192.0.2.12"]
+    up = ["--down", "all", "--up", "192.0.2.12:443"]
+    assert data(ask(project, "up.example.org", "A", *up)) == both[1:]
+    unknown = ["--unknown", "192.0.2.12"]
+    assert data(ask(project, "up.example.org", "A", *unknown)) == both[:1]
+    assert lzc(project, "query", "up.example.org", "--up", "all", "--down", "all").exit_code == 2
+
+
+def test_place_and_time_are_what_one_says(project: Path) -> None:
+    place = ["--place", "country=NL,lat=52,lon=5"]
+    assert data(ask(project, "place.example.org", "TXT", *place)) == ['"nl 52.000000 5.000000"']
+    assert data(ask(project, "place.example.org", "TXT")) == ['"-- 0.000000 0.000000"']
+    geo = ["--geo", str(GEO), "--subnet", "192.0.2.0/24"]
+    assert data(ask(project, "place.example.org", "TXT", *geo))[0].startswith('"nl 52.37')
+    moment = ["--time", "2026-12-24T19:00+01:00"]
+    assert data(ask(project, "clock.example.org", "TXT", *moment)) == ['"2026-12-24 18:00"']
+
+
+def test_signatures_are_those_of_the_time(project: Path) -> None:
+    moment = ["--dnssec", "--time", "2030-01-01"]
+    (_, signature) = ask(project, "www.example.net", "A", *moment)["answer"]
+    assert signature["type"] == "RRSIG"
+    expiration, inception = signature["data"].split()[4:6]
+    assert inception < "20300101000000" < expiration
+
+
+def test_a_seed_brings_the_same_choice_again(project: Path) -> None:
+    first = {
+        seed: data(ask(project, "random.example.org", "A", "--seed", str(seed)))[0]
+        for seed in range(12)
+    }
+    assert len(set(first.values())) > 1
+    for seed, answer in first.items():
+        arguments = ["--seed", str(seed), "--explain"]
+        assert data(ask(project, "random.example.org", "A", *arguments)) == [answer]
+
+
+def test_another_bundle_can_be_asked(project: Path) -> None:
+    live = str((project / "build/current").resolve())
+    assert data(ask(project, "www.example.org", "A", "--bundle", live)) == ["192.0.2.1"]
+    result = lzc(project, "query", "www.example.org", "--bundle", str(project / "zones"))
+    assert result.exit_code == 1
+    assert "[bundle-unusable]" in result.stderr
+
+
+def explained(project: Path, *arguments: str) -> str:
+    return lzc(project, "query", *arguments, "--explain").stdout.partition(";; EXPLANATION:\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["www.example.org"], "www.example.org. exists, with A"),
+        (["www.example.org"], "NOERROR: 1 record(s) in the answer"),
+        (["up.example.org", "AAAA"], "NODATA: up.example.org. has no AAAA"),
+        (["up.example.org", "LUA"], "NODATA: LUA records are code, which is never given out"),
+        (["up.example.org"], "health check: TCP port 443 of 192.0.2.11: up"),
+        (["up.example.org", "--unknown", "all"], "192.0.2.12: not known yet, which counts as down"),
+        (["url.example.org"], "health check: https://example.org/ at 192.0.2.11: up"),
+        (["up.example.org", "--subnet", "192.0.2.0/24"], "ECS scope 24"),
+        (["www.example.org", "--subnet", "192.0.2.0/24"], "ECS scope 0"),
+        (["who.example.org", "TXT"], "chance: none"),
+        (["random.example.org"], "chance: 3 different result(s) seen in"),
+        (["a.nx.example.org"], "its closest encloser example.org. has no wildcard"),
+        (["nx.example.org"], "NXDOMAIN: nx.example.org. does not exist"),
+        (["ent.example.org"], "NODATA: ent.example.org. is an empty non-terminal"),
+        (["x.sub.example.org"], "NOERROR: a referral to the name servers of sub.example.org."),
+        (["alias.example.org"], "alias.example.org. is an alias (CNAME) of www.example.org."),
+        (["out.example.org"], "www.example.edu. is in none of the bundle's zones"),
+        (["x.old.example.org"], "whose DNAME moves all names below it"),
+        (["empty.example.org"], "the LUA record of empty.example.org. returned an empty list"),
+        (["broken.example.org"], "failed: runtime: on purpose (line 1 of the code)"),
+        (["broken.example.org"], "SERVFAIL: runtime: "),
+        (["www.example.edu"], "REFUSED: www.example.edu. is in none of the bundle's zones"),
+        (["place.example.org", "TXT", "--place", "country=NL"], "place of 127.0.0.1: country NL"),
+    ],
+)
+def test_the_reason_is_told_on_request(project: Path, arguments: list[str], says: str) -> None:
+    assert says in explained(project, *arguments)
+
+
+def test_keys_that_signed_are_told(project: Path) -> None:
+    text = explained(project, "www.example.net", "--dnssec")
+    assert re.search(
+        r"signed with key \d+ \(ECDSAP256SHA256\) of example\.net\.: A of www\.example\.net\.", text
+    )
+
+
+def test_the_explanation_has_a_form_for_scripts(project: Path) -> None:
+    shown = ask(project, "random.example.org", "A", "--explain", "--seed", "5", "--dnssec")
+    found = shown["explanation"]
+    assert (found["zone"], found["serial"], found["seed"]) == ("example.org.", 7, 5)
+    assert found["steps"][0]["match"] == "exact"
+    (record,) = found["records"]
+    assert record["owner"] == "random.example.org."
+    assert record["results"] == data(shown)
+    assert record["random"] and len(record["outcomes"]) == 3
+    assert sum(outcome["runs"] for outcome in record["outcomes"]) == record["runs"]
+    assert found["signatures"] == []
+    assert "explanation" not in ask(project, "random.example.org")
