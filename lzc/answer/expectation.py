@@ -27,6 +27,9 @@ RCODES: Final = {
     "YXDOMAIN": message.YXDOMAIN,
 }
 
+_SHOWN: Final = 4
+"""Different wrong answers that a failure tells."""
+
 _UNSIGNED: Final = frozenset({rrtype.RRSIG, rrtype.OPT})
 
 
@@ -140,18 +143,27 @@ def _unsigned(section: Iterable[RR], *, referral: bool = False) -> list[str]:
 
 def judge(rules: Rules, qtype: int, answers: Sequence[Seen]) -> list[Failure]:
     """The rules that do not hold in all of the answers (at least one), each once."""
-    found: dict[tuple[str, str], Failure] = {}
+    found: dict[str, list[tuple[str, int]]] = {}
     for seen in answers:
         for expected, got in _complaints(rules, qtype, seen):
-            known = found.get((expected, got))
-            count, seed = (known.runs, known.seed) if known else (0, seen.seed)
-            found[expected, got] = Failure(expected, got, count + 1, seed)
-    failures = list(found.values())
+            found.setdefault(expected, []).append((got, seen.seed))
+    failures = [
+        Failure(expected, _some([got for got, _ in cases]), len(cases), cases[0][1])
+        for expected, cases in found.items()
+    ]
     everything = frozenset[bytes]().union(*(seen.rdatas for seen in answers))
     for rdata in sorted((rules.sometimes or frozenset()) - everything):
         expected = f"{wire_rdata.to_text(qtype, rdata)} in some answers"
         failures.append(Failure(expected, _texts(qtype, everything), len(answers), answers[0].seed))
     return failures
+
+
+def _some(texts: list[str]) -> str:
+    """The first few of the different texts."""
+    different = list(dict.fromkeys(texts))
+    more = len(different) - _SHOWN
+    shown = " or ".join(different[:_SHOWN])
+    return f"{shown} or {more} others" if more > 0 else shown
 
 
 def _complaints(rules: Rules, qtype: int, seen: Seen) -> list[tuple[str, str]]:

@@ -115,6 +115,7 @@ def _run(folder: Path) -> int:
         _lzc(folder, "keys", "generate", "-c", "lzc.toml", zone)
     _lzc(folder, "build", "-c", "lzc.toml")
     _lzc(folder, "query", "-c", "lzc.toml", "port.example.org", "A", "--down", "127.0.1.1")
+    _lzc(folder, "test", "-c", "lzc.toml")
     with _healthy_target() as target, _serving(config) as port:
         click.echo("\nQuestions (signatures are checked against the zone's DNSKEY RRset)")
         faults = sum(_ask(port, question) for question in QUESTIONS)

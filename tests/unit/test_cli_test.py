@@ -47,6 +47,7 @@ rare 30 IN LUA A "pickwrandom({{99, '192.0.2.1'}, {1, '192.0.2.2'}})"
 place 30 IN LUA A ";if country('DE') then return '192.0.2.21' else return '192.0.2.22' end"
 who 30 IN LUA TXT "bestwho:toString()"
 clock 30 IN LUA TXT "os.date('!%Y-%m-%d')"
+dice 30 IN LUA TXT "tostring(pdnsrandom(1000))"
 broken 30 IN LUA A ";error('on purpose \\007')"
 """
 )
@@ -387,3 +388,9 @@ def test_every_key_is_described_in_the_readme() -> None:
     cells = re.findall(r"^\| ([^|]*) \|", section, re.MULTILINE)
     described = {key for cell in cells for key in re.findall(r"`([a-z-]+)`", cell)}
     assert described == {str(field.alias) for field in TestTable.model_fields.values()}
+
+
+def test_many_wrong_answers_are_told_in_short(project: Path) -> None:
+    text = 'name = "dice.example.org"\ntype = "TXT"\nanswers = "none"'
+    ((_, got),) = failures(project, text)
+    assert re.fullmatch(r'("\d+" or ){4}\d+ others', got)
