@@ -17,11 +17,12 @@ from lzc.lua.lint.linter import included_names, lint, parse
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.scope import Scopes
+from lzc.lua.lint.straight import FACTOR, NEAR, at_most
 from lzc.lua.lint.versions import Secondary
-from lzc.lua.syntax import Chunk, LuaSyntaxError
+from lzc.lua.syntax import LuaSyntaxError, Node
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
-from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
+from lzc.zone.model import PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Severity, unpack
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _Parsed:
     record: Record
     code: bytes
     facts: RecordFacts
-    chunk: Chunk
+    nodes: tuple[Node, ...]
     scopes: Scopes
 
 
@@ -94,15 +95,15 @@ def _lint_records(
         dynamic=any(one.scopes.dynamic for one in parsed),
     )
     known: dict[tuple[bytes, RecordFacts], list[Finding]] = {}
-    measured = _measure(zone, lua_records, settings)
+    measured = _measure(zone, lua_records, parsed, settings)
     for one in parsed:
         key = (one.code, one.facts)
         findings = known.get(key)
         if findings is None:
             is_configuration = one.facts.covered == rr.LUA
             given = configuration if is_configuration or facts.shared else facts
-            findings = known[key] = lint(one.chunk, one.scopes, one.facts, given)
-        more = measured.get((one.record[KEY], one.record[RDATA]))
+            findings = known[key] = lint(one.nodes, one.scopes, one.facts, given)
+        more = measured.get(one.record[PLACE])
         yield one.record, findings if more is None else [*findings, more]
 
 
@@ -119,16 +120,16 @@ def _parse(zone: Zone, lua_records: Sequence[Record], settings: LintSettings) ->
         lua = LuaRecord.from_rdata(record[RDATA])
         code = source.code if source is not None else lua.join(settings.lua.insert_whitespace)
         try:
-            chunk, scopes = _parsed(code, lua.covered)
+            nodes, scopes = _parsed(code, lua.covered)
         except LuaSyntaxError:
             # Told by the reader, or when the record is run.
             continue
-        parsed.append(_Parsed(record, code, RecordFacts(lua.covered, record[TTL]), chunk, scopes))
+        parsed.append(_Parsed(record, code, RecordFacts(lua.covered, record[TTL]), nodes, scopes))
     return parsed
 
 
 @lru_cache(maxsize=4096)
-def _parsed(code: bytes, covered: int) -> tuple[Chunk, Scopes]:
+def _parsed(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
     return parse(code, covered)
 
 
@@ -170,7 +171,7 @@ class _Library:
             for one in self._code.get(waiting.pop(), ()):
                 written |= one.scopes.written
                 dynamic |= one.scopes.dynamic
-                for inner in included_names(one.chunk, one.scopes):
+                for inner in included_names(one.nodes, one.scopes):
                     try:
                         owner = wire_name.from_text(inner, self._zone.apex).lower()
                     except wire_name.InvalidName:
@@ -197,42 +198,53 @@ class _Library:
 
 
 def _measure(
-    zone: Zone, lua_records: Sequence[Record], settings: LintSettings
-) -> dict[tuple[bytes, bytes], Finding]:
-    """Findings about the instructions that records take, by key and RDATA."""
+    zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
+) -> dict[int, Finding]:
+    """Findings about the instructions that records take, by place."""
     limits = [(one.exec_limit, f"secondary {one.name}") for one in settings.secondaries]
     limits.append((settings.lua.exec_limit, "this server"))
     limits = sorted(one for one in limits if one[0])
-    if not limits or all(_is_configuration(record) for record in lua_records):
+    if not limits:
+        return {}
+    lowest, who = limits[0]
+    lengths = [at_most(one.nodes, one.scopes) for one in parsed if one.facts.covered == rr.LUA]
+    known = [length for length in lengths if length is not None]
+    included = sum(known) if len(known) == len(lengths) else None
+    doubtful = [
+        one
+        for one in parsed
+        if one.facts.covered != rr.LUA and not _is_short(one, included, lowest * NEAR)
+    ]
+    if not doubtful:
         return {}
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
     from lzc.lua.engine import QueryContext
 
-    lowest, who = limits[0]
     codes = [(record, LuaRecord.from_rdata(record[RDATA])) for record in lua_records]
     include = included_code(zone, codes, settings.lua.insert_whitespace)
     meter = _meter(lowest, settings.lua.memory_limit)
     counts: dict[bytes, int] = {}
-    found: dict[tuple[bytes, bytes], Finding] = {}
-    for record, lua in codes:
-        if lua.covered == rr.LUA:
-            continue
-        code = lua.join(settings.lua.insert_whitespace)
-        if code not in counts:
+    found: dict[int, Finding] = {}
+    for one in doubtful:
+        if one.code not in counts:
             queries = [
-                QueryContext(zone.owner(record), zone.apex, client, subnet)
+                QueryContext(zone.owner(one.record), zone.apex, client, subnet)
                 for client, subnet in _CLIENTS
             ]
-            counts[code] = meter.worst(code, queries, include)
-        finding = _too_many(counts[code], lowest, who)
+            code = LuaRecord.from_rdata(one.record[RDATA]).join(settings.lua.insert_whitespace)
+            counts[one.code] = meter.worst(code, queries, include)
+        finding = _too_many(counts[one.code], lowest, who)
         if finding is not None:
-            found[record[KEY], record[RDATA]] = finding
+            found[one.record[PLACE]] = finding
     return found
 
 
-def _too_many(count: int, limit: int, who: str) -> Finding | None:
-    from lzc.lua.lint.measure import FACTOR, NEAR
+def _is_short(one: _Parsed, included: int | None, bound: float) -> bool:
+    longest = at_most(one.nodes, one.scopes, included)
+    return longest is not None and longest <= bound
 
+
+def _too_many(count: int, limit: int, who: str) -> Finding | None:
     shown = f"more than {count}" if count >= limit * FACTOR else str(count)
     if count > limit:
         return Finding(
@@ -255,10 +267,6 @@ def _meter(limit: int, memory_limit: int) -> Meter:
     from lzc.lua.lint.measure import Meter
 
     return Meter(limit, memory_limit)
-
-
-def _is_configuration(record: Record) -> bool:
-    return LuaRecord.from_rdata(record[RDATA]).covered == rr.LUA
 
 
 def _add_exposed(

@@ -54,7 +54,6 @@ class ZoneFacts:
 class Record:
     """One record under examination."""
 
-    chunk: syntax.Chunk
     scopes: Scopes
     literals: Literals
     facts: RecordFacts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from lzc.lua import syntax
@@ -16,22 +17,24 @@ from lzc.lua.lint.results import check_results
 from lzc.lua.lint.scope import Scopes
 from lzc.lua.lint.usage import check_forwards, check_ttl, inclusions
 from lzc.lua.parser import parse_record
-from lzc.lua.syntax import Chunk
+from lzc.lua.syntax import Block, Chunk, Node
 
 _HARMLESS: Final = frozenset(name.encode() for name in FUNCTIONS)
 
 
-def parse(code: bytes, covered: int) -> tuple[Chunk, Scopes]:
-    """The tree of a record and its scopes. Raises `lzc.lua.syntax.LuaSyntaxError`."""
+def parse(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
+    """The nodes of a record's tree, the `Chunk` first, and its scopes. Raises
+    `lzc.lua.syntax.LuaSyntaxError`."""
     chunk = parse_record(code, covered)
-    return chunk, scope.resolve(chunk, _HARMLESS)
+    return tuple(syntax.walk(chunk)), scope.resolve(chunk, _HARMLESS)
 
 
-def lint(chunk: Chunk, scopes: Scopes, facts: RecordFacts, zone: ZoneFacts) -> list[Finding]:
-    """What is wrong with a record, ordered by where it is. Pure: nothing is run."""
-    nodes = list(syntax.walk(chunk))
+def lint(
+    nodes: Sequence[Node], scopes: Scopes, facts: RecordFacts, zone: ZoneFacts
+) -> list[Finding]:
+    """What is wrong with a record that `parse` gave, ordered by where it is. Nothing is run."""
     calls = [node for node in nodes if isinstance(node, syntax.Call)]
-    record = Record(chunk, scopes, Literals(scopes), facts, zone, scopes.written)
+    record = Record(scopes, Literals(scopes), facts, zone, scopes.written)
     included = inclusions(record, calls)
     known = scopes.written | zone.elsewhere
     for inclusion in included:
@@ -44,16 +47,22 @@ def lint(chunk: Chunk, scopes: Scopes, facts: RecordFacts, zone: ZoneFacts) -> l
     check_calls(record, calls)
     check_forwards(record, calls)
     check_ttl(record, calls)
-    check_results(record)
+    check_results(record, _body(nodes))
     return sorted(set(record.findings))
 
 
-def included_names(chunk: Chunk, scopes: Scopes) -> list[bytes]:
+def _body(nodes: Sequence[Node]) -> Block:
+    chunk = nodes[0]
+    assert isinstance(chunk, Chunk)
+    return chunk.body
+
+
+def included_names(nodes: Sequence[Node], scopes: Scopes) -> list[bytes]:
     """The literal names that a record includes."""
-    record = Record(chunk, scopes, Literals(scopes), RecordFacts(0, 0), ZoneFacts(), scopes.written)
+    record = Record(scopes, Literals(scopes), RecordFacts(0, 0), ZoneFacts(), scopes.written)
     return [
         name
-        for node in syntax.walk(chunk)
+        for node in nodes
         if isinstance(node, syntax.Call)
         and node.arguments
         and record.function_name(node.function) == "include"

@@ -12,15 +12,10 @@ from typing import Final
 from lzc.lua.discover import Ways
 from lzc.lua.engine import Engine, EngineSettings, Include, LuaFailure, QueryContext
 from lzc.lua.health import Check
-
-FACTOR: Final = 10
-"""Counting ends at so many times the limit."""
+from lzc.lua.lint.straight import FACTOR
 
 MAX_WAYS: Final = 64
 """Ways of a record that are counted at most, for each client and each state of health."""
-
-NEAR: Final = 0.8
-"""The share of a limit from which on a record is near it."""
 
 _SEED: Final = 1
 

@@ -20,18 +20,18 @@ _MOST: Final = 20_000
 """Expressions looked at for one record at most."""
 
 
-def check_results(record: Record) -> None:
+def check_results(record: Record, body: Block) -> None:
     """Report literals that are no data of the covered type, wherever they may be the result, and
     results that are empty."""
     covered = record.facts.covered
     if covered == rr.LUA:
         return
-    for returned in _returns(record.chunk.body):
+    for returned in _returns(body):
         if returned.values:
             _check_result(record, returned.values[0])
         else:
             _report_empty(record, returned, "nothing is returned")
-    last = _falls_through(record, record.chunk.body)
+    last = _falls_through(record, body)
     if last is not None:
         _report_empty(record, last, "the code may run on to its end")
 
