@@ -15,9 +15,8 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-
 from lzc.config_faults import describe, locate
+from lzc.config_table import AfterValidator, Field, Table, ValidationError
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError, Place
 
@@ -75,39 +74,29 @@ Network = Annotated[str, AfterValidator(_network)]
 DomainName = Annotated[str, AfterValidator(_domain_name)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        populate_by_name=True,
-        alias_generator=lambda field: field.replace("_", "-"),
-    )
-
-
-class BuildSection(_Section):
+class BuildSection(Table):
     """``[build]``: what to compile and where to put it."""
 
-    sources: list[str] = []
+    sources: list[str] = Field(default=[])
     output: str = "build"
     serial: Literal["date", "increment", "unixtime", "keep"] = "date"
 
 
-class LuaSection(_Section):
+class LuaSection(Table):
     """``[lua]``: whether and how LUA records run."""
 
     enable: bool = False
     mode: Literal["isolated", "shared"] = "isolated"
     insert_whitespace: bool = True
-    exec_limit: int = Field(1000, ge=0)
+    exec_limit: int = Field(default=1000, ge=0)
     """VM instructions an execution may take; 0: no limit."""
-    memory_limit: int = Field(64 * 2**20, ge=2**20)
+    memory_limit: int = Field(default=64 * 2**20, ge=2**20)
     """Octets one Lua state may hold."""
-    health_check_interval: int = Field(5, ge=1)
+    health_check_interval: int = Field(default=5, ge=1)
     """Seconds between two runs of a check."""
 
 
-class DnssecSection(_Section):
+class DnssecSection(Table):
     """``[dnssec]``: keys, and what new ones look like."""
 
     keystore: str = "keys"
@@ -115,7 +104,7 @@ class DnssecSection(_Section):
     policy: Literal["csk", "ksk-zsk"] = "csk"
 
 
-class ZoneSection(_Section):
+class ZoneSection(Table):
     """``[zone."example.org"]``: what is particular to a zone; ``None`` is the general value."""
 
     source: str | None = None
@@ -124,14 +113,14 @@ class ZoneSection(_Section):
     serial: Literal["date", "increment", "unixtime", "keep"] | None = None
 
 
-class ServeSection(_Section):
+class ServeSection(Table):
     """``[serve]``: the runtime."""
 
-    listen: list[Endpoint] = ["127.0.0.1:5300"]
-    workers: int = Field(1, ge=1, le=256)
+    listen: list[Endpoint] = Field(default=["127.0.0.1:5300"])
+    workers: int = Field(default=1, ge=1, le=256)
     edns_client_subnet: bool = True
-    geoip: list[str] = []
-    udp_payload_size: int = Field(1232, ge=512, le=4096)
+    geoip: list[str] = Field(default=[])
+    udp_payload_size: int = Field(default=1232, ge=512, le=4096)
     """Octets of a UDP answer at most, and what our OPT advertises (RFC 9715)."""
     nsid: str = ""
     server_id: str = ""
@@ -140,21 +129,21 @@ class ServeSection(_Section):
     """Answer to CHAOS ``version.bind``; empty: refused."""
     cookie_secret_file: str | None = None
     """32 hexadecimal digits, shared by an anycast group (RFC 9018 §5); without: random at start."""
-    packet_cache: int = Field(200_000, ge=0)
+    packet_cache: int = Field(default=200_000, ge=0)
     """Answers kept by each worker at most."""
-    tcp_idle_timeout: float = Field(10.0, gt=0)
+    tcp_idle_timeout: float = Field(default=10.0, gt=0)
     """Seconds a TCP connection may sit without a query."""
-    tcp_connections: int = Field(1024, ge=1)
+    tcp_connections: int = Field(default=1024, ge=1)
     """TCP connections open at once, each worker, at most."""
     tsig_required: bool = True
     """False lets `allow-transfer` and secondaries without a key transfer zones unsigned."""
-    allow_transfer: list[Network] = ["127.0.0.0/8", "::1/128"]
+    allow_transfer: list[Network] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks from which a valid TSIG key may transfer, besides each secondary's own."""
     control_socket: str | None = None
     """UNIX socket of ``lzc ctl``; default: ``control.sock`` in the output folder."""
 
 
-class TsigSection(_Section):
+class TsigSection(Table):
     """``[tsig."name."]``: a shared secret of RFC 8945."""
 
     algorithm: Literal[TSIG_ALGORITHMS] = "hmac-sha256"  # type: ignore[valid-type]
@@ -162,33 +151,33 @@ class TsigSection(_Section):
     secret_file: str | None = None
 
 
-class SecondarySection(_Section):
+class SecondarySection(Table):
     """``[[secondary]]``: a server that takes zones from us."""
 
     name: str
     address: Endpoint
     software: Annotated[str, AfterValidator(_software)] = "generic"
     tsig: DomainName | None = None
-    zones: list[str] = ["*"]
+    zones: list[str] = Field(default=["*"])
     """Zone names, or shell patterns such as ``*.example.org``; ``*`` is every zone."""
     allow_from: list[Network] | None = None
     """Where its transfers come from; default: the host of ``address``."""
     notify: bool = True
-    exec_limit: int = Field(1000, ge=0)
+    exec_limit: int = Field(default=1000, ge=0)
     """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
 
 
-class Config(_Section):
+class Config(Table):
     """A whole ``lzc.toml``. `folder` is where its relative paths start."""
 
     build: BuildSection = BuildSection()
     lua: LuaSection = LuaSection()
     dnssec: DnssecSection = DnssecSection()
-    zone: dict[DomainName, ZoneSection] = {}
+    zone: dict[DomainName, ZoneSection] = Field(default={})
     serve: ServeSection = ServeSection()
-    tsig: dict[DomainName, TsigSection] = {}
-    secondary: list[SecondarySection] = []
-    folder: Path = Field(default=Path(), exclude=True)
+    tsig: dict[DomainName, TsigSection] = Field(default={})
+    secondary: list[SecondarySection] = Field(default=[])
+    folder: Path = Path()
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute."""
@@ -261,9 +250,7 @@ def load(path: str | os.PathLike[str]) -> Config:
     # `folder` is ours, no key of the file; under another name it is unknown, as it should be.
     own = {f"{key} " if key == "folder" else key: value for key, value in data.items()}
     try:
-        config = Config.model_validate(
-            {**own, "folder": Path(path).resolve().parent}, by_alias=True, by_name=False
-        )
+        config = Config.read({**own, "folder": Path(path).resolve().parent})
     except ValidationError as error:
         problems = [
             {

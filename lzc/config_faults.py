@@ -1,7 +1,7 @@
 """What is wrong with an ``lzc.toml``, in the operator's words and with its place.
 
-Neither pydantic nor the TOML parser of the standard library keeps positions, so places are found by
-reading the text again, line by line.
+What checks values and the TOML parser of the standard library keep no positions, so places are
+found by reading the text again, line by line.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
-
-from pydantic import BaseModel
 
 from lzc.zone.place import Fault, Place
 
@@ -37,8 +35,9 @@ _EXPECTED = {
 }
 
 
-def describe(file: str, text: str, model: type[BaseModel], problem: Mapping[str, Any]) -> Fault:
-    """The fault that a problem of pydantic's validation is; ``text`` is the file's."""
+def describe(file: str, text: str, model: Any, problem: Mapping[str, Any]) -> Fault:
+    """The fault that a problem of ``model`` is, a `lzc.config_table.Table` or a model of pydantic;
+    ``text`` is the file's."""
     path: Path = tuple(part for part in problem["loc"] if part != "[key]")
     place = locate(file, text, path)
     key = shown(path)
@@ -84,7 +83,7 @@ def shown(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+def _keys_at(model: Any, path: Path) -> list[str]:
     """The keys that the table at ``path`` may have."""
     for part in path:
         if isinstance(part, int) or part not in _aliases(model):
@@ -92,11 +91,11 @@ def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
             continue
         field = next(f for n, f in model.model_fields.items() if (f.alias or n) == part)
         kinds = [field.annotation, *get_args(field.annotation)]
-        model = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
+        model = next(k for k in kinds if hasattr(k, "model_fields"))
     return [key for key in _aliases(model) if key != "folder"]
 
 
-def _aliases(model: type[BaseModel]) -> list[str]:
+def _aliases(model: Any) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

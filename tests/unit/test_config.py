@@ -127,3 +127,30 @@ def test_a_secret_file_of_raw_octets_is_told_not_raised(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         config.tsig_secret("k")
     assert caught.value.faults[0].rule == "tsig-secret-unreadable"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[serve]\nworkers = true", "serve.workers: must be a whole number, without quotes"),
+        ("[serve]\nworkers = 257", "serve.workers: must be less than or equal to 256"),
+        ("[serve]\ntcp-idle-timeout = 0", "serve.tcp-idle-timeout: must be greater than 0"),
+        ("[serve]\ntcp-idle-timeout = nan", "serve.tcp-idle-timeout: must be greater than 0"),
+        ("[dnssec]\nalgorithm = 7", "dnssec.algorithm: must be 8, 13, 14 or 15"),
+        ("[serve]\ngeoip = [3]", "serve.geoip[0]: must be text in double quotes"),
+        ('[tsig."a..b"]\nsecret = "AAAA"', 'tsig."a..b": empty label (two dots in a row'),
+        ('[[secondary]]\naddress = "192.0.2.1:53"\nnotify = true', "secondary[0].name: is missing"),
+    ],
+)
+def test_a_value_out_of_range_is_told(tmp_path: Path, text: str, message: str) -> None:
+    fault, *_ = faults_of(tmp_path, text)
+    assert fault.message.startswith(message)
+
+
+def test_settings_do_not_change_and_share_nothing() -> None:
+    first, second = Config(), Config()
+    assert first == second
+    first.build.sources.append("zones/*.zone")
+    assert second.build.sources == []
+    with pytest.raises(AttributeError):
+        first.build = second.build  # type: ignore[misc]
