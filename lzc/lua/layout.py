@@ -22,7 +22,8 @@ _INDENT: Final = b"  "
 _STARTS: Final = frozenset((NAME, *b"local if for while repeat return break goto function".split()))
 _ENDS: Final = frozenset((NAME, NUMBER, STRING, *b"nil true false end ) ] } ...".split()))
 """Types of tokens that may start a statement, and that may end an expression."""
-_OWNS_END: Final = frozenset(b"if do function repeat".split())
+_OWNS_END: Final = frozenset(b"if do for while function repeat".split())
+_LOOPS: Final = frozenset(b"for while".split())
 _OPENS: Final = frozenset(b"then do else repeat".split())
 _CLOSES: Final = frozenset(b"end else elseif until".split())
 _BRACKETS: Final = {b"(": b")", b"[": b"]", b"{": b"}"}
@@ -68,6 +69,7 @@ class _Printer:
         self.done: list[bytes] = []
         self.line: list[bytes] = []
         self.depth = 0
+        self.in_label = False
 
     def lines(self) -> tuple[bytes, ...]:
         frames: list[_Frame] = []
@@ -103,8 +105,13 @@ class _Printer:
                 if frame.opener == b"{" and self.line:
                     self.line.append(b",")
                 self.indent(-1)
-        elif before is not None and _starts_statement(before, token):
-            self.end_line()
+        elif before is not None and before.kind in _ENDS:
+            # The `do` of a loop ends no statement, and a label has marks on both sides.
+            is_loop = frame is not None and frame.opener in _LOOPS
+            is_block = token.kind == b"do" and not is_loop
+            is_label = token.kind == b"::" and not self.in_label
+            if token.kind in _STARTS or is_block or is_label:
+                self.end_line()
 
     def follow(self, index: int, token: _Token, frames: list[_Frame]) -> None:
         """Keep the account of what is open, and start a line inside of it."""
@@ -123,8 +130,14 @@ class _Printer:
         else:
             if kind in (b"end", b"until") and frames:
                 frames.pop()
-            if kind in _OWNS_END:
+            if kind == b"do" and frames and frames[-1].opener in _LOOPS:
+                frames[-1].opener = b"do"
+            elif kind in _OWNS_END:
                 frames.append(_Frame(kind))
+            if kind == b"::":
+                self.in_label = not self.in_label
+                if not self.in_label:
+                    self.end_line()
             if kind in _OPENS:
                 self.indent(1)
 
@@ -200,9 +213,8 @@ def _closes(frame: _Frame, token: _Token) -> bool:
     return _BRACKETS.get(frame.opener) == token.kind
 
 
-def _starts_statement(before: _Token, token: _Token) -> bool:
-    # The `do` of `while c do` ends no statement.
-    return before.kind in _ENDS and token.kind in _STARTS
+def _is_long(token: _Token) -> bool:
+    return token.kind == STRING and token.text.startswith(b"[")
 
 
 def _is_apart(before: _Token, token: _Token, is_sign: bool) -> bool:
@@ -210,8 +222,11 @@ def _is_apart(before: _Token, token: _Token, is_sign: bool) -> bool:
     left, right = before.kind, token.kind
     if is_sign:
         return right == b"-"
-    if left in (b"(", b"[", b"{", b".", b":", b"#"):
+    if left == b"[" or right == b"]":
+        # A long bracket in an index: `[ [[k]] ]`.
+        return _is_long(token) or _is_long(before)
+    if left in (b"(", b"{", b".", b":", b"#") or b"::" in (left, right):
         return False
     if right in (b"(", b"["):
         return left not in _ENDS and left != b"function"
-    return right not in (b")", b"]", b"}", b",", b";", b".", b":")
+    return right not in (b")", b"}", b",", b";", b".", b":")

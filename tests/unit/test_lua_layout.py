@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from lzc.lua.layout import lay_out, printable
+from lzc.lua.lexer import lex
+
+CORPUS = Path(__file__).parent / "lua_corpus"
 
 
 def shown(code: str) -> str:
     return "".join(f"{printable(line)}\n" for line in lay_out(code.encode()))
+
+
+def words(code: bytes) -> list[bytes]:
+    """All tokens but those that may go or come in a layout."""
+    found = lex(code)
+    texts = [found.text(index) for index in range(len(found.types))]
+    return [text for text in texts if text not in (b",", b";")]
 
 
 LAYOUTS = {
@@ -71,6 +82,24 @@ LAYOUTS = {
         )
         """,
     ),
+    "labels and blocks": (
+        "local n=0 ::again:: n=n+1 do f() end for i=1,2 do g() end if n<3 then goto again end",
+        """\
+        local n = 0
+        ::again::
+        n = n + 1
+        do
+          f()
+        end
+        for i = 1, 2 do
+          g()
+        end
+        if n < 3 then
+          goto again
+        end
+        """,
+    ),
+    "long brackets": ("t[ [[k]] ],t[1],t[f[=[x]=] ]", "t[ [[k]] ], t[1], t[f [=[x]=] ]\n"),
     "a minus before a minus is no comment": ("a=- -b", "a = - -b\n"),
     "methods and indices": ("bestwho:toString() .. t[1].x", "bestwho:toString() .. t[1].x\n"),
 }
@@ -108,6 +137,15 @@ def test_what_means_the_same_looks_the_same(one: str, other: str) -> None:
 )
 def test_what_means_something_else_looks_different(one: str, other: str) -> None:
     assert lay_out(one.encode()) != lay_out(other.encode())
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.lua")), ids=lambda path: path.stem)
+def test_no_token_is_lost_and_a_layout_laid_out_is_itself(path: Path) -> None:
+    code = path.read_bytes()
+    lines = lay_out(code)
+    again = b"\n".join(lines)
+    assert words(again) == words(code)
+    assert lay_out(again) == lines
 
 
 @pytest.mark.parametrize("code", ["'open", "end end ) ) }", "", ";", "if", "function", "{(["])
