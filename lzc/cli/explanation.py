@@ -120,6 +120,8 @@ def _step_text(step: Step) -> str:
     if step.kind is Kind.WILDCARD:
         return f"{name} does not exist; the wildcard {node} answers, with {_types(step)}"
     if step.kind is Kind.DELEGATION:
+        if name == node:
+            return f"{name} is delegated to other name servers"
         return f"{name} belongs to {node}, which is delegated to other name servers"
     if step.kind is Kind.DNAME:
         return f"{name} is below {node}, whose DNAME moves all names below it"
@@ -194,7 +196,7 @@ def why(explanation: Explanation, status: str, answers: int) -> str:
         return f"SERVFAIL: {explanation.failure or 'see above'}"
     if status == "YXDOMAIN":
         return "YXDOMAIN: the name that the DNAME makes is longer than 255 octets"
-    if not explanation.steps:
+    if not explanation.steps or status not in ("NOERROR", "NXDOMAIN"):
         return f"{status}: a query of this kind looks nothing up"
     last = explanation.steps[-1]
     if status == "NXDOMAIN":

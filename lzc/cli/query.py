@@ -150,6 +150,7 @@ def command(
     try:
         with open_bundle(config, bundle_path) as bundle:
             staging = stage(config, bundle, geo_files)
+            is_served = bundle.find_zone(qname.lower()) is not None
             answer = Scene(staging, circumstances).ask(qname, number, seed)
             if answer is None:
                 raise click.UsageError("this is no query that a server answers")
@@ -161,8 +162,12 @@ def command(
         raise InputError(
             [Fault(Place(str(bundle_path or config.output)), "bundle-unusable", str(error))]
         ) from error
-    _show(name, shown, explained, output_format)
+    _show(shown, explained, output_format)
     if shown.status in _FAILED:
+        if output_format == "text" and shown.status == "REFUSED":
+            no_zone = f"{name} is in none of the bundle's zones"
+            no_type = f"queries of type {qtype.upper()} are not answered"
+            click.echo(f"lzc: REFUSED: {no_type if is_served else no_zone}", err=True)
         click.get_current_context().exit(1)
 
 
@@ -206,9 +211,7 @@ def _explain(
     return "\n".join(lines), document
 
 
-def _show(
-    name: str, shown: Shown, explained: tuple[str, dict[str, Any]] | None, output_format: str
-) -> None:
+def _show(shown: Shown, explained: tuple[str, dict[str, Any]] | None, output_format: str) -> None:
     if output_format == "json":
         document = shown.as_dict()
         if explained is not None:
@@ -220,5 +223,3 @@ def _show(
         click.echo(f"\n{explained[0]}")
     for reason in shown.reasons[:1]:
         click.echo(f"lzc: {shown.status}: {reason}", err=True)
-    if shown.status == "REFUSED":
-        click.echo(f"lzc: REFUSED: {name} is in none of the bundle's zones", err=True)

@@ -240,6 +240,7 @@ def explained(project: Path, *arguments: str) -> str:
         (["nx.example.org"], "NXDOMAIN: nx.example.org. does not exist"),
         (["ent.example.org"], "NODATA: ent.example.org. is an empty non-terminal"),
         (["x.sub.example.org"], "NOERROR: a referral to the name servers of sub.example.org."),
+        (["sub.example.org", "DS"], "sub.example.org. is delegated to other name servers"),
         (["alias.example.org"], "alias.example.org. is an alias (CNAME) of www.example.org."),
         (["out.example.org"], "www.example.edu. is in none of the bundle's zones"),
         (["x.old.example.org"], "whose DNAME moves all names below it"),
@@ -273,3 +274,10 @@ def test_the_explanation_has_a_form_for_scripts(project: Path) -> None:
     assert sum(outcome["runs"] for outcome in record["outcomes"]) == record["runs"]
     assert found["signatures"] == []
     assert "explanation" not in ask(project, "random.example.org")
+
+
+def test_a_type_that_is_refused_is_told_apart_from_a_name_elsewhere(project: Path) -> None:
+    result = lzc(project, "query", "example.org", "AXFR", "--tcp", "--explain")
+    assert result.exit_code == 1
+    assert "REFUSED: queries of type AXFR are not answered" in result.stderr
+    assert "REFUSED: a query of this kind looks nothing up" in result.stdout
