@@ -1,0 +1,2 @@
+; local function wrap(text) return { text = text, up = function(self, more) return self.text .. more end } end
+return wrap"\"a\"":up'\n', type{}, wrap [[b]].text, (wrap{"c"}).text[1], ("%s"):format"d\\", #"é"

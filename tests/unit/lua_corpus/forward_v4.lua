@@ -1,0 +1,1 @@
+filterForward(createForward(), newNMG({'192.0.2.0/24', '10.0.0.0/8'}), '192.0.2.254')

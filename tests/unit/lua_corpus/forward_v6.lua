@@ -1,0 +1,1 @@
+filterForward(createForward6(), newNMG{"2001:db8::/32"}, "fe80::1")

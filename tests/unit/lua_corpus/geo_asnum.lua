@@ -1,0 +1,1 @@
+;if(asnum{64500,64501}) then return ifportup(443, {'192.0.2.1'}) end return '198.51.100.1'

@@ -1,0 +1,1 @@
+continentCode():lower() .. '.www.example.org.'

@@ -1,0 +1,1 @@
+;if(continent('EU')) then return {'192.0.2.1','192.0.2.2'} else return '198.51.100.1' end

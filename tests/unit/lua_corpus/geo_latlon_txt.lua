@@ -1,0 +1,1 @@
+'You are at ' .. latlon() .. '\194\176 "\239\188\136approximately\239\188\137"'

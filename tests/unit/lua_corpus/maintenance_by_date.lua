@@ -1,0 +1,1 @@
+;if os.date('!%Y%m%d', 1700000000) < "20260101" then return "192.0.2.1" end return "192.0.2.2"

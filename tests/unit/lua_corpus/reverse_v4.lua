@@ -1,0 +1,1 @@
+createReverse('%1%.%2%.%3%.%4%.static.example.org')

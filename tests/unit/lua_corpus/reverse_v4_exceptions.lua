@@ -1,0 +1,1 @@
+createReverse("ip-%3%-%4%.example.org.", {["10.10.10.10"] = "quad10.example.com.", ['1.2.3.4'] = 'custom.example.org.'})

@@ -1,0 +1,1 @@
+"Ça va? Voilà: déjà vu, naïve façade, Œuvre, señor, Straße, Łódź, 東京"

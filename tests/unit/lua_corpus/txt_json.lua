@@ -1,0 +1,1 @@
+'{"name": "' .. qname:toStringNoDot() .. '", "who": "' .. bestwho:toString() .. '", "path": "C:\\dns"}'

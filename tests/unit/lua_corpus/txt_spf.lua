@@ -1,0 +1,1 @@
+'v=spf1 include:' .. (continent('EU') and 'eu' or "us") .. '._spf.example.org -all'

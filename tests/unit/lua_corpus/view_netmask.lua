@@ -1,0 +1,1 @@
+;if netmask({'192.0.2.0/24', "198.51.100.0/24"}) then return '10.0.0.1' else return '203.0.113.1' end

@@ -1,0 +1,1 @@
+ifportup(443, {"192.0.2.1", "192.0.2.2"}, {selector="pickclosest", timeout=2})

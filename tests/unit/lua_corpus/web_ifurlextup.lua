@@ -1,0 +1,1 @@
+ifurlextup({{['192.168.0.1']='https://example.com/', ['192.168.0.2']='https://example.com/404'}})

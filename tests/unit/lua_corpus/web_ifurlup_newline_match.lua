@@ -1,0 +1,1 @@
+ifurlup("https://example.org/", {'192.0.2.20'}, {stringmatch='Gr\195\188\195\159 Gott\n', source='192.0.2.9'})
