@@ -16,6 +16,7 @@ from lzc.bundle.node import RR_HEAD
 from lzc.bundle.reader import Bundle, ZoneView
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
+from lzc.dnssec.key import role
 from lzc.lua.health import Check
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
@@ -227,14 +228,6 @@ def _rrsets(node: bytes | None, key: bytes, info: ZoneInfo) -> Mapping[int, Sequ
 def _key_changes(old: ZoneInfo | None, new: ZoneInfo | None) -> tuple[KeyChange, ...]:
     olds = old.keys if old is not None else ()
     news = new.keys if new is not None else ()
-    gone = [KeyChange(Kind.REMOVED, key, _role(key, olds)) for key in olds if key not in news]
-    come = [KeyChange(Kind.ADDED, key, _role(key, news)) for key in news if key not in olds]
+    gone = [KeyChange(Kind.REMOVED, key, role(key, olds)) for key in olds if key not in news]
+    come = [KeyChange(Kind.ADDED, key, role(key, news)) for key in news if key not in olds]
     return (*gone, *come)
-
-
-def _role(key: ZoneKey, siblings: Sequence[ZoneKey]) -> str:
-    """As `lzc.dnssec.key.role`, for public keys."""
-    if not key.flags & 1:
-        return "ZSK"
-    has_zsk = any(other.algorithm == key.algorithm and not other.flags & 1 for other in siblings)
-    return "KSK" if has_zsk else "CSK"

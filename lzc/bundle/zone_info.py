@@ -16,6 +16,11 @@ class ZoneKey:
     flags: int
     dnskey: bytes
 
+    @property
+    def is_sep(self) -> bool:
+        """True for a KSK or CSK: the flag that asks the parent for a DS (RFC 4034 §2.1.1)."""
+        return bool(self.flags & 0x0001)
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneInfo:

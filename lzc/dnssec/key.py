@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from lzc.dnssec import algorithms
 from lzc.dnssec.algorithms import PrivateKey, Sign
@@ -131,7 +131,19 @@ def key_tag(dnskey: bytes) -> int:
     return (total + (total >> 16)) & 0xFFFF
 
 
-def role(key: SigningKey, siblings: Iterable[SigningKey]) -> str:
+class PublicKey(Protocol):
+    """What is known of a key without its private half."""
+
+    @property
+    def algorithm(self) -> int:
+        """The DNSSEC algorithm number."""
+
+    @property
+    def is_sep(self) -> bool:
+        """True for a KSK or CSK."""
+
+
+def role(key: PublicKey, siblings: Iterable[PublicKey]) -> str:
     """``KSK``, ``ZSK`` or ``CSK``, given the keys of its zone: a key with the SEP flag signs all of
     the zone, and is a CSK, unless its algorithm has a ZSK as well."""
     if not key.is_sep:
