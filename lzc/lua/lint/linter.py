@@ -41,7 +41,7 @@ def lint(
         known |= inclusion.sets
     dynamic = scopes.dynamic or zone.dynamic or any(inclusion.dynamic for inclusion in included)
     record.redefined = scopes.written | {name for inclusion in included for name in inclusion.sets}
-    check_globals(record, known, dynamic)
+    check_globals(record, nodes, known, dynamic)
     check_members(record, nodes)
     check_leaks(record)
     check_calls(record, calls)

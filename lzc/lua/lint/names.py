@@ -17,13 +17,14 @@ _GLOBALS: Final = frozenset(
 _CALLABLE: Final = (*api.FUNCTIONS, *language.FUNCTIONS)
 
 
-def check_globals(record: Record, known: frozenset[bytes], dynamic: bool) -> None:
+def check_globals(
+    record: Record, nodes: Sequence[syntax.Node], known: frozenset[bytes], dynamic: bool
+) -> None:
     """Report globals that nobody sets, that lead to the host, or that lzc or a secondary does not
     have. ``known`` are those set by the record or what it includes; with ``dynamic`` there may be
     others."""
     accesses = [access for access in record.scopes.accesses if not access.written]
-    # Asked about before it is used, as in `if pickchashed then`: the record copes without.
-    asked = {access.name.name for access in accesses if not access.called}
+    asked = _asked_about(nodes)
     told: set[bytes] = set()
     for access in accesses:
         name = access.name.name
@@ -35,11 +36,27 @@ def check_globals(record: Record, known: frozenset[bytes], dynamic: bool) -> Non
             what = language.CLOSED[text]
             record.report(access.name, "lua-forbidden", f"{text} leads to {what}")
         elif text in _GLOBALS:
-            if access.called and name in asked:
-                continue
-            _check_provided(record, access.name, text)
+            if name not in asked:
+                _check_provided(record, access.name, text)
         elif not dynamic:
             _report_unknown(record, access.name, text, access.called, known)
+
+
+def _asked_about(nodes: Sequence[syntax.Node]) -> set[bytes]:
+    """Names that the code asks whether they are there, as in ``if pickchashed then``: it copes
+    without."""
+    asked: list[syntax.Expression] = []
+    for node in nodes:
+        match node:
+            case syntax.Binary(operator=b"and" | b"or" | b"==" | b"~=", left=left, right=right):
+                asked += (left, right)
+            case syntax.Unary(operator=b"not", operand=operand):
+                asked.append(operand)
+            case syntax.Branch(condition=condition):
+                asked.append(condition)
+            case syntax.Call(function=syntax.Name(name=b"type"), arguments=arguments):
+                asked += arguments
+    return {one.name for one in asked if isinstance(one, syntax.Name)}
 
 
 def _check_provided(record: Record, node: syntax.Name, name: str) -> None:

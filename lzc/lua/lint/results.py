@@ -182,16 +182,26 @@ def _check_text(record: Record, node: Expression, text: bytes, within: Shape | N
         )
 
 
+_TEXT_WHY: Final = (
+    "the result is put between double quotes and read as in a zone file; what cannot be read so is"
+    " SERVFAIL"
+)
+
+
 def _check_content(record: Record, node: Expression, text: bytes) -> None:
     covered = record.facts.covered
     whole = b'"' + text + b'"' if covered == rr.TXT else text
     try:
         wire_rdata.from_presentation(covered, whole, wire_name.ROOT)
     except wire_rdata.InvalidRdata as error:
+        is_text = covered == rr.TXT
         record.report(
             node,
             "lua-bad-content",
-            f"{quoted(text)} is no {rr.to_text(covered)} record: {error}",
+            f"{quoted(text)} is no {rr.to_text(covered)} record"
+            + (", because of the quotes or backslashes in it" if is_text else f": {error}"),
+            why=_TEXT_WHY if is_text else "",
+            fix="put a backslash in front of each of them" if is_text else "",
         )
 
 

@@ -50,6 +50,8 @@ def check_forwards(record: Record, calls: list[syntax.Call]) -> None:
         name = record.function_name(call.function)
         if name == "filterForward" and call.arguments:
             behind = record.literals.behind(call.arguments[0])
+            if isinstance(behind, syntax.String):
+                continue
             if not isinstance(behind, syntax.Call):
                 # Where it comes from is not known: perhaps from createForward.
                 return
