@@ -32,12 +32,14 @@ CLEAN = re.compile(rb"[ !#-&(-\[\]-~]+")
 
 class Programs:
     """One source of programs. ``jit``: with what LuaJIT knows and Lua 5.1 does not; ``plain``:
-    without comments, and with no literals but ``'…'`` in printable ASCII."""
+    without comments, and with no literals but ``'…'``, or no others but ``"…"``, in printable
+    ASCII."""
 
     def __init__(self, seed: int, jit: bool = False, plain: bool = False) -> None:
         self.random = random.Random(seed)
         self.jit = jit
         self.plain = plain
+        self.quote = self.random.choice([b"'", b'"'])
         self.labels = 0
 
     def expression_record(self) -> bytes:
@@ -68,22 +70,8 @@ class Programs:
         return b"".join(out)
 
     def block(self, depth: int) -> list[bytes]:
-        tokens = [
-            b"local",
-            b"a",
-            b",",
-            b"b",
-            b",",
-            b"c",
-            b"=",
-            b"1",
-            b",",
-            b"'s'",
-            b",",
-            b"{",
-            b"}",
-        ]
-        tokens += [b"local", b"value", b",", b"_x1", b",", b"goto", b";"]
+        tokens = b"local a , b , c = 1 , { } , { } local value , _x1 , goto ; b =".split()
+        tokens += [b"%bs%b" % (self.quote, self.quote), b";"]
         for _ in range(self.random.randint(1, 5)):
             tokens += self.statement(depth)
         return [*tokens, b"return", b"a", b",", b"b", b",", b"value", b",", *self.expression(2)]
@@ -225,7 +213,7 @@ class Programs:
                 b":",
                 b"gsub",
                 b"(",
-                b"'s'",
+                b"%bs%b" % (self.quote, self.quote),
                 b",",
                 self.literal(30),
                 b")",
@@ -279,7 +267,11 @@ class Programs:
             size = min(size, 12)
         parts = self.random.choices(OCTETS, k=size)
         if self.plain:
-            return b"'%b'" % b"".join([part for part in parts if CLEAN.fullmatch(part)])
+            return b"%b%b%b" % (
+                self.quote,
+                b"".join([part for part in parts if CLEAN.fullmatch(part)]),
+                self.quote,
+            )
         if self.random.random() < 0.4:
             parts = [part for part in parts if 32 <= part[0] < 127]
         value = b"".join(parts)
