@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 from lzc.answer import denial
 from lzc.answer.exchange import DAMAGE
-from lzc.answer.lua_answer import LuaAnswers, Snippets, lua_rrs
+from lzc.answer.lua_answer import LuaAnswers, lua_rrs
 from lzc.answer.match import closest_encloser, wildcard_of
 from lzc.answer.options import Options
 from lzc.answer.signed_wire import SignedWire
-from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
+from lzc.answer.zone import ServedZones, SigningFailure
 from lzc.bundle.node import (
     DELEGATION,
     HAS_CNAME,
@@ -219,23 +219,44 @@ class FastLane:
             if not flags & message.NXDOMAIN:
                 if node is None or node[0] & _UNUSUAL:
                     return None
-                at = 4 + (node[2] << 8 | node[3])
-                start = base = at + 8 * node[1]
-                while at < base:
-                    kind, count, stop = _ENTRY(node, at)
-                    if kind == qtype:
-                        answers = count
-                        content = node[start : base + stop]
-                        break
-                    start = base + stop
-                    at += 8
                 lua = self._lua.at(zone, key, node) if node[0] & HAS_LUA else None
+                if not lua or node[1] > 1:
+                    at = 4 + (node[2] << 8 | node[3])
+                    start = base = at + 8 * node[1]
+                    while at < base:
+                        kind, count, stop = _ENTRY(node, at)
+                        if kind == qtype:
+                            answers = count
+                            content = node[start : base + stop]
+                            break
+                        start = base + stop
+                        at += 8
                 if lua and (qtype in lua or rrtype.CNAME in lua):
                     if answers or rrtype.CNAME in lua:
                         return None
                     snippets = lua[qtype]
-                    asked_by = (client, edns, local, tcp)
-                    texts = self._run(query, question[:-4], zone, snippets, asked_by)
+                    edns_size = 0
+                    subnet = None
+                    if edns is not None:
+                        edns_size = edns.udp_size
+                        subnet = self._options.subnet(edns) if opt is None else None
+                    texts = self._lua.contents(
+                        zone,
+                        snippets,
+                        (
+                            question[:-4],
+                            zone.apex,
+                            client,
+                            subnet,
+                            local,
+                            tcp,
+                            dnssec_ok != 0,
+                            edns_size,
+                            query[2] << 8 | query[3],
+                            query[0] << 8 | query[1],
+                            zone.zone_id,
+                        ),
+                    )
                     if not texts:
                         return None
                     if signed:
@@ -267,39 +288,6 @@ class FastLane:
             return None if len(response) > limit else (response, cacheable)
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
             return self._fail(query, client, now, error)
-
-    def _run(
-        self,
-        query: bytes,
-        qname: bytes,
-        zone: ServedZone,
-        snippets: Snippets,
-        asked_by: tuple[bytes, Edns | None, bytes, bool],
-    ) -> list[bytes]:
-        """What LUA records give, in presentation form; nothing when all gave an empty list."""
-        client, edns, local, tcp = asked_by
-        subnet = None
-        dnssec_ok = False
-        size = 0
-        if edns is not None:
-            size = edns.udp_size
-            dnssec_ok = edns.flags & wire_edns.DO != 0
-            if edns.client_subnet is not None:
-                subnet = self._options.subnet(edns)
-        context = (
-            qname,
-            zone.apex,
-            client,
-            subnet,
-            local,
-            tcp,
-            dnssec_ok,
-            size,
-            query[2] << 8 | query[3],
-            query[0] << 8 | query[1],
-            zone.zone_id,
-        )
-        return self._lua.contents(zone, snippets, context)
 
     def _read_opt(self, query: bytes) -> tuple[bytes, Edns | None, bytes | None, int]:
         """The question of a query with an OPT RR, what that says, the OPT RR of the answer where it
