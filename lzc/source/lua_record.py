@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lzc.lua.splitter import SplitError
-from lzc.lua.syntax import LuaSyntaxError
+from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
 from lzc.source import lua_source
 from lzc.source.files import find
 from lzc.source.lexer import Token
@@ -55,11 +54,9 @@ def read_lua(
     covered = int.from_bytes(prefix, "big")
     try:
         code_rdata = strings_of(source.code, covered == rr.LUA)
-    except LuaSyntaxError as error:
-        _report_syntax(state, source, error, covered)
+    except LuaCodeError as error:
+        _report_code(state, source, error, covered)
         return None
-    except SplitError as error:
-        raise InvalidRdata(f"cannot be cut into strings of 255 octets: {error}", 1) from None
     if len(prefix) + len(code_rdata) > wire_rdata.MAX_RDATA:
         raise InvalidRdata(
             f"RDATA of {len(prefix) + len(code_rdata)} octets; "
@@ -151,9 +148,7 @@ def _from_file(
     return source
 
 
-def _report_syntax(
-    state: ReadState, source: LuaSource, error: LuaSyntaxError, covered: int
-) -> None:
+def _report_code(state: ReadState, source: LuaSource, error: LuaCodeError, covered: int) -> None:
     place = unpack(source.place_at(error.offset), state.zone.files)
     if place in state.lua_faults:
         # A file that several records use.
@@ -163,6 +158,15 @@ def _report_syntax(
     if error.opened is not None:
         opened = unpack(source.place_at(error.opened), state.zone.files)
         reason += f", to close what {opened} opens"
+    if not isinstance(error, LuaSyntaxError):
+        state.report(
+            place,
+            "lua-not-transferable",
+            f"the LUA record's code has no form that secondaries run as it is: {reason}",
+            "they get code as strings of printable ASCII, at most 255 octets each",
+            "write it in another way",
+        )
+        return
     is_chunk = covered == rr.LUA or source.code.startswith(b";")
     state.report(
         place,

@@ -22,6 +22,7 @@ rule                        what
 ``lua-file-outside``        a ``$FILE`` outside of the project
 ``lua-file-too-large``      a ``$FILE`` over 65536 octets
 ``lua-file-unreadable``     a ``$FILE`` that cannot be read
+``lua-not-transferable``    code of a LUA record that no rewriting gets to secondaries whole
 ``lua-syntax``              code of a LUA record that is not Lua 5.1
 ``name-not-ascii``          an owner with octets over 127 (a warning)
 ``not-utf-8``               a file in UTF-16
