@@ -6,19 +6,26 @@ TSIG; each is asked on both, and run as the operator wrote it in a Lua 5.1 of it
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import dns.query
 import dns.rcode
+import dns.rdatatype
+import dns.xfr
+import dns.zone
 import lupa.lua51
 import pytest
 
+from lzc.wire import rrtype as rr
+from lzc.zone.model import LuaRecord
 from tests.peers._peers import require
 from tests.peers._peers.asking import ask
 from tests.peers._peers.pdns import PowerDns
-from tests.peers._peers.process import free_port
-from tests.peers._peers.project import Project
+from tests.peers._peers.process import LOOPBACK, free_port
+from tests.peers._peers.project import Project, keyring
 from tests.peers.lua_corpus import Entry, corpus, four_kilobytes
 
 ZONE = "corpus.test"
@@ -30,6 +37,9 @@ ns A 192.0.2.53
 """
 # Of the default 1,000 instructions, what makes long results fit into a TXT record takes too many.
 LIMIT = 1_000_000
+LUA = dns.rdatatype.RdataType.make(rr.LUA)
+PRINTABLE = re.compile(rb"(?! +\Z)[ !#-\[\]-~]+")
+"""What survives: printable ASCII without double quotes and backslashes, and not only blanks."""
 
 
 class Servers(NamedTuple):
@@ -124,3 +134,22 @@ def test_a_long_record_in_a_file_of_its_own(servers: Servers) -> None:
     expected = plain_lua(four_kilobytes())
     assert answer(servers.lzc, label) == answer(servers.powerdns, label) == expected
     assert b"-c3-a9" in expected  # é
+
+
+def test_what_is_transferred_means_the_same_however_its_strings_are_joined(
+    servers: Servers,
+) -> None:
+    codes = {entry.label: entry.code for entry in servers.entries}
+    zone = dns.zone.Zone(ZONE, relativize=True)
+    query, _ = dns.xfr.make_query(zone, keyring=keyring())
+    dns.query.inbound_xfr(LOOPBACK, zone, query, port=servers.lzc)
+    seen = set()
+    for name, _, rdata in zone.iterate_rdatas(LUA):
+        record = LuaRecord.from_rdata(rdata.to_wire() or b"")
+        expected = plain_lua(codes[name.to_text()])
+        seen.add(name.to_text())
+        for string in record.strings:
+            assert PRINTABLE.fullmatch(string), record
+        for insert_whitespace in (True, False):
+            assert plain_lua(record.join(insert_whitespace)) == expected, record
+    assert seen == set(codes)
