@@ -28,7 +28,7 @@ def chunk(code: str | bytes) -> bytes:
     return b";local function hex(s) return ((s..''):gsub(" + HEX + b")) end " + text(code)
 
 
-ESCAPES = [
+ESCAPES: list[str | bytes] = [
     r'"\a\b\f\n\r\t\v\\\"\'"',
     r"'\a\b\f\n\r\t\v\\\"\''",
     r'"\0\00\000\1\12\123\255\0341\92"',

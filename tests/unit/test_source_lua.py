@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from lzc.lua.rewriter import rewrite
 from lzc.lua.splitter import split_code
-from lzc.lua.syntax import LuaSyntaxError
+from lzc.lua.syntax import LuaCodeError
 from lzc.source.lua_rewriting import strings_of
 from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import PLACE, LuaRecord, Zone
 from lzc.zone.place import Fault, Severity, unpack
+from tests.unit.lua_programs import Programs
 
 APEX = wire_name.from_text("example.org.")
 
@@ -350,7 +351,22 @@ def test_comments_to_lzc_that_mean_nothing_are_told(comment: str) -> None:
 
 TOKENS = st.sampled_from(
     [
-        *("'a'", "''", "'1 -'", "'it''s'", "'[['", "' \\' '", '"x"', "[[y]]", "[=[z]=]", "'ü'"),
+        *(
+            "'a'",
+            "''",
+            "'1 -'",
+            "'it''s'",
+            "'[['",
+            "' \\' '",
+            '"x"',
+            '"-- 1"',
+            '"\'"',
+            "'\"'",
+            '""',
+            "[[y]]",
+            "[=[z]=]",
+            "'ü'",
+        ),
         *("1", "20", "0x1F", "1e5", "3.5", "f", "x1", "{", "}", "(", ")", "[", "]", ",", ";", "=="),
         *("..", "...", "+", "-", "--", "=", "return", "local", "if", "then", "end", "not", "1..2"),
         *("f{'a',1}", "t['k']", "('%d'):rep(3)", "pickrandom({'192.0.2.1',3})", "-- 'c", "\n"),
@@ -358,17 +374,51 @@ TOKENS = st.sampled_from(
 )
 
 
-@given(st.lists(st.tuples(TOKENS, st.sampled_from(["", " ", "  "])), max_size=12), st.booleans())
-@settings(max_examples=500)
-def test_rewriting_by_shape_is_rewriting(tokens: list[tuple[str, str]], is_included: bool) -> None:
-    text = "".join(token + blank for token, blank in tokens).encode()
+def rewritten(code: bytes, covered: int) -> object:
+    """The strings that code becomes, the long way, or where it fails."""
     try:
-        expected: object = split_code(rewrite(text, rr.LUA if is_included else rr.A))
-    except LuaSyntaxError as error:
-        expected = error.offset
+        return split_code(rewrite(code, covered))
+    except LuaCodeError as error:
+        return error.offset
+
+
+def read_strings(code: bytes, covered: int) -> object:
+    """The same as records are read."""
     try:
-        rdata = strings_of(text, is_included)
-        found: object = list(LuaRecord.from_rdata(b"\x00\x01" + rdata).strings)
-    except LuaSyntaxError as error:
-        found = error.offset
-    assert found == expected
+        rdata = strings_of(code, covered == rr.LUA)
+    except LuaCodeError as error:
+        return error.offset
+    return list(LuaRecord.from_rdata(b"\x00\x01" + rdata).strings)
+
+
+@given(
+    st.lists(st.tuples(TOKENS, st.sampled_from(["", " ", "  "])), max_size=12),
+    st.sampled_from([rr.A, rr.LUA]),
+)
+@settings(max_examples=300)
+def test_code_of_a_shape_seen_before_is_rewritten_as_any(
+    tokens: list[tuple[str, str]], covered: int
+) -> None:
+    code = "".join(token + blank for token, blank in tokens).encode()
+    assert read_strings(code, covered) == rewritten(code, covered)
+
+
+@given(st.integers(0, 2**32), st.booleans())
+@settings(max_examples=150)
+def test_programs_of_a_shape_seen_before_are_rewritten_as_any(seed: int, plain: bool) -> None:
+    code = Programs(seed, plain=plain).record()
+    assert read_strings(code, rr.A) == rewritten(code, rr.A)
+    other = code.replace(b"1", b"23").replace(b"a", b"bc")
+    assert read_strings(other, rr.A) == rewritten(other, rr.A)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('w 1 LUA TXT ( "\'a\'.."\n "' + "n" * 255 + '" )', "z:2:3"),
+        ('w 1 LUA TXT "x + größe"', "z:1:18"),
+    ],
+)
+def test_code_that_no_secondary_would_get_whole(text: str, place: str) -> None:
+    _, faults = read_zone_text(text.encode() + b"\n", APEX, "z")
+    assert told(faults) == [(place, "lua-not-transferable")]
