@@ -134,11 +134,17 @@ class Engine:
             self._generation = generation
             self._state.forget_health()
         self._include = include
-        qname, zone, who, subnet, *rest = query
+        # All by name: with a star the call takes 0.2 µs more.
+        qname, zone, who, subnet, local, tcp, dnssec_ok, size, flags, ident, zone_id = query
         network, prefix = subnet or (None, 0)
         run, slot = program
         try:
-            result = run(slot, qname, zone, who, network, prefix, *rest)
+            # fmt: off
+            result = run(
+                slot, qname, zone, who, network, prefix, local, tcp, dnssec_ok, size, flags, ident,
+                zone_id,
+            )
+            # fmt: on
             if type(result) is bytes:
                 return [result]
             if result is None:
@@ -148,7 +154,7 @@ class Engine:
                 # do so at once from now on.
                 run = self._state.run_exact
                 self._programs[code] = (run, slot)
-                result = run(slot, qname, zone, who, network, prefix, *rest)
+                result = run(slot, qname, zone, who, network, prefix, *query[4:])
         except (lupa.LuaMemoryError, lupa.LuaError, MemoryError) as error:
             self._rebuild()
             raise LuaFailure("memory", str(error)) from error
