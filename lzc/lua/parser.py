@@ -183,8 +183,8 @@ class _Parser(ExpressionParser):
                 self._fail("'=' or a call is expected")
             if self.types[self.i] != b",":
                 break
-            if self.level + len(targets) > MAX_LEVEL:
-                self._fail(f"more than {MAX_LEVEL} variables")
+            if self.level + len(targets) >= MAX_LEVEL:
+                self._fail(f"more than {MAX_LEVEL - 1} variables")
             self.i += 1
             targets.append(self._suffixed())
         if self.types[self.i] != b"=":
@@ -321,11 +321,13 @@ class _Parser(ExpressionParser):
         else:
             self._fail("'=' or 'in' expected")
         self._expect(b"do")
+        # The loop keeps three locals of its own, around those of its body.
+        self.scopes.append(_Scope(active))
         self._declare(3 + len(names))
         self.loops += 1
         body = self._block()
         self.loops -= 1
-        self.active = active
+        self._leave()
         offset, end = self.starts[i], self._expect(b"end", i)
         if start is None or stop is None:
             return ast.GenericFor(offset, end, tuple(names), values, body)

@@ -198,6 +198,28 @@ def test_nesting_ends_where_luajit_ends_it(opening: bytes, inner: bytes, closing
     assert accepted == list(range(1, 210))
 
 
+def names(count: int) -> bytes:
+    return b",".join([b"a%d" % i for i in range(count)])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        lambda count: b";local " + names(count),
+        lambda count: b";" + b"local a " * count,
+        lambda count: b";" + b"local a " * count + b"for i=1,2 do end",
+        lambda count: b";for " + names(count) + b" in x do end",
+        lambda count: b";function f(" + names(count) + b") end",
+        lambda count: b";function o:f(" + names(count) + b") end",
+        lambda count: b";do " + names(count) + b"=1 end",
+        lambda count: b";do " + b"".join([b"::a%d::" % i for i in range(count)]) + b"end",
+    ],
+)
+def test_limits_of_names_are_luajits(code: Callable[[int], bytes]) -> None:
+    counts = range(190, 205)
+    assert [parses(code(count)) for count in counts] == [loads(code(count)) for count in counts]
+
+
 def test_a_thousand_levels_are_an_error_and_not_a_crash() -> None:
     for code in (b"(" * 5000, b";" + b"do " * 5000, b"{" * 5000, b"not " * 5000):
         assert not parses(code)
@@ -275,3 +297,30 @@ def test_escapes_are_luajits(text: str, quote: str) -> None:
         if isinstance(statement.values[0], ast.String):
             run = luajit21.LuaRuntime(encoding=None).execute(b"return " + code)
             assert statement.values[0].value == run
+
+
+FRAMES = [
+    *[(b"do", b"end"), (b"repeat", b"until x"), (b"while x do", b"end"), (b"function f()", b"end")],
+    *[(b"for i=1,2 do", b"end"), (b"for k in x do", b"end"), (b"if x then", b"else x=1 end")],
+]
+JUMPS = [b"::a::", b"::b::", b"goto a", b"goto b", b"local x", b"x=1", b";", b"break", b"return"]
+
+
+def jumping(source: random.Random, depth: int) -> list[bytes]:
+    words: list[bytes] = []
+    for _ in range(source.randint(0, 5)):
+        if depth and source.random() < 0.35:
+            opening, closing = source.choice(FRAMES)
+            words += [opening, *jumping(source, depth - 1), closing]
+        else:
+            words.append(source.choice(JUMPS))
+    return words
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**64))
+def test_jumps_and_labels_are_luajits(seed: int) -> None:
+    source = random.Random(seed)
+    for _ in range(20):
+        code = b";" + b" ".join(jumping(source, 3))
+        assert parses(code) == loads(code)
