@@ -245,18 +245,19 @@ def _is_short(one: _Parsed, included: int | None, bound: float) -> bool:
 
 
 def _too_many(count: int, limit: int, who: str) -> Finding | None:
-    shown = f"more than {count}" if count >= limit * FACTOR else str(count)
+    ceiling = limit * FACTOR
+    shown = f"more than {ceiling}" if count >= ceiling else f"up to {count}"
     if count > limit:
         return Finding(
             0,
             "lua-instructions",
-            f"the code takes up to {shown} instructions; {who} stops it at {limit}",
+            f"the code takes {shown} instructions; {who} stops it at {limit}",
         )
     if count > limit * NEAR:
         return Finding(
             0,
             "lua-instructions-near",
-            f"the code takes up to {shown} of the {limit} instructions that {who} allows",
+            f"the code takes {shown} of the {limit} instructions that {who} allows",
         )
     return None
 

@@ -52,11 +52,6 @@ class Sources:
         lines = () if path is None else self._line(path)
         return lines[place.line - 1] if 0 < place.line <= len(lines) else b""
 
-    def column(self, place: Place) -> int:
-        """The column in characters, from 1; places count octets."""
-        before = self.line(place)[: place.column - 1]
-        return place.column - len(before) + len(before.decode("utf-8", "replace"))
-
     @staticmethod
     def _lines_of(path: Path) -> tuple[bytes, ...]:
         try:
@@ -77,7 +72,7 @@ def _command(fault: Fault, sources: Sources) -> str:
         properties["file"] = path.as_posix()
         if fault.place.line:
             properties["line"] = fault.place.line
-            properties["col"] = sources.column(fault.place)
+            properties["col"] = fault.place.column
     properties["title"] = fault.rule
     shown = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     message = fault.message if path is not None else f"{fault.place}: {fault.message}"
@@ -165,7 +160,7 @@ def _result(fault: Fault, rule_index: int, sources: Sources, seen: Counter[str])
         if fault.place.line:
             location["region"] = {
                 "startLine": fault.place.line,
-                "startColumn": sources.column(fault.place),
+                "startColumn": fault.place.column,
             }
         result["locations"] = [{"physicalLocation": location}]
     return result
