@@ -339,3 +339,11 @@ def test_every_rule_says_what_why_and_what_to_do() -> None:
         assert rule.id.startswith("lua-")
         assert rule.summary and rule.why and rule.fix
         assert not rule.summary.endswith(".")
+
+
+def test_the_readme_lists_every_rule_as_it_is() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if line.startswith("| `lua-")]
+    assert rows == [
+        f"| `{rule.id}` | {rule.severity} | {rule.summary} |" for rule in RULES.values()
+    ]
