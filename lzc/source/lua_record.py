@@ -7,6 +7,7 @@ without ``"`` and ``\\``, cut where a blank does no harm.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
@@ -74,9 +75,16 @@ def names_file(field: Token) -> bool:
 
 
 def _covered(fields: Sequence[Token]) -> bytes:
-    """The covered type as RDATA has it, of a record that is long enough."""
-    texts = [field.text for field in fields[:1]] + [b"" for _ in fields[1:2]]
-    return wire_rdata.from_fields(rr.LUA, texts, wire_name.ROOT, [f.quoted for f in fields[:2]])[:2]
+    """The covered type as RDATA has it."""
+    if len(fields) < 2:
+        # Raises, and says which field is missing.
+        wire_rdata.from_fields(rr.LUA, [field.text for field in fields], wire_name.ROOT)
+    return _type_octets(fields[0].text)
+
+
+@lru_cache(maxsize=64)
+def _type_octets(text: bytes) -> bytes:
+    return wire_rdata.from_fields(rr.LUA, [text, b""], wire_name.ROOT)[:2]
 
 
 def _from_digits(

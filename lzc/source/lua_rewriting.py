@@ -18,16 +18,18 @@ from lzc.wire import rrtype as rr
 
 _CACHED_SIZE: Final = 4096
 """Octets of code that is kept at most."""
+_SHORT: Final = 200
+"""Octets of code in which no literal can be too long for a string."""
 
-_EVEN = re.compile(
-    rb"(?:[ !#-&(-,.-Z\]-~]++|-(?!-)|\[(?![\[=])"
-    rb"|'[ !#-&(-\[\]-~]{0,200}'|\"[ !#-&(-\[\]-~]{0,200}\")*+",
-    re.ASCII,
-)
-"""Code in which every quote starts or ends a literal that may stand between single quotes:
-printable ASCII without backslashes, comments and long brackets."""
-_VALUE = re.compile(rb"'[^']*'|\"[^\"]*\"|(?<![\w.])[1-9][0-9]{0,8}(?![\w.])", re.ASCII)
+_PLAIN: Final = bytes(octet for octet in range(32, 127) if octet != 0x5C)
+"""Printable ASCII but the backslash."""
+_EVEN = re.compile(rb"(?:[^'\"]++|'[^'\"]{0,200}'|\"[^'\"]{0,200}\")*+")
+"""Code in which every quote starts or ends a literal that may stand between single quotes, as far
+as there are no comments and long brackets."""
+_VALUE = re.compile(rb"('[^']*'|\"[^\"]*\"|[1-9](?<![\w.][1-9])[0-9]{0,8}(?![\w.]))", re.ASCII)
 """A literal of such code that another may stand for."""
+_HIDING: Final = (b"--", b"[[", b"[=")
+"""What starts a comment or a long bracket, in which quotes mean nothing."""
 
 
 def strings_of(code: bytes, is_included: bool) -> bytes:
@@ -36,14 +38,20 @@ def strings_of(code: bytes, is_included: bool) -> bytes:
     what is no Lua, `lzc.lua.rewriter.RewriteError` for what no secondary would get right."""
     if len(code) > _CACHED_SIZE:
         return _in_strings(_rewrite(code, is_included))
-    if _EVEN.fullmatch(code):
-        values = _VALUE.findall(code)
-        if b'"' in code:
-            values = [value.replace(b'"', b"'") for value in values]
-        shape = _fill(_VALUE.split(code), [b"''" if value[0] == 39 else b"1" for value in values])
-        around = _around_values(shape, is_included)
-        if around:
-            return _in_strings(_fill(around, values))
+    if not code.translate(None, _PLAIN):
+        # Short code with one kind of quotes is uneven only where it is not Lua.
+        is_simple = len(code) <= _SHORT and not (b'"' in code and b"'" in code)
+        if is_simple or _EVEN.fullmatch(code):
+            parts = _VALUE.split(code)
+            values = parts[1::2]
+            parts[1::2] = [b"1" if value[0] > 39 else b"''" for value in values]
+            around = _around_values(b"".join(parts), is_included)
+            if around:
+                if b'"' in code:
+                    values = [value.replace(b'"', b"'") for value in values]
+                parts = around.copy()
+                parts[1::2] = values
+                return _in_strings(b"".join(parts))
     return _strings_cached(code, is_included)
 
 
@@ -65,19 +73,12 @@ def _strings_cached(code: bytes, is_included: bool) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _around_values(shape: bytes, is_included: bool) -> list[bytes] | None:
-    """What stands around the values of rewritten ``shape``; None where it cannot be told."""
+    """Rewritten ``shape``, cut around its values; None where it cannot be told."""
+    if any(start in shape for start in _HIDING):
+        return None
     try:
-        code = _rewrite(shape, is_included)
+        parts = _VALUE.split(_rewrite(shape, is_included))
     except LuaCodeError:
         # The code itself will tell where.
         return None
-    if _VALUE.findall(code) != _VALUE.findall(shape):
-        return None
-    return _VALUE.split(code)
-
-
-def _fill(around: list[bytes], values: list[bytes]) -> bytes:
-    parts = [b""] * (len(around) + len(values))
-    parts[::2] = around
-    parts[1::2] = values
-    return b"".join(parts)
+    return parts if parts[1::2] == _VALUE.split(shape)[1::2] else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -171,6 +172,21 @@ def test_code_in_a_file(project: Project) -> None:
     assert b"Gr" not in code(zone)
     assert where(zone, b"local") == "zones/lua/www.lua:2:1"
     assert where(zone, b"'y'") == "zones/lua/www.lua:3:13"
+
+
+def test_a_file_is_read_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write("zones/a.lua", "'a'")
+    opened: list[str] = []
+    as_before = Path.open
+
+    def open_noting(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(path.name)
+        return as_before(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", open_noting)
+    _, faults = project.read('$GENERATE 1-9 w$ 1 LUA TXT $FILE "a.lua"\nv 1 LUA A $FILE a.lua\n')
+    assert faults == []
+    assert opened.count("a.lua") == 1
 
 
 @pytest.mark.parametrize(
