@@ -118,13 +118,11 @@ def _unwritable(text: bytes, kind: bytes, offset: int) -> RewriteError:
 
 
 _UNSAFE: Final = re.compile(rb"[^\t\n\r !-\[\]-~]|--|\[[=\[]")
-_BLANKS: Final = re.compile(rb"(?<![0-9A-Z_a-z])[ \t\n\r]++|[ \t\n\r]++(?![0-9A-Z_a-z])")
-_RUN: Final = re.compile(rb"[ \t\n\r]{2,}+|[\t\n\r]")
+# The blanks that no two words need. All of these start with the blank, which a search finds fast.
+_IDLE: Final = re.compile(rb" (?:(?![0-9A-Z_a-z])|(?<=[^0-9A-Z_a-z] ))")
 # Where a blank may hold symbols or the end of a number apart from what follows.
-_HOLDING: Final = re.compile(
-    rb"-[ \t\n\r]++-|\.[ \t\n\r]++[.0-9]"
-    rb"|[0-9][0-9A-Z_a-z]*+\.?+[ \t\n\r]++\.|[0-9A-Z_a-z]\.[ \t\n\r]++[0-9A-Z_a-z]"
-)
+_HOLDING: Final = re.compile(rb" (?:(?<=- )-|(?<=\. )[.0-9]|(?<=[0-9A-Z_a-z]\. )[0-9A-Z_a-z])")
+_NUMBER_AND_DOT: Final = re.compile(rb"[0-9][0-9A-Z_a-z]*+\.?+ \.")
 _LONG_WORD: Final = re.compile(rb"[.0-9A-Z_a-z+-]{%d}" % (MAX_TOKEN + 1))
 
 
@@ -138,14 +136,21 @@ def _compact(code: bytes) -> bytes | None:
         if len(parts) > 1:
             return None
         parts = code.split(b'"')
-    for i in range(0, len(parts), 2):
-        part = parts[i]
-        if _HOLDING.search(part) or (len(part) > MAX_TOKEN and _LONG_WORD.search(part)):
-            return None
-        parts[i] = _RUN.sub(b" ", _BLANKS.sub(b"", part))
-    for i in range(1, len(parts), 2):
-        part = parts[i]
-        if len(part) > MAX_TOKEN - 2 or b"\t" in part:
-            return None
+    values = parts[1::2]
+    if values and (max(map(len, values)) > MAX_TOKEN - 2 or (b"\t" in code and _tabbed(values))):
+        return None
+    # What stands between the literals, all at once.
+    rest = b" ".join(b"'".join(parts[::2]).split())
+    if (
+        _HOLDING.search(rest)
+        or (b" ." in rest and _NUMBER_AND_DOT.search(rest))
+        or (len(rest) > MAX_TOKEN and _LONG_WORD.search(rest))
+    ):
+        return None
+    parts[::2] = _IDLE.sub(b"", rest).split(b"'")
     short = b"'".join(parts)
     return None if short == b";" else short
+
+
+def _tabbed(values: list[bytes]) -> bool:
+    return any(b"\t" in value for value in values)
