@@ -3,7 +3,7 @@ and what needs a run or the configuration to be found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -23,7 +23,7 @@ from lzc.lua.syntax import LuaSyntaxError, Node
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
-from lzc.zone.place import Fault, Severity, unpack
+from lzc.zone.place import Fault, Place, Severity, unpack
 
 if TYPE_CHECKING:
     from lzc.lua.lint.measure import Meter
@@ -34,6 +34,9 @@ _CLIENTS: Final = (
     (bytes((127, 0, 0, 1)), (bytes((198, 51, 100, 0)), 24)),
 )
 """An IPv4 client, an IPv6 client, and one whose resolver sends its network (RFC 7871)."""
+
+_EXPLAIN: Final = ("lua-not-provided", "lua-instructions", "lua-unknown-global")
+"""Warnings that tell why code fails when it is run; all errors do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,14 @@ def lint_zone(
                     _fault(zone, record, finding) for finding in findings
                 )
     _add_exposed(zone, lua_records, settings, found)
-    faults = [fault for fault in others if not _is_explained(fault, zone, found)]
+    explained = {
+        unpack(place, zone.files)
+        for place, faults in found.items()
+        if any(one.severity is Severity.ERROR or one.rule in _EXPLAIN for one in faults)
+    }
+    faults = [
+        fault for fault in others if fault.rule != "lua-fails" or fault.place not in explained
+    ]
     if not settings.enabled and not found:
         return faults
     own, faults = _suppress(zone, found, faults, settings.enabled)
@@ -153,6 +163,7 @@ class _Library:
             if one.facts.covered == rr.LUA:
                 self._code.setdefault(zone.owner(one.record), []).append(one)
         self._types: dict[bytes, set[str]] | None = None
+        self._known: dict[bytes, Inclusion] = {}
 
     def look_up(self, name: bytes) -> Inclusion:
         """`lzc.lua.lint.context.Included` for this zone."""
@@ -162,6 +173,12 @@ class _Library:
             owner = wire_name.from_text(name, self._zone.apex).lower()
         except wire_name.InvalidName as error:
             return Inclusion(False, f"it is no domain name: {error}")
+        known = self._known.get(owner)
+        if known is None:
+            known = self._known[owner] = self._gather(owner)
+        return known
+
+    def _gather(self, owner: bytes) -> Inclusion:
         if owner not in self._code:
             return Inclusion(False, self._instead(owner))
         written: set[bytes] = set()
@@ -304,30 +321,17 @@ def _fault(zone: Zone, record: Record, finding: Finding, at: int | None = None) 
     )
 
 
-def _is_explained(fault: Fault, zone: Zone, found: dict[int, list[Fault]]) -> bool:
-    """True for a failed run whose reason the linter tells."""
-    if fault.rule != "lua-fails":
-        return False
-    for place, faults in found.items():
-        if unpack(place, zone.files) == fault.place:
-            return any(
-                one.severity is Severity.ERROR
-                or one.rule in ("lua-not-provided", "lua-instructions", "lua-unknown-global")
-                for one in faults
-            )
-    return False
-
-
 def _suppress(
-    zone: Zone, found: dict[int, list[Fault]], others: Iterable[Fault], enabled: bool
+    zone: Zone, found: dict[int, list[Fault]], others: Sequence[Fault], enabled: bool
 ) -> tuple[list[Fault], list[Fault]]:
     """What comments beside the records leave of the linter's faults and of others, and what is
     wrong with the comments."""
     own: list[Fault] = []
-    left = list(others)
     for place, faults in found.items():
         ignored = zone.suppressions.get(place, frozenset())
         own += [one for one in faults if not (one.rule in ignored and RULES[one.rule].ignorable)]
+    present = {(fault.place, fault.rule) for fault in others}
+    ignored_there: set[tuple[Place, str]] = set()
     for place, ignored in zone.suppressions.items():
         where = unpack(place, zone.files)
         used = {fault.rule for fault in found.get(place, ())}
@@ -336,10 +340,10 @@ def _suppress(
             if rule is None or not rule.ignorable:
                 own.append(_unknown_suppression(zone, place, rule_id))
                 continue
-            kept = [fault for fault in left if fault.place != where or fault.rule != rule_id]
-            if len(kept) == len(left) and rule_id not in used and enabled:
+            ignored_there.add((where, rule_id))
+            if (where, rule_id) not in present and rule_id not in used and enabled:
                 own.append(_unused_suppression(zone, place, rule_id))
-            left = kept
+    left = [fault for fault in others if (fault.place, fault.rule) not in ignored_there]
     return own, left
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lzc.lua.engine import LuaFailure
 from lzc.lua.lint import api, language
 from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts
 from lzc.lua.lint.finding import Finding
@@ -16,7 +17,10 @@ from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.versions import Secondary, parse_version
 from lzc.lua.syntax import LuaSyntaxError
 from lzc.wire import rrtype as rr
-from tests.unit.lua_running import Runner
+from lzc.wire.rdata import InvalidRdata, from_presentation
+from lzc.zone.place import Severity
+from tests.peers import lua_corpus, lua_questions
+from tests.unit.lua_running import Runner, query
 
 NS2 = (Secondary("ns2", (4, 7)),)
 
@@ -318,6 +322,35 @@ def test_real_life_code_is_found_good(path: Path) -> None:
         code = b";" + code
     got = findings(code, "TXT", signed=True, included=lambda _name: Inclusion(True, dynamic=True))
     assert {finding.rule for finding in got} == TELLING.get(path.stem, set())
+
+
+ANSWERED: list[str | bytes] = [
+    *lua_questions.BY_CLIENT,
+    *lua_questions.CONSTANT,
+    *lua_questions.RANDOM,
+    *lua_corpus.codes(),
+]
+"""Code of every kind, some of which fails, as PowerDNS answers it."""
+
+
+def test_what_is_called_an_error_is_one() -> None:
+    run = Runner()
+    judged = 0
+    for code in ANSWERED:
+        octets = code.encode() if isinstance(code, str) else code
+        try:
+            got = findings(octets, "TXT", included=lambda _name: Inclusion(True, dynamic=True))
+        except LuaSyntaxError:
+            continue
+        errors = [one for one in got if RULES[one.rule].severity is Severity.ERROR]
+        try:
+            for content in run.engine.evaluate(octets, query(), lambda _name: None):
+                from_presentation(rr.TXT, b'"' + content + b'"', b"\0")
+        except (LuaFailure, InvalidRdata):
+            judged += bool(errors)
+        else:
+            assert errors == [], code
+    assert judged > 20
 
 
 def test_the_table_of_the_api_agrees_with_the_engine() -> None:

@@ -106,7 +106,7 @@ def _check_scalar(record: Record, name: str, argument: Expression, shape: Shape)
         record.report(node, "lua-bad-address", f"{name}: {quoted(text)} is no address")
     elif shape is Shape.NETWORK and not is_network(text):
         record.report(node, "lua-bad-address", f"{name}: {quoted(text)} is no network")
-    elif shape is Shape.NAME and name == "newDN":
+    elif shape is Shape.NAME and name == "newDN" and text:
         try:
             wire_name.from_text(text, wire_name.ROOT)
         except wire_name.InvalidName as error:
@@ -164,7 +164,7 @@ def _check_code(record: Record, name: str, node: Expression, text: bytes, shape:
         if code in CONTINENTS or code == "EU":
             fix = f"continent('{code}') asks for the continent"
         record.report(node, "lua-geo-code", f"{quoted(text)} is no country code", fix=fix)
-    elif shape is Shape.CONTINENT and code not in CONTINENTS:
+    elif shape is Shape.CONTINENT and code not in (*CONTINENTS, "--"):
         record.report(node, "lua-geo-code", f"{quoted(text)} is no continent code")
 
 

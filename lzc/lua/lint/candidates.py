@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,10 +11,12 @@ from lzc.lua.lint import versions
 from lzc.lua.lint.addresses import family, is_network
 from lzc.lua.lint.api import SETS_SINCE, Shape
 from lzc.lua.lint.context import Record, quoted
-from lzc.lua.lint.literals import is_open, number_of
+from lzc.lua.lint.literals import is_open
 from lzc.lua.syntax import Expression, Field
+from lzc.wire import rrtype as rr
 
-_NO_ITEM: Final = ("table", "boolean", "nil", "function")
+_NO_ITEM: Final = ("table", "boolean", "function")
+"""Kinds of values that are no items; nil leaves no trace in a list."""
 
 
 def check_list(record: Record, shape: Shape, function: str, argument: Expression) -> None:
@@ -22,7 +25,9 @@ def check_list(record: Record, shape: Shape, function: str, argument: Expression
     if table is None:
         return
     if not table.fields:
-        if shape is not Shape.NETWORKS:
+        # An empty view gives the empty string, which is fine as a text.
+        is_fine = shape is Shape.VIEWS and record.facts.covered == rr.TXT
+        if shape is not Shape.NETWORKS and not is_fine:
             record.report(
                 table, "lua-empty-candidates", f"the list of {function} has nothing in it"
             )
@@ -69,8 +74,7 @@ def _check_item(record: Record, shape: Shape, function: str, item: Expression) -
     kind = record.literals.kind(item)
     node = record.literals.behind(item)
     if kind in _NO_ITEM:
-        what = "nil" if kind == "nil" else f"a {kind}"
-        record.report(node, "lua-argument", f"{function} takes {shape}; this item is {what}")
+        record.report(node, "lua-argument", f"{function} takes {shape}; this item is a {kind}")
         return
     text = record.literals.text(item)
     if text is None:
@@ -90,7 +94,7 @@ def _check_sets(record: Record, function: str, table: syntax.Table) -> None:
         for field in table.fields:
             _check_item(record, Shape.SETS, function, field.value)
         return
-    if kinds - {"table", None}:
+    if kinds - {"table", "nil", None}:
         record.report(
             table,
             "lua-argument",
@@ -115,41 +119,19 @@ def _check_sets(record: Record, function: str, table: syntax.Table) -> None:
 
 
 def _check_weighted(record: Record, function: str, table: syntax.Table) -> None:
-    weights: list[float | None] = []
+    weights: list[int | None] = []
     for field in table.fields:
-        kind = record.literals.kind(field.value)
-        node = record.literals.behind(field.value)
-        pair = record.literals.table(field.value)
-        if kind is not None and pair is None:
-            record.report(
-                node,
-                "lua-argument",
-                f"{function} takes {Shape.WEIGHTED}; this item is a {kind}",
-                fix="write a weight in front: {10, '192.0.2.1'}",
-            )
-            return
-        if pair is None or is_open(pair) or any(one.key is not None for one in pair.fields):
-            weights.append(None)
+        if record.literals.kind(field.value) == "nil":
             continue
-        if len(pair.fields) < 2:
-            record.report(
-                pair,
-                "lua-argument",
-                f"{function} takes {Shape.WEIGHTED}; one of the two is missing",
-            )
+        complaint = _pair_complaint(record, field)
+        if complaint is not None:
+            node, message, fix = complaint
+            record.report(node, "lua-argument", f"{function}: {message}", fix=fix)
             return
-        weight = record.literals.text(pair.fields[0].value)
-        if record.literals.kind(pair.fields[0].value) in _NO_ITEM or not _is_weight(weight):
-            record.report(
-                pair.fields[0],
-                "lua-argument",
-                f"{function}: a weight is a whole number from 0 to 2147483647",
-                fix="the weight comes first: {10, '192.0.2.1'}",
-            )
-            return
-        weights.append(None if weight is None else number_of(weight))
-        if record.literals.kind(pair.fields[1].value) in _NO_ITEM:
-            record.report(pair.fields[1], "lua-argument", f"{function}: an item is a string")
+        pair = record.literals.table(field.value)
+        known = pair is not None and len(pair.fields) > 1 and pair.fields[0].key is None
+        text = record.literals.text(pair.fields[0].value) if pair is not None and known else None
+        weights.append(None if text is None else _whole(text))
     if weights and all(weight == 0 for weight in weights):
         record.report(
             table,
@@ -159,18 +141,47 @@ def _check_weighted(record: Record, function: str, table: syntax.Table) -> None:
         )
 
 
+def _pair_complaint(record: Record, field: Field) -> tuple[syntax.Node, str, str] | None:
+    """Where and why an item is no pair of weight and item, and what to do."""
+    literals = record.literals
+    kind = literals.kind(field.value)
+    pair = literals.table(field.value)
+    if pair is None:
+        node = literals.behind(field.value)
+        fix = "write a weight in front: {10, '192.0.2.1'}"
+        return None if kind is None else (node, f"an item is {{weight, item}}, not a {kind}", fix)
+    if is_open(pair) or any(one.key is not None for one in pair.fields):
+        return None
+    if len(pair.fields) < 2:
+        return pair, "an item is {weight, item}; one of the two is missing", ""
+    weight, item = (one.value for one in pair.fields[:2])
+    none = (*_NO_ITEM, "nil")
+    if literals.kind(weight) in none or not _is_weight(literals.text(weight)):
+        message = "a weight is a whole number from 0 to 2147483647"
+        return weight, message, "the weight comes first: {10, '192.0.2.1'}"
+    if literals.kind(item) in none:
+        return item, "what is chosen is a string", ""
+    return None
+
+
 def _is_weight(text: bytes | None) -> bool:
     if text is None:
         return True
-    number = number_of(text)
-    return number is not None and 0 <= number <= 2**31 - 1
+    weight = _whole(text)
+    return weight is not None and weight <= 2**31 - 1
+
+
+def _whole(text: bytes) -> int | None:
+    """The whole number that a text starts with, which is all that counts of a weight."""
+    digits = re.match(rb"\s*\+?([0-9]+)", text)
+    return None if digits is None else int(digits[1])
 
 
 def _check_view(record: Record, field: Field) -> None:
     kind = record.literals.kind(field.value)
     rule = record.literals.table(field.value)
     if rule is None:
-        if kind is not None:
+        if kind not in (None, "nil"):
             record.report(
                 field,
                 "lua-argument",
