@@ -30,10 +30,12 @@ def main() -> None:
     for name, row in chosen.items():
         with tempfile.TemporaryDirectory(prefix=f"lzc-bench-{name}-") as folder:
             for figure in row(Path(folder)):
-                figures.append({**asdict(figure), "ratio": figure.ratio})
+                ratio = figure.ratio
+                figures.append({**asdict(figure), "ratio": ratio})
+                shown = "-" if ratio is None else f"{ratio:.2f}"
                 print(
                     f"{figure.row:38} {figure.peer:26} {figure.peer_value:12,.2f}"
-                    f" {figure.lzc_value:12,.2f} {figure.ratio:7.2f}  {figure.goal} ({figure.unit})"
+                    f" {figure.lzc_value:12,.2f} {shown:>7}  {figure.goal} ({figure.unit})"
                 )
                 sys.stdout.flush()
     if arguments.json:

@@ -30,9 +30,9 @@ class Figure:
     goal: str
 
     @property
-    def ratio(self) -> float:
-        """lzc's value over the peer's (``inf`` when the peer's is zero)."""
-        return self.lzc_value / self.peer_value if self.peer_value else float("inf")
+    def ratio(self) -> float | None:
+        """lzc's value over the peer's, where there is one."""
+        return self.lzc_value / self.peer_value if self.peer_value else None
 
 
 def free_port() -> int:
