@@ -141,6 +141,8 @@ class ServeSection(Table):
     """Networks from which a valid TSIG key may transfer, besides each secondary's own."""
     control_socket: str | None = None
     """UNIX socket of ``lzc ctl``; default: ``control.sock`` in the output folder."""
+    health_grace: float = Field(default=2.0, ge=0, le=60)
+    """Seconds that first answers wait at most for the first results of the bundle's checks."""
 
 
 class TsigSection(Table):

@@ -99,6 +99,7 @@ class Bundle:
             environment, self._store = open_store(path / manifests.ZONES, size)
             self._zones_db = environment.open_db(b"zones", create=False)
             nodes_db = environment.open_db(b"nodes", create=False)
+            self._plans_db = environment.open_db(b"plans", create=False)
             self._transaction = environment.begin(db=nodes_db)
             self._cursor = self._transaction.cursor()
             self._count = int(self._transaction.stat(self._zones_db)["entries"])
@@ -196,6 +197,11 @@ class Bundle:
         start = info.transfer_offset
         return self._transfers[start : start + info.transfer_length]
 
+    def plan(self, key: bytes) -> bytes | None:
+        """The plan of a LUA record by `lzc.lua.plan.plan_key`; `None` for one that has to be run."""
+        found: bytes | None = self._transaction.get(key, db=self._plans_db)
+        return found
+
     def _load(self, apex: bytes) -> ZoneView | None:
         if len(apex) > 255:
             return None
@@ -218,7 +224,7 @@ class Bundle:
 def _read_checks(path: Path) -> tuple[Check, ...]:
     try:
         documents: Any = json.loads(path.read_bytes())
-        return tuple(Check(**document) for document in documents)
+        return tuple(Check.from_document(document) for document in documents)
     except OSError as error:
         raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, TypeError) as error:

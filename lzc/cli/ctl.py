@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ import click
 from lzc.cli.options import config_option, format_option
 
 _SHOWN = 20
+_UNITS = {"s": 1, "": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_LONGEST = 366 * 86400
+_ID = 8
 
 
 @click.group()
@@ -38,22 +42,53 @@ def reload(config_path: Path, output_format: str) -> None:
     _show(answer, output_format, _reload_lines)
 
 
-@command.command()
+@command.group(invoke_without_command=True)
 @config_option
 @format_option
-def health(config_path: Path, output_format: str) -> None:
-    """Every health check with its status, since when, latency and last error."""
-    answer = _ask(config_path, "health")
-    _show(answer, output_format, _health_lines)
+@click.pass_context
+def health(context: click.Context, config_path: Path, output_format: str) -> None:
+    """Every health check with its status, since when, latency, weight and last error."""
+    if context.invoked_subcommand is None:
+        answer = _ask(config_path, "health")
+        _show(answer, output_format, _health_lines)
 
 
-def _ask(config_path: Path, do: str) -> dict[str, Any]:
+@health.command()
+@click.argument("target")
+@click.argument("state", type=click.Choice(["up", "down", "drain", "auto"]))
+@click.option("--for", "length", metavar="TIME", help="How long, such as 90s, 10m, 2h or 1d.")
+@config_option
+@format_option
+def force(
+    target: str, state: str, length: str | None, config_path: Path, output_format: str
+) -> None:
+    """Take TARGET for up or down whatever its checks find; auto takes that back.
+
+    TARGET is ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as shown by `lzc
+    ctl health`; the narrowest counts. What is drained is down to answers. Without --for it holds
+    until it is taken back, over reloads and restarts of the server.
+    """
+    seconds = _duration(length) if length is not None else 0.0
+    answer = _ask(config_path, "force", target=target, state=state, seconds=seconds)
+    _show(answer, output_format, _force_lines)
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"([0-9]{1,8})(s|m|min|h|d|)", text.strip())
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < seconds <= _LONGEST:
+        message = f"{text} is not a time such as 90s, 10m, 2h or 1d, up to 366 days"
+        raise click.BadParameter(message, param_hint="--for")
+    return float(seconds)
+
+
+def _ask(config_path: Path, do: str, **arguments: str | float) -> dict[str, Any]:
     from lzc import config as settings
     from lzc.serve import control
 
     config = settings.load(config_path)
     path = control.socket_path(config.folder, config.output, config.serve.control_socket)
-    return control.ask(path, do)
+    return control.ask(path, do, **arguments)
 
 
 def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
@@ -107,13 +142,34 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
 
 
 def _health_lines(answer: dict[str, Any]) -> list[str]:
-    return [
-        f"{one['status']:<8} {one['check']}"
-        + (f", for {_age(one['since'])}" if one["since"] else "")
-        + (f", {one['latency'] * 1000:.1f} ms" if one["checked"] else "")
-        + (f": {one['error']}" if one["error"] else "")
-        for one in answer["checks"]
-    ] or ["no health checks"]
+    return [_health_line(one) for one in answer["checks"]] or ["no health checks"]
+
+
+def _health_line(one: dict[str, Any]) -> str:
+    status = "drained" if one["forced"] == "drain" else one["status"]
+    line = f"{status:<8} {one['key'][:_ID]}  {one['check']}"
+    if one["since"]:
+        line += f", for {_age(one['since'])}"
+    if one["forced"]:
+        left = one["forced_for"]
+        line += ", by hand" if left is None else f", by hand for another {_seconds(max(0, left))}"
+        line += f" (checks find it {one['found']})"
+    if one["checked"]:
+        line += f", {one['latency'] * 1000:.1f} ms"
+    if one["weight"] != 1:
+        line += f", weight {one['weight']}"
+    if one["failures"] > 1:
+        line += f", {one['failures']} failures in a row"
+    return line + (f": {one['error']}" if one["error"] else "")
+
+
+def _force_lines(answer: dict[str, Any]) -> list[str]:
+    count, state = answer["checks"], answer["state"]
+    length = f" for {_seconds(answer['seconds'])}" if answer["seconds"] else ""
+    about = f"{count} check{'' if count == 1 else 's'}"
+    if not count:
+        about = "no check at present, but those that come"
+    return [f"{answer['target']} is {state}{length}: this is about {about}"]
 
 
 def _age(since: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,9 @@ class Check:
     ``timeout`` whole seconds as on PowerDNS; ``interval`` seconds, 0 for the configured default;
     ``source`` the local address to connect from, or empty; ``stringmatch`` must occur in the body
     when not empty; ``httpcode`` is the status that counts as up; ``byteslimit`` octets of the body
-    read at most, 0 for no limit.
+    read at most, 0 for no limit; ``minimum_failures`` in a row make an address that was up down;
+    ``headers`` (name, value) are sent besides the usual ones; ``fail_on_incomplete`` is what the
+    record does before the first result, and nothing to a checker.
     """
 
     address: str
@@ -33,6 +35,9 @@ class Check:
     useragent: str = ""
     httpcode: int = 200
     byteslimit: int = 0
+    minimum_failures: int = 1
+    fail_on_incomplete: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
         """Canonical JSON: the same check always gives the same text."""
@@ -41,7 +46,15 @@ class Check:
     @classmethod
     def from_json(cls, text: str) -> Check:
         """The inverse of `to_json`. Raises `ValueError` or `TypeError` for anything else."""
-        return cls(**json.loads(text))
+        return cls.from_document(json.loads(text))
+
+    @classmethod
+    def from_document(cls, document: Any) -> Check:
+        """A check from its JSON object. Raises `ValueError` or `TypeError` for anything else."""
+        if not isinstance(document, dict):
+            raise TypeError("a health check must be an object")
+        headers = tuple((str(name), str(value)) for name, value in document.get("headers", ()))
+        return cls(**{**document, "headers": headers})
 
     def key(self) -> bytes:
         """16 octets that identify this check in shared memory and on the command line (as hex)."""

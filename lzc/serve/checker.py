@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
 import random
-import resource
-import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.bundle.manifest import CHECKS
 from lzc.lua.health import Check
-from lzc.serve.health_table import DOWN, UNKNOWN, UP, HealthTable
+from lzc.serve import health_state
+from lzc.serve.health_force import force_of, target_of, targets_of, within
+from lzc.serve.health_state import Force, Known, State
+from lzc.serve.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
 from lzc.serve.lane import Lane
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.probes import TIMED_OUT, HttpProbes, TcpProbe, connection_of
-from lzc.serve.process import Channel, Message
+from lzc.serve.probes import TIMED_OUT, HttpProbes, Outcome, TcpProbe, connection_of
 
 log = logging.getLogger("lzc")
 
@@ -41,14 +38,20 @@ CONCURRENT: Final = 8192
 """Connections tried at once, at most."""
 REQUESTS: Final = 500
 """HTTP requests at once, at most: more would only time out for want of our own processor."""
-_SPARE_FILES: Final = 128
 _DATAGRAM: Final = 65536
 _JITTER: Final = 0.1
 _LINES_A_SECOND: Final = 20
+MAX_FORCE: Final = 366 * 86400.0
+"""Seconds an operator's word holds at most, unless it is for good."""
 _STARTS_A_SECOND: Final = 10_000
 """First runs after a bundle was loaded: ten thousand at once would be one long pause."""
-_NICE: Final = 5
-STATUS: Final = ("unknown", "up", "down")
+_SAVE: Final = 10.0
+"""Seconds between two looks whether what is known has to be saved."""
+_REPORTS_AT_ONCE: Final = 64
+_SHOWN: Final = (
+    *("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"),
+    *("minimum_failures", "fail_on_incomplete", "headers"),
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +64,8 @@ class Entry:
     listed: bool
     asked: float
     problem: str = ""
+    failures: int = 0
+    force: Force | None = None
     started: float = 0.0
     asked_around: bool = False
     dropped: bool = False
@@ -69,7 +74,8 @@ class Entry:
 
 class Checker:
     """All checks and their timers. ``interval`` is the seconds between two runs of a check that
-    names none; ``reports`` is where workers send checks they miss."""
+    names none; ``reports`` is where workers send checks they miss; ``file`` is where what is known
+    is kept for the next start."""
 
     def __init__(
         self,
@@ -79,6 +85,7 @@ class Checker:
         *,
         expire: float = EXPIRE,
         concurrent: int = CONCURRENT,
+        file: Path | None = None,
     ) -> None:
         self._table = table
         self._reports = reports
@@ -93,9 +100,21 @@ class Checker:
         self._lines = 0
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._file = file
+        before = health_state.load(file, time.time()) if file is not None else State()
+        self._remembered = dict(before.known)
+        self._forced: dict[str, Force] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        for target, force in before.forced.items():
+            self._hold(target, force)
+        self._saving = asyncio.Lock()
+        self._saved: tuple[int, ...] = ()
+        self._forces = 0
         reports.setblocking(False)
         self._loop.add_reader(reports, self._take_reports)
         self._tick()
+        if file is not None:
+            self._start(self._keep_saving())
 
     def load(self, checks: Iterable[Check]) -> None:
         """Run exactly these checks, and those that answers asked for of their own."""
@@ -111,34 +130,146 @@ class Checker:
             else:
                 self._add(check, key, listed=True, delay=begun / _STARTS_A_SECOND)
                 begun += 1
+        # Not those a bundle listed before: they were dropped.
+        for key, past in self._remembered.items():
+            if past.check is not None and key not in self._entries:
+                self._add(past.check, key, listed=False, delay=begun / _STARTS_A_SECOND)
+                begun += 1
+        self._remembered.clear()
         # A checker that died left slots of checks which only answers had asked for; given up, they
         # are asked for again, where they would say forever what was true then.
         for key in self._table.in_use():
             if key not in self._entries:
                 self._table.remove(key)
+        self._table.loaded()
 
     def report(self) -> list[dict[str, Any]]:
-        """All checks with what is known of them, for ``lzc ctl health``."""
+        """All checks with what is known of them, for ``lzc ctl health``. May be called in any
+        thread."""
         found = []
-        for entry in self._entries.values():
+        now = time.time()
+        for entry in list(self._entries.values()):
             health = self._table.read(entry.offset)
             found.append(
                 {
                     "check": show(entry.check),
                     "key": entry.key.hex(),
                     "status": STATUS[health.status],
+                    "found": STATUS[health.found],
+                    "forced": entry.force.state if entry.force else None,
+                    "forced_for": entry.force.remaining(now) if entry.force else None,
                     "since": health.since,
                     "checked": health.checked,
                     "latency": round(health.latency, 6),
+                    "weight": health.weight,
+                    "failures": entry.failures,
                     "error": entry.problem,
                     "listed": entry.listed,
                 }
             )
         return sorted(found, key=lambda one: str(one["check"]))
 
+    async def force(self, text: str, state: str, seconds: float) -> dict[str, Any]:
+        """Let a target be ``state`` (one of `FORCES`) whatever its checks find, for ``seconds`` or,
+        with 0, until it is taken back with ``auto``. Returns the answer of ``lzc ctl``."""
+        if state not in FORCES or not 0 <= seconds <= MAX_FORCE:
+            return {"ok": False, "error": f"expected one of {', '.join(FORCES)}, and seconds"}
+        try:
+            target = target_of(text, self._entries)
+        except ValueError as error:
+            return {"ok": False, "error": str(error)}
+        if state == FORCES[AUTO]:
+            for one in within(target, self._forced):
+                self._lift(one)
+        else:
+            until = time.time() + seconds if seconds else 0.0
+            self._hold(target, Force(state, until, seconds))
+        about = self._apply_forces(target)
+        length = f" for {seconds:.0f} s" if seconds else ""
+        log.info("health: %s is forced to %s by hand%s", target, state, length)
+        self._forces += 1
+        await self._save()
+        return {"ok": True, "target": target, "state": state, "seconds": seconds, "checks": about}
+
+    def _hold(self, target: str, force: Force) -> None:
+        self._lift(target)
+        self._forced[target] = force
+        left = force.remaining(time.time())
+        if left is not None:
+            self._expiries[target] = self._loop.call_later(left, self._expired, target)
+
+    def _lift(self, target: str) -> None:
+        self._forced.pop(target, None)
+        expiry = self._expiries.pop(target, None)
+        if expiry is not None:
+            expiry.cancel()
+
+    def _expired(self, target: str) -> None:
+        self._lift(target)
+        self._forces += 1
+        self._apply_forces(target)
+        log.info("health: %s is no longer forced", target)
+
+    def _apply_forces(self, target: str) -> int:
+        """Look again what counts for each check; how many a target is about."""
+        about = 0
+        for entry in self._entries.values():
+            about += target in targets_of(entry.check, entry.key)
+            self._apply_force(entry)
+        return about
+
+    def _apply_force(self, entry: Entry) -> None:
+        entry.force = force_of(entry.check, entry.key, self._forced)
+        code = FORCES.index(entry.force.state) if entry.force else AUTO
+        self._table.force(entry.offset, code, time.time())
+
+    def _state(self) -> State:
+        entries = list(self._entries.values())
+        known = {}
+        for entry in entries:
+            health = self._table.read(entry.offset)
+            if health.found != UNKNOWN and not entry.dropped:
+                check = None if entry.listed else entry.check
+                known[entry.key] = Known(health, entry.problem, entry.failures, check)
+        return State(known, dict(self._forced))
+
+    def _mark(self) -> tuple[int, ...]:
+        return (self._table.generation(), len(self._entries), self._forces)
+
+    async def _save(self) -> None:
+        """Save what changed since the last time; not in the loop, which has others to serve."""
+        if self._file is None:
+            return
+        async with self._saving:
+            try:
+                await asyncio.to_thread(self._write, self._file)
+            except OSError as error:
+                self._mishaps.note("saving what is known of health", error)
+
+    def _write(self, file: Path) -> None:
+        mark = self._mark()
+        if mark != self._saved:
+            state = self._state()
+            if state.known or state.forced or file.exists():
+                health_state.save(file, state)
+            self._saved = mark
+        elif file.exists():
+            health_state.touch(file)
+
+    async def _keep_saving(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE)
+            await self._save()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def close(self) -> None:
-        """Stop all checks."""
+        """Save what is known and stop all checks."""
         self._loop.remove_reader(self._reports)
+        await self._save()
         for entry in list(self._entries.values()):
             entry.dropped = True
             if entry.timer is not None:
@@ -154,6 +285,12 @@ class Checker:
             return
         entry = Entry(check, key, offset, listed, time.monotonic())
         self._entries[key] = entry
+        known = self._remembered.get(key)
+        if known is not None:
+            entry.problem, entry.failures = known.problem, known.failures
+            if self._table.read(offset).found == UNKNOWN:
+                self._table.restore(offset, known.health)
+        self._apply_force(entry)
         entry.timer = self._loop.call_later(delay, self._due, entry)
 
     def _drop(self, entry: Entry) -> None:
@@ -165,7 +302,7 @@ class Checker:
 
     def _take_reports(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while True:
+            for _ in range(_REPORTS_AT_ONCE):
                 text = self._reports.recv(_DATAGRAM)
                 try:
                     check = Check.from_json(text.decode())
@@ -182,7 +319,7 @@ class Checker:
         check = entry.check
         target: Check | None = check
         if check.url:
-            up = self._table.read(entry.offset).status == UP
+            up = self._table.read(entry.offset).found == UP
             target = None if up else connection_of(check)
         if target is not None:
             self._connections.enter(partial(self._connect, entry, target))
@@ -192,12 +329,12 @@ class Checker:
     def _connect(self, entry: Entry, target: Check) -> None:
         entry.started = time.monotonic()
 
-        def done(up: bool, latency: float, problem: str) -> None:
+        def done(outcome: Outcome) -> None:
             self._connections.leave()
-            if up and entry.check.url:
+            if outcome.up and entry.check.url:
                 self._enter_requests(entry)
             else:
-                self._done(entry, up, latency, problem)
+                self._done(entry, outcome)
 
         TcpProbe(target, self._loop, done)
 
@@ -207,9 +344,7 @@ class Checker:
 
         def begin() -> None:
             entry.started = time.monotonic()
-            task = self._loop.create_task(self._request(entry, lane))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._request(entry, lane))
 
         lane.enter(begin)
 
@@ -220,17 +355,21 @@ class Checker:
             return
         except Exception as error:  # one odd target must not end the others' checks
             self._mishaps.note(f"checking {show(entry.check)}", error)
-            result = (False, 0.0, str(error))
+            result = Outcome(False, 0.0, str(error))
         lane.leave()
-        self._done(entry, *result)
+        self._done(entry, result)
 
-    def _done(self, entry: Entry, up: bool, latency: float, problem: str) -> None:
+    def _done(self, entry: Entry, outcome: Outcome) -> None:
         if entry.dropped:
             return
-        entry.problem = problem
+        entry.problem = outcome.problem
+        entry.failures = 0 if outcome.up else entry.failures + 1
         before = self._table.read(entry.offset)
         now = time.time()
-        if self._table.set(entry.offset, UP if up else DOWN, latency, now):
+        patient = before.found == UP and entry.failures < entry.check.minimum_failures
+        found = UP if outcome.up or patient else DOWN
+        weight = outcome.weight if outcome.up else None
+        if self._table.set(entry.offset, found, outcome.latency, now, weight):
             self._tell(entry, before.status, now - before.since)
         self._plan(entry)
 
@@ -283,45 +422,7 @@ def show(check: Check) -> str:
     usual = Check(check.address)
     if check.stringmatch:
         text += f" with {check.stringmatch!r}"
-    for name in ("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"):
+    for name in _SHOWN:
         if getattr(check, name) != getattr(usual, name):
             text += f" {name}={getattr(check, name)}"
     return text
-
-
-def read_checks(folder: Path) -> list[Check]:
-    """The checks of a bundle. Raises `OSError`, `ValueError` or `TypeError`."""
-    return [Check(**document) for document in json.loads((folder / CHECKS).read_bytes())]
-
-
-def run(table: HealthTable, reports: socket.socket, interval: float, channel: Channel) -> int:
-    """The checker process: obey the supervisor until it says stop or is gone."""
-    os.nice(_NICE)
-    return asyncio.run(_serve(table, reports, interval, channel))
-
-
-async def _serve(
-    table: HealthTable, reports: socket.socket, interval: float, channel: Channel
-) -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    room = CONCURRENT if soft == resource.RLIM_INFINITY else max(16, soft - _SPARE_FILES)
-    checker = Checker(table, reports, interval, concurrent=min(CONCURRENT, room))
-    stop = asyncio.Event()
-
-    def on_message(message: Message) -> None:
-        match message.get("do"):
-            case "load":
-                try:
-                    checker.load(read_checks(Path(message["folder"])))
-                except (OSError, ValueError, TypeError) as error:
-                    log.error("health checks of the bundle cannot be read: %s", error)
-            case "report":
-                channel.send({"event": "health", "checks": checker.report()})
-            case "stop":
-                stop.set()
-
-    channel.attach(asyncio.get_running_loop(), on_message, stop.set)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await stop.wait()
-    await checker.close()
-    return 0

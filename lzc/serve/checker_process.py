@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -19,19 +20,26 @@ log = logging.getLogger("lzc")
 PAUSE: Final = 1.0
 """Seconds until a checker that died is replaced."""
 _TIMEOUT: Final = 20.0
+_LOADING: Final = 2.0
+_LOOK: Final = 0.005
+_RESTARTING: Final = {"ok": False, "error": "the health checker is being restarted"}
 
 
 class CheckerProcess:
     """One checker at a time, and what outlives it: the status table and the socket on which workers
     name checks. Make it before the first fork."""
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, file: Path | None = None) -> None:
         self._interval = interval
+        self._file = file
         self._table = HealthTable()
         # Workers put checks in on one end, the checker takes them from the other.
         self._reports_in, self._reports_out = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._reports_in.setblocking(False)
-        self._answer: asyncio.Future[Message] | None = None
+        self._report: asyncio.Future[Message] | None = None
+        self._forced: asyncio.Future[Message] | None = None
+        self._forcing = asyncio.Lock()
+        self._asking: Channel | None = None
         self._stopping = False
         self.channel: Channel | None = None
         self.pid = 0
@@ -51,15 +59,26 @@ class CheckerProcess:
         if self._stopping or self.pid:
             return
 
+        # Reports have a line of their own: the checker's end of the other may be busy.
+        ours, theirs = socket.socketpair()
+
         def main(channel: Channel) -> int:
             close_others()
+            ours.close()
             # Here, as no answer waits for what it imports.
-            from lzc.serve import checker
+            from lzc.serve import checker_main
 
-            return checker.run(self._table, self._reports_out, self._interval, channel)
+            setup = checker_main.CheckerSetup(
+                self._table, self._reports_out, theirs, self._interval, self._file
+            )
+            return checker_main.run(setup, channel)
 
         self.pid, self.channel = fork(main)
-        self.channel.attach(asyncio.get_running_loop(), self._heard, lambda: None)
+        theirs.close()
+        loop = asyncio.get_running_loop()
+        self.channel.attach(loop, self._heard_forced, lambda: None)
+        self._asking = Channel(ours)
+        self._asking.attach(loop, self._heard_report, lambda: None)
         self.load(folder)
 
     def load(self, folder: Path) -> None:
@@ -73,9 +92,13 @@ class CheckerProcess:
         if status is None:
             return
         self.pid = 0
-        if self.channel is not None:
-            self.channel.close()
-            self.channel = None
+        for channel in (self.channel, self._asking):
+            if channel is not None:
+                channel.close()
+        self.channel = self._asking = None
+        for waiting in (self._report, self._forced):
+            if waiting is not None and not waiting.done():
+                waiting.set_result(dict(_RESTARTING))
         if not self._stopping:
             log.error("the health checker (%s) died; starting another", how(status))
             self.restarts += 1
@@ -87,20 +110,51 @@ class CheckerProcess:
         if self.channel is not None:
             self.channel.send({"do": "stop"})
 
+    async def open_when_known(self, grace: float) -> None:
+        """Let workers answer as soon as there is a first result of every check, or after ``grace``
+        seconds."""
+        begin = time.monotonic()
+        while not self._table.complete():
+            # What was known before a restart is there with the checks: even no grace waits for it.
+            limit = grace if self._table.is_loaded() else max(grace, _LOADING)
+            if time.monotonic() - begin >= limit:
+                break
+            await asyncio.sleep(_LOOK)
+        self._table.open()
+
+    def open(self) -> None:
+        """Let workers answer at once."""
+        self._table.open()
+
     async def report(self) -> dict[str, Any]:
         """All checks: the answer of ``lzc ctl health``."""
-        if self.channel is None:
-            return {"ok": False, "error": "the health checker is being restarted"}
-        if self._answer is None or self._answer.done():
-            self._answer = asyncio.get_running_loop().create_future()
-            self.channel.send({"do": "report"})
-        try:
-            message = await asyncio.wait_for(asyncio.shield(self._answer), _TIMEOUT)
-        except TimeoutError:
-            self._answer = None
-            return {"ok": False, "error": "the health checker does not answer"}
-        return {"ok": True, "checks": message["checks"]}
+        if self._asking is None:
+            return dict(_RESTARTING)
+        if self._report is None or self._report.done():
+            self._report = asyncio.get_running_loop().create_future()
+            self._asking.send({"do": "report"})
+        return await self._answer_of(self._report)
 
-    def _heard(self, message: Message) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(message)
+    async def force(self, target: str, state: str, seconds: float) -> dict[str, Any]:
+        """Have a target be up, down or drained by hand: the answer of ``lzc ctl health force``."""
+        async with self._forcing:
+            if self.channel is None:
+                return dict(_RESTARTING)
+            self._forced = asyncio.get_running_loop().create_future()
+            self.channel.send({"do": "force", "target": target, "state": state, "seconds": seconds})
+            return await self._answer_of(self._forced)
+
+    async def _answer_of(self, awaited: asyncio.Future[Message]) -> dict[str, Any]:
+        try:
+            message = await asyncio.wait_for(asyncio.shield(awaited), _TIMEOUT)
+        except TimeoutError:
+            return {"ok": False, "error": "the health checker does not answer"}
+        return {"ok": True, **{name: message[name] for name in message if name != "event"}}
+
+    def _heard_report(self, message: Message) -> None:
+        if self._report is not None and not self._report.done():
+            self._report.set_result(message)
+
+    def _heard_forced(self, message: Message) -> None:
+        if self._forced is not None and not self._forced.done():
+            self._forced.set_result(message)

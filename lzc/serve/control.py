@@ -1,7 +1,8 @@
 """The control socket: ``lzc ctl`` on one end, the supervisor on the other, a JSON object a line.
 
-A request is ``{"do": "status" | "reload" | "health"}``; the answer is an object that has ``ok``,
-and ``error`` where that is false.
+A request is ``{"do": "status" | "reload" | "health" | "force"}``, the last with ``target``,
+``state`` and ``seconds``; the answer is an object that has ``ok``, and ``error`` where that is
+false.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, Final
 from lzc.zone.place import Fault, InputError, Place
 
 Answer = dict[str, Any]
-Command = Callable[[], Awaitable[Answer]]
+Command = Callable[[Answer], Awaitable[Answer]]
+"""Takes the whole request."""
 
 _ADDRESS: Final = 107
 _LINE: Final = 4096
@@ -129,10 +131,10 @@ class ControlServer:
         except (ValueError, KeyError, TypeError):
             known = ", ".join(self._commands)
             return {"ok": False, "error": f'expected {{"do": ...}} with one of: {known}'}
-        return await command()
+        return await command(request)
 
 
-def ask(path: Path, do: str) -> Answer:
+def ask(path: Path, do: str, **arguments: str | float) -> Answer:
     """Send one request to a running server and wait for its answer. Raises `InputError` when no
     server is there or it does not answer."""
     try:
@@ -140,7 +142,7 @@ def ask(path: Path, do: str) -> Answer:
             sock.settimeout(_TIMEOUT)
             with _short(path) as name:
                 sock.connect(name)
-            sock.sendall(json.dumps({"do": do}).encode() + b"\n")
+            sock.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
             with sock.makefile("rb") as file:
                 line = file.readline()
         answer: Answer = json.loads(line)

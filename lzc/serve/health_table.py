@@ -25,36 +25,55 @@ ASK_AGAIN: Final = 5.0
 UNKNOWN: Final = 0
 UP: Final = 1
 DOWN: Final = 2
+STATUS: Final = ("unknown", "up", "down")
+
+AUTO: Final = 0
+DRAIN: Final = 3
+FORCES: Final = ("auto", "up", "down", "drain")
+"""What an operator may say of a check; those drained are down to answers."""
 
 _SIZE: Final = 64
 _HEADER: Final = 64
-# Header words: how often any status changed, how often a slot was given up, slots in use.
+# Header words: how often any status changed, how often a slot was given up, slots in use, slots
+# without a status, whether the checker knows what to check, whether answers may begin.
 _GENERATION: Final = 0
 _REMOVALS: Final = 1
 _IN_USE: Final = 2
-# A slot: key (16), status (1), asked (1), in use (1), padding (5), then since, latency, checked.
+_AWAITED: Final = 3
+_LOADED: Final = 4
+_OPEN: Final = 5
+# A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
+# found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
 _STATUS: Final = 16
 _ASKED: Final = 17
 _STATE: Final = 18
+_FORCED: Final = 19
+_FOUND: Final = 20
 _TIMES: Final = 24
+_WEIGHT: Final = 48
 _EMPTY: Final = 0
 _USED: Final = 1
 _GRAVE: Final = 2
 
 
 class Health(NamedTuple):
-    """What is known of a check. ``status`` is `UNKNOWN`, `UP` or `DOWN`; ``since`` when it became
+    """What is known of a check. ``status`` is `UNKNOWN`, `UP` or `DOWN`, ``since`` when it became
     so and ``checked`` when it was last looked at, seconds since the epoch (0: never); ``latency``
-    seconds the last run took."""
+    seconds the last run took; ``weight`` the number its body held; ``found`` the status that runs
+    gave and ``forced`` what an operator says instead (`AUTO`: nothing)."""
 
     status: int
-    since: float
-    latency: float
-    checked: float
+    since: float = 0.0
+    latency: float = 0.0
+    checked: float = 0.0
+    weight: int = 1
+    found: int = UNKNOWN
+    forced: int = AUTO
 
 
 class HealthTable:
-    """The table itself. Make it before forking; `add`, `set` and `remove` are the checker's."""
+    """The table itself. Make it before forking; `open` is for the supervisor, all else that changes
+    something for the checker."""
 
     def __init__(self, slots: int = SLOTS) -> None:
         if slots & (slots - 1):
@@ -66,7 +85,7 @@ class HealthTable:
         self.words = self.octets.cast("Q")
 
     def generation(self) -> int:
-        """Changes whenever any status may have changed."""
+        """Changes whenever any status or weight may have changed."""
         return self.words[_GENERATION]
 
     def removals(self) -> int:
@@ -100,8 +119,10 @@ class HealthTable:
             index = index + 1 & self._mask
         offset = _HEADER + index * _SIZE
         octets[offset : offset + _SIZE] = key + bytes(_SIZE - 16)
+        self.words[offset + _WEIGHT >> 3] = 1
         octets[offset + _STATE] = _USED
         self.words[_IN_USE] += 1
+        self.words[_AWAITED] += 1
         return offset
 
     def remove(self, key: bytes) -> None:
@@ -109,30 +130,79 @@ class HealthTable:
         offset = self.find(key)
         if offset < 0:
             return
+        if self.octets[offset + _STATUS] == UNKNOWN:
+            self.words[_AWAITED] -= 1
         self.octets[offset + _STATUS] = UNKNOWN
         self.octets[offset + _STATE] = _GRAVE
         self.words[_IN_USE] -= 1
         self.words[_REMOVALS] += 1
         self.words[_GENERATION] += 1
 
-    def set(self, offset: int, status: int, latency: float, now: float) -> bool:
-        """Record the result of a run; True when the status changed."""
+    def set(
+        self, offset: int, found: int, latency: float, now: float, weight: int | None = None
+    ) -> bool:
+        """Record the result of a run, with the weight it gave; True when the status changed."""
         octets = self.octets
+        struct.pack_into("=dd", octets, offset + _TIMES + 8, latency, now)
+        octets[offset + _FOUND] = found
+        if weight is not None:
+            word = offset + _WEIGHT >> 3
+            if self.words[word] != weight:
+                self.words[word] = weight
+                self.words[_GENERATION] += 1
+        return self._settle(offset, now)
+
+    def force(self, offset: int, forced: int, now: float) -> bool:
+        """Let an operator's word (one of `FORCES`) count instead of what runs find, or runs again
+        with `AUTO`; True when the status changed."""
+        self.octets[offset + _FORCED] = forced
+        return self._settle(offset, now)
+
+    def restore(self, offset: int, health: Health) -> None:
+        """Put back what was known of a check; operators' words are not part of it."""
+        self.set(offset, health.found, health.latency, health.checked, health.weight)
+        struct.pack_into("=d", self.octets, offset + _TIMES, health.since)
+
+    def _settle(self, offset: int, now: float) -> bool:
+        octets = self.octets
+        forced = octets[offset + _FORCED]
+        status = octets[offset + _FOUND]
+        if forced:
+            status = UP if forced == UP else DOWN
         before = octets[offset + _STATUS]
-        since: float = now
-        if before == status:
-            (since,) = struct.unpack_from("=d", octets, offset + _TIMES)
-        struct.pack_into("=ddd", octets, offset + _TIMES, since, latency, now)
         if before == status:
             return False
+        if UNKNOWN in (before, status):
+            self.words[_AWAITED] += -1 if before == UNKNOWN else 1
+        struct.pack_into("=d", octets, offset + _TIMES, now)
         octets[offset + _STATUS] = status
         self.words[_GENERATION] += 1
         return True
 
     def read(self, offset: int) -> Health:
         """Everything known of the check in a slot."""
-        times = struct.unpack_from("=ddd", self.octets, offset + _TIMES)
-        return Health(self.octets[offset + _STATUS], *times)
+        octets = self.octets
+        since, latency, checked = struct.unpack_from("=ddd", octets, offset + _TIMES)
+        weight = self.words[offset + _WEIGHT >> 3]
+        found, forced = octets[offset + _FOUND], octets[offset + _FORCED]
+        status = octets[offset + _STATUS]
+        return Health(status, since, latency, checked, weight, found, forced)
+
+    def loaded(self) -> None:
+        """All that a bundle lists is in the table now."""
+        self.words[_LOADED] = 1
+
+    def is_loaded(self) -> bool:
+        """True when all that the bundle lists was added, with what was known before."""
+        return self.words[_LOADED] != 0
+
+    def complete(self) -> bool:
+        """True when all that the bundle lists was added, and of nothing the status is unknown."""
+        return self.words[_LOADED] != 0 and self.words[_AWAITED] == 0
+
+    def open(self) -> None:
+        """Workers need not wait any longer for first results."""
+        self.words[_OPEN] = 1
 
     def in_use(self) -> list[bytes]:
         """The keys of all checks that have a slot."""
@@ -186,9 +256,19 @@ class TableView:
         status = self._octets[offset + _STATUS]
         return None if status == UNKNOWN else status == UP
 
+    def weight(self, check: Check) -> int:
+        """The number in the body that was fetched last; 1 where there is none."""
+        self.status(check)
+        offset = self._slots.get(check)
+        return 1 if offset is None else self._words[offset + _WEIGHT >> 3]
+
     def generation(self) -> int:
-        """Changes whenever any status may have changed."""
+        """Changes whenever any status or weight may have changed."""
         return self._words[_GENERATION]
+
+    def opened(self) -> bool:
+        """False while answers still wait for the first results."""
+        return self._words[_OPEN] != 0
 
     def _tell(self, check: Check) -> None:
         now = time.monotonic()

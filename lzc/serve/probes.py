@@ -10,11 +10,12 @@ import asyncio
 import errno
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from lzc.lua.health import Check
@@ -31,8 +32,22 @@ _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 BODY_LIMIT: Final = 2**20
 """Octets of a body that are read where the record sets no limit."""
 
-Done = Callable[[bool, float, str], None]
-"""(up, seconds it took, what went wrong or nothing)"""
+_NUMBER: Final = re.compile(rb"\s*\+?([0-9]{1,9})(?![0-9])")
+_OURS: Final = frozenset({"host", "connection", "content-length", "transfer-encoding"})
+"""Headers that a record does not set, as the request would no longer be one."""
+
+
+class Outcome(NamedTuple):
+    """How a run ended: up or not, the seconds it took, what went wrong or nothing; ``weight`` is
+    the number that the body began with, 1 where it had none."""
+
+    up: bool
+    latency: float
+    problem: str
+    weight: int = 1
+
+
+Done = Callable[[Outcome], None]
 
 
 class TcpProbe:
@@ -81,7 +96,7 @@ class TcpProbe:
             self._sock.close()
         latency = time.monotonic() - self._started
         # Never from within the constructor: the caller expects to be called back later.
-        self._loop.call_soon(self._done, not problem, latency, problem)
+        self._loop.call_soon(self._done, Outcome(not problem, latency, problem))
 
 
 def _say(error: BaseException) -> str:
@@ -136,35 +151,32 @@ class HttpProbes:
             self._tls.verify_mode = ssl.CERT_NONE
         return self._tls
 
-    async def run(self, check: Check) -> tuple[bool, float, str]:
-        """Fetch the check's URL from its address: up or not, seconds, what went wrong."""
+    async def run(self, check: Check) -> Outcome:
+        """Fetch the check's URL from its address."""
         import aiohttp
 
         started = time.monotonic()
+        weight = 1
         try:
             async with asyncio.timeout(max(check.timeout, 0.1)):
-                problem = await self._fetch(check, aiohttp.ClientTimeout(total=None))
+                problem, weight = await self._fetch(check, aiohttp.ClientTimeout(total=None))
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             problem = _say(error)
-        return not problem, time.monotonic() - started, problem
+        return Outcome(not problem, time.monotonic() - started, problem, weight)
 
-    async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> str:
+    async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> tuple[str, int]:
         """Follow redirects to the end, as PowerDNS does: the URL's own host and port stay at the
-        address under check, other hosts are looked up. Returns what went wrong."""
+        address under check, other hosts are looked up. Returns what went wrong, and the weight."""
         from yarl import URL
 
         url = origin = URL(check.url)
         for _ in range(_REDIRECTS):
             if url.scheme not in ("http", "https") or not url.host:
-                return f"not an HTTP URL: {url}"
+                return f"not an HTTP URL: {url}", 1
             pinned = check.address if url.origin() == origin.origin() else ""
             async with self._session(check.source).get(
                 url.with_host(pinned) if pinned else url,
-                headers={
-                    "Host": url.raw_authority.rpartition("@")[2],
-                    "User-Agent": check.useragent or USER_AGENT,
-                    "Accept": "*/*",
-                },
+                headers=_headers(check, url.raw_authority.rpartition("@")[2]),
                 allow_redirects=False,
                 timeout=timeout,
                 **self._tls_options(url.scheme, url.host, pinned),
@@ -172,12 +184,13 @@ class HttpProbes:
                 status = response.status
                 if status == check.httpcode:
                     text = check.stringmatch.encode()
-                    found = await _body_holds(response.content, text, check.byteslimit)
-                    return "" if found else f"no {check.stringmatch!r} in the body"
+                    body = await _body(response.content, text, check.byteslimit)
+                    found = text in body
+                    return "" if found else f"no {check.stringmatch!r} in the body", _weight(body)
                 if status not in _MOVED or "Location" not in response.headers:
-                    return f"HTTP status {status}"
+                    return f"HTTP status {status}", 1
                 url = url.join(URL(response.headers["Location"]))
-        return "too many redirects"
+        return "too many redirects", 1
 
     def _tls_options(self, scheme: str, host: str, pinned: str) -> dict[str, Any]:
         if scheme != "https":
@@ -192,15 +205,28 @@ class HttpProbes:
             await session.close()
 
 
-async def _body_holds(content: aiohttp.StreamReader, wanted: bytes, limit: int) -> bool:
+def _headers(check: Check, host: str) -> list[tuple[str, str]]:
+    given = [one for one in check.headers if one[0].lower() not in _OURS]
+    named = {name.lower() for name, _ in given}
+    usual = (("User-Agent", check.useragent or USER_AGENT), ("Accept", "*/*"))
+    return [("Host", host), *(one for one in usual if one[0].lower() not in named), *given]
+
+
+async def _body(content: aiohttp.StreamReader, wanted: bytes, limit: int) -> bytes:
+    """The body to its end or its limit, or as far as it holds what is ``wanted``."""
     limit = limit or BODY_LIMIT
     # Read to the end even when nothing is looked for: a server that stalls there is not up.
     body = b""
     while len(body) < limit and (chunk := await content.read(min(_CHUNK, limit - len(body)))):
         body += chunk
         if wanted and wanted in body:
-            return True
-    return not wanted
+            break
+    return body
+
+
+def _weight(body: bytes) -> int:
+    found = _NUMBER.match(body)
+    return int(found[1]) if found else 1
 
 
 def _is_address(host: str) -> bool:

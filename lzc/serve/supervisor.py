@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.bundle import verification
-from lzc.bundle.manifest import BundleError
+from lzc.bundle.manifest import CHECKS, BundleError
 from lzc.bundle.reader import Bundle
 from lzc.config import Config
-from lzc.serve import control, sockets, worker
+from lzc.serve import control, health_state, sockets, worker
 from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.keyring import cookie_secret, tsig_keys
 from lzc.serve.process import Channel, Message, ended, fork, how, kill
@@ -85,7 +85,7 @@ def run(options: ServeOptions) -> None:
         _raise_file_limit()
         gc.freeze()
         gc.enable()
-        supervisor = Supervisor(options, source, folder, bound)
+        supervisor = Supervisor(options, source, folder, bound, health_state.path_beside(path))
         asyncio.run(supervisor.serve(keys, path, listener))
 
 
@@ -100,13 +100,19 @@ class Supervisor:
     """Processes and shared memory of one server."""
 
     def __init__(
-        self, options: ServeOptions, source: Source, folder: Path, bound: sockets.SocketSet
+        self,
+        options: ServeOptions,
+        source: Source,
+        folder: Path,
+        bound: sockets.SocketSet,
+        health_file: Path,
     ) -> None:
         self._options = options
         self._source = source
         self._bound = bound
         self._board = Scoreboard(options.workers)
-        self._checker = CheckerProcess(float(options.config.lua.health_check_interval))
+        interval = float(options.config.lua.health_check_interval)
+        self._checker = CheckerProcess(interval, health_file)
         self._cookie_secret = cookie_secret(options.config)
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
@@ -129,6 +135,7 @@ class Supervisor:
             self._loop.add_signal_handler(number, stop.set)
         server = control.ControlServer(path, listener, self._commands())
         try:
+            self._begin_health()
             first = [one.expect() for one in self._workers]
             for one in self._workers:
                 self._start_worker(one)
@@ -155,6 +162,15 @@ class Supervisor:
         finally:
             server.close()
             await self._shut_down()
+
+    def _begin_health(self) -> None:
+        """Where the bundle lists checks, start them first: answers wait for their results a while.
+        Without, nothing waits for the checker."""
+        if (self._reloader.folder / CHECKS).stat().st_size <= len(b"[]\n"):
+            self._checker.open()
+            return
+        self._start_checker()
+        self._spawn(self._checker.open_when_known(self._options.config.serve.health_grace))
 
     async def _all_ready(self, answers: list[asyncio.Future[Message]], stop: asyncio.Event) -> bool:
         """Wait for the first workers; False when told to stop meanwhile. Raises `InputError`."""
@@ -320,11 +336,26 @@ class Supervisor:
     def _commands(self) -> dict[str, control.Command]:
         return {
             "status": self._status,
-            "reload": self._reloader.reload,
-            "health": self._checker.report,
+            "reload": self._reload,
+            "health": self._health,
+            "force": self._force,
         }
 
-    async def _status(self) -> control.Answer:
+    async def _reload(self, _request: control.Answer) -> control.Answer:
+        return await self._reloader.reload()
+
+    async def _health(self, _request: control.Answer) -> control.Answer:
+        return await self._checker.report()
+
+    async def _force(self, request: control.Answer) -> control.Answer:
+        try:
+            target, state = str(request["target"]), str(request["state"])
+            seconds = float(request.get("seconds", 0))
+        except (KeyError, TypeError, ValueError):
+            return {"ok": False, "error": "expected target, state and seconds"}
+        return await self._checker.force(target, state, seconds)
+
+    async def _status(self, _request: control.Answer) -> control.Answer:
         workers = [place.status() for place in self._workers]
         return {
             "ok": True,

@@ -15,7 +15,7 @@ from typing import Final
 from lzc.bundle.reader import BundleError
 from lzc.config import Config
 from lzc.dnssec.signer import SignatureCache
-from lzc.lua.health import HealthView
+from lzc.serve.health_table import TableView
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.process import Channel, Message
 from lzc.serve.scoreboard import Slot
@@ -29,6 +29,7 @@ log = logging.getLogger("lzc")
 
 BEAT: Final = 0.25
 """Seconds between two heartbeats, each of which publishes the counters too."""
+_LOOK: Final = 0.005
 GRACE: Final = 5.0
 """Seconds that transfers and unread answers get after SIGTERM."""
 
@@ -42,7 +43,7 @@ class WorkerSetup:
     verified_dir: Path | None
     listeners: tuple[Listener, ...]
     slot: Slot
-    health: HealthView
+    health: TableView
     cookie_secret: bytes
     quarantine: Collection[int] = ()
 
@@ -108,6 +109,7 @@ class Worker:
         self._channel.attach(loop, self._on_message, self._stop.set)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         self._setup.slot.beat(time.monotonic())
+        await self._await_health()
         for listener in self._setup.listeners:
             loop.add_reader(listener.udp, self._udp.reader(listener))
         servers = [
@@ -120,6 +122,13 @@ class Worker:
         await self._stop.wait()
         await self._drain(servers)
         return 0
+
+    async def _await_health(self) -> None:
+        """Let queries wait in their sockets until the supervisor says that enough is known."""
+        # Polling, as the word comes through shared memory, once in the life of a server.
+        while not self._setup.health.opened() and not self._stop.is_set():
+            await asyncio.sleep(_LOOK)
+            self._setup.slot.beat(time.monotonic())
 
     async def _drain(self, servers: list[asyncio.Server]) -> None:
         """Answer what has arrived, let transfers end, and go."""
