@@ -75,16 +75,29 @@ class AssumedHealth:
         self._statuses = statuses
 
     def status(self, check: Check) -> bool | None:
-        """What is assumed. The port of a URL without one is that of its scheme."""
-        address = ipaddress.ip_address(check.address)
+        """What is assumed. The port of a URL without one is that of its scheme; a check without an
+        address has that of its URL, if a name does not stand there."""
+        address = address_of(check)
         for target in (Target(address, port_of(check)), Target(address), Target(None)):
             if target in self._statuses:
                 return self._statuses[target]
         return True
 
+    def weight(self, check: Check) -> int:
+        """All that is up weighs the same."""
+        return 1
+
     def generation(self) -> int:
         """Nothing ever changes."""
         return 0
+
+
+def address_of(check: Check) -> Address | None:
+    """The address that a check connects to; `None` where a name has to be looked up for that."""
+    try:
+        return ipaddress.ip_address(check.address or urlsplit(check.url).hostname or "")
+    except ValueError:
+        return None
 
 
 def port_of(check: Check) -> int:

@@ -312,6 +312,9 @@ class _WatchedHealth:
             self._execution.checks[check] = status
         return status
 
+    def weight(self, check: Check) -> int:
+        return self._health.weight(check)
+
     def generation(self) -> int:
         return 0
 

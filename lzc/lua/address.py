@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from socket import AF_INET6, inet_aton, inet_ntop, inet_pton
 
-_V4_SHAPE = re.compile(rb"[0-9a-fA-FxX.]+")
+_V4_SHAPE = re.compile(rb"([0-9a-fA-FxX.]+)\s*")
 
 
 def parse(text: bytes) -> tuple[bytes, bytes, int] | None:

@@ -41,6 +41,9 @@ class _Recorder:
         self._found[check] = None
         return self._up
 
+    def weight(self, check: Check) -> int:
+        return 1
+
     def generation(self) -> int:
         self._runs += 1
         return self._runs

@@ -7,7 +7,7 @@ each sees a fresh global environment and leaves nothing behind.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -16,10 +16,17 @@ import lupa.luajit21 as lupa
 from lzc.lua import address
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check, HealthView
+from lzc.lua.ring import Rings
 from lzc.lua.state import LuaState
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
 
 Include = Callable[[bytes], bytes | None]
 """Gives the joined code of the LUA record that covers LUA at a lower-case wire name, or `None`."""
+
+Lookup = Callable[[bytes, int], Sequence[bytes]]
+"""Gives the contents, in presentation form, of the static records of a type at a lower-case wire
+name; those of LUA records are not among them."""
 
 MAX_STRING = 2**20
 """Octets of a string that ``string.rep`` makes at most."""
@@ -119,13 +126,18 @@ class Engine:
         self._now = now
         self._exact = count or settings.mode == "shared"
         self._include: Include = lambda _name: None
+        self._lookup: Lookup | None = None
+        self._rings = Rings()
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._generation = health.generation()
         self._state = self._new_state()
 
-    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
+    def evaluate(
+        self, code: bytes, query: QueryContext, include: Include, lookup: Lookup | None = None
+    ) -> list[bytes]:
         """The contents that a record's joined ``code`` gives for a query, in presentation form
-        (for TXT without the quotes around it); an empty list means NODATA. Raises `LuaFailure`."""
+        (for TXT without the quotes around it); an empty list means NODATA. Without a ``lookup``,
+        ``dblookup`` finds nothing. Raises `LuaFailure`."""
         program = self._programs.get(code)
         if program is None:
             program = self._compile(code)
@@ -134,6 +146,7 @@ class Engine:
             self._generation = generation
             self._state.forget_health()
         self._include = include
+        self._lookup = lookup
         # All by name: with a star the call takes 0.2 µs more.
         qname, zone, who, subnet, local, tcp, dnssec_ok, size, flags, ident, zone_id = query
         network, prefix = subnet or (None, 0)
@@ -225,6 +238,9 @@ class Engine:
                 b"python_geo": self._geo_fields,
                 b"python_status": self._status,
                 b"python_include": lambda name: self._include(name),
+                b"python_lookup": self._look_up,
+                b"python_content": _content,
+                b"python_owner": self._owner,
                 b"python_log": self._write_log,
                 b"python_decide": self._conditions or bool,
             },
@@ -250,14 +266,32 @@ class Engine:
             fields.get("latitude"),
             fields.get("longitude"),
             fields.get("asn"),
+            _bytes_of(fields.get("city")),
+            _bytes_of(fields.get("name")),
         )
+
+    def _look_up(self, name: bytes, rrtype: float) -> Any:
+        found = self._lookup(name, int(rrtype)) if self._lookup is not None else ()
+        # A tuple becomes several results.
+        return tuple(found) or None
+
+    def _owner(self, key: bytes, position: float) -> int | bytes:
+        try:
+            return self._rings.owner(key, int(position))
+        except ValueError as error:
+            return str(error).encode()
 
     def _status(self, kind: bytes, target: Any, candidate: bytes, *options: Any) -> Any:
         try:
             check = check_of(kind, target, candidate, *options)
         except (ValueError, TypeError, OverflowError) as error:
             return f"bad option of a health check: {error}".encode()
-        return self._health.status(check)
+        status = self._health.status(check)
+        if status is None:
+            return -1
+        if status and kind == b"weight ":
+            return self._health.weight(check)
+        return int(status)
 
     def _write_log(self, message: bytes, level: int) -> None:
         if self._log is not None:
@@ -266,6 +300,15 @@ class Engine:
 
 def _bytes_of(value: Any) -> bytes | None:
     return None if value is None else str(value).encode()
+
+
+def _content(rrtype: float, text: bytes) -> bytes | None:
+    """As a record of a type is written, or `None` for what is no content of it."""
+    try:
+        rdata = wire_rdata.from_presentation(int(rrtype), text, wire_name.ROOT)
+        return wire_rdata.to_text(int(rrtype), rdata).encode()
+    except (wire_rdata.InvalidRdata, ValueError, OverflowError):
+        return None
 
 
 def check_of(
@@ -279,10 +322,15 @@ def check_of(
     interval: Any = None,
     httpcode: Any = None,
     byteslimit: Any = None,
+    minimum_failures: Any = None,
+    headers: Any = None,
 ) -> Check:
-    """The check that a call of ifportup (``kind`` ``b"port "``, ``target`` the port) or ifurlup
-    (``b"url "``, the URL) asks about a candidate; option values as Lua gives them; text that
-    is no number leaves the default. Raises `ValueError` or `TypeError` for what is neither."""
+    """The check that a call of ifportup (``kind`` ``b"port "``, ``target`` the port), ifurlup or
+    pickselfweighted (``b"url "`` and ``b"weight "``, the URL) asks about a candidate; or of
+    ifurlextup (``b"ext "``), which asks nothing about one: the host of the URL is looked up.
+
+    Option values as Lua gives them; text that is no number leaves the default. ``headers`` are
+    lines ``name: value``. Raises `ValueError` or `TypeError` for what is neither."""
 
     def number(value: Any, default: int) -> int:
         if isinstance(value, bytes):
@@ -296,7 +344,7 @@ def check_of(
         return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
     return Check(
-        address=candidate.decode("ascii"),
+        address="" if kind == b"ext " else candidate.decode("ascii"),
         port=int(target) if kind == b"port " else 0,
         url="" if kind == b"port " else text(target),
         timeout=number(timeout, 2),
@@ -306,4 +354,16 @@ def check_of(
         useragent=text(useragent),
         httpcode=number(httpcode, 200),
         byteslimit=number(byteslimit, 0),
+        minimum_failures=max(number(minimum_failures, 1), 1),
+        headers=_headers(text(headers)),
     )
+
+
+def _headers(lines: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for line in lines.splitlines():
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise ValueError(f"{line!r} is no header; write 'name: value'")
+        found.append((name.strip(), value.strip()))
+    return tuple(found)

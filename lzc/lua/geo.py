@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 GeoFields = dict[str, str | float | int]
 """``country``, ``continent`` and ``region`` (ISO codes as the database has them), ``latitude`` and
-``longitude`` (degrees), ``city``, ``asn``; fields not known are left out."""
+``longitude`` (degrees), ``city``, ``asn``, and ``name`` of the organisation that holds the AS;
+fields not known are left out."""
 
 
 class GeoReader(Protocol):
@@ -79,4 +80,5 @@ def _fields_of(record: dict[str, Any]) -> list[tuple[str, Any]]:
         ("longitude", location.get("longitude")),
         ("city", names.get("en") if isinstance(names, dict) else None),
         ("asn", record.get("autonomous_system_number")),
+        ("name", record.get("autonomous_system_organization")),
     ]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Check:
     ``source`` the local address to connect from, or empty; ``stringmatch`` must occur in the body
     when not empty; ``httpcode`` is the status that counts as up; ``byteslimit`` octets of the body
     read at most, 0 for no limit; ``minimum_failures`` in a row make an address that was up down;
-    ``headers`` (name, value) are sent besides the usual ones; ``fail_on_incomplete`` is what the
-    record does before the first result, and nothing to a checker.
+    ``headers`` (name, value) are sent besides the usual ones. Without an address, the host of the
+    URL is looked up.
     """
 
     address: str
@@ -36,12 +36,20 @@ class Check:
     httpcode: int = 200
     byteslimit: int = 0
     minimum_failures: int = 1
-    fail_on_incomplete: bool = False
     headers: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
         """Canonical JSON: the same check always gives the same text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.to_document(), sort_keys=True, separators=(",", ":"))
+
+    def to_document(self) -> dict[str, Any]:
+        """The check as a JSON object. Options that came later are left out where they are as they
+        were before, so that a check's key, by which its status is kept, stays the same."""
+        document = asdict(self)
+        for field in fields(self):
+            if field.name in _LATER and document[field.name] == field.default:
+                del document[field.name]
+        return document
 
     @classmethod
     def from_json(cls, text: str) -> Check:
@@ -61,6 +69,9 @@ class Check:
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).digest()
 
 
+_LATER: Final = frozenset(("minimum_failures", "headers"))
+
+
 class HealthView(Protocol):
     """What the engine may ask. Must not block: it reads what a checker found earlier."""
 
@@ -68,5 +79,9 @@ class HealthView(Protocol):
         """True: up. False: down. None: not yet known (the implementation takes note of the check,
         so that it is known soon)."""
 
+    def weight(self, check: Check) -> int:
+        """Of a check that is up: the number in the body that was fetched, 1 where there is none."""
+
     def generation(self) -> int:
-        """A number that changes whenever any status may have changed; lets callers cache."""
+        """A number that changes whenever any status or weight may have changed; lets callers
+        cache."""

@@ -21,6 +21,8 @@ API_FILES = (
     "forward",
     "health",
     "constants",
+    "record",
+    "lookup",
     "run",
 )
 """Files of ``api/`` in the order they build on each other; ``boot`` comes before them all."""

@@ -50,7 +50,7 @@ _SAVE: Final = 10.0
 _REPORTS_AT_ONCE: Final = 64
 _SHOWN: Final = (
     *("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"),
-    *("minimum_failures", "fail_on_incomplete", "headers"),
+    *("minimum_failures", "headers"),
 )
 
 

@@ -36,6 +36,15 @@ from tests.peers.lua_questions import BY_CLIENT, CONSTANT, INCLUDED, NAMED, RAND
 ZONE = "lua.test."
 CLIENT = "127.0.0.1"
 
+NETWORKS = [
+    ("192.0.2.0/24", 64496, "Example North"),
+    ("198.51.100.0/25", 64497, "Example West"),
+    ("203.0.113.128/25", 64498, None),
+    ("2001:db8::/34", 64496, "Example North"),
+    ("10.9.0.0/16", 64499, "Example Nowhere"),
+]
+"""Networks, their AS numbers and the organisations that hold them."""
+
 PLACES = [
     ("192.0.2.0/25", "EU", "NL", "NH", 52.3676, 4.9041),
     ("192.0.2.128/25", "NA", "US", "CA", 37.3861, -122.0839),
@@ -60,12 +69,23 @@ def write_geo_database(path: Path) -> None:
             record["country"] = {"iso_code": country, "names": {"en": country}}
         if region:
             record["subdivisions"] = [{"iso_code": region, "names": {"en": region}}]
+            record["city"] = {"names": {"en": f"City of {region}"}}
         if latitude is not None:
             record["location"] = {
                 "latitude": latitude,
                 "longitude": longitude,
                 "accuracy_radius": 10,
             }
+        writer.insert_network(IPSet([network]), record)
+    writer.to_db_file(str(path))
+
+
+def write_network_database(path: Path) -> None:
+    writer = MMDBWriter(6, "GeoLite2-ASN", languages=["en"], ipv4_compatible=True)
+    for network, number, organisation in NETWORKS:
+        record: dict[str, Any] = {"autonomous_system_number": number}
+        if organisation:
+            record["autonomous_system_organization"] = organisation
         writer.insert_network(IPSet([network]), record)
     writer.to_db_file(str(path))
 
@@ -98,14 +118,19 @@ class AllDown:
     def status(self, check: Check) -> bool | None:
         return None
 
+    def weight(self, check: Check) -> int:
+        return 1
+
     def generation(self) -> int:
         return 0
 
 
+DATABASES = ("geo.mmdb", "networks.mmdb")
+
 CONFIG = """\
 launch=bind,geoip
 bind-config={folder}/named.conf
-geoip-database-files=mmdb:{folder}/geo.mmdb
+geoip-database-files=mmdb:{folder}/geo.mmdb mmdb:{folder}/networks.mmdb
 enable-lua-records=yes
 lua-records-exec-limit=100000
 edns-subnet-processing=yes
@@ -125,11 +150,10 @@ loglevel=3
 class Both:
     """The real server and the engine, asked the same."""
 
-    def __init__(self, port: int, geo: Path, health: HealthView) -> None:
+    def __init__(self, port: int, folder: Path, health: HealthView) -> None:
         self.port = port
-        self.engine = Engine(
-            EngineSettings(exec_limit=100_000), Geo([maxminddb.open_database(geo)]), health, 7
-        )
+        readers = [maxminddb.open_database(folder / name) for name in DATABASES]
+        self.engine = Engine(EngineSettings(exec_limit=100_000), Geo(readers), health, 7)
         self.apex = wire_name.from_text(ZONE)
 
     def powerdns(self, name: str, subnet: str | None) -> list[bytes] | None:
@@ -194,7 +218,8 @@ def unescape(content: bytes) -> bytes:
 def serving(folder: Path, zone: str, health: HealthView, interval: int) -> Iterator[Both]:
     """A PowerDNS with a zone, that runs its health checks every ``interval`` seconds."""
     presence.require("pdns_server")
-    write_geo_database(folder / "geo.mmdb")
+    write_geo_database(folder / DATABASES[0])
+    write_network_database(folder / DATABASES[1])
     (folder / "lua.zone").write_text(zone)
     (folder / "named.conf").write_text(
         f'zone "{ZONE}" {{ type master; file "{folder}/lua.zone"; }};\n'
@@ -205,7 +230,7 @@ def serving(folder: Path, zone: str, health: HealthView, interval: int) -> Itera
     arguments = [f"--config-dir={folder}", "--guardian=no", "--daemon=no"]
     with running(["pdns_server", *arguments], folder, "pdns") as process:
         wait_for_zone(process, port, ZONE)
-        yield Both(port, folder / "geo.mmdb", health)
+        yield Both(port, folder, health)
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +308,9 @@ class UpAtPort:
 
     def status(self, check: Check) -> bool | None:
         return check.address in UP and check.stringmatch in ("", "hello")
+
+    def weight(self, check: Check) -> int:
+        return 1
 
     def generation(self) -> int:
         return 0

@@ -16,12 +16,16 @@ class Health:
     def __init__(self, otherwise: bool | None = None) -> None:
         self.otherwise = otherwise
         self.states: dict[str, bool] = {}
+        self.weights: dict[str, int] = {}
         self.asked: list[Check] = []
         self.changes = 0
 
     def status(self, check: Check) -> bool | None:
         self.asked.append(check)
         return self.states.get(check.address, self.otherwise)
+
+    def weight(self, check: Check) -> int:
+        return self.weights.get(check.address, 1)
 
     def generation(self) -> int:
         return self.changes

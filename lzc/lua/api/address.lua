@@ -1,4 +1,4 @@
--- Addresses and networks: ComboAddress, Netmask, NetmaskGroup. Inside, an address is its 4 or 16
+-- Addresses and networks: ComboAddress, its sets, Netmask, NetmaskGroup. Inside, an address is its 4 or 16
 -- octets (a "packed" string); `core.parse` gives the octets and port of a text, remembered, as the
 -- same candidates come back with every query.
 
@@ -58,20 +58,24 @@ local function mask(packed, bits)
 end
 core.mask = mask
 
--- Network text to {packed network, bits, for IPv4 the network as number and the size of the block}.
+-- Network text to {packed network, bits, for IPv4 the network as number and the size of the block,
+-- the bits as written}. No ports and no short forms here; of a length, PowerDNS reads the digits it
+-- starts with, up to 255.
 local networks = remember(function(text)
-  local slash = string.find(text, '/', 1, true)
-  local packed = python_parse(slash and sub(text, 1, slash - 1) or text)
-  if not packed then return false end
-  local width = #packed * 8
-  local bits = width
-  if slash then
-    local digits = string.match(text, '^%d+$', slash + 1)
-    if not digits then return false end
-    bits = min(tonumber(digits), width)
+  local host, length = string.match(text, '^([%x.:]+)/?(.*)$')
+  local packed = host and python_parse(host)
+  if not packed or #packed == 4 and not string.match(host, '^%d+%.%d+%.%d+%.%d+$') then
+    return false
   end
+  local width = #packed * 8
+  local written = width
+  if length ~= '' then
+    written = tonumber(string.match(length, '^%d+') or 256)
+    if written > 255 then return false end
+  end
+  local bits = min(written, width)
   local network = mask(packed, bits)
-  local entry = {network, bits}
+  local entry = {network, bits, nil, nil, written}
   if width == 32 then
     entry[3] = number_of(network)
     entry[4] = powers[32 - bits]
@@ -86,6 +90,9 @@ local function network_of(value)
   return entry
 end
 core.network_of = network_of
+
+-- As `network_of`, but nil for what is no network.
+function core.find_network(text) return networks(text) or nil end
 
 local function contains(network, packed)
   local base = network[3]
@@ -141,9 +148,11 @@ Address = class({
     return new_address(sub(packed, 13), port_of(self))
   end,
   truncate = function(self, bits)
-    if type(bits) ~= 'number' then error('number expected', 0) end
+    bits = tonumber(bits)
+    if not bits then error('number expected', 0) end
     local packed = packed_of(self)
-    rawset(self, 'packed', mask(packed, min(bits, #packed * 8)))
+    local width = #packed * 8
+    rawset(self, 'packed', mask(packed, bits < 0 and width or min(floor(bits), width)))
   end,
 }, {
   __tostring = function(self) return to_text(packed_of(self)) end,
@@ -155,7 +164,7 @@ local function entry_of(netmask)
   return network_of(entry)
 end
 
-local function netmask_text(entry) return to_text(entry[1]) .. '/' .. entry[2] end
+local function netmask_text(entry) return to_text(entry[1]) .. '/' .. entry[5] end
 
 function core.new_netmask(packed, bits)
   return setmetatable({entry = to_text(packed) .. '/' .. bits}, Netmask)
@@ -164,17 +173,14 @@ end
 Netmask = class({
   toString = function(self) return netmask_text(entry_of(self)) end,
   empty = function(self) entry_of(self) return false end,
-  getBits = function(self) return entry_of(self)[2] end,
+  getBits = function(self) return entry_of(self)[5] end,
   getNetwork = function(self) return new_address(entry_of(self)[1]) end,
   getMaskedNetwork = function(self) return new_address(entry_of(self)[1]) end,
   isIpv4 = function(self) return #entry_of(self)[1] == 4 end,
   isIPv4 = function(self) return #entry_of(self)[1] == 4 end,
   isIpv6 = function(self) return #entry_of(self)[1] == 16 end,
   isIPv6 = function(self) return #entry_of(self)[1] == 16 end,
-  match = function(self, value)
-    local packed = type(value) == 'table' and packed_of(value) or parse(value)
-    return contains(entry_of(self), packed)
-  end,
+  match = function(self, text) return contains(entry_of(self), (parse(text))) end,
 }, {
   __tostring = function(self) return netmask_text(entry_of(self)) end,
   __eq = function(a, b) return netmask_text(entry_of(a)) == netmask_text(entry_of(b)) end,
@@ -186,13 +192,14 @@ local function masks_of(group)
   return masks
 end
 
--- The longest network that holds the address decides; a "!" in front of it says no.
+-- The longest network that holds the address decides, and of the same one, what was added last; a
+-- "!" in front of it says no.
 local function group_match(group, packed)
   local best, answer = -1, false
   for _, text in next, masks_of(group) do
     local negative = byte(text, 1) == 33
     local entry = network_of(negative and sub(text, 2) or text)
-    if entry[2] > best and contains(entry, packed) then best, answer = entry[2], not negative end
+    if entry[2] >= best and contains(entry, packed) then best, answer = entry[2], not negative end
   end
   return answer
 end
@@ -216,7 +223,29 @@ Group = class({
   match = function(self, value) return group_match(self, packed_of(value)) end,
 }, {})
 
+local function members_of(set)
+  local members = type(set) == 'table' and rawget(set, 'members')
+  if type(members) ~= 'table' then error('ComboAddressSet expected', 0) end
+  return members
+end
+
+-- Ports make no difference.
+local Set = class({
+  add = function(self, value)
+    local members = members_of(self)
+    if type(value) ~= 'table' then
+      rawset(members, (parse(value)), true)
+    elseif rawget(value, 'packed') then
+      rawset(members, packed_of(value), true)
+    else
+      for _, text in next, value do rawset(members, (parse(text)), true) end
+    end
+  end,
+  check = function(self, address) return rawget(members_of(self), packed_of(address)) == true end,
+}, {})
+
 local api = core.api
+api.newCAS = guard(function() return setmetatable({members = {}}, Set) end)
 api.newCA = guard(function(text)
   local packed, _, port = parse(text)
   return new_address(packed, port)
@@ -224,7 +253,7 @@ end)
 api.newCAFromRaw = guard(function(raw, port)
   raw = text_of(raw)
   if #raw ~= 4 and #raw ~= 16 then return new_address('\0\0\0\0') end
-  return new_address(raw, tonumber(port))
+  return new_address(raw, floor(tonumber(port) or 0) % 65536)
 end)
 api.newNetmask = guard(function(text)
   network_of(text)

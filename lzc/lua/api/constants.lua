@@ -20,14 +20,16 @@ local TYPES = {
   ALIAS = 65401, LUA = 65402,
 }
 local LEVELS = {
-  All = 0, Alert = 1, Critical = 2, Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7, None = 8,
+  Emergency = 0, Alert = 1, Critical = 2, Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7,
 }
+local PLACES = {QUESTION = 0, ANSWER = 1, AUTHORITY = 2, ADDITIONAL = 3}
 
 function core.constants()
   local constants = {loglevels = {}, place = {}}
   for name, value in next, CODES do constants[name] = value end
   for name, value in next, TYPES do constants[name] = value end
   for name, value in next, LEVELS do constants.loglevels[name] = value end
+  for name, value in next, PLACES do constants.place[name] = value end
   return constants
 end
 
@@ -51,11 +53,15 @@ Type = class({getCode = code_of, getName = type_name}, {
   __eq = function(a, b) return code_of(a) == code_of(b) end,
 })
 
+-- The number of a type by its name, TYPE5 or #5; 0 for any other text.
+function core.type_code(text)
+  text = string.upper(text)
+  local digits = string.match(text, '^TYPE(%d+)$') or string.match(text, '^#(%d+)$')
+  return TYPES[text] or digits and tonumber(digits) % 65536 or 0
+end
+
 core.api.newQType = guard(function(name)
-  local text = string.upper(core.text_of(name))
-  local code = TYPES[text] or tonumber(string.match(text, '^TYPE(%d+)$'))
-  if not code then error("Caught exception: unknown type '" .. text .. "'", 0) end
-  return setmetatable({code = code}, Type)
+  return setmetatable({code = core.type_code(core.text_of(name))}, Type)
 end)
 
 core.api.pdnslog = guard(function(message, level)
@@ -85,7 +91,9 @@ Header = class({
   getCD = flag(16),
   getOPCODE = function(self) return floor(flags_of(self) / 2048) % 16 end,
   getRCODE = function(self) return flags_of(self) % 16 end,
-  getQDCOUNT = field(1), getANCOUNT = field(0), getNSCOUNT = field(0), getARCOUNT = field(0),
+  getQDCOUNT = field(1), getANCOUNT = field(0), getNSCOUNT = field(0),
+  -- An OPT record is all that lzc knows to be there (RFC 6891).
+  getARCOUNT = function(self) flags_of(self) return core.edns_size > 0 and 1 or 0 end,
 }, {})
 
 function core.new_header(id, flags) return setmetatable({id = id, flags = flags}, Header) end

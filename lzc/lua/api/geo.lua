@@ -1,19 +1,20 @@
--- Where the client is: geo databases, and the networks a record names.
+-- Where the client is, or an address: geo databases, and the networks a record names.
 
 local core = ...
 local type, error, next, select, rawget, tonumber = type, error, next, select, rawget, tonumber
-local lower, format = string.lower, string.format
+local lower, format, gsub = string.lower, string.format, string.gsub
 local random, floor, abs = math.random, math.floor, math.abs
 local guard, remember, parse = core.guard, core.remember, core.parse
 local text_of, network_of, contains = core.text_of, core.network_of, core.contains
 local items_of, python_geo = core.items_of, core.python_geo
 
--- Country, continent, region (lower-case codes), latitude, longitude and AS number of packed octets.
+-- Country, continent, region (lower-case codes), latitude, longitude and AS number of packed octets;
+-- its city and the organisation that holds the AS, in lower case; whether the latitude is known.
 local located = remember(function(packed)
-  local country, continent, region, latitude, longitude, asn = python_geo(packed)
+  local country, continent, region, latitude, longitude, asn, city, name = python_geo(packed)
   return {
     country and lower(country), continent and lower(continent), region and lower(region),
-    latitude or 0, longitude or 0, asn,
+    latitude or 0, longitude or 0, asn, city and lower(city), name and lower(name), latitude ~= nil,
   }
 end, core.geo_size)
 
@@ -43,9 +44,41 @@ api.countryCode = guard(function() return here()[1] or '--' end)
 api.continentCode = guard(function() return here()[2] or '--' end)
 api.regionCode = guard(function() return here()[3] or '--' end)
 
-api.latlon = guard(function()
-  local place = here()
-  return format('%f %f', place[4], place[5])
+local function coordinates(place) return format('%f %f', place[4], place[5]) end
+api.latlon = guard(function() return coordinates(here()) end)
+
+-- Reads an address from the name asked for: 1.2.0.192 stands for 192.0.2.1.
+api.latlonMagic = guard(function()
+  local labels, count = core.labels_of(core.qname)
+  if count < 4 then return 'unknown' end
+  local text = labels[4] .. '.' .. labels[3] .. '.' .. labels[2] .. '.' .. labels[1]
+  local network = core.find_network(text)
+  return network and coordinates(located(network[1])) or '0.000000 0.000000'
+end)
+
+local ATTRIBUTES = {
+  ASn = 0, City = 1, Continent = 2, Country = 3, Country2 = 4, Name = 5, Region = 6, Location = 7,
+}
+function core.geo_attributes()
+  local copy = {}
+  for name, value in next, ATTRIBUTES do copy[name] = value end
+  return copy
+end
+
+-- Where the fields of a place have the attributes from 0 to 6.
+local FIELD_OF = {[0] = 6, 7, 2, 1, 1, 8, 3}
+
+-- An empty string for what is no address; "unknown" for what no database knows.
+api.geoiplookup = guard(function(address, attribute)
+  local number = type(attribute) ~= 'table' and tonumber(attribute)
+  if not number or number ~= floor(number) then error('geo attribute expected', 0) end
+  local network = core.find_network(text_of(address, 'address'))
+  if not network then return '' end
+  local place = located(network[1])
+  if number == 7 then return place[9] and coordinates(place) or 'unknown' end
+  local field = FIELD_OF[number]
+  local value = field and place[field]
+  return value and format('%s', value) or 'unknown'
 end)
 
 -- As in a LOC record (RFC 1876 §3); where nothing is known, PowerDNS has minus zero seconds.
@@ -95,6 +128,22 @@ function core.pickclosest(items, count)
 end
 api.pickclosest = guard(function(list)
   local _, text = parse(core.pickclosest(items_of(list)))
+  return text
+end)
+
+-- Candidates from the name asked for, 192-0-2-1.198-51-100-1.magic.example.org: labels from the first
+-- on, as long as they are addresses.
+api.closestMagic = guard(function()
+  local labels, total = core.labels_of(core.qname)
+  local items, count = {}, 0
+  for i = 1, total do
+    local text = gsub(labels[i], '-', '.')
+    if not core.python_parse(text) then break end
+    count = count + 1
+    items[count] = text
+  end
+  if count == 0 then error('Caught exception: The IP list cannot be empty', 0) end
+  local _, text = parse(core.pickclosest(items, count))
   return text
 end)
 

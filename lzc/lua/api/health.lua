@@ -1,16 +1,35 @@
--- ifportup and ifurlup: candidates whose health check says up. Statuses are mirrored here, one table
--- a check, and thrown away when the checker has news; only one not yet mirrored asks Python.
+-- ifportup, ifurlup, ifurlextup, pickselfweighted: candidates whose health check says up. Statuses are
+-- mirrored here, one table a check, and thrown away when the checker has news; only one not yet
+-- mirrored asks Python.
 
 local core = ...
 local type, error, next, rawget, tonumber = type, error, next, rawget, tonumber
 local random, floor = math.random, math.floor
+local sort, concat = table.sort, table.concat
 local guard, parse, text_of = core.guard, core.parse, core.text_of
 local python_status = core.python_status
 
--- checks[what to check] = {[candidate as written] = up}; shared by both loadings of this file.
+-- checks[what to check] = {[candidate as written] = weight}, where 0 means down and -1 not known yet;
+-- shared by both loadings of this file.
 core.shared.checks = core.shared.checks or {}
 
-local FIELDS = {'timeout', 'source', 'stringmatch', 'useragent', 'interval', 'httpcode', 'byteslimit'}
+-- What of the options a check consists of; the others say what to do with its result.
+local FIELDS = {
+  'timeout', 'source', 'stringmatch', 'useragent', 'interval', 'httpcode', 'byteslimit',
+  'minimumFailures',
+}
+
+-- Headers as lines "name: value": from one such text, a list of them, or a table by name.
+local function header_lines(headers)
+  if type(headers) ~= 'table' then return text_of(headers) end
+  local lines = {}
+  for name, value in next, headers do
+    value = text_of(value)
+    lines[#lines + 1] = type(name) == 'number' and value or text_of(name) .. ': ' .. value
+  end
+  sort(lines)
+  return concat(lines, '\n')
+end
 
 local function options_key(options)
   local key = ''
@@ -18,10 +37,13 @@ local function options_key(options)
     local value = rawget(options, FIELDS[i])
     if value ~= nil then key = key .. '\0' .. i .. text_of(value) end
   end
+  local headers = rawget(options, 'headers')
+  if headers ~= nil then key = key .. '\0h' .. header_lines(headers) end
   return key
 end
 
 local function group_for(kind, target, options)
+  if options ~= nil and type(options) ~= 'table' then error('table of options expected', 0) end
   local key = kind .. target
   if options then key = key .. options_key(options) end
   local checks = core.shared.checks
@@ -36,15 +58,15 @@ end
 local function ask(group, kind, target, options, candidate)
   local _, address = parse(candidate)
   local o = options or {}
-  local source = rawget(o, 'source')
+  local source, headers = rawget(o, 'source'), rawget(o, 'headers')
   if source ~= nil then parse(source) end
-  local up = python_status(kind, target, address, rawget(o, 'timeout'), source,
+  if headers ~= nil then headers = header_lines(headers) end
+  local state = python_status(kind, target, address, rawget(o, 'timeout'), source,
     rawget(o, 'stringmatch'), rawget(o, 'useragent'), rawget(o, 'interval'),
-    rawget(o, 'httpcode'), rawget(o, 'byteslimit'))
-  if type(up) == 'string' then error('Caught exception: ' .. up, 0) end
-  up = up == true
-  group[candidate] = up
-  return up
+    rawget(o, 'httpcode'), rawget(o, 'byteslimit'), rawget(o, 'minimumFailures'), headers)
+  if type(state) == 'string' then error('Caught exception: ' .. state, 0) end
+  group[candidate] = state
+  return state
 end
 
 local function select_from(selector, items, count)
@@ -81,11 +103,22 @@ local function sets_of(addresses)
   return {addresses}
 end
 
+-- Where no candidate is up: before any result is there, that is an error to records that say so.
+local function backup(options, every, total, completed)
+  if total == 0 then error('Caught exception: The list of addresses cannot be empty', 0) end
+  if not completed and options then
+    local fail = rawget(options, 'failOnIncompleteCheck')
+    if fail == true or fail == 'true' then
+      error('Caught exception: no health check has completed yet', 0)
+    end
+  end
+  return canonical(select_from(options and rawget(options, 'backupSelector'), every, total))
+end
+
 local function if_up(kind, target, addresses, options)
-  if options ~= nil and type(options) ~= 'table' then error('table of options expected', 0) end
   local sets = sets_of(addresses)
   local group = group_for(kind, target, options)
-  local every, total = {}, 0
+  local every, total, completed = {}, 0, false
   for _, set in next, sets do
     if type(set) ~= 'table' then error('table of addresses expected, got ' .. type(set), 0) end
     local up, count = {}, 0
@@ -96,17 +129,39 @@ local function if_up(kind, target, addresses, options)
       if state == nil then state = ask(group, kind, target, options, candidate) end
       total = total + 1
       every[total] = candidate
-      if state then
+      if state > 0 then
         count = count + 1
         up[count] = candidate
       end
+      if state == 0 then completed = true end
     end
     if count > 0 then
       return canonical(select_from(options and rawget(options, 'selector'), up, count))
     end
   end
-  if total == 0 then error('Caught exception: The list of addresses cannot be empty', 0) end
-  return canonical(select_from(options and rawget(options, 'backupSelector'), every, total))
+  return backup(options, every, total, completed)
+end
+
+-- One step of `if_up` where each candidate has a URL of its own, whose host is looked up.
+local function external_up(set, options, every, total)
+  if type(set) ~= 'table' then error('table of address and URL expected, got ' .. type(set), 0) end
+  local up, count, completed = {}, 0, false
+  for candidate, url in next, set do
+    candidate, url = text_of(candidate, 'address'), text_of(url, 'URL')
+    local group = group_for('ext ', url, options)
+    parse(candidate)
+    -- The check is the URL's; the address has no part in it.
+    local state = group['::']
+    if state == nil then state = ask(group, 'ext ', url, options, '::') end
+    total = total + 1
+    every[total] = candidate
+    if state > 0 then
+      count = count + 1
+      up[count] = candidate
+    end
+    if state == 0 then completed = true end
+  end
+  return up, count, total, completed
 end
 
 local api = core.api
@@ -119,4 +174,41 @@ end)
 
 api.ifurlup = guard(function(url, addresses, options)
   return if_up('url ', text_of(url), addresses, options)
+end)
+
+api.ifurlextup = guard(function(sets, options)
+  if type(sets) ~= 'table' then error('table of groups expected, got ' .. type(sets), 0) end
+  local every, total, completed = {}, 0, false
+  for _, set in next, sets do
+    local up, count, some
+    up, count, total, some = external_up(set, options, every, total)
+    completed = completed or some
+    if count > 0 then
+      return canonical(select_from(options and rawget(options, 'selector'), up, count))
+    end
+  end
+  return backup(options, every, total, completed)
+end)
+
+-- The client's hash picks among those that are up, by the weights that their pages gave.
+api.pickselfweighted = guard(function(url, addresses, options)
+  url = text_of(url)
+  local items, count = core.items_of(addresses)
+  local group = group_for('weight ', url, options)
+  local weights, sum, completed = {}, 0, false
+  for i = 1, count do
+    local state = group[items[i]]
+    if state == nil then state = ask(group, 'weight ', url, options, items[i]) end
+    if state >= 0 then completed = true else state = 0 end
+    weights[i], sum = state, sum + state
+  end
+  if sum == 0 then return backup(options, items, count, completed) end
+  local r = core.client_hash() % sum
+  for i = 1, count do
+    r = r - weights[i]
+    if r < 0 then
+      local _, text = parse(items[i])
+      return text
+    end
+  end
 end)

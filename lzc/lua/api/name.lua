@@ -112,6 +112,7 @@ Name = class({
   getRawLabels = function(self) return (labels_of(wire_of(self))) end,
   countLabels = function(self) local _, count = labels_of(wire_of(self)) return count end,
   wirelength = function(self) return #wire_of(self) end,
+  wireLength = function(self) return #wire_of(self) end,
   isPartOf = function(self, other) return is_part_of(wire_of(self), wire_of(other)) end,
   equal = function(self, text)
     return lower(wire_of(self)) == lower(from_text(core.text_of(text)))

@@ -1,11 +1,12 @@
--- The functions that choose among candidates: pickrandom, pickhashed, pickwrandom, pickwhashed, all.
+-- The functions that choose among candidates: pickrandom, pickhashed, pickwrandom, pickwhashed,
+-- picknamehashed, pickchashed, all.
 
 local core = ...
 local type, error, next, tonumber, tostring = type, error, next, tonumber, tostring
 local random, floor = math.random, math.floor
 local guard, lookup2 = core.guard, core.lookup2
 local list_walk, table_walk = core.list_walk, core.table_walk
-local format = string.format
+local format, lower, concat = string.format, string.lower, table.concat
 
 -- The strings of a record's table, in the order `next` gives. Tables are read raw: a metamethod
 -- would be the record's own code running uncounted.
@@ -121,10 +122,23 @@ end)
 
 api.pickwrandom = guard(function(list) return pick_weighted(list) end)
 api.pickwhashed = guard(function(list) return pick_weighted(list, client_hash()) end)
+api.picknamehashed = guard(function(list)
+  return pick_weighted(list, lookup2(lower(core.qname)))
+end)
+
+api.pickchashed = guard(function(list)
+  local weights, items, count = weighted_of(list)
+  local key = {}
+  for i = 1, count do key[i] = format('%d %s\0', weights[i], items[i]) end
+  local owner = core.python_owner(concat(key), client_hash())
+  if type(owner) == 'string' then error('Caught exception: ' .. owner, 0) end
+  return items[owner]
+end)
+
 api.all = guard(function(list) return (items_of(list)) end)
 
 api.pdnsrandom = guard(function(limit)
   if limit == nil then return random(0, 4294967295) end
-  limit = whole(limit)
+  if limit == -1 then limit = 4294967295 else limit = whole(limit) end
   return limit == 0 and 0 or random(0, limit - 1)
 end)

@@ -28,6 +28,7 @@ local lazy = {
   ednsPKTSize = function() return core.edns_size end,
   dh = function() return core.new_header(core.message_id, core.flags) end,
   pdns = core.constants,
+  GeoIPQueryAttribute = core.geo_attributes,
   pdns_features = function() return {} end,
 }
 

@@ -29,6 +29,7 @@ function core.class(methods, metamethods)
   for name, method in next, methods do exposed[name] = guard(method) end
   local mt = {__index = exposed, __metatable = false}
   for name, method in next, metamethods do mt[name] = guard(method) end
+  mt.__tostring = mt.__tostring or function(self) return format('userdata %p', self) end
   mt.__newindex = function() error("objects have no settable fields", 0) end
   classes[mt] = true
   return mt

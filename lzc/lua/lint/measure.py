@@ -29,6 +29,9 @@ class _Health:
     def status(self, check: Check) -> bool | None:
         return self._up
 
+    def weight(self, check: Check) -> int:
+        return 1
+
     def generation(self) -> int:
         return 0
 

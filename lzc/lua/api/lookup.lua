@@ -1,0 +1,32 @@
+-- What a record may ask of others: dblookup of records that this server has. resolve would have to
+-- wait for other servers, and is refused.
+
+local core = ...
+local type, error, rawget, tonumber, select = type, error, rawget, tonumber, select
+local lower = string.lower
+local guard, text_of = core.guard, core.text_of
+
+-- Contents as strings, one result each.
+local function list(...)
+  if ... == nil then return {} end
+  return {...}
+end
+
+local api = core.api
+api.dblookup = guard(function(name, kind)
+  local wire = type(name) == 'table' and rawget(name, 'wire')
+  if type(wire) ~= 'string' then wire = core.name_from_text(text_of(name, 'name')) end
+  local code = type(kind) ~= 'table' and tonumber(kind)
+  if not code then error('type number expected, such as pdns.A', 0) end
+  return list(core.python_lookup(lower(wire), code))
+end)
+
+api.resolve = guard(function()
+  error('resolve is refused: no answer waits for other servers; dblookup has what this one serves', 0)
+end)
+
+-- On PowerDNS too, it is there and always fails.
+api.report = guard(function(...)
+  if select('#', ...) == 0 then error('This function requires at least 1 parameter(s)', 0) end
+  error('Caught exception: Script took too long', 0)
+end)
