@@ -16,8 +16,9 @@ from lzc.answer.exchange import DAMAGE
 from lzc.answer.lua_answer import LuaAnswers, lua_rrs
 from lzc.answer.match import closest_encloser, wildcard_of
 from lzc.answer.options import Options
+from lzc.answer.planned import Choice, Planned, choice
 from lzc.answer.signed_wire import SignedWire
-from lzc.answer.zone import ServedZones, SigningFailure
+from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle.node import (
     DELEGATION,
     HAS_CNAME,
@@ -27,6 +28,7 @@ from lzc.bundle.node import (
     WILDCARD_CHILD,
 )
 from lzc.lua.engine import LuaFailure
+from lzc.lua.plan import Outcome
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype
 from lzc.wire.compose import MAX_MESSAGE
@@ -127,7 +129,7 @@ class FastLane:
 
     def answer(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
-    ) -> tuple[bytes, bool] | None:
+    ) -> tuple[bytes, bool | Choice] | None:
         """The answer and whether it is cacheable, as `lzc.answer.responder.Response` has it, or
         `None` for a query that needs more care, be it malformed. Never raises for what a query or a
         bundle holds.
@@ -204,7 +206,10 @@ class FastLane:
                     return None if len(response) > limit else (response, True)
 
             answers = authorities = scope = 0
-            cacheable = True
+            cacheable: bool | Choice = True
+            outcome: Outcome | None = None
+            planned: Planned | None = None
+            subnet = None
             encloser = b""
             if node is None:
                 encloser, node = closest_encloser(zone, key)
@@ -235,11 +240,21 @@ class FastLane:
                     if answers or rrtype.CNAME in lua:
                         return None
                     snippets = lua[qtype]
-                    edns_size = 0
-                    subnet = None
-                    if edns is not None:
-                        edns_size = edns.udp_size
-                        subnet = self._options.subnet(edns) if opt is None else None
+                    planned = snippets.planned
+                    if opt is None:
+                        subnet = self._options.subnet(edns)
+                    if planned is not None:
+                        outcome = planned.select(client if subnet is None else subnet[0])
+                    if opt is None and edns is not None and edns.client_subnet is not None:
+                        scope = edns.client_subnet.source
+                if planned is not None and outcome is not None:
+                    if not outcome:
+                        return None
+                    if signed:
+                        answers, content = self._signed.of_plan(zone, name, planned, outcome, now)
+                    else:
+                        answers, content = planned.wire(outcome)
+                elif lua and qtype in lua:
                     texts = self._lua.contents(
                         zone,
                         snippets,
@@ -251,7 +266,7 @@ class FastLane:
                             local,
                             tcp,
                             dnssec_ok != 0,
-                            edns_size,
+                            edns.udp_size if edns is not None else 0,
                             query[2] << 8 | query[3],
                             query[0] << 8 | query[1],
                             zone.zone_id,
@@ -265,8 +280,6 @@ class FastLane:
                     else:
                         answers, content = lua_rrs(qtype, snippets.ttl, texts)
                     cacheable = False
-                    if opt is None and edns is not None and edns.client_subnet is not None:
-                        scope = edns.client_subnet.source
                 elif answers and signed:
                     more, signatures = self._signed.of_blob(zone, key, name, qtype, content, now)
                     answers += more
@@ -285,9 +298,42 @@ class FastLane:
                 cacheable = cacheable and not self._options.depends_on_client(edns)
             counts = _HEADER(flags, 1, answers, authorities, 1 if with_opt else 0)
             response = b"".join((query[:2], counts, question, content, opt or b""))
+            if planned is not None and outcome is not None:
+                # Were only the small outcomes answered here, they would come too often.
+                limit -= planned.spread
+                if cacheable and not tcp and not planned.fixed:
+                    network = subnet[0] if subnet is not None else None
+                    make = self._maker(
+                        zone, name, planned, signed != 0, flags, question, opt, limit
+                    )
+                    cacheable = choice(planned, network, make, outcome, response[2:])
             return None if len(response) > limit else (response, cacheable)
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
             return self._fail(query, client, now, error)
+
+    def _maker(
+        self,
+        zone: ServedZone,
+        name: bytes,
+        planned: Planned,
+        signed: bool,
+        flags: int,
+        question: bytes,
+        opt: bytes | None,
+        limit: int,
+    ) -> Callable[[Outcome, float], bytes]:
+        """What makes the other answers to a query that a plan answers, without their ID."""
+
+        def make(outcome: Outcome, now: float) -> bytes:
+            if signed:
+                count, content = self._signed.of_plan(zone, name, planned, outcome, now)
+            else:
+                count, content = planned.wire(outcome)
+            counts = _HEADER(flags, 1, count, 0, 1 if opt else 0)
+            response = b"".join((counts, question, content, opt or b""))
+            return b"" if 2 + len(response) > limit else response
+
+        return make
 
     def _read_opt(self, query: bytes) -> tuple[bytes, Edns | None, bytes | None, int]:
         """The question of a query with an OPT RR, what that says, the OPT RR of the answer where it

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
+from lzc.answer.planned import Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.lua.plan import Plan, Planner, plan_key
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
@@ -42,18 +44,47 @@ class Asker(NamedTuple):
 
 
 class Snippets(NamedTuple):
-    """The codes that answer for one type at one name, and the TTL of what they give."""
+    """The codes that answer for one type at one name, and the TTL of what they give; the plan that
+    gives the same, if there is one."""
 
     ttl: int
     codes: tuple[bytes, ...]
+    planned: Planned | None = None
+
+
+class Plans:
+    """The plans of a bundle, which ``find`` gives as octets by `lzc.lua.plan.plan_key`. Records
+    with the same code share one."""
+
+    __slots__ = ("_find", "_known", "_planner")
+
+    def __init__(self, planner: Planner, find: Callable[[bytes], bytes | None]) -> None:
+        self._planner = planner
+        self._find = find
+        self._known: dict[bytes, Plan | None] = {}
+
+    def of(self, code: bytes, covered: int, ttl: int) -> Planned | None:
+        """The plan of a record's joined code. Raises `ValueError` for a damaged one."""
+        key = plan_key(code, covered)
+        if key not in self._known:
+            encoded = self._find(key)
+            if len(self._known) >= MAX_NODES:
+                self._known.clear()
+            self._known[key] = None if encoded is None else self._planner.load(encoded)
+        plan = self._known[key]
+        return None if plan is None else Planned(plan, ttl)
 
 
 class LuaAnswers:
-    """Runs the LUA records of a bundle. ``engine`` is `None` where LUA is off altogether."""
+    """Answers from the LUA records of a bundle: by ``plans`` where there are any, by running them
+    otherwise. ``engine`` is `None` where LUA is off altogether."""
 
-    __slots__ = ("_engine", "_includes", "_insert_whitespace", "_joined")
+    __slots__ = ("_engine", "_includes", "_insert_whitespace", "_joined", "_plans")
 
-    def __init__(self, engine: Evaluator | None, insert_whitespace: bool) -> None:
+    def __init__(
+        self, engine: Evaluator | None, insert_whitespace: bool, plans: Plans | None = None
+    ) -> None:
+        self._plans = plans
         self._engine = engine
         self._insert_whitespace = insert_whitespace
         self._joined: dict[tuple[int, bytes], dict[int, Snippets]] = {}
@@ -77,7 +108,17 @@ class LuaAnswers:
         for record in nodes.lua_records(node):
             codes.setdefault(record.covered, []).append(record.join(self._insert_whitespace))
             ttls[record.covered] = record.ttl
-        return {covered: Snippets(ttls[covered], tuple(codes[covered])) for covered in codes}
+        return {
+            covered: Snippets(
+                ttls[covered], tuple(found), self._plan(found, covered, ttls[covered])
+            )
+            for covered, found in codes.items()
+        }
+
+    def _plan(self, codes: list[bytes], covered: int, ttl: int) -> Planned | None:
+        if self._plans is None or len(codes) > 1:
+            return None
+        return self._plans.of(codes[0], covered, ttl)
 
     def _include(self, zone: ServedZone) -> Callable[[bytes], bytes | None]:
         """What `include` asks in a zone: the code of the LUA record covering LUA at a name."""
@@ -120,6 +161,11 @@ class LuaAnswers:
         """RDATA for ``qname`` (a wire name, as asked), duplicates left out (RFC 2181 §5); none
         when every record gave an empty list. Raises `LuaFailure` for errors, limits, and results
         that are no presentation format of the type."""
+        planned = snippets.planned
+        if planned is not None:
+            outcome = planned.select(asker.subnet[0] if asker.subnet is not None else asker.who)
+            if outcome is not None:
+                return planned.rdatas(outcome)
         context = (qname, zone.apex, *asker, zone.zone_id)
         return rdatas_of(covered, self.contents(zone, snippets, context))
 

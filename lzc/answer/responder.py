@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
-from lzc.answer.lua_answer import Evaluator, LuaAnswers
+from lzc.answer.lua_answer import Evaluator, LuaAnswers, Plans
 from lzc.answer.options import Options
+from lzc.answer.planned import Choice
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import ServedZones, Signer
 from lzc.bundle.reader import Bundle
+from lzc.lua.plan import Planner
 from lzc.wire.message import FormatError, parse_query
 
-Quick = Callable[[bytes, bytes, float, bool, bytes], tuple[bytes, bool] | None]
+Quick = Callable[[bytes, bytes, float, bool, bytes], tuple[bytes, bool | Choice] | None]
 """Takes query, client, now, tcp and local as `Responder.respond`; gives what a `Response` holds, or
 `None` for a query that takes more care."""
 
@@ -22,19 +24,21 @@ Quick = Callable[[bytes, bytes, float, bool, bytes], tuple[bytes, bool] | None]
 class Response(NamedTuple):
     """An answer. ``cacheable`` tells that it depends on the transport and on the query's octets
     after the ID, and on nothing else: not on the client, nor on a LUA record. A signed one is so
-    until the window of signatures moves (`lzc.dnssec.signer.window`) or the zone's keys change."""
+    until the window of signatures moves (`lzc.dnssec.signer.window`) or the zone's keys change.
+    For as long a `Choice` gives the answer to the next query with the same octets."""
 
     wire: bytes
-    cacheable: bool
+    cacheable: bool | Choice
 
 
 class Responder:
     """Answers queries from one bundle.
 
     ``signers`` are by apex; ``engine`` is `None` where LUA is off. ``report`` is told of every
-    SERVFAIL: the QNAME and what went wrong. ``quick`` answers the commonest queries: a caller that
-    is in a hurry asks it first, and `careful` when it has no answer; `respond` does both. Not
-    thread-safe; use one per process.
+    SERVFAIL: the QNAME and what went wrong. ``planner`` answers LUA records that have a plan;
+    without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
+    asks it first, and `careful` when it has no answer; `respond` does both. Not thread-safe; use
+    one per process.
     """
 
     __slots__ = ("_exchange", "quick")
@@ -46,9 +50,11 @@ class Responder:
         signers: Mapping[bytes, Signer],
         engine: Evaluator | None,
         report: Callable[[bytes, Exception], None] | None = None,
+        planner: Planner | None = None,
     ) -> None:
         zones = ServedZones(bundle, signers)
-        lua = LuaAnswers(engine, settings.insert_whitespace)
+        plans = Plans(planner, bundle.plan) if planner is not None else None
+        lua = LuaAnswers(engine, settings.insert_whitespace, plans)
         options = Options(settings)
         self._exchange = Exchange(zones, lua, options, settings, report)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)

@@ -10,9 +10,11 @@ from typing import Final
 
 from lzc.answer.denial import Owner, nsec_rrset
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
+from lzc.answer.planned import Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.dnssec.signer import window
+from lzc.lua.plan import Outcome
 from lzc.wire import name as wire_name
 from lzc.wire.message import RRset
 
@@ -38,7 +40,7 @@ class SignedWire:
     def __init__(self) -> None:
         self._answers: dict[tuple[int, bytes, int], tuple[int, bytes]] = {}
         self._pieces: dict[tuple[int, bytes | None], tuple[int, list[bytes]]] = {}
-        self._results: dict[tuple[bytes | int, ...], tuple[int, bytes]] = {}
+        self._results: dict[tuple[bytes | int | Outcome, ...], tuple[int, bytes]] = {}
         self._until = 0.0
 
     def _refresh(self, now: float) -> None:
@@ -71,16 +73,42 @@ class SignedWire:
         RRSIGs: how many, and their wire format. Raises `LuaFailure` for what is no RDATA."""
         if not self._until - KEPT_FOR <= now < self._until:
             self._refresh(now)
-        ident: tuple[bytes | int, ...] = (name, qtype, *texts)
+        ident: tuple[bytes | int | Outcome, ...] = (name, qtype, *texts)
         found = self._results.get(ident)
         if found is None:
-            count, content = lua_rrs(qtype, ttl, texts)
+            made = lua_rrs(qtype, ttl, texts)
             rrset = RRset(name, qtype, ttl, tuple(rdatas_of(qtype, texts)))
-            more, signatures = self.of_rrset(zone, rrset, now)
-            found = count + more, content + signatures
-            if len(self._results) >= MAX_KEPT:
-                self._results.clear()
-            self._results[ident] = found
+            found = self._keep_result(zone, ident, made, rrset, now)
+        return found
+
+    def of_plan(
+        self, zone: ServedZone, name: bytes, planned: Planned, outcome: Outcome, now: float
+    ) -> tuple[int, bytes]:
+        """An outcome of the plan for the QNAME ``name`` as RRs with their RRSIGs: how many, and
+        their wire format."""
+        if not self._until - KEPT_FOR <= now < self._until:
+            self._refresh(now)
+        qtype = planned.covered
+        ident = (name, qtype, outcome)
+        found = self._results.get(ident)
+        if found is None:
+            rrset = RRset(name, qtype, planned.ttl, tuple(planned.rdatas(outcome)))
+            found = self._keep_result(zone, ident, planned.wire(outcome), rrset, now)
+        return found
+
+    def _keep_result(
+        self,
+        zone: ServedZone,
+        ident: tuple[bytes | int | Outcome, ...],
+        made: tuple[int, bytes],
+        rrset: RRset,
+        now: float,
+    ) -> tuple[int, bytes]:
+        more, signatures = self.of_rrset(zone, rrset, now)
+        found = made[0] + more, made[1] + signatures
+        if len(self._results) >= MAX_KEPT:
+            self._results.clear()
+        self._results[ident] = found
         return found
 
     def of_rrset(self, zone: ServedZone, rrset: RRset, now: float) -> tuple[int, bytes]:

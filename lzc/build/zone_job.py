@@ -3,7 +3,7 @@ can be built in several processes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
 from lzc.build.compile import compile_zone
 from lzc.build.health_checks import discover
 from lzc.build.lint import LintSettings, lint_zone
+from lzc.build.plans import lua_plans
 from lzc.build.secondary_checks import Takers
 from lzc.build.sources import ZoneSource
 from lzc.bundle.writer import CompiledZone
@@ -88,7 +89,10 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         )
     if _errors(faults):
         return ZoneResult(None, faults)
-    return ZoneResult(draft.finish(serial), faults, found, len(lua_records))
+    compiled = draft.finish(serial)
+    if lua_records and source.lua:
+        compiled = replace(compiled, plans=lua_plans(lua_records, job.lua.insert_whitespace))
+    return ZoneResult(compiled, faults, found, len(lua_records))
 
 
 def _errors(faults: list[Fault]) -> bool:

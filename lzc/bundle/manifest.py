@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the bundle's layout; a reader refuses any other."""
 
 MANIFEST: Final = "manifest.json"

@@ -99,6 +99,7 @@ class Bundle:
             environment, self._store = open_store(path / manifests.ZONES, size)
             self._zones_db = environment.open_db(b"zones", create=False)
             nodes_db = environment.open_db(b"nodes", create=False)
+            self._plans_db = environment.open_db(b"plans", create=False)
             self._transaction = environment.begin(db=nodes_db)
             self._cursor = self._transaction.cursor()
             self._count = int(self._transaction.stat(self._zones_db)["entries"])
@@ -195,6 +196,11 @@ class Bundle:
         info = zone if isinstance(zone, ZoneInfo) else zone.info
         start = info.transfer_offset
         return self._transfers[start : start + info.transfer_length]
+
+    def plan(self, key: bytes) -> bytes | None:
+        """The plan of a LUA record by `lzc.lua.plan.plan_key`, or `None`: it has to be run."""
+        found: bytes | None = self._transaction.get(key, db=self._plans_db)
+        return found
 
     def _load(self, apex: bytes) -> ZoneView | None:
         if len(apex) > 255:

@@ -36,7 +36,7 @@ def open_store(path: Path, size: int) -> tuple[Any, tuple[int, int]]:
             readonly=True,
             lock=False,
             create=False,
-            max_dbs=2,
+            max_dbs=3,
             readahead=False,
         )
         shared = _opened[handle] = _Shared(environment, 0)

@@ -15,7 +15,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,12 +40,13 @@ class OutputBusy(Exception):
 @dataclass(frozen=True, slots=True)
 class CompiledZone:
     """What goes into a bundle of one zone: ``info`` (its transfer offset is set by the writer), the
-    nodes by ascending key with the zone id in front, and the transfer's messages, each after its
-    16-bit length."""
+    nodes by ascending key with the zone id in front, the transfer's messages, each after its 16-bit
+    length, and the plans of its LUA records by `lzc.lua.plan.plan_key`."""
 
     info: ZoneInfo
     items: list[tuple[bytes, bytes]]
     messages: list[bytes]
+    plans: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 @contextmanager
@@ -133,7 +134,9 @@ def _fill(
 
 def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[CompiledZone]) -> None:
     texts = sorted((info.apex, info.to_json()) for info in infos)
-    size = _map_size([texts, *(zone.items for zone in zones)])
+    # Zones share the plans of records that are the same.
+    plans = sorted({key: plan for zone in zones for key, plan in zone.plans.items()}.items())
+    size = _map_size([texts, plans, *(zone.items for zone in zones)])
     environment = lmdb.open(
         str(path),
         map_size=size,
@@ -142,7 +145,7 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
         lock=False,
         sync=False,
         metasync=False,
-        max_dbs=2,
+        max_dbs=3,
     )
     try:
         with environment.begin(write=True) as transaction:
@@ -153,6 +156,9 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
                     cursor.putmulti(zone.items, dupdata=False, append=True)
             with transaction.cursor(db=zones_db) as cursor:
                 cursor.putmulti(texts, dupdata=False, append=True)
+            plans_db = environment.open_db(b"plans", txn=transaction)
+            with transaction.cursor(db=plans_db) as cursor:
+                cursor.putmulti(plans, dupdata=False, append=True)
     except lmdb.Error as error:
         raise OSError(errno.EIO, str(error), str(path)) from error
     finally:

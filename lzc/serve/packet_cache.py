@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from lzc.answer.planned import Choice, Choose
+
 OCTETS: Final = 64 * 2**20
 """Octets of queries and answers kept at most, whatever the number of entries."""
 _ENTRY_OVERHEAD: Final = 170
 """Octets that CPython takes for a dict entry and the headers of two bytes objects."""
+_CHOICE_OCTETS: Final = 1500
+"""Likewise for what chooses among answers, without these."""
 _MARKS: Final = 1 << 18
 
 
 class PacketCache:
-    """Two generations of answers: when the young one is half of the limit it becomes the old one,
-    and what was old is dropped. That is near to least-recently-used and costs a hit nothing.
+    """Two generations of answers, or of what chooses one among several: when the young one is half
+    of the limit it becomes the old one, and what was old is dropped. That is near to
+    least-recently-used and costs a hit nothing.
 
     The hot loop reads ``young`` itself; `older` is asked when that misses. Answers must depend on
     nothing but the query's octets after the ID (and the transport, of which each has its own
@@ -32,20 +37,20 @@ class PacketCache:
         self._half_octets = octets // 2
         self._octets = 0
         self._marks = bytearray(_MARKS if entries else 0)
-        self.young: dict[bytes, bytes] = {}
-        self.old: dict[bytes, bytes] = {}
+        self.young: dict[bytes, bytes | Choose] = {}
+        self.old: dict[bytes, bytes | Choose] = {}
 
     def __len__(self) -> int:
         return len(self.young) + len(self.old)
 
-    def older(self, key: bytes) -> bytes | None:
+    def older(self, key: bytes) -> bytes | Choose | None:
         """Look into the old generation; what is found there is young again."""
         found = self.old.get(key)
         if found is not None:
-            self.put(key, found)
+            self.put(key, found, len(found) if isinstance(found, bytes) else _CHOICE_OCTETS)
         return found
 
-    def offer(self, key: bytes, answer: bytes) -> None:
+    def offer(self, key: bytes, answer: bytes | Choice) -> None:
         """Keep the answer (a whole message) to a query if it was offered before. ``young`` may be
         another dict afterwards."""
         marks = self._marks
@@ -53,19 +58,24 @@ class PacketCache:
             value = hash(key)
             mark = value >> 20 & 255 or 1
             if marks[value & _MARKS - 1] == mark:
-                self.put(key, answer[2:])
+                if isinstance(answer, bytes):
+                    self.put(key, answer[2:], len(answer))
+                else:
+                    self.put(key, answer.choose, answer.octets + _CHOICE_OCTETS)
             else:
                 marks[value & _MARKS - 1] = mark
 
-    def put(self, key: bytes, answer: bytes) -> None:
-        """Keep ``answer`` (without its ID). ``young`` may be another dict afterwards."""
-        self._octets += len(key) + len(answer) + _ENTRY_OVERHEAD
+    def put(self, key: bytes, answer: bytes | Choose, size: int) -> None:
+        """Keep ``answer`` (without its ID), which takes ``size`` octets. ``young`` may be another
+        dict afterwards."""
+        octets = len(key) + size + _ENTRY_OVERHEAD
+        self._octets += octets
         if len(self.young) >= self._half or self._octets > self._half_octets:
             if not self._half:
                 return
             self.old = self.young
             self.young = {}
-            self._octets = len(key) + len(answer) + _ENTRY_OVERHEAD
+            self._octets = octets
         self.young[key] = answer
 
     def clear(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import random
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
+from lzc.answer.stored import stored_contents
 from lzc.answer.transfer import TransferPlan, open_transfer
 from lzc.answer.transfer_access import TransferAccess
 from lzc.bundle.reader import Bundle
@@ -20,6 +22,7 @@ from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, window
 from lzc.lua.engine import Engine, EngineSettings, GeoView
 from lzc.lua.health import HealthView
+from lzc.lua.plan import Planner
 from lzc.serve.guard import GuardedEngine
 from lzc.serve.keyring import Signers, tsig_keys
 from lzc.serve.scoreboard import Slot
@@ -63,6 +66,7 @@ class Serving:
         self._access = TransferAccess.from_config(config)
         self.bundle = Bundle.open(folder, verified_dir=verified_dir)
         self.guard: GuardedEngine | None = None
+        planner: Planner | None = None
         if config.lua.enable or any(section.lua for section in config.zone.values()):
             settings = EngineSettings(
                 mode=config.lua.mode,
@@ -70,7 +74,11 @@ class Serving:
                 memory_limit=config.lua.memory_limit,
             )
             seed = int.from_bytes(os.urandom(4), "big")
-            engine = Engine(settings, _open_geo(config), health, seed, RecordLog())
+            geo = _open_geo(config)
+            lookup = stored_contents(self.bundle)
+            engine = Engine(settings, geo, health, seed, RecordLog(), lookup=lookup)
+            if config.lua.mode == "isolated":
+                planner = Planner(geo, health, random.Random(seed).random)
             self.guard = GuardedEngine(engine, slot, quarantine)
         self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder = Responder(
@@ -81,6 +89,7 @@ class Serving:
             self._signers,
             self.guard,
             FailureLog(),
+            planner,
         )
         self.transfers = 0
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from lzc.answer.planned import Choice
 from lzc.serve import datagrams
 from lzc.serve.mishaps import Mishaps, servfail
 from lzc.serve.packet_cache import PacketCache
@@ -18,9 +19,9 @@ _DATAGRAM: Final = 65535
 _CONTROL: Final = 128
 
 
-Answered = tuple[bytes, bool] | None
-"""The whole message, and whether it depends on nothing but the query's octets and the transport;
-`None` for silence."""
+Answered = tuple[bytes, bool | Choice] | None
+"""The whole message, and whether it depends on nothing but the query's octets and the transport, or
+what chooses among several such answers; `None` for silence."""
 
 
 class Responder(Protocol):
@@ -115,7 +116,9 @@ class UdpServer:
         if cache.old:
             hit = cache.older(key)
             if hit is not None:
-                return query[:2] + hit
+                wire = hit if isinstance(hit, bytes) else hit(client, now)
+                if wire:
+                    return query[:2] + wire
         counts.misses += 1
         try:
             answer = self._quick(query, client, now, False, local)
@@ -134,7 +137,7 @@ class UdpServer:
         if wire[3] & 15 == 2:
             counts.servfail += 1
         elif cacheable:
-            cache.offer(key, wire)
+            cache.offer(key, cacheable if isinstance(cacheable, Choice) else wire)
         return wire
 
 
@@ -169,8 +172,10 @@ class BatchReader:
                     query = received[start : start + sizes[size]]
                     key = query[2:]
                     hit = cache.young.get(key)
-                    if hit is not None:
+                    if isinstance(hit, bytes):
                         answer: bytes | None = query[:2] + hit
+                    elif hit is not None and (chosen := hit(clients[host], now)):
+                        answer = query[:2] + chosen
                     else:
                         answer = server.answer(query, key, clients[host], local, now)
                     if answer is None:
@@ -210,11 +215,16 @@ class UdpReader:
                 count += 1
                 key = query[2:]
                 hit = cache.young.get(key)
-                if hit is not None:
+                if isinstance(hit, bytes):
                     answer: bytes | None = query[:2] + hit
                 else:
                     packed = packed_address(client[0])
-                    answer = server.answer(query, key, packed, self._local, now)
+                    chosen = hit(packed, now) if hit is not None else b""
+                    answer = (
+                        query[:2] + chosen
+                        if chosen
+                        else server.answer(query, key, packed, self._local, now)
+                    )
                     if answer is None:
                         continue
                 try:
@@ -252,12 +262,16 @@ class WildcardReader:
                 count += 1
                 key = query[2:]
                 hit = server.cache.young.get(key)
-                answer = query[:2] + hit if hit is not None else None
-                if answer is None:
+                if isinstance(hit, bytes):
+                    answer: bytes | None = query[:2] + hit
+                else:
                     packed, local = packed_address(client[0]), asked_address(control)
-                    answer = server.answer(query, key, packed, local, now)
+                    chosen = hit(packed, now) if hit is not None else b""
+                    answer = query[:2] + chosen if chosen else None
                     if answer is None:
-                        continue
+                        answer = server.answer(query, key, packed, local, now)
+                if answer is None:
+                    continue
                 try:
                     sock.sendmsg([answer], reply_control(control), 0, client)
                 except OSError:

@@ -92,7 +92,7 @@ def _forge(folder: Path, document: object) -> Path:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("format",), 2, "bundle format 2"),
+        (("format",), 1, "bundle format 1"),
         (("files", "../../etc/passwd"), {"sha256": "0" * 64, "size": 1}, "unexpected file"),
         (("files", "/etc/passwd"), {"sha256": "0" * 64, "size": 1}, "unexpected file"),
         (("files", "zones.lmdb"), {"sha256": "zz", "size": 1}, "no SHA-256"),
