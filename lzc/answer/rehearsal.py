@@ -13,6 +13,7 @@ from typing import Final
 from lzc.answer.assumed import AssumedHealth, AssumedPlace, Circumstances
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
+from lzc.answer.stored import stored_contents
 from lzc.answer.zone import Signer, SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.lua.engine import Engine, EngineSettings, GeoView, Include, Log, LuaFailure, QueryContext
@@ -69,7 +70,8 @@ class Staging:
         if self.lua is None:
             return None
         now = circumstances.now if circumstances.clock_set else None
-        return Engine(self.lua, geo, health, 0, log, now=now, count=True)
+        lookup = stored_contents(self.bundle)
+        return Engine(self.lua, geo, health, 0, log, now=now, count=True, lookup=lookup)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from lzc.config import LuaSection
 from lzc.lua.health import Check
+from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Severity
@@ -33,6 +34,7 @@ def discover(
     discovery = _discovery(settings.exec_limit, settings.memory_limit)
     codes = [(record, LuaRecord.from_rdata(record[2])) for record in lua_records]
     include = included_code(zone, codes, settings.insert_whitespace)
+    discovery.look_in(_contents_of(zone))
     found: set[Check] = set()
     faults: list[Fault] = []
     for record, lua in codes:
@@ -70,6 +72,22 @@ def included_code(
             included.setdefault(zone.owner(record), []).append(lua.join(insert_whitespace))
     texts = {owner: b"\n".join(pieces) for owner, pieces in included.items()}
     return texts.get
+
+
+def _contents_of(zone: Zone) -> Callable[[bytes, int], list[bytes]]:
+    """What ``dblookup`` finds in a zone: the contents of records as they stand there. Records of
+    other zones are found by the server alone, which then adds the checks that come of them."""
+    known: dict[tuple[bytes, int], list[bytes]] = {}
+
+    def contents(name: bytes, code: int) -> list[bytes]:
+        # Few zones are asked, and those often.
+        if not known:
+            for record in zone.records:
+                known.setdefault((zone.owner(record), record[1]), []).append(record[2])
+        rdatas = known.get((name, code), []) if code != rr.LUA else []
+        return [wire_rdata.to_text(code, rdata).encode() for rdata in rdatas]
+
+    return contents
 
 
 def _failing(zone: Zone, record: Record, is_syntax: bool, message: str) -> Fault:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from lzc.lua.engine import Engine, EngineSettings, Include, LuaFailure, QueryContext
+from lzc.lua.engine import Engine, EngineSettings, Include, Lookup, LuaFailure, QueryContext
 from lzc.lua.health import Check
 
 MAX_WAYS = 256
@@ -89,6 +89,11 @@ class Discovery:
 
     def _decide(self) -> bool:
         return self._ways.decide()
+
+    def look_in(self, lookup: Lookup) -> None:
+        """What ``dblookup`` asks from now on."""
+        for engine in self._engines:
+            engine.lookup = lookup
 
     def explore(self, code: bytes, query: QueryContext, include: Include) -> Exploration:
         """Run a record's joined ``code``; ``query`` gives its name and zone. What fails on some way

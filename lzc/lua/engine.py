@@ -102,7 +102,8 @@ class Engine:
     ``seed`` starts the random choices: engines with the same seed and the same questions make the
     same ones. With ``conditions``, that is what country, netmask and their like return, wherever
     the client is (`lzc.lua.discover`). ``now`` (seconds since the epoch) is what records see for
-    the time; `None` for the clock. ``count`` has `instructions` counted, which is slow.
+    the time; `None` for the clock. ``count`` has `instructions` counted, which is slow. ``lookup``
+    is what ``dblookup`` asks, and may be set at any time; without it that finds nothing.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Engine:
         *,
         now: float | None = None,
         count: bool = False,
+        lookup: Lookup | None = None,
     ) -> None:
         self._settings = settings
         self._geo = geo
@@ -126,18 +128,15 @@ class Engine:
         self._now = now
         self._exact = count or settings.mode == "shared"
         self._include: Include = lambda _name: None
-        self._lookup: Lookup | None = None
+        self.lookup = lookup
         self._rings = Rings()
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._generation = health.generation()
         self._state = self._new_state()
 
-    def evaluate(
-        self, code: bytes, query: QueryContext, include: Include, lookup: Lookup | None = None
-    ) -> list[bytes]:
+    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """The contents that a record's joined ``code`` gives for a query, in presentation form
-        (for TXT without the quotes around it); an empty list means NODATA. Without a ``lookup``,
-        ``dblookup`` finds nothing. Raises `LuaFailure`."""
+        (for TXT without the quotes around it); an empty list means NODATA. Raises `LuaFailure`."""
         program = self._programs.get(code)
         if program is None:
             program = self._compile(code)
@@ -146,7 +145,6 @@ class Engine:
             self._generation = generation
             self._state.forget_health()
         self._include = include
-        self._lookup = lookup
         # All by name: with a star the call takes 0.2 µs more.
         qname, zone, who, subnet, local, tcp, dnssec_ok, size, flags, ident, zone_id = query
         network, prefix = subnet or (None, 0)
@@ -271,7 +269,7 @@ class Engine:
         )
 
     def _look_up(self, name: bytes, rrtype: float) -> Any:
-        found = self._lookup(name, int(rrtype)) if self._lookup is not None else ()
+        found = self.lookup(name, int(rrtype)) if self.lookup is not None else ()
         # A tuple becomes several results.
         return tuple(found) or None
 

@@ -44,7 +44,7 @@ ZONES: Final[dict[str, list[Entry]]] = {
     "faulty.example": [
         ("lua-unknown-function", "n01 LUA A \"»pickrandm({'192.0.2.1'})\""),
         ("lua-unknown-global", 'n02 LUA A "pickrandom(»pool)"'),
-        ("lua-not-provided", 'n03 LUA A "»closestMagic()"'),
+        ("lua-not-provided", "n03 LUA A \"»resolve('a.example', pdns.A)\""),
         ("lua-argument", "n04 LUA A \"ifportup(»'https', {'192.0.2.1'})\""),
         ("lua-option", "n05 LUA A \"ifportup(443, {'192.0.2.1'}, {»selctor='all'})\""),
         (

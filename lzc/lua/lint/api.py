@@ -137,25 +137,8 @@ VARIABLES: Final[Mapping[str, Version | None]] = {
 """Variables that a record finds set, and since when. 4.7 lacks ``localwho`` and 5.1 has it; it is
 not held against 5.0."""
 
-NOT_PROVIDED: Final = frozenset(
-    (
-        "ifurlextup",
-        "closestMagic",
-        "latlonMagic",
-        "geoiplookup",
-        "GeoIPQueryAttribute",
-        "pickselfweighted",
-        "picknamehashed",
-        "pickchashed",
-        "dblookup",
-        "resolve",
-        "report",
-        "newCAS",
-        "newDR",
-        "newDRR",
-    )
-)
-"""Names of the API that lzc does not have."""
+NOT_PROVIDED: Final = frozenset(("resolve",))
+"""Functions of the API that lzc refuses to run: it would have to wait for other servers."""
 
 SETS_SINCE: Final[Version] = (4, 8)
 """Several sets of addresses in ifportup and ifurlup."""
@@ -171,6 +154,7 @@ _NAME: Final = frozenset(
         "makeRelative",
         "toString",
         "toStringNoDot",
+        "wireLength",
         "wirelength",
     )
 )

@@ -70,7 +70,7 @@ def _check_provided(record: Record, node: syntax.Name, name: str) -> None:
             f"{name} is in PowerDNS from {versions.shown(since)} on; too old: {old}",
         )
     if name in api.NOT_PROVIDED:
-        record.report(node, "lua-not-provided", f"lzc does not have {name}")
+        record.report(node, "lua-not-provided", f"lzc refuses {name}")
 
 
 def _report_unknown(

@@ -58,9 +58,9 @@ _TABLE: Final = (
     Rule(
         "lua-not-provided",
         _WARNING,
-        "a function of PowerDNS that lzc does not have",
-        "lzc answers SERVFAIL where PowerDNS would answer",
-        "do without it, or serve the name from PowerDNS only",
+        "a function of PowerDNS that lzc refuses to run",
+        "lzc answers SERVFAIL where PowerDNS would wait for another server",
+        "take dblookup for names that this server has, or serve the name from PowerDNS only",
     ),
     Rule(
         "lua-argument",
