@@ -49,6 +49,9 @@ class CheckerSetup:
 def run(setup: CheckerSetup, channel: Channel) -> int:
     """The checker process: obey the supervisor until it says stop or is gone."""
     os.nice(_NICE)
+    with contextlib.suppress(OSError):
+        # Waking up, we do not take the processor from a worker that has it.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     return asyncio.run(_serve(setup, channel))
 
 

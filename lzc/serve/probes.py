@@ -10,43 +10,22 @@ import asyncio
 import errno
 import ipaddress
 import os
-import re
 import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from lzc.lua.health import Check
+from lzc.serve.http_probe import MOVED
+from lzc.serve.outcome import BODY_LIMIT, TIMED_OUT, Outcome, headers_of, say, weight_of
 
 if TYPE_CHECKING:
     import aiohttp
 
-USER_AGENT: Final = "PowerDNS Authoritative Server"
-"""Sent where the record names none, as web servers know it from PowerDNS."""
-TIMED_OUT: Final = "timed out"
 _CHUNK: Final = 65536
 _REDIRECTS: Final = 30
-_MOVED: Final = frozenset({301, 302, 303, 307, 308})
-BODY_LIMIT: Final = 2**20
-"""Octets of a body that are read where the record sets no limit."""
-
-_NUMBER: Final = re.compile(rb"\s*\+?([0-9]{1,9})(?![0-9])")
-_OURS: Final = frozenset({"host", "connection", "content-length", "transfer-encoding"})
-"""Headers that a record does not set, as the request would no longer be one."""
-
-
-class Outcome(NamedTuple):
-    """How a run ended: up or not, the seconds it took, what went wrong or nothing; ``weight`` is
-    the number that the body began with, 1 where it had none."""
-
-    up: bool
-    latency: float
-    problem: str
-    weight: int = 1
-
-
 Done = Callable[[Outcome], None]
 
 
@@ -64,7 +43,7 @@ class TcpProbe:
         try:
             self._connect(check)
         except (OSError, ValueError, OverflowError) as error:
-            self._finish(_say(error))
+            self._finish(say(error))
 
     def _connect(self, check: Check) -> None:
         family = socket.AF_INET6 if ":" in check.address else socket.AF_INET
@@ -97,14 +76,6 @@ class TcpProbe:
         latency = time.monotonic() - self._started
         # Never from within the constructor: the caller expects to be called back later.
         self._loop.call_soon(self._done, Outcome(not problem, latency, problem))
-
-
-def _say(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, TimeoutError):
-        return TIMED_OUT
-    return str(error) or type(error).__name__
 
 
 def connection_of(check: Check) -> Check | None:
@@ -161,7 +132,7 @@ class HttpProbes:
             async with asyncio.timeout(max(check.timeout, 0.1)):
                 problem, weight = await self._fetch(check, aiohttp.ClientTimeout(total=None))
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-            problem = _say(error)
+            problem = say(error)
         return Outcome(not problem, time.monotonic() - started, problem, weight)
 
     async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> tuple[str, int]:
@@ -176,7 +147,7 @@ class HttpProbes:
             pinned = check.address if url.origin() == origin.origin() else ""
             async with self._session(check.source).get(
                 url.with_host(pinned) if pinned else url,
-                headers=_headers(check, url.raw_authority.rpartition("@")[2]),
+                headers=headers_of(check, url.raw_authority.rpartition("@")[2]),
                 allow_redirects=False,
                 timeout=timeout,
                 **self._tls_options(url.scheme, url.host, pinned),
@@ -186,8 +157,8 @@ class HttpProbes:
                     text = check.stringmatch.encode()
                     body = await _body(response.content, text, check.byteslimit)
                     found = text in body
-                    return "" if found else f"no {check.stringmatch!r} in the body", _weight(body)
-                if status not in _MOVED or "Location" not in response.headers:
+                    return "" if found else f"no {check.stringmatch!r} in the body", weight_of(body)
+                if status not in MOVED or "Location" not in response.headers:
                     return f"HTTP status {status}", 1
                 url = url.join(URL(response.headers["Location"]))
         return "too many redirects", 1
@@ -205,13 +176,6 @@ class HttpProbes:
             await session.close()
 
 
-def _headers(check: Check, host: str) -> list[tuple[str, str]]:
-    given = [one for one in check.headers if one[0].lower() not in _OURS]
-    named = {name.lower() for name, _ in given}
-    usual = (("User-Agent", check.useragent or USER_AGENT), ("Accept", "*/*"))
-    return [("Host", host), *(one for one in usual if one[0].lower() not in named), *given]
-
-
 async def _body(content: aiohttp.StreamReader, wanted: bytes, limit: int) -> bytes:
     """The body to its end or its limit, or as far as it holds what is ``wanted``."""
     limit = limit or BODY_LIMIT
@@ -222,11 +186,6 @@ async def _body(content: aiohttp.StreamReader, wanted: bytes, limit: int) -> byt
         if wanted and wanted in body:
             break
     return body
-
-
-def _weight(body: bytes) -> int:
-    found = _NUMBER.match(body)
-    return int(found[1]) if found else 1
 
 
 def _is_address(host: str) -> bool:
