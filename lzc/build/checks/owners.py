@@ -60,6 +60,8 @@ def _wildcards(index: ZoneIndex) -> Iterator[Fault]:
                 "resolvers that cache answer from it unforeseeably (RFC 4592 §4.4)",
                 "place the DNAME at a name",
             )
+    if b"*" not in b"".join(index.keys):
+        return
     starred = [record for record in index.records if b"*" in record[KEY]]
     for key, group in groupby(starred, key=itemgetter(KEY)):
         if b"*" in key.split(b"\x00")[:-1]:
