@@ -29,7 +29,8 @@ MAX_ITEMS: Final = 2000
 _MAX_WEIGHT: Final = 2**31 - 1
 _CONSTANT: Final = re.compile(rb"[;\s]*(?:['\"\[({]|[a-z]+\b)")
 _INTEGER: Final = re.compile(rb"[0-9]{1,10}")
-_MASK_BITS: Final = re.compile(rb"[0-9]{1,9}")
+_HOST: Final = re.compile(rb"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|[0-9a-fA-F]*:[0-9a-fA-F:]*")
+_MASK_BITS: Final = re.compile(rb"[0-9]{1,3}")
 _NUMBERS: Final = frozenset((b"timeout", b"interval", b"httpcode", b"byteslimit"))
 _TEXTS: Final = frozenset((b"source", b"stringmatch", b"useragent"))
 _SELECTORS: Final = frozenset((b"random", b"all", b"hashed", b"pickclosest"))
@@ -105,14 +106,17 @@ def _address(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _network(text: bytes) -> tuple[str, int]:
+    """Network in hex and length in bits, of a text that leaves no doubt."""
     host, slash, digits = text.partition(b"/")
+    if not _HOST.fullmatch(host):
+        raise _Other
     packed, _ = _address(host)
     width = len(packed) * 8
     bits = width
     if slash:
-        if not _MASK_BITS.fullmatch(digits):
+        if not _MASK_BITS.fullmatch(digits) or int(digits) > width:
             raise _Other
-        bits = min(int(digits), width)
+        bits = int(digits)
     shift = width - bits
     network = int.from_bytes(packed, "big") >> shift << shift
     return network.to_bytes(len(packed), "big").hex(), bits

@@ -327,7 +327,8 @@ def _spread(operation: Any, sizes: list[int]) -> int:
         items = arguments[-1]
     count: int = arguments[0] if name == "sample" else 1
     found = [sizes[item] for item in items]
-    return (max(found) - min(found)) * count
+    spread: int = (max(found) - min(found)) * count
+    return spread
 
 
 def _code(value: Any) -> bytes | None:

@@ -1,0 +1,106 @@
+"""What the tests of plans share: one record answered by its plan and by running it."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections import Counter
+from collections.abc import Iterable
+
+from lzc.answer.lua_answer import rdatas_of
+from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
+from lzc.lua.geo import GeoFields
+from lzc.lua.idioms import recognise
+from lzc.lua.plan import Planner
+from lzc.wire import name as wire_name
+from lzc.wire import rrtype
+from tests.unit.lua_running import Health
+
+Outcome = tuple[bytes, ...] | None
+"""RDATA in the order of the answer; `None` for a failure, which is left to Lua to report."""
+
+_QNAME = wire_name.from_text("www.example.org.")
+_ZONE = wire_name.from_text("example.org.")
+_COUNTRIES = (("US", "NA"), ("CA", "NA"), ("DE", "EU"), ("FR", "EU"), ("JP", "AS"), None)
+
+
+class World:
+    """Gives every network of 8 bits a place of its own, some of them none."""
+
+    def lookup(self, address: bytes) -> GeoFields:
+        country = _COUNTRIES[address[0] % len(_COUNTRIES)]
+        if country is None:
+            return {}
+        return {
+            "country": country[0],
+            "continent": country[1],
+            "region": f"R{address[0] % 4}",
+            "latitude": float(address[0] * 37 % 180 - 90),
+            "longitude": float(address[0] * 101 % 360 - 180),
+            "asn": 64500 + address[0] % 8,
+        }
+
+
+def clients(count: int, seed: int = 1) -> list[bytes]:
+    """Addresses of both families, and the networks that come with ECS, of every length."""
+    rng = random.Random(seed)
+    found = []
+    for number in range(count):
+        width = 4 if number % 2 else 16
+        bits = number // 2 % (width * 8 + 1) if number % 3 else width * 8
+        value = rng.getrandbits(width * 8) >> width * 8 - bits << width * 8 - bits
+        found.append(value.to_bytes(width, "big"))
+    return found
+
+
+class Record:
+    """A record, ``code`` being joined as before version 5.0, with its plan beside it."""
+
+    def __init__(self, code: str, covered: str = "A", health: Health | None = None) -> None:
+        self.code = code.encode() + b" "
+        self.covered = rrtype.from_text(covered)
+        self.health = health or Health(True)
+        self.plan_health = Health(True)
+        self.plan_health.states = self.health.states
+        self.plan_health.otherwise = self.health.otherwise
+        encoded = recognise(self.code, self.covered)
+        assert encoded is not None, code
+        # Long lists are no matter of the limit here.
+        settings = EngineSettings(exec_limit=0)
+        self.engine = Engine(settings, World(), self.health, 5)
+        planner = Planner(World(), self.plan_health, random.Random(5).random)
+        self.plan = planner.load(encoded)
+
+    def planned(self, who: bytes) -> Outcome:
+        """What the plan gives for a client."""
+        outcome = self.plan.select(who)
+        return None if outcome is None else tuple(self.plan.rdatas[place] for place in outcome)
+
+    def run(self, who: bytes) -> Outcome:
+        """What the code gives."""
+        query = QueryContext(_QNAME, _ZONE, who)
+        try:
+            return tuple(
+                rdatas_of(self.covered, self.engine.evaluate(self.code, query, lambda name: None))
+            )
+        except LuaFailure:
+            return None
+
+    def agree(self, asking: Iterable[bytes]) -> None:
+        """Both give the same to each client."""
+        for who in asking:
+            assert self.planned(who) == self.run(who), (self.code, ipaddress.ip_address(who))
+
+    def counts(self, who: bytes, turns: int) -> tuple[Counter[Outcome], Counter[Outcome]]:
+        """What many draws of the plan, and of the code, come to."""
+        planned = Counter(self.planned(who) for _ in range(turns))
+        return planned, Counter(self.run(who) for _ in range(turns))
+
+
+def chi_square(one: Counter[Outcome], other: Counter[Outcome]) -> float:
+    """How far two samples of the same size are apart, in standard deviations of what two of the
+    same distribution are: about 0, rarely over 4."""
+    outcomes = one.keys() | other.keys()
+    value = sum((one[key] - other[key]) ** 2 / (one[key] + other[key]) for key in outcomes)
+    freedom = max(len(outcomes) - 1, 1)
+    return float((value - freedom) / (2 * freedom) ** 0.5)
