@@ -46,10 +46,12 @@ class Tokens:
         return self.code[self.starts[index] : self.ends[index]]
 
 
+# Not `)*+`: Python before 3.11.4 gets possessive repeats of groups that capture wrong. Nothing is
+# lost, as some alternative of the token always matches.
 _LEADING: Final = rb"""
     (?:[ \t\r\n\f\v]++
       |--(?:\[(?P<mark>=*)\[[\s\S]*?\](?P=mark)\]|(?!\[=*\[)[^\r\n]*+)
-    )*+
+    )*
 """
 # Group numbers are cheaper to tell apart than names: they follow the order here.
 _TOKEN: Final = re.compile(

@@ -23,9 +23,10 @@ _SHORT: Final = 200
 
 _PLAIN: Final = bytes(octet for octet in range(32, 127) if octet != 0x5C)
 """Printable ASCII but the backslash."""
-_EVEN = re.compile(rb"(?:[^'\"]++|'[^'\"]{0,200}'|\"[^'\"]{0,200}\")*+")
+_EVEN = re.compile(rb"(?:[^'\"]++|'[^'\"]{0,200}'|\"[^'\"]{0,200}\")*")
 """Code in which every quote starts or ends a literal that may stand between single quotes, as far
-as there are no comments and long brackets."""
+as there are no comments and long brackets. Not `)*+`: Python before 3.11.5 steps past where such a
+repeat fails; nothing is lost, as each quote can be read in one way only."""
 _VALUE = re.compile(rb"('[^']*'|\"[^\"]*\"|[1-9](?<![\w.][1-9])[0-9]{0,8}(?![\w.]))", re.ASCII)
 """A literal of such code that another may stand for."""
 _HIDING: Final = (b"--", b"[[", b"[=")
