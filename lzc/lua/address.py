@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from socket import AF_INET6, inet_aton, inet_ntop, inet_pton
 
-_V4_SHAPE = re.compile(rb"([0-9a-fA-FxX.]+)\s*")
+_LONGEST = 128
+_V4_SHAPE = re.compile(rb"([0-9a-fA-FxX.]+)(?:\s.*)?", re.DOTALL)
 
 
 def parse(text: bytes) -> tuple[bytes, bytes, int] | None:
     """Packed octets, canonical text and port of ``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1`` or
     ``[2001:db8::1]:53``; `None` for what is no address. Short IPv4 forms (``192.0.2`` is 192.0.0.2)
     are read as inet_aton(3) does, because PowerDNS does."""
+    if len(text) > _LONGEST:
+        return None
     port = 0
     host = text
     if text.startswith(b"["):

@@ -16,6 +16,7 @@ from lzc.lua.address import parse, to_text
         (b"192.0.2.1:53", b"192.0.2.1", 53),
         (b"192.0.2", b"192.0.0.2", 0),
         (b"5", b"0.0.0.5", 0),
+        (b"192.0.2.1 x", b"192.0.2.1", 0),
         (b"2001:DB8::0001", b"2001:db8::1", 0),
         (b"[2001:db8::1]:53", b"2001:db8::1", 53),
         (b"[2001:db8::1]", b"2001:db8::1", 0),
@@ -30,7 +31,7 @@ def test_forms(text: bytes, canonical: bytes, port: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"bogus", b"192.0.2.256", b"192.0.2.1 x", b"[2001:db8::1", b"1.2.3.4:", b"1.2.3.4:x",
+    [b"", b"bogus", b"192.0.2.256", b" 192.0.2.1", b"[2001:db8::1", b"1.2.3.4:", b"1.2.3.4:x",
      b"1.2.3.4:65536", b"2001:db8::1]:53", b"[::1]x", b"\xff", b"1.2.3.4\x00", b"::1\x00"],
 )  # fmt: skip
 def test_what_is_no_address(text: bytes) -> None:

@@ -62,15 +62,14 @@ core.mask = mask
 -- the bits as written}. No ports and no short forms here; of a length, PowerDNS reads the digits it
 -- starts with, up to 255.
 local networks = remember(function(text)
-  local host, length = string.match(text, '^([%x.:]+)/?(.*)$')
-  local packed = host and python_parse(host)
-  if not packed or #packed == 4 and not string.match(host, '^%d+%.%d+%.%d+%.%d+$') then
-    return false
-  end
+  local host, length = string.match(text, '^([%x.:%[%]]+)/?(.*)$')
+  local packed, canonical, port
+  if host then packed, canonical, port = python_parse(host) end
+  if not packed or port ~= 0 or #packed == 4 and canonical ~= host then return false end
   local width = #packed * 8
   local written = width
   if length ~= '' then
-    written = tonumber(string.match(length, '^%d+') or 256)
+    written = tonumber(string.match(length, '^%s*%+?(%d+)') or 256)
     if written > 255 then return false end
   end
   local bits = min(written, width)

@@ -149,8 +149,8 @@ api.createReverse6 = guard(function(pattern, exceptions)
 end)
 
 api.filterForward = guard(function(address, group, fallback)
-  local packed, text = parse(address)
-  if core.group_match(group, packed) then return text end
+  local packed = parse(address)
+  if core.group_match(group, packed) then return text_of(address) end
   if fallback ~= nil then return text_of(fallback) end
   return #packed == 4 and '0.0.0.0' or '::'
 end)

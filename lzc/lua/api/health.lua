@@ -46,6 +46,7 @@ local function group_for(kind, target, options)
   if options ~= nil and type(options) ~= 'table' then error('table of options expected', 0) end
   local key = kind .. target
   if options then key = key .. options_key(options) end
+  if #key > 4096 then error('Caught exception: the options of a health check are too long', 0) end
   local checks = core.shared.checks
   local group = checks[key]
   if not group then
@@ -142,12 +143,27 @@ local function if_up(kind, target, addresses, options)
   return backup(options, every, total, completed)
 end
 
+-- The addresses of a table from address to URL, and the table with texts for keys. In an order of
+-- their own: that of the table differs from process to process, and the client's hash must not.
+local function external_of(set)
+  if type(set) ~= 'table' then error('table of address and URL expected, got ' .. type(set), 0) end
+  local candidates, urls = {}, {}
+  for candidate, url in next, set do
+    candidate = text_of(candidate, 'address')
+    candidates[#candidates + 1] = candidate
+    urls[candidate] = text_of(url, 'URL')
+  end
+  sort(candidates)
+  return candidates, urls
+end
+
 -- One step of `if_up` where each candidate has a URL of its own, whose host is looked up.
 local function external_up(set, options, every, total)
-  if type(set) ~= 'table' then error('table of address and URL expected, got ' .. type(set), 0) end
+  local candidates, urls = external_of(set)
   local up, count, completed = {}, 0, false
-  for candidate, url in next, set do
-    candidate, url = text_of(candidate, 'address'), text_of(url, 'URL')
+  for i = 1, #candidates do
+    local candidate = candidates[i]
+    local url = urls[candidate]
     local group = group_for('ext ', url, options)
     parse(candidate)
     -- The check is the URL's; the address has no part in it.
@@ -179,7 +195,8 @@ end)
 api.ifurlextup = guard(function(sets, options)
   if type(sets) ~= 'table' then error('table of groups expected, got ' .. type(sets), 0) end
   local every, total, completed = {}, 0, false
-  for _, set in next, sets do
+  for key, set in next, sets do
+    if type(key) ~= 'number' then error('list of groups expected', 0) end
     local up, count, some
     up, count, total, some = external_up(set, options, every, total)
     completed = completed or some

@@ -65,6 +65,8 @@ local function weighted_of(list)
     local t = type(item)
     if t == 'number' then
       item = format('%.14g', item)
+    elseif t == 'nil' then
+      item = ''
     elseif t ~= 'string' then
       error('table of {weight, item} expected', 0)
     end
