@@ -57,16 +57,25 @@ def read_lines(
     scope: FileScope,
     data: bytes,
     on_entry: Callable[[FileScope, Entry], None],
-) -> None:
-    """Read a file's text into ``state``; ``on_entry`` gets what is not simple, in its turn."""
-    position, line = (3 if data.startswith(b"\xef\xbb\xbf") else 0), 1
+    start: int = 0,
+    line: int = 1,
+    stop: int | None = None,
+) -> tuple[int, int]:
+    """Read a file's text into ``state``; ``on_entry`` gets what is not simple, in its turn.
+
+    Of ``data`` what lies from ``start``, the beginning of line ``line``, up to ``stop`` is read,
+    and the rest of the entry that stands there. Returns the offset and line to go on with.
+    """
+    position = 3 if not start and data.startswith(b"\xef\xbb\xbf") else start
+    limit = len(data) if stop is None else stop
     plain = _PLAIN if _LONE_RETURN.search(data) else _PLAIN + b"\r"
     heads: dict[bytes, Head] = {}
-    while position < len(data):
-        end = data.find(b"\n", position + _CHUNK) + 1 or len(data)
+    while position < limit:
+        end = min(data.find(b"\n", position + _CHUNK) + 1 or limit, limit)
         position, line = _read_chunk(
             state, scope, data, position, end, line, on_entry, heads, plain
         )
+    return position, line
 
 
 def _read_chunk(

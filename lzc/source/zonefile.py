@@ -49,6 +49,7 @@ from pathlib import Path
 
 from lzc.source.bulk import read_lines
 from lzc.source.directives import read_directive
+from lzc.source.halves import MIN_OCTETS, read_in_halves
 from lzc.source.lexer import Entry, Token, shown
 from lzc.source.records import read_owner, read_record
 from lzc.source.state import FileScope, ReadState, TooManyFaults
@@ -64,14 +65,16 @@ def read_zone(
     shown_as: str | None = None,
     root: Path | None = None,
     insert_whitespace: bool = True,
+    in_halves: bool = False,
 ) -> tuple[Zone, list[Fault]]:
     """Read a zone file and what it includes.
 
     ``apex`` is the zone's name, a lower-case wire name, and the first origin. Places name the file
     ``shown_as`` (default: ``path``). ``root`` is the project's folder, which ``$INCLUDE`` and
     ``$FILE`` may not leave (default: the file's own folder). ``insert_whitespace`` says how several
-    strings of a LUA record are meant: as `LuaRecord.join` joins them. Returns the records in the
-    order of the file, with whatever is wrong; with an error among the faults the zone is not
+    strings of a LUA record are meant: as `LuaRecord.join` joins them. ``in_halves`` lets a second
+    process read half of a large file, which changes nothing else. Returns the records in the order
+    of the file, with whatever is wrong; with an error among the faults the zone is not
     complete. Never raises for what the files say.
     """
     resolved = path.resolve()
@@ -81,7 +84,8 @@ def read_zone(
     scope = FileScope(label, -1, state.names(apex), resolved.parent)
     with _collector_paused():
         try:
-            _Reader(state).open_file(scope, resolved, label, Place(label))
+            reader = _Reader(state, in_halves=in_halves)
+            reader.open_file(scope, resolved, label, Place(label))
         except TooManyFaults:
             _give_up(state, label)
     return state.zone, state.faults
@@ -131,10 +135,11 @@ def _collector_paused() -> Iterator[None]:
 class _Reader:
     """Hands the entries of one zone's files to those who understand them."""
 
-    __slots__ = ("state",)
+    __slots__ = ("in_halves", "state")
 
-    def __init__(self, state: ReadState) -> None:
+    def __init__(self, state: ReadState, *, in_halves: bool = False) -> None:
         self.state = state
+        self.in_halves = in_halves
 
     def open_file(self, scope: FileScope, path: Path, label: str, asked_at: Place) -> None:
         """Read ``path`` in ``scope``; report at ``asked_at`` when it cannot be read."""
@@ -151,6 +156,8 @@ class _Reader:
             )
             return
         self.state.open_files.append(path)
+        # What a file includes goes on from its state, and it from theirs.
+        self.in_halves &= len(self.state.open_files) == 1
         self.read_text(scope, text)
         self.state.open_files.pop()
 
@@ -168,7 +175,10 @@ class _Reader:
                 fix="save it as UTF-8",
             )
             return
-        read_lines(self.state, scope, text, self.on_entry)
+        if self.in_halves and len(text) >= MIN_OCTETS:
+            read_in_halves(self.state, scope, text, self.on_entry)
+        else:
+            read_lines(self.state, scope, text, self.on_entry)
 
     def on_entry(self, scope: FileScope, entry: Entry) -> None:
         """Read what one entry says."""

@@ -1,0 +1,143 @@
+"""A large zone file read by two processes, each a half of its lines.
+
+A child reads the second half from a state that is guessed. When the first half is done, the guess
+is checked; where it was wrong, or where the child found anything to report, what the child read is
+thrown away and the second half is read again, here. So both ways give the same records and faults.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import re
+import signal
+import tempfile
+from array import array
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, Any, Final
+
+from lzc.source.bulk import read_lines
+from lzc.source.lexer import Entry
+from lzc.source.state import FileScope, ReadState
+from lzc.zone.model import LuaSource
+
+MIN_OCTETS: Final = 1 << 22
+"""Octets of a file from which on a second process pays."""
+
+_LEAD: Final = 1 << 16
+"""Octets that are read before the guess: SOA, default TTL and the usual suffixes stand there."""
+
+_FIRST_SHARE: Final = 0.54
+"""Share of the process that also takes over what the other one read."""
+
+_BORDER: Final = re.compile(rb"\n(?=[0-9A-Za-z])")
+"""In front of a line that surely names its owner."""
+
+_MARSHAL: Final = 2
+"""The version without references, which are looked up for each object."""
+
+OnEntry = Callable[[FileScope, Entry], None]
+
+
+def read_in_halves(state: ReadState, scope: FileScope, data: bytes, on_entry: OnEntry) -> None:
+    """As `read_lines` for a whole file; raises what ``on_entry`` raises."""
+    directive = data.rfind(b"\n$") + 1
+    lead = data.find(b"\n", max(directive, _LEAD)) + 1 or len(data)
+    start, line = read_lines(state, scope, data, on_entry, stop=lead)
+    middle = start + int((len(data) - start) * _FIRST_SHARE)
+    found = _BORDER.search(data, middle)
+    if len(data) - start < MIN_OCTETS // 2 or found is None:
+        read_lines(state, scope, data, on_entry, start, line)
+        return
+    border = found.end()
+    border_line = line + data.count(b"\n", start, border)
+    names, default_ttl = scope.names, state.default_ttl
+    with tempfile.TemporaryFile() as answer:
+        child = os.fork()
+        if not child:
+            _read_second_half(state, scope, data, on_entry, border, border_line, answer)
+        status = -1
+        try:
+            start, line = read_lines(state, scope, data, on_entry, start, line, border)
+            as_guessed = (
+                (start, line) == (border, border_line)
+                and scope.names is names
+                and state.default_ttl == default_ttl
+            )
+            if as_guessed:
+                status = os.waitpid(child, 0)[1]
+        finally:
+            if status < 0:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+        if status:
+            read_lines(state, scope, data, on_entry, start, line)
+            return
+        _take_over(state, scope, answer)
+
+
+def _read_second_half(
+    state: ReadState,
+    scope: FileScope,
+    data: bytes,
+    on_entry: OnEntry,
+    border: int,
+    line: int,
+    answer: IO[bytes],
+) -> None:
+    """Read on from ``border`` and write what comes out to ``answer``. Ends the process: with
+    status 0 when there was nothing to report."""
+    with suppress(BaseException):
+        # An orphan must not hold the locks of the process that it was forked from.
+        os.closerange(0, answer.fileno())
+        os.closerange(answer.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        zone = state.zone
+        known = len(state.faults), state.warnings, len(zone.files)
+        zone.records, zone.lua_sources, zone.suppressions = [], {}, {}
+        scope.owner, scope.owner_known, state.last_ttl = None, False, None
+        read_lines(state, scope, data, on_entry, border, line)
+        if known == (len(state.faults), state.warnings, len(zone.files)):
+            answer.write(marshal.dumps(_columns(state, scope), _MARSHAL))
+            answer.flush()
+            os._exit(0)
+    os._exit(1)
+
+
+def _columns(state: ReadState, scope: FileScope) -> tuple[Any, ...]:
+    zone = state.zone
+    records = zone.records
+    return (
+        [record[0] for record in records],
+        array("H", [record[1] for record in records]).tobytes(),
+        [record[2] for record in records],
+        array("L", [record[3] for record in records]).tobytes(),
+        array("Q", [record[4] for record in records]).tobytes(),
+        [(place, found.code, found.pieces) for place, found in zone.lua_sources.items()],
+        list(zone.suppressions.items()),
+        (scope.owner, scope.owner_known, state.last_ttl, state.default_ttl),
+    )
+
+
+def _take_over(state: ReadState, scope: FileScope, answer: IO[bytes]) -> None:
+    answer.seek(0)
+    columns = marshal.loads(answer.read())  # noqa: S302 - our own child wrote it
+    keys, types, rdatas, ttls, places, lua_sources, suppressions, last = columns
+    zone = state.zone
+    ttl_numbers = array("L", ttls)
+    # One object for each TTL, as when they are read here: 28 octets less a record.
+    shared: dict[int, int] = {}
+    zone.records += zip(
+        keys,
+        array("H", types),
+        rdatas,
+        map(shared.setdefault, ttl_numbers, ttl_numbers),
+        array("Q", places),
+        strict=True,
+    )
+    for place, code, pieces in lua_sources:
+        zone.lua_sources[place] = LuaSource(code, pieces)
+    zone.suppressions.update(suppressions)
+    scope.owner, scope.owner_known, last_ttl, state.default_ttl = last
+    if last_ttl is not None:
+        state.last_ttl = last_ttl
