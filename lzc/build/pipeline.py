@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -270,9 +270,11 @@ def _keys(
 
 def _run(jobs: Sequence[ZoneJob]) -> Iterator[ZoneResult]:
     """The results in the order of the jobs."""
-    processes = min(os.cpu_count() or 1, len(jobs))
+    cores = len(os.sched_getaffinity(0))
+    processes = min(cores, len(jobs))
     if processes < 2 or len(jobs) < _POOL_ZONES or not _is_large(jobs):
-        yield from map(build_zone, jobs)
+        for job in jobs:
+            yield build_zone(replace(job, in_halves=cores > 1))
         return
     gc.freeze()
     # Fork, as the children start with everything imported: 10 instead of 400 ms each.

@@ -29,7 +29,8 @@ from lzc.zone.place import Fault, Severity
 class ZoneJob:
     """What building one zone needs. ``root`` is the project's folder, ``keys`` are published at the
     apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch,
-    ``takers`` are the secondaries that get the zone."""
+    ``takers`` are the secondaries that get the zone, ``in_halves`` lets a second process help with
+    a large one."""
 
     zone_id: int
     source: ZoneSource
@@ -39,6 +40,7 @@ class ZoneJob:
     lua: LuaSection
     now: float
     takers: Takers = field(default_factory=Takers)
+    in_halves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         shown_as=source.shown_as,
         root=job.root,
         insert_whitespace=job.lua.insert_whitespace,
+        in_halves=job.in_halves,
     )
     incomplete = _errors(faults)
     zone.records.sort()
