@@ -299,8 +299,11 @@ class FastLane:
             counts = _HEADER(flags, 1, answers, authorities, 1 if with_opt else 0)
             response = b"".join((query[:2], counts, question, content, opt or b""))
             if planned is not None and outcome is not None:
-                # Were only the small outcomes answered here, they would come too often.
-                limit -= planned.spread
+                if planned.widest:
+                    # Were only the small outcomes answered here, they would come too often.
+                    others = len(response) - len(planned.wire(outcome)[1])
+                    if others + planned.widest > limit:
+                        return None
                 if cacheable and not tcp and not planned.fixed:
                     network = subnet[0] if subnet is not None else None
                     make = self._maker(

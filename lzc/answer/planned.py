@@ -26,16 +26,15 @@ class Choice(NamedTuple):
 
 
 class Planned:
-    """A plan at a record: with its TTL. ``select`` and ``spread`` are the plan's; ``fixed`` is its
-    outcome where there is but one."""
+    """A plan at a record: with its TTL. ``select``, ``fixed`` and ``widest`` are the plan's."""
 
-    __slots__ = ("_wires", "covered", "fixed", "plan", "select", "spread", "ttl")
+    __slots__ = ("_wires", "covered", "fixed", "plan", "select", "ttl", "widest")
 
     def __init__(self, plan: Plan, ttl: int) -> None:
         self.plan = plan
         self.covered = plan.covered
         self.select: Select = plan.select
-        self.spread = plan.spread
+        self.widest = plan.widest
         self.fixed = plan.fixed
         self.ttl = ttl
         self._wires: dict[Outcome, tuple[int, bytes]] = {}

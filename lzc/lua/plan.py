@@ -45,6 +45,7 @@ Select = Callable[[bytes], Outcome | None]
 _PLACES: Final = 32_768
 _DECISIONS: Final = 65_536
 _KEPT_CHOICES: Final = 64
+_RR_HEAD: Final = 12
 _CNAME: Final = 5
 _FIELDS: Final = {"country": 0, "continent": 1, "region": 2, "asnum": 5}
 
@@ -71,11 +72,12 @@ def encode(covered: int, rdatas: Sequence[bytes], operation: list[Any]) -> bytes
 class Plan:
     """A plan ready to use: ``rdatas`` to choose among, and what to ask for a choice.
 
-    ``spread`` is by how many octets two random outcomes for the same client may differ; ``fixed``
-    tells that there is but one outcome, whoever asks.
+    ``widest`` is how many octets the RRs of a random outcome take at most (owners being pointers),
+    or 0 where all that are possible take the same; ``fixed`` tells that there is but one outcome,
+    whoever asks.
     """
 
-    __slots__ = ("covered", "fixed", "rdatas", "select", "spread")
+    __slots__ = ("covered", "fixed", "rdatas", "select", "widest")
 
     def __init__(
         self, covered: int, rdatas: tuple[bytes, ...], select: Select, operation: Any
@@ -83,7 +85,7 @@ class Plan:
         self.covered = covered
         self.rdatas = rdatas
         self.select = select
-        self.spread = _spread(operation, [len(rdata) for rdata in rdatas])
+        self.widest = _widest(operation, [len(rdata) for rdata in rdatas])
         self.fixed = operation[0] == "fixed"
 
 
@@ -308,27 +310,29 @@ class Planner:
         )
 
 
-def _spread(operation: Any, sizes: list[int]) -> int:
+def _widest(operation: Any, sizes: list[int]) -> int:
+    """What `Plan.widest` is; ``sizes`` are those of the RDATA."""
     if operation is None:
         return 0
     name, *arguments = operation
     if name == "if":
         ways = [way for _, way in arguments[0]]
-        return max(_spread(way, sizes) for way in (*ways, arguments[1]))
-    if name in ("fixed", "hashed") or arguments[0] == "hashed":
+        return max(_widest(way, sizes) for way in (*ways, arguments[1]))
+    if name in ("fixed", "hashed") or name == "weighted" and arguments[0] == "hashed":
         return 0
+    count = 1
     if name == "up":
-        return max(sizes) - min(sizes)
-    if name == "closest":
+        items = [item for candidates in arguments[2] for item, _, _ in candidates]
+    elif name == "closest":
         items = [item for item, _ in arguments[0]]
     elif name == "weighted":
         items = [item for _, item in arguments[1]]
     else:
         items = arguments[-1]
-    count: int = arguments[0] if name == "sample" else 1
-    found = [sizes[item] for item in items]
-    spread: int = (max(found) - min(found)) * count
-    return spread
+        count = arguments[0] if name == "sample" else 1
+    found = sorted([_RR_HEAD + sizes[item] for item in items], reverse=True)
+    even = found[0] == found[-1] and (count == 1 or len(set(items)) == len(items))
+    return 0 if even else sum(found[:count])
 
 
 def _code(value: Any) -> bytes | None:
