@@ -7,18 +7,15 @@ thrown away and the second half is read again, here. So both ways give the same 
 
 from __future__ import annotations
 
-import marshal
-import os
 import re
-import signal
-import tempfile
 from array import array
 from collections.abc import Callable
-from contextlib import suppress
-from typing import IO, Any, Final
+from functools import partial
+from typing import Any, Final
 
 from lzc.source.bulk import read_lines
 from lzc.source.lexer import Entry
+from lzc.source.second_process import SecondProcess
 from lzc.source.state import FileScope, ReadState
 from lzc.zone.model import LuaSource
 
@@ -34,9 +31,6 @@ _FIRST_SHARE: Final = 0.54
 _BORDER: Final = re.compile(rb"\n(?=[0-9A-Za-z])")
 """In front of a line that surely names its owner."""
 
-_MARSHAL: Final = 2
-"""The version without references, which are looked up for each object."""
-
 OnEntry = Callable[[FileScope, Entry], None]
 
 
@@ -46,62 +40,45 @@ def read_in_halves(state: ReadState, scope: FileScope, data: bytes, on_entry: On
     lead = data.find(b"\n", max(directive, _LEAD)) + 1 or len(data)
     start, line = read_lines(state, scope, data, on_entry, stop=lead)
     middle = start + int((len(data) - start) * _FIRST_SHARE)
-    found = _BORDER.search(data, middle)
-    if len(data) - start < MIN_OCTETS // 2 or found is None:
+    match = _BORDER.search(data, middle)
+    if len(data) - start < MIN_OCTETS // 2 or match is None:
         read_lines(state, scope, data, on_entry, start, line)
         return
-    border = found.end()
+    border = match.end()
     border_line = line + data.count(b"\n", start, border)
     names, default_ttl = scope.names, state.default_ttl
-    with tempfile.TemporaryFile() as answer:
-        child = os.fork()
-        if not child:
-            _read_second_half(state, scope, data, on_entry, border, border_line, answer)
-        status = -1
-        try:
-            start, line = read_lines(state, scope, data, on_entry, start, line, border)
-            as_guessed = (
-                (start, line) == (border, border_line)
-                and scope.names is names
-                and state.default_ttl == default_ttl
-            )
-            if as_guessed:
-                status = os.waitpid(child, 0)[1]
-        finally:
-            if status < 0:
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-        if status:
-            read_lines(state, scope, data, on_entry, start, line)
-            return
-        _take_over(state, scope, answer)
+    work = partial(_second_half, state, scope, data, on_entry, border, border_line)
+    with SecondProcess(work) as other:
+        start, line = read_lines(state, scope, data, on_entry, start, line, border)
+        as_guessed = (
+            (start, line) == (border, border_line)
+            and scope.names is names
+            and state.default_ttl == default_ttl
+        )
+        found = other.result() if as_guessed else None
+    if found is None:
+        read_lines(state, scope, data, on_entry, start, line)
+    else:
+        _take_over(state, scope, found)
 
 
-def _read_second_half(
+def _second_half(
     state: ReadState,
     scope: FileScope,
     data: bytes,
     on_entry: OnEntry,
     border: int,
     line: int,
-    answer: IO[bytes],
-) -> None:
-    """Read on from ``border`` and write what comes out to ``answer``. Ends the process: with
-    status 0 when there was nothing to report."""
-    with suppress(BaseException):
-        # An orphan must not hold the locks of the process that it was forked from.
-        os.closerange(0, answer.fileno())
-        os.closerange(answer.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
-        zone = state.zone
-        known = len(state.faults), state.warnings, len(zone.files)
-        zone.records, zone.lua_sources, zone.suppressions = [], {}, {}
-        scope.owner, scope.owner_known, state.last_ttl = None, False, None
-        read_lines(state, scope, data, on_entry, border, line)
-        if known == (len(state.faults), state.warnings, len(zone.files)):
-            answer.write(marshal.dumps(_columns(state, scope), _MARSHAL))
-            answer.flush()
-            os._exit(0)
-    os._exit(1)
+) -> tuple[Any, ...] | None:
+    """What is read from ``border`` on; None when there is anything to report."""
+    zone = state.zone
+    known = len(state.faults), state.warnings, len(zone.files)
+    zone.records, zone.lua_sources, zone.suppressions = [], {}, {}
+    scope.owner, scope.owner_known, state.last_ttl = None, False, None
+    read_lines(state, scope, data, on_entry, border, line)
+    if known != (len(state.faults), state.warnings, len(zone.files)):
+        return None
+    return _columns(state, scope)
 
 
 def _columns(state: ReadState, scope: FileScope) -> tuple[Any, ...]:
@@ -113,15 +90,16 @@ def _columns(state: ReadState, scope: FileScope) -> tuple[Any, ...]:
         [record[2] for record in records],
         array("L", [record[3] for record in records]).tobytes(),
         array("Q", [record[4] for record in records]).tobytes(),
-        [(place, found.code, found.pieces) for place, found in zone.lua_sources.items()],
+        [
+            (place, found.code, found.pieces, found.joints)
+            for place, found in zone.lua_sources.items()
+        ],
         list(zone.suppressions.items()),
         (scope.owner, scope.owner_known, state.last_ttl, state.default_ttl),
     )
 
 
-def _take_over(state: ReadState, scope: FileScope, answer: IO[bytes]) -> None:
-    answer.seek(0)
-    columns = marshal.loads(answer.read())  # noqa: S302 - our own child wrote it
+def _take_over(state: ReadState, scope: FileScope, columns: tuple[Any, ...]) -> None:
     keys, types, rdatas, ttls, places, lua_sources, suppressions, last = columns
     zone = state.zone
     ttl_numbers = array("L", ttls)
@@ -135,8 +113,8 @@ def _take_over(state: ReadState, scope: FileScope, answer: IO[bytes]) -> None:
         array("Q", places),
         strict=True,
     )
-    for place, code, pieces in lua_sources:
-        zone.lua_sources[place] = LuaSource(code, pieces)
+    for place, code, pieces, joints in lua_sources:
+        zone.lua_sources[place] = LuaSource(code, pieces, joints)
     zone.suppressions.update(suppressions)
     scope.owner, scope.owner_known, last_ttl, state.default_ttl = last
     if last_ttl is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -35,9 +35,9 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     take_over = halves._take_over
 
-    def counted(state: ReadState, scope: FileScope, answer: IO[bytes]) -> None:
+    def counted(state: ReadState, scope: FileScope, columns: tuple[Any, ...]) -> None:
         before = len(state.zone.records)
-        take_over(state, scope, answer)
+        take_over(state, scope, columns)
         counts.append(len(state.zone.records) - before)
 
     monkeypatch.setattr(halves, "_take_over", counted)
