@@ -45,7 +45,7 @@ _JITTER: Final = 0.1
 _LINES_A_SECOND: Final = 20
 MAX_FORCE: Final = 366 * 86400.0
 """Seconds an operator's word holds at most, unless it is for good."""
-_STARTS_A_SECOND: Final = 10_000
+_STARTS_A_SECOND: Final = 5_000
 """First runs after a bundle was loaded: ten thousand at once would be one long pause."""
 _SAVE: Final = 10.0
 """Seconds between two looks whether what is known has to be saved."""

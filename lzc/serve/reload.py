@@ -10,13 +10,15 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from lzc.bundle import current, verification
 from lzc.bundle.manifest import BundleError
+from lzc.serve.geo_files import GeoFiles
+from lzc.serve.process import Message
 from lzc.serve.worker_process import WorkerProcess
 
 log = logging.getLogger("lzc")
@@ -66,7 +68,8 @@ class Source:
 
 
 class Reloader:
-    """Keeps all workers on the bundle that is live. ``switched`` is called with each new one."""
+    """Keeps all workers on the bundle that is live. ``switched`` is called with each new one;
+    ``quarantine`` is the code that is not to be run until then, as it is at the time."""
 
     def __init__(
         self,
@@ -74,11 +77,15 @@ class Reloader:
         folder: Path,
         workers: list[WorkerProcess],
         switched: Callable[[Path], None],
+        geo: GeoFiles,
+        quarantine: Collection[int],
     ) -> None:
         self._source = source
         self.folder = folder
         self._workers = workers
         self._switched = switched
+        self._geo = geo
+        self._quarantine = quarantine
         # Not source.mark(): the link may have moved since the bundle was chosen.
         self._mark = folder.name
         self._lock = asyncio.Lock()
@@ -106,6 +113,7 @@ class Reloader:
                 verification.verify(folder, self._source.stamps)
             except BundleError as error:
                 return self._refuse(str(error))
+            await asyncio.to_thread(self._geo.refresh, at_once=True)
             problem = await self._switch(folder)
             if problem:
                 return self._refuse(problem)
@@ -118,21 +126,36 @@ class Reloader:
             return {"ok": True, "bundle": folder.name, "changed": changed}
 
     async def catch_up(self, worker: WorkerProcess) -> None:
-        """Bring a worker that was born during a reload to the bundle of the others."""
+        """Bring a worker that was born during a reload to what the others answer from."""
         async with self._lock:
-            if worker.ready and worker.bundle != self.folder.name:
+            if worker.ready:
                 answer = worker.expect()
-                worker.tell({"do": "prepare", "folder": str(self.folder)})
+                worker.tell(self._prepare(self.folder, self._quarantine))
                 await asyncio.wait([answer], timeout=PATIENCE)
                 if answer.done() and answer.result()["event"] == "prepared":
                     worker.tell({"do": "commit"})
 
-    async def _switch(self, folder: Path) -> str:
+    async def watch_geo(self) -> None:
+        """Follow the geo databases, while there are any."""
+        while self._geo.current():
+            await asyncio.sleep(POLL)
+            async with self._lock:
+                if await asyncio.to_thread(self._geo.refresh):
+                    # Everything made anew, as for a bundle: no memory of the old data stays.
+                    problem = await self._switch(self.folder, self._quarantine)
+                    if problem:
+                        log.error("geo databases: still the ones from before: %s", problem)
+
+    def _prepare(self, folder: Path, quarantine: Collection[int]) -> Message:
+        geo = [str(path) for path in self._geo.current()]
+        return {"do": "prepare", "folder": str(folder), "quarantine": [*quarantine], "geo": geo}
+
+    async def _switch(self, folder: Path, quarantine: Collection[int] = ()) -> str:
         """Both halves of the reload; what went wrong, or nothing."""
         taking_part = [worker for worker in self._workers if worker.ready]
         answers = [worker.expect() for worker in taking_part]
         for worker in taking_part:
-            worker.tell({"do": "prepare", "folder": str(folder)})
+            worker.tell(self._prepare(folder, quarantine))
         if answers:
             await asyncio.wait(answers, timeout=PATIENCE)
         problems = [
@@ -149,6 +172,7 @@ class Reloader:
             worker.tell({"do": "commit"})
         if switched:
             await asyncio.wait(switched, timeout=PATIENCE)
+        self._geo.forget_superseded()
         return ""
 
     def _refuse(self, why: str) -> dict[str, Any]:

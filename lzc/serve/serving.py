@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +20,15 @@ from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, window
-from lzc.lua.engine import Engine, EngineSettings, GeoView
+from lzc.lua.engine import Engine, EngineSettings
 from lzc.lua.health import HealthView
 from lzc.lua.plan import Planner
+from lzc.serve.geo_files import open_geo
 from lzc.serve.guard import GuardedEngine
 from lzc.serve.keyring import Signers, tsig_keys
 from lzc.serve.scoreboard import Slot
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place
+from lzc.zone.place import Fault, InputError
 
 log = logging.getLogger("lzc")
 
@@ -61,6 +62,7 @@ class Serving:
         slot: Slot,
         cookie_secret: bytes,
         quarantine: Collection[int] = (),
+        databases: Sequence[Path] = (),
     ) -> None:
         self._keys = tsig_keys(config)
         self._access = TransferAccess.from_config(config)
@@ -74,7 +76,7 @@ class Serving:
                 memory_limit=config.lua.memory_limit,
             )
             seed = int.from_bytes(os.urandom(4), "big")
-            geo = _open_geo(config)
+            geo = open_geo(databases)
             lookup = stored_contents(self.bundle)
             engine = Engine(settings, geo, health, seed, RecordLog(), lookup=lookup)
             if config.lua.mode == "isolated":
@@ -148,34 +150,6 @@ class CountedTransfer:
         """Let go of the bundle, whether or not all was sent."""
         self._plan.close()
         self._serving.transfers -= 1
-
-
-def _open_geo(config: Config) -> GeoView | None:
-    """The geo databases of the configuration, or `None` without any. Raises `InputError`."""
-    if not config.serve.geoip:
-        return None
-    import maxminddb
-
-    from lzc.lua.geo import Geo
-
-    readers = []
-    faults = []
-    for name in config.serve.geoip:
-        path = config.path(name)
-        try:
-            readers.append(maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT))
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-            faults.append(
-                Fault(
-                    Place(str(path)),
-                    "geo-database",
-                    f"the geo database cannot be read: {error}",
-                    fix="correct geoip in [serve] of lzc.toml",
-                )
-            )
-    if faults:
-        raise InputError(faults)
-    return Geo(readers)
 
 
 class FailureLog:

@@ -28,6 +28,7 @@ from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.serve import control, health_state, sockets, worker
 from lzc.serve.checker_process import CheckerProcess
+from lzc.serve.geo_files import GeoFiles
 from lzc.serve.keyring import cookie_secret, tsig_keys
 from lzc.serve.process import Channel, Message, ended, fork, how, kill
 from lzc.serve.reload import Reloader, Source
@@ -67,8 +68,9 @@ class ServeOptions:
 def run(options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT. Raises `InputError` for what keeps the server from starting:
     no bundle, a damaged one, addresses in use, keys that cannot be read."""
-    with tempfile.TemporaryDirectory(prefix="lzc-") as private:
-        source = Source.at(options.source, Path(private))
+    with tempfile.TemporaryDirectory(prefix="lzc-") as name:
+        private = Path(name)
+        source = Source.at(options.source, private)
         try:
             folder = source.locate()
             verification.verify(folder, source.stamps)
@@ -77,6 +79,8 @@ def run(options: ServeOptions) -> None:
                 [Fault(Place(str(options.source)), "bundle", str(error), fix="run: lzc build")]
             ) from error
         keys = tsig_keys(options.config)
+        geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
+        geo.open()
         path = control.socket_path(
             options.config.folder, options.config.output, options.config.serve.control_socket
         )
@@ -85,7 +89,7 @@ def run(options: ServeOptions) -> None:
         _raise_file_limit()
         gc.freeze()
         gc.enable()
-        supervisor = Supervisor(options, source, folder, bound, health_state.path_beside(path))
+        supervisor = Supervisor(options, source, folder, bound, health_state.path_beside(path), geo)
         asyncio.run(supervisor.serve(keys, path, listener))
 
 
@@ -106,6 +110,7 @@ class Supervisor:
         folder: Path,
         bound: sockets.SocketSet,
         health_file: Path,
+        geo: GeoFiles,
     ) -> None:
         self._options = options
         self._source = source
@@ -117,8 +122,11 @@ class Supervisor:
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
         ]
-        self._reloader = Reloader(source, folder, self._workers, self._switched)
         self._quarantine: dict[int, str] = {}
+        self._reloader = Reloader(
+            source, folder, self._workers, self._switched, geo, self._quarantine
+        )
+        self._geo = geo
         self._notifier: Notifier | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._started_at = time.time()
@@ -156,6 +164,7 @@ class Supervisor:
             self._notify(self._reloader.folder)
             self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             self._spawn(self._reloader.watch())
+            self._spawn(self._reloader.watch_geo())
             self._tick()
             await stop.wait()
             log.info("stopping")
@@ -206,6 +215,7 @@ class Supervisor:
     def _start_worker(self, place: WorkerProcess) -> None:
         options = self._options
         place.slot.reset()
+        place.geo = self._geo.current()
         setup = worker.WorkerSetup(
             config=options.config,
             folder=self._reloader.folder,
@@ -215,6 +225,7 @@ class Supervisor:
             health=self._checker.view(),
             cookie_secret=self._cookie_secret,
             quarantine=tuple(self._quarantine),
+            geo=place.geo,
         )
 
         def main(channel: Channel) -> int:
@@ -243,7 +254,9 @@ class Supervisor:
         if message["event"] == "failed" and self._started:
             why = message["why"].replace("\n", "; ")
             log.error("worker %d cannot start: %s", place.index, why)
-        if message["event"] == "ready" and place.bundle != self._reloader.folder.name:
+        if message["event"] == "ready" and (
+            place.bundle != self._reloader.folder.name or place.geo != self._geo.current()
+        ):
             self._spawn(self._reloader.catch_up(place))
 
     def _reap(self) -> None:

@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -36,7 +36,7 @@ GRACE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is given at birth. ``quarantine``: code it must not run."""
+    """What a worker is given at birth. ``quarantine``: code it must not run; ``geo``: databases."""
 
     config: Config
     folder: Path
@@ -46,13 +46,14 @@ class WorkerSetup:
     health: TableView
     cookie_secret: bytes
     quarantine: Collection[int] = ()
+    geo: Sequence[Path] = ()
 
 
 def run(setup: WorkerSetup, channel: Channel) -> int:
     """Serve until told to stop; returns the exit code of the process."""
     worker = Worker(setup, channel)
     try:
-        serving = worker.open(setup.folder, setup.quarantine)
+        serving = worker.open(setup.folder, setup.quarantine, setup.geo)
         for _ in serving.load_keys():
             pass
     except InputError as error:
@@ -80,7 +81,7 @@ class Worker:
         self._prepared: Serving | None = None
         self._lua_before = (0, 0)
 
-    def open(self, folder: Path, quarantine: Collection[int]) -> Serving:
+    def open(self, folder: Path, quarantine: Collection[int], geo: Sequence[Path]) -> Serving:
         """Open a bundle and make ready to answer from it."""
         setup = self._setup
         return Serving(
@@ -92,6 +93,7 @@ class Worker:
             slot=setup.slot,
             cookie_secret=setup.cookie_secret,
             quarantine=quarantine,
+            databases=geo,
         )
 
     async def serve(self, serving: Serving) -> int:
@@ -147,7 +149,8 @@ class Worker:
     def _on_message(self, message: Message) -> None:
         match message.get("do"):
             case "prepare":
-                work = self._prepare(Path(message["folder"]), message.get("quarantine", []))
+                geo = [Path(one) for one in message["geo"]]
+                work = self._prepare(Path(message["folder"]), message["quarantine"], geo)
                 # Kept, as the loop itself holds tasks only weakly.
                 self._preparing = self._loop.create_task(work)
             case "commit":
@@ -160,13 +163,13 @@ class Worker:
             case "stop":
                 self._stop.set()
 
-    async def _prepare(self, folder: Path, quarantine: list[int]) -> None:
+    async def _prepare(self, folder: Path, quarantine: list[int], geo: list[Path]) -> None:
         """First half of a reload: open the new bundle, so that the second cannot fail. Queries are
         answered from the old one between the steps."""
         self._abandon()
         fresh: Serving | None = None
         try:
-            fresh = self.open(folder, quarantine)
+            fresh = self.open(folder, quarantine, geo)
             for _ in fresh.load_keys():
                 await asyncio.sleep(0)
         except (BundleError, InputError, OSError) as error:

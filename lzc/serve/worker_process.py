@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from lzc.serve.process import Channel, Message
@@ -25,6 +26,7 @@ class WorkerProcess:
         self.channel: Channel | None = None
         self.bundle = ""
         self.zones = 0
+        self.geo: tuple[Path, ...] = ()
         self.ready = False
         self.started = 0.0
         self.restarts = 0
