@@ -34,15 +34,19 @@ MAX_STRING = 2**20
 GEO_MEMORY = 32_768
 """Addresses whose place is kept inside the Lua state at most."""
 
-FailureKind = Literal["syntax", "runtime", "instructions", "memory", "result"]
+MAX_LOGGED = 1000
+"""Characters of what a record logs that are kept."""
+
+FailureKind = Literal["syntax", "runtime", "instructions", "memory", "time", "result", "quarantine"]
 
 
 class LuaFailure(Exception):
     """An execution gave no answer; the response is SERVFAIL.
 
     ``kind``: ``syntax`` (the code does not compile), ``runtime`` (it raised an error),
-    ``instructions`` or ``memory`` (it hit a limit), ``result`` (it returned something that is
-    neither a string nor a list of strings).
+    ``instructions``, ``memory`` or ``time`` (it hit a limit), ``result`` (it returned something
+    that is neither a string nor a list of strings), ``quarantine`` (it was not run, for what it
+    did before; see `lzc.serve.guard`).
     """
 
     def __init__(self, kind: FailureKind, message: str) -> None:
@@ -54,11 +58,13 @@ class LuaFailure(Exception):
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """``mode`` as in ``[lua]``; ``exec_limit`` in VM instructions (0: none); ``memory_limit`` in
-    octets of one Lua state; ``chunks``: compiled records kept at most."""
+    octets of one Lua state; ``time_limit`` in seconds of CPU time (0: none); ``chunks``: compiled
+    records kept at most."""
 
     mode: Literal["isolated", "shared"] = "isolated"
     exec_limit: int = 1000
     memory_limit: int = 64 * 2**20
+    time_limit: float = 0.1
     chunks: int = 10_000
 
 
@@ -224,6 +230,7 @@ class Engine:
                 **clock,
                 b"seed": self._seed,
                 b"exec_limit": settings.exec_limit,
+                b"time_limit": settings.time_limit,
                 b"max_string": min(MAX_STRING, settings.memory_limit // 4),
                 b"shared_mode": settings.mode == "shared",
                 b"collect_at": settings.memory_limit // 2048,
@@ -247,8 +254,12 @@ class Engine:
 
     def _recover(self) -> None:
         try:
-            self._state.recover()
+            in_use = self._state.recover()
         except lupa.LuaError:
+            self._rebuild()
+            return
+        # In shared mode globals may hold it.
+        if in_use > self._settings.memory_limit / 2:
             self._rebuild()
 
     def _rebuild(self) -> None:
@@ -291,9 +302,10 @@ class Engine:
             return self._health.weight(check)
         return int(status)
 
-    def _write_log(self, message: bytes, level: int) -> None:
+    def _write_log(self, message: bytes, level: float) -> None:
         if self._log is not None:
-            self._log(message.decode("utf-8", "backslashreplace"), int(level))
+            text = message[:MAX_LOGGED].decode("utf-8", "backslashreplace")
+            self._log(text, int(level) if 0 <= level <= 8 else 4)
 
 
 def _bytes_of(value: Any) -> bytes | None:

@@ -11,6 +11,8 @@ import lupa.luajit21 as lupa
 
 API_FILES = (
     "limit",
+    "match",
+    "bounded",
     "sandbox",
     "address",
     "name",
@@ -38,6 +40,19 @@ def _source(name: str) -> bytes:
 
 def _refuse(_object: object, name: object, _setting: bool) -> str:
     raise AttributeError(name)
+
+
+def _closed(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but `None` for what raises: lupa would hand the exception to the record, an object
+    of ours with a metatable to take apart."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return callback(*arguments)
+        except Exception:
+            return None
+
+    return call
 
 
 class LuaState:
@@ -70,7 +85,8 @@ class LuaState:
             b"return function(source, name, ...) return assert(loadstring(source, name))(...) end"
         )
         table = self._runtime.table_from
-        shared, settings_table, callback_table = table({}), table(settings), table(callbacks)
+        shared, settings_table = table({}), table(settings)
+        callback_table = table({name: _closed(one) for name, one in callbacks.items()})
         cores = []
         for exact in (False, True):
             core = load(_source("boot"), b"=boot", exact, shared, settings_table, callback_table)
@@ -85,14 +101,15 @@ class LuaState:
         self.reseed: Callable[[int], None] = usual[b"reseed"]
         self.forget_health: Callable[[], None] = usual[b"forget_health"]
         self.instructions: Callable[[], int] = exactly[b"used"]
-        self._collect: Callable[[], None] = usual[b"collect"]
+        self._forget_memories: Callable[[], float] = usual[b"forget_memories"]
         self._runtime.set_max_memory(memory_limit)
 
-    def recover(self) -> None:
-        """Collect all garbage after a memory error. LuaJIT does not try that by itself before it
-        gives up, so what one record left would fail the next."""
+    def recover(self) -> float:
+        """Forget what is only kept for speed, and collect all garbage, after a memory error. LuaJIT
+        does not try that by itself before it gives up, so what one record left would fail the
+        next. Returns the octets in use then."""
         self._runtime.set_max_memory(self._memory_limit + SPARE_MEMORY)
         try:
-            self._collect()
+            return self._forget_memories() * 1024
         finally:
             self._runtime.set_max_memory(self._memory_limit)

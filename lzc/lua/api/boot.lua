@@ -1,7 +1,7 @@
 -- Closes the host's Lua down to what we need, and gives the files of this folder what they share.
 
 local exact, shared, settings, callbacks = ...
-local next = next
+local next, type = next, type
 local G = getfenv(0)
 
 jit.off()
@@ -21,15 +21,22 @@ for name, value in next, settings do core[name] = value end
 for name, value in next, callbacks do core[name] = value end
 
 -- A memory of what a pure function gave, in two halves: when the young half is full it becomes the
--- old one, and what is still used moves over.
+-- old one, and what is still used moves over. Long keys are not kept: a record's text is not to fill
+-- the memory of the records after it.
+local MAX_KEY = 256
+shared.forgetting = shared.forgetting or {}
 function core.remember(compute, size)
   size = size or 4096
   local young, old, count = {}, {}, 0
+  shared.forgetting[#shared.forgetting + 1] = function() young, old, count = {}, {}, 0 end
   return function(key)
     local value = young[key]
     if value ~= nil then return value end
     value = old[key]
-    if value == nil then value = compute(key) end
+    if value == nil then
+      value = compute(key)
+      if type(key) == 'string' and #key > MAX_KEY then return value end
+    end
     if count >= size then young, old, count = {}, young, 0 end
     young[key] = value
     count = count + 1

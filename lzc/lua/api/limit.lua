@@ -1,14 +1,19 @@
--- The instruction budget of an execution.
+-- The budgets of an execution: instructions, and time.
 --
--- Usually one count hook is set that fires when as many instructions have run, ours included, as the
--- record alone may take: an execution that never meets it is within its budget for certain. One that
--- meets it is run again with everything loaded a second time (`core.exact`), where the hook fires on
--- every instruction and our functions switch it off while they run.
+-- Usually a count hook ends an execution when as many instructions have run, ours included, as the
+-- record alone may take: one that never gets there is within its budget for certain. One that does is
+-- run again with everything loaded a second time (`core.exact`), where the hook fires on every
+-- instruction and our functions switch it off while they run.
+--
+-- An instruction may be a long call into C. So hooks look at the clock too, and what is known to take
+-- long is charged beforehand (`core.charge`). Time is CPU time: a machine that is busy harms nobody.
 
 local core = ...
 local error = error
-local sethook, getinfo = debug.sethook, debug.getinfo
-local LIMIT, limit = core.LIMIT, core.exec_limit
+local sethook, getinfo, clock = debug.sethook, debug.getinfo, os.clock
+local floor, ceil = math.floor, math.ceil
+local LIMIT, limit, time_limit = core.LIMIT, core.exec_limit, core.time_limit
+local work_limit = time_limit * 1e9
 
 -- Instructions of the wrapper around one of our functions, counted though they are not the record's.
 local GUARD_COST = 7
@@ -20,7 +25,10 @@ local RUN_COST = 5
 -- instructions in all, for each one of the budget. They are counted by this step.
 local OWN_FACTOR, OWN_STEP = 1000, 10000
 
-local used, own, fired = 0, 0, false
+-- Instructions between two looks at the clock.
+local LOOK = 512
+
+local used, own, fired, ticks, started, work = 0, 0, false, 0, nil, 0
 
 -- An error that ends an execution must not be stopped by the record's own pcall: from here on, every
 -- instruction raises it again, until we are back in `run`.
@@ -29,29 +37,56 @@ local function abort()
   error(LIMIT, 0)
 end
 
-local function stop()
+local function stop(why)
   if getinfo(2, 'f').func == core.run then return sethook() end
-  fired = true
+  fired = why or 'instructions'
   sethook(abort, '', 1)
   error(LIMIT, 0)
 end
 
+-- The clock starts at the first look: most executions are over before it.
+local function late()
+  if time_limit == 0 then return false end
+  local now = clock()
+  if not started then started = now end
+  return now - started > time_limit
+end
+
 core.exact = core.exact and limit > 0
-local hook, interval = stop, limit + RUN_COST
+local total = limit + RUN_COST
+local last_tick = limit > 0 and ceil(total / LOOK) or math.huge
+local hook, interval = function()
+  ticks = ticks + 1
+  if ticks >= last_tick then return stop() end
+  if late() then return stop('time') end
+end, limit > 0 and floor(total / last_tick) or LOOK
 if core.exact then
   hook, interval = function()
     used = used + 1
     if used > limit then return stop() end
+    if used % LOOK == 0 and late() then return stop('time') end
   end, 1
 end
 
 -- Nothing of ours but `run` may be on its way when the hook fires outside the record's pcall, so it
 -- is `run` that sets the hook.
-core.hook, core.interval = limit > 0 and hook or nil, interval
-function core.begin() used, own, fired = -RUN_COST, 0, false end
+core.hook, core.interval = (limit > 0 or time_limit > 0) and hook or nil, interval
+function core.begin()
+  used, own, fired, ticks, started, work = -RUN_COST, 0, false, 0, nil, 0
+end
 
 function core.spent() return fired end
 function core.used() return used end
+
+-- Asks for so many nanoseconds, for what no hook would end.
+function core.charge(nanoseconds)
+  work = work + nanoseconds
+  if time_limit > 0 and not (work <= work_limit) then
+    fired = 'time'
+    sethook(abort, '', 1)
+    error(LIMIT, 0)
+  end
+end
 
 local function rearm(...)
   if fired then sethook(abort, '', 1) else sethook(hook, '', 1) end
@@ -61,6 +96,7 @@ end
 local function own_hook()
   own = own + OWN_STEP
   if own > limit * OWN_FACTOR then return stop() end
+  if late() then return stop('time') end
 end
 
 -- Only on the way out, so that a function that raises errors in a loop is not free.

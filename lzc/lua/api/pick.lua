@@ -45,7 +45,7 @@ local function whole(value)
   else
     value = nil
   end
-  if not value or value < 0 or value > 2147483647 then
+  if not (value and value >= 0 and value <= 2147483647) then
     error('Caught exception: a weight is a whole number from 0 to 2147483647', 0)
   end
   return value

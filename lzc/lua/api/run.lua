@@ -68,6 +68,7 @@ local function run_include(name)
   local wire = core.name_from_text(core.text_of(name) .. '.' .. text)
   local code = core.python_include(string.lower(wire))
   if not code or byte(code, 1) == 27 then return nil end
+  core.charge(#code * 20)
   local chunk = loadstring(code, code)
   if chunk then return setfenv(chunk, core.env) end
 end
@@ -87,7 +88,11 @@ else
   end
 end
 
-local limit, begin, spent = core.exec_limit, core.begin, core.spent
+local limit, begin, spent, surface = core.exec_limit, core.begin, core.spent, core.surface
+local SPENT = {
+  instructions = 'more than ' .. limit .. ' instructions',
+  time = 'more than ' .. core.time_limit .. ' s',
+}
 local hook, interval = core.hook, core.interval
 
 local environment_of_all = shared_mode and setmetatable({}, environment)
@@ -100,15 +105,23 @@ end
 
 local function number_text(value) return format('%.14g', value) end
 
+-- More does not fit into a message of 64 KB: an A record takes 16 octets there, and an octet of text
+-- four as an escape.
+local MAX_ITEMS, MAX_OCTETS = 4096, 262144
+local TOO_LARGE = 'the result is larger than any response'
+
 -- The strings of a result, joined by zero octets, and how many there are if not one.
 local function contents(result)
   local t = type(result)
-  if t == 'string' then return result end
+  if t == 'string' then
+    if #result > MAX_OCTETS then return nil, 'result', TOO_LARGE end
+    return result
+  end
   if t == 'number' then return number_text(result) end
   if t ~= 'table' or core.classes[core.raw_getmetatable(result)] then
     return nil, 'result', 'a record returns a string or a list of strings, not ' .. t
   end
-  local items, count = {}, 0
+  local items, count, size = {}, 0, 0
   for key, value in next, result do
     local u = type(value)
     if type(key) ~= 'number' or (u ~= 'string' and u ~= 'number') then
@@ -116,7 +129,9 @@ local function contents(result)
         .. (type(key) ~= 'number' and 'the key ' .. tostring(key) or 'a ' .. u)
     end
     count = count + 1
-    items[count] = u == 'number' and number_text(value) or value
+    if u == 'number' then value = number_text(value) end
+    items[count], size = value, size + #value
+    if count > MAX_ITEMS or size > MAX_OCTETS then return nil, 'result', TOO_LARGE end
   end
   if count == 0 then return nil end
   if count == 1 then return items[1] end
@@ -128,7 +143,8 @@ local function failure(message)
     return nil, 'runtime', 'error object of type ' .. type(message)
   end
   if message == 'not enough memory' then return nil, 'memory', message end
-  return nil, 'runtime', message
+  -- All of it is the record's to write; it goes into the log.
+  return nil, 'runtime', #message > 500 and sub(message, 1, 500) .. ' ...' or message
 end
 
 -- Returns one string; or strings joined by zero octets and their number; or nil for none; or nil, the
@@ -144,15 +160,18 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   string_metatable.__index = string_methods
   local chunk = setfenv(chunks[slot], env)
   begin()
+  surface()
   if hook then sethook(hook, '', interval) end
   local ok, result = pcall(chunk)
   sethook()
   core.env = nil
   -- LuaJIT collects when the heap has doubled, which may be past the limit.
-  if count_kib('count') > collect_at then collect() end
-  if spent() then
-    return nil, 'instructions', 'more than ' .. limit .. ' instructions'
+  if count_kib('count') > collect_at then
+    collect()
+    if count_kib('count') > collect_at then core.forget_memories() end
   end
+  local why = spent()
+  if why then return nil, why, SPENT[why] end
   if not ok then return failure(result) end
   return contents(result)
 end
@@ -168,6 +187,15 @@ end
 
 function core.forget()
   for slot in next, chunks do chunks[slot] = nil end
+end
+
+-- What is kept for speed is given up where memory is short.
+function core.forget_memories()
+  local forgetting = core.shared.forgetting
+  for i = 1, #forgetting do forgetting[i]() end
+  core.forget_health()
+  collect()
+  return count_kib('count')
 end
 
 function core.forget_health()

@@ -9,14 +9,16 @@ local core = ...
 local G = core.G
 local rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack =
   rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, select, unpack
-local tonumber = tonumber
 local raw_setfenv, raw_getfenv, raw_loadstring = setfenv, getfenv, loadstring
 local raw_pcall = pcall
 local getinfo = debug.getinfo
-local byte, rep, format, concat = string.byte, string.rep, string.format, table.concat
+local byte, format, concat = string.byte, string.format, table.concat
 local create, resume = coroutine.create, coroutine.resume
 local rearm = core.rearm
-local MAX_STRING = core.max_string
+local bounded, charge = core.bounded, core.charge
+
+-- A record is 64 KB at most, and so is what it loads.
+local MAX_CODE = 65536
 
 local guard = core.guard
 
@@ -78,6 +80,8 @@ end
 local function lua_loadstring(text, name)
   if type(text) ~= 'string' then error("bad argument #1 to 'loadstring' (string expected)", 0) end
   if byte(text, 1) == 27 then return nil, 'bytecode is refused' end
+  if #text > MAX_CODE then return nil, 'chunk too large' end
+  charge(#text * 20)
   if type(name) ~= 'string' then name = nil end
   local chunk, message = raw_loadstring(text, name)
   if not chunk then return nil, message end
@@ -93,18 +97,9 @@ local function lua_load(source, name)
     if type(piece) ~= 'string' then return nil, 'reader function must return a string' end
     pieces[#pieces + 1] = piece
     size = size + #piece
-    if size > MAX_STRING then return nil, 'chunk too large' end
+    if size > MAX_CODE then return nil, 'chunk too large' end
   end
   return lua_loadstring(concat(pieces), name)
-end
-
-local function lua_rep(text, count, separator)
-  local times, unit = tonumber(count), type(text) == 'number' and tostring(text) or text
-  if times and type(unit) == 'string' then
-    local size = #unit + (type(separator) == 'string' and #separator or 0)
-    if size * times > MAX_STRING then error('resulting string too large', 0) end
-  end
-  return rep(text, count, separator)
 end
 
 local date, time = os.date, os.time
@@ -120,19 +115,46 @@ local function lua_time(...)
   return time(...)
 end
 
+-- Userdata is only ever the host's: nothing of it may be looked into.
+local function lua_getmetatable(...)
+  local value = ...
+  if type(value) == 'userdata' then return false end
+  return getmetatable(...)
+end
+
 local base = {
-  _VERSION = _VERSION, assert = assert, error = error, getmetatable = getmetatable,
+  _VERSION = _VERSION, assert = assert, error = error, getmetatable = guard(lua_getmetatable),
   ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, rawequal = rawequal,
   rawget = rawget, rawset = rawset, select = select, setmetatable = setmetatable,
-  tonumber = tonumber, tostring = tostring, type = guard(lua_type), unpack = unpack,
+  tonumber = bounded.tonumber, tostring = tostring, type = guard(lua_type), unpack = unpack,
   getfenv = lua_getfenv, setfenv = lua_setfenv, loadstring = lua_loadstring,
   load = lua_load, print = function() end, gcinfo = function() return 0, 0 end,
   collectgarbage = function() return 0 end,
 }
 
+-- Each runs on the C stack of the one that resumes it.
+local enter, leave = core.enter, core.leave
+local function lua_resume(co, ...)
+  enter()
+  return leave(resume(co, ...))
+end
+
+local function finish(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+local function lua_wrap(f)
+  local co = create(f)
+  return function(...)
+    enter()
+    return finish(leave(resume(co, ...)))
+  end
+end
+
 local routines = {
-  create = create, resume = resume, running = coroutine.running, status = coroutine.status,
-  wrap = coroutine.wrap, yield = coroutine.yield,
+  create = create, resume = lua_resume, running = coroutine.running, status = coroutine.status,
+  wrap = lua_wrap, yield = coroutine.yield,
 }
 
 -- Real xpcall runs the handler where the error was raised; if that was our count hook, no hook fires
@@ -144,22 +166,25 @@ end
 base.xpcall = function(f, handler, ...) return handled(handler, base.pcall(f, ...)) end
 
 if core.exact then
-  local credit, PROTECTED_COST = core.credit, 9
+  local credit, PROTECTED_COST, ROUTINE_COST = core.credit, 9, 41
+  local function paid(...)
+    credit(ROUTINE_COST)
+    return ...
+  end
   base.pcall = function(f, ...)
     credit(PROTECTED_COST)
     return rearm(raw_pcall(f, ...))
   end
   routines.resume = function(co, ...)
     credit(PROTECTED_COST)
-    return rearm(resume(co, ...))
-  end
-  local function finish(ok, ...)
-    if not ok then error((...), 0) end
-    return ...
+    return paid(rearm(lua_resume(co, ...)))
   end
   routines.wrap = function(f)
     local co = create(f)
-    return function(...) return finish(rearm(resume(co, ...))) end
+    return function(...)
+      credit(PROTECTED_COST)
+      return paid(finish(rearm(lua_resume(co, ...))))
+    end
   end
 end
 
@@ -171,13 +196,16 @@ local function without(library, ...)
 end
 
 local strings = without(string, 'dump')
-strings.rep = guard(lua_rep)
+for name, f in next, bounded.string do strings[name] = f end
 local maths = without(math)
 maths.randomseed = function() end
 
+local tables = without(table)
+for name, f in next, bounded.table do tables[name] = f end
+
 -- A record gets a library as an empty table of its own in front of this one.
 core.libraries = {
-  string = strings, math = maths, table = without(table), bit = without(bit),
+  string = strings, math = maths, table = tables, bit = without(bit),
   coroutine = routines,
   os = {time = core.now and lua_time or time, clock = os.clock, date = lua_date, difftime = os.difftime,
         getenv = function() end},

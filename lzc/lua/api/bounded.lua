@@ -1,0 +1,269 @@
+-- Functions of the library that may spend long in C, where no hook ends them: what a call can cost is
+-- estimated before it is made. What is cheap, as nearly everything is, runs at native speed; patterns
+-- that may not be are matched in Lua; the rest is charged in time.
+
+local core = ...
+local type, error, tonumber, tostring, next, unpack, select, rawget =
+  type, error, tonumber, tostring, next, unpack, select, rawget
+local floor, log, min, max = math.floor, math.log, math.min, math.max
+local find, match, gmatch, gsub = string.find, string.match, string.gmatch, string.gsub
+local rep, upper, lower, reverse = string.rep, string.upper, string.lower, string.reverse
+local sub, format, concat = string.sub, string.format, table.concat
+local insert, sort = table.insert, table.sort
+local raw_pcall = pcall
+local guard, remember, charge, search, steps =
+  core.guard, core.remember, core.charge, core.search, core.steps
+local MAX_STRING = core.max_string
+
+-- Steps of LuaJIT's matcher that a call may take: some milliseconds.
+local MAX_STEPS = 1e6
+-- Octets of a text that are cheap whatever is done to them once.
+local SMALL = 4096
+-- Calls from C into the record's code, inside each other: each takes 9 kB of the C stack.
+local MAX_DEPTH = 100
+
+local function text_of(value)
+  local t = type(value)
+  if t == 'string' then return value end
+  if t == 'number' then return tostring(value) end
+  error('string expected, got ' .. (value == nil and 'no value' or t), 0)
+end
+
+-- For how many characters of a pattern the number of steps may grow with the size of the text: each
+-- quantifier, and starting anywhere.
+local crude = remember(function(pattern)
+  local _, quantifiers = gsub(pattern, '[*+?%-]', '')
+  return sub(pattern, 1, 1) == '^' and quantifiers or quantifiers + 1
+end)
+
+-- Whether LuaJIT's own matcher may do it.
+local function is_cheap(text, pattern, anywhere)
+  local size, length = #text, #pattern
+  if length <= 64 and size < SMALL then
+    if (size + 1) ^ (crude(pattern) + (anywhere and 1 or 0)) <= 1e5 then return true end
+  end
+  if size > SMALL then charge(size * 10) end
+  return steps(size, pattern, anywhere) <= MAX_STEPS
+end
+
+local function start_of(text, init)
+  init = init == nil and 1 or tonumber(init) or error('number expected', 0)
+  if init < 0 then init = max(#text + 1 + floor(init), 1) end
+  return min(max(floor(init), 1), #text + 1)
+end
+
+local function whole_or_captures(text, start, stop, found, count)
+  if count == 0 then return sub(text, start, stop) end
+  return unpack(found, 1, count)
+end
+
+local function lua_find(text, pattern, init, plain)
+  text, pattern = text_of(text), text_of(pattern)
+  if plain or not find(pattern, '[%^$*+?.([%%-]') then
+    plain = true
+    charge(#text * #pattern / 8)
+  elseif not is_cheap(text, pattern) then
+    local start, stop, found, count = search(text, pattern, start_of(text, init))
+    if start then return start, stop, unpack(found, 1, count) end
+    return nil
+  end
+  return find(text, pattern, init, plain)
+end
+
+local function lua_match(text, pattern, init)
+  text, pattern = text_of(text), text_of(pattern)
+  if is_cheap(text, pattern) then return match(text, pattern, init) end
+  local start, stop, found, count = search(text, pattern, start_of(text, init))
+  if start then return whole_or_captures(text, start, stop, found, count) end
+  return nil
+end
+
+local next_match = guard(function(text, pattern, position)
+  if position > #text + 1 then return nil end
+  local start, stop, found, count = search(text, pattern, position, true)
+  if start then return start, stop, found, count end
+end)
+
+local function lua_gmatch(text, pattern)
+  text, pattern = text_of(text), text_of(pattern)
+  if is_cheap(text, pattern, true) then return gmatch(text, pattern) end
+  local position = 1
+  return function()
+    local start, stop, found, count = next_match(text, pattern, position)
+    if not start then return nil end
+    position = stop >= start and stop + 1 or start + 1
+    return whole_or_captures(text, start, stop, found, count)
+  end
+end
+
+local function filled(replacement, whole, found, count)
+  return (gsub(replacement, '%%(.?)', function(c)
+    if c == '0' or c == '1' and count == 0 then return whole end
+    local index = tonumber(c)
+    if not index then return c end
+    return found[index] or error('invalid capture index', 0)
+  end))
+end
+
+-- Replaces in Lua; what the record gave to replace with is called as if the record did it.
+local function replace(text, pattern, replacement, limit)
+  local pieces, count, position, done = {}, 0, 1, 0
+  local anchored = sub(pattern, 1, 1) == '^'
+  local find_next = guard(function() return search(text, pattern, position) end)
+  while done < limit and position <= #text + 1 do
+    local start, stop, found, captures = find_next()
+    if not start then break end
+    done = done + 1
+    local whole = sub(text, start, stop)
+    local first = captures > 0 and found[1] or whole
+    local value
+    if type(replacement) == 'function' then
+      if captures == 0 then value = replacement(whole)
+      else value = replacement(unpack(found, 1, captures)) end
+    elseif type(replacement) == 'table' then
+      value = replacement[first]
+    else
+      value = filled(replacement, whole, found, captures)
+    end
+    if not value then value = whole end
+    pieces[count + 1], pieces[count + 2] = sub(text, position, start - 1), text_of(value)
+    count, position = count + 2, stop + 1
+    if stop < start then
+      count = count + 1
+      pieces[count] = sub(text, start, start)
+      position = start + 1
+    end
+    if anchored then break end
+  end
+  pieces[count + 1] = sub(text, position)
+  return concat(pieces), done
+end
+
+local depth = 0
+function core.enter()
+  if depth >= MAX_DEPTH then error('C stack overflow', 0) end
+  depth = depth + 1
+end
+local enter = core.enter
+function core.leave(...)
+  depth = depth - 1
+  return ...
+end
+function core.surface() depth = 0 end
+
+local function settle(ok, ...)
+  depth = depth - 1
+  if not ok then error((...), 0) end
+  return ...
+end
+
+local gsub_text = guard(function(text, pattern, replacement, limit)
+  text, pattern, replacement = text_of(text), text_of(pattern), text_of(replacement)
+  if not is_cheap(text, pattern) then return nil end
+  if (#text + 1) * #replacement > MAX_STRING then
+    local _, times = gsub(text, pattern, '', limit)
+    if times * #replacement > MAX_STRING then error('resulting string too large', 0) end
+  end
+  return gsub(text, pattern, replacement, limit)
+end)
+
+local cheap = guard(function(text, pattern) return is_cheap(text_of(text), text_of(pattern)) end)
+
+local function lua_gsub(text, pattern, replacement, limit)
+  if type(replacement) == 'function' or type(replacement) == 'table' then
+    if cheap(text, pattern) then
+      enter()
+      return settle(raw_pcall(gsub, text, pattern, replacement, limit))
+    end
+  else
+    local result, times = gsub_text(text, pattern, replacement, limit)
+    if result then return result, times end
+    replacement = text_of(replacement)
+  end
+  limit = limit == nil and #text + 1 or tonumber(limit) or error('number expected', 0)
+  return replace(text_of(text), text_of(pattern), replacement, limit)
+end
+
+local function lua_rep(text, count, separator)
+  local times, unit = tonumber(count), type(text) == 'number' and tostring(text) or text
+  if times and type(unit) == 'string' then
+    local size = (#unit + (type(separator) == 'string' and #separator or 0)) * times
+    if size > MAX_STRING then error('resulting string too large', 0) end
+    if size > SMALL then charge(size) end
+  end
+  return rep(text, count, separator)
+end
+
+-- Walking a text once, in C.
+local function walking(f)
+  return guard(function(text, ...)
+    if type(text) == 'string' and #text > SMALL then charge(#text) end
+    return f(text, ...)
+  end)
+end
+
+-- LuaJIT would move as many elements as lie between a place before the table and its end.
+local function lua_insert(...)
+  local list, place = ...
+  if select('#', ...) == 3 and type(list) == 'table' then
+    local at = tonumber(place)
+    if at and (at < 1 or at ~= at) then error('bad argument #2 to insert (position out of bounds)', 0) end
+    charge(max(#list - (at or 0), 0) * 10)
+  end
+  return insert(...)
+end
+
+-- Nothing of the record runs where there is no comparator but metamethods, which the hooks end.
+local function charge_sorting(list)
+  local count, longest = #list, 0
+  for i = 1, count do
+    local value = rawget(list, i)
+    if type(value) == 'string' and #value > longest then longest = #value end
+  end
+  charge(count * log(count + 1) * (20 + longest / 10))
+end
+local measure = guard(charge_sorting)
+
+local function lua_sort(list, comparator)
+  if type(list) == 'table' then measure(list) end
+  if not comparator then return sort(list) end
+  enter()
+  return settle(raw_pcall(sort, list, comparator))
+end
+
+local function lua_tonumber(...)
+  local value = ...
+  if type(value) == 'string' and #value > SMALL then return nil end
+  return tonumber(...)
+end
+
+-- Objects may print themselves by formatting others. With few instructions that is soon over; with
+-- many, LuaJIT takes seconds to come back from as deep as its stack reaches.
+local function lua_format(...)
+  enter()
+  return settle(raw_pcall(format, ...))
+end
+if core.exec_limit > 0 and core.exec_limit <= 10000 then lua_format = format end
+
+-- What these two spend on themselves, where it is counted: they run the record's functions, so the
+-- hook stays on.
+if core.exact then
+  local credit = core.credit
+  local function discounted(f, cost)
+    local function paid(...)
+      credit(cost)
+      return ...
+    end
+    return function(...) return paid(f(...)) end
+  end
+  lua_gsub, lua_sort = discounted(lua_gsub, 30), discounted(lua_sort, 20)
+end
+
+core.bounded = {
+  string = {
+    find = guard(lua_find), match = guard(lua_match), gmatch = guard(lua_gmatch), gsub = lua_gsub,
+    format = lua_format, rep = guard(lua_rep), upper = walking(upper), lower = walking(lower), reverse = walking(reverse),
+  },
+  table = {insert = guard(lua_insert), sort = lua_sort},
+  tonumber = guard(lua_tonumber),
+}
