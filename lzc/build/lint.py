@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from lzc.build.checks import limited
 from lzc.build.health_checks import included_code
 from lzc.config import LuaSection
-from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts
+from lzc.lua.comments import Swallowed, swallowed
+from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts, quoted
 from lzc.lua.lint.finding import Finding
 from lzc.lua.lint.linter import included_names, lint, parse
 from lzc.lua.lint.names import did_you_mean
@@ -35,7 +36,9 @@ _CLIENTS: Final = (
 )
 """An IPv4 client, an IPv6 client, and one whose resolver sends its network (RFC 7871)."""
 
-_EXPLAIN: Final = ("lua-not-provided", "lua-instructions", "lua-unknown-global")
+_EXPLAIN: Final = (
+    *("lua-not-provided", "lua-instructions", "lua-unknown-global", "lua-comment-swallows"),
+)
 """Warnings that tell why code fails when it is run; all errors do."""
 
 
@@ -113,8 +116,10 @@ def _lint_records(
             is_configuration = one.facts.covered == rr.LUA
             given = configuration if is_configuration or facts.shared else facts
             findings = known[key] = lint(one.nodes, one.scopes, one.facts, given)
-        more = measured.get(one.record[PLACE])
-        yield one.record, findings if more is None else [*findings, more]
+        more = [_swallows(zone, one.record, found) for found in _swallowed(zone, one)]
+        if one.record[PLACE] in measured:
+            more.append(measured[one.record[PLACE]])
+        yield one.record, [*findings, *more] if more else findings
 
 
 def _parse(zone: Zone, lua_records: Sequence[Record], settings: LintSettings) -> list[_Parsed]:
@@ -136,6 +141,20 @@ def _parse(zone: Zone, lua_records: Sequence[Record], settings: LintSettings) ->
             continue
         parsed.append(_Parsed(record, code, RecordFacts(lua.covered, record[TTL]), nodes, scopes))
     return parsed
+
+
+def _swallowed(zone: Zone, one: _Parsed) -> list[Swallowed]:
+    source = zone.lua_sources.get(one.record[PLACE])
+    return [] if source is None else swallowed(source.code, source.joints)
+
+
+def _swallows(zone: Zone, record: Record, found: Swallowed) -> Finding:
+    start = unpack(zone.lua_sources[record[PLACE]].place_at(found.start), zone.files)
+    return Finding(
+        found.comment,
+        "lua-comment-swallows",
+        f"this comment runs on over {quoted(found.text)} at {start} to the end of the code",
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from lzc.lua.comments import swallowed
 from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
 from lzc.source import lua_source
 from lzc.source.files import find
@@ -166,6 +167,10 @@ def _report_code(state: ReadState, source: LuaSource, error: LuaCodeError, cover
     if error.opened is not None:
         opened = unpack(source.place_at(error.opened), state.zone.files)
         reason += f", to close what {opened} opens"
+    lost = swallowed(source.code, source.joints)
+    if lost:
+        comment = unpack(source.place_at(lost[0].comment), state.zone.files)
+        reason += f"; the comment at {comment} swallows the strings after it"
     if not isinstance(error, LuaSyntaxError):
         state.report(
             place,
@@ -181,7 +186,9 @@ def _report_code(state: ReadState, source: LuaSource, error: LuaCodeError, cover
         "lua-syntax",
         f"the LUA record's code is not Lua: {reason}",
         "every answer would be SERVFAIL",
-        "correct the code"
+        "strings are joined without line ends: write --[[ the comment ]] instead"
+        if lost
+        else "correct the code"
         if is_chunk
         else "correct the code; what is more than an expression starts with `;` and returns its "
         "result",

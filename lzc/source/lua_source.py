@@ -35,9 +35,12 @@ def of_strings(strings: Sequence[Sequence[Token]], file_index: int, join: bytes)
     """
     codes: list[bytes] = []
     pieces: Pieces = []
+    joints: list[int] = []
     offset = 0
     for index, parts in enumerate(strings, 1):
-        offset += len(join) if codes else 0
+        if codes:
+            offset += len(join)
+            joints.append(offset)
         code = b""
         for part in parts:
             start = pack(file_index, part.line, part.column + part.quoted)
@@ -49,7 +52,7 @@ def of_strings(strings: Sequence[Sequence[Token]], file_index: int, join: bytes)
                 code += unescape(part.text, index)
         codes.append(code)
         offset += len(code)
-    return LuaSource(join.join(codes), tuple(pieces))
+    return LuaSource(join.join(codes), tuple(pieces), tuple(joints))
 
 
 def of_string(string: bytes, start: int) -> LuaSource:
@@ -69,14 +72,16 @@ def of_digits(
         for at in range(len(field.text))
     ][::2]
     pieces: Pieces = []
+    joints: list[int] = []
     offset = 0
     octet = 2
     for string in strings:
         octet += 1
+        joints.append(offset)
         pieces += [(offset + at, places[octet + at]) for at in range(len(string))]
         offset += len(string) + len(join)
         octet += len(string)
-    return LuaSource(join.join(strings), tuple(pieces) or ((0, places[0]),))
+    return LuaSource(join.join(strings), tuple(pieces) or ((0, places[0]),), tuple(joints[1:]))
 
 
 def of_file(text: bytes, file_index: int, covered: int) -> LuaSource:

@@ -34,10 +34,12 @@ class LuaSource:
 
     ``pieces`` are pairs of an offset into ``code`` and the packed place of the octet there. Offsets
     rise from 0; from one piece to the next the code stands on one line, an octet a column.
+    ``joints`` are the offsets at which strings of the record start, but for the first.
     """
 
     code: bytes
     pieces: tuple[tuple[int, int], ...]
+    joints: tuple[int, ...] = ()
 
     def place_at(self, offset: int) -> int:
         """The packed place of the octet at ``offset`` (from 0; ``len(code)`` is its end)."""

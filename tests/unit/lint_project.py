@@ -43,6 +43,10 @@ what it points at."""
 ZONES: Final[dict[str, list[Entry]]] = {
     "faulty.example": [
         ("lua-unknown-function", "n01 LUA A \"»pickrandm({'192.0.2.1'})\""),
+        (
+            "lua-comment-swallows",
+            "n30 LUA A ( \"'192.0.2.1' »-- the default\"\n \"or '192.0.2.2'\" )",
+        ),
         ("lua-unknown-global", 'n02 LUA A "pickrandom(»pool)"'),
         ("lua-not-provided", "n03 LUA A \"»resolve('a.example', pdns.A)\""),
         ("lua-argument", "n04 LUA A \"ifportup(»'https', {'192.0.2.1'})\""),

@@ -42,6 +42,14 @@ _TABLE: Final = (
         elsewhere=True,
     ),
     Rule(
+        "lua-comment-swallows",
+        _WARNING,
+        "a comment that takes the strings after it with it",
+        "no line ends between the strings of a record, so all the code behind -- is a comment, on"
+        " PowerDNS too",
+        "write --[[ the comment ]] instead, or put the code into a file: $FILE",
+    ),
+    Rule(
         "lua-unknown-function",
         _ERROR,
         "a call of a function or method that nobody defines",
