@@ -92,7 +92,8 @@ class Plan:
 class Planner:
     """Reads plans, which then choose by the same circumstances as `lzc.lua.engine.Engine`.
 
-    ``random`` gives numbers from 0 up to 1. One planner serves a process as long as its engine.
+    ``random`` gives numbers from 0 up to 1. A planner lives as long as its engine: what a place is
+    found to be is kept.
     """
 
     def __init__(
@@ -105,12 +106,6 @@ class Planner:
         self._place = lru_cache(_PLACES)(self._read_place)
         self._nearest = lru_cache(_DECISIONS)(self._find_nearest)
         self._branch = lru_cache(_DECISIONS)(self._find_branch)
-
-    def forget_places(self) -> None:
-        """Call this when the geo databases have changed."""
-        self._place.cache_clear()
-        self._nearest.cache_clear()
-        self._branch.cache_clear()
 
     def load(self, encoded: bytes) -> Plan:
         """A plan from its octets. Raises `ValueError` for damage and other versions."""
@@ -201,7 +196,8 @@ class Planner:
         nearest: list[Outcome] = []
         for single, address in contest.candidates:
             place = self._place(address)
-            dy, dx = place[3] - latitude, abs(place[4] - longitude)
+            dy, dx = latitude - place[3], longitude - place[4]
+            # From the east to the west only, as PowerDNS does.
             if dx > 180:
                 dx = 360 - dx
             distance = dy * dy + dx * dx
@@ -318,7 +314,7 @@ def _widest(operation: Any, sizes: list[int]) -> int:
     if name == "if":
         ways = [way for _, way in arguments[0]]
         return max(_widest(way, sizes) for way in (*ways, arguments[1]))
-    if name in ("fixed", "hashed") or name == "weighted" and arguments[0] == "hashed":
+    if name in ("fixed", "hashed") or (name == "weighted" and arguments[0] == "hashed"):
         return 0
     count = 1
     if name == "up":

@@ -324,21 +324,3 @@ def test_a_damaged_plan_is_refused(damaged: bytes) -> None:
     planner = Planner(World(), Health(), random.Random(1).random)
     with pytest.raises(ValueError):
         planner.load(damaged)
-
-
-def test_places_are_forgotten_when_the_databases_change() -> None:
-    class Moving(World):
-        country = "US"
-
-        def lookup(self, address: bytes) -> dict[str, str | float | int]:
-            return {"country": self.country}
-
-    places = Moving()
-    planner = Planner(places, Health(), random.Random(1).random)
-    encoded = recognise(b";if country('US') then return '192.0.2.1' end return '192.0.2.2'", 1)
-    assert encoded is not None
-    plan = planner.load(encoded)
-    assert plan.select(b"\1\2\3\4") == (0,)
-    places.country = "DE"
-    planner.forget_places()
-    assert plan.select(b"\1\2\3\4") == (1,)
