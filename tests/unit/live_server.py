@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,7 @@ import dns.message
 import dns.query
 
 from lzc.build.compile import compile_zone
+from lzc.build.plans import lua_plans
 from lzc.bundle import writer
 from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.keystore import FLAGS, Keystore
@@ -27,6 +29,7 @@ from lzc.lua.health import Check
 from lzc.serve import control
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
+from lzc.wire import rrtype
 
 TSIG_NAME = "transfer.example."
 TSIG_SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
@@ -92,7 +95,9 @@ class Project:
             zone.records.sort()
             public = self._keys(apex) if name in signed else []
             draft = compile_zone(zone, number, signed=bool(public), lua=True, keys=public)
-            compiled.append(draft.finish(draft.serial))
+            lua_records = [record for record in zone.records if record[1] == rrtype.LUA]
+            plans = lua_plans(lua_records, insert_whitespace=True)
+            compiled.append(replace(draft.finish(draft.serial), plans=plans))
         with writer.locked(self.output):
             return writer.write(self.output, compiled, list(checks), version="test", inputs={})
 
@@ -178,8 +183,8 @@ class LiveServer:
         message = self.ask(name, qtype, tcp=tcp)
         return sorted(str(rdata) for rrset in message.answer for rdata in rrset)
 
-    def control(self, do: str) -> dict[str, Any]:
-        return control.ask(self.project.output / "control.sock", do)
+    def control(self, do: str, **arguments: str | float) -> dict[str, Any]:
+        return control.ask(self.project.output / "control.sock", do, **arguments)
 
     def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> Any:
         """Wait until a condition holds, and return what it gave; fails with the server's log."""
