@@ -31,6 +31,7 @@ from lzc.lua.health import Check, HealthView
 from lzc.wire import name as wire_name
 from tests.peers._peers import presence
 from tests.peers._peers.process import free_port, running, wait_for_zone, wait_until
+from tests.peers.lua_object_questions import OBJECTS
 from tests.peers.lua_questions import BY_CLIENT, CONSTANT, INCLUDED, NAMED, RANDOM
 
 ZONE = "lua.test."
@@ -90,7 +91,9 @@ def write_network_database(path: Path) -> None:
     writer.to_db_file(str(path))
 
 
-RECORDS = {f"n{index}": code for index, code in enumerate([*BY_CLIENT, *CONSTANT, *RANDOM])}
+RECORDS = {
+    f"n{index}": code for index, code in enumerate([*BY_CLIENT, *CONSTANT, *OBJECTS, *RANDOM])
+}
 
 
 def presentation(code: str) -> str:
@@ -276,7 +279,9 @@ def test_answers_that_depend_on_the_client_are_equal(both: Both) -> None:
 
 
 def test_answers_that_depend_on_nothing_are_equal(both: Both) -> None:
-    found = differences(both, [(name, code, None) for name, code in records_of(CONSTANT)])
+    found = differences(
+        both, [(name, code, None) for name, code in records_of([*CONSTANT, *OBJECTS])]
+    )
     assert not found, "\n".join(found)
 
 

@@ -119,7 +119,7 @@ def test_rings_that_are_not_used_are_given_up() -> None:
 
 
 def walked(weighted: list[tuple[int, str]], r: int) -> str:
-    """Up to 13 items are walked from the last to the first: the first whose running sum is above r."""
+    """Up to 13 items are walked from the last to the first, until the running sum exceeds r."""
     assert len(weighted) <= 13
     total = 0
     for weight, item in reversed(weighted):

@@ -16,6 +16,22 @@ local function relative_labels()
   return labels, count - apex
 end
 
+-- As inet_aton(3) reads them.
+local function of_labels(a, b, c, d)
+  local _, canonical = core.python_parse(a .. '.' .. b .. '.' .. c .. '.' .. d)
+  return canonical
+end
+
+-- Parts that start with a number below 256 are joined as they are, be they followed by what may.
+local function of_parts(...)
+  local parts = {...}
+  for i = 1, 4 do
+    local digits = match(parts[i], '^%s*%+?(%d+)')
+    if not digits or tonumber(digits) > 255 then return nil end
+  end
+  return concat(parts, '.')
+end
+
 -- Four decimal numbers below 256, joined by dots; nil for anything else.
 local function dotted(a, b, c, d)
   local octets = {a, b, c, d}
@@ -35,15 +51,14 @@ local function of_hex(label)
   local octets = {}
   local position = 3
   for i = 1, 4 do
-    local digits = match(label, '^%x%x?', position)
-    if not digits then
-      if match(label, '^[+-]%x', position) then
-        error("Caught exception: Unable to convert presentation address '" .. label .. "'", 0)
-      end
-      return nil
-    end
-    octets[i] = tonumber(digits, 16)
-    position = position + #digits
+    -- As scanf(3) has it: at most two characters, of which one may be a sign.
+    local sign, digits = match(label, '^([+-]?)(%x%x?)', position)
+    if not digits then return nil end
+    if match(label, '^0[xX]', position) then position = position + 1 end
+    if sign ~= '' then digits = sub(digits, 1, 1) end
+    local value = tonumber(digits, 16)
+    octets[i] = format('%.0f', sign == '-' and (4294967296 - value) % 4294967296 or value)
+    position = position + #sign + #digits
   end
   return concat(octets, '.')
 end
@@ -51,7 +66,7 @@ end
 api.createForward = guard(function()
   local labels, count = relative_labels()
   if count >= 4 then
-    return dotted(labels[1], labels[2], labels[3], labels[4]) or '0.0.0.0'
+    return of_labels(labels[1], labels[2], labels[3], labels[4]) or '0.0.0.0'
   end
   if count < 1 then return '0.0.0.0' end
   local parts, n = {}, 0
@@ -61,7 +76,7 @@ api.createForward = guard(function()
   end
   -- The first of the four may carry a word in front: only a part of its own is one.
   if n >= 4 then
-    return dotted(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
+    return of_parts(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
   end
   if #labels[1] == 10 then return of_hex(labels[1]) or '0.0.0.0' end
   return '0.0.0.0'

@@ -3,7 +3,7 @@
 local core = ...
 local type, error, next, select, rawget, tonumber = type, error, next, select, rawget, tonumber
 local lower, format, gsub = string.lower, string.format, string.gsub
-local random, floor, abs = math.random, math.floor, math.abs
+local random, floor = math.random, math.floor
 local guard, remember, parse = core.guard, core.remember, core.parse
 local text_of, network_of, contains = core.text_of, core.network_of, core.contains
 local items_of, python_geo = core.items_of, core.python_geo
@@ -114,7 +114,8 @@ function core.pickclosest(items, count)
   local nearest, least, ties = nil, nil, 0
   for i = 1, count do
     local candidate = located((parse(items[i])))
-    local dy, dx = candidate[4] - latitude, abs(candidate[5] - longitude)
+    local dy, dx = latitude - candidate[4], longitude - candidate[5]
+    -- From a client in the east to a candidate in the west; PowerDNS goes the long way back.
     if dx > 180 then dx = 360 - dx end
     local distance = dy * dy + dx * dx
     if not least or distance < least then
