@@ -25,8 +25,9 @@ local RUN_COST = 5
 -- instructions in all, for each one of the budget. They are counted by this step.
 local OWN_FACTOR, OWN_STEP = 1000, 10000
 
--- Instructions between two looks at the clock.
-local LOOK = 512
+-- Instructions between two looks at the clock, which take a microsecond each: with the usual budget
+-- there is none but where every instruction is counted.
+local LOOK, EXACT_LOOK = 2048, 512
 
 local used, own, fired, ticks, started, work = 0, 0, false, 0, nil, 0
 
@@ -64,7 +65,7 @@ if core.exact then
   hook, interval = function()
     used = used + 1
     if used > limit then return stop() end
-    if used % LOOK == 0 and late() then return stop('time') end
+    if used % EXACT_LOOK == 256 and late() then return stop('time') end
   end, 1
 end
 

@@ -166,24 +166,22 @@ end
 base.xpcall = function(f, handler, ...) return handled(handler, base.pcall(f, ...)) end
 
 if core.exact then
-  local credit, PROTECTED_COST, ROUTINE_COST = core.credit, 9, 41
-  local function paid(...)
-    credit(ROUTINE_COST)
-    return ...
-  end
+  local credit, PROTECTED_COST, RESUME_COST, WRAP_COST = core.credit, 9, 32, 34
   base.pcall = function(f, ...)
     credit(PROTECTED_COST)
     return rearm(raw_pcall(f, ...))
   end
   routines.resume = function(co, ...)
-    credit(PROTECTED_COST)
-    return paid(rearm(lua_resume(co, ...)))
+    enter()
+    credit(RESUME_COST)
+    return rearm(leave(resume(co, ...)))
   end
   routines.wrap = function(f)
     local co = create(f)
     return function(...)
-      credit(PROTECTED_COST)
-      return paid(finish(rearm(lua_resume(co, ...))))
+      enter()
+      credit(WRAP_COST)
+      return finish(rearm(leave(resume(co, ...))))
     end
   end
 end
