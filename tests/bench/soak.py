@@ -18,7 +18,7 @@ from tests.bench import harness, inputs, peers
 from tests.bench.health_targets import Ports, Targets, address, zone
 from tests.bench.health_watch import Watch
 
-_LOOK = 2.0
+_LOOK = 4.0
 _WARM = 60.0
 _RATE = 100
 
