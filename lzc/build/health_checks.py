@@ -6,21 +6,36 @@ the server knows every status before the first query needs it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lzc.config import LuaSection
 from lzc.lua.health import Check
+from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Severity
 
 if TYPE_CHECKING:
-    from lzc.lua.discover import Discovery
+    from lzc.lua.discover import Discovery, Exploration
+    from lzc.lua.engine import QueryContext
 
 _CLIENT: Final = b"\x7f\x00\x00\x01"
+_OTHERS: Final = (
+    (_CLIENT, (bytes((198, 51, 100, 0)), 24)),
+    (
+        bytes.fromhex("20010db8000000000000000000000001"),
+        (bytes.fromhex("20010db8" + "00" * 12), 32),
+    ),
+)
+"""Clients whose resolvers send their network (RFC 7871), as another way to an answer."""
+_FROM_DATABASES: Final = re.compile(rb"Code\b|\blatlon|\bgeoiplookup\b|\bGeoIPQueryAttribute\b")
+"""What gives a value of a database that no run can go through, unlike a yes or no."""
+_CHUNK: Final = re.compile(r'^\[string ".*?"\]:\d+: ', re.DOTALL)
+"""Where Lua says that it was: in code that was rewritten, so it means nothing to its author."""
 
 
 def discover(
@@ -41,16 +56,44 @@ def discover(
         if lua.covered == rr.LUA:
             continue
         query = QueryContext(zone.owner(record), zone.apex, _CLIENT)
-        explored = discovery.explore(lua.join(settings.insert_whitespace), query, include)
+        code = lua.join(settings.insert_whitespace)
+        explored = discovery.explore(code, query, include)
         found.update(explored.checks)
-        if explored.failures and explored.failed == explored.ways:
+        if _is_lost(explored):
             first = explored.failures[0]
             is_syntax = first.kind == "syntax"
             # A wildcard often makes its answer of the name asked for, which is not known.
             is_wildcard = record[0].rpartition(b"\x00")[2] == b"*"
-            if is_syntax or not is_wildcard:
-                faults.append(_failing(zone, record, is_syntax, first.message))
+            if not is_syntax and (is_wildcard or _asks_databases(code, codes)):
+                continue
+            if not is_syntax:
+                others = [
+                    discovery.explore(code, other, include) for other in _other_ways_to_ask(query)
+                ]
+                found.update(check for other in others for check in other.checks)
+                if not all(_is_lost(other) for other in others):
+                    continue
+            faults.append(_failing(zone, record, lua.covered, is_syntax, first.message))
     return frozenset(found), faults
+
+
+def _other_ways_to_ask(query: QueryContext) -> list[QueryContext]:
+    return [
+        query._replace(who=who, subnet=subnet, tcp=True, dnssec_ok=True) for who, subnet in _OTHERS
+    ]
+
+
+def _asks_databases(code: bytes, codes: Sequence[tuple[Record, LuaRecord]]) -> bool:
+    """Whether the code, or any that it may include, reads values of a database."""
+    if _FROM_DATABASES.search(code):
+        return True
+    return b"include" in code and any(
+        _FROM_DATABASES.search(lua.join(False)) for _, lua in codes if lua.covered == rr.LUA
+    )
+
+
+def _is_lost(explored: Exploration) -> bool:
+    return bool(explored.failures) and explored.failed == explored.ways
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +133,7 @@ def _contents_of(zone: Zone) -> Callable[[bytes, int], list[bytes]]:
     return contents
 
 
-def _failing(zone: Zone, record: Record, is_syntax: bool, message: str) -> Fault:
+def _failing(zone: Zone, record: Record, covered: int, is_syntax: bool, message: str) -> Fault:
     if is_syntax:
         return Fault(
             zone.place(record),
@@ -102,8 +145,9 @@ def _failing(zone: Zone, record: Record, is_syntax: bool, message: str) -> Fault
     return Fault(
         zone.place(record),
         "lua-fails",
-        f"the LUA record's code fails each time it is tried: {message}",
+        f"the LUA record's code fails each time it is tried: {_CHUNK.sub('', message)}",
         "its answers would be SERVFAIL",
-        "correct the code, or see what it does with: lzc query",
+        "correct the code; once it is built, this shows what it does: lzc query --explain"
+        f" {wire_name.to_text(zone.owner(record))} {rr.to_text(covered)}",
         Severity.WARNING,
     )

@@ -90,7 +90,9 @@ def lint_zone(
     if not settings.enabled and not found:
         return faults
     own, faults = _suppress(zone, found, faults, settings.enabled)
-    return [*faults, *limited(sorted(own, key=lambda fault: (fault.place, fault.rule)))]
+    # Records that share a .lua file each find the same in it.
+    distinct = sorted(dict.fromkeys(own), key=lambda fault: (fault.place, fault.rule))
+    return [*faults, *limited(distinct)]
 
 
 def _lint_records(

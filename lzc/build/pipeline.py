@@ -201,6 +201,8 @@ def _compile(
             report("zones", len(results), len(jobs))
     traits = [ZoneTraits(source.name, source.signed) for source in zones]
     faults += check_secondaries(config, file, traits)
+    # Zones and records that share a .lua file each find the same in it.
+    faults = list(dict.fromkeys(faults))
     if any(fault.severity is Severity.ERROR for fault in faults):
         raise InputError(faults)
     checks = sorted({check for result in results for check in result.checks}, key=Check.to_json)

@@ -1,0 +1,72 @@
+"""What the build says of LUA records that fail when they are run, and what it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lzc import config
+from lzc.build import pipeline
+from lzc.zone.place import Fault, InputError
+from tests.unit import lint_project
+
+CONFIG = '[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\n'
+
+
+def check(folder: Path, body: str, *zones: str) -> list[Fault]:
+    (folder / "zones").mkdir()
+    (folder / "lzc.toml").write_text(CONFIG)
+    for zone in zones or ("example.org",):
+        (folder / "zones" / f"{zone}.zone").write_text(lint_project.TOP + body)
+    try:
+        return list(pipeline.check(config.load(folder / "lzc.toml")).warnings)
+    except InputError as error:
+        return list(error.faults)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Needs a database, of which the build knows no content.
+        ";local t={NL='192.0.2.1'} return t[countryCode()]",
+        ";return ({EU={'192.0.2.1'}})[continentCode()]",
+        ";return ({['1103']='192.0.2.1'})[geoiplookup(bestwho:toString(), 0)]",
+        # Needs a client that is not the usual one.
+        ";local n = ecswho:toString() return '192.0.2.1'",
+        ";if not tcp then error('over TCP only') end return '192.0.2.1'",
+        ";if who:isIPv4() then error('no') end return '192.0.2.1'",
+        ";include('geo') return pick()",
+    ],
+)
+def test_code_that_works_for_some_client_is_not_said_to_fail(tmp_path: Path, code: str) -> None:
+    body = (
+        "geo LUA LUA \"function pick() return ({NL='192.0.2.1'})[countryCode()] end\"\n"
+        f'www LUA A "{code}"\n'
+    )
+    assert check(tmp_path, body) == []
+
+
+def test_code_that_always_fails_is_told_with_the_reason_and_the_command(tmp_path: Path) -> None:
+    (fault,) = check(tmp_path, "www LUA A \";error('not ready')\"\n")
+    assert fault.rule == "lua-fails"
+    assert fault.message == "the LUA record's code fails each time it is tried: not ready"
+    assert fault.fix.endswith("lzc query --explain www.example.org. A")
+
+
+def test_a_fault_in_a_shared_file_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "lua").mkdir()
+    (tmp_path / "lua" / "www.lua").write_text("-- shared\nreturn pickrandm({'192.0.2.1'})\n")
+    (tmp_path / "lua" / "bad.lua").write_text("-- shared\nreturn pickrandom({'192.0.2.1'\n")
+    body = "".join(
+        f'{name} LUA A $FILE "../lua/{file}.lua"\n' for name in "abc" for file in ("www", "bad")
+    )
+    faults = check(tmp_path, body, "example.org", "example.com")
+    syntax = [(one.place.line, one.place.column) for one in faults if one.rule == "lua-syntax"]
+    assert syntax == [(2, 31)]
+    (tmp_path / "lua" / "bad.lua").write_text("return '192.0.2.1'\n")
+    with pytest.raises(InputError) as caught:
+        pipeline.check(config.load(tmp_path / "lzc.toml"))
+    assert [(one.rule, one.place.line, one.place.column) for one in caught.value.faults] == [
+        ("lua-unknown-function", 2, 8)
+    ]
