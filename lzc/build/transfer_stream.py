@@ -41,15 +41,20 @@ def capacity(apex: bytes, soa: bytes) -> int:
 def split(rrs: Sequence[bytes], room: int) -> Bodies:
     """Cut RRs, in order, into messages of at most ``room`` octets of RRs, each as full as it gets.
     No RR may be larger than ``room``. There is always one message, if only for the SOAs."""
+    return cut(b"".join(rrs), list(map(len, rrs)), room)
+
+
+def cut(rrs: bytes, sizes: Sequence[int], room: int) -> Bodies:
+    """As `split`, for RRs joined in order that have so many octets each."""
     counts: list[int] = []
     contents: list[bytes] = []
-    ends = list(accumulate(map(len, rrs)))
+    ends = list(accumulate(sizes))
     first = 0
     done = 0
-    while first < len(rrs):
+    while first < len(ends):
         last = bisect_right(ends, done + room, first)
         counts.append(last - first)
-        contents.append(b"".join(rrs[first:last]))
+        contents.append(rrs[done : ends[last - 1]])
         done = ends[last - 1]
         first = last
     if not counts:

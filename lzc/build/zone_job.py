@@ -82,7 +82,14 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         faults = [fault for fault in faults if fault.rule not in RULES_OF_ABSENCE]
     if _errors(faults):
         return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
-    draft = compile_zone(zone, job.zone_id, signed=source.signed, lua=source.lua, keys=job.keys)
+    draft = compile_zone(
+        zone,
+        job.zone_id,
+        signed=source.signed,
+        lua=source.lua,
+        keys=job.keys,
+        in_halves=job.in_halves,
+    )
     faults += draft.faults
     try:
         serial = serials.choose(source.policy, draft.serial, job.live, draft.digest, job.now)

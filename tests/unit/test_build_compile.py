@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.build.compile import MAX_RRSET, compile_zone
+from lzc.build import compile as compiling_module
+from lzc.build.compile import compile_zone
+from lzc.build.run import MAX_RRSET
 from lzc.bundle import node as nodes
 from lzc.dnssec.nsec import bitmap, types_in
+from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import Record, Zone
@@ -265,3 +268,66 @@ def test_the_same_zone_gives_the_same_octets(signed: bool) -> None:
     first, second = (compiling.compiled(text, signed=signed) for _ in range(2))
     assert first == second
     assert hashlib.sha256(b"".join(first.messages)).digest()
+
+
+_ENTRIES = st.sampled_from(
+    [
+        "{n} A 192.0.2.1\n",
+        "{n} A 192.0.2.1\n{n} A 192.0.2.2\n{n} AAAA ::1\n",
+        "{n} MX 10 B.example.\n{n} MX 10 a.example.\n",
+        "{n} NS ns.{n}\nns.{n} A 192.0.2.1\n",
+        "{n} DNAME x.example.\nunder.{n} TXT x\n",
+        "*.{n} TXT x\n",
+        "a.*.b.{n} TXT x\n",
+        "x.y.z.{n} CNAME {n}\n",
+        '{n} LUA A "1"\n',
+        '{n} LUA A "1"\n{n} LUA AAAA "2"\n{n} TXT x\n',
+        "a\\000b.{n} TXT x\n",
+        "{n} TXT " + "x" * 200 + "\n",
+    ]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    entries=st.lists(_ENTRIES, max_size=12),
+    run=st.integers(1, 5),
+    share=st.floats(0, 1),
+    signed=st.booleans(),
+    apex_dname=st.booleans(),
+)
+def test_runs_and_a_second_process_change_nothing(
+    entries: list[str], run: int, share: float, signed: bool, apex_dname: bool
+) -> None:
+    text = "".join(entry.format(n=f"n{number}") for number, entry in enumerate(entries))
+    text = compiling.HEAD + text + ("@ DNAME y.example.\n" if apex_dname else "")
+    zone, _ = read_zone_text(text.encode(), APEX, "zone")
+    zone.records.sort()
+
+    def compiled() -> tuple[object, ...]:
+        draft = compile_zone(zone, 3, signed=signed, lua=True, keys=(KEY,), in_halves=True)
+        made = draft.finish(7)
+        return made.info, made.items, made.messages, draft.faults
+
+    whole = compiled()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiling_module, "MIN_NAMES", 0)
+        patch.setattr(compiling_module, "_RUN", run)
+        patch.setattr(compiling_module, "_FIRST_SHARE", share)
+        assert compiled() == whole
+
+
+def test_what_a_second_process_finds_too_large_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiling_module, "MIN_NAMES", 0)
+    text = "".join(f"z TXT {number:05} {'x' * 250}\n" for number in range(300))
+    zone, _ = read_zone_text((compiling.HEAD + text).encode(), APEX, "zone")
+    zone.records.sort()
+    made = compile_zone(zone, 0, signed=False, lua=True, in_halves=True)
+    assert [fault.rule for fault in made.faults] == ["rrset-too-large"]
+
+
+def test_an_rrset_of_more_records_than_can_be_counted_is_too_large() -> None:
+    text = "".join(f"z A 10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(66_000))
+    assert [fault.rule for fault in compiling.draft(text).faults] == ["rrset-too-large"]
