@@ -58,7 +58,8 @@ _SHOWN: Final = (
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A check that is run: its slot, when it was last asked for, and how its last run went."""
+    """A check that is run: its slot, when it was last asked for, and how its last run went; ``gap``
+    is the seconds between the last two results."""
 
     check: Check
     key: bytes
@@ -70,6 +71,9 @@ class Entry:
     force: Force | None = None
     request: tuple[int, bytes] | None = None
     started: float = 0.0
+    finished: float = 0.0
+    gap: float = 0.0
+    runs: int = 0
     asked_around: bool = False
     dropped: bool = False
     timer: asyncio.TimerHandle | None = None
@@ -166,6 +170,8 @@ class Checker:
                     "latency": round(health.latency, 6),
                     "weight": health.weight,
                     "failures": entry.failures,
+                    "runs": entry.runs,
+                    "gap": round(entry.gap, 3),
                     "error": entry.problem,
                     "listed": entry.listed,
                 }
@@ -382,6 +388,10 @@ class Checker:
     def _done(self, entry: Entry, outcome: Outcome) -> None:
         if entry.dropped:
             return
+        done = time.monotonic()
+        entry.gap = done - entry.finished if entry.runs else 0.0
+        entry.finished = done
+        entry.runs += 1
         entry.problem = outcome.problem
         entry.failures = 0 if outcome.up else entry.failures + 1
         before = self._table.read(entry.offset)

@@ -93,9 +93,10 @@ async def measure(kind: str, targets: int, seconds: float, folder: Path) -> dict
                 while time.monotonic() < end:
                     watch.look()
                     time.sleep(2)
-                watch.forget()
                 found = ask(running.port, labels, seconds)
-                end = time.monotonic() + seconds
+                watch.look()
+                watch.forget()
+                end = time.monotonic() + 2 * seconds
                 while time.monotonic() < end:
                     watch.look()
                     time.sleep(1)

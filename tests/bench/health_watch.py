@@ -27,20 +27,20 @@ class Watch:
     runs: int = 0
     report: float = 0.0
     """Seconds the slowest report took."""
-    _checked: dict[str, float] = field(default_factory=dict)
+    _runs: dict[str, int] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Ask once; between two calls no check may run twice."""
+        """Ask once. Of runs between two calls the last counts: call more often than checks run."""
         begin = time.monotonic()
         checks: list[dict[str, Any]] = control.ask(self.socket, "health")["checks"]
         self.report = max(self.report, time.monotonic() - begin)
         self.statuses = {}
         for one in checks:
             self.statuses[one["status"]] = self.statuses.get(one["status"], 0) + 1
-            before = self._checked.get(one["key"], 0.0)
-            if one["checked"] and before and one["checked"] != before:
-                self._take(one["check"], one["checked"] - before)
-            self._checked[one["key"]] = one["checked"]
+            before = self._runs.get(one["key"], 0)
+            if one["runs"] > before > 0:
+                self._take(one["check"], one["gap"])
+            self._runs[one["key"]] = one["runs"]
 
     def forget(self) -> None:
         """Measure from here."""

@@ -324,6 +324,148 @@ def test_an_https_check_sends_sni_and_ignores_the_certificate(tmp_path: Path) ->
     play(scene)
 
 
+def test_a_target_goes_down_only_after_so_many_failures_in_a_row() -> None:
+    async def scene(clinic: Clinic) -> None:
+        answers = [200, 500, 500, 200, 500, 500, 500]
+        seen: list[int] = []
+
+        async def handle(_: web.Request) -> web.StreamResponse:
+            seen.append(answers[min(len(seen), len(answers) - 1)])
+            return web.Response(status=seen[-1])
+
+        site = Site(handle)
+        port = await site.start()
+        url = f"http://www.example.com:{port}/"
+        patient = Check(LOCAL, url=url, minimum_failures=3)
+        clinic.checker.load([patient])
+        await clinic.becomes(patient, True)
+        known = await clinic.becomes(patient, False)
+        # Two failures before the success in between did not count.
+        assert len(seen) == len(answers)
+        assert known["failures"] == 3
+        await site.stop()
+
+    play(scene, interval=0.02)
+
+
+def test_a_target_that_never_was_up_is_down_at_its_first_failure() -> None:
+    async def scene(clinic: Clinic) -> None:
+        check = Check(LOCAL, 1, minimum_failures=10)
+        clinic.checker.load([check])
+        assert (await clinic.becomes(check, False))["failures"] == 1
+
+    play(scene, interval=60)
+
+
+@pytest.mark.parametrize(
+    ("body", "weight"),
+    [(b"42", 42), (b" 7\n", 7), (b"0", 0), (b"12 of 20", 12), (b"fine", 1), (b"", 1), (b"-3", 1)],
+)
+@pytest.mark.parametrize("path", ["/", "/./"])
+def test_the_number_in_a_body_is_the_weight(body: bytes, weight: int, path: str) -> None:
+    async def scene(clinic: Clinic) -> None:
+        async def handle(_: web.Request) -> web.StreamResponse:
+            return web.Response(body=body)
+
+        site = Site(handle)
+        port = await site.start()
+        # With a path to be made shorter, the whole client asks.
+        check = Check(LOCAL, url=f"http://www.example.com:{port}{path}")
+        clinic.checker.load([check])
+        known = await clinic.becomes(check, True)
+        assert known["weight"] == clinic.view.weight(check) == weight
+        await site.stop()
+
+    play(scene)
+
+
+@pytest.mark.parametrize("path", ["/ok", "/./ok"])
+def test_headers_of_a_record_take_the_place_of_ours_but_not_of_host(path: str) -> None:
+    async def scene(clinic: Clinic) -> None:
+        site = Site(page)
+        port = await site.start()
+        headers = (("X-Probe", "1"), ("accept", "text/plain"), ("Host", "evil.example"))
+        check = Check(LOCAL, url=f"http://www.example.com:{port}{path}", headers=headers)
+        clinic.checker.load([check])
+        await clinic.becomes(check, True)
+        sent = site.requests[0].headers
+        assert sent["X-Probe"] == "1"
+        assert sent.getall("Accept") == ["text/plain"]
+        assert sent.getall("Host") == [f"www.example.com:{port}"]
+        await site.stop()
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "problem"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", {"stringmatch": "end"}, ""),
+        (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nokbut", {"stringmatch": "but"}, "no 'but'"),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", {"stringmatch": "ok"}, ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", {}, "closed within the body"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3;x=y\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n",
+            {"stringmatch": "needle"},
+            "",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n",
+            {},
+            "closed within the body",
+        ),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", {"httpcode": 204}, ""),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\n\r\n", {}, "HTTP status 503"),
+        (b"HTTP/1.1 200 OK\r\n", {}, "no HTTP answer"),
+        (b"SSH-2.0-OpenSSH\r\n", {}, "no HTTP answer"),
+        (b"", {}, "the connection was closed"),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 10_000])
+def test_answers_come_in_any_form_and_in_pieces(
+    answer: bytes, options: dict[str, Any], problem: str, piece: int
+) -> None:
+    async def scene(clinic: Clinic) -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for start in range(0, len(answer), piece):
+                writer.write(answer[start : start + piece])
+                await asyncio.sleep(0)
+            writer.close()
+
+        server = await asyncio.start_server(talk, LOCAL, 0)
+        port = server.sockets[0].getsockname()[1]
+        check = Check(LOCAL, url=f"http://www.example.com:{port}/", **options)
+        clinic.checker.load([check])
+        known = await clinic.becomes(check, not problem)
+        assert problem in known["error"]
+        assert bool(problem) == bool(known["error"])
+        server.close()
+
+    play(scene, interval=60)
+
+
+def test_an_http_check_reaches_ipv6() -> None:
+    async def scene(clinic: Clinic) -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+
+        heard: list[bytes] = []
+        server = await asyncio.start_server(talk, "::1", 0)
+        port = server.sockets[0].getsockname()[1]
+        check = Check("::1", url=f"http://[2001:db8::1]:{port}/")
+        clinic.checker.load([check])
+        await clinic.becomes(check, True)
+        assert f"Host: [2001:db8::1]:{port}\r\n".encode() in heard[0]
+        server.close()
+
+    play(scene)
+
+
 def test_garbage_instead_of_http_is_down() -> None:
     async def scene(clinic: Clinic) -> None:
         async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,153 @@
+"""Geo databases change under a running server; a damaged one changes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from unittest import mock
+
+import maxminddb
+import pytest
+
+from fixtures.geo import make_geo
+from lzc.serve.geo_files import GeoFiles, SteadyReader, open_geo
+from lzc.zone.place import InputError
+from tests.unit.live_server import LiveServer, Project
+
+EXAMPLE = Path(make_geo.__file__).with_name("example.mmdb")
+HERE = b"\x7f\0\0\1"
+
+
+def database(path: Path, place: make_geo.Location) -> None:
+    """Put a database in which we are at a place where ``path`` is, as updaters do it."""
+    fresh = path.with_suffix(".new")
+    with mock.patch.object(make_geo, "NETWORKS", [("127.0.0.0/8", place)]):
+        make_geo.make(fresh)
+    fresh.replace(path)
+
+
+def country(files: GeoFiles) -> object:
+    geo = open_geo(files.current())
+    assert geo is not None
+    return geo.lookup(HERE).get("country")
+
+
+def files_at(folder: Path, *paths: Path) -> GeoFiles:
+    (folder / "copies").mkdir()
+    files = GeoFiles(paths, folder / "copies")
+    files.open()
+    return files
+
+
+def test_a_new_file_is_taken_when_it_has_settled(tmp_path: Path) -> None:
+    path = tmp_path / "geo.mmdb"
+    database(path, make_geo.TOKYO)
+    files = files_at(tmp_path, path)
+    assert country(files) == "JP"
+    assert not files.refresh()
+    database(path, make_geo.LONDON)
+    assert not files.refresh()
+    assert files.refresh()
+    assert country(files) == "GB"
+    assert len(list((tmp_path / "copies").iterdir())) == 2
+    files.forget_superseded()
+    assert len(list((tmp_path / "copies").iterdir())) == 1
+    assert not files.refresh()
+
+
+def test_readers_do_not_see_a_file_that_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "geo.mmdb"
+    database(path, make_geo.TOKYO)
+    files = files_at(tmp_path, path)
+    geo = open_geo(files.current())
+    assert geo is not None
+    path.write_bytes(b"")
+    assert geo.lookup(HERE)["country"] == "JP"
+
+
+@pytest.mark.parametrize("what", ["cut", "empty", "missing", "text", "folder"])
+def test_a_damaged_file_leaves_the_one_from_before_and_the_next_is_taken(
+    tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "geo.mmdb"
+    database(path, make_geo.TOKYO)
+    files = files_at(tmp_path, path)
+    good = path.read_bytes()
+    path.unlink()
+    match what:
+        case "cut":
+            path.write_bytes(good[: len(good) // 2])
+        case "empty":
+            path.touch()
+        case "text":
+            path.write_text("no database")
+        case "folder":
+            path.mkdir()
+    assert not files.refresh()
+    assert not files.refresh()
+    assert not files.refresh(at_once=True)
+    assert country(files) == "JP"
+    if what == "folder":
+        path.rmdir()
+    database(path, make_geo.LONDON)
+    assert files.refresh(at_once=True)
+    assert country(files) == "GB"
+    assert [one.name for one in (tmp_path / "copies").iterdir()] != []
+
+
+def test_the_first_file_that_knows_a_field_counts_and_any_may_change(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.mmdb", tmp_path / "b.mmdb"
+    first.write_bytes(EXAMPLE.read_bytes())
+    database(second, make_geo.TOKYO)
+    files = files_at(tmp_path, second, first)
+    assert country(files) == "JP"
+    database(second, make_geo.SYDNEY)
+    assert files.refresh(at_once=True)
+    assert country(files) == "AU"
+
+
+def test_files_that_cannot_be_read_at_the_start_are_all_named(tmp_path: Path) -> None:
+    (tmp_path / "x.mmdb").write_text("x")
+    files = GeoFiles([tmp_path / "x.mmdb", tmp_path / "y.mmdb"], tmp_path)
+    with pytest.raises(InputError) as caught:
+        files.open()
+    assert [fault.place.file for fault in caught.value.faults] == [
+        str(tmp_path / "x.mmdb"),
+        str(tmp_path / "y.mmdb"),
+    ]
+
+
+def test_an_address_in_a_damaged_part_is_one_not_known() -> None:
+    reader = SteadyReader(EXAMPLE)
+    broken = mock.Mock()
+    broken.get.side_effect = maxminddb.InvalidDatabaseError("bad pointer")
+    with mock.patch.object(reader, "_reader", broken):
+        assert reader.get(mock.Mock()) is None
+
+
+def test_without_databases_there_is_no_geo() -> None:
+    assert open_geo([]) is None
+
+
+def test_a_running_server_follows_its_databases(tmp_path: Path) -> None:
+    path = tmp_path / "geo.mmdb"
+    database(path, make_geo.TOKYO)
+    project = Project(tmp_path, f'[lua]\nenable = true\n[serve]\ngeoip = ["{path}"]\n')
+    project.build({"example.org": 'here LUA TXT "countryCode()"\n'})
+    with LiveServer(project, workers=2) as server:
+
+        def here() -> set[str]:
+            return {*(text for _ in range(8) for text in server.answers("here.example.org", "TXT"))}
+
+        assert here() == {'"jp"'}
+        database(path, make_geo.LONDON)
+        server.wait_for(lambda: here() == {'"gb"'})
+        path.write_bytes(b"broken")
+        server.wait_for(lambda: server.logged("the one from before is kept"))
+        assert server.control("reload")["ok"]
+        assert here() == {'"gb"'}
+        os.kill(server.control("status")["workers"][0]["pid"], 9)
+        server.wait_for(lambda: server.control("status")["workers"][0]["ready"])
+        assert here() == {'"gb"'}
+        database(path, make_geo.SYDNEY)
+        server.wait_for(lambda: here() == {'"au"'})
