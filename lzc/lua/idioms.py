@@ -8,14 +8,15 @@ to Lua; that concerns the mode `isolated`, as globals that live on may be anythi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any, Final
 
 from lzc.lua import address
 from lzc.lua import syntax as ast
+from lzc.lua.health import Check
 from lzc.lua.parser import parse_record
 from lzc.lua.plan import encode
 from lzc.lua.walk import list_walk
@@ -27,13 +28,19 @@ MAX_ITEMS: Final = 2000
 """Items of a list at most: LuaJIT makes tables of up to 2047 without another thought."""
 
 _MAX_WEIGHT: Final = 2**31 - 1
-_CONSTANT: Final = re.compile(rb"[;\s]*(?:['\"\[({]|[a-z]+\b)")
+_LIKELY: Final = re.compile(
+    rb"\s*['\"\[({]"
+    rb"|[;\s]*(?:return|if|all|view|if(?:port|url)up|pick(?:random(?:sample)?|hashed|closest"
+    rb"|w(?:random|hashed)))\b"
+)
 _INTEGER: Final = re.compile(rb"[0-9]{1,10}")
 _HOST: Final = re.compile(rb"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|[0-9a-fA-F]*:[0-9a-fA-F:]*")
 _MASK_BITS: Final = re.compile(rb"[0-9]{1,3}")
 _NUMBERS: Final = frozenset((b"timeout", b"interval", b"httpcode", b"byteslimit"))
 _TEXTS: Final = frozenset((b"source", b"stringmatch", b"useragent"))
 _SELECTORS: Final = frozenset((b"random", b"all", b"hashed", b"pickclosest"))
+
+_FIELDS: Final = tuple((field.name, field.default) for field in fields(Check))
 
 Operation = list[Any]
 
@@ -50,7 +57,7 @@ def recognise(code: bytes, covered: int) -> bytes | None:
 
 @lru_cache(maxsize=1024)
 def _kept(code: bytes, covered: int) -> bytes | None:
-    if covered == rrtype.LUA or not _CONSTANT.match(code):
+    if covered == rrtype.LUA or not _LIKELY.match(code):
         return None
     form = _Form(covered)
     try:
@@ -298,9 +305,14 @@ class _Form:
             for text in _texts(node):
                 item, packed, canonical = self.candidate(text)
                 check = check_of(kind, target, canonical, **settings)
-                candidates.append([item, packed, json.loads(check.to_json())])
+                candidates.append([item, packed, _document(check)])
             sets.append(candidates)
         return ["up", selector, backup, sets]
+
+
+def _document(check: Check) -> dict[str, Any]:
+    """What of a check is not as usual."""
+    return {name: value for name, usual in _FIELDS if (value := getattr(check, name)) != usual}
 
 
 def _selector(node: ast.Expression | None, known: frozenset[bytes]) -> str:

@@ -15,7 +15,8 @@ its name. Items are places in ``data``::
     ["if", [[condition, operation] …], operation]            the first that holds, or the last
 
 Conditions are ``["netmask", [[network, bits] …]]``, ``["country", [code …]]``, ``continent`` and
-``region`` likewise, and ``["asnum", [number …]]``. An operation may be null: that is left to Lua.
+``region`` likewise, and ``["asnum", [number …]]``. A check is an object of those fields of
+`lzc.lua.health.Check` that are not as usual. An operation may be null: that is left to Lua.
 """
 
 from __future__ import annotations
@@ -212,7 +213,7 @@ class Planner:
     ) -> Select:
         every = [
             [
-                (reader.item(item), bytes.fromhex(address), Check.from_json(json.dumps(check)))
+                (reader.item(item), bytes.fromhex(address), Check.from_document(check))
                 for item, address, check in candidates
             ]
             for candidates in sets

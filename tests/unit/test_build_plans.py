@@ -1,0 +1,77 @@
+"""What a build makes of LUA records that need no Lua."""
+
+from __future__ import annotations
+
+import calendar
+from pathlib import Path
+
+import pytest
+
+from lzc import config
+from lzc.build.pipeline import build
+from lzc.bundle import node as nodes
+from lzc.bundle.reader import Bundle
+from lzc.lua.plan import plan_key
+from lzc.wire import rrtype
+from tests.unit.compiling import HEAD, wire
+
+NOW = float(calendar.timegm((2026, 11, 21, 12, 0, 0)))
+RANDOM = "pickrandom({'192.0.2.1','192.0.2.2'})"
+LONG = ",".join(f"'192.0.2.{number}'" for number in range(40))
+ZONE = f"""\
+a LUA A "{RANDOM}"
+b LUA A "{RANDOM}"
+b LUA TXT "{RANDOM}"
+c LUA A "'192.0.2.3'"
+c LUA A "'192.0.2.4'"
+d LUA A "who:toString()"
+e LUA A "pickhashed({{{LONG}}})"
+"""
+
+
+def _built(folder: Path, lua: str) -> Bundle:
+    (folder / "zones").mkdir(parents=True)
+    for name in ("example.org", "example.com"):
+        (folder / "zones" / f"{name}.zone").write_text(HEAD + ZONE)
+    path = folder / "lzc.toml"
+    path.write_text(f'[build]\nsources = ["zones/*.zone"]\n[lua]\n{lua}\n')
+    return Bundle.open(build(config.load(path), config_path=path, now=NOW).folder)
+
+
+def _plans(bundle: Bundle, *codes: str, covered: int = rrtype.A) -> list[bool]:
+    return [bundle.plan(plan_key(code.encode(), covered)) is not None for code in codes]
+
+
+def test_records_have_plans_by_their_type_and_code_as_it_is_joined(tmp_path: Path) -> None:
+    with _built(tmp_path, "enable = true") as bundle:
+        assert _plans(bundle, f"{RANDOM} ") == [True]
+        assert _plans(bundle, f"{RANDOM} ", covered=rrtype.TXT) == [True]
+        assert _plans(bundle, f"{RANDOM} ", covered=rrtype.AAAA) == [False]
+        view = bundle.find_zone(wire("e.example.org"))
+        node = view.node(b"e") if view is not None else None
+        assert node is not None
+        (record,) = nodes.lua_records(node)
+        assert len(record.strings) > 1
+        assert _plans(bundle, record.join(insert_whitespace=True).decode()) == [True]
+
+
+def test_strings_are_joined_as_the_server_will(tmp_path: Path) -> None:
+    with _built(tmp_path, "enable = true\ninsert-whitespace = false") as bundle:
+        assert _plans(bundle, RANDOM, f"pickhashed({{{LONG}}})") == [True, True]
+
+
+def test_what_has_to_be_run_has_no_plan(tmp_path: Path) -> None:
+    with _built(tmp_path, "enable = true") as bundle:
+        codes = ("who:toString() ", "'192.0.2.3' ", "'192.0.2.4' ")
+        assert _plans(bundle, *codes) == [False, False, False]
+
+
+def test_no_plans_where_lua_is_off(tmp_path: Path) -> None:
+    with _built(tmp_path, "enable = false") as bundle:
+        assert _plans(bundle, f"{RANDOM} ") == [False]
+
+
+@pytest.mark.parametrize("lua", ["enable = true", "enable = false"])
+def test_the_same_sources_give_the_same_bundle(tmp_path: Path, lua: str) -> None:
+    with _built(tmp_path / "one", lua) as one, _built(tmp_path / "two", lua) as two:
+        assert one.id == two.id
