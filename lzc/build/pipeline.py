@@ -90,7 +90,7 @@ def build(
     file = ConfigFile.of(config, config_path)
     report = progress or _silent
     try:
-        with writer.locked(folder):
+        with writer.locked(folder), _no_collector():
             compiled = _compile(config, file, folder, report, now)
             report("write", 0, 1)
             identity = writer.write(

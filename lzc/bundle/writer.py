@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -168,7 +169,8 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
 def _map_size(tables: Sequence[Sequence[tuple[bytes, bytes]]]) -> int:
     """Octets that surely hold the tables. It stands in the file, so it must follow from the data:
     a page is at least half full, an entry has up to 16 octets of overhead."""
-    total = sum([len(key) + len(value) + 16 for table in tables for key, value in table])
+    total = sum(map(len, chain.from_iterable(chain.from_iterable(tables))))
+    total += 16 * sum(map(len, tables))
     return (total * 2 + total // 8 + (1 << 21)) >> 20 << 20
 
 
