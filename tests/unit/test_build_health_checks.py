@@ -120,3 +120,26 @@ def test_strings_are_joined_as_the_setting_says(
         assert not compiles
     else:
         assert compiles
+
+
+def test_candidates_that_are_looked_up_in_the_zone_are_checked() -> None:
+    checks, faults = _discover(
+        "w1 A 192.0.2.1\n"
+        "w1 A 192.0.2.2\n"
+        "w2 LUA A \"'192.0.2.3'\"\n"
+        "www LUA A \"ifportup(443, dblookup('W1.example.org', pdns.A))\"\n"
+        "none LUA A \"ifurlup('http://a/', {{'192.0.2.9'}, dblookup('w2.example.org', pdns.A)})\"\n"
+    )
+    assert not faults
+    assert {check.address for check in checks} == {"192.0.2.1", "192.0.2.2", "192.0.2.9"}
+
+
+def test_a_check_of_an_url_elsewhere_has_no_address() -> None:
+    checks, faults = _discover(
+        "www LUA A \"ifurlextup({{['192.0.2.1']='http://a/', ['192.0.2.2']='http://b/'}})\"\n"
+    )
+    assert not faults
+    assert {(check.address, check.url) for check in checks} == {
+        ("", "http://a/"),
+        ("", "http://b/"),
+    }

@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from lzc.lua.engine import LuaFailure
+from lzc.lua.engine import Engine, EngineSettings, LuaFailure
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check
 from lzc.lua.ring import MAX_POINTS, Rings
@@ -283,9 +283,17 @@ def test_dblookup_gives_contents_of_static_records() -> None:
     assert run("dblookup(newDN('www.example.org'), '1')[2]") == ["192.0.2.2"]
     assert run("dblookup('www.example.org', pdns.MX)") == []
     assert set(asked) == {("www.example.org.", 1), ("www.example.org.", 15)}
-    for code in ("dblookup('www.example.org')", "dblookup(nil, 1)", "dblookup('a', 'A')"):
+    for code in (
+        *("dblookup('www.example.org')", "dblookup(nil, 1)", "dblookup('a', 'A')"),
+        *("dblookup('a', 0/0)", "dblookup('a', 1/0)", "dblookup('a', -1)", "dblookup('a..b', 1)"),
+        ";local n = newDN('a') rawset(n, 'wire', '') return dblookup(n, 1)",
+        ";local n = newDN('a') rawset(n, 'wire', ('').char(5)..'a') return dblookup(n, 1)",
+        ";local n = newDN('a') rawset(n, 'wire', ('').char(1)..'a') return dblookup(n, 1)",
+        ";local n = newDN('a') rawset(n, 'wire', ('').char(0, 0)) return dblookup(n, 1)",
+    ):
         with pytest.raises(LuaFailure):
             run(code)
+    assert run(";local ok, e = pcall(dblookup, 'a', 0/0) return type(e)") == ["string"]
 
 
 def test_resolve_says_why_it_is_refused(run: Runner) -> None:
@@ -318,6 +326,14 @@ def test_attributes_of_places_have_names() -> None:
         code = f"geoiplookup(bestwho:toString(), GeoIPQueryAttribute.{attribute})"
         assert run(code) == [expected]
     assert run("geoiplookup('192.0.2.99', GeoIPQueryAttribute.City)") == ["unknown"]
+
+
+def test_names_of_the_api_cost_no_instructions() -> None:
+    engine = Engine(EngineSettings(), None, Health(), 1, count=True)
+    for code in (b"tostring(pdns.A)", b"tostring(who)", b"tostring(GeoIPQueryAttribute.City)"):
+        engine.evaluate(code, query(), lambda _name: None)
+        assert engine.instructions is not None
+        assert engine.instructions < 15, code
 
 
 def test_constants_are_fresh_for_each_execution(run: Runner) -> None:

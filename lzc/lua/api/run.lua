@@ -47,13 +47,13 @@ lazy.string = function()
   return copy
 end
 
-setmetatable(api, {__index = function(_, name)
+setmetatable(api, {__index = core.guard(function(_, name)
   local make = lazy[name]
   if not make then return nil end
   local value = make()
   if value ~= nil then rawset(core.env, name, value) end
   return value
-end})
+end)})
 
 local environment = {__index = api, __metatable = false}
 
