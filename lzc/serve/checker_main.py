@@ -55,9 +55,9 @@ def run(setup: CheckerSetup, channel: Channel) -> int:
     return asyncio.run(_serve(setup, channel))
 
 
-def _report_when_asked(asked: socket.socket, checker: Checker) -> None:
-    """A thread of its own: with thousands of requests that fail, turns of the event loop take
-    seconds, and a report of megabytes leaves in many pieces."""
+def report_when_asked(asked: socket.socket, checker: Checker) -> None:
+    """Answer each line with a report. In a thread of its own: with thousands of requests that fail,
+    turns of the event loop take seconds, and a report of megabytes leaves in many pieces."""
     asked.setblocking(True)
     with contextlib.suppress(OSError):
         while asked.recv(_REQUEST):
@@ -75,7 +75,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
         concurrent=min(CONCURRENT, room),
         file=setup.file,
     )
-    threading.Thread(target=_report_when_asked, args=(setup.asked, checker), daemon=True).start()
+    threading.Thread(target=report_when_asked, args=(setup.asked, checker), daemon=True).start()
     stop = asyncio.Event()
     forcing: set[asyncio.Task[None]] = set()
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
+import threading
+
 import pytest
 
 from lzc.lua.health import Check
-from lzc.serve.checker import show
+from lzc.serve.checker import Checker, show
+from lzc.serve.checker_main import report_when_asked
+from lzc.serve.health_table import HealthTable
 from lzc.serve.lane import Lane
 from lzc.serve.probes import connection_of
 
@@ -68,3 +75,24 @@ def test_checks_that_differ_are_shown_differently() -> None:
     assert show(Check("2001:db8::1", 443, timeout=5)) == "[2001:db8::1]:443 timeout=5"
     check = Check("192.0.2.1", url="http://www.example.com/", stringmatch="ok", httpcode=204)
     assert show(check) == "http://www.example.com/ at 192.0.2.1 with 'ok' httpcode=204"
+
+
+def test_a_report_leaves_even_while_the_checker_is_busy() -> None:
+    async def busy() -> None:
+        reports = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        asking, asked = socket.socketpair()
+        asking.settimeout(10)
+        checker = Checker(HealthTable(16384), reports[1], 60.0)
+        checker.load([Check("127.0.0.1", 1 + number) for number in range(8000)])
+        thread = threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True)
+        thread.start()
+        asking.send(b"{}\n")
+        # The event loop is in this line until all is here, which fills the socket many times.
+        message = json.loads(asking.makefile("rb").readline())
+        assert len(message["checks"]) == 8000
+        await checker.close()
+        asking.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        assert not thread.is_alive()
+
+    asyncio.run(busy())
