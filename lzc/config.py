@@ -92,6 +92,8 @@ class LuaSection(Table):
     """VM instructions an execution may take; 0: no limit."""
     memory_limit: int = Field(default=64 * 2**20, ge=2**20)
     """Octets one Lua state may hold."""
+    time_limit: float = Field(default=0.1, ge=0)
+    """Seconds of CPU time an execution may take; 0: no limit."""
     health_check_interval: int = Field(default=5, ge=1)
     """Seconds between two runs of a check."""
 

@@ -115,7 +115,9 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"listening   {', '.join(answer['listen'])}, for {_seconds(answer['uptime'])}",
         f"queries     {totals['queries_udp']} UDP, {totals['queries_tcp']} TCP,"
         f" {totals['cache_hits']} from the cache, {totals['servfail']} SERVFAIL",
-        f"LUA         {totals['lua']} executions, {totals['lua_errors']} failed",
+        f"LUA         {totals['lua']} executions, {totals['lua_errors']} failed"
+        f" ({totals['lua_instructions']} too many instructions, {totals['lua_memory']} too much"
+        f" memory, {totals['lua_time']} too long, {totals['lua_quarantine']} not run)",
     ]
     if answer["refused"]:
         refused = answer["refused"]

@@ -49,6 +49,7 @@ def _lua(config: Config) -> EngineSettings | None:
         mode=config.lua.mode,
         exec_limit=config.lua.exec_limit,
         memory_limit=config.lua.memory_limit,
+        time_limit=config.lua.time_limit,
     )
 
 

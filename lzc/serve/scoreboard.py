@@ -22,9 +22,15 @@ COUNTERS: Final = (
     "transfers",
     "tcp_connections",
     "errors",
+    "lua_instructions",
+    "lua_memory",
+    "lua_time",
+    "lua_quarantine",
 )
 """Counters of a worker, in the order they lie in its slot. ``silent``: queries that got no answer
-on purpose; ``tcp_connections``: accepted so far; ``errors``: unexpected exceptions."""
+on purpose; ``tcp_connections``: accepted so far; ``errors``: unexpected exceptions; of the
+``lua_errors``, ``lua_instructions``, ``lua_memory`` and ``lua_time`` hit that limit, and
+``lua_quarantine`` were not run for what the code had done before."""
 
 _SLOT: Final = 512
 _HEARTBEAT: Final = 0

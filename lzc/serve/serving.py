@@ -74,6 +74,7 @@ class Serving:
                 mode=config.lua.mode,
                 exec_limit=config.lua.exec_limit,
                 memory_limit=config.lua.memory_limit,
+                time_limit=config.lua.time_limit,
             )
             seed = int.from_bytes(os.urandom(4), "big")
             geo = open_geo(databases)
@@ -153,10 +154,13 @@ class CountedTransfer:
 
 
 class FailureLog:
-    """Says why an answer was SERVFAIL: once a minute for each query name."""
+    """Says why an answer was SERVFAIL: once a minute for each query name, some lines a second at
+    most (behind a wildcard every query has another name)."""
 
     def __init__(self) -> None:
         self._said: dict[bytes, float] = {}
+        self._second = 0
+        self._lines = 0
 
     def __call__(self, qname: bytes, error: Exception) -> None:
         """Log ``error`` unless the same name was logged lately."""
@@ -167,7 +171,13 @@ class FailureLog:
         if len(self._said) >= _NAMES:
             self._said.clear()
         self._said[name] = now
-        log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), error)
+        if int(now) != self._second:
+            if self._lines > _LINES_A_SECOND:
+                log.warning("SERVFAIL: %d more names like it", self._lines - _LINES_A_SECOND)
+            self._second, self._lines = int(now), 0
+        self._lines += 1
+        if self._lines <= _LINES_A_SECOND:
+            log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), _one_line(error))
 
 
 class RecordLog:
@@ -184,4 +194,9 @@ class RecordLog:
             self._second, self._lines = second, 0
         self._lines += 1
         if self._lines <= _LINES_A_SECOND:
-            log.log(_LEVELS.get(level, logging.DEBUG), "LUA: %s", text.replace("\n", " "))
+            log.log(_LEVELS.get(level, logging.DEBUG), "LUA: %s", _one_line(text))
+
+
+def _one_line(text: object) -> str:
+    """Without what a record could forge lines of the log with, or move a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in str(text))

@@ -15,6 +15,7 @@ from typing import Final
 from lzc.bundle.reader import BundleError
 from lzc.config import Config
 from lzc.dnssec.signer import SignatureCache
+from lzc.serve.guard import LIMITS
 from lzc.serve.health_table import TableView
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.process import Channel, Message
@@ -79,7 +80,7 @@ class Worker:
         self._signatures = SignatureCache()
         self._retired: list[Serving] = []
         self._prepared: Serving | None = None
-        self._lua_before = (0, 0)
+        self._lua_before = [0] * (2 + len(LIMITS))
 
     def open(self, folder: Path, quarantine: Collection[int], geo: Sequence[Path]) -> Serving:
         """Open a bundle and make ready to answer from it."""
@@ -227,14 +228,17 @@ class Worker:
             self._close_retired()
         self._loop.call_later(BEAT, self._beat)
 
-    def _lua_counts(self, serving: Serving) -> tuple[int, int]:
-        runs, failures = self._lua_before
+    def _lua_counts(self, serving: Serving) -> list[int]:
+        """Executions, failures, and of these the `LIMITS`, those of earlier bundles included."""
         guard = serving.guard
-        return (runs + guard.runs, failures + guard.failures) if guard else (runs, failures)
+        if guard is None:
+            return self._lua_before
+        counts = [guard.runs, guard.failures, *(guard.kinds[kind] for kind in LIMITS)]
+        return [before + count for before, count in zip(self._lua_before, counts, strict=True)]
 
     def _publish(self) -> None:
         udp, tcp = self._udp.counts, self._tcp.counts
-        runs, failures = self._lua_counts(self._serving)
+        runs, failures, *limits = self._lua_counts(self._serving)
         # In the order of scoreboard.COUNTERS.
         self._setup.slot.write_counters(
             [
@@ -250,5 +254,6 @@ class Worker:
                 tcp.transfers,
                 tcp.connections,
                 self._mishaps.total,
+                *limits,
             ]
         )

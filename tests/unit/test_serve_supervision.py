@@ -12,15 +12,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import dns.exception
+import dns.message
+import dns.query
 import dns.rcode
 import pytest
 
+from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.serve.guard import GuardedEngine
 from lzc.serve.scoreboard import Scoreboard
 from lzc.serve.worker_process import SHORT_LIFE, WorkerProcess
 from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
 
-# LuaJIT spends hours here in one C function, where no limit on instructions applies.
-ENDLESS = "('a'):rep(60):find(('a?'):rep(60)..('a'):rep(60))"
+# No limit ends this, as `project` has none: it stands for what a limit does not know of.
+ENDLESS = ";while true do end"
 
 ZONE = f"""\
 www A 192.0.2.1
@@ -31,7 +36,7 @@ fine LUA A "'192.0.2.7'"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path, "[lua]\nenable = true\n")
+    made = Project(tmp_path, "[lua]\nenable = true\nexec-limit = 0\ntime-limit = 0\n")
     made.build({"example.org": ZONE})
     return made
 
@@ -90,6 +95,94 @@ def test_a_record_that_hangs_a_worker_is_quarantined_until_the_next_bundle(
     assert server.control("reload")["ok"]
     assert server.answers("stuck.example.org", "TXT") == ['"well"']
     assert server.control("status")["quarantine"] == []
+
+
+def answers_in_time(server: LiveServer, name: str) -> list[str]:
+    """What a resolver gets, which asks again when no answer comes: a worker that is killed may have
+    taken a query with it."""
+    for _ in range(10):
+        asked = dns.message.make_query(name, "A")
+        try:
+            reply = dns.query.udp(asked, "127.0.0.1", timeout=0.4, port=server.port)
+        except dns.exception.Timeout:
+            continue
+        return [str(rdata) for rrset in reply.answer for rdata in rrset]
+    return []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_while_a_record_hangs_other_names_wait_for_a_new_worker_at_most(
+    project: Project, workers: int
+) -> None:
+    with LiveServer(project, workers=workers, watchdog=0.6) as server:
+        assert server.answers("fine.example.org") == ["192.0.2.7"]
+        with udp_socket(server.port) as stuck:
+            stuck.send(query_wire("stuck.example.org", "TXT"))
+            # Each from a port of its own, so that the kernel spreads them over the workers.
+            for number in range(8):
+                name, expected = [("fine", "192.0.2.7"), ("www", "192.0.2.1")][number % 2]
+                assert answers_in_time(server, f"{name}.example.org") == [expected]
+            server.wait_for(lambda: server.logged("QUARANTINE: the LUA record that answers stuck"))
+        status = server.control("status")
+        assert sum(one["restarts"] for one in status["workers"]) == 1
+        assert [one["name"] for one in status["quarantine"]] == ["stuck.example.org."]
+        for _ in range(8):
+            assert server.ask("stuck.example.org", "TXT").rcode() == dns.rcode.SERVFAIL
+            assert server.answers("fine.example.org") == ["192.0.2.7"]
+        server.wait_for(lambda: server.control("status")["totals"]["lua_quarantine"] == 8)
+        assert sum(one["restarts"] for one in server.control("status")["workers"]) == 1
+
+
+LIMITED = """\
+endless LUA TXT ";while true do end"
+large LUA TXT ";local t = {} for i = 1, 400 do t[i] = ('x'):rep(1e6) .. i end"
+slow LUA TXT ";local s = ('a'):rep(2^19) return (s..s):find(s..'b', 1, true)"
+fine LUA A "'192.0.2.7'"
+"""
+
+
+def test_each_limit_is_counted_and_logged_once_with_the_name_of_the_record(tmp_path: Path) -> None:
+    project = Project(tmp_path, "[lua]\nenable = true\n")
+    project.build({"example.org": LIMITED})
+    with LiveServer(project) as server:
+        for _ in range(3):
+            for name in ("endless", "large", "slow"):
+                assert server.ask(f"{name}.example.org", "TXT").rcode() == dns.rcode.SERVFAIL
+                assert server.answers("fine.example.org") == ["192.0.2.7"]
+        totals = server.wait_for(
+            lambda: (now := server.control("status")["totals"])["lua_errors"] == 9 and now
+        )
+        assert totals["lua_instructions"] == 3
+        assert totals["lua_memory"] >= 1
+        assert totals["lua_time"] >= 1
+        assert totals["lua_memory"] + totals["lua_time"] + totals["lua_quarantine"] == 6
+        for name, why in [("endless", "instructions"), ("large", "memory"), ("slow", "time")]:
+            lines = [line for line in server.log if f"SERVFAIL for {name}.example.org." in line]
+            assert len(lines) == 1
+            assert f"{why}: " in lines[0]
+        assert worker(server)["restarts"] == 0
+
+
+def test_code_that_took_too_long_rests_a_moment() -> None:
+    class Slow:
+        def evaluate(self, code: bytes, *_: object) -> list[bytes]:
+            if code == b"slow":
+                raise LuaFailure("time", "more than 0.1 s")
+            return [code]
+
+    now = 100.0
+    slot = Scoreboard(1).slot(0)
+    guard = GuardedEngine(Slow(), slot, (), lambda: now)
+    asked = QueryContext(b"\0", b"\0", b"\x7f\0\0\1")
+    kinds = []
+    for moment in (100.0, 100.5, 100.9, 101.1):
+        now = moment
+        with pytest.raises(LuaFailure) as caught:
+            guard.evaluate(b"slow", asked, lambda _: None)
+        kinds.append(caught.value.kind)
+        assert guard.evaluate(b"fine", asked, lambda _: None) == [b"fine"]
+    assert kinds == ["time", "quarantine", "quarantine", "time"]
+    assert slot.running_lua() is None
 
 
 def test_a_killed_health_checker_is_replaced(server: LiveServer) -> None:
