@@ -7,6 +7,8 @@ import datetime
 import json
 import socket
 import ssl
+import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -443,6 +445,28 @@ def test_answers_come_in_any_form_and_in_pieces(
         assert problem in known["error"]
         assert bool(problem) == bool(known["error"])
         server.close()
+
+    play(scene, interval=60)
+
+
+def test_a_target_is_not_down_because_we_had_no_time_to_listen() -> None:
+    async def scene(clinic: Clinic) -> None:
+        served = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-u", "-m", "http.server", "0", "--bind", LOCAL, "-d", "/proc/self"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert served.stdout is not None
+        line = (await served.stdout.readline()).decode()
+        port = int(line.split("port ")[1].split()[0])
+        check = Check(LOCAL, url=f"http://www.example.com:{port}/status", timeout=1)
+        clinic.checker.load([check])
+        await asyncio.sleep(0)
+        time.sleep(1.5)  # noqa: ASYNC251 - what the event loop must survive
+        await clinic.becomes(check, True)
+        assert clinic.known(check)["runs"] == 1
+        served.kill()
+        await served.wait()
 
     play(scene, interval=60)
 
