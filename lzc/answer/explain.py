@@ -7,17 +7,15 @@ health checks, places, includes. The path of the server's own answers knows noth
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
 
 from lzc.answer.assumed import AssumedHealth, Circumstances
 from lzc.answer.exchange import DAMAGE
 from lzc.answer.lookup import Lookup
 from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
 from lzc.answer.match import Kind, Match, match, wildcard_of
-from lzc.answer.rehearsal import IDLE_RUNS, MAX_RUNS, Staging, draws, seed_of
+from lzc.answer.rehearsal import IDLE_RUNS, MAX_RUNS, Staging, draws, place_of, seed_of
 from lzc.answer.sections import Sections
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
@@ -28,9 +26,6 @@ from lzc.lua.health import Check
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.message import RRset
-
-_CHUNK: Final = re.compile(r'\[string ".*?"\]:(\d+): ', re.DOTALL)
-"""How Lua starts a message: the name of the chunk, which is its code, and the line."""
 
 
 @dataclass(slots=True)
@@ -123,7 +118,7 @@ def explain(
     try:
         WatchedLookup(zones, lua, qtype, asker, sections, watch).run(qname)
     except LuaFailure as error:
-        failure = str(error)
+        failure = place_of(error)[0]
     except SigningFailure as error:
         failure = f"no usable key for zone {wire_name.to_text(error.args[0])}"
     except DAMAGE as error:
@@ -292,13 +287,6 @@ def _outcome(execution: Execution) -> tuple[str, ...]:
 def texts_of(contents: list[bytes]) -> tuple[str, ...]:
     """What a record returned, octets that are no UTF-8 being escaped."""
     return tuple(content.decode("utf-8", "backslashreplace") for content in contents)
-
-
-def place_of(error: LuaFailure) -> tuple[str, int]:
-    """Message and line of a failure; the line counts from 1, and is 0 where Lua tells none."""
-    found = _CHUNK.match(error.message)
-    message = _CHUNK.sub("", error.message)
-    return f"{error.kind}: {message}", int(found[1]) if found else 0
 
 
 class _WatchedHealth:

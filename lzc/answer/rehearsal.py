@@ -6,6 +6,7 @@ of a LUA record from a seed, so that a random choice can be had again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +30,9 @@ IDLE_RUNS: Final = 1_000
 times."""
 
 _STEP: Final = 1_000_003
+
+_CHUNK: Final = re.compile(r'\[string ".*?"\]:(\d+): ', re.DOTALL)
+"""How Lua starts a message: the name of the chunk, which is its code, and the line."""
 
 
 def seed_of(seed: int, execution: int) -> int:
@@ -154,6 +158,8 @@ class Scene:
         if isinstance(error, SigningFailure):
             zone = wire_name.to_text(error.args[0])
             self._reasons.append(f"zone {zone} is signed, but none of its keys is usable here")
+        elif isinstance(error, LuaFailure):
+            self._reasons.append(place_of(error)[0])
         else:
             self._reasons.append(str(error))
 
@@ -200,3 +206,10 @@ def draws(engine: Engine, query: QueryContext, seed: int) -> bool:
     except LuaFailure:
         # A limit too small for even this; or a record in shared mode has its own pdnsrandom.
         return True
+
+
+def place_of(error: LuaFailure) -> tuple[str, int]:
+    """Message and line of a failure; the line counts from 1, and is 0 where Lua tells none."""
+    found = _CHUNK.match(error.message)
+    message = _CHUNK.sub("", error.message)
+    return f"{error.kind}: {message}", int(found[1]) if found else 0

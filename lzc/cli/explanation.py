@@ -9,7 +9,7 @@ from lzc.answer.explain import Execution, Explanation, Step
 from lzc.answer.match import Kind
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check
-from lzc.lua.layout import lay_out, printable
+from lzc.lua.layout import lay_out, printable, printable_text
 
 _OUTCOMES: Final = 16
 """Outcomes of chance that the text lists; JSON has them all."""
@@ -108,7 +108,7 @@ def as_text(explanation: Explanation, why: str) -> str:
         if step.target:
             lines.append(f"{step.name} is an alias (CNAME) of {step.target}")
     lines.append(why)
-    return "\n".join(f";; {line}" for line in lines)
+    return "\n".join(f";; {printable_text(line)}" for line in lines)
 
 
 def _step_text(step: Step) -> str:

@@ -221,5 +221,7 @@ def _show(shown: Shown, explained: tuple[str, dict[str, Any]] | None, output_for
     click.echo(shown.as_text())
     if explained is not None:
         click.echo(f"\n{explained[0]}")
+    from lzc.lua.layout import printable_text
+
     for reason in shown.reasons[:1]:
-        click.echo(f"lzc: {shown.status}: {reason}", err=True)
+        click.echo(f"lzc: {shown.status}: {printable_text(reason)}", err=True)

@@ -45,6 +45,14 @@ def printable(line: bytes) -> str:
     return "".join([chr(o) if 32 <= o <= 126 else f"\\{o:03d}" for o in line])
 
 
+def printable_text(text: str) -> str:
+    """One line of text for a terminal: characters that do not print, such as line ends and what
+    starts a control sequence, become escapes. Records return what they like."""
+    if text.isprintable():
+        return text
+    return "".join([c if c.isprintable() else ascii(c)[1:-1] for c in text])
+
+
 class _Token(NamedTuple):
     """A token and its type, which of a keyword or symbol is its text (`lzc.lua.lexer`)."""
 

@@ -29,6 +29,8 @@ url 30 IN LUA A "ifurlup('https://example.org/', {{'192.0.2.11', '192.0.2.12'}},
 who 30 IN LUA TXT "bestwho:toString()"
 talks 30 IN LUA A ";pdnslog('so far so good') return '192.0.2.1'"
 broken 30 IN LUA A ";error('on purpose')"
+escape 30 IN LUA TXT "('\\\\010;; forged \\\\027[31m'):rep(2)"
+loud 30 IN LUA A ";error('\\\\010forged\\\\027[31m')"
 random 30 IN LUA A "pickrandom({'192.0.2.1', '192.0.2.2', '192.0.2.3'})"
 place 30 IN LUA TXT "countryCode() .. ' ' .. latlon()"
 clock 30 IN LUA TXT "os.date('!%Y-%m-%d %H:%M')"
@@ -281,3 +283,17 @@ def test_a_type_that_is_refused_is_told_apart_from_a_name_elsewhere(project: Pat
     assert result.exit_code == 1
     assert "REFUSED: queries of type AXFR are not answered" in result.stderr
     assert "REFUSED: a query of this kind looks nothing up" in result.stdout
+
+
+def test_what_a_record_returns_cannot_steer_the_terminal(project: Path) -> None:
+    for name, qtype in (("escape", "TXT"), ("loud", "A")):
+        result = lzc(project, "query", f"{name}.example.org", qtype, "--explain")
+        assert "forged" in result.output
+        assert "\x1b" not in result.output
+        assert "\n;; forged" not in result.output and "\nforged" not in result.output
+
+
+def test_the_reason_of_a_failure_does_not_quote_the_rewritten_code(project: Path) -> None:
+    result = lzc(project, "query", "broken.example.org", "A", "--explain")
+    assert "SERVFAIL: runtime: on purpose" in result.output
+    assert "[string" not in result.output

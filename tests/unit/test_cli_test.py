@@ -251,7 +251,7 @@ answers = "192.0.2.1"
     assert "lzc query" in str(properties["reproduce"])
     (failure,) = cases[0].findall("failure")
     assert failure.get("message") == "expected NOERROR, got SERVFAIL"
-    assert "on purpose \\u0007" in str(failure.text)
+    assert "on purpose \\x07" in str(failure.text)
     assert not cases[2].findall("failure")
 
 
