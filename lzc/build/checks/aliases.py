@@ -19,7 +19,7 @@ _BESIDE_CNAME: Final = frozenset({rr.CNAME, rr.RRSIG, rr.NSEC, rr.KEY, rr.SIG, r
 
 def check_cnames(index: ZoneIndex) -> Iterator[Fault]:
     """Yield CNAMEs that are not alone at their name, and those that lead round in a circle."""
-    for key, group in groupby(index.of_type(rr.CNAME), key=itemgetter(KEY)):
+    for key, group in groupby(index.not_alone(rr.CNAME), key=itemgetter(KEY)):
         cnames = sorted(group, key=itemgetter(PLACE))
         for record in cnames[1:]:
             yield index.error(
@@ -72,8 +72,13 @@ def _conflicts(cname: Record, record: Record) -> bool:
 def _loops(index: ZoneIndex) -> Iterator[Fault]:
     """Each circle of CNAMEs once, at its first record in the zone's order."""
     following: dict[bytes, tuple[Record, bytes]] = {}
+    aliases = {record[KEY] for record in index.of_type(rr.CNAME)}
+    any_wildcard = any(key.endswith(b"*") for key in aliases)
     for record in index.of_type(rr.CNAME):
         target = index.key_of(record[RDATA].lower())
+        if target not in aliases and not any_wildcard:
+            # Most lead to a host, and so to no circle.
+            continue
         if target is not None and not index.exists(target):
             target = next((found[KEY] for found in index.wildcard_for(target)), None)
         if target is not None:

@@ -71,6 +71,18 @@ class ZoneIndex:
         """The records of a type of `STRUCTURAL`, in the order of the zone."""
         return self._by_type.get(rrtype, [])
 
+    def not_alone(self, rrtype: int) -> list[Record]:
+        """The records of a type of `STRUCTURAL` whose names have other records, too."""
+        if not self.of_type(rrtype):
+            return []
+        keys = self.keys
+        last = len(keys) - 1
+        return [
+            self.records[at]
+            for at in [at for at, record in enumerate(self.records) if record[TYPE] == rrtype]
+            if (at and keys[at - 1] == keys[at]) or (at < last and keys[at + 1] == keys[at])
+        ]
+
     def at(self, key: bytes) -> list[Record]:
         """The records at a name."""
         start = end = bisect_left(self.keys, key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import compress, count, islice
-from operator import and_, eq, itemgetter
+from operator import eq, itemgetter
 from typing import Final
 
 from lzc.wire import rdata as wire_rdata
@@ -12,6 +12,8 @@ from lzc.wire.name import to_text
 from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, Record, Zone
 from lzc.zone.place import Fault, Severity
 
+_WITHOUT_NAMES: Final = frozenset({rr.A, rr.AAAA, rr.TXT})
+"""Types, among the frequent ones, whose RDATA is compared as it stands."""
 _BY_COVERED_TYPE: Final = frozenset({rr.LUA, rr.RRSIG, rr.SIG})
 """Types whose RDATA starts with the type that a record answers for, or covers."""
 
@@ -26,11 +28,13 @@ def unify_rrsets(zone: Zone) -> list[Fault]:
     """
     records = zone.records
     keys = [record[KEY] for record in records]
-    types = [record[TYPE] for record in records]
     # Built-ins go through a million records in half the time of a loop.
-    same_type = map(eq, types, islice(types, 1, None))
     same_key = map(eq, keys, islice(keys, 1, None))
-    starts = list(compress(count(), map(and_, same_type, same_key)))
+    starts = [
+        index
+        for index in compress(count(), same_key)
+        if _to_look_at(records[index], records[index + 1])
+    ]
     if not starts:
         return []
     faults: list[Fault] = []
@@ -39,14 +43,28 @@ def unify_rrsets(zone: Zone) -> list[Fault]:
     for start in starts:
         if start < done:
             continue
-        unified += records[done:start]
         key, rrtype = records[start][KEY], records[start][TYPE]
+        while (
+            start > done and records[start - 1][TYPE] == rrtype and records[start - 1][KEY] == key
+        ):
+            start -= 1
+        unified += records[done:start]
         done = start + 1
         while done < len(records) and records[done][TYPE] == rrtype and records[done][KEY] == key:
             done += 1
         unified += _unify(zone, records[start:done], faults)
     zone.records[:] = unified + records[done:]
     return faults
+
+
+def _to_look_at(record: Record, after: Record) -> bool:
+    """True when two neighbours of one owner belong to an RRset that may have to change."""
+    if record[TYPE] != after[TYPE]:
+        return False
+    if record[TYPE] not in _WITHOUT_NAMES:
+        return True
+    # Sorted by RDATA, duplicates of these types are neighbours.
+    return record[RDATA] == after[RDATA] or record[TTL] != after[TTL]
 
 
 def _unify(zone: Zone, rrset: list[Record], faults: list[Fault]) -> list[Record]:

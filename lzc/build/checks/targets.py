@@ -25,6 +25,7 @@ def check_targets(index: ZoneIndex) -> Iterator[Fault]:
     """Yield questionable targets of NS, MX, SRV, CNAME and DNAME records."""
     apex = index.zone.apex
     twice = apex[:-1] + apex
+    good: set[tuple[int, bytes]] = set()
     for rrtype in (rr.NS, rr.MX, rr.SRV, rr.CNAME, rr.DNAME):
         for record in index.of_type(rrtype):
             target = wire_rdata.target(rrtype, record[RDATA])
@@ -36,7 +37,12 @@ def check_targets(index: ZoneIndex) -> Iterator[Fault]:
             key = index.key_of(target)
             if key is None or rrtype == rr.DNAME or index.is_elsewhere(key):
                 continue
-            yield from _check_target(index, record, key)
+            # Many records point to few hosts.
+            if (rrtype, key) not in good:
+                faults = list(_check_target(index, record, key))
+                yield from faults
+                if not faults:
+                    good.add((rrtype, key))
 
 
 def _final_dot(index: ZoneIndex, record: Record, target: bytes) -> Fault:
