@@ -27,10 +27,13 @@ from lzc.wire.name import ROOT
 MAX_ITEMS: Final = 2000
 """Items of a list at most: LuaJIT makes tables of up to 2047 without another thought."""
 
+MAX_POINTS: Final = 65_536
+"""The sum of weights on a ring at most, as in `lzc.lua.ring`, which not every build needs."""
+
 _MAX_WEIGHT: Final = 2**31 - 1
 _LIKELY: Final = re.compile(
     rb"\s*['\"\[({]"
-    rb"|[;\s]*(?:return|if|all|view|if(?:port|url)up|pick(?:random(?:sample)?|hashed|closest"
+    rb"|[;\s]*(?:return|if|all|view|if(?:port|url)up|pick(?:random(?:sample)?|c?hashed|closest"
     rb"|w(?:random|hashed)))\b"
 )
 _INTEGER: Final = re.compile(rb"[0-9]{1,10}")
@@ -235,8 +238,19 @@ class _Form:
     def pickwhashed(self, pairs: ast.Expression) -> Operation:
         return self.weighted("hashed", pairs)
 
+    def pickchashed(self, pairs: ast.Expression) -> Operation:
+        found = self.pairs(pairs)
+        if sum(weight for weight, _, _ in found) > MAX_POINTS:
+            raise _Other
+        return ["ring", [[weight, item, text.decode("latin-1")] for weight, item, text in found]]
+
     def weighted(self, how: str, node: ast.Expression) -> Operation:
-        pairs: list[list[int]] = []
+        found = self.pairs(node)
+        return ["weighted", how, [found[place][:2] for place in list_walk(len(found))]]
+
+    def pairs(self, node: ast.Expression) -> list[tuple[int, int, bytes]]:
+        """Weights, places among the RDATA, and texts; at least one weight is not 0."""
+        found: list[tuple[int, int, bytes]] = []
         for value in _values(node):
             weight, item = _pair(value)
             if isinstance(weight, ast.String):
@@ -245,10 +259,11 @@ class _Form:
                 number = int(weight.value)
             else:
                 number = _integer(weight, _MAX_WEIGHT)
-            pairs.append([number, self.item(_text(item))])
-        if not any(number for number, _ in pairs):
+            content = _text(item)
+            found.append((number, self.item(content), content))
+        if not any(number for number, _, _ in found):
             raise _Other
-        return ["weighted", how, [pairs[place] for place in list_walk(len(pairs))]]
+        return found
 
     def pickclosest(self, items: ast.Expression) -> Operation:
         return ["closest", [self.candidate(text)[:2] for text in _texts(items)]]
@@ -335,6 +350,7 @@ _CALLS: Final[dict[tuple[bytes, int], Callable[..., Operation]]] = {
     (b"pickrandomsample", 2): _Form.pickrandomsample,
     (b"pickwrandom", 1): _Form.pickwrandom,
     (b"pickwhashed", 1): _Form.pickwhashed,
+    (b"pickchashed", 1): _Form.pickchashed,
     (b"pickclosest", 1): _Form.pickclosest,
     (b"all", 1): _Form.all,
     (b"view", 1): _Form.view,

@@ -10,6 +10,7 @@ its name. Items are places in ``data``::
     ["hashed", [item …]]                      one, by the client's hash
     ["sample", count, [item …]]               so many of them, in random order
     ["weighted", "random" | "hashed", [[weight, item] …]]    in the order they are walked
+    ["ring", [[weight, item, text] …]]        one, by the client's hash on a ring (`lzc.lua.ring`)
     ["closest", [[item, address] …]]          the nearest one; addresses in hex
     ["up", selector, backup, [[[item, address, check] …] …]]  sets of candidates, by their checks
     ["if", [[condition, operation] …], operation]            the first that holds, or the last
@@ -34,6 +35,7 @@ from lzc.lua.lookup2 import client_hash
 
 if TYPE_CHECKING:
     from lzc.lua.engine import GeoView
+    from lzc.lua.ring import Rings
 
 VERSION: Final = 1
 
@@ -103,6 +105,7 @@ class Planner:
         self._geo = geo
         self._health = health
         self._random = random
+        self._rings: Rings | None = None
         # One memory for all plans each, so that thousands of plans take no more than one does.
         self._place = lru_cache(_PLACES)(self._read_place)
         self._nearest = lru_cache(_DECISIONS)(self._find_nearest)
@@ -135,6 +138,8 @@ class Planner:
             return self._sample(int(arguments[0]), list(arguments[1]), reader)
         if name == "weighted":
             return self._weighted(arguments[0], arguments[1], reader)
+        if name == "ring":
+            return self._ring(arguments[0], reader)
         if name == "closest":
             pairs = tuple((item, bytes.fromhex(address)) for item, address in arguments[0])
             return self._closest(pairs, reader)
@@ -177,6 +182,16 @@ class Planner:
             return lambda who: singles[bisect_right(sums, client_hash(who) % total)]
         random = self._random
         return lambda who: singles[bisect_right(sums, int(random() * total))]
+
+    def _ring(self, points: list[tuple[int, int, str]], reader: _Reader) -> Select:
+        from lzc.lua.ring import Rings
+
+        if self._rings is None:
+            self._rings = Rings()
+        owner = self._rings.owner
+        key = b"".join(b"%d %b\0" % (weight, text.encode("latin-1")) for weight, _, text in points)
+        singles = reader.singles([item for _, item, _ in points])
+        return lambda who: singles[owner(key, client_hash(who)) - 1]
 
     def _closest(self, candidates: _Candidates, reader: _Reader) -> Select:
         if not candidates:
@@ -315,7 +330,7 @@ def _widest(operation: Any, sizes: list[int]) -> int:
     if name == "if":
         ways = [way for _, way in arguments[0]]
         return max(_widest(way, sizes) for way in (*ways, arguments[1]))
-    if name in ("fixed", "hashed") or (name == "weighted" and arguments[0] == "hashed"):
+    if name in ("fixed", "hashed", "ring") or (name == "weighted" and arguments[0] == "hashed"):
         return 0
     count = 1
     if name == "up":

@@ -38,6 +38,8 @@ DETERMINISTIC = [
     ("pickhashed({'one','two','three'})", "TXT"),
     ("pickhashed({'one.example.','two.example.'})", "CNAME"),
     (f"pickwhashed({WEIGHTS})", "A"),
+    (f"pickchashed({WEIGHTS})", "A"),
+    ("pickchashed({{100,'b'},{50,'a'},{'7','a'},{0,'c'},{3,'\228'}})", "TXT"),
     ("view({{{'10.0.0.0/8','192.0.2.0/25'},{'192.0.2.1'}},"
      "{{'2000::/3'},{'192.0.2.2'}},{{'0.0.0.0/1'},{'192.0.2.3'}}})", "A"),
     ("view({{{'0.0.0.0/0'},{'four'}},{{'8000::/1'},{'six'}}})", "TXT"),
@@ -266,6 +268,8 @@ OTHERS = [
     ("pickrandomsample(1.5,{'192.0.2.1'})", "A"),
     ("pickrandomsample('1',{'192.0.2.1'})", "A"),
     ("pickwhashed({{0,'192.0.2.1'}})", "A"),
+    ("pickchashed({{0,'192.0.2.1'}})", "A"),
+    ("pickchashed({{65537,'192.0.2.1'}})", "A"),
     ("pickwhashed({{-1,'192.0.2.1'}})", "A"),
     ("pickwhashed({{1,'192.0.2.1',2}})", "A"),
     ("pickwhashed({{1.5,'192.0.2.1'}})", "A"),
