@@ -461,6 +461,8 @@ def test_a_target_is_not_down_because_we_had_no_time_to_listen() -> None:
         port = int(line.split("port ")[1].split()[0])
         check = Check(LOCAL, url=f"http://www.example.com:{port}/status", timeout=1)
         clinic.checker.load([check])
+        # The checker's turns: to begin, and to connect.
+        await asyncio.sleep(0)
         await asyncio.sleep(0)
         time.sleep(1.5)  # noqa: ASYNC251 - what the event loop must survive
         await clinic.becomes(check, True)
