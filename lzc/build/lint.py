@@ -3,12 +3,13 @@ and what needs a run or the configuration to be found."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from lzc.build.checks import limited
+from lzc.build.checks import RULES_OF_ABSENCE, limited
 from lzc.build.health_checks import included_code
 from lzc.config import LuaSection
 from lzc.lua.comments import Swallowed, swallowed
@@ -35,6 +36,9 @@ _CLIENTS: Final = (
     (bytes((127, 0, 0, 1)), (bytes((198, 51, 100, 0)), 24)),
 )
 """An IPv4 client, an IPv6 client, and one whose resolver sends its network (RFC 7871)."""
+
+_ELSEWHERE: Final = re.compile(rb"\b(?:include|dblookup|_G|getfenv|setfenv|loadstring)\b")
+"""What may lead to other records of the zone."""
 
 _EXPLAIN: Final = (
     *("lua-not-provided", "lua-instructions", "lua-unknown-global", "lua-comment-swallows"),
@@ -66,10 +70,19 @@ class _Parsed:
 
 
 def lint_zone(
-    zone: Zone, lua_records: Sequence[Record], settings: LintSettings, others: Sequence[Fault] = ()
+    zone: Zone,
+    lua_records: Sequence[Record],
+    settings: LintSettings,
+    others: Sequence[Fault] = (),
+    *,
+    incomplete: bool = False,
 ) -> list[Fault]:
     """Every fault of a zone's LUA records, ordered by place, among them those of ``others`` (what
-    the reader and the other checks found) that nothing suppresses and nothing here says better."""
+    the reader and the other checks found) that nothing suppresses and nothing here says better.
+
+    Of a zone that is ``incomplete``, as some of it could not be read, nothing is said to be missing
+    that may stand there.
+    """
     found: dict[int, list[Fault]] = {}
     if settings.enabled:
         for record, findings in _lint_records(zone, lua_records, settings):
@@ -79,6 +92,8 @@ def lint_zone(
                     _fault(zone, record, finding) for finding in findings
                 )
     _add_exposed(zone, lua_records, settings, found)
+    if incomplete:
+        others = _keep_certain(zone, lua_records, settings, found, others)
     explained = {
         unpack(place, zone.files)
         for place, faults in found.items()
@@ -89,10 +104,32 @@ def lint_zone(
     ]
     if not settings.enabled and not found:
         return faults
-    own, faults = _suppress(zone, found, faults, settings.enabled)
+    own, faults = _suppress(zone, found, faults, settings.enabled and not incomplete)
     # Records that share a .lua file each find the same in it.
     distinct = sorted(dict.fromkeys(own), key=lambda fault: (fault.place, fault.rule))
     return [*faults, *limited(distinct)]
+
+
+def _keep_certain(
+    zone: Zone,
+    lua_records: Sequence[Record],
+    settings: LintSettings,
+    found: dict[int, list[Fault]],
+    others: Sequence[Fault],
+) -> list[Fault]:
+    """Take out what is missing only as far as is known: of records that use what others set. Gives
+    what is left of ``others``."""
+    open_ended = {
+        record[PLACE]
+        for record in lua_records
+        if settings.lua.mode == "shared"
+        or _ELSEWHERE.search(LuaRecord.from_rdata(record[RDATA]).join(False))
+        or LuaRecord.from_rdata(record[RDATA]).covered == rr.LUA
+    }
+    for place in open_ended & found.keys():
+        found[place] = [fault for fault in found[place] if fault.rule not in RULES_OF_ABSENCE]
+    doubtful = {unpack(place, zone.files) for place in open_ended}
+    return [one for one in others if one.rule != "lua-fails" or one.place not in doubtful]
 
 
 def _lint_records(

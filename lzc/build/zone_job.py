@@ -76,10 +76,14 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         found, more = discover(zone, lua_records, job.lua)
         faults += more
     if lua_records or zone.suppressions:
-        faults = lint_zone(zone, lua_records, _lint_settings(job), faults)
+        faults = lint_zone(zone, lua_records, _lint_settings(job), faults, incomplete=incomplete)
     if incomplete:
         # What seems to be missing may stand in the lines that could not be read.
-        faults = [fault for fault in faults if fault.rule not in RULES_OF_ABSENCE]
+        faults = [
+            fault
+            for fault in faults
+            if fault.rule not in RULES_OF_ABSENCE or fault.rule.startswith("lua-")
+        ]
     if _errors(faults):
         return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
     draft = compile_zone(

@@ -70,3 +70,20 @@ def test_a_fault_in_a_shared_file_is_told_once(tmp_path: Path) -> None:
     assert [(one.rule, one.place.line, one.place.column) for one in caught.value.faults] == [
         ("lua-unknown-function", 2, 8)
     ]
+
+
+def test_an_error_elsewhere_hides_nothing_that_is_certain(tmp_path: Path) -> None:
+    faults = check(
+        tmp_path,
+        "base LUA LUA \"pool = {'192.0.2.1'\"\n"
+        "a LUA A \"pickrandm({'192.0.2.1'})\"\n"
+        "b LUA A \";error('not ready')\"\n"
+        "c LUA A \";include('base') return pickrandom(pool)\"\n"
+        "d LUA A \";include('base') return pikc(pool)\"\n"
+        "e LUA A \"'192.0.2.1'\" ; lzc: ignore lua-ttl\n",
+    )
+    assert [(one.rule, one.place.line - 3) for one in faults] == [
+        ("lua-syntax", 1),
+        ("lua-unknown-function", 2),
+        ("lua-fails", 3),
+    ]
