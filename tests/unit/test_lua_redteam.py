@@ -349,6 +349,8 @@ LONG_CALLS = {
     "addresses of a megabyte": "for i = 1, 60 do pcall(newCA, ('x'):rep(2^20 - i)) end",
     "networks of a megabyte": "for i = 1, 60 do pcall(newNetmask, ('x'):rep(2^20 - i)) end",
     "checks of a megabyte": "for i = 1, 60 do pcall(ifurlup, ('x'):rep(2^20 - i), {'192.0.2.1'}) end",
+    "rings of many points": "for i = 1, 100 do pcall(pickchashed, {{3e4, 'a' .. i}, {3e4, 'b' .. i}}) end",
+    "contents of 60 KB": "for i = 1, 100 do pcall(newDR, newDN('x'), 'TXT', 60, ('a '):rep(30000) .. i, 1) end",
     "log lines of a megabyte": "for i = 1, 100 do pdnslog(('x'):rep(2^20)) end",
     "a format of a megabyte": "createReverse(('%'):rep(2^20))",
     "long lists picked": "local t = {('x'):rep(7000):byte(1, 7000)} for i = 1, 300 do pickrandom(t) end",
