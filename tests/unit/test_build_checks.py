@@ -65,6 +65,8 @@ RRSIG = "RRSIG A 13 3 300 20261201000000 20261101000000 1 example.org. AAAA\n"
         ("a MX 1 MAIL.example.net.\na MX 1 mail.Example.net.\n", [("duplicate-record", 2)]),
         ("a TXT abc\na TXT ABC\n", []),
         ("a 5 A 192.0.2.1\na 6 A 192.0.2.2\na 7 A 192.0.2.3\n", at("rrset-ttl-differs", 2, 3)),
+        ("a 6 A 192.0.2.1\na 6 A 192.0.2.2\na 5 A 192.0.2.3\n", at("rrset-ttl-differs", 1, 2)),
+        ("a 6 A 192.0.2.1\na 6 A 192.0.2.2\na 6 A 192.0.2.2\n", at("duplicate-record", 3)),
         ("a 5 A 192.0.2.1\na 6 AAAA 2001:db8::1\n", []),
         # CNAME
         ("b A 192.0.2.1\nb CNAME c.example.net.\n", [("cname-and-other-data", 2)]),
