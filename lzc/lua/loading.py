@@ -11,6 +11,7 @@ import lupa.luajit21 as lupa
 from lzc.lua.parser import is_expression, parse_record
 from lzc.lua.syntax import LuaSyntaxError
 
+_LUA = 65402
 _REFUSAL = b"function(code) local _, message = loadstring(code, '=') return message end"
 _PLACE = re.compile(r"^:(\d+): ")
 
@@ -30,6 +31,8 @@ def check_loads(code: bytes, covered: int) -> None:
     if is_expression(code, covered):
         message = _refusal()(b"return " + code)
     else:
+        if covered == _LUA and code.startswith(b";"):
+            parse_record(code, covered)
         # LuaJIT would skip a first line that starts with "#", and run bytecode.
         plain = code[1:] if code.startswith(b";") else code.removeprefix(b"\xef\xbb\xbf")
         message = _refusal()(b" " + plain)

@@ -14,7 +14,7 @@ from typing import Final
 from lzc.lua import syntax as ast
 from lzc.lua.expressions import MAX_LEVEL, NAMES, ExpressionParser
 from lzc.lua.lexer import END, NAME, Tokens, lex
-from lzc.lua.syntax import Chunk, Expression, Statement
+from lzc.lua.syntax import Chunk, Expression, LuaSyntaxError, Statement
 
 MAX_LOCALS: Final = 200
 """Local variables of a function that are visible at one time."""
@@ -30,7 +30,8 @@ _BLOCK_ENDS: Final = frozenset((b"end", b"else", b"elseif", b"until", END))
 def parse_record(code: bytes, covered: int) -> Chunk:
     """The tree of a record's ``code``, which answers for type ``covered``.
 
-    Code that covers LUA itself, or starts with ``;``, is a chunk; anything else is a list of
+    Code that covers LUA itself is a chunk, which no ``;`` may stand in front of, as PowerDNS does
+    not load it then. Other code that starts with ``;`` is one too; anything else is a list of
     expressions, and ``return`` stands in front of it unwritten. Raises
     `lzc.lua.syntax.LuaSyntaxError`. Trees are immutable, and the last ones are kept: zones repeat
     their records.
@@ -64,6 +65,10 @@ def is_expression(code: bytes, covered: int) -> bool:
 def lex_record(code: bytes, covered: int) -> Tokens:
     """The tokens of a record, the ``;`` that only marks a chunk left out."""
     if code.startswith(b";"):
+        if covered == _LUA:
+            raise LuaSyntaxError(
+                "code to be included starts without ';', or PowerDNS does not load it", 0
+            )
         return lex(code, 1)
     return lex(code, 3 if covered == _LUA and code.startswith(_BOM) else 0)
 

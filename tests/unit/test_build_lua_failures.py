@@ -87,3 +87,14 @@ def test_an_error_elsewhere_hides_nothing_that_is_certain(tmp_path: Path) -> Non
         ("lua-unknown-function", 2),
         ("lua-fails", 3),
     ]
+
+
+def test_a_mark_in_front_of_code_to_be_included_is_told(tmp_path: Path) -> None:
+    """PowerDNS logs that it cannot load such code, and goes on without it."""
+    (fault,) = check(
+        tmp_path,
+        "pool LUA LUA \";pool = {'192.0.2.1'}\"\n"
+        "www LUA A \";include('pool') return pickrandom(pool)\"\n",
+    )
+    assert (fault.rule, fault.place.line, fault.place.column) == ("lua-syntax", 4, 15)
+    assert "starts without ';'" in fault.message

@@ -134,7 +134,8 @@ def test_code_is_a_chunk_where_it_covers_lua_or_starts_with_a_semicolon() -> Non
     assert parse_record(b"'x'", A).expression
     assert not parse_record(b";return 'x'", A).expression
     assert not parse_record(b"x=1", LUA).expression
-    assert not parse_record(b";x=1", LUA).expression
+    with pytest.raises(LuaSyntaxError, match="starts without ';'"):
+        parse_record(b";x=1", LUA)
 
 
 @pytest.mark.parametrize(

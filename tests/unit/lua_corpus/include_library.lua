@@ -1,4 +1,3 @@
-;
 --[[ Shared functions of all zones; covered type LUA, taken in by include().
      "Quotes", \backslashes\ and umlauts (äöü) in comments cost nothing. ]]
 function site_of(address)
