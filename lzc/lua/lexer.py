@@ -94,6 +94,9 @@ _NUMERAL_FORM: Final = re.compile(
 )
 
 
+_ADDRESS: Final = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
+
+
 def lex(code: bytes, position: int = 0) -> Tokens:
     """The tokens of ``code`` from ``position`` on. Never raises: see `Tokens.fault`."""
     types: list[bytes] = []
@@ -188,7 +191,8 @@ def _escape_fault(text: bytes, offset: int) -> LuaSyntaxError | None:
 def _numeral_fault(text: bytes, offset: int) -> LuaSyntaxError | None:
     if _NUMERAL_FORM.fullmatch(text):
         return None
-    return LuaSyntaxError(f"malformed number '{_shown(text)}'", offset)
+    hint = "; an address is text, in single quotes" if _ADDRESS.match(text) else ""
+    return LuaSyntaxError(f"malformed number '{_shown(text)}'{hint}", offset)
 
 
 _MEANT: Final = {

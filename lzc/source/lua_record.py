@@ -6,6 +6,7 @@ without ``"`` and ``\\``, cut where a blank does no harm.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -23,6 +24,9 @@ from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata
 from lzc.zone.model import LuaRecord, LuaSource
 from lzc.zone.place import pack, unpack
+
+_PATH: Final = re.compile(rb"[^()'{}]*\.lua\s*")
+"""What is the path of a file, and hardly code."""
 
 MAX_FILE: Final = 65536
 """Octets of a .lua file at most. What is left of it without comments has to fit into one RR."""
@@ -188,6 +192,8 @@ def _report_code(state: ReadState, source: LuaSource, error: LuaCodeError, cover
         "every answer would be SERVFAIL",
         "strings are joined without line ends: write --[[ the comment ]] instead"
         if lost
+        else 'to take the code from a file write: $FILE "lua/www.lua"'
+        if _PATH.fullmatch(source.code) and not is_chunk
         else "correct the code"
         if is_chunk
         else "correct the code; what is more than an expression starts with `;` and returns its "

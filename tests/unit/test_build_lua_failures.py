@@ -98,3 +98,18 @@ def test_a_mark_in_front_of_code_to_be_included_is_told(tmp_path: Path) -> None:
     )
     assert (fault.rule, fault.place.line, fault.place.column) == ("lua-syntax", 4, 15)
     assert "starts without ';'" in fault.message
+
+
+@pytest.mark.parametrize("record", ['FILE "lua/x.lua"', '$INCLUDE "x.lua"', '"file:lua/x.lua"'])
+def test_a_path_in_place_of_code_is_answered_with_the_directive(
+    tmp_path: Path, record: str
+) -> None:
+    (fault,) = check(tmp_path, f"www LUA A {record}\n")
+    assert fault.rule == "lua-syntax"
+    assert "$FILE" in fault.fix
+
+
+@pytest.mark.parametrize("code", ['"192.0.2.1"', '"pickrandom({"192.0.2.1"})"'])
+def test_an_address_without_quotes_is_told_to_be_text(tmp_path: Path, code: str) -> None:
+    (fault,) = check(tmp_path, f"www LUA A {code}\n")
+    assert "an address is text, in single quotes" in fault.message
