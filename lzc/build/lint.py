@@ -225,8 +225,11 @@ class _Library:
 
     def look_up(self, name: bytes) -> Inclusion:
         """`lzc.lua.lint.context.Included` for this zone."""
-        if name.endswith(b"."):
-            return Inclusion(False, "names are relative to the zone; leave out the final dot")
+        if name.endswith(b".") and not name.endswith(b"\\."):
+            found = self.look_up(name[:-1])
+            if found.found:
+                return found
+            return Inclusion(False, "names are relative to the zone, with a final dot too")
         try:
             owner = wire_name.from_text(name, self._zone.apex).lower()
         except wire_name.InvalidName as error:
@@ -247,8 +250,9 @@ class _Library:
                 written |= one.scopes.written
                 dynamic |= one.scopes.dynamic
                 for inner in included_names(one.nodes, one.scopes):
+                    relative = inner if inner.endswith(b"\\.") else inner.removesuffix(b".")
                     try:
-                        owner = wire_name.from_text(inner, self._zone.apex).lower()
+                        owner = wire_name.from_text(relative, self._zone.apex).lower()
                     except wire_name.InvalidName:
                         continue
                     if owner not in seen:

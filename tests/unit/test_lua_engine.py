@@ -166,6 +166,19 @@ def test_included_globals_are_the_records(run: Runner) -> None:
     assert run(";include('config') return ips") == ["192.0.2.7"]
 
 
+def test_a_final_dot_in_what_is_included_makes_no_difference(run: Runner) -> None:
+    """As on PowerDNS 4.7.3: the name is relative to the zone all the same."""
+    run.included["config.example.org."] = "ips = {'192.0.2.7'}"
+    assert run(";include('Config.') return ips") == ["192.0.2.7"]
+
+
+def test_a_large_library_fits_into_the_usual_limit(run: Runner) -> None:
+    """PowerDNS counts no instructions for loading what is included."""
+    functions = "".join(f"function f{n}() return '192.0.2.{n}' end " for n in range(100))
+    run.included["library.example.org."] = functions
+    assert run(";include('library') return f7()") == ["192.0.2.7"]
+
+
 def test_an_include_that_is_missing_or_fails_is_passed_over(run: Runner) -> None:
     run.included["broken.example.org."] = "a = 1 error('x')"
     assert run(";include('none') include('broken') return a") == ["1"]

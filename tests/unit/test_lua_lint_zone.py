@@ -57,7 +57,7 @@ def test_what_is_included_is_looked_up_in_the_zone() -> None:
     assert (
         found(
             "base.conf LUA LUA \"pool={'192.0.2.1'}\"\n"
-            "conf LUA LUA \"include('base.conf')\"\n"
+            "conf LUA LUA \"include('base.conf.')\"\n"
             "www LUA A \";include('conf') return pickrandom(pool)\"\n"
             "WWW2 LUA A \";include('CONF') return pickrandom(pool)\"\n"
         )
@@ -65,8 +65,11 @@ def test_what_is_included_is_looked_up_in_the_zone() -> None:
     )
     (fault,) = lint("a A 192.0.2.1\na TXT x\nwww LUA A \";include('a') return '192.0.2.1'\"\n")
     assert fault.message == "'a' cannot be included: it has A, TXT, but no record that covers LUA"
-    (fault,) = lint("c LUA LUA \"x=1\"\nwww LUA A \";include('c.') return '192.0.2.1'\"\n")
-    assert "leave out the final dot" in fault.message
+    assert found("c LUA LUA \"x='192.0.2.1'\"\nwww LUA A \";include('c.') return x\"\n") == []
+    (fault,) = lint(
+        "c LUA LUA \"x=1\"\nwww LUA A \";include('c.example.org.') return '192.0.2.1'\"\n"
+    )
+    assert "relative to the zone, with a final dot too" in fault.message
 
 
 def test_records_that_include_each_other_never_end() -> None:

@@ -65,7 +65,12 @@ local chunks = core.shared.chunks
 
 local function run_include(name)
   local text = core.name_text(core.zone)
-  local wire = core.name_from_text(core.text_of(name) .. '.' .. text)
+  -- A final dot makes no difference: the name is below the zone all the same.
+  local relative = core.text_of(name)
+  if byte(relative, -1) == 46 and byte(relative, -2) ~= 92 then
+    relative = sub(relative, 1, -2)
+  end
+  local wire = core.name_from_text(relative .. '.' .. text)
   local code = core.python_include(string.lower(wire))
   if not code or byte(code, 1) == 27 then return nil end
   core.charge(#code * 20)
