@@ -239,6 +239,8 @@ local function matcher(text, nodes)
       else
         local index = node.index
         if index < 1 or index > level or not stops[index] then error('invalid capture index', 0) end
+        -- LuaJIT takes a position for a capture of more octets than there are.
+        if stops[index] == 'position' then return nil end
         local piece = sub(text, starts[index], stops[index])
         if sub(text, i, i + #piece - 1) ~= piece then return nil end
         i = i + #piece
