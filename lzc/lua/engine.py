@@ -250,7 +250,12 @@ class Engine:
                 b"python_decide": self._conditions or bool,
             },
             settings.memory_limit,
+            self._report,
         )
+
+    def _report(self, error: Exception) -> None:
+        """Log what failed on our side of a call, such as a damaged geo database."""
+        self._write_log(f"{type(error).__name__}: {error}".encode(), 3)
 
     def _recover(self) -> None:
         try:

@@ -42,14 +42,19 @@ def _refuse(_object: object, name: object, _setting: bool) -> str:
     raise AttributeError(name)
 
 
-def _closed(callback: Callable[..., Any]) -> Callable[..., Any]:
+def _closed(
+    callback: Callable[..., Any], report: Callable[[Exception], None]
+) -> Callable[..., Any]:
     """The same, but `None` for what raises: lupa would hand the exception to the record, an object
-    of ours with a metatable to take apart."""
+    of ours with a metatable to take apart. What no argument of a record explains is reported."""
 
     def call(*arguments: Any) -> Any:
         try:
             return callback(*arguments)
-        except Exception:
+        except (ValueError, TypeError, OverflowError):
+            return None
+        except Exception as error:
+            report(error)
             return None
 
     return call
@@ -68,6 +73,7 @@ class LuaState:
         settings: Mapping[bytes, Any],
         callbacks: Mapping[bytes, Callable[..., Any]],
         memory_limit: int,
+        report: Callable[[Exception], None],
     ) -> None:
         self._memory_limit = memory_limit
         self._runtime = lupa.LuaRuntime(
@@ -86,7 +92,7 @@ class LuaState:
         )
         table = self._runtime.table_from
         shared, settings_table = table({}), table(settings)
-        callback_table = table({name: _closed(one) for name, one in callbacks.items()})
+        callback_table = table({name: _closed(one, report) for name, one in callbacks.items()})
         cores = []
         for exact in (False, True):
             core = load(_source("boot"), b"=boot", exact, shared, settings_table, callback_table)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lzc.lua.engine import Engine, EngineSettings, LuaFailure
+from lzc.lua.geo import GeoFields
 from tests.unit.lua_running import Health, Places, Runner, query
 
 
@@ -249,3 +250,13 @@ def test_instructions_are_counted_on_request() -> None:
     assert short is not None and made.instructions is not None
     assert 0 < short < 50 < made.instructions < 200
     assert Engine(EngineSettings(), None, Health(), 5).instructions is None
+
+
+def test_a_damaged_geo_database_is_logged_and_knows_no_place() -> None:
+    class Damaged(Places):
+        def lookup(self, address: bytes) -> GeoFields:
+            raise RuntimeError("the tree is damaged")
+
+    run = Runner(places=Damaged({}))
+    assert run("countryCode()") == ["--"]
+    assert ("RuntimeError: the tree is damaged", 3) in run.logged
