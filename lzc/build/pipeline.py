@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.lua.health import Check
+from lzc.source.zonefile import collector_paused
 from lzc.zone.place import Fault, InputError, Place, Severity
 
 Progress = Callable[[str, int, int], None]
@@ -90,7 +90,7 @@ def build(
     file = ConfigFile.of(config, config_path)
     report = progress or _silent
     try:
-        with writer.locked(folder), _no_collector():
+        with writer.locked(folder), collector_paused():
             compiled = _compile(config, file, folder, report, now)
             report("write", 0, 1)
             identity = writer.write(
@@ -193,7 +193,7 @@ def _compile(
             )
         )
     results: list[ZoneResult] = []
-    with _no_collector():
+    with collector_paused():
         report("zones", 0, len(jobs))
         for result in _run(jobs):
             results.append(result)
@@ -334,15 +334,3 @@ def _inputs(compiled: Compiled) -> dict[str, Any]:
 
 def _silent(step: str, done: int, total: int) -> None:
     """Report nothing."""
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Millions of tuples without cycles need no search for cycles: a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
