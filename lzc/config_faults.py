@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
+from lzc.config_table import Problem, Table
 from lzc.zone.place import Fault, Place
 
 Path = tuple[int | str, ...]
@@ -27,6 +28,7 @@ _EXPECTED = {
     "bool_type": "must be true or false, without quotes",
     "int_type": "must be a whole number, without quotes",
     "float_type": "must be a number, without quotes",
+    "datetime_type": "must be a date with a time, without quotes: 2026-12-24T18:00:00Z",
     "string_type": "must be text in double quotes",
     "list_type": 'must be a list in brackets, such as ["…"]',
     "dict_type": "must be a table",
@@ -35,9 +37,8 @@ _EXPECTED = {
 }
 
 
-def describe(file: str, text: str, model: Any, problem: Mapping[str, Any]) -> Fault:
-    """The fault that a problem of ``model`` is, a `lzc.config_table.Table` or a model of pydantic;
-    ``text`` is the file's."""
+def describe(file: str, text: str, model: type[Table], problem: Problem) -> Fault:
+    """The fault that a problem of a file read as ``model`` is; ``text`` is the file's."""
     path: Path = tuple(part for part in problem["loc"] if part != "[key]")
     place = locate(file, text, path)
     key = shown(path)
@@ -83,20 +84,21 @@ def shown(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def _keys_at(model: Any, path: Path) -> list[str]:
+def _keys_at(model: type[Table], path: Path) -> list[str]:
     """The keys that the table at ``path`` may have."""
     for part in path:
-        if isinstance(part, int) or part not in _aliases(model):
-            # An element of a list or of a table of tables: its model is found already.
-            continue
-        field = next(f for n, f in model.model_fields.items() if (f.alias or n) == part)
-        kinds = [field.annotation, *get_args(field.annotation)]
-        model = next(k for k in kinds if hasattr(k, "model_fields"))
-    return [key for key in _aliases(model) if key != "folder"]
+        field = next((one for one in model.model_fields.values() if one.alias == part), None)
+        # An element of a list or of a table of tables has the model that its field has.
+        if field is not None:
+            model = next(_tables_in(field.annotation))
+    return [field.alias for field in model.model_fields.values() if field.alias != "folder"]
 
 
-def _aliases(model: Any) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+def _tables_in(annotation: Any) -> Iterator[type[Table]]:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _tables_in(inner)
 
 
 def locate(file: str, text: str, path: Sequence[int | str]) -> Place:

@@ -11,29 +11,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-
 from lzc.answer.assumed import LOOPBACK, Circumstances, Network, Target, check_place, statuses
 from lzc.answer.expectation import RCODES, Expectation, Rules
 from lzc.config_faults import describe, locate
+from lzc.config_table import AfterValidator, BeforeValidator, Field, Table, ValidationError
 from lzc.lua.geo import GeoFields
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.zone.place import Fault, InputError, Place
 
-_EXPECTING: Final = frozenset(
-    {"answers", "must", "may", "one_of", "sometimes", "must_not", "rcode", "ttl", "signed"}
-)
 _CONTENT: Final = ("answers", "must", "may", "one_of", "sometimes", "must_not")
+_EXPECTING: Final = (*_CONTENT, "rcode", "ttl", "signed")
 
 
 def _listed(value: Any) -> Any:
@@ -69,16 +58,7 @@ Networks = Annotated[list[Annotated[str, _checked(ipaddress.ip_network)]], Befor
 Targets = Annotated[list[Annotated[str, _checked(Target.parse)]], BeforeValidator(_listed)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        alias_generator=lambda field: field.replace("_", "-"),
-    )
-
-
-class PlaceTable(_Table):
+class PlaceTable(Table):
     """``place``: where the client is."""
 
     country: str | None = None
@@ -87,53 +67,59 @@ class PlaceTable(_Table):
     city: str | None = None
     lat: float | None = None
     lon: float | None = None
-    asn: int | None = Field(None, ge=0)
-
-    @model_validator(mode="after")
-    def _on_the_map(self) -> PlaceTable:
-        check_place(self.fields())
-        return self
+    asn: int | None = Field(default=None, ge=0)
 
     def fields(self) -> GeoFields:
         """As geo databases have it."""
         names = {"lat": "latitude", "lon": "longitude"}
-        found = self.model_dump(exclude_none=True)
-        return {names.get(name, name): value for name, value in found.items()}
+        return {
+            names.get(name, name): value for name, value in vars(self).items() if value is not None
+        }
 
 
-class TestTable(_Table):
-    """``[[test]]``."""
+def _on_the_map(place: PlaceTable) -> PlaceTable:
+    check_place(place.fields())
+    return place
+
+
+Places = Annotated[
+    list[Annotated[PlaceTable, AfterValidator(_on_the_map)]], BeforeValidator(_listed)
+]
+
+
+class TestTable(Table):
+    """``[[test]]``. Of what is expected, `None` is what is not said."""
 
     __test__ = False
 
     title: str = ""
     name: str
     type: str = "A"
-    client: Addresses = []
-    subnet: Networks = []
-    place: Annotated[list[PlaceTable], BeforeValidator(_listed)] = []
-    down: Targets = []
-    up: Targets = []
-    unknown: Targets = []
+    client: Addresses = Field(default=[])
+    subnet: Networks = Field(default=[])
+    place: Places = Field(default=[])
+    down: Targets = Field(default=[])
+    up: Targets = Field(default=[])
+    unknown: Targets = Field(default=[])
     time: Annotated[datetime, AfterValidator(_aware)] | None = None
     tcp: bool = False
-    rcode: Annotated[str, AfterValidator(_rcode)] = "NOERROR"
+    rcode: Annotated[str, AfterValidator(_rcode)] | None = None
     answers: Words | None = None
-    must: Words = []
+    must: Words = Field(default=[])
     may: Words | None = None
     one_of: Words | None = None
     sometimes: Words | None = None
-    must_not: Words = []
-    ttl: int | None = Field(None, ge=0, le=2**31 - 1)
+    must_not: Words = Field(default=[])
+    ttl: int | None = Field(default=None, ge=0, le=2**31 - 1)
     signed: bool | None = None
 
 
-class TestFile(_Table):
+class TestFile(Table):
     """A whole file."""
 
     __test__ = False
 
-    test: list[TestTable] = []
+    test: list[TestTable] = Field(default=[])
 
 
 def read_expectations(
@@ -143,7 +129,7 @@ def read_expectations(
     (seconds since the epoch) is the time of tests that name none; ``is_served`` tells whether a
     lower-case wire name is in one of the zones. Raises `InputError` with every fault found."""
     try:
-        tables = TestFile.model_validate(data, by_alias=True, by_name=False).test
+        tables = TestFile.read(data).test
     except ValidationError as error:
         faults = [
             replace(describe(file, text, TestFile, problem), rule="test-value")
@@ -178,8 +164,9 @@ class _Reader:
         """Read what needs more than its own value to be read."""
         here = ("test", number)
         qname, qtype = self._question(number, table)
-        said = {name for name in _EXPECTING & table.model_fields_set if getattr(table, name) != []}
-        if not said | {name for name in ("answers", "may") if getattr(table, name) == []}:
+        said = any(getattr(table, name) not in (None, []) for name in _EXPECTING)
+        # An empty list says that nothing may come, in these; in others it says nothing.
+        if not said and [] not in (table.answers, table.may):
             known = ", ".join(sorted(name.replace("_", "-") for name in _EXPECTING))
             self.fault(here, "test-expects-nothing", "the test expects nothing", f"add {known}")
         if table.answers is not None and any(getattr(table, name) for name in _CONTENT[1:]):
@@ -191,7 +178,7 @@ class _Reader:
             )
         lists = {name: self._rdatas(number, table, name, qtype) for name in _CONTENT}
         rules = Rules(
-            RCODES[table.rcode],
+            RCODES[table.rcode or "NOERROR"],
             lists["answers"],
             lists["must"] or frozenset(),
             lists["may"],

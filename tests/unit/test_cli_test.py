@@ -323,6 +323,24 @@ def test_sources_are_tested_before_they_are_live(project: Path, tmp_path: Path) 
             "needs its zone",
         ),
         (
+            '[[test]]\nname = "www.example.org"\nttl = 5\ntime = 2026-12-24',
+            "4:1",
+            "must be a date with a time, without quotes: 2026-12-24T18:00:00Z",
+        ),
+        (
+            '[[test]]\nname = "www.example.org"\nttl = 5\nplace = [{ lat = "N" }, "DE"]',
+            "4:1",
+            "test[0].place[1]: must be a table",
+        ),
+        (
+            '[[test]]\nname = "www.example.org"\nttl = 5\nclient = 4',
+            "4:1",
+            "must be a list in brackets",
+        ),
+        ('[[test]]\nname = "www.example.org"\nttl = true', "3:1", "must be a whole number"),
+        ('[[test]]\nname = "www.example.org"\nttl = -1', "3:1", "greater than or equal to 0"),
+        ('[[test]]\nname = "www.example.org"\none-of = []', "1:1", "expects nothing"),
+        (
             '[[test]]\nname = "www.example.org"\nanswers = []\nmust = "192.0.2.1"',
             "3:1",
             "answers lists everything",
