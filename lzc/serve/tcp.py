@@ -10,35 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
 
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.tcp_connection import Connection, OpenTransfer
+from lzc.serve.tcp_connection import Connection, OpenTransfer, TcpCounts, TcpLimits
 from lzc.serve.udp import Responder
-
-
-@dataclass(frozen=True, slots=True)
-class TcpLimits:
-    """``idle`` seconds without a whole query; ``write`` seconds a client may leave its answers
-    unread; ``connections`` and ``transfers`` at once."""
-
-    idle: float = 10.0
-    write: float = 30.0
-    connections: int = 1024
-    transfers: int = 8
-
-
-class TcpCounts:
-    """Counters of the TCP side of a worker."""
-
-    __slots__ = ("connections", "queries", "servfail", "silent", "transfers")
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.queries = 0
-        self.servfail = 0
-        self.silent = 0
-        self.transfers = 0
 
 
 class TcpServer:

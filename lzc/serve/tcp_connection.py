@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
 
-from lzc.serve.mishaps import servfail
-from lzc.serve.udp import packed_address
-
-if TYPE_CHECKING:
-    from lzc.serve.tcp import TcpServer
+from lzc.serve.mishaps import Mishaps, servfail
+from lzc.serve.udp import Responder, packed_address
 
 _BATCH: Final = 32
 """Queries of one connection answered in a row."""
@@ -40,6 +38,53 @@ class Transfer(Protocol):
 
 OpenTransfer = Callable[[bytes, bytes, float], "Transfer | bytes | None"]
 """(query, packed client, now) -> the transfer, or one message that refuses it, or silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpLimits:
+    """``idle`` seconds without a whole query; ``write`` seconds a client may leave its answers
+    unread; ``connections`` and ``transfers`` at once."""
+
+    idle: float = 10.0
+    write: float = 30.0
+    connections: int = 1024
+    transfers: int = 8
+
+
+class TcpCounts:
+    """Counters of the TCP side of a worker."""
+
+    __slots__ = ("connections", "queries", "servfail", "silent", "transfers")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.queries = 0
+        self.servfail = 0
+        self.silent = 0
+        self.transfers = 0
+
+
+class Server(Protocol):
+    """What a connection needs of the server that accepted it."""
+
+    responder: Responder
+    open_transfer: OpenTransfer
+    limits: TcpLimits
+    counts: TcpCounts
+    mishaps: Mishaps
+
+    def register(self, connection: Connection) -> None:
+        """Count a new connection in."""
+
+    def forget(self, connection: Connection) -> None:
+        """Count a connection out, and take back its place for a transfer."""
+
+    def may_send(self, connection: Connection) -> bool:
+        """Ask for a place for a transfer; without one, `Connection.begin_transfer` is called
+        later."""
+
+    def end_transfer(self, connection: Connection) -> None:
+        """Give the place back."""
 
 
 def asks_for_transfer(query: bytes) -> bool:
@@ -71,7 +116,7 @@ class Connection(asyncio.Protocol):
         "last_active",
     )
 
-    def __init__(self, server: TcpServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._buffer = bytearray()
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)

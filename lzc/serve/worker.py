@@ -22,7 +22,8 @@ from lzc.serve.process import Channel, Message
 from lzc.serve.scoreboard import Slot
 from lzc.serve.serving import Serving
 from lzc.serve.sockets import BACKLOG, Listener
-from lzc.serve.tcp import TcpLimits, TcpServer
+from lzc.serve.tcp import TcpServer
+from lzc.serve.tcp_connection import TcpLimits
 from lzc.serve.udp import UdpServer
 from lzc.zone.place import InputError
 
