@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from lzc import config as settings
+from lzc.cli.diff_side import LIVE, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.wire import name as wire_name
@@ -19,25 +18,8 @@ from lzc.zone.model import LuaRecord
 from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
-    from lzc.bundle.comparison import State
     from lzc.config import Config
-    from lzc.dnssec.keystore import Keystore
     from lzc.zone.diff import SameCode
-
-LIVE: Final = "live"
-"""The argument that stands for the configured live bundle."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two that are compared: its content, what it is, where it is, and the bundle's id
-    (empty for sources); ``keystore`` where sources have one."""
-
-    state: State
-    kind: str
-    path: str
-    id: str = ""
-    keystore: Keystore | None = None
 
 
 @click.command("diff")
@@ -91,8 +73,8 @@ def _diff(
 
     with ExitStack() as stack:
         try:
-            old = _side(before, config_path, stack)
-            new = _sources(config_path) if after is None else _side(after, config_path, stack)
+            old = side(before, config_path, stack)
+            new = sources(config_path) if after is None else side(after, config_path, stack)
             insert_whitespace = _insert_whitespace(config_path)
             _require_zones(apexes, old, new)
             changes = comparison.compare(
@@ -132,60 +114,10 @@ def _require_zones(apexes: frozenset[bytes] | None, old: Side, new: Side) -> Non
     """A misspelt zone must not look like one that did not change."""
     if apexes is None:
         return
-    known = {info.apex for side in (old, new) for info in side.state.zones()}
+    known = {info.apex for each in (old, new) for info in each.state.zones()}
     missing = ", ".join(sorted(wire_name.to_text(apex) for apex in apexes - known))
     if missing:
         raise click.BadParameter(f"neither side has {missing}", param_hint="--zone")
-
-
-def _side(argument: str, config_path: Path, stack: ExitStack) -> Side:
-    """What an argument means. Raises `BundleError`, and `InputError` for broken sources."""
-    from lzc.bundle import current
-    from lzc.bundle.comparison import CompiledState
-    from lzc.bundle.manifest import MANIFEST
-
-    path = Path(argument)
-    if argument == LIVE:
-        output = settings.load(config_path).output
-        link = output / current.CURRENT
-        if not link.is_symlink():
-            return Side(CompiledState(), "nothing", f"{output}: no bundle was built yet")
-        return _bundle(current.live(output), LIVE, stack)
-    if path.suffix == ".toml" and path.is_file():
-        return _sources(path)
-    if (path / "lzc.toml").is_file():
-        return _sources(path / "lzc.toml")
-    if not (path / MANIFEST).is_file() and not (path / current.CURRENT).is_symlink():
-        raise click.BadParameter(
-            f"{argument} is neither a bundle, nor a folder of bundles, nor sources (lzc.toml)",
-            param_hint="A and B",
-        )
-    return _bundle(current.locate(path), argument, stack)
-
-
-def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
-    from lzc.bundle import current
-    from lzc.bundle.comparison import BundleState
-    from lzc.bundle.reader import Bundle
-
-    stamps = current.verified_dir(folder.parent)
-    bundle = Bundle.open(folder, verified_dir=stamps if stamps.is_dir() else None)
-    stack.enter_context(bundle)
-    return Side(BundleState(bundle), "bundle", shown_as, bundle.id)
-
-
-def _sources(path: Path) -> Side:
-    """Sources, compiled as a build would, but in memory."""
-    from lzc.build import pipeline
-    from lzc.bundle.comparison import CompiledState
-    from lzc.cli.progress import progress_bar
-    from lzc.dnssec.keystore import Keystore
-
-    config = settings.load(path)
-    with progress_bar() as progress:
-        compiled = pipeline.check(config, config_path=path, progress=progress)
-    state = CompiledState(compiled.zones, compiled.checks)
-    return Side(state, "sources", os.fspath(path), keystore=Keystore(config.keystore))
 
 
 def _insert_whitespace(config_path: Path) -> bool:

@@ -41,7 +41,7 @@ from lzc.zone.model import LuaRecord
 
 if TYPE_CHECKING:
     from lzc.bundle.comparison import CheckChange, KeyChange, ZoneChange
-    from lzc.cli.diff import Side
+    from lzc.cli.diff_side import Side
 
 
 def show(

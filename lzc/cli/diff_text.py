@@ -25,7 +25,7 @@ from lzc.zone.model import LuaRecord
 if TYPE_CHECKING:
     from lzc.bundle.comparison import CheckChange, KeyChange, ZoneChange
     from lzc.bundle.zone_info import ZoneInfo
-    from lzc.cli.diff import Side
+    from lzc.cli.diff_side import Side
 
 CONTEXT: Final = 3
 """Lines of unchanged code shown around changed ones."""
