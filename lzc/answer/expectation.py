@@ -6,7 +6,7 @@ An expectation is held against every answer that chance can bring to one client,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -14,7 +14,6 @@ from lzc.answer.assumed import Circumstances
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
-from lzc.wire.message import RR
 from lzc.zone.place import Place
 
 RCODES: Final = {
@@ -30,8 +29,6 @@ RCODES: Final = {
 _SHOWN: Final = 4
 """Different wrong answers that a failure tells."""
 
-_UNSIGNED: Final = frozenset({rrtype.RRSIG, rrtype.OPT})
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -41,7 +38,7 @@ class Rules:
     one of these in every answer; ``sometimes``: each of these in an answer that chance can bring;
     ``must_not``: in none. With ``may``, ``one_of`` or ``sometimes`` (``closed``) nothing else may
     come than what these and ``must`` list. `None`: nothing said. ``rcode``; ``ttl`` in seconds, of
-    the RRset, or of the SOA where there is none; ``signed``: RRSIGs, or none.
+    the RRset, or of the SOA where there is none; ``signed``: valid RRSIGs over all, or none.
     """
 
     rcode: int = message.NOERROR
@@ -80,15 +77,15 @@ class Expectation:
 
 
 class Seen(NamedTuple):
-    """What matters of an answer, and the seed that brings it. ``unsigned`` are the RRsets without
-    an RRSIG, as text; ``ttl`` is `None` in an answer without RRset and SOA."""
+    """What matters of an answer, and the seed that brings it. ``ttl`` is `None` in an answer
+    without RRset and SOA; ``insecure`` is why RRsets are not secure, in words."""
 
     seed: int
     rcode: int
     rdatas: frozenset[bytes]
     ttl: int | None
     signatures: int
-    unsigned: tuple[str, ...]
+    insecure: tuple[str, ...] = ()
 
 
 class Failure(NamedTuple):
@@ -101,8 +98,8 @@ class Failure(NamedTuple):
     seed: int
 
 
-def see(wire: bytes, qtype: int, seed: int) -> Seen:
-    """Take an answer of ours apart. Raises `FormatError`."""
+def see(wire: bytes, qtype: int, seed: int, insecure: tuple[str, ...] = ()) -> Seen:
+    """Take an answer of ours apart; ``insecure``: see `Seen`. Raises `FormatError`."""
     parsed = message.parse_message(wire)
     matching = [rr for rr in parsed.answer if rr.rrtype == qtype]
     soas = [rr for rr in parsed.authority if rr.rrtype == rrtype.SOA]
@@ -112,33 +109,8 @@ def see(wire: bytes, qtype: int, seed: int) -> Seen:
         frozenset(wire_rdata.canonical(qtype, rr.rdata) for rr in matching),
         next((rr.ttl for rr in (*matching, *soas)), None),
         sum(rr.rrtype == rrtype.RRSIG for rr in (*parsed.answer, *parsed.authority)),
-        tuple(_unsigned(parsed.answer) + _unsigned(parsed.authority, referral=not parsed.answer)),
+        insecure,
     )
-
-
-def _unsigned(section: Iterable[RR], *, referral: bool = False) -> list[str]:
-    """The RRsets without an RRSIG, but for those that have none by rights: the NS of a referral
-    (RFC 4035 §2.2), and a CNAME made from a DNAME (RFC 6672 §5.3.1)."""
-    records = list(section)
-    signed = {
-        (rr.owner.lower(), int.from_bytes(rr.rdata[:2], "big"))
-        for rr in records
-        if rr.rrtype == rrtype.RRSIG
-    }
-    redirected = [rr.owner.lower() for rr in records if rr.rrtype == rrtype.DNAME]
-    found: dict[str, None] = {}
-    for rr in records:
-        owner = rr.owner.lower()
-        if rr.rrtype in _UNSIGNED or (owner, rr.rrtype) in signed:
-            continue
-        if rr.rrtype == rrtype.NS and referral:
-            continue
-        if rr.rrtype == rrtype.CNAME and any(
-            owner != above and wire_name.is_subdomain(owner, above) for above in redirected
-        ):
-            continue
-        found[f"{wire_name.to_text(rr.owner)} {rrtype.to_text(rr.rrtype)}"] = None
-    return list(found)
 
 
 def judge(rules: Rules, qtype: int, answers: Sequence[Seen]) -> list[Failure]:
@@ -187,8 +159,8 @@ def _complaints(rules: Rules, qtype: int, seen: Seen) -> list[tuple[str, str]]:
         found.append((f"nothing but {_texts(qtype, allowed)}", got))
     if rules.ttl is not None and seen.ttl != rules.ttl:
         found.append((f"TTL {rules.ttl}", "no TTL" if seen.ttl is None else f"TTL {seen.ttl}"))
-    if rules.signed and (seen.unsigned or not seen.signatures):
-        found.append(("signatures", "none over " + (", ".join(seen.unsigned) or "anything")))
+    if rules.signed and (seen.insecure or not seen.signatures):
+        found.append(("valid signatures", "; ".join(seen.insecure) or "nothing that is signed"))
     if rules.signed is False and seen.signatures:
         found.append(("no signatures", f"{seen.signatures} RRSIG record(s)"))
     return found

@@ -18,6 +18,7 @@ from lzc.answer.expectation import Expectation, Failure, Seen, judge, see
 from lzc.answer.expectation_file import read_expectations
 from lzc.answer.explain import explain
 from lzc.answer.rehearsal import Answer, Scene, Staging
+from lzc.answer.validation import Validator
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli import explanation, query_output, verdicts
 from lzc.cli.options import config_option, format_option
@@ -166,11 +167,13 @@ def _verdict(
     started = time.perf_counter()
     qname, qtype = expectation.qname, expectation.qtype
     scene = Scene(staging, client)
+    validator = _validator(staging, client) if expectation.rules.signed else None
     known: dict[bytes, Seen] = {}
     answers: list[Seen] = []
     for answer in scene.ask_often(qname, qtype, seed):
         if answer.wire not in known:
-            known[answer.wire] = see(answer.wire, qtype, answer.seed)
+            insecure = validator.faults(answer.wire) if validator is not None else ()
+            known[answer.wire] = see(answer.wire, qtype, answer.seed, insecure)
         answers.append(known[answer.wire]._replace(seed=answer.seed))
     failures = [Failure("an answer", "silence", 0, seed)]
     if answers:
@@ -190,6 +193,17 @@ def _verdict(
         ),
         told,
     )
+
+
+def _validator(staging: Staging, client: Circumstances) -> Validator:
+    """Knows the keys that the same client would be given."""
+    scene = Scene(staging, client)
+
+    def ask_keys(zone: bytes) -> bytes | None:
+        answer = scene.ask(zone, rrtype.DNSKEY, 0)
+        return answer.wire if answer is not None else None
+
+    return Validator(ask_keys, client.now)
 
 
 def _explanation(
