@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,19 +28,12 @@ def static_zone(path: Path, names: int) -> None:
         )
 
 
-LUA_CODE = (
-    # Arbitrary code: control flow, string work, an API call; no single call on constants.
-    ";local list={'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'} "
-    "if bestwho:isIPv4() then return pickrandom(list) else return {'192.0.2.9'} end"
-)
-IDIOM = "pickrandom({'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'})"
-
-
 def lua_zone(path: Path, names: int, code: str) -> None:
-    """A zone of ``names`` LUA A records, all with the same code."""
+    """A zone of ``names`` LUA A records, all with the same code, in strings cut at blanks."""
+    strings = " ".join(f'"{piece}"' for piece in textwrap.wrap(code, 250))
     with path.open("w") as out:
         out.write(APEX)
-        out.writelines(f'lua{i} 60 IN LUA A "{code}"\n' for i in range(names))
+        out.writelines(f"lua{i} 60 IN LUA A {strings}\n" for i in range(names))
 
 
 def queries(path: Path, names: Iterable[str], qtype: str = "A") -> Path:

@@ -33,8 +33,10 @@ def powerdns(
     lua: str = "no",
     caches: bool = True,
     key: Path | None = None,
+    geo: Path | None = None,
 ) -> Iterator[Running]:
-    """PowerDNS with the bind backend; ``key`` is a BIND private-key file to sign with."""
+    """PowerDNS with the bind backend; ``key`` is a BIND private-key file to sign with, ``geo`` an
+    MMDB file for its LUA records."""
     folder.mkdir(parents=True)
     port = harness.free_port()
     (folder / "named.conf").write_text(
@@ -58,6 +60,9 @@ def powerdns(
     ]
     if not caches:
         settings += ["cache-ttl=0", "negquery-cache-ttl=0", "query-cache-ttl=0"]
+    if geo is not None:
+        settings[0] += ",geoip"
+        settings += [f"geoip-database-files=mmdb:{geo}"]
     if key is not None:
         settings += [f"bind-dnssec-db={folder}/dnssec.db"]
     (folder / "pdns.conf").write_text("\n".join(settings) + "\n")
@@ -153,8 +158,11 @@ class Project:
         return [sys.executable, "-m", "lzc", *arguments, "-c", str(self.config)]
 
 
-def project(folder: Path, zone: Path, *, signed: bool = False, extra: str = "") -> Project:
-    """Write lzc.toml for the zone and generate its key when it is to be signed."""
+def project(
+    folder: Path, zone: Path, *, signed: bool = False, mode: str = "isolated", extra: str = ""
+) -> Project:
+    """Write lzc.toml for the zone and generate its key when it is to be signed; ``mode`` is that of
+    LUA records."""
     folder.mkdir(parents=True)
     (folder / "lzc.toml").write_text(
         f"""[build]
@@ -162,6 +170,7 @@ output = "build"
 serial = "keep"
 [lua]
 enable = true
+mode = "{mode}"
 [dnssec]
 keystore = "keys"
 [zone."{ZONE}"]

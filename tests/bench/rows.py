@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import harness, inputs, peers
+from tests.bench import harness, inputs, lua_rows, peers, turns
 from tests.bench.harness import Figure
 from tests.bench.inputs import ZONE
 
@@ -23,17 +24,6 @@ def _built(folder: Path, zone: Path, *, signed: bool = False) -> peers.Project:
     return made
 
 
-def _rate(
-    running: peers.Running, queries: Path, *, dnssec: bool = False, once: bool = False
-) -> float:
-    if not once:
-        harness.load(running.port, queries, 2, dnssec=dnssec)
-    seen = harness.load(running.port, queries, 5, dnssec=dnssec, once=once)
-    if seen.lost > 1:
-        print(f"    ({seen.lost}% lost, {seen.rcodes})", file=sys.stderr)
-    return seen.rate
-
-
 def _zone_key(made: peers.Project) -> Path:
     return next((made.folder / "keys").rglob("*.private"))
 
@@ -44,29 +34,39 @@ def static_hot(folder: Path) -> Iterator[Figure]:
     inputs.static_zone(zone, 10_000)
     names = inputs.hosts(10_000)
     queries = inputs.queries(folder / "queries", names)
-    with peers.lzc(_built(folder / "lzc", zone), names[0]) as running:
-        ours = _rate(running, queries)
-    for peer, start in (("NSD", peers.nsd), ("Knot", peers.knot), ("PowerDNS", peers.powerdns)):
-        with start(folder / peer, zone, names[0]) as running:
-            yield Figure("static, hot", peer, _rate(running, queries), ours, "q/s", "≥ 1")
+    made = _built(folder / "lzc", zone)
+    with contextlib.ExitStack() as stack:
+        running = {"lzc": stack.enter_context(peers.lzc(made, names[0]))}
+        for peer, start in (("NSD", peers.nsd), ("Knot", peers.knot), ("PowerDNS", peers.powerdns)):
+            running[peer] = stack.enter_context(start(folder / peer, zone, names[0]))
+        rates = turns.rates(running, queries)
+    for peer in list(running)[1:]:
+        yield Figure("static, hot", peer, rates[peer], rates["lzc"], "q/s", "≥ 1")
 
 
 def static_cold(folder: Path) -> Iterator[Figure]:
-    """Each name asked once; NXDOMAIN floods; signed NXDOMAIN floods."""
+    """Each name asked once; NXDOMAIN floods."""
     zone = folder / "zone"
-    count = 300_000
+    count = 450_000
     inputs.static_zone(zone, count)
-    names = inputs.hosts(count)
-    asked = inputs.queries(folder / "asked", names)
-    missing = inputs.queries(folder / "missing", inputs.strangers(count))
-    with peers.lzc(_built(folder / "lzc", zone), f"ns1.{ZONE}") as running:
-        cold = _rate(running, asked, once=True)
-        flood = _rate(running, missing, once=True)
-    with peers.powerdns(folder / "PowerDNS", zone, f"ns1.{ZONE}", caches=False) as running:
-        peer = "PowerDNS, caches off"
-        yield Figure("static, cold", peer, _rate(running, asked, once=True), cold, "q/s", "≥ 1")
-        peer_flood = _rate(running, missing, once=True)
-        yield Figure("NXDOMAIN flood", peer, peer_flood, flood, "q/s", "≥ 1")
+    first = f"ns1.{ZONE}"
+    made = _built(folder / "lzc", zone)
+    peer = "PowerDNS, caches off"
+    with (
+        peers.lzc(made, first) as ours,
+        peers.powerdns(folder / "PowerDNS", zone, first, caches=False) as theirs,
+    ):
+        running = {"lzc": ours, peer: theirs}
+        for row, names in (
+            ("static, cold", inputs.hosts(count)),
+            ("NXDOMAIN flood", inputs.strangers(count)),
+        ):
+            parts = [
+                inputs.queries(folder / f"{row} {turn}", names[turn :: turns.TURNS])
+                for turn in range(turns.TURNS)
+            ]
+            rates = turns.rates_once(running, parts)
+            yield Figure(row, peer, rates[peer], rates["lzc"], "q/s", "≥ 1")
 
 
 def signed_static(folder: Path) -> Iterator[Figure]:
@@ -76,44 +76,12 @@ def signed_static(folder: Path) -> Iterator[Figure]:
     names = inputs.hosts(10_000)
     queries = inputs.queries(folder / "queries", names)
     made = _built(folder / "lzc", zone, signed=True)
-    with peers.lzc(made, names[0]) as running:
-        ours = _rate(running, queries, dnssec=True)
-    with peers.powerdns(folder / "P", zone, names[0], key=_zone_key(made)) as running:
-        theirs = _rate(running, queries, dnssec=True)
-        yield Figure("static, signed, hot", "PowerDNS", theirs, ours, "q/s", "")
-
-
-def _lua(folder: Path, row: str, code: str) -> Iterator[Figure]:
-    zone = folder / "zone"
-    inputs.lua_zone(zone, 1000, code)
-    names = inputs.hosts(1000, "lua")
-    queries = inputs.queries(folder / "queries", names)
-    made = _built(folder / "lzc", zone, signed=True)
-    with peers.lzc(made, names[0]) as running:
-        plain = _rate(running, queries)
-        signed = _rate(running, queries, dnssec=True)
-    idiom = code is inputs.IDIOM
-    with peers.powerdns(folder / "default", zone, names[0], lua="yes") as running:
-        theirs = _rate(running, queries)
-        yield Figure(row, "PowerDNS default", theirs, plain, "q/s", "≥ 25")
-    with peers.powerdns(folder / "shared", zone, names[0], lua="shared") as running:
-        theirs = _rate(running, queries)
-        yield Figure(row, "PowerDNS shared", theirs, plain, "q/s", "≥ 1")
-    key = _zone_key(made)
-    with peers.powerdns(folder / "signed", zone, names[0], lua="shared", key=key) as running:
-        theirs = _rate(running, queries, dnssec=True)
-        goal = "≥ 3" if idiom else "≥ 1"
-        yield Figure(f"{row}, signed", "PowerDNS shared, signed", theirs, signed, "q/s", goal)
-
-
-def lua_arbitrary(folder: Path) -> Iterator[Figure]:
-    """LUA answers, isolated, code that is more than one API call."""
-    yield from _lua(folder, "LUA, arbitrary code", inputs.LUA_CODE)
-
-
-def lua_idiom(folder: Path) -> Iterator[Figure]:
-    """LUA answers, one API call on constants."""
-    yield from _lua(folder, "LUA, idiom", inputs.IDIOM)
+    with (
+        peers.lzc(made, names[0]) as ours,
+        peers.powerdns(folder / "P", zone, names[0], key=_zone_key(made)) as theirs,
+    ):
+        rates = turns.rates({"lzc": ours, "PowerDNS": theirs}, queries, dnssec=True)
+        yield Figure("static, signed, hot", "PowerDNS", rates["PowerDNS"], rates["lzc"], "q/s", "")
 
 
 def million_build(folder: Path) -> Iterator[Figure]:
@@ -166,7 +134,7 @@ def reload(folder: Path) -> Iterator[Figure]:
     queries = inputs.queries(folder / "queries", names)
     made = _built(folder / "lzc", zone)
     with peers.lzc(made, names[0]) as running:
-        full = _rate(running, queries)
+        full = turns.rates({"lzc": running}, queries)["lzc"]
         command = ["dnsperf", "-s", "127.0.0.1", "-p", str(running.port), "-d", str(queries)]
         command += ["-l", "10", "-Q", str(int(full / 2)), "-t", "2"]
         with subprocess.Popen(
@@ -231,8 +199,11 @@ ROWS: dict[str, Row] = {
     "static-hot": static_hot,
     "static-cold": static_cold,
     "signed-static": signed_static,
-    "lua-arbitrary": lua_arbitrary,
-    "lua-idiom": lua_idiom,
+    "lua-arbitrary": lua_rows.lua_arbitrary,
+    "lua-shared": lua_rows.lua_shared,
+    "lua-strings": lua_rows.lua_strings,
+    "lua-codes": lua_rows.lua_codes,
+    "lua-idiom": lua_rows.lua_idiom,
     "million": million_build,
     "reload": reload,
     "health": health,
