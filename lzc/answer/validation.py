@@ -91,7 +91,7 @@ class Validator:
     def _keys_of(self, zone: dns.name.Name) -> dns.rrset.RRset | None:
         """The DNSKEY RRset of a zone, if one of its own keys signs it."""
         if zone not in self._keys:
-            wire = self._ask_keys(zone.to_wire())
+            wire = self._ask_keys(zone.to_digestable())
             self._keys[zone] = None if wire is None else self._signed_keys(zone, wire)
         return self._keys[zone]
 
