@@ -1,4 +1,4 @@
-"""``lzc init``: a small project that builds, with a comment on every line that matters."""
+"""``lzc init``: a small project that builds and passes its tests, commented where it matters."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ def _zone_name(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 def project_files(zone: str) -> dict[str, str]:
-    """The files of a new project by their path: configuration, one zone, ``.gitignore``."""
+    """The files of a new project by their path: configuration, one zone, tests, ``.gitignore``."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(shipped.folder("templates") / "init"),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - neither output is HTML
+        autoescape=False,  # noqa: S701 - no output is HTML
     )
     return {
         "lzc.toml": environment.get_template("lzc.toml").render(zone=zone),
         f"zones/{zone}.zone": environment.get_template("zone").render(zone=zone),
+        "tests.toml": environment.get_template("tests.toml").render(zone=zone),
         ".gitignore": environment.get_template("gitignore").render(),
     }
 
@@ -90,8 +91,8 @@ def _refuse_overwriting(paths: list[Path]) -> None:
 def command(folder: Path, zone: str) -> None:
     """Write a small commented project into FOLDER (default: the working directory).
 
-    It makes lzc.toml, one zone with static and LUA records, .gitignore and a random TSIG secret.
-    Nothing is replaced that is already there.
+    It makes lzc.toml, one zone with static and LUA records, tests.toml, .gitignore and a random
+    TSIG secret. Nothing is replaced that is already there.
     """
     files = project_files(zone)
     secret = folder / "keys" / "transfer.tsig"
@@ -108,6 +109,7 @@ def command(folder: Path, zone: str) -> None:
         "\nNext:\n"
         f"    lzc keys generate{config} {zone}\n"
         f"    lzc build{config}\n"
+        f"    lzc test{config}\n"
         f"    lzc query{config} whoami.{zone} TXT --from 192.0.2.1\n"
         f"    lzc serve{config}"
     )

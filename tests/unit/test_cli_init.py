@@ -27,14 +27,19 @@ def test_the_configuration_loads_and_names_the_zone(tmp_path: Path) -> None:
     assert len(base64.b64decode(loaded.tsig_secret("transfer.shop.example."))) == 32
 
 
-def test_the_new_project_builds(tmp_path: Path) -> None:
-    run(str(tmp_path))
+@pytest.mark.parametrize("zone", ["example.org", "xn--bcher-kva.example"])
+def test_the_new_project_builds_and_passes_its_tests(tmp_path: Path, zone: str) -> None:
+    run(str(tmp_path), "--zone", zone)
     settings = str(tmp_path / "lzc.toml")
-    generated = CliRunner().invoke(group, ["keys", "generate", "-c", settings, "example.org"])
+    generated = CliRunner().invoke(group, ["keys", "generate", "-c", settings, zone])
     assert generated.exit_code == 0, generated.output
     built = CliRunner().invoke(group, ["build", "-c", settings])
     assert built.exit_code == 0, built.output
     assert built.stdout.split()[-1] == (tmp_path / "build" / "current").resolve().name
+    tested = CliRunner().invoke(group, ["test", "-c", settings])
+    assert tested.exit_code == 0, tested.output
+    assert tested.stdout.endswith(" test(s), 0 failed\n")
+    assert not tested.stdout.startswith("0 ")
 
 
 def test_every_project_has_a_secret_of_its_own_that_only_its_owner_reads(tmp_path: Path) -> None:
