@@ -28,7 +28,7 @@ def command() -> None:
 @config_option
 @format_option
 def status(config_path: Path, output_format: str) -> None:
-    """Bundle, workers with their counters, and what each secondary has."""
+    """Show the bundle, workers and their counters, and secondaries."""
     answer = _ask(config_path, "status")
     _show(answer, output_format, _status_lines)
 
@@ -37,7 +37,11 @@ def status(config_path: Path, output_format: str) -> None:
 @config_option
 @format_option
 def reload(config_path: Path, output_format: str) -> None:
-    """Switch to the live bundle now; exit code 1 when the server refuses it."""
+    """Switch to the live bundle now.
+
+    Keys, secrets and geo databases are read anew, too. A server that refuses goes on as before, and
+    the exit code is 1.
+    """
     answer = _ask(config_path, "reload")
     _show(answer, output_format, _reload_lines)
 
@@ -47,7 +51,10 @@ def reload(config_path: Path, output_format: str) -> None:
 @format_option
 @click.pass_context
 def health(context: click.Context, config_path: Path, output_format: str) -> None:
-    """Every health check with its status, since when, latency, weight and last error."""
+    """List the health checks, or overrule them.
+
+    Of each: its status, since when, latency, weight and last error.
+    """
     if context.invoked_subcommand is None:
         answer = _ask(config_path, "health")
         _show(answer, output_format, _health_lines)
@@ -62,7 +69,7 @@ def health(context: click.Context, config_path: Path, output_format: str) -> Non
 def force(
     target: str, state: str, length: str | None, config_path: Path, output_format: str
 ) -> None:
-    """Take TARGET for up or down whatever its checks find; auto takes that back.
+    """Overrule the checks of TARGET; auto takes that back.
 
     TARGET is ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as shown by `lzc
     ctl health`; the narrowest counts. What is drained is down to answers. Without --for it holds

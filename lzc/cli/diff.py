@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--zone", "zones", multiple=True, metavar="NAME", help="Only this zone; may be given again."
 )
 @click.option(
-    "--exit-code", is_flag=True, help="Exit with 1 when they differ, with 2 when in trouble."
+    "--exit-code", is_flag=True, help="Exit with 1 when they differ, with 2 when comparing failed."
 )
 @format_option
 def command(

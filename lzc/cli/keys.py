@@ -72,7 +72,11 @@ def command() -> None:
     metavar="NAME|NUMBER",
     help="RSASHA256, ECDSAP256SHA256, ECDSAP384SHA384 or ED25519. [default: of [dnssec]]",
 )
-@click.option("--policy", type=click.Choice(sorted(FLAGS)), help="[default: of [dnssec]]")
+@click.option(
+    "--policy",
+    type=click.Choice(sorted(FLAGS)),
+    help="One key that does all, or a KSK and a ZSK. [default: of [dnssec]]",
+)
 @_role_options[0]
 @_role_options[1]
 @click.option(
@@ -80,9 +84,9 @@ def command() -> None:
     type=click.IntRange(2048, 4096),
     default=algorithms.RSA_BITS,
     show_default=True,
-    help="RSA modulus.",
+    help="Length of an RSA modulus.",
 )
-@click.option("--add", is_flag=True, help="Even though the zone has active keys.")
+@click.option("--add", is_flag=True, help="Make them although the zone has active keys.")
 @format_option
 def generate(
     config_path: Path,
@@ -94,7 +98,10 @@ def generate(
     add: bool,
     output_format: str,
 ) -> None:
-    """Make new keys for ZONE, active now: a CSK, or a KSK and a ZSK, by policy."""
+    """Make new keys for ZONE, active now.
+
+    These are a CSK, or a KSK and a ZSK, by policy; with --ksk or --zsk, that one key.
+    """
     if flags is not None and policy is not None:
         raise click.UsageError("--policy makes all keys of a zone; --ksk and --zsk make one")
     settings = config.load(config_path)
@@ -208,7 +215,10 @@ def import_key(
     help="Where the files go; made for you alone where it does not exist.",
 )
 def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> None:
-    """Copy the keys of ZONE, private keys included, for another server."""
+    """Copy the keys of ZONE for another server.
+
+    Private keys are among them: move the folder there, and delete it here.
+    """
     keystore = Keystore(config.load(config_path).keystore)
     now = time.time()
     keys = keystore.load(zone)

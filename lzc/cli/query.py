@@ -80,8 +80,8 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
     "--place",
     type=PLACE,
     metavar="PLACE",
-    help="Where the client is, whatever the databases say: country=DE,continent=EU,region=HE,"
-    "city=Berlin,lat=52.5,lon=13.4,asn=64497; each of them optional.",
+    help="Where the client is, whatever the databases say: country=DE,lat=52.5,lon=13.4, or any"
+    " other of country, continent, region, city, lat with lon, and asn.",
 )
 @click.option(
     "--time",

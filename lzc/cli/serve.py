@@ -26,7 +26,12 @@ from lzc.cli.options import config_option
     metavar="ADDR:PORT",
     help="Where to listen, instead of [serve] listen; may be given several times.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Worker processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Worker processes. [default: of [serve]]",
+)
 def command(
     config_path: Path, bundle: Path | None, listen: tuple[str, ...], workers: int | None
 ) -> None:

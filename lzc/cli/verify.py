@@ -21,8 +21,8 @@ from lzc.zone.place import Fault, InputError, Place
 def command(folder: Path | None, config_path: Path, output_format: str) -> None:
     """Hash every file of a bundle and compare with its manifest, whose hash is the bundle's id.
 
-    DIR is a bundle, or a folder of bundles, of which the live one is meant. Without DIR it is the
-    output folder of the configuration.
+    FOLDER is a bundle, or a folder of bundles, of which the live one is meant. Without FOLDER it is
+    the output folder of the configuration.
     """
     where = folder if folder is not None else config.load(config_path).output
     try:

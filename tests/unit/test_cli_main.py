@@ -71,6 +71,14 @@ def test_every_listed_command_has_help(name: str) -> None:
     assert result.output.startswith(f"Usage: group {name}")
 
 
+@pytest.mark.parametrize("arguments", [["keys"], ["ctl"], ["ctl", "health"]])
+def test_the_line_of_a_subcommand_is_not_cut_off(arguments: list[str]) -> None:
+    listed = CliRunner().invoke(group, [*arguments, "--help"], terminal_width=80).stdout
+    lines = listed.partition("Commands:\n")[2].splitlines()
+    assert lines
+    assert not [line for line in lines if line.endswith("...")]
+
+
 def test_version() -> None:
     result = CliRunner().invoke(group, ["--version"])
     assert (result.exit_code, result.output) == (0, f"lzc, version {lzc.__version__}\n")
