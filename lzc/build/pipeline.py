@@ -25,13 +25,13 @@ from lzc.build.secondary_checks import ZoneTraits, check_secondaries, takers
 from lzc.build.serials import LiveZone
 from lzc.build.sources import ConfigFile, ZoneSource
 from lzc.build.zone_job import ZoneJob, ZoneResult, build_zone
-from lzc.bundle import current, writer
+from lzc.bundle import current, shards, writer
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
-from lzc.lua.health import Check
+from lzc.lua.health import MOST_CHECKS, Check
 from lzc.source.zonefile import collector_paused
 from lzc.zone.place import Fault, InputError, Place, Severity
 
@@ -45,7 +45,7 @@ _POOL_OCTETS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A whole project, compiled: ``zones`` by zone id, the health checks its LUA records ask for,
+    """A whole project, compiled: ``zones`` by apex, the health checks its LUA records ask for,
     and warnings."""
 
     zones: list[CompiledZone]
@@ -95,7 +95,7 @@ def build(
             report("write", 0, 1)
             identity = writer.write(
                 folder,
-                compiled.zones,
+                sorted(compiled.zones, key=lambda zone: zone.info.zone_id),
                 compiled.checks,
                 version=lzc.__version__,
                 inputs=_inputs(compiled),
@@ -177,7 +177,8 @@ def _compile(
     faults += more
     jobs: list[ZoneJob] = []
     keystore = Keystore(config.keystore)
-    for zone_id, source in enumerate(zones):
+    ids = shards.zone_ids((zone.apex for zone in zones), shards.count(len(zones)))
+    for zone_id, source in zip(ids, zones, strict=True):
         keys, more = _keys(keystore, source, config, file, moment)
         faults += more
         jobs.append(
@@ -201,12 +202,34 @@ def _compile(
             report("zones", len(results), len(jobs))
     traits = [ZoneTraits(source.name, source.signed) for source in zones]
     faults += check_secondaries(config, file, traits)
+    checks = sorted({check for result in results for check in result.checks}, key=Check.to_json)
+    faults += _too_many(checks, zones, results)
     # Zones and records that share a .lua file each find the same in it.
     faults = list(dict.fromkeys(faults))
     if any(fault.severity is Severity.ERROR for fault in faults):
         raise InputError(faults)
-    checks = sorted({check for result in results for check in result.checks}, key=Check.to_json)
     return Compiled([result.zone for result in results if result.zone is not None], checks, faults)
+
+
+def _too_many(
+    checks: Sequence[Check], zones: Sequence[ZoneSource], results: Sequence[ZoneResult]
+) -> list[Fault]:
+    """A fault where there are more health checks than a server makes."""
+    if len(checks) <= MOST_CHECKS:
+        return []
+    # Results are in the order of their zones.
+    most = max(range(len(results)), key=lambda place: len(results[place].checks))
+    return [
+        Fault(
+            Place(str(zones[most].path)),
+            "too-many-checks",
+            f"the LUA records ask for {len(checks)} different health checks, and a server makes"
+            f" {MOST_CHECKS} at most; {len(results[most].checks)} of them are of this zone",
+            why="the others would never be made, and their targets be taken for down",
+            fix="have records that check the same target do so with the same options, or put zones"
+            " on several servers",
+        )
+    ]
 
 
 def _live_zones(folder: Path) -> tuple[Mapping[bytes, LiveZone], list[Fault]]:

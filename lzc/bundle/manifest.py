@@ -14,17 +14,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-FORMAT: Final = 2
+from lzc.bundle import shards
+
+FORMAT: Final = 3
 """Version of the bundle's layout; a reader refuses any other."""
 
 MANIFEST: Final = "manifest.json"
-ZONES: Final = "zones.lmdb"
-TRANSFERS: Final = "transfers.bin"
 CHECKS: Final = "checks.json"
-FILES: Final = (CHECKS, TRANSFERS, ZONES)
 
 ID: Final = re.compile(r"[0-9a-f]{32}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def zones_file(shard: int) -> str:
+    """The LMDB file with the zones, nodes and plans of a shard (`lzc.bundle.shards`)."""
+    return f"zones-{shard:02}.lmdb"
+
+
+def transfers_file(shard: int) -> str:
+    """The transfers of a shard's zones, one behind the other."""
+    return f"transfers-{shard:02}.bin"
+
+
+def shard_files(shard: int) -> tuple[str, str]:
+    """Both files of a shard."""
+    return zones_file(shard), transfers_file(shard)
+
+
+_KNOWN: Final = frozenset(
+    (CHECKS, *(name for shard in range(shards.MOST) for name in shard_files(shard)))
+)
 
 
 class BundleError(Exception):
@@ -47,6 +66,11 @@ class Manifest:
     files: Mapping[str, FileEntry]
     lzc: str
     inputs: Mapping[str, Any]
+
+    @property
+    def shards(self) -> int:
+        """The number of shards: two files each, beside the list of checks."""
+        return len(self.files) // 2
 
     def encode(self) -> bytes:
         """Canonical JSON, one line."""
@@ -96,14 +120,19 @@ def read(folder: Path) -> tuple[Manifest, str]:
         manifest = Manifest(files, str(document["lzc"]), dict(document["inputs"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path}: not a manifest: {error}") from error
-    for name in FILES:
+    for name in (
+        CHECKS,
+        *(name for shard in range(manifest.shards) for name in shard_files(shard)),
+    ):
         if name not in files:
             raise BundleError(f"{path}: names no {name}")
+    if manifest.shards.bit_count() != 1:
+        raise BundleError(f"{path}: {manifest.shards} shards are no power of two")
     return manifest, identity
 
 
 def _safe(name: str) -> str:
-    if name not in FILES:
+    if name not in _KNOWN:
         raise ValueError(f"unexpected file {name!r}")
     return name
 

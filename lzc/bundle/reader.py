@@ -8,20 +8,18 @@ next build takes its place, or even removes it.
 from __future__ import annotations
 
 import json
-import mmap
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from heapq import merge
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-
-import lmdb
+from zlib import crc32
 
 from lzc.bundle import manifest as manifests
-from lzc.bundle import verification
+from lzc.bundle import shards, verification
 from lzc.bundle.manifest import BundleError, Manifest
-from lzc.bundle.store import close_store, open_store
+from lzc.bundle.shard import Shard
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.lua.health import Check
 
@@ -38,14 +36,15 @@ _prefix = struct.Struct(">I").pack
 class ZoneView:
     """One zone of an open bundle. Cheap to keep, valid until the bundle is closed."""
 
-    __slots__ = ("_get", "_prefix", "apex", "bundle", "info")
+    __slots__ = ("_get", "_prefix", "_shard", "apex", "bundle", "info")
 
     def __init__(self, bundle: Bundle, info: ZoneInfo) -> None:
         self.bundle = bundle
         self.info = info
         self.apex = info.apex
         self._prefix = _prefix(info.zone_id)
-        self._get = bundle._transaction.get
+        self._shard = bundle._shard(info)
+        self._get = self._shard.transaction.get
 
     def node(self, key: bytes) -> bytes | None:
         """The node with this key (`lzc.wire.name.key_of`), or ``None``: the name does not exist.
@@ -59,7 +58,7 @@ class ZoneView:
         name of the zone, as the NSEC chain is a ring (RFC 4034 §4.1.1). ENTs and occluded names
         are nodes too: step on until one has an NSEC."""
         prefix = self._prefix
-        cursor = self.bundle._cursor
+        cursor = self._shard.cursor
         if not key:
             before = cursor.set_range(_prefix(self.info.zone_id + 1))
         else:
@@ -70,19 +69,12 @@ class ZoneView:
             cursor.last()
         stored, node = cursor.item()
         if stored[:4] != prefix:
-            raise BundleError(f"{self.bundle.path}: zone {self.info.zone_id} has no nodes")
+            raise BundleError(f"{self._shard.path}: zone {self.info.zone_id} has no nodes")
         return stored[4:], node
 
     def nodes(self) -> Iterator[tuple[bytes, bytes]]:
         """All nodes, ``(key, node)``, in canonical order, the apex first."""
-        prefix = self._prefix
-        with self.bundle._transaction.cursor() as cursor:
-            if not cursor.set_range(prefix):
-                return
-            for stored, node in cursor:
-                if stored[:4] != prefix:
-                    return
-                yield stored[4:], node
+        return self._shard.nodes(self._prefix)
 
 
 class Bundle:
@@ -94,18 +86,15 @@ class Bundle:
         self.id = identity
         self.manifest = manifest
         self.checks = _read_checks(path / manifests.CHECKS)
-        size = manifest.files[manifests.ZONES].size
+        self._shards: list[Shard] = []
         try:
-            environment, self._store = open_store(path / manifests.ZONES, size)
-            self._zones_db = environment.open_db(b"zones", create=False)
-            nodes_db = environment.open_db(b"nodes", create=False)
-            self._plans_db = environment.open_db(b"plans", create=False)
-            self._transaction = environment.begin(db=nodes_db)
-            self._cursor = self._transaction.cursor()
-            self._count = int(self._transaction.stat(self._zones_db)["entries"])
-        except (OSError, lmdb.Error) as error:
-            raise BundleError(f"{path / manifests.ZONES}: cannot be opened: {error}") from error
-        self._transfers = _map(path / manifests.TRANSFERS)
+            for number in range(manifest.shards):
+                self._shards.append(Shard(path, number, manifest))
+        except BundleError:
+            self._close_shards()
+            raise
+        self._mask = manifest.shards - 1
+        self._count = sum(shard.count for shard in self._shards)
         self._views: dict[bytes, ZoneView] = {}
         self._complete = False
         if self._count <= _ALL_VIEWS:
@@ -130,12 +119,11 @@ class Bundle:
     def close(self) -> None:
         """Let go of the files. Views, and buffers that `transfer` gave out, must not be used on."""
         self._views.clear()
-        self._cursor.close()
-        self._transaction.abort()
-        close_store(self._store)
-        # A transfer still under way holds a buffer; the pages go when it lets go of it.
-        with suppress(BufferError):
-            self._transfers.release()
+        self._close_shards()
+
+    def _close_shards(self) -> None:
+        for shard in self._shards:
+            shard.close()
 
     def __enter__(self) -> Self:
         return self
@@ -186,26 +174,29 @@ class Bundle:
 
     def zones(self) -> Iterator[ZoneInfo]:
         """All zones, ordered by the octets of their apex."""
-        with self._transaction.cursor(db=self._zones_db) as cursor:
-            for _, text in cursor:
-                yield self._decode(text)
+        for _, text in merge(*[shard.zones() for shard in self._shards]):
+            yield self._decode(text)
 
     def transfer(self, zone: ZoneView | ZoneInfo) -> memoryview:
         """The zone's AXFR, ready for TCP: messages with a 16-bit length in front, ID 0, QR and AA
         set, the question being ``apex IN AXFR``. SOA first and last, without DNSSEC records."""
         info = zone if isinstance(zone, ZoneInfo) else zone.info
         start = info.transfer_offset
-        return self._transfers[start : start + info.transfer_length]
+        return self._shard(info).transfers[start : start + info.transfer_length]
 
     def plan(self, key: bytes) -> bytes | None:
         """The plan of a LUA record by `lzc.lua.plan.plan_key`, or `None`: it has to be run."""
-        found: bytes | None = self._transaction.get(key, db=self._plans_db)
-        return found
+        # Asked once for each code that a process comes across, so the shards are just gone through.
+        for shard in self._shards:
+            found = shard.plan(key)
+            if found is not None:
+                return found
+        return None
 
     def _load(self, apex: bytes) -> ZoneView | None:
         if len(apex) > 255:
             return None
-        text = self._transaction.get(apex, db=self._zones_db)
+        text = self._shards[crc32(apex) & self._mask].zone(apex)
         if text is None:
             return None
         view = ZoneView(self, self._decode(text))
@@ -218,7 +209,13 @@ class Bundle:
         try:
             return ZoneInfo.from_json(text)
         except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{self.path / manifests.ZONES}: no zone: {error}") from error
+            raise BundleError(f"{self.path}: what it says of a zone is damaged: {error}") from error
+
+    def _shard(self, info: ZoneInfo) -> Shard:
+        try:
+            return self._shards[shards.of_zone_id(info.zone_id)]
+        except IndexError as error:
+            raise BundleError(f"{self.path}: there is no shard of zone {info.zone_id}") from error
 
 
 def _read_checks(path: Path) -> tuple[Check, ...]:
@@ -229,13 +226,3 @@ def _read_checks(path: Path) -> tuple[Check, ...]:
         raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, TypeError) as error:
         raise BundleError(f"{path}: no list of checks: {error}") from error
-
-
-def _map(path: Path) -> memoryview:
-    try:
-        with path.open("rb") as file:
-            if not path.stat().st_size:
-                return memoryview(b"")
-            return memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be mapped: {error.strerror}") from error

@@ -12,13 +12,18 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Final
 
 from lzc.bundle import manifest as manifests
 from lzc.bundle.manifest import MANIFEST, BundleError, Manifest
 
 Stamp = dict[str, list[int]]
+
+_CHANGED: Final = 4
+"""Where the change time stands among what is kept of a file."""
 
 
 def verify(folder: Path, stamps: Path | None = None) -> tuple[Manifest, str]:
@@ -47,9 +52,33 @@ def verify(folder: Path, stamps: Path | None = None) -> tuple[Manifest, str]:
     return manifest, identity
 
 
-def stamp_of(folder: Path) -> Stamp:
-    """What a stamp records of each file of a bundle."""
-    return {name: _mark((folder / name).lstat()) for name in (MANIFEST, *manifests.FILES)}
+def stamp_of(folder: Path, manifest: Manifest) -> Stamp:
+    """What a stamp records of each file of a bundle. Raises `BundleError` where a look at the
+    folder shows that the files are not those of the manifest."""
+    return _look(folder, manifest)
+
+
+def valid_stamps(output: Path, stamps: Path) -> dict[str, Stamp]:
+    """The stamps of bundles in ``output`` whose files did not change since, by the bundle's id."""
+    found = {}
+    for path in stamps.glob("[0-9a-f]*"):
+        stamp = _read_stamp(path)
+        with suppress(OSError, AttributeError, TypeError):
+            if stamp == {name: _mark((output / path.name / name).lstat()) for name in stamp}:
+                found[path.name] = stamp
+    return found
+
+
+def renew_stamps(output: Path, stamps: Path, valid: Mapping[str, Stamp]) -> None:
+    """Bring stamps up to date that were valid: bundles share files, whose change time moves when
+    a bundle with the same file comes or goes. Raises `OSError`."""
+    for identity, stamp in valid.items():
+        try:
+            now = {name: _mark((output / identity / name).lstat()) for name in stamp}
+        except FileNotFoundError:
+            continue
+        if now != stamp and all(now[name][:_CHANGED] == stamp[name][:_CHANGED] for name in stamp):
+            write_stamp(stamps, identity, now)
 
 
 def write_stamp(stamps: Path, identity: str, stamp: Stamp) -> None:
@@ -99,7 +128,7 @@ def _mark(status: os.stat_result) -> list[int]:
     ]
 
 
-def _read_stamp(path: Path) -> object:
+def _read_stamp(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import lmdb
 
-from lzc.bundle import current, manifest, verification
+from lzc.bundle import current, manifest, shards, verification
 from lzc.bundle.manifest import BundleError, FileEntry, Manifest
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.lua.health import Check
@@ -32,6 +32,8 @@ KEPT: Final = 3
 """Bundles kept in the output folder, the live one included."""
 
 _TEMPORARY: Final = ".build-"
+_TOGETHER: Final = 8
+"""Files brought to disk at once, where there are so many."""
 
 
 class OutputBusy(Exception):
@@ -65,6 +67,22 @@ def locked(output: Path) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The live bundle, verified, and what of it the next one has unchanged: the numbers of its
+    shards, and whether its list of checks."""
+
+    folder: Path
+    manifest: Manifest
+    shards: frozenset[int]
+    checks: bool
+
+    def files(self) -> list[str]:
+        """The names of the files that are taken over."""
+        names = [name for shard in sorted(self.shards) for name in manifest.shard_files(shard)]
+        return [manifest.CHECKS, *names] if self.checks else names
+
+
 def write(
     output: Path,
     zones: Sequence[CompiledZone],
@@ -72,18 +90,23 @@ def write(
     *,
     version: str,
     inputs: Mapping[str, Any],
+    base: Base | None = None,
 ) -> str:
     """Write a bundle, make it the live one, and return its id. Call it under `locked`.
 
-    ``zones`` are ordered by zone id. The same zones, checks, version and inputs give the same
-    octets and the same id. Older bundles but the last few are removed. Raises `OSError`.
+    ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.zone_ids`. With ``base``,
+    they are those of the shards that it does not have, and ``checks`` may be empty where it has
+    them. The same zones, checks, version and inputs give the same octets and the same id. Older
+    bundles but the last few are removed. Raises `OSError`.
     """
     folder = output / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    stamps = current.verified_dir(output)
+    valid = verification.valid_stamps(output, stamps)
     folder.mkdir(mode=0o755)
     try:
-        identity = _fill(folder, zones, checks, version, inputs)
+        made, identity = _fill(folder, zones, checks, version, inputs, base)
         final = output / identity
-        if _is_whole(final):
+        if _is_whole(final, stamps):
             os.utime(final)
             shutil.rmtree(folder)
         else:
@@ -94,12 +117,12 @@ def write(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    stamps = current.verified_dir(output)
+    _prune(output, identity)
     # Without a stamp the bundle is hashed once more when it is opened, that is all.
     with suppress(OSError):
-        verification.write_stamp(stamps, identity, verification.stamp_of(final))
+        verification.renew_stamps(output, stamps, valid)
+        verification.write_stamp(stamps, identity, verification.stamp_of(final, made))
     current.switch(output, identity)
-    _prune(output, identity)
     return identity
 
 
@@ -109,28 +132,60 @@ def _fill(
     checks: Sequence[Check],
     version: str,
     inputs: Mapping[str, Any],
-) -> str:
+    base: Base | None,
+) -> tuple[Manifest, str]:
     entries: dict[str, FileEntry] = {}
-    path = folder / manifest.TRANSFERS
-    infos: list[ZoneInfo] = []
-    with path.open("wb") as out:
-        for zone in zones:
-            infos.append(replace(zone.info, transfer_offset=out.tell()))
-            out.writelines(zone.messages)
-    entries[path.name] = _seal(path)
-    path = folder / manifest.ZONES
-    _write_zones(path, infos, zones)
-    entries[path.name] = _seal(path)
-    path = folder / manifest.CHECKS
-    documents = sorted({check.to_json() for check in checks})
-    path.write_text(json.dumps([json.loads(text) for text in documents], sort_keys=True) + "\n")
-    entries[path.name] = _seal(path)
-    encoded = Manifest(entries, version, inputs).encode()
+    taken: frozenset[int] = frozenset()
+    count = shards.count(len(zones))
+    if base is not None:
+        taken, count = base.shards, base.manifest.shards
+        for name in base.files():
+            entries[name] = _take_over(base, name, folder)
+    by_shard: dict[int, list[CompiledZone]] = {number: [] for number in range(count)}
+    for zone in zones:
+        by_shard[shards.of_zone_id(zone.info.zone_id)].append(zone)
+    made = [number for number in range(count) if number not in taken]
+    for number in made:
+        _write_shard(folder, number, by_shard[number])
+    names = [name for number in made for name in manifest.shard_files(number)]
+    if manifest.CHECKS not in entries:
+        names.append(manifest.CHECKS)
+        _write_checks(folder / manifest.CHECKS, checks)
+    entries |= _seal_all(folder, names)
+    content = Manifest(entries, version, inputs)
+    encoded = content.encode()
     path = folder / manifest.MANIFEST
     path.write_bytes(encoded)
     _seal(path)
     current.sync_folder(folder)
-    return manifest.bundle_id(encoded)
+    return content, manifest.bundle_id(encoded)
+
+
+def _take_over(base: Base, name: str, folder: Path) -> FileEntry:
+    """Have a file of the live bundle in the new one: the same file under a second name, or a copy
+    where the file system does not give it one."""
+    entry = base.manifest.files[name]
+    try:
+        (folder / name).hardlink_to(base.folder / name)
+    except OSError:
+        shutil.copyfile(base.folder / name, folder / name)
+        if _seal(folder / name) != entry:
+            raise OSError(errno.EIO, "not what was written", str(base.folder / name)) from None
+    return entry
+
+
+def _write_checks(path: Path, checks: Sequence[Check]) -> None:
+    documents = sorted({check.to_json() for check in checks})
+    path.write_text(json.dumps([json.loads(text) for text in documents], sort_keys=True) + "\n")
+
+
+def _write_shard(folder: Path, number: int, zones: Sequence[CompiledZone]) -> None:
+    infos: list[ZoneInfo] = []
+    with (folder / manifest.transfers_file(number)).open("wb") as out:
+        for zone in zones:
+            infos.append(replace(zone.info, transfer_offset=out.tell()))
+            out.writelines(zone.messages)
+    _write_zones(folder / manifest.zones_file(number), infos, zones)
 
 
 def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[CompiledZone]) -> None:
@@ -182,23 +237,38 @@ def _seal(path: Path) -> FileEntry:
         return FileEntry(file.tell(), digest)
 
 
-def _is_whole(folder: Path) -> bool:
+def _seal_all(folder: Path, names: Sequence[str]) -> dict[str, FileEntry]:
+    paths = [folder / name for name in names]
+    if len(paths) < _TOGETHER:
+        return dict(zip(names, map(_seal, paths), strict=True))
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        return dict(zip(names, pool.map(_seal, paths), strict=True))
+
+
+def _is_whole(folder: Path, stamps: Path) -> bool:
     if not folder.is_dir() or folder.is_symlink():
         return False
     try:
-        verification.verify(folder)
+        verification.verify(folder, stamps)
     except BundleError:
         return False
     return True
 
 
 def _prune(output: Path, identity: str) -> None:
+    """Remove the oldest bundles, but never the one that is still live."""
+    try:
+        live = current.live(output).name
+    except BundleError:
+        live = ""
     others = [
         folder
         for folder in output.iterdir()
         if manifest.ID.fullmatch(folder.name) and folder.name != identity and folder.is_dir()
     ]
-    others.sort(key=lambda folder: (folder.stat().st_mtime_ns, folder.name), reverse=True)
+    others.sort(key=lambda one: (one.name == live, one.stat().st_mtime_ns, one.name), reverse=True)
     for folder in others[KEPT - 1 :]:
         # Renamed first: a folder with a bundle's name is a whole bundle or does not exist.
         doomed = output / f"{_TEMPORARY}old-{folder.name}"

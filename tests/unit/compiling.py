@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lzc.build.compile import Draft, compile_zone
-from lzc.bundle import writer
+from lzc.bundle import shards, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
@@ -60,10 +60,12 @@ def nodes(text: str = "", *, signed: bool = False, lua: bool = True) -> dict[byt
 
 def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str:
     ordered = sorted(zones, key=wire)
+    ids = shards.zone_ids(map(wire, ordered), shards.count(len(ordered)))
+    numbered = list(zip(ordered, ids, strict=True))
     with writer.locked(output):
         return writer.write(
             output,
-            [compiled(zones[name], name, number, **options) for number, name in enumerate(ordered)],
+            [compiled(zones[name], name, number, **options) for name, number in numbered],
             [],
             version="test",
             inputs={},

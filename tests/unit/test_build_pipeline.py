@@ -271,7 +271,7 @@ def test_a_second_build_at_once_is_turned_away(project: Path) -> None:
 def test_leftovers_of_a_crash_are_removed_and_the_last_bundles_kept(project: Path) -> None:
     output = project / "build"
     (output / ".build-crashed").mkdir(parents=True)
-    (output / ".build-crashed" / "zones.lmdb").write_text("x")
+    (output / ".build-crashed" / "zones-00.lmdb").write_text("x")
     (output / ".current.new").symlink_to("0" * 32)
     ids = []
     for number in range(6):
@@ -288,10 +288,10 @@ def test_leftovers_of_a_crash_are_removed_and_the_last_bundles_kept(project: Pat
 
 def test_a_damaged_live_bundle_stops_the_build_as_its_serials_are_lost(project: Path) -> None:
     result = _build(project)
-    (result.folder / "zones.lmdb").write_bytes(b"x")
+    (result.folder / "zones-00.lmdb").write_bytes(b"x")
     (fault,) = _faults(project)
     assert fault.rule == "live-bundle-damaged"
-    assert "zones.lmdb" in fault.message
+    assert "zones-00.lmdb" in fault.message
     (project / "build" / "current").unlink()
     assert _build(project).id == result.id
     verification.verify(result.folder)
@@ -379,11 +379,11 @@ def test_lzc_verify_hashes_everything(project: Path) -> None:
         assert result.exit_code == 0, result.stderr
         assert result.stdout.split()[-1] == built
     assert json.loads(_lzc(project, "verify", "--format", "json").stdout)["id"] == built
-    transfers = project / "build" / built / "transfers.bin"
+    transfers = project / "build" / built / "transfers-00.bin"
     content = bytearray(transfers.read_bytes())
     content[50] ^= 1
     transfers.write_bytes(content)
     result = _lzc(project, "verify")
     assert result.exit_code == 1
-    assert "transfers.bin" in result.stderr
+    assert "transfers-00.bin" in result.stderr
     assert _lzc(project, "verify", "nowhere").exit_code == 1

@@ -12,7 +12,8 @@ from lzc.bundle import current, manifest
 from lzc.bundle.reader import Bundle, BundleError
 from tests.unit.compiling import write_bundle
 
-FILES = (manifest.MANIFEST, *manifest.FILES)
+CONTENT = (manifest.CHECKS, *manifest.shard_files(0))
+FILES = (manifest.MANIFEST, *CONTENT)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_file_too_many_is_found(folder: Path) -> None:
         _open(folder)
 
 
-@pytest.mark.parametrize("name", manifest.FILES)
+@pytest.mark.parametrize("name", CONTENT)
 def test_a_link_in_place_of_a_file_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
     elsewhere = tmp_path / "same-content"
     (folder / name).rename(elsewhere)
@@ -95,8 +96,8 @@ def _forge(folder: Path, document: object) -> Path:
         (("format",), 1, "bundle format 1"),
         (("files", "../../etc/passwd"), {"sha256": "0" * 64, "size": 1}, "unexpected file"),
         (("files", "/etc/passwd"), {"sha256": "0" * 64, "size": 1}, "unexpected file"),
-        (("files", "zones.lmdb"), {"sha256": "zz", "size": 1}, "no SHA-256"),
-        (("files", "zones.lmdb"), {"size": 1}, "not a manifest"),
+        (("files", "zones-00.lmdb"), {"sha256": "zz", "size": 1}, "no SHA-256"),
+        (("files", "zones-00.lmdb"), {"size": 1}, "not a manifest"),
         (("files",), [], "not a manifest"),
         (("files",), {}, "names no checks.json"),
     ],
@@ -119,7 +120,7 @@ def test_a_manifest_that_is_no_object_is_refused(folder: Path, document: object)
         _open(_forge(folder, document))
 
 
-@pytest.mark.parametrize("text", ["", "null", "[[]]", "[1,", '"x"', '{"zones.lmdb": 1}'])
+@pytest.mark.parametrize("text", ["", "null", "[[]]", "[1,", '"x"', '{"zones-00.lmdb": 1}'])
 def test_a_broken_stamp_only_costs_another_verification(folder: Path, text: str) -> None:
     stamp = current.verified_dir(folder.parent) / folder.name
     stamp.write_text(text)

@@ -291,7 +291,7 @@ def test_faults_of_the_input(project: Path, option: tuple[str, ...], code: int) 
     bundle = _build(project)
     damaged = project / "damaged" / bundle.name
     shutil.copytree(bundle, damaged)
-    (damaged / "transfers.bin").write_bytes(b"")
+    (damaged / "transfers-00.bin").write_bytes(b"")
     assert "[bundle-unusable]" in _diff(damaged, *option, code=code).stderr
     _zone(project, "a A nonsense\n")
     assert "zones/example.org.zone:5:" in _diff(*option, code=code).stderr

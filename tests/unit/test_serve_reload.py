@@ -62,7 +62,7 @@ def damage(project: Project, folder: Path) -> str:
     elsewhere = Project(folder)
     identity = elsewhere.build({"example.org": "www A 192.0.2.66\n"}, serial=66)
     shutil.copytree(elsewhere.output / identity, project.output / identity)
-    file = project.output / identity / "zones.lmdb"
+    file = project.output / identity / "zones-00.lmdb"
     file.chmod(0o644)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1

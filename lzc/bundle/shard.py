@@ -1,0 +1,85 @@
+"""One shard of an open bundle: its LMDB environment and its transfers, mapped."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from lzc.bundle import manifest as manifests
+from lzc.bundle.manifest import BundleError, Manifest
+from lzc.bundle.store import close_store, open_store
+
+
+class Shard:
+    """The files of one shard of a verified bundle; close it. ``cursor`` is at the nodes."""
+
+    __slots__ = ("_store", "_zones", "count", "cursor", "path", "plans", "transaction", "transfers")
+
+    def __init__(self, folder: Path, number: int, manifest: Manifest) -> None:
+        """Raises `BundleError`."""
+        name = manifests.zones_file(number)
+        self.path = folder / name
+        self.transfers = _map(folder / manifests.transfers_file(number))
+        try:
+            environment, self._store = open_store(self.path, manifest.files[name].size)
+        except (OSError, lmdb.Error) as error:
+            raise BundleError(f"{self.path}: cannot be opened: {error}") from error
+        try:
+            self._zones = environment.open_db(b"zones", create=False)
+            nodes = environment.open_db(b"nodes", create=False)
+            self.plans = environment.open_db(b"plans", create=False)
+            self.transaction: Any = environment.begin(db=nodes)
+            self.cursor: Any = self.transaction.cursor()
+            self.count = int(self.transaction.stat(self._zones)["entries"])
+        except lmdb.Error as error:
+            close_store(self._store)
+            raise BundleError(f"{self.path}: cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.cursor.close()
+        self.transaction.abort()
+        close_store(self._store)
+        # A transfer still under way holds a buffer; the pages go when it lets go of it.
+        with suppress(BufferError):
+            self.transfers.release()
+
+    def zone(self, apex: bytes) -> bytes | None:
+        """What `lzc.bundle.zone_info.ZoneInfo` wrote of a zone."""
+        found: bytes | None = self.transaction.get(apex, db=self._zones)
+        return found
+
+    def zones(self) -> Iterator[tuple[bytes, bytes]]:
+        """Apex and `zone` of all zones, ordered by the octets of their apex."""
+        with self.transaction.cursor(db=self._zones) as cursor:
+            yield from cursor
+
+    def nodes(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys, without the zone's id ``prefix``, and nodes of a zone, in canonical order."""
+        with self.transaction.cursor() as cursor:
+            if not cursor.set_range(prefix):
+                return
+            for stored, node in cursor:
+                if stored[:4] != prefix:
+                    return
+                yield stored[4:], node
+
+    def plan(self, key: bytes) -> bytes | None:
+        """The plan of a LUA record by `lzc.lua.plan.plan_key`."""
+        found: bytes | None = self.transaction.get(key, db=self.plans)
+        return found
+
+
+def _map(path: Path) -> memoryview:
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be mapped: {error.strerror}") from error
