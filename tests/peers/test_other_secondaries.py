@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import ModuleType
 from typing import NamedTuple
 
 import dns.query
@@ -12,10 +11,14 @@ import dns.xfr
 import dns.zone
 import pytest
 
-from tests.peers._peers import bind, knot, nsd, require
+from tests.peers._peers import require
 from tests.peers._peers.asking import ask, essence
+from tests.peers._peers.bind import BIND
+from tests.peers._peers.knot import KNOT
+from tests.peers._peers.nsd import NSD
 from tests.peers._peers.process import LOOPBACK, free_port, serial_at, wait_until
 from tests.peers._peers.project import PLAIN_ZONES, TSIG_NAME, Project, keyring
+from tests.peers._peers.server import Server
 
 QUESTIONS = [
     ("example.com", "SOA"),
@@ -53,21 +56,21 @@ class Pair(NamedTuple):
     port: int
 
 
-@pytest.fixture(scope="module", params=[bind, nsd, knot], ids=["bind", "nsd", "knot"])
+@pytest.fixture(scope="module", params=[BIND, NSD, KNOT], ids=lambda server: server.name)
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
-    server: ModuleType = request.param
-    require(*server.PROGRAMS)
+    server: Server = request.param
+    require(server.program)
     folder = tmp_path_factory.mktemp("secondary")
-    software = server.__name__.rpartition(".")[2]
     port = free_port()
-    project = Project(folder / "project", [("ns2", port, software)])
+    project = Project(folder / "project", [("ns2", port, server.name)])
     unsigned = project.config.read_text().replace("dnssec = true", "dnssec = false")
     project.config.write_text(unsigned)
     project.append("example.net", 'deep.*.star TXT "below an asterisk"')
     project.build()
-    with project.serve(), server.secondary(folder / software, port, project.port, PLAIN_ZONES):
+    home = folder / server.name
+    with project.serve(), server.secondary(home, port, project.port, PLAIN_ZONES):
         yield Pair(project, port)
 
 

@@ -1,24 +1,21 @@
-"""Knot DNS as a secondary."""
+"""Knot DNS."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from tests.peers._peers.server import Server
 
-from tests.peers._peers.presence import find
-from tests.peers._peers.process import LOOPBACK, Process, running, wait_for_zone
-from tests.peers._peers.project import TSIG_NAME, TSIG_SECRET
-
-PROGRAMS = ("knotd",)
-
-_SERVER = """\
+KNOT = Server(
+    "knot",
+    "knotd",
+    ["-c"],
+    head="""\
 server:
     rundir: {folder}
     listen: {address}@{port}
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
+    udp-max-payload: 1232
 database:
     storage: {folder}
 log:
@@ -28,6 +25,11 @@ key:
   - id: {tsig}
     algorithm: hmac-sha256
     secret: {secret}
+template:
+  - id: default
+    storage: {folder}
+""",
+    primary="""\
 remote:
   - id: lzc
     address: {address}@{primary_port}
@@ -40,36 +42,18 @@ acl:
   - id: unsigned
     address: {address}
     action: [notify, transfer]
-template:
-  - id: default
-    storage: {folder}
+""",
+    transferred="""\
+zone:
+  - domain: {zone}
     master: lzc
     acl: [signed, unsigned]
+""",
+    loaded="""\
 zone:
-"""
-
-
-@contextlib.contextmanager
-def secondary(
-    folder: Path, port: int, primary_port: int, zones: Sequence[str]
-) -> Iterator[Process]:
-    """Run it while the block runs, which starts when it has transferred all of ``zones``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    configuration = folder / "knot.conf"
-    configuration.write_text(
-        _SERVER.format(
-            folder=folder,
-            port=port,
-            primary_port=primary_port,
-            address=LOOPBACK,
-            tsig=TSIG_NAME,
-            secret=TSIG_SECRET,
-        )
-        + "".join(f"  - domain: {zone}\n" for zone in zones)
-    )
-    program = find("knotd")
-    assert program is not None
-    with running([program, "-c", str(configuration)], folder, "knotd") as process:
-        for zone in zones:
-            wait_for_zone(process, port, zone)
-        yield process
+  - domain: {zone}
+    file: {file}
+    zonefile-sync: -1
+    journal-content: none
+""",
+)
