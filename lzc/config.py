@@ -96,6 +96,8 @@ class LuaSection(Table):
     """Seconds of CPU time an execution may take; 0: no limit."""
     health_check_interval: int = Field(default=5, ge=1)
     """Seconds between two runs of a check."""
+    unlisted_health_checks: int = Field(default=2000, ge=0, le=32768)
+    """Checks at most that no bundle lists, as a query decides what they look at; 0: none."""
 
 
 class DnssecSection(Table):

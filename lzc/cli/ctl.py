@@ -126,6 +126,13 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f" ({totals['lua_instructions']} too many instructions, {totals['lua_memory']} too much"
         f" memory, {totals['lua_time']} too long, {totals['lua_quarantine']} not run)",
     ]
+    checker = answer["checker"]
+    lines.append(
+        f"health      {checker['checks']} checks, {checker['unlisted']} of at most"
+        f" {checker['unlisted_limit']} that no bundle lists"
+        f" ({checker['unlisted_evicted']} given up for others,"
+        f" {checker['unlisted_refused']} refused), {checker['restarts']} restarts"
+    )
     if answer["refused"]:
         refused = answer["refused"]
         lines.append(f"REFUSED     {_age(refused['at'])} ago: {refused['why']}")

@@ -11,6 +11,9 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Protocol
 
+MOST_CHECKS: Final = 1 << 16
+"""Checks that a server makes at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:

@@ -12,22 +12,21 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from lzc.lua.health import Check
 from lzc.serve import health_state
+from lzc.serve.check_runs import ALL_FILES, Run, Runs
 from lzc.serve.health_force import force_of, target_of, targets_of, within
 from lzc.serve.health_state import Force, Known, State
 from lzc.serve.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
-from lzc.serve.http_probe import HttpProbe, request_of
-from lzc.serve.lane import Lane
+from lzc.serve.http_probe import Request, request_of
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.outcome import TIMED_OUT, Outcome
-from lzc.serve.probes import HttpProbes, TcpProbe, connection_of
+from lzc.serve.outcome import Outcome
+from lzc.serve.unlisted import DEFAULT_LIMIT, Unlisted
 
 log = logging.getLogger("lzc")
 
@@ -36,12 +35,11 @@ EXPIRE: Final = 3600.0
 (lua-health-checks-expire-delay)."""
 SECOND_LOOK: Final = 30.0
 """Seconds between asking workers whether they still need a check and giving it up."""
-CONCURRENT: Final = 8192
-"""Connections tried at once, at most."""
-REQUESTS: Final = 500
-"""HTTP requests at once, at most: more would only time out for want of our own processor."""
 _DATAGRAM: Final = 65536
 _JITTER: Final = 0.1
+"""Of the interval, by which a run may come earlier: the interval itself is a promise."""
+_LONGEST: Final = 366 * 86400
+"""Seconds between two runs: records may say any number."""
 _LINES_A_SECOND: Final = 20
 MAX_FORCE: Final = 366 * 86400.0
 """Seconds an operator's word holds at most, unless it is for good."""
@@ -69,7 +67,7 @@ class Entry:
     problem: str = ""
     failures: int = 0
     force: Force | None = None
-    request: tuple[int, bytes] | None = None
+    request: Request | None = None
     started: float = 0.0
     finished: float = 0.0
     gap: float = 0.0
@@ -81,8 +79,9 @@ class Entry:
 
 class Checker:
     """All checks and their timers. ``interval`` is the seconds between two runs of a check that
-    names none; ``reports`` is where workers send checks they miss; ``file`` is where what is known
-    is kept for the next start."""
+    names none; ``reports`` is where workers send checks they miss, of which there may be
+    ``unlisted``; ``files`` is how many connections there may be; ``file`` is where what is known is
+    kept for the next start."""
 
     def __init__(
         self,
@@ -91,19 +90,18 @@ class Checker:
         interval: float,
         *,
         expire: float = EXPIRE,
-        concurrent: int = CONCURRENT,
+        unlisted: int = DEFAULT_LIMIT,
+        files: int = ALL_FILES,
         file: Path | None = None,
     ) -> None:
         self._table = table
         self._reports = reports
         self._interval = interval
         self._expire = expire
-        self._connections = Lane(concurrent)
-        self._requests = Lane(min(concurrent, REQUESTS))
-        self._slow_requests = Lane(min(concurrent, 4 * REQUESTS))
         self._entries: dict[bytes, Entry] = {}
-        self._http = HttpProbes()
+        self._unlisted = Unlisted(unlisted, time.monotonic())
         self._mishaps = Mishaps()
+        self.runs = Runs(self._mishaps, files)
         self._lines = 0
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,54 +127,63 @@ class Checker:
         for entry in list(self._entries.values()):
             if entry.listed and entry.key not in wanted:
                 self._drop(entry)
-        begun = 0
+        self._forget_others(wanted)
+        begun = missing = 0
         for key, check in wanted.items():
             known = self._entries.get(key)
             if known is not None:
                 known.listed = True
+                self._unlisted.discard(key)
+            elif self._add(check, key, listed=True, delay=begun / _STARTS_A_SECOND):
+                begun += 1
             else:
-                self._add(check, key, listed=True, delay=begun / _STARTS_A_SECOND)
-                begun += 1
+                missing += 1
+        if missing:
+            log.error("health: %d checks of the bundle are not made, as the table is full", missing)
         # Not those a bundle listed before: they were dropped.
-        for key, past in self._remembered.items():
-            if past.check is not None and key not in self._entries:
-                self._add(past.check, key, listed=False, delay=begun / _STARTS_A_SECOND)
-                begun += 1
+        past = [(key, one.check) for key, one in self._remembered.items() if one.check is not None]
+        for key, check in past[max(0, len(past) - self._unlisted.limit) :]:
+            if key not in self._entries and len(self._unlisted) < self._unlisted.limit:
+                begun += self._add(check, key, listed=False, delay=begun / _STARTS_A_SECOND)
         self._remembered.clear()
-        # A checker that died left slots of checks which only answers had asked for; given up, they
-        # are asked for again, where they would say forever what was true then.
-        for key in self._table.in_use():
-            if key not in self._entries:
-                self._table.remove(key)
+        self._table.count_unlisted(len(self._unlisted))
         self._table.loaded()
 
-    def report(self) -> list[dict[str, Any]]:
-        """All checks with what is known of them, for ``lzc ctl health``. May be called in any
-        thread."""
-        found = []
+    def _forget_others(self, wanted: Collection[bytes]) -> None:
+        """A checker that died left slots of checks which only answers had asked for; given up, they
+        are asked for again, where they would say forever what was true then."""
+        if self._entries or not self._table.is_loaded():
+            return
+        for key in self._table.in_use():
+            past = self._remembered.get(key)
+            if key not in wanted and (past is None or past.check is None):
+                self._table.remove(key)
+
+    def report(self) -> Iterator[dict[str, Any]]:
+        """All checks with what is known of them, for ``lzc ctl health``, one after the other in the
+        order of their targets. May be called in any thread."""
         now = time.time()
-        for entry in list(self._entries.values()):
+        shown = [(show(entry.check), entry.key, entry) for entry in list(self._entries.values())]
+        shown.sort()
+        for text, _, entry in shown:
             health = self._table.read(entry.offset)
-            found.append(
-                {
-                    "check": show(entry.check),
-                    "key": entry.key.hex(),
-                    "status": STATUS[health.status],
-                    "found": STATUS[health.found],
-                    "forced": entry.force.state if entry.force else None,
-                    "forced_for": entry.force.remaining(now) if entry.force else None,
-                    "since": health.since,
-                    "checked": health.checked,
-                    "latency": round(health.latency, 6),
-                    "weight": health.weight,
-                    "failures": entry.failures,
-                    "runs": entry.runs,
-                    "gap": round(entry.gap, 3),
-                    "error": entry.problem,
-                    "listed": entry.listed,
-                }
-            )
-        return sorted(found, key=lambda one: str(one["check"]))
+            yield {
+                "check": text,
+                "key": entry.key.hex(),
+                "status": STATUS[health.status],
+                "found": STATUS[health.found],
+                "forced": entry.force.state if entry.force else None,
+                "forced_for": entry.force.remaining(now) if entry.force else None,
+                "since": health.since,
+                "checked": health.checked,
+                "latency": round(health.latency, 6),
+                "weight": health.weight,
+                "failures": entry.failures,
+                "runs": entry.runs,
+                "gap": round(entry.gap, 3),
+                "error": entry.problem,
+                "listed": entry.listed,
+            }
 
     async def force(self, text: str, state: str, seconds: float) -> dict[str, Any]:
         """Let a target be ``state`` (one of `FORCES`) whatever its checks find, for ``seconds`` or,
@@ -233,9 +240,12 @@ class Checker:
         self._table.force(entry.offset, code, time.time())
 
     def _state(self) -> State:
-        entries = list(self._entries.values())
+        # Those asked for latest come last: where there are too many, they are the ones to keep.
+        order = self._unlisted.keys()
+        last = [self._entries.get(key) for key in order]
+        entries = [entry for entry in list(self._entries.values()) if entry.listed]
         known = {}
-        for entry in entries:
+        for entry in [*entries, *(one for one in last if one is not None)]:
             health = self._table.read(entry.offset)
             if health.found != UNKNOWN and not entry.dropped:
                 check = None if entry.listed else entry.check
@@ -285,16 +295,22 @@ class Checker:
                 entry.timer.cancel()
         for task in self._tasks:
             task.cancel()
-        await self._http.close()
+        await self.runs.close()
 
-    def _add(self, check: Check, key: bytes, *, listed: bool, delay: float = 0.0) -> None:
+    def _add(self, check: Check, key: bytes, *, listed: bool, delay: float = 0.0) -> bool:
+        """Begin to check; False when there is no room, which what a bundle lists gets before all
+        that it does not."""
         offset = self._table.add(key)
+        while offset < 0 and listed and len(self._unlisted):
+            self._evict()
+            offset = self._table.add(key)
         if offset < 0:
-            self._mishaps.note(f"checking {show(check)}", OverflowError("too many health checks"))
-            return
+            return False
         entry = Entry(check, key, offset, listed, time.monotonic())
         entry.request = request_of(check)
         self._entries[key] = entry
+        if not listed:
+            self._unlisted.add(key)
         known = self._remembered.get(key)
         if known is not None:
             entry.problem, entry.failures = known.problem, known.failures
@@ -302,91 +318,81 @@ class Checker:
                 self._table.restore(offset, known.health)
         self._apply_force(entry)
         entry.timer = self._loop.call_later(delay, self._due, entry)
+        return True
+
+    def _add_unlisted(self, check: Check, key: bytes) -> None:
+        if self._unlisted.limit and len(self._unlisted) >= self._unlisted.limit:
+            self._evict()
+        if not self._add(check, key, listed=False):
+            self._refuse()
+
+    def _evict(self) -> None:
+        """Give up the check that no answer asked for longest."""
+        now = time.monotonic()
+        for _ in range(len(self._unlisted)):
+            entry = self._entries[self._unlisted.oldest()]
+            if not self._was_asked(entry, now):
+                break
+        self._drop(self._entries[self._unlisted.oldest()])
+        self._unlisted.note(evicted=1)
+        self._table.count_unlisted(len(self._unlisted), evicted=1)
+
+    def _refuse(self) -> None:
+        self._unlisted.note(refused=1)
+        self._table.count_unlisted(len(self._unlisted), refused=1)
+
+    def _was_asked(self, entry: Entry, now: float) -> bool:
+        """Whether an answer asked for it since this was called last."""
+        if not self._table.take_asked(entry.offset):
+            return False
+        entry.asked = now
+        entry.asked_around = False
+        self._unlisted.asked(entry.key)
+        return True
 
     def _drop(self, entry: Entry) -> None:
         entry.dropped = True
         if entry.timer is not None:
             entry.timer.cancel()
         del self._entries[entry.key]
+        self._unlisted.discard(entry.key)
         self._table.remove(entry.key)
+        self._table.count_unlisted(len(self._unlisted))
 
     def _take_reports(self) -> None:
         with contextlib.suppress(BlockingIOError):
             for _ in range(_REPORTS_AT_ONCE):
                 text = self._reports.recv(_DATAGRAM)
+                if not self._unlisted.admits(time.monotonic()):
+                    self._refuse()  # before any work is done for it
+                    continue
                 try:
                     check = Check.from_json(text.decode())
+                    key = check.key()
                 except (ValueError, TypeError) as error:
                     self._mishaps.note("reading a health check from a worker", error)
                     continue
-                if check.key() not in self._entries:
-                    self._add(check, check.key(), listed=False)
+                if key not in self._entries:
+                    self._add_unlisted(check, key)
 
     def _due(self, entry: Entry) -> None:
-        """Begin a run. For what is not plain HTTP, and was not up, a connection alone comes first:
-        that is how thousands of targets fail, at a fraction of what a request costs."""
         entry.timer = None
-        check = entry.check
-        if entry.request is not None:
-            self._connections.enter(partial(self._get, entry, *entry.request))
-            return
-        target: Check | None = check
-        if check.url:
-            up = self._table.read(entry.offset).found == UP
-            target = None if up else connection_of(check)
-        if target is not None:
-            self._connections.enter(partial(self._connect, entry, target))
-        else:
-            self._enter_requests(entry)
+        was_up = self._table.read(entry.offset).found == UP
 
-    def _get(self, entry: Entry, port: int, request: bytes) -> None:
-        entry.started = time.monotonic()
+        def done(run: Run, outcome: Outcome) -> None:
+            entry.started = run.started
+            entry.request = run.request
+            self._done(entry, outcome)
 
-        def done(outcome: Outcome | None) -> None:
-            self._connections.leave()
-            if outcome is None:
-                entry.request = None  # nor the next time
-                self._enter_requests(entry)
-            else:
-                self._done(entry, outcome)
-
-        HttpProbe(entry.check, port, request, self._loop, done)
-
-    def _connect(self, entry: Entry, target: Check) -> None:
-        entry.started = time.monotonic()
-
-        def done(outcome: Outcome) -> None:
-            self._connections.leave()
-            if outcome.up and entry.check.url:
-                self._enter_requests(entry)
-            else:
-                self._done(entry, outcome)
-
-        TcpProbe(target, self._loop, done)
-
-    def _enter_requests(self, entry: Entry) -> None:
-        # Targets that leave requests unanswered wait for each other, not the others for them.
-        lane = self._slow_requests if entry.problem == TIMED_OUT else self._requests
-
-        def begin() -> None:
-            entry.started = time.monotonic()
-            self._start(self._request(entry, lane))
-
-        lane.enter(begin)
-
-    async def _request(self, entry: Entry, lane: Lane) -> None:
-        try:
-            result = await self._http.run(entry.check)
-        except asyncio.CancelledError:
-            return
-        except Exception as error:  # one odd target must not end the others' checks
-            self._mishaps.note(f"checking {show(entry.check)}", error)
-            result = Outcome(False, 0.0, str(error))
-        lane.leave()
-        self._done(entry, result)
+        self.runs.begin(Run(entry.check, entry.request, was_up, entry.problem, done))
 
     def _done(self, entry: Entry, outcome: Outcome) -> None:
         if entry.dropped:
+            return
+        if outcome.ours:
+            # It says nothing of the target, whose status stays what it was.
+            self._mishaps.note("health checks", OSError(f"{outcome.problem}; see ulimit -n"))
+            self._plan(entry)
             return
         done = time.monotonic()
         entry.gap = done - entry.finished if entry.runs else 0.0
@@ -406,9 +412,7 @@ class Checker:
     def _plan(self, entry: Entry) -> None:
         """Set the timer of the next run, or give the check up when nobody needs it."""
         now = time.monotonic()
-        if self._table.take_asked(entry.offset):
-            entry.asked = now
-            entry.asked_around = False
+        self._was_asked(entry, now)
         if not entry.listed and now - entry.asked > self._expire:
             if entry.asked_around:
                 if now - entry.asked > self._expire + min(SECOND_LOOK, self._expire):
@@ -418,8 +422,9 @@ class Checker:
                 # Workers keep what they read until something changes: make them look again.
                 entry.asked_around = True
                 self._table.ask_around()
-        interval = entry.check.interval or self._interval
-        interval *= 1 + random.uniform(-_JITTER, _JITTER)
+        own = entry.check.interval
+        interval = float(min(own, _LONGEST)) if own > 0 else self._interval
+        interval *= 1 - random.uniform(0, _JITTER)
         delay = max(0.0, entry.started + interval - now)
         entry.timer = self._loop.call_later(delay, self._due, entry)
 
@@ -439,6 +444,9 @@ class Checker:
         if self._lines > _LINES_A_SECOND:
             log.info("health: %d more changes in a second", self._lines - _LINES_A_SECOND)
         self._lines = 0
+        news = self._unlisted.news(time.monotonic())
+        if news:
+            log.warning("health: %s", news)
         self._loop.call_later(1.0, self._tick)
 
 

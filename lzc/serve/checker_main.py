@@ -17,7 +17,8 @@ from typing import Final
 
 from lzc.bundle.manifest import CHECKS
 from lzc.lua.health import Check
-from lzc.serve.checker import CONCURRENT, Checker
+from lzc.serve.check_runs import ALL_FILES
+from lzc.serve.checker import Checker
 from lzc.serve.health_table import HealthTable
 from lzc.serve.process import Channel, Message
 
@@ -25,7 +26,10 @@ log = logging.getLogger("lzc")
 
 _SPARE_FILES: Final = 128
 _NICE: Final = 5
-_REQUEST: Final = 4096
+_REQUEST: Final = 64
+_PATIENCE: Final = 20.0
+"""Seconds in which a reader of a report has to take a piece of it."""
+_AT_ONCE: Final = 50
 
 
 def read_checks(folder: Path) -> list[Check]:
@@ -36,13 +40,14 @@ def read_checks(folder: Path) -> list[Check]:
 
 @dataclass(frozen=True, slots=True)
 class CheckerSetup:
-    """What a checker process is given at birth. ``asked`` is the socket on which a report on all
-    checks is asked for, by a line of any text; ``file`` as of `Checker`."""
+    """What a checker process is given at birth. ``asked`` is the socket on which come those that
+    want a report on all checks; the others as of `Checker`."""
 
     table: HealthTable
     reports: socket.socket
     asked: socket.socket
     interval: float
+    unlisted: int
     file: Path | None = None
 
 
@@ -56,23 +61,56 @@ def run(setup: CheckerSetup, channel: Channel) -> int:
 
 
 def report_when_asked(asked: socket.socket, checker: Checker) -> None:
-    """Answer each line with a report. In a thread of its own: with thousands of requests that fail,
-    turns of the event loop take seconds, and a report of megabytes leaves in many pieces."""
+    """Answer each socket that comes with a report. In a thread of its own: with thousands of
+    requests that fail, turns of the event loop take seconds."""
     asked.setblocking(True)
     with contextlib.suppress(OSError):
-        while asked.recv(_REQUEST):
-            message = {"event": "health", "checks": checker.report()}
-            asked.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        while True:
+            data, handles, _, _ = socket.recv_fds(asked, _REQUEST, 1)
+            if not data:
+                return
+            for handle in handles:
+                with contextlib.suppress(OSError), socket.socket(fileno=handle) as reader:
+                    reader.settimeout(_PATIENCE)
+                    send_report(reader, checker)
+
+
+def send_report(reader: socket.socket, checker: Checker) -> None:
+    """Send a line of JSON, some checks at a time: a report may be megabytes, and all in one piece
+    would leave holes in memory that nothing fits into. Raises `OSError`."""
+    reader.sendall(b'{"ok":true,"checks":[')
+    piece: list[str] = []
+    comma = ""
+    for one in checker.report():
+        piece.append(comma + json.dumps(one, separators=(",", ":")))
+        comma = ","
+        if len(piece) >= _AT_ONCE:
+            reader.sendall("".join(piece).encode())
+            piece.clear()
+    reader.sendall("".join(piece).encode() + b"]}\n")
+
+
+def _files() -> int:
+    """How many connections may be open at once."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = ALL_FILES if soft == resource.RLIM_INFINITY else max(16, soft - _SPARE_FILES)
+    if room < ALL_FILES:
+        log.warning(
+            "health: the limit of open files (ulimit -n, LimitNOFILE= of systemd) is %d: with"
+            " thousands of targets that do not answer, checks will be late; %d would do",
+            soft,
+            ALL_FILES + _SPARE_FILES,
+        )
+    return min(ALL_FILES, room)
 
 
 async def _serve(setup: CheckerSetup, channel: Channel) -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    room = CONCURRENT if soft == resource.RLIM_INFINITY else max(16, soft - _SPARE_FILES)
     checker = Checker(
         setup.table,
         setup.reports,
         setup.interval,
-        concurrent=min(CONCURRENT, room),
+        unlisted=setup.unlisted,
+        files=_files(),
         file=setup.file,
     )
     threading.Thread(target=report_when_asked, args=(setup.asked, checker), daemon=True).start()

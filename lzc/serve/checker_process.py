@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ PAUSE: Final = 1.0
 _TIMEOUT: Final = 20.0
 _LOADING: Final = 2.0
 _LOOK: Final = 0.005
+_PIECE: Final = 65536
+_BUSY: Final = {"ok": False, "error": "the health checker does not answer"}
 _RESTARTING: Final = {"ok": False, "error": "the health checker is being restarted"}
 
 
@@ -29,17 +31,17 @@ class CheckerProcess:
     """One checker at a time, and what outlives it: the status table and the socket on which workers
     name checks. Make it before the first fork."""
 
-    def __init__(self, interval: float, file: Path | None = None) -> None:
+    def __init__(self, interval: float, unlisted: int, file: Path | None = None) -> None:
         self._interval = interval
+        self._unlisted = unlisted
         self._file = file
         self._table = HealthTable()
         # Workers put checks in on one end, the checker takes them from the other.
         self._reports_in, self._reports_out = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._reports_in.setblocking(False)
-        self._report: asyncio.Future[Message] | None = None
         self._forced: asyncio.Future[Message] | None = None
         self._forcing = asyncio.Lock()
-        self._asking: Channel | None = None
+        self._asking: socket.socket | None = None
         self._stopping = False
         self.channel: Channel | None = None
         self.pid = 0
@@ -69,16 +71,20 @@ class CheckerProcess:
             from lzc.serve import checker_main
 
             setup = checker_main.CheckerSetup(
-                self._table, self._reports_out, theirs, self._interval, self._file
+                self._table,
+                self._reports_out,
+                theirs,
+                self._interval,
+                self._unlisted,
+                self._file,
             )
             return checker_main.run(setup, channel)
 
         self.pid, self.channel = fork(main)
         theirs.close()
-        loop = asyncio.get_running_loop()
-        self.channel.attach(loop, self._heard_forced, lambda: None)
-        self._asking = Channel(ours)
-        self._asking.attach(loop, self._heard_report, lambda: None)
+        self.channel.attach(asyncio.get_running_loop(), self._heard_forced, lambda: None)
+        ours.setblocking(False)
+        self._asking = ours
         self.load(folder)
 
     def load(self, folder: Path) -> None:
@@ -96,9 +102,8 @@ class CheckerProcess:
             if channel is not None:
                 channel.close()
         self.channel = self._asking = None
-        for waiting in (self._report, self._forced):
-            if waiting is not None and not waiting.done():
-                waiting.set_result(dict(_RESTARTING))
+        if self._forced is not None and not self._forced.done():
+            self._forced.set_result(dict(_RESTARTING))
         if not self._stopping:
             log.error("the health checker (%s) died; starting another", how(status))
             self.restarts += 1
@@ -126,14 +131,36 @@ class CheckerProcess:
         """Let workers answer at once."""
         self._table.open()
 
-    async def report(self) -> dict[str, Any]:
-        """All checks: the answer of ``lzc ctl health``."""
+    def status(self) -> dict[str, int]:
+        """What ``lzc ctl status`` says of it."""
+        return {
+            "pid": self.pid,
+            "restarts": self.restarts,
+            **self._table.counts(),
+            "unlisted_limit": self._unlisted,
+        }
+
+    async def report(self) -> dict[str, Any] | AsyncGenerator[bytes, None]:
+        """All checks, the answer of ``lzc ctl health``: a line of JSON in pieces, as it may be
+        megabytes; or why there is none."""
         if self._asking is None:
             return dict(_RESTARTING)
-        if self._report is None or self._report.done():
-            self._report = asyncio.get_running_loop().create_future()
-            self._asking.send({"do": "report"})
-        return await self._answer_of(self._report)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._asking, [b"?"], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                return dict(_BUSY)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            first = await asyncio.wait_for(reader.read(_PIECE), _TIMEOUT)
+        except TimeoutError:
+            first = b""
+        if not first:
+            writer.close()
+            return dict(_BUSY)
+        return _pieces(first, reader, writer)
 
     async def force(self, target: str, state: str, seconds: float) -> dict[str, Any]:
         """Have a target be up, down or drained by hand: the answer of ``lzc ctl health force``."""
@@ -148,13 +175,22 @@ class CheckerProcess:
         try:
             message = await asyncio.wait_for(asyncio.shield(awaited), _TIMEOUT)
         except TimeoutError:
-            return {"ok": False, "error": "the health checker does not answer"}
+            return dict(_BUSY)
         return {"ok": True, **{name: message[name] for name in message if name != "event"}}
-
-    def _heard_report(self, message: Message) -> None:
-        if self._report is not None and not self._report.done():
-            self._report.set_result(message)
 
     def _heard_forced(self, message: Message) -> None:
         if self._forced is not None and not self._forced.done():
             self._forced.set_result(message)
+
+
+async def _pieces(
+    first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> AsyncGenerator[bytes, None]:
+    """This and what comes until the other end is closed. Raises `TimeoutError`."""
+    piece = first
+    try:
+        while piece:
+            yield piece
+            piece = await asyncio.wait_for(reader.read(_PIECE), _TIMEOUT)
+    finally:
+        writer.close()

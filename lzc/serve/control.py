@@ -12,15 +12,15 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from lzc.zone.place import Fault, InputError, Place
 
 Answer = dict[str, Any]
-Command = Callable[[Answer], Awaitable[Answer]]
-"""Takes the whole request."""
+Command = Callable[[Answer], Awaitable[Answer | AsyncGenerator[bytes, None]]]
+"""Takes the whole request; a long answer comes as the pieces of its line."""
 
 _ADDRESS: Final = 107
 _LINE: Final = 4096
@@ -117,14 +117,21 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
-                await writer.drain()
-        except (ConnectionError, ValueError):
+                answer = await self._answer(line)
+                if isinstance(answer, dict):
+                    writer.write(json.dumps(answer).encode() + b"\n")
+                    await writer.drain()
+                    continue
+                async with contextlib.aclosing(answer):
+                    async for piece in answer:
+                        writer.write(piece)
+                        await asyncio.wait_for(writer.drain(), _TIMEOUT)
+        except (ConnectionError, TimeoutError, ValueError):
             pass  # gone, or a line over the limit
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes) -> Answer:
+    async def _answer(self, line: bytes) -> Answer | AsyncGenerator[bytes, None]:
         try:
             request = json.loads(line)
             command = self._commands[request["do"]]

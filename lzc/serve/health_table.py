@@ -8,19 +8,21 @@ reader looks at is one octet or one aligned 8-octet word.
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from lzc.lua.health import Check
+from lzc.lua.health import MOST_CHECKS, Check
 
-SLOTS: Final = 1 << 17
-"""Slots of the table. Pages nobody touches take no memory."""
-CHECKS: Final = SLOTS // 2
-"""Checks the table takes at most; more would make chains long."""
+SLOTS: Final = 2 * MOST_CHECKS
+"""Slots of the table, a power of two; with more than half of them in use, chains would be long.
+Pages nobody touches take no memory."""
 ASK_AGAIN: Final = 5.0
 """Seconds until a worker that still finds no slot tells the checker again."""
+REPORTED: Final = 4096
+"""Checks without a slot that a worker remembers to have told of."""
 
 UNKNOWN: Final = 0
 UP: Final = 1
@@ -33,15 +35,20 @@ FORCES: Final = ("auto", "up", "down", "drain")
 """What an operator may say of a check; those drained are down to answers."""
 
 _SIZE: Final = 64
-_HEADER: Final = 64
+_HEADER: Final = 128
 # Header words: how often any status changed, how often a slot was given up, slots in use, slots
-# without a status, whether the checker knows what to check, whether answers may begin.
+# without a status, whether the checker knows what to check, whether answers may begin; of checks
+# that only answers ask for: how many there are, how many were given up for others, how often one
+# was refused.
 _GENERATION: Final = 0
 _REMOVALS: Final = 1
 _IN_USE: Final = 2
 _AWAITED: Final = 3
 _LOADED: Final = 4
 _OPEN: Final = 5
+_UNLISTED: Final = 6
+_EVICTED: Final = 7
+_REFUSED: Final = 8
 # A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
 # found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
 _STATUS: Final = 16
@@ -118,7 +125,9 @@ class HealthTable:
         while octets[_HEADER + index * _SIZE + _STATE] == _USED:
             index = index + 1 & self._mask
         offset = _HEADER + index * _SIZE
-        octets[offset : offset + _SIZE] = key + bytes(_SIZE - 16)
+        # Readers walk past it meanwhile: a grave must not look empty, where chains end.
+        state = octets[offset + _STATE]
+        octets[offset : offset + _SIZE] = key + bytes((0, 0, state)) + bytes(_SIZE - 19)
         self.words[offset + _WEIGHT >> 3] = 1
         octets[offset + _STATE] = _USED
         self.words[_IN_USE] += 1
@@ -134,9 +143,20 @@ class HealthTable:
             self.words[_AWAITED] -= 1
         self.octets[offset + _STATUS] = UNKNOWN
         self.octets[offset + _STATE] = _GRAVE
+        self._clear_graves(offset - _HEADER >> 6)
         self.words[_IN_USE] -= 1
         self.words[_REMOVALS] += 1
         self.words[_GENERATION] += 1
+
+    def _clear_graves(self, index: int) -> None:
+        """Graves at the end of a chain are empty slots: else there would be no end some day."""
+        octets = self.octets
+        following = index + 1 & self._mask
+        if octets[_HEADER + following * _SIZE + _STATE] != _EMPTY:
+            return
+        while octets[_HEADER + index * _SIZE + _STATE] == _GRAVE:
+            octets[_HEADER + index * _SIZE + _STATE] = _EMPTY
+            index = index - 1 & self._mask
 
     def set(
         self, offset: int, found: int, latency: float, now: float, weight: int | None = None
@@ -205,12 +225,36 @@ class HealthTable:
         self.words[_OPEN] = 1
 
     def in_use(self) -> list[bytes]:
-        """The keys of all checks that have a slot."""
+        """The keys of all checks that have a slot. What is counted is counted anew, as a checker
+        may have been killed between any two octets it wrote. All pages are touched."""
         if not self.words[_IN_USE]:
             return []
         octets = self.octets
-        offsets = range(_HEADER, _HEADER + (self._mask + 1) * _SIZE, _SIZE)
-        return [bytes(octets[at : at + 16]) for at in offsets if octets[at + _STATE] == _USED]
+        # A slice with a step, as a loop over all slots in Python takes 10 ms and more.
+        states = bytes(octets[_HEADER + _STATE :: _SIZE])
+        places = [found.start() for found in re.finditer(b"%c" % _USED, states)]
+        offsets = [_HEADER + place * _SIZE for place in places]
+        self.words[_IN_USE] = len(offsets)
+        self.words[_AWAITED] = sum(octets[at + _STATUS] == UNKNOWN for at in offsets)
+        return [bytes(octets[at : at + 16]) for at in offsets]
+
+    def count_unlisted(self, present: int, evicted: int = 0, refused: int = 0) -> None:
+        """Say how many checks there are that only answers ask for, and how many more of them were
+        given up for others, or refused."""
+        self.words[_UNLISTED] = present
+        self.words[_EVICTED] += evicted
+        self.words[_REFUSED] += refused
+
+    def counts(self) -> dict[str, int]:
+        """``checks`` in the table, and of those that only answers ask for: ``unlisted`` are there,
+        ``unlisted_evicted`` were given up for others and ``unlisted_refused`` were too many."""
+        words = self.words
+        return {
+            "checks": words[_IN_USE],
+            "unlisted": words[_UNLISTED],
+            "unlisted_evicted": words[_EVICTED],
+            "unlisted_refused": words[_REFUSED],
+        }
 
     def take_asked(self, offset: int) -> bool:
         """True when a worker asked for this check since the last call."""
@@ -274,7 +318,7 @@ class TableView:
         now = time.monotonic()
         if now - self._reported.get(check, -ASK_AGAIN) < ASK_AGAIN:
             return
-        if len(self._reported) >= CHECKS:
+        if len(self._reported) >= REPORTED:
             self._reported.clear()
         self._reported[check] = now
         self._report(check)

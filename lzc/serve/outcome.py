@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import ssl
 from typing import Final, NamedTuple
 
 from lzc.lua.health import Check
@@ -18,23 +20,44 @@ _OURS: Final = frozenset({"host", "connection", "content-length", "transfer-enco
 """Headers that a record does not set, as the request would no longer be one."""
 
 
+_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
 class Outcome(NamedTuple):
     """How a run ended: up or not, the seconds it took, what went wrong or nothing; ``weight`` is
-    the number that the body began with, 1 where it had none."""
+    the number that the body began with, 1 where it had none. ``ours`` when it is this machine that
+    could not look, such as for want of open files: that says nothing of the target."""
 
     up: bool
     latency: float
     problem: str
     weight: int = 1
+    ours: bool = False
 
 
 def say(error: BaseException) -> str:
     """An error in a few words."""
+    if isinstance(error, ssl.SSLError):
+        # OpenSSL's own words, without the line of C that they come from.
+        return f"TLS: {(error.reason or 'failed').replace('_', ' ').lower()}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, TimeoutError):
         return TIMED_OUT
     return str(error) or type(error).__name__
+
+
+def is_ours(error: BaseException) -> bool:
+    """True when this machine ran short of something."""
+    return isinstance(error, OSError) and error.errno in _SHORTAGES
+
+
+def wanted_in(check: Check) -> bytes:
+    """The octets that a body must hold. Those of a record are in its text one for one."""
+    try:
+        return check.stringmatch.encode("latin-1")
+    except UnicodeEncodeError:
+        return check.stringmatch.encode()
 
 
 def headers_of(check: Check, host: str) -> list[tuple[str, str]]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from lzc.lua.health import Check
-from lzc.serve.http_probe import MOVED
-from lzc.serve.outcome import BODY_LIMIT, TIMED_OUT, Outcome, headers_of, say, weight_of
+from lzc.serve.http_answer import MOVED, Body, Verdict
+from lzc.serve.http_probe import SHORTEST, is_address, tls_context
+from lzc.serve.outcome import TIMED_OUT, Outcome, headers_of, is_ours, say
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 _CHUNK: Final = 65536
@@ -30,12 +31,16 @@ Done = Callable[[Outcome], None]
 
 
 class TcpProbe:
-    """Connects to the address and port of a check, and calls ``done`` exactly once."""
+    """Connects to the address and port of a check within ``timeout`` seconds, and calls ``done``
+    exactly once."""
 
-    __slots__ = ("_done", "_loop", "_sock", "_started", "_timer")
+    __slots__ = ("_done", "_loop", "_sock", "_started", "_timeout", "_timer")
 
-    def __init__(self, check: Check, loop: asyncio.AbstractEventLoop, done: Done) -> None:
+    def __init__(
+        self, check: Check, loop: asyncio.AbstractEventLoop, done: Done, *, timeout: float
+    ) -> None:
         self._loop = loop
+        self._timeout = timeout
         self._done = done
         self._started = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
@@ -43,7 +48,7 @@ class TcpProbe:
         try:
             self._connect(check)
         except (OSError, ValueError, OverflowError) as error:
-            self._finish(say(error))
+            self._finish(say(error), ours=is_ours(error))
 
     def _connect(self, check: Check) -> None:
         family = socket.AF_INET6 if ":" in check.address else socket.AF_INET
@@ -54,10 +59,10 @@ class TcpProbe:
         if code == 0:
             self._finish("")
         elif code == errno.EINPROGRESS:
-            self._timer = self._loop.call_later(max(check.timeout, 0), self._timed_out)
+            self._timer = self._loop.call_later(max(self._timeout, 0), self._timed_out)
             self._loop.add_writer(sock, self._connected)
         else:
-            self._finish(os.strerror(code))
+            raise OSError(code, os.strerror(code))
 
     def _connected(self) -> None:
         assert self._sock is not None
@@ -67,7 +72,7 @@ class TcpProbe:
     def _timed_out(self) -> None:
         self._finish(TIMED_OUT)
 
-    def _finish(self, problem: str) -> None:
+    def _finish(self, problem: str, *, ours: bool = False) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self._sock is not None:
@@ -75,7 +80,7 @@ class TcpProbe:
             self._sock.close()
         latency = time.monotonic() - self._started
         # Never from within the constructor: the caller expects to be called back later.
-        self._loop.call_soon(self._done, Outcome(not problem, latency, problem))
+        self._loop.call_soon(self._done, Outcome(not problem, latency, problem, ours=ours))
 
 
 def connection_of(check: Check) -> Check | None:
@@ -110,40 +115,43 @@ class HttpProbes:
                 local_addr=(source, 0) if source else None,
             )
             session = self._sessions[source] = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # PowerDNS asks for no compression and undoes none; some octets could be gigabytes.
+                auto_decompress=False,
+                skip_auto_headers=("Accept-Encoding",),
             )
         return session
 
-    def _context(self) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
+        """That of all requests over TLS."""
         if self._tls is None:
-            # PowerDNS does not look at certificates: it asks addresses whether they serve a host.
-            self._tls = ssl.create_default_context()
-            self._tls.check_hostname = False
-            self._tls.verify_mode = ssl.CERT_NONE
+            self._tls = tls_context()
         return self._tls
 
-    async def run(self, check: Check) -> Outcome:
-        """Fetch the check's URL from its address."""
+    async def run(self, check: Check, timeout: float) -> Outcome:
+        """Fetch the check's URL from its address, within ``timeout`` seconds."""
         import aiohttp
 
         started = time.monotonic()
-        weight = 1
+        ours = False
         try:
-            async with asyncio.timeout(max(check.timeout, 0.1)):
-                problem, weight = await self._fetch(check, aiohttp.ClientTimeout(total=None))
+            async with asyncio.timeout(max(timeout, SHORTEST)):
+                found = await self._fetch(check, aiohttp.ClientTimeout(total=None))
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-            problem = say(error)
-        return Outcome(not problem, time.monotonic() - started, problem, weight)
+            found, ours = Verdict(say(error)), is_ours(error)
+        latency = time.monotonic() - started
+        return Outcome(not found.problem, latency, found.problem, found.weight, ours)
 
-    async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> tuple[str, int]:
+    async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> Verdict:
         """Follow redirects to the end, as PowerDNS does: the URL's own host and port stay at the
-        address under check, other hosts are looked up. Returns what went wrong, and the weight."""
+        address under check, other hosts are looked up."""
         from yarl import URL
 
         url = origin = URL(check.url)
         for _ in range(_REDIRECTS):
             if url.scheme not in ("http", "https") or not url.host:
-                return f"not an HTTP URL: {url}", 1
+                return Verdict(f"not an HTTP URL: {url}")
             pinned = check.address if url.origin() == origin.origin() else ""
             async with self._session(check.source).get(
                 url.with_host(pinned) if pinned else url,
@@ -154,21 +162,18 @@ class HttpProbes:
             ) as response:
                 status = response.status
                 if status == check.httpcode:
-                    text = check.stringmatch.encode()
-                    body = await _body(response.content, text, check.byteslimit)
-                    found = text in body
-                    return "" if found else f"no {check.stringmatch!r} in the body", weight_of(body)
+                    return await _verdict(response.content, check)
                 if status not in MOVED or "Location" not in response.headers:
-                    return f"HTTP status {status}", 1
+                    return Verdict(f"HTTP status {status}")
                 url = url.join(URL(response.headers["Location"]))
-        return "too many redirects", 1
+        return Verdict("too many redirects")
 
     def _tls_options(self, scheme: str, host: str, pinned: str) -> dict[str, Any]:
         if scheme != "https":
             return {}
-        if pinned and not _is_address(host):
-            return {"ssl": self._context(), "server_hostname": host}
-        return {"ssl": self._context()}
+        if pinned and not is_address(host):
+            return {"ssl": self.context(), "server_hostname": host}
+        return {"ssl": self.context()}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -176,21 +181,11 @@ class HttpProbes:
             await session.close()
 
 
-async def _body(content: aiohttp.StreamReader, wanted: bytes, limit: int) -> bytes:
-    """The body to its end or its limit, or as far as it holds what is ``wanted``."""
-    limit = limit or BODY_LIMIT
+async def _verdict(content: aiohttp.StreamReader, check: Check) -> Verdict:
+    body = Body(check)
+    verdict = body.feed(b"")
     # Read to the end even when nothing is looked for: a server that stalls there is not up.
-    body = b""
-    while len(body) < limit and (chunk := await content.read(min(_CHUNK, limit - len(body)))):
-        body += chunk
-        if wanted and wanted in body:
-            break
-    return body
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    while verdict is None:
+        chunk = await content.read(_CHUNK)
+        verdict = body.feed(chunk) if chunk else body.end()
+    return verdict

@@ -17,7 +17,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -116,8 +116,9 @@ class Supervisor:
         self._source = source
         self._bound = bound
         self._board = Scoreboard(options.workers)
-        interval = float(options.config.lua.health_check_interval)
-        self._checker = CheckerProcess(interval, health_file)
+        lua = options.config.lua
+        interval = float(lua.health_check_interval)
+        self._checker = CheckerProcess(interval, lua.unlisted_health_checks, health_file)
         self._cookie_secret = cookie_secret(options.config)
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
@@ -357,7 +358,9 @@ class Supervisor:
     async def _reload(self, _request: control.Answer) -> control.Answer:
         return await self._reloader.reload()
 
-    async def _health(self, _request: control.Answer) -> control.Answer:
+    async def _health(
+        self, _request: control.Answer
+    ) -> control.Answer | AsyncGenerator[bytes, None]:
         return await self._checker.report()
 
     async def _force(self, request: control.Answer) -> control.Answer:
@@ -381,7 +384,7 @@ class Supervisor:
             "listen": list(self._bound.endpoints),
             "workers": workers,
             "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
-            "checker": {"pid": self._checker.pid, "restarts": self._checker.restarts},
+            "checker": self._checker.status(),
             "quarantine": [
                 {"code": f"{code:016x}", "name": name} for code, name in self._quarantine.items()
             ],

@@ -81,14 +81,17 @@ def test_a_report_leaves_even_while_the_checker_is_busy() -> None:
     async def busy() -> None:
         reports = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         asking, asked = socket.socketpair()
-        asking.settimeout(10)
         checker = Checker(HealthTable(16384), reports[1], 60.0)
         checker.load([Check("127.0.0.1", 1 + number) for number in range(8000)])
         thread = threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True)
         thread.start()
-        asking.send(b"{}\n")
+        ours, theirs = socket.socketpair()
+        ours.settimeout(10)
+        with theirs:
+            socket.send_fds(asking, [b"?"], [theirs.fileno()])
         # The event loop is in this line until all is here, which fills the socket many times.
-        message = json.loads(asking.makefile("rb").readline())
+        message = json.loads(ours.makefile("rb").read())
+        assert message["ok"]
         assert len(message["checks"]) == 8000
         await checker.close()
         asking.shutdown(socket.SHUT_RDWR)
