@@ -244,7 +244,8 @@ class FastLane:
                     if opt is None:
                         subnet = self._options.subnet(edns)
                     if planned is not None:
-                        outcome = planned.select(client if subnet is None else subnet[0])
+                        who = client if subnet is None else subnet[0]
+                        outcome = planned.select(who, question[:-4], zone.apex)
                     if opt is None and edns is not None and edns.client_subnet is not None:
                         scope = edns.client_subnet.source
                 if planned is not None and outcome is not None:
@@ -306,10 +307,11 @@ class FastLane:
                         return None
                 if cacheable and not tcp and not planned.fixed:
                     network = subnet[0] if subnet is not None else None
+                    asked = network, question[:-4], zone.apex
                     make = self._maker(
                         zone, name, planned, signed != 0, flags, question, opt, limit
                     )
-                    cacheable = choice(planned, network, make, outcome, response[2:])
+                    cacheable = choice(planned, asked, make, outcome, response[2:])
             return None if len(response) > limit else (response, cacheable)
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
             return self._fail(query, client, now, error)

@@ -63,9 +63,9 @@ class Plans:
         self._find = find
         self._known: dict[bytes, Plan | None] = {}
 
-    def of(self, code: bytes, covered: int, ttl: int) -> Planned | None:
-        """The plan of a record's joined code. Raises `ValueError` for a damaged one."""
-        key = plan_key(code, covered)
+    def of(self, code: bytes, covered: int, apex: bytes, ttl: int) -> Planned | None:
+        """The plan of a record's joined code in a zone. Raises `ValueError` for a damaged one."""
+        key = plan_key(code, covered, apex)
         if key not in self._known:
             encoded = self._find(key)
             if len(self._known) >= MAX_NODES:
@@ -95,14 +95,15 @@ class LuaAnswers:
         Records that cover LUA are only ever included, so they are left out."""
         found = self._joined.get((zone.zone_id, key))
         if found is None:
-            found = self._join(node) if zone.info.lua and self._engine is not None else {}
+            on = zone.info.lua and self._engine is not None
+            found = self._join(zone.apex, node) if on else {}
             found.pop(rrtype.LUA, None)
             if len(self._joined) >= MAX_NODES:
                 self._joined.clear()
             self._joined[zone.zone_id, key] = found
         return found
 
-    def _join(self, node: bytes) -> dict[int, Snippets]:
+    def _join(self, apex: bytes, node: bytes) -> dict[int, Snippets]:
         codes: dict[int, list[bytes]] = {}
         ttls: dict[int, int] = {}
         for record in nodes.lua_records(node):
@@ -110,15 +111,15 @@ class LuaAnswers:
             ttls[record.covered] = record.ttl
         return {
             covered: Snippets(
-                ttls[covered], tuple(found), self._plan(found, covered, ttls[covered])
+                ttls[covered], tuple(found), self._plan(found, covered, apex, ttls[covered])
             )
             for covered, found in codes.items()
         }
 
-    def _plan(self, codes: list[bytes], covered: int, ttl: int) -> Planned | None:
+    def _plan(self, codes: list[bytes], covered: int, apex: bytes, ttl: int) -> Planned | None:
         if self._plans is None or len(codes) > 1:
             return None
-        return self._plans.of(codes[0], covered, ttl)
+        return self._plans.of(codes[0], covered, apex, ttl)
 
     def _include(self, zone: ServedZone) -> Callable[[bytes], bytes | None]:
         """What `include` asks in a zone: the code of the LUA record covering LUA at a name."""
@@ -130,7 +131,7 @@ class LuaAnswers:
             if not wire_name.is_subdomain(name, zone.apex):
                 return None
             node = zone.node(wire_name.key_of(name, zone.apex))
-            snippets = self._join(node).get(rrtype.LUA) if node else None
+            snippets = self._join(zone.apex, node).get(rrtype.LUA) if node else None
             # Several records at the name are one chunk after the other.
             return b"\n".join(snippets.codes) if snippets else None
 
@@ -163,7 +164,8 @@ class LuaAnswers:
         that are no presentation format of the type."""
         planned = snippets.planned
         if planned is not None:
-            outcome = planned.select(asker.subnet[0] if asker.subnet is not None else asker.who)
+            who = asker.subnet[0] if asker.subnet is not None else asker.who
+            outcome = planned.select(who, qname, zone.apex)
             if outcome is not None:
                 return planned.rdatas(outcome)
         context = (qname, zone.apex, *asker, zone.zone_id)

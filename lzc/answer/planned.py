@@ -26,9 +26,10 @@ class Choice(NamedTuple):
 
 
 class Planned:
-    """A plan at a record: with its TTL. ``select``, ``fixed`` and ``widest`` are the plan's."""
+    """A plan at a record: with its TTL. ``select``, ``fixed`` and ``widest`` are the plan's;
+    ``outcomes`` says how many there may be, up to `MAX_OUTCOMES`."""
 
-    __slots__ = ("_wires", "covered", "fixed", "plan", "select", "ttl", "widest")
+    __slots__ = ("_wires", "covered", "fixed", "outcomes", "plan", "select", "ttl", "widest")
 
     def __init__(self, plan: Plan, ttl: int) -> None:
         self.plan = plan
@@ -36,13 +37,14 @@ class Planned:
         self.select: Select = plan.select
         self.widest = plan.widest
         self.fixed = plan.fixed
+        self.outcomes = MAX_OUTCOMES if plan.is_open else min(len(plan.rdatas), MAX_OUTCOMES)
         self.ttl = ttl
         self._wires: dict[Outcome, tuple[int, bytes]] = {}
 
     def rdatas(self, outcome: Outcome) -> list[bytes]:
         """The RDATA of an outcome."""
         rdatas = self.plan.rdatas
-        return [rdatas[place] for place in outcome]
+        return [entry if isinstance(entry, bytes) else rdatas[entry] for entry in outcome]
 
     def wire(self, outcome: Outcome) -> tuple[int, bytes]:
         """An outcome as RRs at the QNAME: how many, and their wire format."""
@@ -57,20 +59,21 @@ class Planned:
 
 def choice(
     planned: Planned,
-    network: bytes | None,
+    asked: tuple[bytes | None, bytes, bytes],
     make: Callable[[Outcome, float], bytes],
     first: Outcome,
     wire: bytes,
 ) -> Choice:
-    """The answers to one query. ``network`` is the address in its ECS option; ``make`` gives the
-    answer with an outcome (nothing where it is no plain one); ``wire`` is the one with ``first``,
-    all without ID."""
+    """The answers to one query. ``asked`` has the address in its ECS option, its QNAME and the
+    zone's apex; ``make`` gives the answer with an outcome (nothing where it is no plain one);
+    ``wire`` is the one with ``first``, all without ID."""
     select = planned.select
+    network, qname, apex = asked
     known = {first: wire}
 
     def choose(client: bytes, now: float) -> bytes:
         try:
-            outcome = select(network or client)
+            outcome = select(network or client, qname, apex)
             if not outcome:
                 return b""
             found = known.get(outcome)
@@ -83,4 +86,4 @@ def choice(
             return b""
         return found
 
-    return Choice(choose, len(wire) * min(len(planned.plan.rdatas), MAX_OUTCOMES))
+    return Choice(choose, len(wire) * planned.outcomes)

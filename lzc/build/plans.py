@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
+from lzc.wire import rrtype
+from lzc.wire.name import key_of_labels
 from lzc.zone.model import LuaRecord, Record
 
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}")
+"""A relative name without escapes, not too long for any zone but what is out of reach anyway."""
 
-def lua_plans(lua_records: Sequence[Record], insert_whitespace: bool) -> dict[bytes, bytes]:
+
+def lua_plans(
+    lua_records: Sequence[Record], apex: bytes, insert_whitespace: bool
+) -> dict[bytes, bytes]:
     """The plans of a zone's LUA records, sorted as zones are, by `lzc.lua.plan.plan_key`. Several
     records that answer for one type at one name are run: there is no plan for them together."""
     from lzc.lua.idioms import recognise
@@ -17,10 +26,18 @@ def lua_plans(lua_records: Sequence[Record], insert_whitespace: bool) -> dict[by
     for key, _, rdata, ttl, _ in lua_records:
         lua = LuaRecord.from_rdata(rdata, ttl)
         codes.setdefault((key, lua.covered), []).append(lua.join(insert_whitespace))
+
+    def include(name: bytes) -> bytes | None:
+        relative = name.removesuffix(b".")
+        if not _PLAIN.fullmatch(relative):
+            return None
+        found = codes.get((key_of_labels(relative.lower().split(b".")), rrtype.LUA), ())
+        return found[0] if len(found) == 1 else None
+
     alone = {(found[0], covered) for (_, covered), found in codes.items() if len(found) == 1}
     plans = {}
     for code, covered in sorted(alone):
-        plan = recognise(code, covered)
+        plan = recognise(code, covered, include)
         if plan is not None:
-            plans[plan_key(code, covered)] = plan
+            plans[plan_key(code, covered, apex)] = plan
     return plans

@@ -105,7 +105,8 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         return ZoneResult(None, faults)
     compiled = draft.finish(serial)
     if lua_records and source.lua:
-        compiled = replace(compiled, plans=lua_plans(lua_records, job.lua.insert_whitespace))
+        plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace)
+        compiled = replace(compiled, plans=plans)
     return ZoneResult(compiled, faults, found, len(lua_records))
 
 

@@ -1,22 +1,38 @@
 """LUA records of common forms, recognised from their code and turned into plans.
 
-A record is recognised when it is one call of an API function on constants, constants alone, or a
-chunk that only chooses among such by where the client is. What is not known for certain to give the
-same answer as a plan (odd types and values, options, content that is no RDATA of the type) is left
-to Lua; that concerns the mode `isolated`, as globals that live on may be anything.
+A record is recognised when it is one call of an API function on constants, constants alone, a text
+made of constants and of who asks what, or a chunk that gives names to constants and chooses among
+such by where the client is. What is not known for certain to give the same answer as a plan (odd
+types and values, content that is no RDATA of the type) is left to Lua; that concerns the mode
+`isolated`, as globals that live on may be anything.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
-from lzc.lua import address
+from lzc.lua import idiom_names
 from lzc.lua import syntax as ast
-from lzc.lua.health import Check
+from lzc.lua.constants import (
+    Names,
+    Other,
+    address_of,
+    fields,
+    integer,
+    is_constant,
+    network_of,
+    pair,
+    resolve,
+    text,
+    texts,
+    values,
+    whole,
+)
+from lzc.lua.idiom_checks import check_document, read_options
+from lzc.lua.idiom_text import code_of, parts
 from lzc.lua.parser import parse_record
 from lzc.lua.plan import encode
 from lzc.lua.walk import list_walk
@@ -24,200 +40,256 @@ from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.wire.name import ROOT
 
-MAX_ITEMS: Final = 2000
-"""Items of a list at most: LuaJIT makes tables of up to 2047 without another thought."""
-
 MAX_POINTS: Final = 65_536
 """The sum of weights on a ring at most, as in `lzc.lua.ring`, which not every build needs."""
+
+MAX_BLOCKS: Final = 500
+"""Blocks of statements followed at most: what comes after an ``if`` is there once for each way."""
+
+Include = Callable[[bytes], bytes | None]
+"""Gives the joined code of the LUA record that is included by a name, or `None`."""
 
 _MAX_WEIGHT: Final = 2**31 - 1
 _LIKELY: Final = re.compile(
     rb"\s*['\"\[({]"
-    rb"|[;\s]*(?:return|if|all|view|if(?:port|url)up|pick(?:random(?:sample)?|c?hashed|closest"
-    rb"|w(?:random|hashed)))\b"
+    rb"|[;\s]*(?:return|if|local|do|include|all|view|if(?:port|url|urlext)up|closestMagic"
+    rb"|pick(?:random(?:sample)?|(?:c|name)?hashed|closest|selfweighted|w(?:random|hashed))"
+    rb"|create(?:Forward|Reverse)6?|filterForward|(?:country|continent|region)(?:Code)?"
+    rb"|asnum|netmask|not|latlon(?:loc)?|geoiplookup|qname|bestwho)\b"
+    rb"|;\s*\w+\s*[=,]"
 )
-_INTEGER: Final = re.compile(rb"[0-9]{1,10}")
-_HOST: Final = re.compile(rb"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|[0-9a-fA-F]*:[0-9a-fA-F:]*")
-_MASK_BITS: Final = re.compile(rb"[0-9]{1,3}")
-_NUMBERS: Final = frozenset((b"timeout", b"interval", b"httpcode", b"byteslimit"))
-_TEXTS: Final = frozenset((b"source", b"stringmatch", b"useragent"))
-_SELECTORS: Final = frozenset((b"random", b"all", b"hashed", b"pickclosest"))
-
-_FIELDS: Final = tuple((field.name, field.default) for field in fields(Check))
 
 Operation = list[Any]
+_After = Callable[[Names], Operation | None]
 
 
-class _Other(Exception):
-    """The code is something else."""
-
-
-def recognise(code: bytes, covered: int) -> bytes | None:
+def recognise(code: bytes, covered: int, include: Include | None = None) -> bytes | None:
     """The plan (`lzc.lua.plan`) of a record's joined ``code`` that answers for type ``covered``, or
     `None` for a record that has to be run."""
+    if covered == rrtype.LUA or not _LIKELY.match(code):
+        return None
+    if include is not None and b"include" in code:
+        return _recognise(code, covered, include)
     return _kept(code, covered)
 
 
-@lru_cache(maxsize=1024)
-def _kept(code: bytes, covered: int) -> bytes | None:
-    if covered == rrtype.LUA or not _LIKELY.match(code):
-        return None
-    form = _Form(covered)
+def _recognise(code: bytes, covered: int, include: Include | None = None) -> bytes | None:
+    form = _Form(covered, include)
     try:
-        operation = form.block(parse_record(code, covered).body.statements)
-    except (_Other, ast.LuaCodeError, RecursionError):
+        operation = form.record(parse_record(code, covered).body.statements)
+    except (Other, ast.LuaCodeError, RecursionError):
         return None
     return encode(covered, list(form.data), operation) if operation is not None else None
 
 
-def _text(node: ast.Node) -> bytes:
-    """A string that is a constant, be it in pieces."""
-    if isinstance(node, ast.String):
-        return node.value
-    if isinstance(node, ast.Parenthesis):
-        return _text(node.inner)
-    if isinstance(node, ast.Binary) and node.operator == b"..":
-        return _text(node.left) + _text(node.right)
-    raise _Other
-
-
-def _integer(node: ast.Node, most: int) -> int:
-    if not isinstance(node, ast.Number) or not _INTEGER.fullmatch(node.text):
-        raise _Other
-    value = int(node.text)
-    if value > most:
-        raise _Other
-    return value
-
-
-def _values(node: ast.Node) -> list[ast.Expression]:
-    """What a table without keys holds."""
-    if not isinstance(node, ast.Table) or len(node.fields) > MAX_ITEMS:
-        raise _Other
-    if any(field.key is not None for field in node.fields):
-        raise _Other
-    return [field.value for field in node.fields]
-
-
-def _texts(node: ast.Node) -> list[bytes]:
-    """A list of strings, not empty."""
-    found = [_text(value) for value in _values(node)]
-    if not found:
-        raise _Other
-    return found
-
-
-def _address(text: bytes) -> tuple[bytes, bytes]:
-    """Packed octets and canonical text of an address."""
-    parsed = address.parse(text)
-    if parsed is None:
-        raise _Other
-    return parsed[0], parsed[1]
-
-
-def _network(text: bytes) -> tuple[str, int]:
-    """Network in hex and length in bits, of a text that leaves no doubt."""
-    host, slash, digits = text.partition(b"/")
-    if not _HOST.fullmatch(host):
-        raise _Other
-    packed, _ = _address(host)
-    width = len(packed) * 8
-    bits = width
-    if slash:
-        if not _MASK_BITS.fullmatch(digits) or int(digits) > width:
-            raise _Other
-        bits = int(digits)
-    shift = width - bits
-    network = int.from_bytes(packed, "big") >> shift << shift
-    return network.to_bytes(len(packed), "big").hex(), bits
-
-
-def _options(node: ast.Node) -> dict[bytes, ast.Expression]:
-    if not isinstance(node, ast.Table):
-        raise _Other
-    found: dict[bytes, ast.Expression] = {}
-    for field in node.fields:
-        if not isinstance(field.key, ast.String) or field.key.value in found:
-            raise _Other
-        found[field.key.value] = field.value
-    return found
+_kept: Final = lru_cache(maxsize=1024)(_recognise)
 
 
 class _Form:
     """Reads one record. ``data`` are the RDATA met so far, with their places."""
 
-    def __init__(self, covered: int) -> None:
+    def __init__(self, covered: int, include: Include | None) -> None:
         self.covered = covered
+        self.include = include
         self.data: dict[bytes, int] = {}
+        self.blocks = 0
 
-    def block(self, statements: tuple[ast.Statement, ...]) -> Operation | None:
+    def record(self, statements: tuple[ast.Statement, ...]) -> Operation | None:
         """Statements that only choose what to return; `None` where they end without, which is an
         error that Lua reports best."""
-        if not statements:
-            return None
-        first, *rest = statements
-        if isinstance(first, ast.Return):
-            if len(first.values) != 1:
-                raise _Other
-            return self.expression(first.values[0])
-        if not isinstance(first, ast.If):
-            raise _Other
-        branches = [
-            [self.condition(branch.condition), self.block(branch.body.statements)]
-            for branch in first.branches
+        return self.block(statements, {}, lambda globals_: None, {})
+
+    def block(
+        self,
+        statements: tuple[ast.Statement, ...],
+        locals_: Names,
+        after: _After,
+        globals_: Names,
+    ) -> Operation | None:
+        """Statements, and what comes ``after`` their block where they do not return."""
+        self.blocks += 1
+        if self.blocks > MAX_BLOCKS:
+            raise Other
+        for place, statement in enumerate(statements):
+            names = {**globals_, **locals_}
+            rest = partial(self.block, statements[place + 1 :], locals_, after)
+            if isinstance(statement, ast.Return):
+                if len(statement.values) != 1:
+                    raise Other
+                return self.expression(resolve(statement.values[0], names))
+            if isinstance(statement, ast.If):
+                return self.branches(statement, locals_, rest, globals_, names)
+            if isinstance(statement, ast.Do):
+                return self.block(statement.body.statements, locals_, rest, globals_)
+            if isinstance(statement, ast.Local):
+                written = [name.name for name in statement.names]
+                locals_ = {**locals_, **self.named(written, statement.values, names)}
+            elif isinstance(statement, ast.Assignment):
+                written = [_global(target, locals_) for target in statement.targets]
+                globals_ = {**globals_, **self.named(written, statement.values, names)}
+            else:
+                globals_ = self.included(statement, globals_, names)
+        return after(globals_)
+
+    def branches(
+        self, statement: ast.If, locals_: Names, rest: _After, globals_: Names, names: Names
+    ) -> Operation:
+        ways = [
+            [
+                self.condition(resolve(branch.condition, names)),
+                self.block(branch.body.statements, locals_, rest, globals_),
+            ]
+            for branch in statement.branches
         ]
-        after = tuple(rest) if first.otherwise is None else first.otherwise.statements
-        return ["if", branches, self.block(after)]
+        if statement.otherwise is None:
+            return ["if", ways, rest(globals_)]
+        return [
+            "if",
+            ways,
+            self.block(statement.otherwise.statements, locals_, rest, globals_),
+        ]
+
+    def named(
+        self, written: list[bytes], given: tuple[ast.Expression, ...], names: Names
+    ) -> dict[bytes, ast.Expression]:
+        """What names stand for from here on. It has to be something that may as well be evaluated
+        where it is used: constants, and where the client is."""
+        if len(written) != len(given) or len(set(written)) != len(written):
+            raise Other
+        found = [resolve(value, names) for value in given]
+        for value in found:
+            if not is_constant(value) and code_of(value) is None:
+                self.condition(value)
+        return dict(zip(written, found, strict=True))
+
+    def included(self, statement: ast.Statement, globals_: Names, names: Names) -> Names:
+        """The globals after a call of `include` on code that only gives names to constants."""
+        call = statement.call if isinstance(statement, ast.CallStatement) else None
+        if self.include is None or not isinstance(call, ast.Call) or len(call.arguments) != 1:
+            raise Other
+        if resolve(call.function, names) is not call.function:
+            raise Other
+        if not isinstance(call.function, ast.Name) or call.function.name != b"include":
+            raise Other
+        code = self.include(text(resolve(call.arguments[0], names)))
+        if code is None:
+            raise Other
+        locals_: Names = {}
+        for inner in parse_record(code, rrtype.LUA).body.statements:
+            seen = {**globals_, **locals_}
+            if isinstance(inner, ast.Local):
+                written = [name.name for name in inner.names]
+                locals_ = {**locals_, **self.named(written, inner.values, seen)}
+            elif isinstance(inner, ast.Assignment):
+                written = [_global(target, locals_) for target in inner.targets]
+                globals_ = {**globals_, **self.named(written, inner.values, seen)}
+            else:
+                raise Other
+        return globals_
 
     def condition(self, node: ast.Expression) -> list[Any]:
+        """What is true or false by where the client is."""
+        if isinstance(node, ast.Parenthesis):
+            return self.condition(node.inner)
+        if isinstance(node, ast.Boolean):
+            return ["every" if node.value else "some", []]
+        if isinstance(node, ast.Unary) and node.operator == b"not":
+            return ["not", self.condition(node.operand)]
+        if isinstance(node, ast.Binary):
+            return self.combined(node)
+        if isinstance(node, ast.MethodCall):
+            return _family(node)
         if not isinstance(node, ast.Call) or not isinstance(node.function, ast.Name):
-            raise _Other
+            raise Other
         if len(node.arguments) != 1:
-            raise _Other
+            raise Other
         name, (argument,) = node.function.name, node.arguments
         if name == b"netmask":
             return self.netmask(argument)
         if name == b"asnum":
-            values = _values(argument) if isinstance(argument, ast.Table) else [argument]
-            return ["asnum", [_integer(value, 2**32 - 1) for value in values]]
+            numbers = values(argument) if isinstance(argument, ast.Table) else [argument]
+            return ["asnum", [integer(value, 2**32 - 1) for value in numbers]]
         if name not in (b"country", b"continent", b"region"):
-            raise _Other
-        codes = _texts(argument) if isinstance(argument, ast.Table) else [_text(argument)]
+            raise Other
+        codes = texts(argument) if isinstance(argument, ast.Table) else [text(argument)]
         if any(not code.isascii() for code in codes):
-            raise _Other
+            raise Other
         return [name.decode(), [code.lower().decode() for code in codes]]
 
+    def combined(self, node: ast.Binary) -> list[Any]:
+        if node.operator in (b"and", b"or"):
+            name = "every" if node.operator == b"and" else "some"
+            return [name, [self.condition(node.left), self.condition(node.right)]]
+        if node.operator not in (b"==", b"~="):
+            raise Other
+        field, constant = code_of(node.left), node.right
+        if field is None:
+            field, constant = code_of(node.right), node.left
+        code = text(constant)
+        if field is None or not code.isascii():
+            raise Other
+        # As they are given: a code is compared as it is, in lower case.
+        found = ["code", field, code.decode()]
+        return found if node.operator == b"==" else ["not", found]
+
     def netmask(self, node: ast.Expression) -> list[Any]:
-        return ["netmask", [_network(text) for text in _texts(node)]]
+        return ["netmask", [network_of(written) for written in texts(node)]]
 
     def expression(self, node: ast.Expression) -> Operation:
         """What a record returns."""
         if isinstance(node, ast.Parenthesis):
             return self.expression(node.inner)
         if isinstance(node, ast.Table):
-            return ["fixed", [self.item(_text(value)) for value in _values(node)]]
-        if not isinstance(node, ast.Call):
-            return ["fixed", [self.item(_text(node))]]
-        if not isinstance(node.function, ast.Name):
-            raise _Other
-        read = _CALLS.get((node.function.name, len(node.arguments)))
-        if read is None:
-            raise _Other
-        return read(self, *node.arguments)
+            return ["fixed", [self.item(text(value)) for value in values(node)]]
+        if isinstance(node, ast.Binary) and node.operator == b"or":
+            return self.alternatives(node)
+        if isinstance(node, ast.Call) and isinstance(node.function, ast.Name):
+            read = _CALLS.get((node.function.name, len(node.arguments)))
+            if read is not None:
+                return read(self, *node.arguments)
+        if isinstance(node, ast.Number):
+            raise Other
+        found = parts(node)
+        if [part[0] for part in found] == ["is"]:
+            return ["fixed", [self.item(found[0][1].encode("latin-1"))]]
+        return ["text", found]
 
-    def item(self, text: bytes) -> int:
+    def alternatives(self, node: ast.Binary) -> Operation:
+        """``condition and this or that``: whatever a record returns counts as true."""
+        left = node.left
+        while isinstance(left, ast.Parenthesis):
+            left = left.inner
+        otherwise = self.expression(node.right)
+        if isinstance(left, ast.Binary) and left.operator == b"or":
+            first = self.alternatives_of(left)
+        else:
+            first = [self.alternative(left)]
+        return ["if", first, otherwise]
+
+    def alternatives_of(self, node: ast.Binary) -> list[Any]:
+        left = node.left
+        if isinstance(left, ast.Binary) and left.operator == b"or":
+            return [*self.alternatives_of(left), self.alternative(node.right)]
+        return [self.alternative(left), self.alternative(node.right)]
+
+    def alternative(self, node: ast.Expression) -> list[Any]:
+        if not isinstance(node, ast.Binary) or node.operator != b"and":
+            raise Other
+        return [self.condition(node.left), self.expression(node.right)]
+
+    def item(self, content: bytes) -> int:
         """The place of a content among the RDATA."""
-        if b"\0" in text:
-            raise _Other
-        whole = b'"' + text + b'"' if self.covered == rrtype.TXT else text
+        if b"\0" in content:
+            raise Other
+        whole_text = b'"' + content + b'"' if self.covered == rrtype.TXT else content
         try:
-            rdata = wire_rdata.from_presentation(self.covered, whole, ROOT)
+            rdata = wire_rdata.from_presentation(self.covered, whole_text, ROOT)
         except wire_rdata.InvalidRdata as error:
-            raise _Other from error
+            raise Other from error
         return self.data.setdefault(rdata, len(self.data))
 
     def items(self, node: ast.Node) -> list[int]:
-        return [self.item(text) for text in _texts(node)]
+        return [self.item(content) for content in texts(node)]
 
     def pickrandom(self, items: ast.Expression) -> Operation:
         return ["random", self.items(items)]
@@ -230,7 +302,7 @@ class _Form:
 
     def pickrandomsample(self, size: ast.Expression, items: ast.Expression) -> Operation:
         found = self.items(items)
-        return ["sample", min(_integer(size, _MAX_WEIGHT), len(found)), found]
+        return ["sample", min(integer(size, _MAX_WEIGHT), len(found)), found]
 
     def pickwrandom(self, pairs: ast.Expression) -> Operation:
         return self.weighted("random", pairs)
@@ -238,11 +310,14 @@ class _Form:
     def pickwhashed(self, pairs: ast.Expression) -> Operation:
         return self.weighted("hashed", pairs)
 
+    def picknamehashed(self, pairs: ast.Expression) -> Operation:
+        return self.weighted("named", pairs)
+
     def pickchashed(self, pairs: ast.Expression) -> Operation:
         found = self.pairs(pairs)
         if sum(weight for weight, _, _ in found) > MAX_POINTS:
-            raise _Other
-        return ["ring", [[weight, item, text.decode("latin-1")] for weight, item, text in found]]
+            raise Other
+        return ["ring", [[weight, item, key.decode("latin-1")] for weight, item, key in found]]
 
     def weighted(self, how: str, node: ast.Expression) -> Operation:
         found = self.pairs(node)
@@ -251,44 +326,45 @@ class _Form:
     def pairs(self, node: ast.Expression) -> list[tuple[int, int, bytes]]:
         """Weights, places among the RDATA, and texts; at least one weight is not 0."""
         found: list[tuple[int, int, bytes]] = []
-        for value in _values(node):
-            weight, item = _pair(value)
+        for value in values(node):
+            weight, item = pair(value)
             if isinstance(weight, ast.String):
-                if not _INTEGER.fullmatch(weight.value) or int(weight.value) > _MAX_WEIGHT:
-                    raise _Other
-                number = int(weight.value)
+                number = whole(weight.value, _MAX_WEIGHT)
             else:
-                number = _integer(weight, _MAX_WEIGHT)
-            content = _text(item)
+                number = integer(weight, _MAX_WEIGHT)
+            content = text(item)
             found.append((number, self.item(content), content))
         if not any(number for number, _, _ in found):
-            raise _Other
+            raise Other
         return found
 
     def pickclosest(self, items: ast.Expression) -> Operation:
-        return ["closest", [self.candidate(text)[:2] for text in _texts(items)]]
+        return ["closest", [self.candidate(written)[:2] for written in texts(items)]]
 
-    def candidate(self, text: bytes) -> tuple[int, str, bytes]:
+    def candidate(self, written: bytes) -> tuple[int, str, bytes]:
         """An address: its place among the RDATA, its octets in hex, its canonical text."""
-        packed, canonical = _address(text)
+        packed, canonical = address_of(written)
         return self.item(canonical), packed.hex(), canonical
+
+    def closest_magic(self) -> Operation:
+        return ["magic"]
 
     def view(self, rules: ast.Expression) -> Operation:
         branches: list[Any] = []
-        for rule in _values(rules):
-            networks, destinations = _pair(rule)
+        for rule in values(rules):
+            networks, destinations = pair(rule)
             branches.append([self.netmask(networks), self.pickrandom(destinations)])
         try:
             otherwise: Operation | None = ["fixed", [self.item(b"")]]
-        except _Other:
+        except Other:
             otherwise = None
         return ["if", branches, otherwise]
 
     def ifportup(self, *arguments: ast.Expression) -> Operation:
-        return self.up(b"port ", _integer(arguments[0], 65535), *arguments[1:])
+        return self.up(b"port ", integer(arguments[0], 65535), *arguments[1:])
 
     def ifurlup(self, *arguments: ast.Expression) -> Operation:
-        return self.up(b"url ", _text(arguments[0]), *arguments[1:])
+        return self.up(b"url ", text(arguments[0]), *arguments[1:])
 
     def up(
         self,
@@ -297,51 +373,63 @@ class _Form:
         addresses: ast.Expression,
         given: ast.Expression | None = None,
     ) -> Operation:
-        from lzc.lua.engine import check_of
-
-        options = _options(given) if given is not None else {}
-        selector = _selector(options.pop(b"selector", None), _SELECTORS)
-        backup = _selector(options.pop(b"backupSelector", None), _SELECTORS | {b"empty"})
-        settings: dict[str, Any] = {}
-        for name, value in options.items():
-            if name in _NUMBERS:
-                settings[name.decode()] = _integer(value, 999_999_999)
-            elif name in _TEXTS:
-                settings[name.decode()] = _text(value)
-            else:
-                raise _Other
-        if "source" in settings:
-            _address(settings["source"])
-        outer = _values(addresses)
+        options = read_options(given)
+        outer = values(addresses)
         nested = bool(outer) and isinstance(outer[0], ast.Table)
-        sets: list[list[list[Any]]] = []
+        sets = []
         for node in outer if nested else [addresses]:
+            sets.append(self.checked(kind, target, node, options.settings))
+        return ["up", options.selector or "random", options.backup, sets, options.strict]
+
+    def checked(
+        self, kind: bytes, target: int | bytes, addresses: ast.Expression, settings: dict[str, Any]
+    ) -> list[list[Any]]:
+        """Candidates with what is checked of each."""
+        found = []
+        for written in texts(addresses):
+            item, packed, canonical = self.candidate(written)
+            found.append([item, packed, check_document(kind, target, canonical, settings)])
+        return found
+
+    def ifurlextup(self, sets: ast.Expression, given: ast.Expression | None = None) -> Operation:
+        options = read_options(given)
+        every = []
+        for node in values(sets):
             candidates = []
-            for text in _texts(node):
-                item, packed, canonical = self.candidate(text)
-                check = check_of(kind, target, canonical, **settings)
-                candidates.append([item, packed, _document(check)])
-            sets.append(candidates)
-        return ["up", selector, backup, sets]
+            # In an order of their own, as the record has it.
+            for written, url in sorted(fields(node).items()):
+                item, packed, _ = self.candidate(written)
+                document = check_document(b"ext ", text(url), b"::", options.settings)
+                candidates.append([item, packed, document])
+            if not candidates:
+                raise Other
+            every.append(candidates)
+        if not every:
+            raise Other
+        return ["up", options.selector or "random", options.backup, every, options.strict]
+
+    def pickselfweighted(
+        self, url: ast.Expression, addresses: ast.Expression, given: ast.Expression | None = None
+    ) -> Operation:
+        options = read_options(given)
+        candidates = self.checked(b"weight ", text(url), addresses, options.settings)
+        return ["weights", options.selector, options.backup, candidates, options.strict]
 
 
-def _document(check: Check) -> dict[str, Any]:
-    """What of a check is not as usual."""
-    return {name: value for name, usual in _FIELDS if (value := getattr(check, name)) != usual}
+def _global(target: ast.Expression, locals_: Names) -> bytes:
+    if not isinstance(target, ast.Name) or target.name in locals_:
+        raise Other
+    return target.name
 
 
-def _selector(node: ast.Expression | None, known: frozenset[bytes]) -> str:
-    name = b"random" if node is None else _text(node)
-    if name not in known:
-        raise _Other
-    return name.decode()
-
-
-def _pair(node: ast.Node) -> list[ast.Expression]:
-    values = _values(node)
-    if len(values) != 2:
-        raise _Other
-    return values
+def _family(node: ast.MethodCall) -> list[Any]:
+    """Whether the client's address is of a family."""
+    octets = {b"isIPv4": 4, b"isIPv6": 16}.get(node.method.name)
+    if octets is None or node.arguments or not isinstance(node.target, ast.Name):
+        raise Other
+    if node.target.name != b"bestwho":
+        raise Other
+    return ["octets", octets]
 
 
 _CALLS: Final[dict[tuple[bytes, int], Callable[..., Operation]]] = {
@@ -350,12 +438,26 @@ _CALLS: Final[dict[tuple[bytes, int], Callable[..., Operation]]] = {
     (b"pickrandomsample", 2): _Form.pickrandomsample,
     (b"pickwrandom", 1): _Form.pickwrandom,
     (b"pickwhashed", 1): _Form.pickwhashed,
+    (b"picknamehashed", 1): _Form.picknamehashed,
     (b"pickchashed", 1): _Form.pickchashed,
     (b"pickclosest", 1): _Form.pickclosest,
+    (b"closestMagic", 0): _Form.closest_magic,
     (b"all", 1): _Form.all,
     (b"view", 1): _Form.view,
     (b"ifportup", 2): _Form.ifportup,
     (b"ifportup", 3): _Form.ifportup,
     (b"ifurlup", 2): _Form.ifurlup,
     (b"ifurlup", 3): _Form.ifurlup,
+    (b"ifurlextup", 1): _Form.ifurlextup,
+    (b"ifurlextup", 2): _Form.ifurlextup,
+    (b"pickselfweighted", 2): _Form.pickselfweighted,
+    (b"pickselfweighted", 3): _Form.pickselfweighted,
+    (b"createForward", 0): lambda form: idiom_names.forward(),
+    (b"createForward6", 0): lambda form: idiom_names.forward6(),
+    (b"createReverse", 1): lambda form, *given: idiom_names.reverse("reverse", *given),
+    (b"createReverse", 2): lambda form, *given: idiom_names.reverse("reverse", *given),
+    (b"createReverse6", 1): lambda form, *given: idiom_names.reverse("reverse6", *given),
+    (b"createReverse6", 2): lambda form, *given: idiom_names.reverse("reverse6", *given),
+    (b"filterForward", 2): lambda form, *given: idiom_names.filtered(*given),
+    (b"filterForward", 3): lambda form, *given: idiom_names.filtered(*given),
 }

@@ -10,6 +10,7 @@ _MASK: Final = 0xFFFFFFFF
 _GOLDEN: Final = 0x9E3779B9
 _BLOCK: Final = 12
 _KEPT: Final = 65_536
+_KEPT_NAMES: Final = 8192
 
 
 def _mix(a: int, b: int, c: int) -> tuple[int, int, int]:
@@ -45,3 +46,6 @@ def lookup2(octets: bytes) -> int:
 
 client_hash = lru_cache(maxsize=_KEPT)(lookup2)
 """`lookup2` of a packed address: those of the last clients are kept."""
+
+name_hash = lru_cache(maxsize=_KEPT_NAMES)(lookup2)
+"""`lookup2` of a lower-case wire name: those of the last names are kept."""

@@ -9,15 +9,28 @@ its name. Items are places in ``data``::
     ["random", [item …]]                      one of them
     ["hashed", [item …]]                      one, by the client's hash
     ["sample", count, [item …]]               so many of them, in random order
-    ["weighted", "random" | "hashed", [[weight, item] …]]    in the order they are walked
+    ["weighted", "random" | "hashed" | "named", [[weight, item] …]]    in the order they are walked;
+                                              "named": by the hash of the QNAME
     ["ring", [[weight, item, text] …]]        one, by the client's hash on a ring (`lzc.lua.ring`)
     ["closest", [[item, address] …]]          the nearest one; addresses in hex
-    ["up", selector, backup, [[[item, address, check] …] …]]  sets of candidates, by their checks
-    ["if", [[condition, operation] …], operation]            the first that holds, or the last
+    ["magic"]                                 the nearest of the addresses in the QNAME
+    ["up", selector, backup, [[[item, address, check] …] …], strict]
+                                              sets of candidates, by their checks
+    ["weights", selector | null, backup, [[item, address, check] …], strict]
+                                              candidates, by the weights that checks found
+    ["text", [part …]]                        the RDATA that a text is
+    ["forward" | "forward6", networks | null, fallback]        an address from the QNAME
+    ["reverse" | "reverse6", pattern, {address: name …}]       a name from the QNAME
+    ["if", [[condition, operation] …], operation]              the first that holds, or the last
 
 Conditions are ``["netmask", [[network, bits] …]]``, ``["country", [code …]]``, ``continent`` and
-``region`` likewise, and ``["asnum", [number …]]``. A check is an object of those fields of
-`lzc.lua.health.Check` that are not as usual. An operation may be null: that is left to Lua.
+``region`` likewise, ``["asnum", [number …]]``, ``["code", "country" …, text]`` for a code that is
+equal to the text, ``["octets", 4 | 16]`` for the family of the address, ``["not", condition]``, and
+``["every" | "some", [condition …]]``. Parts of a text are ``["is", text]``, ``country``,
+``continent`` and ``region`` for a code, ``latlon``, ``latlonloc``, ``["geo", attribute]``,
+``client``, ``name`` (the QNAME), and ``["label", number]``. A check is an object of those fields of
+`lzc.lua.health.Check` that are not as usual; ``strict`` leaves it to Lua to fail where none has
+completed. An operation may be null: that is left to Lua.
 """
 
 from __future__ import annotations
@@ -30,8 +43,10 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
-from lzc.lua.health import Check, HealthView
-from lzc.lua.lookup2 import client_hash
+from lzc.lua import plan_health, plan_names, plan_text
+from lzc.lua.health import HealthView
+from lzc.lua.lookup2 import client_hash, name_hash
+from lzc.lua.places import Contest, Decision, Places
 
 if TYPE_CHECKING:
     from lzc.lua.engine import GeoView
@@ -39,26 +54,29 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
-Outcome = tuple[int, ...]
-"""Places in `Plan.rdatas`, in the order of the answer, none twice; empty for NODATA."""
+Outcome = tuple[int | bytes, ...]
+"""Places in `Plan.rdatas`, or RDATA that are not among them, in the order of the answer, none
+twice; empty for NODATA."""
 
-Select = Callable[[bytes], Outcome | None]
-"""The outcome for a client (its packed address, or that of its network in ECS); `None`: run Lua."""
+Select = Callable[[bytes, bytes, bytes], Outcome | None]
+"""The outcome for a client (its packed address, or that of its network in ECS), a QNAME (a wire
+name, its case as asked) and the apex of its zone; `None`: run Lua."""
 
-_PLACES: Final = 32_768
-_DECISIONS: Final = 65_536
-_KEPT_CHOICES: Final = 64
+_MAGIC: Final = 1024
 _RR_HEAD: Final = 12
+_A: Final = 1
 _CNAME: Final = 5
-_FIELDS: Final = {"country": 0, "continent": 1, "region": 2, "asnum": 5}
+_OF_NAMES: Final = frozenset(("forward", "forward6", "reverse", "reverse6"))
 
-_Candidates = tuple[tuple[int, bytes], ...]
-_Condition = Callable[[bytes], bool]
+Candidates = tuple[tuple[int, bytes], ...]
+"""Places in `Plan.rdatas`, with packed addresses."""
 
 
-def plan_key(code: bytes, covered: int) -> bytes:
-    """The 16 octets under which a bundle has the plan of a record's joined ``code``."""
-    return blake2b(covered.to_bytes(2, "big") + code, digest_size=16).digest()
+def plan_key(code: bytes, covered: int, apex: bytes) -> bytes:
+    """The 16 octets under which a bundle has the plan of a record's joined ``code``. Zones share
+    their plans, but for code that includes what another zone may have otherwise."""
+    where = apex if b"include" in code else b""
+    return blake2b(covered.to_bytes(2, "big") + where + code, digest_size=16).digest()
 
 
 def encode(covered: int, rdatas: Sequence[bytes], operation: list[Any]) -> bytes:
@@ -76,20 +94,27 @@ class Plan:
     """A plan ready to use: ``rdatas`` to choose among, and what to ask for a choice.
 
     ``widest`` is how many octets the RRs of a random outcome take at most (owners being pointers),
-    or 0 where all that are possible take the same; ``fixed`` tells that there is but one outcome,
-    whoever asks.
+    or 0 where all that are possible take the same; ``fixed`` tells that there is but one outcome
+    for a QNAME, whoever asks; ``is_open`` that outcomes may hold other RDATA than ``rdatas``.
     """
 
-    __slots__ = ("covered", "fixed", "rdatas", "select", "widest")
+    __slots__ = ("covered", "fixed", "is_open", "rdatas", "select", "widest")
 
     def __init__(
-        self, covered: int, rdatas: tuple[bytes, ...], select: Select, operation: Any
+        self,
+        covered: int,
+        rdatas: tuple[bytes, ...],
+        select: Select,
+        operation: Any,
+        *,
+        is_open: bool,
     ) -> None:
         self.covered = covered
         self.rdatas = rdatas
         self.select = select
+        self.is_open = is_open
         self.widest = _widest(operation, [len(rdata) for rdata in rdatas])
-        self.fixed = operation[0] == "fixed"
+        self.fixed = _is_fixed(operation)
 
 
 class Planner:
@@ -102,14 +127,10 @@ class Planner:
     def __init__(
         self, geo: GeoView | None, health: HealthView, random: Callable[[], float]
     ) -> None:
-        self._geo = geo
         self._health = health
         self._random = random
         self._rings: Rings | None = None
-        # One memory for all plans each, so that thousands of plans take no more than one does.
-        self._place = lru_cache(_PLACES)(self._read_place)
-        self._nearest = lru_cache(_DECISIONS)(self._find_nearest)
-        self._branch = lru_cache(_DECISIONS)(self._find_branch)
+        self._places = Places(geo)
 
     def load(self, encoded: bytes) -> Plan:
         """A plan from its octets. Raises `ValueError` for damage and other versions."""
@@ -119,51 +140,42 @@ class Planner:
                 raise ValueError(f"version {document['v']} of plans")
             rdatas = tuple(map(bytes.fromhex, document["data"]))
             covered = int(document["type"])
-            reader = _Reader(len(rdatas), 1 if covered == _CNAME else None)
+            reader = _Reader(covered, len(rdatas))
             operation = document["do"]
-            return Plan(covered, rdatas, self._operation(operation, reader), operation)
-        except (KeyError, TypeError, IndexError, RecursionError) as error:
+            select = self._operation(operation, reader)
+            return Plan(covered, rdatas, select, operation, is_open=reader.is_open)
+        except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
             raise ValueError(f"no plan: {error}") from error
 
     def _operation(self, operation: Any, reader: _Reader) -> Select:
         if operation is None:
-            return lambda who: None
+            return lambda who, qname, apex: None
         name, *arguments = operation
         if name == "fixed":
             outcome = reader.outcome(arguments[0])
-            return lambda who: outcome
+            return lambda who, qname, apex: outcome
         if name in ("random", "hashed"):
             return self._pick(name, reader.singles(arguments[0]))
-        if name == "sample":
-            return self._sample(int(arguments[0]), list(arguments[1]), reader)
-        if name == "weighted":
-            return self._weighted(arguments[0], arguments[1], reader)
-        if name == "ring":
-            return self._ring(arguments[0], reader)
-        if name == "closest":
-            pairs = tuple((item, bytes.fromhex(address)) for item, address in arguments[0])
-            return self._closest(pairs, reader)
-        if name == "up":
-            return self._up(arguments[0], arguments[1], arguments[2], reader)
-        if name == "if":
-            return self._if(arguments[0], arguments[1], reader)
-        raise ValueError(f"operation {name!r}")
+        make = _OPERATIONS.get(name)
+        if make is None:
+            raise ValueError(f"operation {name!r}")
+        return make(self, reader, name, *arguments)
 
     def _pick(self, name: str, singles: list[Outcome]) -> Select:
         count = len(singles)
         if not count:
             raise ValueError("nothing to choose from")
         if name == "hashed":
-            return lambda who: singles[client_hash(who) % count]
+            return lambda who, qname, apex: singles[client_hash(who) % count]
         random = self._random
-        return lambda who: singles[int(random() * count)]
+        return lambda who, qname, apex: singles[int(random() * count)]
 
-    def _sample(self, size: int, items: list[int], reader: _Reader) -> Select:
+    def _sample(self, reader: _Reader, _name: str, size: int, items: list[int]) -> Select:
         random, count = self._random, len(items)
         if not 0 <= size <= count:
             raise ValueError("size of a sample")
 
-        def select(who: bytes) -> Outcome:
+        def select(who: bytes, qname: bytes, apex: bytes) -> Outcome:
             left = items.copy()
             for place in range(size):
                 other = place + int(random() * (count - place))
@@ -172,18 +184,26 @@ class Planner:
 
         return select
 
-    def _weighted(self, name: str, pairs: list[tuple[int, int]], reader: _Reader) -> Select:
+    def _weighted(
+        self, reader: _Reader, _name: str, how: str, pairs: list[tuple[int, int]]
+    ) -> Select:
         sums = list(accumulate(weight for weight, _ in pairs))
         singles = reader.singles([item for _, item in pairs])
         total = sums[-1]
         if total <= 0:
             raise ValueError("weights")
-        if name == "hashed":
-            return lambda who: singles[bisect_right(sums, client_hash(who) % total)]
+        if how == "hashed":
+            return lambda who, qname, apex: singles[bisect_right(sums, client_hash(who) % total)]
+        if how == "named":
+            return lambda who, qname, apex: singles[
+                bisect_right(sums, name_hash(qname.lower()) % total)
+            ]
+        if how != "random":
+            raise ValueError(f"weighted {how!r}")
         random = self._random
-        return lambda who: singles[bisect_right(sums, int(random() * total))]
+        return lambda who, qname, apex: singles[bisect_right(sums, int(random() * total))]
 
-    def _ring(self, points: list[tuple[int, int, str]], reader: _Reader) -> Select:
+    def _ring(self, reader: _Reader, _name: str, points: list[tuple[int, int, str]]) -> Select:
         from lzc.lua.ring import Rings
 
         if self._rings is None:
@@ -191,135 +211,155 @@ class Planner:
         owner = self._rings.owner
         key = b"".join(b"%d %b\0" % (weight, text.encode("latin-1")) for weight, _, text in points)
         singles = reader.singles([item for _, item, _ in points])
-        return lambda who: singles[owner(key, client_hash(who)) - 1]
+        return lambda who, qname, apex: singles[owner(key, client_hash(who)) - 1]
 
-    def _closest(self, candidates: _Candidates, reader: _Reader) -> Select:
+    def _read_closest(self, reader: _Reader, _name: str, entries: list[tuple[int, str]]) -> Select:
+        pairs = tuple((reader.item(item), bytes.fromhex(address)) for item, address in entries)
+        return self._closest(pairs)
+
+    def _closest(self, candidates: Candidates) -> Select:
         if not candidates:
             raise ValueError("nothing to choose from")
-        contest = _Contest([((reader.item(item),), address) for item, address in candidates])
-        nearest, random = self._nearest, self._random
+        contest = Contest([((item,), address) for item, address in candidates])
+        nearest, random = self._places.nearest, self._random
 
-        def select(who: bytes) -> Outcome:
-            found = nearest(contest, who)
+        def select(who: bytes, qname: bytes, apex: bytes) -> Outcome:
+            found: tuple[Outcome, ...] = nearest(contest, who)
             return found[0] if len(found) == 1 else found[int(random() * len(found))]
 
         return select
 
-    def _find_nearest(self, contest: _Contest, who: bytes) -> tuple[Outcome, ...]:
-        here = self._place(who)
-        latitude, longitude = here[3], here[4]
-        least = float("inf")
-        nearest: list[Outcome] = []
-        for single, address in contest.candidates:
-            place = self._place(address)
-            dy, dx = latitude - place[3], longitude - place[4]
-            # From the east to the west only, as PowerDNS does.
-            if dx > 180:
-                dx = 360 - dx
-            distance = dy * dy + dx * dx
-            if distance < least:
-                least, nearest = distance, [single]
-            elif distance == least:
-                nearest.append(single)
-        return tuple(nearest)
+    def _magic(self, reader: _Reader, _name: str) -> Select:
+        reader.is_open = True
+        nearest, random, covered = self._places.nearest, self._random, reader.covered
 
-    def _up(
-        self, selector: str, backup: str, sets: list[list[tuple[int, str, Any]]], reader: _Reader
-    ) -> Select:
-        every = [
-            [
-                (reader.item(item), bytes.fromhex(address), Check.from_document(check))
-                for item, address, check in candidates
-            ]
-            for candidates in sets
-        ]
-        health = self._health
-        made: dict[tuple[str, _Candidates], Select] = {}
+        @lru_cache(_MAGIC)
+        def contest_in(qname: bytes) -> Contest | None:
+            candidates = plan_names.candidates_of(qname)
+            return Contest(candidates) if candidates and covered == _A else None
 
-        def choice() -> Select:
-            name, candidates = backup, [entry for entries in every for entry in entries]
-            for entries in every:
-                up = [entry for entry in entries if health.status(entry[2])]
-                if up:
-                    name, candidates = selector, up
-                    break
-            pairs = tuple((item, address) for item, address, _ in candidates)
-            found = made.get((name, pairs))
-            if found is None:
-                if len(made) >= _KEPT_CHOICES:
-                    made.clear()
-                found = made[name, pairs] = self._among(name, pairs, reader)
-            return found
-
-        # Statuses are asked for when the first query comes, as a record does.
-        generation = 0
-        current: Select | None = None
-
-        def select(who: bytes) -> Outcome | None:
-            nonlocal generation, current
-            newest = health.generation()
-            if newest != generation or current is None:
-                current = choice()
-                generation = newest
-            return current(who)
+        def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
+            contest = contest_in(qname)
+            if contest is None:
+                return None
+            found: tuple[Outcome, ...] = nearest(contest, who)
+            return found[0] if len(found) == 1 else found[int(random() * len(found))]
 
         return select
 
-    def _among(self, name: str, candidates: _Candidates, reader: _Reader) -> Select:
+    def _up(
+        self,
+        reader: _Reader,
+        _name: str,
+        selector: str,
+        backup: str,
+        sets: list[list[tuple[int, str, Any]]],
+        strict: bool,
+    ) -> Select:
+        every = [reader.candidates(candidates) for candidates in sets]
+        return plan_health.up(self._health, self._ways(reader), selector, backup, every, strict)
+
+    def _weights(
+        self,
+        reader: _Reader,
+        _name: str,
+        selector: str | None,
+        backup: str,
+        entries: list[tuple[int, str, Any]],
+        strict: bool,
+    ) -> Select:
+        candidates = reader.candidates(entries)
+        ways = self._ways(reader)
+        return plan_health.weights(self._health, ways, selector, backup, candidates, strict)
+
+    def _ways(self, reader: _Reader) -> plan_health.Ways:
+        return plan_health.Ways(lambda name, candidates: self._among(name, candidates, reader))
+
+    def _among(self, name: str, candidates: Candidates, reader: _Reader) -> Select:
         items = [item for item, _ in candidates]
         if name == "all":
             outcome = reader.outcome(items)
-            return lambda who: outcome
+            return lambda who, qname, apex: outcome
         if name == "empty":
-            return lambda who: ()
+            return lambda who, qname, apex: ()
         if name == "pickclosest":
-            return self._closest(candidates, reader)
+            return self._closest(candidates)
         if name in ("random", "hashed"):
             return self._pick(name, reader.singles(items))
         raise ValueError(f"selector {name!r}")
 
-    def _if(self, branches: list[tuple[Any, Any]], otherwise: Any, reader: _Reader) -> Select:
-        decision = _Decision([self._condition(*condition) for condition, _ in branches])
+    def _text(self, reader: _Reader, _name: str, parts: list[list[Any]]) -> Select:
+        reader.is_open = True
+        make = plan_text.joined(parts, self._places)
+        covered, content = reader.covered, plan_text.content
+
+        def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
+            text = make(who, qname)
+            return None if text is None else content(covered, text)
+
+        return select
+
+    def _forward(
+        self, reader: _Reader, name: str, networks: list[Any] | None, instead: str | None
+    ) -> Select:
+        make: plan_names.FromName
+        make = plan_names.forward if name == "forward" else plan_names.forward6
+        if networks is not None and instead is not None:
+            make = plan_names.only_in(make, networks, instead)
+        return _from_name(make, reader)
+
+    def _reverse(
+        self, reader: _Reader, name: str, pattern: str, exceptions: dict[str, str]
+    ) -> Select:
+        reverse = plan_names.reverse if name == "reverse" else plan_names.reverse6
+        return _from_name(reverse(pattern, exceptions), reader)
+
+    def _if(
+        self, reader: _Reader, _name: str, branches: list[tuple[Any, Any]], otherwise: Any
+    ) -> Select:
+        places = self._places
+        decision = Decision([places.condition(*condition) for condition, _ in branches])
         ways = [self._operation(operation, reader) for _, operation in branches]
         ways.append(self._operation(otherwise, reader))
-        branch = self._branch
-        return lambda who: ways[branch(decision, who)](who)
+        branch = places.branch
+        return lambda who, qname, apex: ways[branch(decision, who)](who, qname, apex)
 
-    def _find_branch(self, decision: _Decision, who: bytes) -> int:
-        conditions = decision.conditions
-        for place, holds in enumerate(conditions):
-            if holds(who):
-                return place
-        return len(conditions)
 
-    def _condition(self, name: str, wanted: list[Any]) -> _Condition:
-        if name == "netmask":
-            networks: dict[int, list[tuple[int, int]]] = {4: [], 16: []}
-            for text, bits in wanted:
-                network = bytes.fromhex(text)
-                shift = len(network) * 8 - bits
-                networks[len(network)].append((int.from_bytes(network, "big") >> shift, shift))
+_OPERATIONS: Final[dict[str, Callable[..., Select]]] = {
+    "sample": Planner._sample,
+    "weighted": Planner._weighted,
+    "ring": Planner._ring,
+    "closest": Planner._read_closest,
+    "magic": Planner._magic,
+    "up": Planner._up,
+    "weights": Planner._weights,
+    "text": Planner._text,
+    "forward": Planner._forward,
+    "forward6": Planner._forward,
+    "reverse": Planner._reverse,
+    "reverse6": Planner._reverse,
+    "if": Planner._if,
+}
 
-            def contained(who: bytes) -> bool:
-                number = int.from_bytes(who, "big")
-                return any(number >> shift == base for base, shift in networks[len(who)])
 
-            return contained
-        field = _FIELDS[name]
-        values = frozenset(value.encode() if isinstance(value, str) else value for value in wanted)
-        place = self._place
-        return lambda who: place(who)[field] in values
+def _from_name(make: plan_names.FromName, reader: _Reader) -> Select:
+    reader.is_open = True
+    covered, content = reader.covered, plan_text.content
 
-    def _read_place(self, packed: bytes) -> tuple[Any, ...]:
-        fields = self._geo.lookup(packed) if self._geo is not None else {}
-        return (
-            _code(fields.get("country")),
-            _code(fields.get("continent")),
-            _code(fields.get("region")),
-            float(fields.get("latitude", 0)),
-            float(fields.get("longitude", 0)),
-            fields.get("asn"),
-        )
+    def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
+        text = make(qname, apex)
+        return None if text is None else content(covered, text)
+
+    return select
+
+
+def _is_fixed(operation: Any) -> bool:
+    name = operation[0]
+    if name == "text":
+        return all(part[0] in plan_text.OF_NAMES for part in operation[1])
+    if name == "weighted":
+        return bool(operation[1] == "named")
+    return name == "fixed" or name in _OF_NAMES
 
 
 def _widest(operation: Any, sizes: list[int]) -> int:
@@ -330,11 +370,15 @@ def _widest(operation: Any, sizes: list[int]) -> int:
     if name == "if":
         ways = [way for _, way in arguments[0]]
         return max(_widest(way, sizes) for way in (*ways, arguments[1]))
-    if name in ("fixed", "hashed", "ring") or (name == "weighted" and arguments[0] == "hashed"):
+    if name not in ("random", "sample", "weighted", "closest", "up", "weights"):
+        return 0
+    if name == "weighted" and arguments[0] != "random":
         return 0
     count = 1
     if name == "up":
         items = [item for candidates in arguments[2] for item, _, _ in candidates]
+    elif name == "weights":
+        items = [item for item, _, _ in arguments[2]]
     elif name == "closest":
         items = [item for item, _ in arguments[0]]
     elif name == "weighted":
@@ -347,34 +391,16 @@ def _widest(operation: Any, sizes: list[int]) -> int:
     return 0 if even else sum(found[:count])
 
 
-def _code(value: Any) -> bytes | None:
-    return None if value is None else str(value).encode().lower()
-
-
-class _Contest:
-    """Candidates and where they are; compared by identity, as what memories are kept by."""
-
-    __slots__ = ("candidates",)
-
-    def __init__(self, candidates: list[tuple[Outcome, bytes]]) -> None:
-        self.candidates = candidates
-
-
-class _Decision:
-    """Conditions, tried in order; compared by identity."""
-
-    __slots__ = ("conditions",)
-
-    def __init__(self, conditions: list[_Condition]) -> None:
-        self.conditions = conditions
-
-
 class _Reader:
-    """Checks the items of a plan; ``most`` is how many RRs an answer may have."""
+    """Checks the items of a plan for type ``covered`` with ``count`` RDATA; ``is_open`` once it
+    turned out that there may be others."""
 
-    def __init__(self, count: int, most: int | None) -> None:
+    def __init__(self, covered: int, count: int) -> None:
+        self.covered = covered
+        self.is_open = False
         self._count = count
-        self._most = most
+        # One name has one CNAME.
+        self._most = 1 if covered == _CNAME else None
 
     def item(self, value: Any) -> int:
         if type(value) is not int or not 0 <= value < self._count:
@@ -386,3 +412,8 @@ class _Reader:
 
     def singles(self, items: Sequence[Any]) -> list[Outcome]:
         return [(self.item(item),) for item in items]
+
+    def candidates(self, entries: Sequence[tuple[Any, str, Any]]) -> list[plan_health.Checked]:
+        return [
+            plan_health.checked(self.item(item), address, check) for item, address, check in entries
+        ]

@@ -96,7 +96,7 @@ class Project:
             public = self._keys(apex) if name in signed else []
             draft = compile_zone(zone, number, signed=bool(public), lua=True, keys=public)
             lua_records = [record for record in zone.records if record[1] == rrtype.LUA]
-            plans = lua_plans(lua_records, insert_whitespace=True)
+            plans = lua_plans(lua_records, apex, insert_whitespace=True)
             compiled.append(replace(draft.finish(draft.serial), plans=plans))
         with writer.locked(self.output):
             return writer.write(self.output, compiled, list(checks), version="test", inputs={})

@@ -56,14 +56,27 @@ def clients(count: int, seed: int = 1) -> list[bytes]:
 class Record:
     """A record, ``code`` being joined as before version 5.0, with its plan beside it."""
 
-    def __init__(self, code: str, covered: str = "A", health: Health | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        covered: str = "A",
+        health: Health | None = None,
+        *,
+        apex: bytes = _ZONE,
+        included: dict[str, str] | None = None,
+    ) -> None:
+        self.apex = apex
+        self.included = {name: text.encode() for name, text in (included or {}).items()}
         self.code = code.encode() + b" "
         self.covered = rrtype.from_text(covered)
         self.health = health or Health(True)
         self.plan_health = Health(True)
         self.plan_health.states = self.health.states
+        self.plan_health.weights = self.health.weights
         self.plan_health.otherwise = self.health.otherwise
-        encoded = recognise(self.code, self.covered)
+        encoded = recognise(
+            self.code, self.covered, lambda name: self.included.get(name.decode().removesuffix("."))
+        )
         assert encoded is not None, code
         # Long lists are no matter of the limit here.
         settings = EngineSettings(exec_limit=0)
@@ -71,25 +84,34 @@ class Record:
         planner = Planner(World(), self.plan_health, random.Random(5).random)
         self.plan = planner.load(encoded)
 
-    def planned(self, who: bytes) -> Outcome:
+    def planned(self, who: bytes, qname: bytes = _QNAME) -> Outcome:
         """What the plan gives for a client."""
-        outcome = self.plan.select(who)
-        return None if outcome is None else tuple(self.plan.rdatas[place] for place in outcome)
+        outcome = self.plan.select(who, qname, self.apex)
+        if outcome is None:
+            return None
+        rdatas = self.plan.rdatas
+        return tuple(place if isinstance(place, bytes) else rdatas[place] for place in outcome)
 
-    def run(self, who: bytes) -> Outcome:
+    def run(self, who: bytes, qname: bytes = _QNAME) -> Outcome:
         """What the code gives."""
-        query = QueryContext(_QNAME, _ZONE, who)
+        query = QueryContext(qname, self.apex, who)
         try:
-            return tuple(
-                rdatas_of(self.covered, self.engine.evaluate(self.code, query, lambda name: None))
-            )
+            return tuple(rdatas_of(self.covered, self.engine.evaluate(self.code, query, self.find)))
         except LuaFailure:
             return None
 
-    def agree(self, asking: Iterable[bytes]) -> None:
+    def find(self, name: bytes) -> bytes | None:
+        relative = wire_name.to_text(name).removesuffix("." + wire_name.to_text(self.apex))
+        return self.included.get(relative)
+
+    def agree(self, asking: Iterable[bytes], qname: bytes = _QNAME) -> None:
         """Both give the same to each client."""
         for who in asking:
-            assert self.planned(who) == self.run(who), (self.code, ipaddress.ip_address(who))
+            assert self.planned(who, qname) == self.run(who, qname), (
+                self.code,
+                ipaddress.ip_address(who),
+                qname,
+            )
 
     def counts(self, who: bytes, turns: int) -> tuple[Counter[Outcome], Counter[Outcome]]:
         """What many draws of the plan, and of the code, come to."""

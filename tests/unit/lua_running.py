@@ -11,7 +11,8 @@ from lzc.wire import name as wire_name
 
 
 class Health:
-    """Statuses by address; what is not named is ``otherwise``."""
+    """Statuses by address, or by URL where no address is checked; what is not named is
+    ``otherwise``."""
 
     def __init__(self, otherwise: bool | None = None) -> None:
         self.otherwise = otherwise
@@ -22,7 +23,7 @@ class Health:
 
     def status(self, check: Check) -> bool | None:
         self.asked.append(check)
-        return self.states.get(check.address, self.otherwise)
+        return self.states.get(check.address or check.url, self.otherwise)
 
     def weight(self, check: Check) -> int:
         return self.weights.get(check.address, 1)

@@ -85,7 +85,7 @@ class Pair:
         public = [ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey) for key in keys]
         draft = compile_zone(zone, 0, signed=signed, lua=True, keys=public)
         lua_records = [record for record in zone.records if record[1] == rrtype.LUA]
-        self.plans = lua_plans(lua_records, True)
+        self.plans = lua_plans(lua_records, apex, True)
         compiled = replace(draft.finish(draft.serial), plans=self.plans)
         with writer.locked(folder):
             identity = writer.write(folder, [compiled], [], version="test", inputs={})
@@ -252,8 +252,8 @@ def test_a_choice_signs_anew_in_a_new_window(pair: Pair) -> None:
 
 
 def test_several_records_of_one_type_have_no_plan(pair: Pair) -> None:
-    assert plan_key(f"pickhashed({FOUR}) ".encode(), rrtype.A) in pair.plans
-    assert plan_key(b"'192.0.2.9' ", rrtype.A) not in pair.plans
+    assert plan_key(f"pickhashed({FOUR}) ".encode(), rrtype.A, b"") in pair.plans
+    assert plan_key(b"'192.0.2.9' ", rrtype.A, b"") not in pair.plans
 
 
 def test_a_damaged_plan_is_servfail(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def _built(folder: Path, lua: str) -> Bundle:
 
 
 def _plans(bundle: Bundle, *codes: str, covered: int = rrtype.A) -> list[bool]:
-    return [bundle.plan(plan_key(code.encode(), covered)) is not None for code in codes]
+    apex = wire("example.org")
+    return [bundle.plan(plan_key(code.encode(), covered, apex)) is not None for code in codes]
 
 
 def test_records_have_plans_by_their_type_and_code_as_it_is_joined(tmp_path: Path) -> None:

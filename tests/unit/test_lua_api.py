@@ -162,6 +162,21 @@ def test_pickselfweighted_walks_its_list_by_the_weights_of_the_pages() -> None:
     assert {check.url for check in health.asked} == {"http://w/"}
 
 
+def test_pickselfweighted_takes_a_selector_at_its_word() -> None:
+    """Without one it picks by weight."""
+    health = Health(True)
+    run = Runner(health=health)
+    health.weights = {"192.0.2.1": 5, "192.0.2.2": 0, "192.0.2.3": 1}
+    code = "pickselfweighted('http://w/', {'192.0.2.1','192.0.2.2','192.0.2.3'}, {selector='%s'})"
+    able = ["192.0.2.1", "192.0.2.3"]
+    assert run(code % "all") == able
+    assert run(code % "empty") == []
+    assert {run(code % "random")[0] for _ in range(40)} == set(able)
+    for client in CLIENTS:
+        expected = able[lookup2(ipaddress.ip_address(client).packed) % 2]
+        assert run(code % "hashed", query(client=client)) == [expected]
+
+
 def test_pickselfweighted_falls_back_on_the_backup_selector() -> None:
     run = Runner(health=Health(otherwise=False))
     pair = "{'192.0.2.1','192.0.2.2'}"

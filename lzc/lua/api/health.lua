@@ -207,7 +207,8 @@ api.ifurlextup = guard(function(sets, options)
   return backup(options, every, total, completed)
 end)
 
--- The client's hash picks among those that are up, by the weights that their pages gave.
+-- The client's hash picks among those that are up, by the weights that their pages gave; a selector
+-- picks among the same without regard to these.
 api.pickselfweighted = guard(function(url, addresses, options)
   url = text_of(url)
   local items, count = core.items_of(addresses)
@@ -220,6 +221,17 @@ api.pickselfweighted = guard(function(url, addresses, options)
     weights[i], sum = state, sum + state
   end
   if sum == 0 then return backup(options, items, count, completed) end
+  local selector = options and rawget(options, 'selector')
+  if selector ~= nil then
+    local up, able = {}, 0
+    for i = 1, count do
+      if weights[i] > 0 then
+        able = able + 1
+        up[able] = items[i]
+      end
+    end
+    return canonical(select_from(selector, up, able))
+  end
   local r = core.client_hash() % sum
   for i = 1, count do
     r = r - weights[i]
