@@ -31,7 +31,7 @@ from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
-from lzc.lua.health import Check
+from lzc.lua.health import MOST_CHECKS, Check
 from lzc.source.zonefile import collector_paused
 from lzc.zone.place import Fault, InputError, Place, Severity
 
@@ -202,12 +202,34 @@ def _compile(
             report("zones", len(results), len(jobs))
     traits = [ZoneTraits(source.name, source.signed) for source in zones]
     faults += check_secondaries(config, file, traits)
+    checks = sorted({check for result in results for check in result.checks}, key=Check.to_json)
+    faults += _too_many(checks, zones, results)
     # Zones and records that share a .lua file each find the same in it.
     faults = list(dict.fromkeys(faults))
     if any(fault.severity is Severity.ERROR for fault in faults):
         raise InputError(faults)
-    checks = sorted({check for result in results for check in result.checks}, key=Check.to_json)
     return Compiled([result.zone for result in results if result.zone is not None], checks, faults)
+
+
+def _too_many(
+    checks: Sequence[Check], zones: Sequence[ZoneSource], results: Sequence[ZoneResult]
+) -> list[Fault]:
+    """A fault where there are more health checks than a server makes."""
+    if len(checks) <= MOST_CHECKS:
+        return []
+    # Results are in the order of their zones.
+    most = max(range(len(results)), key=lambda place: len(results[place].checks))
+    return [
+        Fault(
+            Place(str(zones[most].path)),
+            "too-many-checks",
+            f"the LUA records ask for {len(checks)} different health checks, and a server makes"
+            f" {MOST_CHECKS} at most; {len(results[most].checks)} of them are of this zone",
+            why="the others would never be made, and their targets be taken for down",
+            fix="have records that check the same target do so with the same options, or put zones"
+            " on several servers",
+        )
+    ]
 
 
 def _live_zones(folder: Path) -> tuple[Mapping[bytes, LiveZone], list[Fault]]:
