@@ -4,12 +4,14 @@ and what needs a run or the configuration to be found."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lzc.build.checks import RULES_OF_ABSENCE, limited
+from lzc.build.generated import chosen
 from lzc.build.health_checks import included_code
 from lzc.config import LuaSection
 from lzc.lua.comments import Swallowed, swallowed
@@ -24,7 +26,7 @@ from lzc.lua.lint.versions import Secondary
 from lzc.lua.syntax import LuaSyntaxError, Node
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
-from lzc.zone.model import PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
+from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Place, Severity, unpack
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ _CLIENTS: Final = (
 
 _ELSEWHERE: Final = re.compile(rb"\b(?:include|dblookup|_G|getfenv|setfenv|loadstring)\b")
 """What may lead to other records of the zone."""
+
+_LUA: Final = rr.LUA.to_bytes(2, "big")
 
 _EXPLAIN: Final = (
     *("lua-not-provided", "lua-instructions", "lua-unknown-global", "lua-comment-swallows"),
@@ -60,13 +64,15 @@ class LintSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A LUA record and its code as the operator wrote it."""
+    """A LUA record and its code as the operator wrote it; or as secondaries get it, where it is one
+    of many that a ``$GENERATE`` made (``has_source`` is false)."""
 
     record: Record
     code: bytes
     facts: RecordFacts
     nodes: tuple[Node, ...]
     scopes: Scopes
+    has_source: bool
 
 
 def lint_zone(
@@ -85,11 +91,12 @@ def lint_zone(
     """
     found: dict[int, list[Fault]] = {}
     if settings.enabled:
-        for record, findings in _lint_records(zone, lua_records, settings):
+        for one, findings in _lint_records(zone, lua_records, settings):
             if findings:
-                place = record[PLACE]
+                place = one.record[PLACE]
+                at = None if one.has_source else place
                 found.setdefault(place, []).extend(
-                    _fault(zone, record, finding) for finding in findings
+                    _fault(zone, one.record, finding, at) for finding in findings
                 )
     _add_exposed(zone, lua_records, settings, found)
     if incomplete:
@@ -134,9 +141,9 @@ def _keep_certain(
 
 def _lint_records(
     zone: Zone, lua_records: Sequence[Record], settings: LintSettings
-) -> Iterator[tuple[Record, list[Finding]]]:
+) -> Iterator[tuple[_Parsed, list[Finding]]]:
     parsed = _parse(zone, lua_records, settings)
-    facts = _zone_facts(zone, parsed, settings)
+    facts = _zone_facts(zone, lua_records, parsed, settings)
     configuration = ZoneFacts(
         signed=facts.signed,
         shared=facts.shared,
@@ -148,7 +155,8 @@ def _lint_records(
     )
     known: dict[tuple[bytes, RecordFacts], list[Finding]] = {}
     measured = _measure(zone, lua_records, parsed, settings)
-    for one in parsed:
+    told: dict[int, set[str]] = {}
+    for number, one in enumerate(parsed):
         key = (one.code, one.facts)
         findings = known.get(key)
         if findings is None:
@@ -156,35 +164,53 @@ def _lint_records(
             given = configuration if is_configuration or facts.shared else facts
             findings = known[key] = lint(one.nodes, one.scopes, one.facts, given)
         more = [_swallows(zone, one.record, found) for found in _swallowed(zone, one)]
-        if one.record[PLACE] in measured:
-            more.append(measured[one.record[PLACE]])
-        yield one.record, [*findings, *more] if more else findings
+        if number in measured:
+            more.append(measured[number])
+        findings = [*findings, *more] if more else findings
+        rules = told.setdefault(one.record[PLACE], set())
+        if not one.has_source:
+            findings = _news(zone, one.record, findings, rules)
+        rules.update(finding.rule for finding in findings)
+        yield one, findings
+
+
+def _news(
+    zone: Zone, record: Record, findings: Sequence[Finding], told: Collection[str]
+) -> list[Finding]:
+    """What is found in one of the records of a ``$GENERATE``, but for rules that were told of
+    another of them: once for each."""
+    owner = wire_name.to_text(zone.owner(record))
+    first = {finding.rule: finding for finding in reversed(findings)}
+    return [
+        replace(finding, message=f"{finding.message} (in the record of {owner})")
+        for rule, finding in first.items()
+        if rule not in told
+    ]
 
 
 def _parse(zone: Zone, lua_records: Sequence[Record], settings: LintSettings) -> list[_Parsed]:
-    """The records whose code can be parsed; of those that share a place (``$GENERATE``) the one
-    whose source is known."""
+    """The records to look at whose code can be parsed."""
     parsed: list[_Parsed] = []
-    seen: set[int] = set()
-    for record in lua_records:
-        if record[PLACE] in seen:
-            continue
-        seen.add(record[PLACE])
-        source = zone.lua_sources.get(record[PLACE])
+    for record, has_source in chosen(zone, lua_records):
         lua = LuaRecord.from_rdata(record[RDATA])
-        code = source.code if source is not None else lua.join(settings.lua.insert_whitespace)
+        code = lua.join(settings.lua.insert_whitespace)
+        if has_source:
+            code = zone.lua_sources[record[PLACE]].code
         try:
             nodes, scopes = _parsed(code, lua.covered)
         except LuaSyntaxError:
             # Told by the reader, or when the record is run.
             continue
-        parsed.append(_Parsed(record, code, RecordFacts(lua.covered, record[TTL]), nodes, scopes))
+        facts = RecordFacts(lua.covered, record[TTL])
+        parsed.append(_Parsed(record, code, facts, nodes, scopes, has_source))
     return parsed
 
 
 def _swallowed(zone: Zone, one: _Parsed) -> list[Swallowed]:
-    source = zone.lua_sources.get(one.record[PLACE])
-    return [] if source is None else swallowed(source.code, source.joints)
+    if not one.has_source:
+        return []
+    source = zone.lua_sources[one.record[PLACE]]
+    return swallowed(source.code, source.joints)
 
 
 def _swallows(zone: Zone, record: Record, found: Swallowed) -> Finding:
@@ -201,25 +227,34 @@ def _parsed(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
     return parse(code, covered)
 
 
-def _zone_facts(zone: Zone, parsed: Sequence[_Parsed], settings: LintSettings) -> ZoneFacts:
+def _zone_facts(
+    zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
+) -> ZoneFacts:
     return ZoneFacts(
         signed=settings.signed,
         shared=settings.lua.mode == "shared",
         interval=settings.lua.health_check_interval,
         secondaries=settings.secondaries,
-        included=_Library(zone, parsed).look_up,
+        included=_Library(zone, lua_records, parsed).look_up,
     )
 
 
 class _Library:
     """What ``include`` finds in a zone."""
 
-    def __init__(self, zone: Zone, parsed: Sequence[_Parsed]) -> None:
+    def __init__(
+        self, zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed]
+    ) -> None:
         self._zone = zone
-        self._code: dict[bytes, list[_Parsed]] = {}
-        for one in parsed:
-            if one.facts.covered == rr.LUA:
-                self._code.setdefault(zone.owner(one.record), []).append(one)
+        self._code: dict[bytes, list[tuple[tuple[Node, ...], Scopes]]] = {}
+        self._unread: dict[bytes, list[Record]] = {}
+        ours = [one for one in parsed if one.facts.covered == rr.LUA]
+        for one in ours:
+            self._code.setdefault(zone.owner(one.record), []).append((one.nodes, one.scopes))
+        read = {(one.record[KEY], one.record[RDATA]) for one in ours}
+        for record in lua_records:
+            if record[RDATA][:2] == _LUA and (record[KEY], record[RDATA]) not in read:
+                self._unread.setdefault(zone.owner(record), []).append(record)
         self._types: dict[bytes, set[str]] | None = None
         self._known: dict[bytes, Inclusion] = {}
 
@@ -239,17 +274,25 @@ class _Library:
             known = self._known[owner] = self._gather(owner)
         return known
 
+    def _read(self, owner: bytes) -> Sequence[tuple[tuple[Node, ...], Scopes]]:
+        """The code at a name, with those records of a ``$GENERATE`` that were not looked at."""
+        for record in self._unread.pop(owner, ()):
+            code = LuaRecord.from_rdata(record[RDATA]).join(False)
+            with suppress(LuaSyntaxError):
+                self._code.setdefault(owner, []).append(_parsed(code, rr.LUA))
+        return self._code.get(owner, ())
+
     def _gather(self, owner: bytes) -> Inclusion:
-        if owner not in self._code:
+        if not self._read(owner):
             return Inclusion(False, self._instead(owner))
         written: set[bytes] = set()
         dynamic = False
         waiting, seen = [owner], {owner}
         while waiting:
-            for one in self._code.get(waiting.pop(), ()):
-                written |= one.scopes.written
-                dynamic |= one.scopes.dynamic
-                for inner in included_names(one.nodes, one.scopes):
+            for nodes, scopes in self._read(waiting.pop()):
+                written |= scopes.written
+                dynamic |= scopes.dynamic
+                for inner in included_names(nodes, scopes):
                     relative = inner if inner.endswith(b"\\.") else inner.removesuffix(b".")
                     try:
                         owner = wire_name.from_text(relative, self._zone.apex).lower()
@@ -279,7 +322,7 @@ class _Library:
 def _measure(
     zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
 ) -> dict[int, Finding]:
-    """Findings about the instructions that records take, by place."""
+    """Findings about the instructions that records take, by their index in ``parsed``."""
     limits = [(one.exec_limit, f"secondary {one.name}") for one in settings.secondaries]
     limits.append((settings.lua.exec_limit, "this server"))
     limits = sorted(one for one in limits if one[0])
@@ -290,8 +333,8 @@ def _measure(
     known = [length for length in lengths if length is not None]
     included = sum(known) if len(known) == len(lengths) else None
     doubtful = [
-        one
-        for one in parsed
+        (number, one)
+        for number, one in enumerate(parsed)
         if one.facts.covered != rr.LUA and not _is_short(one, included, lowest * NEAR)
     ]
     if not doubtful:
@@ -304,7 +347,7 @@ def _measure(
     meter = _meter(lowest, settings.lua.memory_limit)
     counts: dict[bytes, int] = {}
     found: dict[int, Finding] = {}
-    for one in doubtful:
+    for number, one in doubtful:
         if one.code not in counts:
             queries = [
                 QueryContext(zone.owner(one.record), zone.apex, client, subnet)
@@ -314,7 +357,7 @@ def _measure(
             counts[one.code] = meter.worst(code, queries, include)
         finding = _too_many(counts[one.code], lowest, who)
         if finding is not None:
-            found[one.record[PLACE]] = finding
+            found[number] = finding
     return found
 
 

@@ -130,6 +130,45 @@ def test_included_code_counts() -> None:
     assert found(body) == [("lua-instructions", 2, 12)]
 
 
+def test_every_record_that_generate_makes_is_looked_at() -> None:
+    faults = lint("$GENERATE 1-300 h$ LUA A \"'192.0.2.$'\"\n")
+    assert [(fault.rule, fault.place.line, fault.place.column) for fault in faults] == [
+        ("lua-bad-address", 4, 1)
+    ]
+    assert faults[0].message == (
+        "'192.0.2.256' is no address for A (in the record of h256.example.org.)"
+    )
+
+
+def test_a_rule_is_told_once_of_all_that_generate_makes() -> None:
+    body = "$GENERATE 9-300 h$ LUA A \"pickrandom({'192.0.2.${1,0}', '192.0.2.${247,0}'})\"\n"
+    assert found(body) == [("lua-bad-address", 1, body.index("'192.0.2.${247") + 1)]
+    ignored = "$GENERATE 1-300 h$ LUA A \"'192.0.2.$'\" ; lzc: ignore lua-bad-address\n"
+    assert found(ignored) == []
+
+
+def test_of_too_many_generated_records_both_ends_are_looked_at() -> None:
+    (low,) = lint("$GENERATE 2000-9000 h$ LUA A \"'192.0.2.${-1999}'\"\n")
+    assert low.rule == "lua-bad-address"
+    many = "$GENERATE 0-2999/3 h$ LUA A \"'192.0.${1,0}.1'\"\n"
+    (fault,) = lint(many + "$GENERATE 1-1000 g$ LUA TXT \"'$'\"\n" * 600)
+    assert fault.message.endswith("(in the record of h2997.example.org.)")
+
+
+def test_instructions_are_counted_for_every_number() -> None:
+    body = "$GENERATE 1-5000/499 h$ LUA A \";for i = 1, $ do local x = i end return '192.0.2.1'\"\n"
+    faults = {fault.rule: fault.message for fault in lint(body)}
+    assert set(faults) == {"lua-instructions"}
+    assert "(in the record of h" in faults["lua-instructions"]
+
+
+def test_generated_code_can_be_included_by_each_of_its_names() -> None:
+    body = "$GENERATE 1-3000 c$ LUA LUA \"x$='192.0.2.1'\"\n"
+    for number in (1, 2, 1234, 3000):
+        use = f"www LUA A \";include('c{number}') return x{number}\"\n"
+        assert found(body + use) == [], number
+
+
 def test_a_comment_suppresses_rules_beside_its_record_only() -> None:
     record = 'LUA A "createForward()"'
     assert found(f"*.a {record} ; lzc: ignore lua-open-forward, lua-ttl\n*.b {record}\n") == [
