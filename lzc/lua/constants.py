@@ -185,14 +185,16 @@ def _item(table: ast.Expression, key: ast.Expression) -> ast.Expression:
     """What a table of constants has under a key."""
     if isinstance(table, ast.Parenthesis):
         return _item(table.inner, key)
-    if isinstance(key, ast.Number):
-        found = values(table)
-        place = integer(key, len(found))
-        if not place:
-            raise Other
-        return found[place - 1]
     if not isinstance(table, ast.Table):
         raise Other
+    if isinstance(key, ast.Number):
+        if any(isinstance(field.key, ast.Number) for field in table.fields):
+            raise Other
+        listed = [field.value for field in table.fields if field.key is None]
+        place = integer(key, len(listed))
+        if not place:
+            raise Other
+        return listed[place - 1]
     wanted = text(key)
     named = [
         field.value

@@ -38,6 +38,8 @@ class World:
             "latitude": float(address[0] * 37 % 180 - 90),
             "longitude": float(address[0] * 101 % 360 - 180),
             "asn": 64500 + address[0] % 8,
+            "city": f"City-{address[0] % 5}",
+            "name": "AS Ltd",
         }
 
 
@@ -113,10 +115,12 @@ class Record:
                 qname,
             )
 
-    def counts(self, who: bytes, turns: int) -> tuple[Counter[Outcome], Counter[Outcome]]:
+    def counts(
+        self, who: bytes, turns: int, qname: bytes = _QNAME
+    ) -> tuple[Counter[Outcome], Counter[Outcome]]:
         """What many draws of the plan, and of the code, come to."""
-        planned = Counter(self.planned(who) for _ in range(turns))
-        return planned, Counter(self.run(who) for _ in range(turns))
+        planned = Counter(self.planned(who, qname) for _ in range(turns))
+        return planned, Counter(self.run(who, qname) for _ in range(turns))
 
 
 def chi_square(one: Counter[Outcome], other: Counter[Outcome]) -> float:
