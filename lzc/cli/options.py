@@ -2,7 +2,7 @@
 
 ``@config_option`` passes ``config_path: Path``; the command gives it to `lzc.config.load`.
 ``@format_option`` passes ``output_format: str``, ``"text"`` or ``"json"``; faults that end the
-command follow it too (`lzc.cli.faults`).
+command follow it too (`lzc.cli.faults`). ``@bundle_option`` passes ``bundle_path: Path | None``.
 """
 
 from __future__ import annotations
@@ -38,4 +38,12 @@ format_option = click.option(
     is_eager=True,
     callback=_note_format,
     help="How data and faults are printed.",
+)
+
+bundle_option = click.option(
+    "--bundle",
+    "bundle_path",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A bundle, or a folder of bundles (its live one).  [default: output of [build]]",
 )

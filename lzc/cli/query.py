@@ -12,7 +12,7 @@ import click
 
 from lzc import config as settings
 from lzc.answer.assumed import Address, Circumstances, Network, Target, statuses
-from lzc.cli.options import config_option, format_option
+from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
 from lzc.lua.geo import GeoFields
 from lzc.zone.place import Fault, InputError, Place
@@ -61,13 +61,7 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
     metavar="TARGET",
     help="It was not checked yet, as in the first seconds of a server.",
 )
-@click.option(
-    "--bundle",
-    "bundle_path",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Ask this bundle.  [default: the live one]",
-)
+@bundle_option
 @click.option(
     "--geo",
     "geo_files",

@@ -21,7 +21,7 @@ from lzc.answer.rehearsal import Answer, Scene, Staging
 from lzc.answer.validation import Validator
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli import explanation, query_output, verdicts
-from lzc.cli.options import config_option, format_option
+from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.staging import open_bundle, stage
 from lzc.cli.verdicts import Verdict
 from lzc.config import Config
@@ -33,13 +33,7 @@ from lzc.zone.place import Fault, InputError, Place
 @click.command("test")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
 @config_option
-@click.option(
-    "--bundle",
-    "bundle_path",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Test this bundle.  [default: the live one]",
-)
+@bundle_option
 @click.option(
     "--build",
     "from_sources",

@@ -13,6 +13,7 @@ from lzc.wire import edns as wire_edns
 from lzc.wire import rrtype
 from lzc.wire.edns import Edns, InvalidOpt
 from lzc.wire.name import InvalidName, from_wire
+from lzc.wire.rdata_names import COMPRESSIBLE
 
 QR: Final = 0x8000
 AA: Final = 0x0400
@@ -339,20 +340,8 @@ def _skip_name(msg: bytes, position: int) -> int:
     return position + 1
 
 
-# Names in RDATA that a sender may have compressed: (octets in front, character-strings, names).
-# Besides the types of RFC 1035 those of RFC 3597 §4 that older senders compress.
-_COMPRESSIBLE = {
-    **dict.fromkeys((2, 3, 4, 5, 7, 8, 9, 12, 39), (0, 0, 1)),
-    **dict.fromkeys((rrtype.SOA, rrtype.MINFO, rrtype.RP), (0, 0, 2)),
-    **dict.fromkeys((rrtype.MX, rrtype.AFSDB, rrtype.RT, rrtype.KX), (2, 0, 1)),
-    rrtype.PX: (2, 0, 2),
-    rrtype.SRV: (6, 0, 1),
-    rrtype.NAPTR: (4, 3, 1),
-}
-
-
 def _decompress(msg: bytes, kind: int, start: int, end: int) -> bytes:
-    layout = _COMPRESSIBLE.get(kind)
+    layout = COMPRESSIBLE.get(kind)
     # Updates and queries may carry RRs without RDATA (RFC 2136 §2.4).
     if layout is None or start == end:
         return msg[start:end]

@@ -6,17 +6,25 @@ from typing import Final
 
 from lzc.wire import rrtype as rr
 
-# Names in RDATA that are lower-cased in the canonical form, RFC 4034 §6.2 as amended by RFC 6840
-# §5.1 (not NSEC): (octets in front, character-strings in front, names). A6 is left out: historic.
-_NAMES: Final[dict[int, tuple[int, int, int]]] = {
-    **dict.fromkeys(
-        (rr.NS, rr.MD, rr.MF, rr.CNAME, rr.MB, rr.MG, rr.MR, rr.PTR, rr.NXT, rr.DNAME), (0, 0, 1)
-    ),
+Layout = tuple[int, int, int]
+"""Octets in front, character-strings in front, names."""
+
+COMPRESSIBLE: Final[dict[int, Layout]] = {
+    **dict.fromkeys(rr.ONE_NAME, (0, 0, 1)),
     **dict.fromkeys((rr.SOA, rr.MINFO, rr.RP), (0, 0, 2)),
     **dict.fromkeys((rr.MX, rr.AFSDB, rr.RT, rr.KX), (2, 0, 1)),
     rr.PX: (2, 0, 2),
     rr.SRV: (6, 0, 1),
     rr.NAPTR: (4, 3, 1),
+}
+"""Types with names that a sender may have compressed: besides those of RFC 1035 those of RFC 3597
+§4 that older senders compress."""
+
+# Names in RDATA that are lower-cased in the canonical form, RFC 4034 §6.2 as amended by RFC 6840
+# §5.1 (not NSEC). A6 is left out: historic.
+_NAMES: Final[dict[int, Layout]] = {
+    **COMPRESSIBLE,
+    rr.NXT: (0, 0, 1),
     **dict.fromkeys((rr.SIG, rr.RRSIG), (18, 0, 1)),
 }
 

@@ -118,15 +118,12 @@ def _complete(text: str, rdata: bytes, end: int) -> str:
 _WRITERS: dict[int, Callable[[bytes], str]] = {
     rr.A: _a,
     rr.AAAA: _aaaa,
-    **dict.fromkeys((rr.NS, rr.CNAME, rr.PTR, rr.DNAME), _one_name),
-    **dict.fromkeys((rr.MD, rr.MF, rr.MB, rr.MG, rr.MR), _one_name),
-    **dict.fromkeys((rr.MINFO, rr.TALINK), _two_names),
+    **dict.fromkeys(rr.ONE_NAME, _one_name),
+    **dict.fromkeys(rr.TWO_NAMES, _two_names),
+    **dict.fromkeys(rr.TEXTS, _txt),
     rr.MX: _mx,
     rr.SRV: _srv,
     rr.SOA: _soa,
-    rr.TXT: _txt,
-    rr.SPF: _txt,
-    **dict.fromkeys((rr.NINFO, rr.AVC, rr.RESINFO, rr.WALLET), _txt),
     rr.CAA: _caa,
     rr.LUA: _lua,
 }

@@ -108,6 +108,15 @@ _NUMBERS: dict[str, int] = {
 MNEMONICS: Final[dict[int, str]] = {value: name for name, value in _NUMBERS.items()}
 """The types that have a name here."""
 
+ONE_NAME: Final = (NS, CNAME, PTR, DNAME, MD, MF, MB, MG, MR)
+"""Types whose RDATA is a name."""
+
+TWO_NAMES: Final = (MINFO, TALINK)
+"""Types whose RDATA is two names."""
+
+TEXTS: Final = (TXT, SPF, NINFO, AVC, RESINFO, WALLET)
+"""Types whose RDATA is character-strings, one or more."""
+
 NAMED_RDATA: Final = frozenset({NS, MD, MF, CNAME, SOA, MB, MG, MR, PTR, MINFO, MX})
 """The types of RFC 1035 with names in their RDATA: only these may be compressed on the wire
 (RFC 3597 §4)."""

@@ -6,24 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from lzc.cli import group
+from tests.unit.command_line import CONFIG, HEAD, build_project, lzc
 
-CONFIG = """
-[build]
-sources = ["zones/*.zone"]
-serial = "keep"
-[lua]
-enable = true
-[zone."example.net"]
-dnssec = true
-"""
-ORG = """\
-@ 3600 IN SOA ns1 hostmaster 7 7200 900 1209600 300
-@ 3600 IN NS ns1
-ns1 600 IN A 192.0.2.53
-www 600 IN A 192.0.2.1
+ORG = (
+    HEAD
+    + """\
 up 30 IN LUA A "ifportup(443, {'192.0.2.11', '192.0.2.12'}, {selector='all'})"
 url 30 IN LUA A "ifurlup('https://example.org/', {{'192.0.2.11', '192.0.2.12'}}, {selector='all'})"
 who 30 IN LUA TXT "bestwho:toString()"
@@ -41,31 +29,16 @@ a.ent 60 IN A 192.0.2.1
 sub 60 IN NS ns.example.edu.
 old 60 IN DNAME new
 """
+)
 GEO = Path(__file__).resolve().parents[2] / "fixtures/geo/example.mmdb"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
-    (folder / "zones").mkdir()
-    (folder / "lzc.toml").write_text(CONFIG)
     big = "".join(f"big 60 IN TXT {'x' * 60}{number}\n" for number in range(40))
-    (folder / "zones/example.org.zone").write_text(ORG + big)
-    (folder / "zones/example.net.zone").write_text(ORG)
-    for arguments in (["keys", "generate", "example.net"], ["build"]):
-        result = lzc(folder, *arguments)
-        assert result.exit_code == 0, result.output
+    build_project(folder, {"example.org": ORG + big, "example.net": ORG})
     return folder
-
-
-def lzc(folder: Path, command: str, *arguments: str) -> Result:
-    head = [command]
-    if command == "keys":
-        head.append(arguments[0])
-        arguments = arguments[1:]
-    return CliRunner().invoke(
-        group, [*head, "-c", str(folder / "lzc.toml"), *arguments], catch_exceptions=False
-    )
 
 
 def ask(folder: Path, *arguments: str) -> dict[str, Any]:

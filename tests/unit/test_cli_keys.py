@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from lzc.cli import group
 from lzc.dnssec import algorithms
 from lzc.dnssec.keystore import Keystore
 from lzc.wire import name
+from tests.unit.command_line import lzc
 
 ZONE = name.from_text("example.org.")
 
@@ -24,9 +24,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def keys(project: Path, verb: str, *arguments: str) -> Result:
-    return CliRunner().invoke(
-        group, ["keys", verb, "-c", str(project / "lzc.toml"), *arguments], catch_exceptions=False
-    )
+    return lzc(project, "keys", verb, *arguments)
 
 
 def done(result: Result) -> str:

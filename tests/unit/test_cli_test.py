@@ -9,32 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from lzc.answer.expectation_file import TestTable
-from lzc.cli import group
+from tests.unit.command_line import HEAD, build_project, lzc
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = """
-[build]
-sources = ["zones/*.zone"]
-serial = "keep"
-[lua]
-enable = true
-[zone."example.net"]
-dnssec = true
-"""
-HEAD = """\
-@ 3600 IN SOA ns1 hostmaster 7 7200 900 1209600 300
-@ 3600 IN NS ns1
-ns1 600 IN A 192.0.2.53
-www 600 IN A 192.0.2.1
+NET = (
+    HEAD
+    + """\
 sub 600 IN NS ns.sub
 ns.sub 600 IN A 192.0.2.4
 old 600 IN DNAME example.net.
 """
+)
 ORG = (
-    HEAD
+    NET
     + """\
 both 600 IN A 192.0.2.1
 both 600 IN A 192.0.2.2
@@ -53,33 +43,17 @@ broken 30 IN LUA A ";error('on purpose \\007')"
 )
 
 
-def run(folder: Path, command: str, *arguments: str) -> Result:
-    head = [command]
-    if command == "keys":
-        head.append(arguments[0])
-        arguments = arguments[1:]
-    return CliRunner().invoke(
-        group, [*head, "-c", str(folder / "lzc.toml"), *arguments], catch_exceptions=False
-    )
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
-    (folder / "zones").mkdir()
-    (folder / "lzc.toml").write_text(CONFIG)
-    (folder / "zones/example.org.zone").write_text(ORG)
-    (folder / "zones/example.net.zone").write_text(HEAD)
-    for arguments in (["keys", "generate", "example.net"], ["build"]):
-        result = run(folder, *arguments)
-        assert result.exit_code == 0, result.output
+    build_project(folder, {"example.org": ORG, "example.net": NET})
     return folder
 
 
 def check(project: Path, text: str, *arguments: str) -> Result:
     file = project / "given.toml"
     file.write_text(text)
-    return run(project, "test", str(file), *arguments)
+    return lzc(project, "test", str(file), *arguments)
 
 
 def failures(project: Path, text: str) -> list[tuple[str, str]]:
@@ -209,7 +183,7 @@ def test_a_failure_says_why_and_how_to_see_it_again(project: Path) -> None:
     again = next(line for line in result.stdout.splitlines() if line.startswith("    again "))
     program, command, *arguments = shlex.split(again.split(maxsplit=1)[1])
     assert (program, command) == ("lzc", "query")
-    shown = CliRunner().invoke(group, [command, *arguments, "--format", "json"])
+    shown = lzc(project, command, *arguments, "--format", "json")
     assert [record["data"] for record in json.loads(shown.stdout)["answer"]] == ["192.0.2.2"]
 
 
@@ -266,12 +240,12 @@ def test_sources_are_tested_before_they_are_live(project: Path, tmp_path: Path) 
         '[[test]]\nname = "www.example.org"\nanswers = "192.0.2.9"\n'
     )
     live = (folder / "build/current").readlink()
-    assert run(folder, "test").stdout.endswith("2 test(s), 2 failed\n")
-    assert run(folder, "test", "--build").stdout == "2 test(s), 0 failed\n"
+    assert lzc(folder, "test").stdout.endswith("2 test(s), 2 failed\n")
+    assert lzc(folder, "test", "--build").stdout == "2 test(s), 0 failed\n"
     assert (folder / "build/current").readlink() == live
-    result = run(folder, "build", "-o", str(tmp_path / "other"))
+    result = lzc(folder, "build", "-o", str(tmp_path / "other"))
     assert result.exit_code == 0
-    assert run(folder, "test", "--bundle", str(tmp_path / "other")).exit_code == 0
+    assert lzc(folder, "test", "--bundle", str(tmp_path / "other")).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -370,20 +344,20 @@ def test_faults_of_all_files_are_told_in_one_run(project: Path, tmp_path: Path) 
     (tmp_path / "a.toml").write_text("[[test]]\n")
     (tmp_path / "b.toml").write_text("[[test]]\n[[test]]\nname = 5\n")
     files = [str(tmp_path / name) for name in ("a.toml", "b.toml", "missing.toml")]
-    result = run(project, "test", *files)
+    result = lzc(project, "test", *files)
     assert result.exit_code == 1
     for place in ("a.toml:1:1", "b.toml:1:1", "b.toml:3:1", "missing.toml: error"):
         assert place in result.stderr
 
 
 def test_without_tests_it_says_what_to_do(project: Path) -> None:
-    result = run(project, "test")
+    result = lzc(project, "test")
     assert result.exit_code == 1
     assert "[test-file-missing]" in result.stderr
 
 
 def test_two_bundles_at_once_are_wrong_usage(project: Path) -> None:
-    assert run(project, "test", "--build", "--bundle", "build").exit_code == 2
+    assert lzc(project, "test", "--build", "--bundle", "build").exit_code == 2
 
 
 def test_the_example_project_is_as_expected(tmp_path: Path) -> None:
@@ -394,8 +368,8 @@ def test_the_example_project_is_as_expected(tmp_path: Path) -> None:
     (folder / "keys/transfer.tsig").write_text("c2VjcmV0c2VjcmV0c2VjcmV0\n")
     (folder / "keys/transfer.tsig").chmod(0o600)
     for zone in ("example.org", "example.net", "2.0.192.in-addr.arpa"):
-        assert run(folder, "keys", "generate", zone).exit_code == 0
-    result = run(folder, "test", "--build")
+        assert lzc(folder, "keys", "generate", zone).exit_code == 0
+    result = lzc(folder, "test", "--build")
     assert result.exit_code == 0, result.output
     assert result.stdout.endswith(", 0 failed\n")
 
