@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lzc.lua import plan_health, plan_names, plan_text
 from lzc.lua.health import HealthView
 from lzc.lua.lookup2 import client_hash, name_hash
+from lzc.lua.outcome import Candidates, Outcome, Select
 from lzc.lua.places import Contest, Decision, Places
 
 if TYPE_CHECKING:
@@ -54,22 +55,11 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
-Outcome = tuple[int | bytes, ...]
-"""Places in `Plan.rdatas`, or RDATA that are not among them, in the order of the answer, none
-twice; empty for NODATA."""
-
-Select = Callable[[bytes, bytes, bytes], Outcome | None]
-"""The outcome for a client (its packed address, or that of its network in ECS), a QNAME (a wire
-name, its case as asked) and the apex of its zone; `None`: run Lua."""
-
 _MAGIC: Final = 1024
 _RR_HEAD: Final = 12
 _A: Final = 1
 _CNAME: Final = 5
 _OF_NAMES: Final = frozenset(("forward", "forward6", "reverse", "reverse6"))
-
-Candidates = tuple[tuple[int, bytes], ...]
-"""Places in `Plan.rdatas`, with packed addresses."""
 
 
 def plan_key(code: bytes, covered: int, apex: bytes) -> bytes:

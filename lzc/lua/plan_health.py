@@ -5,17 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lzc.lua.health import Check, HealthView
 from lzc.lua.lookup2 import client_hash
-
-if TYPE_CHECKING:
-    from lzc.lua.plan import Candidates, Outcome, Select
+from lzc.lua.outcome import Candidates, Outcome, Select
 
 _KEPT_CHOICES: Final = 64
 
-Among = Callable[[str, "Candidates"], "Select"]
+Among = Callable[[str, Candidates], Select]
 """Gives what chooses among candidates by a selector."""
 
 
