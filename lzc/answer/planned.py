@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from lzc.bundle import node as nodes
-from lzc.lua.plan import Outcome, Plan, Select
+from lzc.lua.outcome import Outcome, Select
+from lzc.lua.plan import Plan
 
 MAX_OUTCOMES: Final = 64
 """Outcomes that are kept in wire format, of one record and of one query's answers, at most."""
