@@ -1,61 +1,33 @@
 """From ``lzc.toml`` to a live bundle: everything that is wrong in one run, or a bundle.
 
-The steps are sources, keys, live serials, zones (in several processes where that pays), and the
-bundle. Nothing is written unless everything is right.
+Nothing is written unless everything is right. What did not change is taken from the live bundle:
+the octets of a bundle do not depend on how it was made.
 """
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import multiprocessing
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lzc
-from lzc.build import sources
-from lzc.build.secondary_checks import ZoneTraits, check_secondaries, takers
-from lzc.build.serials import LiveZone
-from lzc.build.sources import ConfigFile, ZoneSource
-from lzc.build.zone_job import ZoneJob, ZoneResult, build_zone
-from lzc.bundle import current, shards, writer
+from lzc.build import memory
+from lzc.build.memory import Memory
+from lzc.build.past import Past
+from lzc.build.project import Compiled, compile_project
+from lzc.build.sources import ConfigFile
+from lzc.build.workers import Progress
+from lzc.bundle import current, writer
 from lzc.bundle.manifest import BundleError
-from lzc.bundle.writer import CompiledZone
-from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
-from lzc.dnssec.keystore import Keystore
-from lzc.lua.health import MOST_CHECKS, Check
 from lzc.source.zonefile import collector_paused
-from lzc.zone.place import Fault, InputError, Place, Severity
+from lzc.zone.place import Fault, InputError, Place
 
-Progress = Callable[[str, int, int], None]
-"""Told the step under way, how much of it is done, and out of how much."""
-
-_POOL_ZONES = 8
-_POOL_OCTETS = 2_000_000
-"""From so many zones and octets of sources on, several processes are faster than one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A whole project, compiled: ``zones`` by apex, the health checks its LUA records ask for,
-    and warnings."""
-
-    zones: list[CompiledZone]
-    checks: list[Check]
-    warnings: list[Fault]
-
-    @property
-    def records(self) -> int:
-        """Records of all zones, each SOA once."""
-        return sum(zone.info.records for zone in self.zones)
+__all__ = ["BuildResult", "Compiled", "Progress", "build", "build_time", "check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +61,19 @@ def build(
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
     report = progress or _silent
+    moment = build_time() if now is None else now
     try:
         with writer.locked(folder), collector_paused():
-            compiled = _compile(config, file, folder, report, now)
-            report("write", 0, 1)
-            identity = writer.write(
-                folder,
-                sorted(compiled.zones, key=lambda zone: zone.info.zone_id),
-                compiled.checks,
-                version=lzc.__version__,
-                inputs=_inputs(compiled),
-            )
-            report("write", 1, 1)
+            surroundings = memory.surroundings(config)
+            past, faults = _live(folder, memory.load(folder, surroundings))
+            with past:
+                compiled = compile_project(config, file, past, moment, report, faults)
+                report("write", 0, 1)
+                identity = _write(folder, compiled, past)
+                report("write", 1, 1)
+            _remember(folder, surroundings, compiled, past, identity)
+    except BundleError as error:
+        raise InputError([_damaged(folder, error)]) from error
     except writer.OutputBusy as error:
         raise InputError(
             [
@@ -127,9 +100,9 @@ def build(
     return BuildResult(
         id=identity,
         folder=folder / identity,
-        zones=len(compiled.zones),
+        zones=len(compiled.ids),
         records=compiled.records,
-        checks=len(compiled.checks),
+        checks=len(compiled.check_texts),
         warnings=compiled.warnings,
         seconds=time.monotonic() - started,
     )
@@ -146,7 +119,13 @@ def check(
     """Everything that `build` does, but write. Raises `InputError`."""
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
-    return _compile(config, file, folder, progress or _silent, now)
+    moment = build_time() if now is None else now
+    past, faults = _live(folder, Memory())
+    try:
+        with past, collector_paused():
+            return compile_project(config, file, past, moment, progress or _silent, faults)
+    except BundleError as error:
+        raise InputError([_damaged(folder, error)]) from error
 
 
 def build_time() -> float:
@@ -168,190 +147,56 @@ def build_time() -> float:
     return float(text)
 
 
-def _compile(
-    config: Config, file: ConfigFile, folder: Path, report: Progress, now: float | None
-) -> Compiled:
-    moment = build_time() if now is None else now
-    zones, faults = sources.find(config, file)
-    live, more = _live_zones(folder)
-    faults += more
-    jobs: list[ZoneJob] = []
-    keystore = Keystore(config.keystore)
-    ids = shards.zone_ids((zone.apex for zone in zones), shards.count(len(zones)))
-    for zone_id, source in zip(ids, zones, strict=True):
-        keys, more = _keys(keystore, source, config, file, moment)
-        faults += more
-        jobs.append(
-            ZoneJob(
-                zone_id,
-                source,
-                config.folder,
-                keys,
-                live.get(source.apex),
-                config.lua,
-                moment,
-                takers(config, source.name),
-            )
-        )
-    results: list[ZoneResult] = []
-    with collector_paused():
-        report("zones", 0, len(jobs))
-        for result in _run(jobs):
-            results.append(result)
-            faults += result.faults
-            report("zones", len(results), len(jobs))
-    traits = [ZoneTraits(source.name, source.signed) for source in zones]
-    faults += check_secondaries(config, file, traits)
-    checks = sorted({check for result in results for check in result.checks}, key=Check.to_json)
-    faults += _too_many(checks, zones, results)
-    # Zones and records that share a .lua file each find the same in it.
-    faults = list(dict.fromkeys(faults))
-    if any(fault.severity is Severity.ERROR for fault in faults):
-        raise InputError(faults)
-    return Compiled([result.zone for result in results if result.zone is not None], checks, faults)
-
-
-def _too_many(
-    checks: Sequence[Check], zones: Sequence[ZoneSource], results: Sequence[ZoneResult]
-) -> list[Fault]:
-    """A fault where there are more health checks than a server makes."""
-    if len(checks) <= MOST_CHECKS:
-        return []
-    # Results are in the order of their zones.
-    most = max(range(len(results)), key=lambda place: len(results[place].checks))
-    return [
-        Fault(
-            Place(str(zones[most].path)),
-            "too-many-checks",
-            f"the LUA records ask for {len(checks)} different health checks, and a server makes"
-            f" {MOST_CHECKS} at most; {len(results[most].checks)} of them are of this zone",
-            why="the others would never be made, and their targets be taken for down",
-            fix="have records that check the same target do so with the same options, or put zones"
-            " on several servers",
-        )
-    ]
-
-
-def _live_zones(folder: Path) -> tuple[Mapping[bytes, LiveZone], list[Fault]]:
-    """Serials and digests of the live bundle's zones; none when there is no bundle."""
-    if not (folder / current.CURRENT).is_symlink():
-        return {}, []
+def _live(folder: Path, remembered: Memory) -> tuple[Past, list[Fault]]:
     try:
-        with current.open_live(folder) as bundle:
-            return {
-                info.apex: LiveZone(info.serial, info.digest, info.source_serial)
-                for info in bundle.zones()
-            }, []
+        return Past(folder, remembered), []
     except BundleError as error:
-        return {}, [
-            Fault(
-                Place(str(folder / current.CURRENT)),
-                "live-bundle-damaged",
-                str(error),
-                why="without its serials the new ones could be lower, and secondaries would keep"
-                " the old zones",
-                fix="copy the bundle back from a server or from CI; or remove `current` and set"
-                " each SOA serial above the one that is served",
-            )
-        ]
+        return Past(), [_damaged(folder, error)]
 
 
-def _keys(
-    keystore: Keystore, source: ZoneSource, config: Config, file: ConfigFile, now: float
-) -> tuple[tuple[ZoneKey, ...], list[Fault]]:
-    if not source.signed:
-        return (), []
-    try:
-        keys = keystore.load(source.apex)
-    except InputError as error:
-        return (), list(error.faults)
-    name = source.name.rstrip(".") or "."
-    place = file.place(f'[zone."{name}"]', name)
-    if not keys:
-        return (), [
-            Fault(
-                place,
-                "keys-missing",
-                f"zone {name} is to be signed, but has no keys in {config.dnssec.keystore}",
-                fix=f"lzc keys generate -c {file.shown_as} {name}",
-            )
-        ]
-    if not any(key.timing.is_active(now) for key in keys):
-        return (), [
-            Fault(
-                place,
-                "keys-inactive",
-                f"zone {name} is to be signed, but none of its {len(keys)} key(s) is active now",
-                why="its answers would carry no signatures, which is bogus below a DS",
-                fix=f"lzc keys generate -c {file.shown_as} {name}, or correct the keys' times",
-            )
-        ]
-    return tuple(
-        ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey)
-        for key in keys
-        if key.is_published(now)
-    ), []
+def _damaged(folder: Path, error: BundleError) -> Fault:
+    return Fault(
+        Place(str(folder / current.CURRENT)),
+        "live-bundle-damaged",
+        str(error),
+        why="without its serials the new ones could be lower, and secondaries would keep"
+        " the old zones",
+        fix="copy the bundle back from a server or from CI; or remove `current` and set"
+        " each SOA serial above the one that is served",
+    )
 
 
-def _run(jobs: Sequence[ZoneJob]) -> Iterator[ZoneResult]:
-    """The results in the order of the jobs."""
-    cores = len(os.sched_getaffinity(0))
-    processes = min(cores, len(jobs))
-    if processes < 2 or len(jobs) < _POOL_ZONES or not _is_large(jobs):
-        for job in jobs:
-            yield build_zone(replace(job, in_halves=cores > 1))
+def _write(folder: Path, compiled: Compiled, past: Past) -> str:
+    """Have a bundle of it live, and give its id."""
+    base, zones = compiled.beside(past)
+    if base is not None and base.checks and not zones:
+        return past.id
+    return writer.write(
+        folder,
+        zones,
+        () if base is not None and base.checks else compiled.checks,
+        version=lzc.__version__,
+        inputs=_inputs(compiled),
+        base=base,
+    )
+
+
+def _remember(
+    folder: Path, surroundings: bytes, compiled: Compiled, past: Past, identity: str
+) -> None:
+    if identity == past.id and compiled.entries == past.entries:
         return
-    gc.freeze()
-    # Fork, as the children start with everything imported: 10 instead of 400 ms each.
-    with ProcessPoolExecutor(
-        processes, multiprocessing.get_context("fork"), initializer=_end_with_parent
-    ) as pool:
-        chunk = max(1, min(64, len(jobs) // (processes * 4)))
-        try:
-            yield from pool.map(build_zone, jobs, chunksize=chunk)
-        except BrokenProcessPool as error:
-            raise InputError(
-                [
-                    Fault(
-                        Place("lzc build"),
-                        "build-process-killed",
-                        "a process of the build was killed",
-                        why="the system does so when memory runs out",
-                        fix="give the build more memory, or split the largest zones",
-                    )
-                ]
-            ) from error
-
-
-def _is_large(jobs: Sequence[ZoneJob]) -> bool:
-    total = 0
-    for job in jobs:
-        total += job.source.path.stat().st_size
-        if total >= _POOL_OCTETS:
-            return True
-    return False
-
-
-def _end_with_parent() -> None:
-    """A build that is killed must not leave processes that hold its lock."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    # Without it the next build makes everything, that is all.
+    with suppress(OSError):
+        compiled.memory(identity).save(folder, surroundings)
 
 
 def _inputs(compiled: Compiled) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    for zone in compiled.zones:
-        digest.update(zone.info.apex + bytes.fromhex(zone.info.digest))
+    content = [apex + bytes.fromhex(entry.digest) for apex, entry in compiled.entries.items()]
     return {
-        "zones": len(compiled.zones),
+        "zones": len(compiled.entries),
         "records": compiled.records,
-        "content": digest.hexdigest(),
+        "content": hashlib.sha256(b"".join(content)).hexdigest(),
     }
 
 

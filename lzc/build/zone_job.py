@@ -3,9 +3,11 @@ can be built in several processes."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
+from typing import Final
 
 from lzc.build import serials
 from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
@@ -21,8 +23,11 @@ from lzc.config import LuaSection
 from lzc.lua.health import Check
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
-from lzc.zone.model import PLACE, Record, Zone
+from lzc.zone.model import PLACE, Input, LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Severity
+
+_CLOCK: Final = re.compile(rb"\b(?:os|_G|[gs]etfenv|load|loadstring)\b")
+"""What leads to the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,15 @@ class ZoneJob:
 @dataclass(frozen=True, slots=True)
 class ZoneResult:
     """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
-    or not LUA is enabled."""
+    or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
+    else, unless ``steady`` is false: code was run that may look at the clock."""
 
     zone: CompiledZone | None
     faults: list[Fault]
     checks: frozenset[Check] = frozenset()
     lua_records: int = 0
+    inputs: tuple[Input, ...] = ()
+    steady: bool = True
 
 
 def build_zone(job: ZoneJob) -> ZoneResult:
@@ -107,7 +115,14 @@ def build_zone(job: ZoneJob) -> ZoneResult:
     if lua_records and source.lua:
         plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace)
         compiled = replace(compiled, plans=plans)
-    return ZoneResult(compiled, faults, found, len(lua_records))
+    return ZoneResult(
+        compiled,
+        faults,
+        found,
+        len(lua_records),
+        tuple(dict.fromkeys(zone.inputs)),
+        not any(_CLOCK.search(LuaRecord.from_rdata(one[2]).join(False)) for one in lua_records),
+    )
 
 
 def _errors(faults: list[Fault]) -> bool:

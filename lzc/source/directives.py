@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 from lzc.source import ttl as ttl_text
-from lzc.source.files import find
+from lzc.source.files import Found, find
 from lzc.source.generate import read_generate
 from lzc.source.lexer import Entry, Token, shown
 from lzc.source.state import FileScope, ReadState
@@ -23,8 +22,8 @@ MAX_DEPTH: Final = 32
 
 _KNOWN: Final = ("$ORIGIN", "$TTL", "$INCLUDE", "$GENERATE")
 
-OpenFile = Callable[[FileScope, Path, str, Place], None]
-"""Reads one more file: scope to read it in, path, path to show, place that asks for it."""
+OpenFile = Callable[[FileScope, Found, Place], None]
+"""Reads one more file: scope to read it in, the file, place that asks for it."""
 
 
 def read_directive(state: ReadState, scope: FileScope, entry: Entry, open_file: OpenFile) -> None:
@@ -98,7 +97,7 @@ def _include(
     found = find(state, scope, token, "$INCLUDE", "include")
     if found is None or origin is None:
         return
-    path, label = found
+    path, label, _ = found
     if path in state.open_files:
         state.report(
             place,
@@ -121,4 +120,4 @@ def _include(
         owner=scope.owner,
         owner_known=scope.owner_known,
     )
-    open_file(inner, path, label, place)
+    open_file(inner, found, place)

@@ -12,10 +12,11 @@ from lzc.wire.rdata import InvalidRdata, unescape
 
 
 class Found(NamedTuple):
-    """A file: its resolved path, and how places show it."""
+    """A file: its resolved path, how places show it, and its path as it was named."""
 
     path: Path
     label: str
+    named: str
 
 
 def find(state: ReadState, scope: FileScope, token: Token, word: str, rule: str) -> Found | None:
@@ -34,7 +35,8 @@ def find(state: ReadState, scope: FileScope, token: Token, word: str, rule: str)
         return None
     try:
         name = os.fsdecode(unescape(token.text))
-        path = (scope.folder / name).resolve()
+        named = str(scope.folder / name)
+        path = Path(named).resolve()
     except (InvalidRdata, ValueError, OSError, RuntimeError) as error:
         state.report(place, f"{rule}-unreadable", f"{shown(token.text)} is no path: {error}")
         return None
@@ -48,4 +50,4 @@ def find(state: ReadState, scope: FileScope, token: Token, word: str, rule: str)
             "copy the file into the project",
         )
         return None
-    return Found(path, os.path.normpath(Path(scope.file).parent / name))
+    return Found(path, os.path.normpath(Path(scope.file).parent / name), named)

@@ -13,7 +13,7 @@ from typing import Final
 
 from lzc.lua.comments import swallowed
 from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
-from lzc.source import lua_source
+from lzc.source import inputs, lua_source
 from lzc.source.files import find
 from lzc.source.lexer import Token
 from lzc.source.lua_rewriting import strings_of
@@ -118,8 +118,8 @@ def _from_file(
     try:
         if found.path.exists() and not found.path.is_file():
             raise OSError("it is not a file")
-        with found.path.open("rb") as file:
-            text = file.read(MAX_FILE + 1)
+        text, read = inputs.read(found.named, found.path, MAX_FILE + 1)
+        state.zone.inputs.append(read)
     except OSError as error:
         state.report(
             place,

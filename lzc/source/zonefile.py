@@ -47,8 +47,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lzc.source import inputs
 from lzc.source.bulk import read_lines
 from lzc.source.directives import read_directive
+from lzc.source.files import Found
 from lzc.source.halves import MIN_OCTETS, read_in_halves
 from lzc.source.lexer import Entry, Token, shown
 from lzc.source.records import read_owner, read_record
@@ -85,7 +87,7 @@ def read_zone(
     with collector_paused():
         try:
             reader = _Reader(state, in_halves=in_halves)
-            reader.open_file(scope, resolved, label, Place(label))
+            reader.open_file(scope, Found(resolved, label, str(path)), Place(label))
         except TooManyFaults:
             _give_up(state, label)
     return state.zone, state.faults
@@ -142,12 +144,13 @@ class _Reader:
         self.state = state
         self.in_halves = in_halves
 
-    def open_file(self, scope: FileScope, path: Path, label: str, asked_at: Place) -> None:
-        """Read ``path`` in ``scope``; report at ``asked_at`` when it cannot be read."""
+    def open_file(self, scope: FileScope, found: Found, asked_at: Place) -> None:
+        """Read a file in ``scope``; report at ``asked_at`` when it cannot be read."""
+        path, label, named = found
         try:
             if path.exists() and not path.is_file():
                 raise OSError("it is not a file")
-            text = path.read_bytes()
+            text, read = inputs.read(named, path)
         except OSError as error:
             self.state.report(
                 asked_at,
@@ -156,6 +159,7 @@ class _Reader:
                 fix="correct the path, or make the file readable",
             )
             return
+        self.state.zone.inputs.append(read)
         self.state.open_files.append(path)
         # What a file includes goes on from its state, and it from theirs.
         self.in_halves &= len(self.state.open_files) == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from lzc.wire import name as wire_name
 from lzc.zone.place import Place, advance, unpack
@@ -47,6 +47,17 @@ class LuaSource:
         return advance(place, offset - start)
 
 
+class Input(NamedTuple):
+    """A file that was read: ``path`` as it was named, ``real`` where that led, ``sha256`` of what
+    was read. ``mark`` is its device, inode, size, modification and change time (ns) before; empty
+    where it had changed so shortly before that those may not tell the next change."""
+
+    path: str
+    real: str
+    sha256: bytes
+    mark: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class Zone:
     """One zone: ``apex`` is its lower-case wire name; packed places point into ``files``.
@@ -54,6 +65,7 @@ class Zone:
     ``lua_sources`` are the sources of its LUA records, and ``suppressions`` the rules that comments
     ``; lzc: ignore RULE`` beside a record tell not to report; both by the record's packed place.
     Records that one ``$GENERATE`` makes share a place: the source is that of the first of them.
+    ``inputs`` are the files that were read for it.
     """
 
     apex: bytes
@@ -61,6 +73,7 @@ class Zone:
     files: list[str] = field(default_factory=list)
     lua_sources: dict[int, LuaSource] = field(default_factory=dict)
     suppressions: dict[int, frozenset[str]] = field(default_factory=dict)
+    inputs: list[Input] = field(default_factory=list)
 
     @property
     def name(self) -> str:

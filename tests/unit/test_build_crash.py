@@ -18,7 +18,9 @@ from tests.unit.compiling import HEAD
 
 NOW = 1_800_000_000.0
 
-_WATCHED = {"open", "os.rename", "os.mkdir", "os.symlink", "os.remove", "os.rmdir", "os.utime"}
+_WATCHED = {
+    *("open", "os.rename", "os.mkdir", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.utime")
+}
 """Audit events (PEP 578) of what changes the file system; each is raised before it happens."""
 
 
@@ -78,12 +80,15 @@ def _assert_whole(output: Path) -> str:
 
 def _assert_clean(output: Path) -> None:
     hidden = {path.name for path in output.iterdir() if path.name.startswith(".")}
-    assert hidden == {".lock", ".verified"}
+    assert hidden == {".inputs", ".lock", ".verified"}
     assert len(list(output.iterdir())) <= len(hidden) + 1 + 3
 
 
-def test_killed_before_any_change_to_the_file_system(project: Path) -> None:
+@pytest.mark.parametrize("zones", [1, 34])
+def test_killed_before_any_change_to_the_file_system(project: Path, zones: int) -> None:
+    """Of 34 zones one changes, so that the new bundle shares files with the old one."""
     output = project / "build"
+    _change(project, 0, zones)
     for content in range(4):
         _change(project, content)
         before = _build(project)
@@ -125,7 +130,7 @@ def test_killed_before_there_is_any_bundle(project: Path) -> None:
 def test_killed_at_fifteen_moments_with_several_processes(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lzc.build.pipeline._POOL_OCTETS", 1)
+    monkeypatch.setattr("lzc.build.workers._POOL_OCTETS", 1)
     output = project / "build"
     _change(project, 0, zones=60)
     started = time.monotonic()

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lzc import config
-from lzc.build import pipeline, zone_job
+from lzc.build import workers, zone_job
 from lzc.build.pipeline import BuildResult, build, check
 from lzc.bundle import current, verification
 from lzc.bundle import node as nodes
@@ -122,7 +122,7 @@ def test_all_faults_of_all_zones_come_in_one_run_and_nothing_is_written(project:
     assert sum(str(fault.place).startswith("zones/example.org.zone:") for fault in faults) == 2
     assert current.live(project / "build") == first.folder
     assert sorted(p.name for p in (project / "build").iterdir()) == sorted(
-        [".lock", ".verified", "current", first.id]
+        [".inputs", ".lock", ".verified", "current", first.id]
     )
 
 
@@ -234,7 +234,7 @@ def test_many_zones_are_built_by_several_processes_alike(
     for number in range(40):
         _zone(project, f"z{number}.example", f"n A 192.0.2.{number}\n")
     alone = _build(project)
-    monkeypatch.setattr(pipeline, "_POOL_OCTETS", 1)
+    monkeypatch.setattr(workers, "_POOL_OCTETS", 1)
     together = build(config.load(project / "lzc.toml"), project / "pool", now=NOW)
     assert together.id == alone.id
     _zone(project, "z7.example", "n A 192.0.2.777\n")
@@ -251,8 +251,9 @@ def test_a_killed_process_of_a_build_is_told_and_nothing_written(
     for number in range(10):
         _zone(project, f"z{number}.example", f"n A 192.0.2.{number}\n")
     before = _build(project)
-    _zone(project, "z3.example", "")
-    monkeypatch.setattr(pipeline, "_POOL_OCTETS", 1)
+    for number in range(10):
+        _zone(project, f"z{number}.example", "")
+    monkeypatch.setattr(workers, "_POOL_OCTETS", 1)
     monkeypatch.setattr(zone_job, "read_zone", lambda *_, **__: os.kill(os.getpid(), 9))
     (fault,) = _faults(project)
     assert fault.rule == "build-process-killed"
@@ -281,6 +282,7 @@ def test_leftovers_of_a_crash_are_removed_and_the_last_bundles_kept(project: Pat
     assert kept == {*ids[-3:], "current"}
     assert {path.name for path in (output / ".verified").iterdir()} == set(ids[-3:])
     assert {path.name for path in output.iterdir() if path.name.startswith(".")} == {
+        ".inputs",
         ".lock",
         ".verified",
     }

@@ -1,0 +1,112 @@
+"""What the live bundle was made from, so that the next build need not make it all again.
+
+One file beside the bundles. It counts for nothing unless it was written by this very program, for
+this project, and for the bundle that is live; without it a build makes everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import lzc
+from lzc.config import Config
+from lzc.source.inputs import Plain
+
+FILE: Final = ".inputs"
+
+_MAGIC: Final = b"lzc inputs 1\n"
+_HEAD: Final = len(_MAGIC) + 2 * 32
+_WITHOUT_REFERENCES: Final = 2
+"""The version of marshal that does not look up each object."""
+_LIBRARIES: Final = ("dns", "lupa", "lmdb", "cryptography")
+"""Those whose version may change what is found or written."""
+
+Settings = tuple[Any, ...]
+"""Whatever decides, with the files that are read, what becomes of a zone; plain data."""
+
+
+class Entry(NamedTuple):
+    """A zone that was built. ``inputs`` have the fields of `lzc.zone.model.Input`, ``warnings``
+    those of a fault's place and then its own, ``checks`` are JSON texts, ``plans`` are keys. Empty
+    ``settings`` are those of a zone to be built again in any case."""
+
+    settings: Settings
+    inputs: Sequence[Plain]
+    digest: str
+    records: int
+    warnings: tuple[tuple[Any, ...], ...] = ()
+    checks: tuple[str, ...] = ()
+    plans: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class Memory:
+    """The bundle's id, and its zones by their apex."""
+
+    bundle: str = ""
+    zones: dict[bytes, Entry] = field(default_factory=dict)
+
+    def save(self, output: Path, surroundings: bytes) -> None:
+        """Replace what is remembered. Raises `OSError`."""
+        plain = {apex: tuple(entry) for apex, entry in self.zones.items()}
+        payload = marshal.dumps((self.bundle, plain), _WITHOUT_REFERENCES)
+        fresh = output / f"{FILE}.new"
+        with fresh.open("wb") as out:
+            out.writelines((_MAGIC, surroundings, hashlib.sha256(payload).digest(), payload))
+        fresh.replace(output / FILE)
+
+
+def load(output: Path, surroundings: bytes) -> Memory:
+    """What is remembered; nothing where the file is missing, damaged, or of something else."""
+    try:
+        data = (output / FILE).read_bytes()
+    except OSError:
+        return Memory()
+    payload = memoryview(data)[_HEAD:]
+    wanted = b"".join((_MAGIC, surroundings, hashlib.sha256(payload).digest()))
+    if data[:_HEAD] != wanted:
+        return Memory()
+    bundle, plain = marshal.loads(payload)  # noqa: S302 - its hash says that we wrote it
+    return Memory(bundle, {apex: Entry(*entry) for apex, entry in plain.items()})
+
+
+def surroundings(config: Config) -> bytes:
+    """A hash of all that decides about every zone: the program, its libraries and Python, the
+    project's folder, and the settings of LUA records."""
+    parts = [
+        lzc.__version__,
+        sys.version,
+        sys.implementation.cache_tag,
+        str(config.folder),
+        repr(config.lua),
+        [_library(name) for name in _LIBRARIES],
+        sorted(_program(str(Path(lzc.__file__).parent))),
+    ]
+    return hashlib.sha256(repr(parts).encode()).digest()
+
+
+def _library(name: str) -> object:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        return None
+    status = Path(spec.origin).stat()
+    return spec.origin, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _program(folder: str) -> list[tuple[str, int, int, int]]:
+    found = []
+    for entry in os.scandir(folder):
+        if entry.is_file():
+            status = entry.stat()
+            found.append((entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        elif entry.name != "__pycache__":
+            found += _program(entry.path)
+    return found

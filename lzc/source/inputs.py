@@ -1,0 +1,101 @@
+"""The files that zones are read from, and whether they are still what was read.
+
+A file whose device, inode, size, modification and change time are as before was not written since,
+unless it was written within the moment for which those times stand still. A file that had changed
+so shortly before it was read is known by its hash alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Sequence
+from operator import is_
+from pathlib import Path
+from typing import Final
+
+from lzc.zone.model import Input
+
+SETTLED: Final = 2_000_000_000
+"""Nanoseconds after which the times of a file have moved on every file system."""
+
+
+def read(path: str, real: Path, limit: int = -1) -> tuple[bytes, Input]:
+    """At most ``limit`` octets of a file (-1: all). Raises `OSError`."""
+    with real.open("rb") as file:
+        mark = _settled(os.fstat(file.fileno()))
+        text = file.read(limit)
+    return text, Input(path, str(real), hashlib.sha256(text).digest(), mark)
+
+
+def mark_of(status: os.stat_result) -> tuple[int, ...]:
+    """The mark of a file, whenever it changed."""
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def _settled(status: os.stat_result) -> tuple[int, ...]:
+    changed = max(status.st_mtime_ns, status.st_ctime_ns)
+    return mark_of(status) if time.time_ns() - changed > SETTLED else ()
+
+
+Plain = tuple[str, str, bytes, tuple[int, ...]]
+"""The fields of an `Input`."""
+
+
+class Files:
+    """The files as they are now, each folder and each file that changed looked at once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+        self._changed: dict[Plain, Plain | None] = {}
+
+    def still(self, known: Sequence[Plain]) -> Sequence[Plain] | None:
+        """The same inputs, their marks brought up to date, where their content is what it was;
+        ``None`` where it is not, or cannot be told. ``known`` itself where nothing is new."""
+        fresh = []
+        for one in known:
+            now = one if self._is_untouched(one) else self._look_inside(one)
+            if now is None:
+                return None
+            fresh.append(now)
+        return known if all(map(is_, fresh, known)) else tuple(fresh)
+
+    def _is_untouched(self, known: Plain) -> bool:
+        path, real, _, mark = known
+        folder, _, name = path.rpartition("/")
+        place = self._folders.get(folder)
+        if place is None:
+            place = self._folders[folder] = os.path.realpath(folder)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        return (
+            mark == mark_of(status)
+            and not stat.S_ISLNK(status.st_mode)
+            and f"{place}/{name}" == real
+        )
+
+    def _look_inside(self, known: Plain) -> Plain | None:
+        if known not in self._changed:
+            self._changed[known] = _read_again(known)
+        return self._changed[known]
+
+
+def _read_again(known: Plain) -> Plain | None:
+    path, real, sha256, _ = known
+    try:
+        if os.path.realpath(path) != real:
+            return None
+        found = read(path, Path(real))[1]
+    except OSError:
+        return None
+    return (path, real, sha256, found.mark) if found.sha256 == sha256 else None
