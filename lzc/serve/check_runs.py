@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,17 @@ ALL_FILES: Final = CONCURRENT + REQUESTS + SLOW_REQUESTS
 _LONGEST: Final = 86400
 """Seconds of a timeout: records may say any number."""
 
+LOOKUPS: Final = 64
+"""Hosts of URLs looked up at once: each takes a thread, for as long as resolvers do not answer."""
+
 Done = Callable[["Run", Outcome], None]
+
+
+class _Lookups(ThreadPoolExecutor):
+    """The threads in which the event loop looks up hosts. Its end does not wait for resolvers."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -50,17 +61,18 @@ class Run:
 
 
 class Runs:
-    """Runs checks in the running event loop. ``files`` is how many may be open for that."""
+    """Runs checks in the running event loop. ``files`` is how many may be open for that, from 16
+    on."""
 
     def __init__(self, mishaps: Mishaps, files: int = ALL_FILES) -> None:
         self._mishaps = mishaps
         requests, slow = min(REQUESTS, files // 4), min(SLOW_REQUESTS, files // 4)
-        self.connections = max(1, min(CONCURRENT, files - requests - slow))
-        self._connections = Lane(self.connections)
-        self._requests = Lane(max(1, requests))
-        self._slow_requests = Lane(max(1, slow))
+        self._connections = Lane(min(CONCURRENT, files - requests - slow))
+        self._requests = Lane(requests)
+        self._slow_requests = Lane(slow)
         self._http = HttpProbes()
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(_Lookups(LOOKUPS, "lookup"))
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, run: Run) -> None:

@@ -13,6 +13,7 @@ import random
 import socket
 import time
 from collections.abc import Collection, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -113,6 +114,8 @@ class Checker:
         for target, force in before.forced.items():
             self._hold(target, force)
         self._saving = asyncio.Lock()
+        # The event loop's own threads may all be waiting for resolvers.
+        self._writer = ThreadPoolExecutor(1, "health")
         self._saved: tuple[int, ...] = ()
         self._forces = 0
         reports.setblocking(False)
@@ -261,7 +264,7 @@ class Checker:
             return
         async with self._saving:
             try:
-                await asyncio.to_thread(self._write, self._file)
+                await self._loop.run_in_executor(self._writer, self._write, self._file)
             except OSError as error:
                 self._mishaps.note("saving what is known of health", error)
 
@@ -311,6 +314,7 @@ class Checker:
         self._entries[key] = entry
         if not listed:
             self._unlisted.add(key)
+            self._table.count_unlisted(len(self._unlisted))
         known = self._remembered.get(key)
         if known is not None:
             entry.problem, entry.failures = known.problem, known.failures

@@ -10,10 +10,10 @@ class Lane:
     """At most ``limit`` runs at a time. A run is begun by calling what `enter` was given, and ends
     with `leave`."""
 
-    __slots__ = ("_limit", "_running", "_waiting")
+    __slots__ = ("_running", "_waiting", "limit")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._running = 0
         self._waiting: deque[Callable[[], None]] = deque()
 
@@ -28,6 +28,6 @@ class Lane:
         self._fill()
 
     def _fill(self) -> None:
-        while self._waiting and self._running < self._limit:
+        while self._waiting and self._running < self.limit:
             self._running += 1
             self._waiting.popleft()()

@@ -31,13 +31,15 @@ LOCAL = "127.0.0.1"
 class Clinic:
     """A checker in this process's event loop, with the view that a worker has."""
 
-    def __init__(self, *, interval: float = 0.1, expire: float = 3600.0) -> None:
-        self.table = HealthTable(1024)
+    def __init__(
+        self, *, interval: float = 0.1, table: HealthTable | None = None, **options: Any
+    ) -> None:
+        self.table = table or HealthTable(1024)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ours = ours
         self.view = TableView(self.table, lambda check: self.tell(check))
         self.told: list[Check] = []
-        self.checker = Checker(self.table, theirs, interval, expire=expire)
+        self.checker = Checker(self.table, theirs, interval, **options)
 
     def tell(self, check: Check) -> None:
         self.told.append(check)
@@ -56,7 +58,7 @@ class Clinic:
         )
 
 
-def play(scene: Callable[[Clinic], Awaitable[None]], **options: float) -> None:
+def play(scene: Callable[[Clinic], Awaitable[None]], **options: Any) -> None:
     async def run() -> None:
         clinic = Clinic(**options)
         try:
