@@ -31,6 +31,9 @@ name; those of LUA records are not among them."""
 MAX_STRING = 2**20
 """Octets of a string that ``string.rep`` makes at most."""
 
+MAX_LOOKED_UP = 4096
+"""Records that ``dblookup`` gives at most; more do not fit into a message of 64 KB."""
+
 GEO_MEMORY = 32_768
 """Addresses whose place is kept inside the Lua state at most."""
 
@@ -138,6 +141,7 @@ class Engine:
         self._rings = Rings()
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._generation = health.generation()
+        self._worn_out = False
         self._state = self._new_state()
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
@@ -169,6 +173,9 @@ class Engine:
             if result[0] is None and result[1] == b"instructions" and run is self._state.run:
                 # Our own functions ran on the record's budget too; count again, without them, and
                 # do so at once from now on.
+                if code not in self._programs:
+                    # It was given up, to make room.
+                    _, slot = self._compile(code)
                 run = self._state.run_exact
                 self._programs[code] = (run, slot)
                 result = run(slot, qname, zone, who, network, prefix, *query[4:])
@@ -206,6 +213,8 @@ class Engine:
         raise LuaFailure(kind, message)
 
     def _compile(self, code: bytes) -> tuple[Callable[..., Any], int]:
+        if self._worn_out:
+            self._rebuild()
         if len(self._programs) >= self._settings.chunks:
             self._programs.clear()
             self._state.forget_programs()
@@ -248,6 +257,7 @@ class Engine:
                 b"python_owner": self._owner,
                 b"python_log": self._write_log,
                 b"python_decide": self._conditions or bool,
+                b"python_crowded": self._crowded,
             },
             settings.memory_limit,
             self._report,
@@ -267,7 +277,13 @@ class Engine:
         if in_use > self._settings.memory_limit / 2:
             self._rebuild()
 
+    def _crowded(self, worn_out: bool) -> None:
+        """The state gave up all programs, to make room; ``worn_out``: in vain."""
+        self._programs.clear()
+        self._worn_out = worn_out
+
     def _rebuild(self) -> None:
+        self._worn_out = False
         self._programs.clear()
         self._state = self._new_state()
 
@@ -286,6 +302,8 @@ class Engine:
 
     def _look_up(self, name: bytes, rrtype: float) -> Any:
         found = self.lookup(name, int(rrtype)) if self.lookup is not None else ()
+        if len(found) > MAX_LOOKED_UP or sum(map(len, found)) > MAX_STRING:
+            return -1
         # A tuple becomes several results.
         return tuple(found) or None
 

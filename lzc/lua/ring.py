@@ -11,7 +11,7 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
@@ -20,8 +20,14 @@ import lupa.luajit21 as lupa
 MAX_POINTS: Final = 65_536
 """Points of one ring at most: the sum of its weights."""
 
-MAX_KEPT: Final = 1_048_576
-"""Points of all rings that are kept at most; one takes 16 octets."""
+MAX_HASHED: Final = 2**23
+"""Octets that are hashed for one ring at most: each point hashes its item's text."""
+
+MAX_KEPT: Final = 2**24
+"""Octets of all rings that are kept at most: a point takes 16, and there are the items."""
+
+_NUMBER: Final = 6
+"""Octets that the number of a point takes behind its item's text, the hyphen included."""
 
 _BUILD: Final = b"""
 local core = {}
@@ -51,7 +57,7 @@ class Rings:
     def owner(self, key: bytes, position: int) -> int:
         """Which item (from 1) a hash belongs to. ``key`` holds the items, each as its weight, a
         blank and its text, with a zero octet behind. Raises `ValueError` for more points than
-        `MAX_POINTS`, or none."""
+        `MAX_POINTS`, or none, and for more to be hashed than `MAX_HASHED`."""
         ring = self._rings.get(key)
         if ring is None:
             ring = self._add(key)
@@ -63,30 +69,44 @@ class Rings:
 
     def _add(self, key: bytes) -> _Ring:
         items = [item.partition(b" ") for item in key.split(b"\0")[:-1]]
-        size = sum(int(weight) for weight, _, _ in items)
-        if not 0 < size <= MAX_POINTS:
+        weights = [int(weight) for weight, _, _ in items]
+        size = sum(weights)
+        if min(weights, default=0) < 0 or not 0 < size <= MAX_POINTS:
             raise ValueError(f"the sum of weights is {size}; it may be from 1 to {MAX_POINTS}")
+        sizes = [len(text) for _, _, text in items]
+        if hashed_octets(zip(sizes, weights, strict=True)) > MAX_HASHED:
+            raise ValueError("the items are too long for their weights")
         # Of equal points, the item that sorts first owns both, wherever it stands.
         ranked = sorted(range(len(items)), key=lambda number: items[number][2])
         found = sorted(
             point << 32 | rank
             for rank, number in enumerate(ranked)
-            for point in self._points(items[number][2], int(items[number][0]))
+            for point in self._points(items[number][2], weights[number])
         )
         ring = _Ring(
             array("L", [both >> 32 for both in found]),
             array("L", [1 + ranked[both & 0xFFFFFFFF] for both in found]),
         )
         self._rings[key] = ring
-        self._kept += size
+        self._kept += _octets(key, ring)
+        # All of them go where one alone is too large.
         while self._kept > MAX_KEPT:
-            self._kept -= len(self._rings.popitem(last=False)[1].points)
+            self._kept -= _octets(*self._rings.popitem(last=False))
         return ring
 
     def _points(self, text: bytes, weight: int) -> tuple[int, ...]:
         if self._hashes is None:
             self._hashes = _hashing()
         return struct.unpack(f">{weight}I", bytes.fromhex(self._hashes(text, weight).decode()))
+
+
+def hashed_octets(items: Iterable[tuple[int, int]]) -> int:
+    """Octets that a ring hashes, of items given as the size of their text and their weight."""
+    return sum((size + _NUMBER) * weight for size, weight in items)
+
+
+def _octets(key: bytes, ring: _Ring) -> int:
+    return len(key) + 16 * len(ring.points)
 
 
 def _hashing() -> Callable[[bytes, int], bytes]:

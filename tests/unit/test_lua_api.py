@@ -12,7 +12,7 @@ import pytest
 from lzc.lua.engine import Engine, EngineSettings, LuaFailure
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check
-from lzc.lua.ring import MAX_POINTS, Rings
+from lzc.lua.ring import MAX_KEPT, MAX_POINTS, Rings
 from lzc.wire import name as wire_name
 from tests.unit.lua_running import Health, Places, Runner, query
 
@@ -114,8 +114,8 @@ def test_rings_that_are_not_used_are_given_up() -> None:
     rings = Rings()
     for number in range(40):
         rings.owner(b"%d item%d\0" % (MAX_POINTS // 2, number), 0)
-    assert rings._kept <= 2**20
-    assert len(rings._rings) == 32
+    assert rings._kept <= MAX_KEPT
+    assert len(rings._rings) == 31
 
 
 def walked(weighted: list[tuple[int, str]], r: int) -> str:

@@ -18,7 +18,11 @@ end)
 
 local function text_of(value, what)
   local t = type(value)
-  if t == 'string' then return value end
+  if t == 'string' then
+    -- All of it will be walked through, in C.
+    if #value > 4096 then core.charge(#value * 20) end
+    return value
+  end
   if t == 'number' then return tostring(value) end
   error((what or 'string') .. ' expected, got ' .. t, 0)
 end

@@ -1,7 +1,7 @@
 -- Closes the host's Lua down to what we need, and gives the files of this folder what they share.
 
 local exact, shared, settings, callbacks = ...
-local next, type = next, type
+local next, type, error = next, type, error
 local G = getfenv(0)
 
 jit.off()
@@ -20,15 +20,35 @@ local core = {
 for name, value in next, settings do core[name] = value end
 for name, value in next, callbacks do core[name] = value end
 
--- Some of the host's functions take as long as what they are given is large: their time is charged.
-local clock = os.clock
+-- What the host hands over is copied into the heap where nothing catches an error for want of memory:
+-- the worker would hang. So there must be room before the host is called. Half of the limit is enough
+-- for what it gives, and for the table of all strings to grow.
+local clock, count_kib, collect = os.clock, collectgarbage, collectgarbage
 local function charged(began, ...)
   core.charge((clock() - began) * 1e9)
   return ...
 end
-for _, name in next, {'python_owner', 'python_content'} do
-  local f = callbacks[name]
-  core[name] = f and function(...) return charged(clock(), f(...)) end
+local function make_room()
+  local began = clock()
+  collect()
+  charged(began)
+  if count_kib('count') > core.collect_at then error('not enough memory', 0) end
+end
+
+-- Some of the host's functions take as long as what they are given is large: their time is charged.
+local CHARGED = {python_owner = true, python_content = true, python_lookup = true, python_include = true}
+for name, f in next, callbacks do
+  if CHARGED[name] then
+    core[name] = function(...)
+      if count_kib('count') > core.collect_at then make_room() end
+      return charged(clock(), f(...))
+    end
+  elseif name ~= 'python_crowded' then
+    core[name] = function(...)
+      if count_kib('count') > core.collect_at then make_room() end
+      return f(...)
+    end
+  end
 end
 
 -- A memory of what a pure function gave, in two halves: when the young half is full it becomes the

@@ -39,6 +39,7 @@ end)
 -- Whether LuaJIT's own matcher may do it.
 local function is_cheap(text, pattern, anywhere)
   local size, length = #text, #pattern
+  if length > SMALL then charge(length * 20) end
   if length <= 64 and size < SMALL then
     if (size + 1) ^ (crude(pattern) + (anywhere and 1 or 0)) <= 1e5 then return true end
   end
@@ -59,6 +60,7 @@ end
 
 local function lua_find(text, pattern, init, plain)
   text, pattern = text_of(text), text_of(pattern)
+  if #pattern > SMALL then charge(#pattern * 20) end
   if plain or not find(pattern, '[%^$*+?.([%%-]') then
     plain = true
     charge(#text * #pattern / 8)

@@ -98,7 +98,7 @@ end)
 
 -- %1% to %9…% are replaced, %% is a percent sign; anything else with a percent sign is "error".
 local function fill(pattern, values)
-  if type(pattern) ~= 'string' then pattern = text_of(pattern) end
+  pattern = text_of(pattern)
   local rest = gsub(gsub(pattern, '%%%%', ''), '%%%d+%%', '')
   if find(rest, '%', 1, true) then return 'error' end
   return (gsub(pattern, '%%(%d*)%%', function(digits)

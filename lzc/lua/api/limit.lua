@@ -25,11 +25,18 @@ local RUN_COST = 5
 -- instructions in all, for each one of the budget. They are counted by this step.
 local OWN_FACTOR, OWN_STEP = 1000, 10000
 
--- Instructions between two looks at the clock, which take a microsecond each: with the usual budget
--- there is none but where every instruction is counted.
-local LOOK, EXACT_LOOK = 2048, 512
+-- Instructions between two looks at what an execution has come to, and how many of these looks there
+-- are to one at the clock, which takes a microsecond. Most records are over before the first. Where
+-- every instruction is counted, instructions between looks of either kind.
+local LOOK, CLOCK, EXACT_LOOK, EXACT_CLOCK = 201, 10, 64, 256
+
+-- An instruction takes long where a text is long (`s + 0` reads all of it), and texts of megabytes take
+-- memory. So once the heap has grown by as many KiB, the clock is looked at after every instruction.
+local GROWN = 4096
 
 local used, own, fired, ticks, started, work = 0, 0, false, 0, nil, 0
+local count_kib, shared, watched, left = core.count_kib, core.shared, false, 0
+shared.heap = shared.heap or 0
 
 -- An error that ends an execution must not be stopped by the record's own pcall: from here on, every
 -- instruction raises it again, until we are back in `run`.
@@ -53,28 +60,50 @@ local function late()
   return now - started > time_limit
 end
 
+local function grown() return count_kib('count') - shared.heap > GROWN end
+
+-- After every instruction, as far as the budget goes.
+local function watch()
+  left = left - 1
+  if left <= 0 then return stop() end
+  if late() then return stop('time') end
+end
+
 core.exact = core.exact and limit > 0
 local total = limit + RUN_COST
 local last_tick = limit > 0 and ceil(total / LOOK) or math.huge
-local hook, interval = function()
+local interval = limit > 0 and floor(total / last_tick) or LOOK
+local function tick()
   ticks = ticks + 1
   if ticks >= last_tick then return stop() end
-  if late() then return stop('time') end
-end, limit > 0 and floor(total / last_tick) or LOOK
+  if grown() then
+    left = (last_tick - ticks) * interval
+    return sethook(watch, '', 1)
+  end
+  if ticks % CLOCK == 0 and late() then return stop('time') end
+end
+local hook = tick
 if core.exact then
-  hook, interval = function()
+  interval = 1
+  hook = function()
     used = used + 1
     if used > limit then return stop() end
-    if used % EXACT_LOOK == 256 and late() then return stop('time') end
-  end, 1
+    if watched or used % EXACT_LOOK == 32 then
+      watched = watched or grown()
+      if (watched or used % EXACT_CLOCK == 224) and late() then return stop('time') end
+    end
+  end
 end
 
 -- Nothing of ours but `run` may be on its way when the hook fires outside the record's pcall, so it
 -- is `run` that sets the hook.
 core.hook, core.interval = (limit > 0 or time_limit > 0) and hook or nil, interval
 function core.begin()
-  used, own, fired, ticks, started, work = -RUN_COST, 0, false, 0, nil, 0
+  used, own, fired, ticks, started, work, watched = -RUN_COST, 0, false, 0, nil, 0, false
 end
+
+-- The heap that an execution leaves is what the next begins with.
+function core.ended(kib) shared.heap = kib end
 
 function core.spent() return fired end
 function core.used() return used end

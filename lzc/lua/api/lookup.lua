@@ -9,6 +9,7 @@ local guard, text_of = core.guard, core.text_of
 -- Contents as strings, one result each.
 local function list(...)
   if ... == nil then return {} end
+  if ... == -1 then error('Caught exception: more records than fit into a message', 0) end
   return {...}
 end
 

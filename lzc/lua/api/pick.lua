@@ -6,7 +6,8 @@ local type, error, next, tonumber, tostring = type, error, next, tonumber, tostr
 local random, floor = math.random, math.floor
 local guard, lookup2 = core.guard, core.lookup2
 local list_walk, table_walk = core.list_walk, core.table_walk
-local format, lower, concat = string.format, string.lower, table.concat
+local format, lower, concat, find = string.format, string.lower, table.concat, string.find
+local text_of = core.text_of
 
 -- The strings of a record's table, in the order `next` gives. Tables are read raw: a metamethod
 -- would be the record's own code running uncounted.
@@ -41,7 +42,7 @@ local function whole(value)
   if t == 'number' then
     value = floor(value)
   elseif t == 'string' then
-    value = tonumber(string.match(value, '^%s*%+?(%d+)'))
+    value = tonumber(string.match(text_of(value), '^%s*%+?(%d+)'))
   else
     value = nil
   end
@@ -131,7 +132,11 @@ end)
 api.pickchashed = guard(function(list)
   local weights, items, count = weighted_of(list)
   local key = {}
-  for i = 1, count do key[i] = format('%d %s\0', weights[i], items[i]) end
+  for i = 1, count do
+    -- A zero octet is what separates them.
+    if find(text_of(items[i]), '%z') then error('Caught exception: an item holds a zero octet', 0) end
+    key[i] = format('%d %s\0', weights[i], items[i])
+  end
   local owner = core.python_owner(concat(key), client_hash())
   if type(owner) == 'string' then error('Caught exception: ' .. owner, 0) end
   return items[owner]

@@ -94,6 +94,7 @@ else
 end
 
 local limit, begin, spent, surface = core.exec_limit, core.begin, core.spent, core.surface
+local ended = core.ended
 local SPENT = {
   instructions = 'more than ' .. limit .. ' instructions',
   time = 'more than ' .. core.time_limit .. ' s',
@@ -152,6 +153,23 @@ local function failure(message)
   return nil, 'runtime', #message > 500 and sub(message, 1, 500) .. ' ...' or message
 end
 
+-- LuaJIT collects when the heap has doubled, which may be past the limit. Where garbage is not what
+-- fills it, what is kept for speed goes, compiled records last; what is left then (in shared mode)
+-- goes with this state. Otherwise each execution from here on would collect in vain.
+local function make_room()
+  collect()
+  local heap = count_kib('count')
+  if heap > collect_at then heap = core.forget_memories() end
+  if heap > collect_at then
+    core.forget()
+    core.python_crowded(false)
+    collect()
+    heap = count_kib('count')
+    if heap > collect_at then core.python_crowded(true) end
+  end
+  return heap
+end
+
 -- Returns one string; or strings joined by zero octets and their number; or nil for none; or nil, the
 -- kind of failure and a message.
 local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec_ok, edns_size, flags,
@@ -170,11 +188,9 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   local ok, result = pcall(chunk)
   sethook()
   core.env = nil
-  -- LuaJIT collects when the heap has doubled, which may be past the limit.
-  if count_kib('count') > collect_at then
-    collect()
-    if count_kib('count') > collect_at then core.forget_memories() end
-  end
+  local heap = count_kib('count')
+  if heap > collect_at then heap = make_room() end
+  ended(heap)
   local why = spent()
   if why then return nil, why, SPENT[why] end
   if not ok then return failure(result) end
