@@ -18,7 +18,7 @@ FromName = Callable[[bytes, bytes], bytes | None]
 """Takes a QNAME (a wire name) and the apex of the zone; gives a text, or nothing for Lua."""
 
 _OCTET: Final = re.compile(rb"0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5]")
-_NIBBLE: Final = re.compile(rb"[0-9a-fA-F]")
+_NIBBLES: Final = re.compile(rb"[0-9a-fA-F]{32}")
 _HEX: Final = re.compile(rb"..[0-9a-fA-F]{8}", re.DOTALL)
 _PLACEHOLDER: Final = re.compile(rb"%([0-9]*)%")
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]+")
@@ -136,9 +136,9 @@ def reverse6(pattern: str, exceptions: dict[str, str]) -> FromName:
 
     def name(qname: bytes, apex: bytes) -> bytes | None:
         nibbles = labels_of(qname)[31::-1]
-        if len(nibbles) < 32 or not all(map(_NIBBLE.fullmatch, nibbles)):
-            return None
         digits = b"".join(nibbles)
+        if len(nibbles) < 32 or not _NIBBLES.fullmatch(digits):
+            return None
         packed = bytes.fromhex(digits.decode())
         other = others.get(packed.hex())
         if other is not None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,7 @@ from tests.unit.lua_planning import chi_square, clients
 from tests.unit.lua_running import Health
 
 FOUR = "{'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'}"
+STRICT = "{selector='hashed',backupSelector='hashed',failOnIncompleteCheck=true}"
 LONG = "','".join(f"{number:02}{'x' * 200}" for number in range(8))
 ZONE = f"""\
 {HEAD}
@@ -51,6 +53,17 @@ random 60 LUA A "pickrandom({FOUR})"
 weighted 60 LUA A "pickwrandom({{{{1,'192.0.2.1'}},{{9,'192.0.2.2'}}}})"
 sample 60 LUA A "pickrandomsample(2,{FOUR})"
 uneven 60 LUA TXT "pickrandom({{'short','{"x" * 250}'}})"
+*.named 60 LUA A "picknamehashed({{{{1,'192.0.2.1'}},{{2,'192.0.2.2'}},{{3,'192.0.2.3'}}}})"
+*.fwd 60 LUA A "createForward()"
+*.rev 60 LUA PTR "createReverse('%5%.h.example.')"
+*.magic 60 LUA A "closestMagic()"
+code 60 LUA TXT "countryCode()..' '..continentCode()"
+codes 60 LUA CNAME "continentCode()..'.fwd.example.org.'"
+weights 60 LUA A "pickselfweighted('http://w/',{FOUR},{{backupSelector='hashed'}})"
+extern 60 LUA A "ifurlextup({{{{['192.0.2.1']='http://a/',['192.0.2.2']='http://b/'}}}},{STRICT})"
+strict 60 LUA A "ifportup(443,{FOUR},{STRICT})"
+conf 60 LUA LUA "ips={FOUR}"
+incl 60 LUA A ";include('conf') if not country('US') then return pickhashed(ips) end return ips"
 """
 
 ORIGIN = "example.org"
@@ -70,6 +83,27 @@ DETERMINISTIC = [
     ("a.wild", "TXT"),
     ("long", "TXT"),
     ("missing", "A"),
+    ("Host.named", "A"),
+    ("x.y.named", "A"),
+    ("ip-192-0-2-9.fwd", "A"),
+    ("odd.fwd", "A"),
+    ("1.2.3.10.rev", "PTR"),
+    ("a.b.C.d.rev", "PTR"),
+    ("192-0-2-1.9-0-0-1.90-0-0-1.magic", "A"),
+    ("none.magic", "A"),
+    ("code", "TXT"),
+    ("codes", "A"),
+    ("weights", "A"),
+    ("extern", "A"),
+    ("strict", "A"),
+    ("incl", "A"),
+]
+HEALTH: list[dict[str, Any]] = [
+    {},
+    {"192.0.2.1": False, "192.0.2.3": False, "http://a/": False},
+    {f"192.0.2.{number}": False for number in range(5)},
+    {f"192.0.2.{number}": None for number in range(5)} | {"http://a/": None, "http://b/": None},
+    {"192.0.2.1": None, "192.0.2.2": None, "192.0.2.3": None, "192.0.2.4": False},
 ]
 
 
@@ -150,8 +184,9 @@ def queries(name: str, qtype: str) -> Iterator[bytes]:
 @pytest.mark.parametrize(("name", "qtype"), DETERMINISTIC)
 def test_every_client_gets_the_same_octets(pair: Pair, name: str, qtype: str) -> None:
     asking = clients(31)
-    for down in (set(), {"192.0.2.1", "192.0.2.3"}, {f"192.0.2.{number}" for number in range(5)}):
-        pair.health.states = dict.fromkeys(down, False)
+    for number, states in enumerate(HEALTH):
+        pair.health.states = states
+        pair.health.weights = {"192.0.2.1": number, "192.0.2.4": 3}
         pair.health.changes += 1
         for number, wire in enumerate(queries(name, qtype)):
             who = asking[number % len(asking)]
@@ -178,7 +213,11 @@ def test_a_choice_gives_every_other_client_its_answer(pair: Pair, name: str, qty
             assert expected is not None
             # Nothing: such an answer takes more than to choose, and is made as the first was.
             assert first.cacheable.choose(who, NOW) in (expected.wire[2:], b"")
-    assert choices or name not in ("hashed", "Hashed", "up") or qtype not in ("A", "AAAA")
+    assert (
+        choices
+        or name not in ("hashed", "Hashed", "up", "weights", "incl")
+        or qtype not in ("A", "AAAA")
+    )
 
 
 def test_with_a_client_subnet_a_choice_does_not_depend_on_the_client(pair: Pair) -> None:
@@ -189,8 +228,28 @@ def test_with_a_client_subnet_a_choice_does_not_depend_on_the_client(pair: Pair)
 
 
 def test_one_outcome_for_all_is_cacheable_as_it_is(pair: Pair) -> None:
-    found = pair.planned.respond(query("fixed", "A"), bytes(4), NOW, tcp=False)
-    assert found is not None and found.cacheable is True
+    for name, qtype, opt in (
+        ("fixed", "A", opt_rr(dnssec=True)),
+        ("fixed", "A", None),
+        ("a.named", "A", None),
+        ("ip-1-2-3-4.fwd", "A", opt_rr()),
+        ("1.2.3.10.rev", "PTR", None),
+    ):
+        found = pair.planned.respond(query(name, qtype, 0, opt), bytes(4), NOW, tcp=False)
+        assert found is not None and found.cacheable is True
+
+
+def test_what_was_left_to_lua_is_not_kept(pair: Pair) -> None:
+    for name, qtype in (("odd.fwd", "A"), ("a.b.C.d.rev", "PTR"), ("none.magic", "A")):
+        found = pair.planned.respond(query(name, qtype), bytes(4), NOW, tcp=False)
+        assert found is not None and found.cacheable is False
+
+
+def test_a_choice_with_contents_of_its_own_takes_room(pair: Pair) -> None:
+    for name, qtype in (("code", "TXT"), ("192-0-2-1.9-0-0-1.magic", "A")):
+        found = pair.planned.respond(query(name, qtype), bytes(4), NOW, tcp=False)
+        assert found is not None and isinstance(found.cacheable, Choice)
+        assert found.cacheable.octets > len(found.wire)
 
 
 @pytest.mark.parametrize(

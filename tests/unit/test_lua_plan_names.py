@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.answer.lua_answer import rdatas_of
+from lzc.lua.engine import LuaFailure
 from lzc.lua.idioms import recognise
+from lzc.lua.plan_text import content
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, chi_square, clients
@@ -192,6 +195,21 @@ def test_the_nearest_of_the_addresses_in_the_name(name: str) -> None:
 def test_names_without_addresses_are_left_to_lua(name: str) -> None:
     assert named("closestMagic()", "A").planned(CLIENT, qname(name)) is None
     assert named("closestMagic()", "AAAA").planned(CLIENT, qname("192-0-2-1")) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.lists(st.text("aZ09-_", max_size=66), min_size=1, max_size=9).map(".".join),
+    dot=st.sampled_from(("", ".", "..")),
+    covered=st.sampled_from((rrtype.PTR, rrtype.CNAME, rrtype.TXT, rrtype.NS)),
+)
+def test_names_are_read_as_anywhere(text: str, dot: str, covered: int) -> None:
+    whole = (text + dot).encode()
+    try:
+        expected = rdatas_of(covered, [whole])
+    except LuaFailure:
+        expected = []
+    assert list(content(covered, whole) or ()) == expected
 
 
 TEXTS = [
