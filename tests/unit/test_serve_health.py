@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import json
 import socket
 import ssl
@@ -15,78 +14,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from lzc.lua.health import Check
-from lzc.serve.checker import Checker
-from lzc.serve.health_table import HealthTable, TableView
+from tests.unit.clinic import LOCAL, Clinic, full, listening, play, self_signed
 from tests.unit.live_server import LiveServer, Project
-
-LOCAL = "127.0.0.1"
-
-
-class Clinic:
-    """A checker in this process's event loop, with the view that a worker has."""
-
-    def __init__(
-        self, *, interval: float = 0.1, table: HealthTable | None = None, **options: Any
-    ) -> None:
-        self.table = table or HealthTable(1024)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._ours = ours
-        self.view = TableView(self.table, lambda check: self.tell(check))
-        self.told: list[Check] = []
-        self.checker = Checker(self.table, theirs, interval, **options)
-
-    def tell(self, check: Check) -> None:
-        self.told.append(check)
-        self._ours.send(check.to_json().encode())
-
-    async def becomes(self, check: Check, status: bool | None) -> dict[str, Any]:
-        async with asyncio.timeout(10):
-            while self.view.status(check) is not status:  # noqa: ASYNC110 - as workers do
-                await asyncio.sleep(0.01)
-        return self.known(check)
-
-    def known(self, check: Check) -> dict[str, Any]:
-        return next(
-            (one for one in self.checker.report() if one["key"] == check.key().hex()),
-            {"error": "not checked"},
-        )
-
-
-def play(scene: Callable[[Clinic], Awaitable[None]], **options: Any) -> None:
-    async def run() -> None:
-        clinic = Clinic(**options)
-        try:
-            await scene(clinic)
-        finally:
-            await clinic.checker.close()
-
-    asyncio.run(run())
-
-
-def listening() -> tuple[socket.socket, int]:
-    sock = socket.create_server((LOCAL, 0))
-    return sock, int(sock.getsockname()[1])
-
-
-def full() -> tuple[list[socket.socket], int]:
-    """A port that answers no SYN: its backlog is full."""
-    sock = socket.socket()
-    sock.bind((LOCAL, 0))
-    sock.listen(0)
-    port = int(sock.getsockname()[1])
-    socks = [sock]
-    for _ in range(4):
-        client = socket.socket()
-        client.setblocking(False)
-        client.connect_ex((LOCAL, port))
-        socks.append(client)
-    return socks, port
 
 
 def test_a_port_that_accepts_is_up_and_goes_down_when_it_closes() -> None:
@@ -281,34 +212,6 @@ def test_an_http_check_asks_the_candidate_for_the_host_of_the_url() -> None:
         await site.stop()
 
     play(scene)
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=2))
-        .not_valid_after(now - datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "tls.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
 
 
 def test_an_https_check_sends_sni_and_ignores_the_certificate(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from lzc.serve.health_table import (
     HealthTable,
     TableView,
 )
+from tests.unit.clinic import LOCAL, full, listening
 from tests.unit.live_server import LiveServer, Project
-from tests.unit.test_serve_health import LOCAL, full, listening
 
 CHECK = Check("192.0.2.1", 443)
 KEY = CHECK.key()

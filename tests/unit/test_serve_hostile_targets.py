@@ -19,8 +19,8 @@ from lzc.lua.health import Check
 from lzc.serve.check_runs import Runs
 from lzc.serve.health_table import DOWN, UP, HealthTable
 from lzc.serve.mishaps import Mishaps
+from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 from tests.unit.live_server import LiveServer, Project
-from tests.unit.test_serve_health import LOCAL, Clinic, listening, play, self_signed
 
 
 def test_a_run_comes_never_later_than_its_interval() -> None:

@@ -13,8 +13,8 @@ from lzc.serve import health_state
 from lzc.serve.health_state import Known, State
 from lzc.serve.health_table import UP, Health, HealthTable
 from lzc.serve.unlisted import BURST, NEW_A_SECOND, Unlisted
+from tests.unit.clinic import LOCAL, Clinic, listening, play
 from tests.unit.live_server import LiveServer, Project
-from tests.unit.test_serve_health import LOCAL, Clinic, listening, play
 
 
 def test_so_many_begin_at_once_and_then_so_many_a_second() -> None:
