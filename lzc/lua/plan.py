@@ -59,6 +59,7 @@ _MAGIC: Final = 1024
 _RR_HEAD: Final = 12
 _A: Final = 1
 _CNAME: Final = 5
+_SELECTORS: Final = frozenset(("random", "all", "hashed", "pickclosest", "empty"))
 _OF_NAMES: Final = frozenset(("forward", "forward6", "reverse", "reverse6"))
 
 
@@ -246,6 +247,7 @@ class Planner:
         sets: list[list[tuple[int, str, Any]]],
         strict: bool,
     ) -> Select:
+        _check_selectors(selector, backup)
         every = [reader.candidates(candidates) for candidates in sets]
         return plan_health.up(self._health, self._ways(reader), selector, backup, every, strict)
 
@@ -258,6 +260,7 @@ class Planner:
         entries: list[tuple[int, str, Any]],
         strict: bool,
     ) -> Select:
+        _check_selectors(selector or "random", backup)
         candidates = reader.candidates(entries)
         ways = self._ways(reader)
         return plan_health.weights(self._health, ways, selector, backup, candidates, strict)
@@ -274,9 +277,7 @@ class Planner:
             return lambda who, qname, apex: ()
         if name == "pickclosest":
             return self._closest(candidates)
-        if name in ("random", "hashed"):
-            return self._pick(name, reader.singles(items))
-        raise ValueError(f"selector {name!r}")
+        return self._pick(name, reader.singles(items))
 
     def _text(self, reader: _Reader, _name: str, parts: list[list[Any]]) -> Select:
         reader.is_open = True
@@ -343,6 +344,12 @@ def _from_name(make: plan_names.FromName, reader: _Reader) -> Select:
     return select
 
 
+def _check_selectors(*names: str) -> None:
+    for name in names:
+        if name not in _SELECTORS:
+            raise ValueError(f"selector {name!r}")
+
+
 def _is_fixed(operation: Any) -> bool:
     name = operation[0]
     if name == "text":
@@ -404,6 +411,8 @@ class _Reader:
         return [(self.item(item),) for item in items]
 
     def candidates(self, entries: Sequence[tuple[Any, str, Any]]) -> list[plan_health.Checked]:
+        if not entries:
+            raise ValueError("nothing to choose from")
         return [
             plan_health.checked(self.item(item), address, check) for item, address, check in entries
         ]

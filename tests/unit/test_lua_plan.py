@@ -308,6 +308,10 @@ def test_the_same_record_gives_the_same_octets() -> None:
     assert recognise(code, 1) == recognise(bytes(code), 1)
 
 
+ONE = b"\xc0\0\2\1"
+CHECKED = [0, "c0000201", {"address": "192.0.2.1", "port": 80}]
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -315,19 +319,40 @@ def test_the_same_record_gives_the_same_octets() -> None:
         b"[]",
         b"{}",
         b'{"v":2,"type":1,"data":[],"do":["fixed",[]]}',
-        encode(1, [b"\xc0\0\2\1"], ["fixed", [1]]),
-        encode(1, [b"\xc0\0\2\1"], ["fixed", [-1]]),
-        encode(1, [b"\xc0\0\2\1"], ["random", []]),
-        encode(1, [b"\xc0\0\2\1"], ["random", ["0"]]),
-        encode(1, [b"\xc0\0\2\1"], ["random"]),
-        encode(1, [b"\xc0\0\2\1"], ["weighted", "random", [[0, 0]]]),
-        encode(1, [b"\xc0\0\2\1"], ["weighted", "random", []]),
-        encode(1, [b"\xc0\0\2\1"], ["sample", 2, [0]]),
-        encode(1, [b"\xc0\0\2\1"], ["closest", []]),
-        encode(1, [b"\xc0\0\2\1"], ["up", "random", "random", [[[0, "c0000201", {"x": 1}]]]]),
-        encode(1, [b"\xc0\0\2\1"], ["if", [[["moon", []], None]], None]),
-        encode(1, [b"\xc0\0\2\1"], ["other"]),
-        encode(1, [b"\xc0\0\2\1"], None),  # type: ignore[arg-type]
+        encode(1, [ONE], ["fixed", [1]]),
+        encode(1, [ONE], ["fixed", [-1]]),
+        encode(1, [ONE], ["random", []]),
+        encode(1, [ONE], ["random", ["0"]]),
+        encode(1, [ONE], ["random"]),
+        encode(1, [ONE], ["weighted", "random", [[0, 0]]]),
+        encode(1, [ONE], ["weighted", "random", []]),
+        encode(1, [ONE], ["sample", 2, [0]]),
+        encode(1, [ONE], ["closest", []]),
+        encode(1, [ONE], ["up", "random", "random", [[[0, "c0000201", {"x": 1}]]], False]),
+        encode(1, [ONE], ["up", "random", "random", [[CHECKED]]]),
+        encode(1, [ONE], ["up", "random", "random", [[]], False]),
+        encode(1, [ONE], ["up", "other", "random", [[CHECKED]], False]),
+        encode(1, [ONE], ["up", "random", None, [[CHECKED]], False]),
+        encode(1, [ONE], ["weights", None, "random", [], False]),
+        encode(1, [ONE], ["weights", None, None, [CHECKED], False]),
+        encode(1, [ONE], ["weighted", "other", [[1, 0]]]),
+        encode(1, [ONE], ["text", [["moon"]]]),
+        encode(1, [ONE], ["text", [["asnum"]]]),
+        encode(1, [ONE], ["text", [["geo", "Moon"]]]),
+        encode(1, [ONE], ["text", [["label", "x"]]]),
+        encode(1, [ONE], ["text", [["is"]]]),
+        encode(1, [ONE], ["forward"]),
+        encode(1, [ONE], ["forward", [["x", 1]], "192.0.2.1"]),
+        encode(12, [], ["reverse", 1, {}]),
+        encode(12, [], ["reverse6", "%1%", None]),
+        encode(1, [ONE], ["magic", 1]),
+        encode(1, [ONE], ["if", [[["not", None], None]], None]),
+        encode(1, [ONE], ["if", [[["every", [["moon", []]]], None]], None]),
+        encode(1, [ONE], ["if", [[["code", "moon", "x"], None]], None]),
+        encode(1, [ONE], ["if", [[["octets"], None]], None]),
+        encode(1, [ONE], ["if", [[["moon", []], None]], None]),
+        encode(1, [ONE], ["other"]),
+        encode(1, [ONE], None),  # type: ignore[arg-type]
     ],
 )
 def test_a_damaged_plan_is_refused(damaged: bytes) -> None:
