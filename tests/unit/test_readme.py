@@ -7,10 +7,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from lzc import config
-from lzc.cli import COMMANDS
+from lzc.cli import COMMANDS, group
 from lzc.config_table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,3 +58,29 @@ def test_every_dependency_has_a_sentence() -> None:
 def test_the_scripts_it_names_can_be_run(script: str) -> None:
     assert script in README
     assert os.access(ROOT / script, os.X_OK)
+
+
+def command_lines() -> list[str]:
+    """What the README says to type: code between backticks, and lines of code."""
+    spans = re.findall(r"`([^`\n]+)`", README)
+    lines = re.findall(r"^ {4}(?:- run: )?(.+?)(?: {2,}#.*)?$", README, re.MULTILINE)
+    return sorted({text for text in (*spans, *lines) if re.match(r"(\.venv/bin/)?lzc [a-z]", text)})
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_every_command_line_is_one_that_the_program_takes(line: str) -> None:
+    context = click.Context(group)
+    command: click.Command = group
+    words = line.replace("\\|", "|").split()[1:]
+    while isinstance(command, click.Group) and words and re.match(r"[a-z]", words[0]):
+        # Of `keys generate|list` each is a command; what follows is that of the last.
+        names = words.pop(0).split("|")
+        assert set(names) <= set(command.list_commands(context))
+        command = command.get_command(context, names[-1]) or command
+    known = {option for each in command.get_params(context) for option in each.opts}
+    given = {word.strip("[]") for word in words if word.startswith(("-", "[-"))}
+    assert {option.partition("=")[0] for option in given} <= known
+
+
+def test_command_lines_are_found() -> None:
+    assert len(command_lines()) > 20
