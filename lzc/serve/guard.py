@@ -4,8 +4,9 @@ LuaJIT can spend seconds in a C function (a pathological pattern) where no instr
 applies. The worker is stuck then; the supervisor reads from the scoreboard which code it was in,
 replaces the process, and tells the successor not to run that code again.
 
-Code that merely took all the time or memory it may have rests for a moment after it, so that
-whoever asks for it again and again does not keep other names from being answered.
+Code that merely took all the time or memory it may have rests after it, and so does code that takes
+long again and again (`lzc.serve.rests`): whoever asks for it does not keep other names from being
+answered.
 """
 
 from __future__ import annotations
@@ -17,13 +18,10 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from lzc.lua.engine import Include, LuaFailure, QueryContext
+from lzc.serve.rests import SLOW, Rests
 from lzc.serve.scoreboard import Slot
 
 _CODES: Final = 65536
-
-REST: Final = 1.0
-"""Seconds that code does not run after it hit the limit of time or memory: each such execution may
-take a tenth of a second."""
 
 LIMITS: Final = ("instructions", "memory", "time", "quarantine")
 """Kinds of `LuaFailure` that are counted apart, as ``lua_…`` in `lzc.serve.scoreboard.COUNTERS`."""
@@ -45,13 +43,16 @@ class GuardedEngine:
     """An engine that notes on the scoreboard what it runs, and refuses quarantined code."""
 
     __slots__ = (
+        "_beat",
         "_clock",
+        "_cpu",
         "_enter",
         "_evaluate",
         "_ids",
         "_leave",
         "_quarantine",
-        "_resting",
+        "_rests",
+        "_watched",
         "failures",
         "kinds",
         "runs",
@@ -63,13 +64,17 @@ class GuardedEngine:
         slot: Slot,
         quarantine: Collection[int],
         clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._clock = clock
+        self._cpu = cpu
+        self._beat = slot.beat
         self._evaluate = engine.evaluate
         self._enter = slot.enter_lua
         self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
-        self._resting: dict[int, float] = {}
+        self._rests = Rests()
+        self._watched = self._rests.watched
         self._ids: dict[bytes, int] = {}
         self.kinds: Counter[str] = Counter()
         self.runs = 0
@@ -88,28 +93,51 @@ class GuardedEngine:
             ident = self._ids[code] = code_id(code)
         if ident in self._quarantine:
             raise self._failed(LuaFailure("quarantine", "quarantined: it stopped a worker"))
-        if self._resting and self._clock() < self._resting.get(ident, 0.0):
-            raise self._failed(
-                LuaFailure("quarantine", "resting: it took too much time or memory just now")
-            )
+        if ident in self._watched:
+            return self._evaluate_watched(ident, code, query, include)
         self.runs += 1
         self._enter(ident, query[0])
+        began = self._clock()
         try:
             return self._evaluate(code, query, include)
         except LuaFailure as failure:
             if failure.kind in ("time", "memory"):
-                self._rest(ident)
+                self._rests.offended(ident, self._clock())
             self._failed(failure)
             raise
         finally:
             self._leave()
+            now = self._clock()
+            if now - began > SLOW:
+                # It, or the machine was busy: its own time is taken from now on.
+                self._rests.watch(ident, now)
+                self._beat(now)
+
+    def _evaluate_watched(
+        self, ident: int, code: bytes, query: QueryContext, include: Include
+    ) -> list[bytes]:
+        """As `evaluate`, for code that was slow before."""
+        if self._rests.resting(ident, self._clock()):
+            raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
+        self.runs += 1
+        self._enter(ident, query[0])
+        began = self._cpu()
+        offended = False
+        try:
+            return self._evaluate(code, query, include)
+        except LuaFailure as failure:
+            offended = failure.kind in ("time", "memory")
+            self._failed(failure)
+            raise
+        finally:
+            self._leave()
+            took, now = self._cpu() - began, self._clock()
+            self._rests.took(ident, took, now)
+            if offended:
+                self._rests.offended(ident, now)
+            self._beat(now)
 
     def _failed(self, failure: LuaFailure) -> LuaFailure:
         self.failures += 1
         self.kinds[failure.kind] += 1
         return failure
-
-    def _rest(self, ident: int) -> None:
-        now = self._clock()
-        self._resting = {code: end for code, end in self._resting.items() if end > now}
-        self._resting[ident] = now + REST

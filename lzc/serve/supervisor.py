@@ -47,6 +47,10 @@ WATCHDOG: Final = 3.0
 START_LIMIT: Final = 120.0
 """Seconds a worker gets to open its bundle (it may have to be hashed)."""
 STOP_LIMIT: Final = worker.GRACE + 3.0
+_FROM_OUTSIDE: Final = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+"""What nobody gets by running code: an operator sent it, or the kernel for want of memory."""
+_CHECKER_PATIENCE: Final = 10
+"""Times the watchdog's seconds: no answer waits for the checker, and its turns may take seconds."""
 _TICK: Final = 0.2
 _LATE: Final = 1.0
 
@@ -124,6 +128,7 @@ class Supervisor:
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
         ]
         self._quarantine: dict[int, str] = {}
+        self._suspected: set[int] = set()
         self._reloader = Reloader(
             source, folder, self._workers, self._switched, geo, self._quarantine
         )
@@ -273,9 +278,8 @@ class Supervisor:
         place.end()
         if self._stopping or not self._started:
             return
-        if os.WIFSIGNALED(status):
-            self._put_in_quarantine(place)
-        pause = place.pause()
+        # With the cause out of the way, there is nothing to wait for.
+        pause = 0.0 if self._put_in_quarantine(place, status) else place.pause()
         place.restarts += 1
         log.error("worker %d (pid %d, %s) died; starting another", place.index, pid, how(status))
         self._loop.call_later(pause, self._restart, place)
@@ -284,11 +288,17 @@ class Supervisor:
         if not self._stopping and not place.pid:
             self._start_worker(place)
 
-    def _put_in_quarantine(self, place: WorkerProcess) -> None:
-        """A worker was killed, or crashed, in a LUA record: nobody runs that any more."""
+    def _put_in_quarantine(self, place: WorkerProcess, status: int) -> bool:
+        """Whether a LUA record stopped the worker, by a hang or a crash: nobody runs that any more.
+        Who kills a worker from outside may meet any record at work; the same twice is no chance."""
         running = place.slot.running_lua()
-        if running is None:
-            return
+        if running is None or not os.WIFSIGNALED(status):
+            return False
+        if not place.hung and os.WTERMSIG(status) in _FROM_OUTSIDE:
+            seen = running[0] in self._suspected
+            self._suspected.add(running[0])
+            if not seen:
+                return False
         code, qname = running
         name = wire_name.to_text(qname)
         self._quarantine[code] = name
@@ -300,6 +310,7 @@ class Supervisor:
         )
         for other in self._workers:
             other.tell({"do": "quarantine", "code": code})
+        return True
 
     def _tick(self) -> None:
         """Kill workers whose heart stopped."""
@@ -320,7 +331,9 @@ class Supervisor:
                     place.pid,
                     limit,
                 )
+                place.hung = True
                 os.kill(place.pid, signal.SIGKILL)
+        self._checker.watch(self._fair_from, _CHECKER_PATIENCE * self._options.watchdog)
         self._reap()
         self._loop.call_later(_TICK, self._tick)
 
@@ -330,6 +343,7 @@ class Supervisor:
     def _switched(self, folder: Path) -> None:
         """All workers answer from another bundle now."""
         self._quarantine.clear()
+        self._suspected.clear()
         self._checker.load(folder)
         self._notify(folder)
 

@@ -17,7 +17,8 @@ LONGEST_PAUSE: Final = 5.0
 
 
 class WorkerProcess:
-    """One place for a worker, whatever process is in it at the moment (``pid`` 0: none)."""
+    """One place for a worker, whatever process is in it at the moment (``pid`` 0: none). ``hung``:
+    it did not respond, and was killed for it."""
 
     def __init__(self, index: int, slot: Slot) -> None:
         self.index = index
@@ -31,6 +32,7 @@ class WorkerProcess:
         self.started = 0.0
         self.restarts = 0
         self.died_young = 0
+        self.hung = False
         self._answer: asyncio.Future[Message] | None = None
 
     def begin(self, pid: int, channel: Channel) -> None:
@@ -39,6 +41,7 @@ class WorkerProcess:
         self.channel = channel
         self.ready = False
         self.bundle = ""
+        self.hung = False
         self.started = time.monotonic()
 
     def end(self) -> None:

@@ -18,8 +18,6 @@ import dns.query
 import dns.rcode
 import pytest
 
-from lzc.lua.engine import LuaFailure, QueryContext
-from lzc.serve.guard import GuardedEngine
 from lzc.serve.scoreboard import Scoreboard
 from lzc.serve.worker_process import SHORT_LIFE, WorkerProcess
 from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
@@ -161,28 +159,6 @@ def test_each_limit_is_counted_and_logged_once_with_the_name_of_the_record(tmp_p
             assert len(lines) == 1
             assert f"{why}: " in lines[0]
         assert worker(server)["restarts"] == 0
-
-
-def test_code_that_took_too_long_rests_a_moment() -> None:
-    class Slow:
-        def evaluate(self, code: bytes, *_: object) -> list[bytes]:
-            if code == b"slow":
-                raise LuaFailure("time", "more than 0.1 s")
-            return [code]
-
-    now = 100.0
-    slot = Scoreboard(1).slot(0)
-    guard = GuardedEngine(Slow(), slot, (), lambda: now)
-    asked = QueryContext(b"\0", b"\0", b"\x7f\0\0\1")
-    kinds = []
-    for moment in (100.0, 100.5, 100.9, 101.1):
-        now = moment
-        with pytest.raises(LuaFailure) as caught:
-            guard.evaluate(b"slow", asked, lambda _: None)
-        kinds.append(caught.value.kind)
-        assert guard.evaluate(b"fine", asked, lambda _: None) == [b"fine"]
-    assert kinds == ["time", "quarantine", "quarantine", "time"]
-    assert slot.running_lua() is None
 
 
 def test_a_killed_health_checker_is_replaced(server: LiveServer) -> None:

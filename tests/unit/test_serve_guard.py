@@ -1,0 +1,171 @@
+"""What becomes of LUA records that take long, and of those beside them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.rcode
+import pytest
+
+from lzc.lua.engine import FailureKind, Include, LuaFailure, QueryContext
+from lzc.serve.guard import GuardedEngine
+from lzc.serve.rests import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
+from lzc.serve.scoreboard import Scoreboard
+from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
+
+ASKED = QueryContext(b"\0", b"\0", b"\x7f\0\0\1")
+
+
+class World:
+    """A guard over an engine that takes as long as its code says: ``0.1`` s of CPU time; ``!time``
+    or ``!memory`` behind it fails so, and with ``waits`` only the clock on the wall goes on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.cpu = 0.0
+        self.slot = Scoreboard(1).slot(0)
+        self.guard = GuardedEngine(self, self.slot, (), lambda: self.now, lambda: self.cpu)
+
+    def evaluate(self, code: bytes, _query: QueryContext, _include: Include) -> list[bytes]:
+        seconds, _, how = code.decode().partition(" ")[0].partition("!")
+        self.now += float(seconds)
+        if b"waits" not in code:
+            self.cpu += float(seconds)
+        if how:
+            kinds: dict[str, FailureKind] = {"time": "time", "memory": "memory"}
+            raise LuaFailure(kinds[how], "too much")
+        return [code]
+
+    def ask(self, code: str, after: float = 0.0) -> str:
+        """The kind of failure, or nothing."""
+        self.now += after
+        try:
+            self.guard.evaluate(code.encode(), ASKED, lambda _: None)
+        except LuaFailure as failure:
+            return failure.kind
+        finally:
+            assert self.slot.running_lua() is None
+        return ""
+
+    def share(self, codes: list[str], seconds: float, pause: float = 0.01) -> float:
+        """What part of a time codes take that are asked with so little pause."""
+        end, before = self.now + seconds, self.cpu
+        while self.now < end:
+            for code in codes:
+                self.ask(code)
+            self.now += pause
+        return (self.cpu - before) / seconds
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize("kind", ["time", "memory"])
+def test_code_that_hits_a_limit_rests_each_time_twice_as_long(world: World, kind: str) -> None:
+    code = f"0.1!{kind}"
+    for pause in (FIRST, 2 * FIRST, 4 * FIRST):
+        assert world.ask(code) == kind
+        assert world.ask(code, pause / 2) == "quarantine"
+        assert world.ask("0.0001") == ""
+        world.now += pause / 2
+    assert world.share([code], 50 * LONGEST, 10) < 0.1 / LONGEST * 2
+
+
+def test_code_that_behaves_again_is_as_before(world: World) -> None:
+    assert world.ask("0.1!time") == "time"
+    for _ in range(3):
+        # It rests for so long, and has behaved for as long.
+        assert world.ask("0.1!time", 3 * FIRST) == "time"
+        assert world.ask("0.1!time", FIRST * 0.9) == "quarantine"
+
+
+def test_slow_code_gets_its_share(world: World) -> None:
+    assert world.share(["0.09"], 600) < SHARE * 1.2
+    assert world.ask("0.0001") == ""
+    many = [f"0.02 {number}" for number in range(100)]
+    world.share(many, 60)
+    assert world.share(many, 600) < SHARE_OF_ALL * 1.2
+
+
+def test_slow_code_that_is_seldom_asked_never_rests(world: World) -> None:
+    assert {world.ask("0.02", 0.1) for _ in range(1000)} == {""}
+
+
+def test_fast_code_never_rests(world: World) -> None:
+    code = f"{SLOW / 2}"
+    assert {world.ask(code) for _ in range(10_000)} == {""}
+    assert not world.guard._rests._watched
+
+
+def test_a_machine_that_is_busy_is_not_the_fault_of_the_code(world: World) -> None:
+    assert {world.ask(f"{AHEAD} waits") for _ in range(100)} == {""}
+    assert world.ask("0.0001 waits") == ""
+
+
+def test_code_that_was_slow_once_is_not_watched_for_good(world: World) -> None:
+    world.ask("0.02 waits")
+    assert len(world.guard._rests._watched) == 1
+    # The same code, fast this time.
+    world.evaluate = lambda code, _query, _include: [code]  # type: ignore[method-assign]
+    world.guard._evaluate = world.evaluate
+    assert world.ask("0.02 waits", 1) == ""
+    assert not world.guard._rests._watched
+
+
+def test_slow_executions_in_a_row_are_no_hang(world: World) -> None:
+    world.slot.beat(world.now)
+    for number in range(60):
+        assert world.ask(f"0.1!time {number}") == "time"
+        assert world.now - world.slot.last_beat() < 0.001
+
+
+ZONE = """\
+www A 192.0.2.1
+stuck LUA TXT ";while true do end"
+stuck2 LUA TXT ";while true do local x end"
+fine LUA A "'192.0.2.7'"
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LiveServer]:
+    # No limit ends these records.
+    project = Project(tmp_path, "[lua]\nenable = true\nexec-limit = 0\ntime-limit = 0\n")
+    project.build({"example.org": ZONE})
+    with LiveServer(project, watchdog=2.0) as running:
+        yield running
+
+
+def killed_while_at(server: LiveServer, name: str) -> None:
+    """Kill the worker from outside while it runs a record."""
+    pid = server.control("status")["workers"][0]["pid"]
+    with udp_socket(server.port) as sock:
+        sock.send(query_wire(name, "TXT"))
+        busy = Path(f"/proc/{pid}/stat")
+        before = int(busy.read_text().split()[13])
+        server.wait_for(lambda: int(busy.read_text().split()[13]) > before + 20)
+        os.kill(pid, signal.SIGKILL)
+
+    def replaced() -> bool:
+        now = server.control("status")["workers"][0]
+        return bool(now["ready"]) and now["pid"] != pid
+
+    server.wait_for(replaced)
+
+
+def test_a_record_that_a_killed_worker_was_at_is_blamed_the_second_time_only(
+    server: LiveServer,
+) -> None:
+    killed_while_at(server, "stuck.example.org")
+    assert server.control("status")["quarantine"] == []
+    killed_while_at(server, "stuck2.example.org")
+    assert server.control("status")["quarantine"] == []
+    killed_while_at(server, "stuck.example.org")
+    assert [one["name"] for one in server.control("status")["quarantine"]] == ["stuck.example.org."]
+    assert server.ask("stuck.example.org", "TXT").rcode() == dns.rcode.SERVFAIL
+    assert server.answers("fine.example.org") == ["192.0.2.7"]
