@@ -327,6 +327,7 @@ class Checker:
     def _add_unlisted(self, check: Check, key: bytes) -> None:
         if self._unlisted.limit and len(self._unlisted) >= self._unlisted.limit:
             self._evict()
+        self._unlisted.begin()
         if not self._add(check, key, listed=False):
             self._refuse()
 
@@ -445,6 +446,7 @@ class Checker:
         log.info("health: %s is %s%s%s", show(entry.check), status, reason, was)
 
     def _tick(self) -> None:
+        self._table.beat(time.monotonic())
         if self._lines > _LINES_A_SECOND:
             log.info("health: %d more changes in a second", self._lines - _LINES_A_SECOND)
         self._lines = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -80,6 +82,7 @@ class CheckerProcess:
             )
             return checker_main.run(setup, channel)
 
+        self._table.beat(0)
         self.pid, self.channel = fork(main)
         theirs.close()
         self.channel.attach(asyncio.get_running_loop(), self._heard_forced, lambda: None)
@@ -91,6 +94,15 @@ class CheckerProcess:
         """Check what this bundle lists."""
         if self.channel is not None:
             self.channel.send({"do": "load", "folder": str(folder)})
+
+    def watch(self, fair_from: float, limit: float) -> None:
+        """Kill a process whose event loop has not turned for ``limit`` seconds, which is replaced
+        then; ``fair_from`` is when we were stopped ourselves."""
+        beat = self._table.last_beat()
+        if self.pid and beat and time.monotonic() - max(beat, fair_from) > limit:
+            log.error("the health checker did not respond for %.0f s: killing it", limit)
+            self._table.beat(0)
+            os.kill(self.pid, signal.SIGKILL)
 
     def reap(self, start: Callable[[], None]) -> None:
         """See whether the process ended, and plan ``start``."""

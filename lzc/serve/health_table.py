@@ -39,7 +39,7 @@ _HEADER: Final = 128
 # Header words: how often any status changed, how often a slot was given up, slots in use, slots
 # without a status, whether the checker knows what to check, whether answers may begin; of checks
 # that only answers ask for: how many there are, how many were given up for others, how often one
-# was refused.
+# was refused; when the checker's event loop turned last.
 _GENERATION: Final = 0
 _REMOVALS: Final = 1
 _IN_USE: Final = 2
@@ -49,6 +49,7 @@ _OPEN: Final = 5
 _UNLISTED: Final = 6
 _EVICTED: Final = 7
 _REFUSED: Final = 8
+_BEAT: Final = 9
 # A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
 # found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
 _STATUS: Final = 16
@@ -207,6 +208,14 @@ class HealthTable:
         found, forced = octets[offset + _FOUND], octets[offset + _FORCED]
         status = octets[offset + _STATUS]
         return Health(status, since, latency, checked, weight, found, forced)
+
+    def beat(self, monotonic: float) -> None:
+        """Say that the checker's event loop turns; seconds, kept in µs; 0: not yet."""
+        self.words[_BEAT] = int(monotonic * 1e6)
+
+    def last_beat(self) -> float:
+        """The time of the last `beat`."""
+        return self.words[_BEAT] / 1e6
 
     def loaded(self) -> None:
         """All that a bundle lists is in the table now."""

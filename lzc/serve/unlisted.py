@@ -42,9 +42,12 @@ class Unlisted:
         self._allowed_at = now
         return self._allowed >= 1
 
-    def add(self, key: bytes) -> None:
-        """One more, asked for just now."""
+    def begin(self) -> None:
+        """One more begins, as `admits` said."""
         self._allowed -= 1
+
+    def add(self, key: bytes) -> None:
+        """There is one more, asked for just now."""
         self._order[key] = None
 
     def asked(self, key: bytes) -> None:

@@ -241,6 +241,26 @@ def test_statuses_stay_when_the_checker_is_killed(tmp_path: Path) -> None:
             server.wait_for(lambda: report()[f"{LOCAL}:{port}"][0] == "down")
 
 
+def test_a_checker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    sock, port = listening()
+    with sock:
+        project = Project(tmp_path, "[lua]\nenable = true\nhealth-check-interval = 1\n")
+        check = Check(LOCAL, port)
+        project.build({"example.org": ""}, checks=[check])
+        with LiveServer(project, watchdog=0.4) as server:
+
+            def status() -> str:
+                found = server.control("health").get("checks", ())
+                return found[0]["status"] if found else ""
+
+            server.wait_for(lambda: status() == "up")
+            os.kill(server.control("status")["checker"]["pid"], signal.SIGSTOP)
+            server.wait_for(lambda: server.control("status")["checker"]["restarts"] == 1)
+            assert server.logged("the health checker did not respond for 4 s: killing it")
+            sock.close()
+            server.wait_for(lambda: status() == "down")
+
+
 def test_statuses_of_a_table_are_those_that_were_set() -> None:
     table = HealthTable(64)
     first, second = bytes(16), bytes(8) + b"otherkey"

@@ -21,7 +21,7 @@ def test_so_many_begin_at_once_and_then_so_many_a_second() -> None:
     def admitted(unlisted: Unlisted, now: float) -> int:
         count = 0
         while unlisted.admits(now):
-            unlisted.add(b"%d %f" % (count, now))
+            unlisted.begin()
             count += 1
         return count
 
