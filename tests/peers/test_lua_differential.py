@@ -28,6 +28,7 @@ from netaddr import IPSet
 from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
 from lzc.lua.geo import Geo
 from lzc.lua.health import Check, HealthView
+from lzc.lua.plan import Planner
 from lzc.wire import name as wire_name
 from tests.peers._peers import presence
 from tests.peers._peers.process import free_port, running, wait_for_zone, wait_until
@@ -156,7 +157,9 @@ class Both:
     def __init__(self, port: int, folder: Path, health: HealthView) -> None:
         self.port = port
         readers = [maxminddb.open_database(folder / name) for name in DATABASES]
-        self.engine = Engine(EngineSettings(exec_limit=100_000), Geo(readers), health, 7)
+        geo = Geo(readers)
+        self.engine = Engine(EngineSettings(exec_limit=100_000), geo, health, 7)
+        self.planner = Planner(geo, health, random.Random(7).random)
         self.apex = wire_name.from_text(ZONE)
 
     def powerdns(self, name: str, subnet: str | None) -> list[bytes] | None:

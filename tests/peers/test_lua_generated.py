@@ -19,6 +19,8 @@ import pytest
 
 from lzc.answer.lua_answer import rdatas_of
 from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.lua.idioms import recognise
+from lzc.lua.plan import Plan
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.peers.test_lua_differential import (
@@ -34,6 +36,8 @@ from tests.peers.test_lua_differential import (
 )
 
 SEED = 4
+MOST_WITH_PLANS = 0.6
+"""Of the records below, so many at least are also answered by a plan."""
 Question = tuple[str, str, str, str | None]
 """A name, its type and code, and the client's subnet."""
 
@@ -156,11 +160,37 @@ def lzc(both: Both, question: Question) -> list[bytes] | None:
         return None
 
 
+def planned(both: Both, question: Question, plan: Plan) -> list[bytes] | None:
+    """What a plan gives; `None` where it leaves that to Lua."""
+    name, _, _, subnet = question
+    who = ipaddress.ip_network(subnet).network_address if subnet else ipaddress.ip_address(CLIENT)
+    outcome = plan.select(who.packed, wire_name.from_text(name), both.apex)
+    if outcome is None:
+        return None
+    return sorted(item if isinstance(item, bytes) else plan.rdatas[item] for item in outcome)
+
+
+def plans_of(both: Both, asked: list[Question]) -> dict[tuple[str, str], Plan]:
+    """The plans of those records that have one, by their type and code."""
+    found = {}
+    for kind, code in {question[1:3] for question in asked}:
+        encoded = recognise(joined(code), rrtype.from_text(kind))
+        if encoded is not None:
+            found[kind, code] = both.planner.load(encoded)
+    return found
+
+
 def differences(both: Both, asked: list[Question]) -> list[str]:
     found = []
+    plans = plans_of(both, asked)
+    assert len(plans) >= MOST_WITH_PLANS * len({question[1:3] for question in asked})
     for question in asked:
         name, kind, code, subnet = question
         expected, actual = powerdns(both, name, kind, subnet), lzc(both, question)
+        if (kind, code) in plans:
+            chosen = planned(both, question, plans[kind, code])
+            if chosen is not None and chosen != expected:
+                found.append(f"{code} for {name} from {subnet}: PowerDNS {expected}, plan {chosen}")
         if expected != actual:
             found.append(
                 f"{code} for {name} {kind} from {subnet}: PowerDNS {expected}, lzc {actual}"
