@@ -1,8 +1,8 @@
 """LUA answers and sweeps over many health checks of one kind, in a network namespace of its own.
 
 unshare -n python -m tests.bench.health_cell KIND TARGETS [SECONDS] prints a JSON object. KIND is
-``up``, ``silent`` (connections time out), ``refusing``, ``http``, or ``http-silent`` (connections
-are accepted, requests are not answered).
+``up``, ``silent`` (connections time out), ``refusing``, ``http``, ``https``, or ``http-silent`` and
+``https-silent`` (connections are accepted, requests or handshakes are not answered).
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def codes(kind: str, targets: int, port: int) -> list[str]:
     for start in range(0, targets, _A_RECORD):
         listed = ",".join(f"'{address(start + one)}'" for one in range(_A_RECORD))
         if kind.startswith("http"):
-            call = f"ifurlup('http://www.example.com:{port}/',{{{listed}}})"
+            scheme = kind.removesuffix("-silent")
+            call = f"ifurlup('{scheme}://www.example.com:{port}/',{{{listed}}})"
         else:
             call = f"ifportup({port},{{{listed}}})"
         made.append(f";local found={call} return found")
@@ -79,6 +80,8 @@ async def measure(kind: str, targets: int, seconds: float, folder: Path) -> dict
             "refusing": ports.refusing,
             "http": ports.http,
             "http-silent": ports.accepting_silent,
+            "https": ports.https,
+            "https-silent": ports.accepting_silent,
         }[kind]
         source = folder / "zone"
         labels = zone(source, codes(kind, targets, port))
