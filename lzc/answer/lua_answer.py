@@ -18,6 +18,8 @@ from lzc.wire.message import RRset
 
 MAX_NODES: Final = 32768
 """Nodes whose LUA records are kept joined; beyond, all are dropped and joined again on demand."""
+MAX_KEPT: Final = 512
+"""Octets of a result that is kept with what it is on the wire; a record may make up any number."""
 
 
 class Evaluator(Protocol):
@@ -197,7 +199,9 @@ def rdatas_of(covered: int, texts: list[bytes]) -> list[bytes]:
 def lua_rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:
     """Results of LUA records as RRs at the QNAME: how many, and their wire format. Raises
     `LuaFailure`."""
-    return _one_rr(covered, ttl, texts[0]) if len(texts) == 1 else _rrs(covered, ttl, texts)
+    if len(texts) == 1 and len(texts[0]) <= MAX_KEPT:
+        return _one_rr(covered, ttl, texts[0])
+    return _rrs(covered, ttl, texts)
 
 
 def _rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:

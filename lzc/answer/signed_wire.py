@@ -20,6 +20,8 @@ from lzc.wire.message import RRset
 
 MAX_KEPT: Final = 16384
 """Entries of each kind at most; beyond, all are dropped and made again on demand."""
+MAX_RESULT: Final = 4096
+"""Octets of a result of LUA records that is kept, in presentation form and on the wire."""
 KEPT_FOR: Final = 60
 """Seconds after which they are made anew from the signer, which knows when a key retires."""
 
@@ -106,6 +108,8 @@ class SignedWire:
     ) -> tuple[int, bytes]:
         more, signatures = self.of_rrset(zone, rrset, now)
         found = made[0] + more, made[1] + signatures
+        if len(found[1]) + sum(len(part) for part in ident if isinstance(part, bytes)) > MAX_RESULT:
+            return found
         if len(self._results) >= MAX_KEPT:
             self._results.clear()
         self._results[ident] = found

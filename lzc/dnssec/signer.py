@@ -17,6 +17,9 @@ from lzc.wire.rdata import canonical
 WEEK: Final = 7 * 86400
 """Seconds between two moves of the window."""
 
+MAX_RRSET: Final = 4096
+"""Octets of RDATA in an RRset whose signatures are kept."""
+
 _DNSKEY: Final = 48
 _KEY_TYPES: Final = frozenset({48, 59, 60})
 """DNSKEY, CDS and CDNSKEY are signed by the key that the parent's DS names (RFC 7344 §4.1)."""
@@ -70,7 +73,10 @@ class SignatureCache:
         return len(self.young) + len(self.old)
 
     def put(self, key: CacheKey, signatures: tuple[bytes, ...]) -> None:
-        """Keep the signatures of an RRset."""
+        """Keep the signatures of an RRset, unless that is so large that few like it would fill the
+        memory: LUA records may make up one for each query."""
+        if sum(map(len, key[4])) > MAX_RRSET:
+            return
         if len(self.young) >= self._half:
             self.old = self.young
             self.young = {}

@@ -67,6 +67,10 @@ def from_presentation(rrtype: int, text: bytes, origin: bytes) -> bytes:
     (the numbers are decimal all the same). Raises `InvalidRdata`.
     """
     if rrtype in (rr.A, rr.AAAA):
+        if len(text) > _CACHED_SIZE:
+            text = text.strip()
+            if len(text) > _CACHED_SIZE:
+                raise InvalidRdata("is no address", 0)
         return _address(rrtype, text)
     if rrtype == rr.TXT:
         # One plain string, which may be new with every query: 3 µs less than the long way.

@@ -2,6 +2,7 @@
 
 local core = ...
 local type, next, rawset, tostring, setmetatable = type, next, rawset, tostring, setmetatable
+local tonumber = tonumber
 local pcall, setfenv, loadstring, format = pcall, setfenv, loadstring, string.format
 local byte, sub, concat = string.byte, string.sub, table.concat
 local sethook, count_kib, collect = debug.sethook, core.count_kib, core.collect
@@ -130,6 +131,8 @@ local function contents(result)
   local items, count, size = {}, 0, 0
   for key, value in next, result do
     local u = type(value)
+    -- PowerDNS takes text that is a number for one.
+    if type(key) == 'string' then key = tonumber(key) or key end
     if type(key) ~= 'number' or (u ~= 'string' and u ~= 'number') then
       return nil, 'result', 'a record returns a string or a list of strings; this list holds '
         .. (type(key) ~= 'number' and 'the key ' .. tostring(key) or 'a ' .. u)
