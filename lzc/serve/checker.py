@@ -46,6 +46,8 @@ MAX_FORCE: Final = 366 * 86400.0
 """Seconds an operator's word holds at most, unless it is for good."""
 _STARTS_A_SECOND: Final = 5_000
 """First runs after a bundle was loaded: ten thousand at once would be one long pause."""
+_TELL: Final = 0.25
+"""Seconds between telling workers of news that no bundle lists: each time they look at all anew."""
 _SAVE: Final = 10.0
 """Seconds between two looks whether what is known has to be saved."""
 _REPORTS_AT_ONCE: Final = 64
@@ -121,6 +123,7 @@ class Checker:
         reports.setblocking(False)
         self._loop.add_reader(reports, self._take_reports)
         self._tick()
+        self._tell_workers()
         if file is not None:
             self._start(self._keep_saving())
 
@@ -361,7 +364,7 @@ class Checker:
             entry.timer.cancel()
         del self._entries[entry.key]
         self._unlisted.discard(entry.key)
-        self._table.remove(entry.key)
+        self._table.remove(entry.key, tell=entry.listed)
         self._table.count_unlisted(len(self._unlisted))
 
     def _take_reports(self) -> None:
@@ -410,7 +413,8 @@ class Checker:
         patient = before.found == UP and entry.failures < entry.check.minimum_failures
         found = UP if outcome.up or patient else DOWN
         weight = outcome.weight if outcome.up else None
-        if self._table.set(entry.offset, found, outcome.latency, now, weight):
+        latency, listed = outcome.latency, entry.listed
+        if self._table.set(entry.offset, found, latency, now, weight, tell=listed):
             self._tell(entry, before.status, now - before.since)
         self._plan(entry)
 
@@ -444,6 +448,13 @@ class Checker:
         reason = f" ({entry.problem})" if entry.problem else ""
         was = f", was {STATUS[before]} for {lasted:.0f} s" if before else ""
         log.info("health: %s is %s%s%s", show(entry.check), status, reason, was)
+
+    def _tell_workers(self) -> None:
+        """Of checks that only answers ask for workers hear some times a second, however many come
+        and go: each time, they ask again for all they use."""
+        if self._table.untold:
+            self._table.ask_around()
+        self._loop.call_later(_TELL, self._tell_workers)
 
     def _tick(self) -> None:
         self._table.beat(time.monotonic())

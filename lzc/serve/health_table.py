@@ -36,20 +36,19 @@ FORCES: Final = ("auto", "up", "down", "drain")
 
 _SIZE: Final = 64
 _HEADER: Final = 128
-# Header words: how often any status changed, how often a slot was given up, slots in use, slots
+# Header words: how often workers were told that something changed, slots in use, slots
 # without a status, whether the checker knows what to check, whether answers may begin; of checks
 # that only answers ask for: how many there are, how many were given up for others, how often one
 # was refused; when the checker's event loop turned last.
 _GENERATION: Final = 0
-_REMOVALS: Final = 1
-_IN_USE: Final = 2
-_AWAITED: Final = 3
-_LOADED: Final = 4
-_OPEN: Final = 5
-_UNLISTED: Final = 6
-_EVICTED: Final = 7
-_REFUSED: Final = 8
-_BEAT: Final = 9
+_IN_USE: Final = 1
+_AWAITED: Final = 2
+_LOADED: Final = 3
+_OPEN: Final = 4
+_UNLISTED: Final = 5
+_EVICTED: Final = 6
+_REFUSED: Final = 7
+_BEAT: Final = 8
 # A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
 # found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
 _STATUS: Final = 16
@@ -81,7 +80,7 @@ class Health(NamedTuple):
 
 class HealthTable:
     """The table itself. Make it before forking; `open` is for the supervisor, all else that changes
-    something for the checker."""
+    something for the checker. ``untold`` is true when workers have not heard of all changes."""
 
     def __init__(self, slots: int = SLOTS) -> None:
         if slots & (slots - 1):
@@ -89,6 +88,7 @@ class HealthTable:
         self._mask = slots - 1
         self._limit = slots // 2
         self._memory = mmap.mmap(-1, _HEADER + slots * _SIZE)
+        self.untold = False
         self.octets = memoryview(self._memory)
         self.words = self.octets.cast("Q")
 
@@ -96,9 +96,10 @@ class HealthTable:
         """Changes whenever any status or weight may have changed."""
         return self.words[_GENERATION]
 
-    def removals(self) -> int:
-        """Changes whenever a slot was given up: offsets found before may mean another check."""
-        return self.words[_REMOVALS]
+    def holds(self, offset: int, key: bytes) -> bool:
+        """Whether a slot found before is still that of this key."""
+        octets = self.octets
+        return octets[offset + _STATE] == _USED and octets[offset : offset + 16] == key
 
     def find(self, key: bytes) -> int:
         """Offset of the slot of a check's key, -1 when it has none."""
@@ -135,8 +136,8 @@ class HealthTable:
         self.words[_AWAITED] += 1
         return offset
 
-    def remove(self, key: bytes) -> None:
-        """Give up a check's slot."""
+    def remove(self, key: bytes, *, tell: bool = True) -> None:
+        """Give up a check's slot; untold, that changes nothing in workers until `ask_around`."""
         offset = self.find(key)
         if offset < 0:
             return
@@ -146,8 +147,7 @@ class HealthTable:
         self.octets[offset + _STATE] = _GRAVE
         self._clear_graves(offset - _HEADER >> 6)
         self.words[_IN_USE] -= 1
-        self.words[_REMOVALS] += 1
-        self.words[_GENERATION] += 1
+        self._changed(tell)
 
     def _clear_graves(self, index: int) -> None:
         """Graves at the end of a chain are empty slots: else there would be no end some day."""
@@ -160,9 +160,17 @@ class HealthTable:
             index = index - 1 & self._mask
 
     def set(
-        self, offset: int, found: int, latency: float, now: float, weight: int | None = None
+        self,
+        offset: int,
+        found: int,
+        latency: float,
+        now: float,
+        weight: int | None = None,
+        *,
+        tell: bool = True,
     ) -> bool:
-        """Record the result of a run, with the weight it gave; True when the status changed."""
+        """Record the result of a run, with the weight it gave; True when the status changed. What
+        is not told changes nothing in workers until `ask_around`."""
         octets = self.octets
         struct.pack_into("=dd", octets, offset + _TIMES + 8, latency, now)
         octets[offset + _FOUND] = found
@@ -170,8 +178,8 @@ class HealthTable:
             word = offset + _WEIGHT >> 3
             if self.words[word] != weight:
                 self.words[word] = weight
-                self.words[_GENERATION] += 1
-        return self._settle(offset, now)
+                self._changed(tell)
+        return self._settle(offset, now, tell)
 
     def force(self, offset: int, forced: int, now: float) -> bool:
         """Let an operator's word (one of `FORCES`) count instead of what runs find, or runs again
@@ -184,7 +192,7 @@ class HealthTable:
         self.set(offset, health.found, health.latency, health.checked, health.weight)
         struct.pack_into("=d", self.octets, offset + _TIMES, health.since)
 
-    def _settle(self, offset: int, now: float) -> bool:
+    def _settle(self, offset: int, now: float, tell: bool = True) -> bool:
         octets = self.octets
         forced = octets[offset + _FORCED]
         status = octets[offset + _FOUND]
@@ -197,7 +205,7 @@ class HealthTable:
             self.words[_AWAITED] += -1 if before == UNKNOWN else 1
         struct.pack_into("=d", octets, offset + _TIMES, now)
         octets[offset + _STATUS] = status
-        self.words[_GENERATION] += 1
+        self._changed(tell)
         return True
 
     def read(self, offset: int) -> Health:
@@ -272,8 +280,13 @@ class HealthTable:
         return asked
 
     def ask_around(self) -> None:
-        """Make workers ask again for all they use, which shows what nobody uses any more."""
-        self.words[_GENERATION] += 1
+        """Make workers ask again for all they use: they hear what they were not told, and it shows
+        what nobody uses any more."""
+        self._changed(True)
+
+    def _changed(self, tell: bool) -> None:
+        self.untold = not tell
+        self.words[_GENERATION] += tell
 
 
 class TableView:
@@ -282,29 +295,22 @@ class TableView:
     ``report`` takes a check that has no slot yet; it must not block (a datagram to the checker).
     """
 
-    __slots__ = ("_octets", "_removals", "_report", "_reported", "_slots", "_table", "_words")
+    __slots__ = ("_octets", "_report", "_reported", "_slots", "_table", "_words")
 
     def __init__(self, table: HealthTable, report: Callable[[Check], None]) -> None:
         self._table = table
         self._octets = table.octets
         self._words = table.words
         self._report = report
-        self._slots: dict[Check, int] = {}
+        self._slots: dict[Check, tuple[int, bytes]] = {}
         self._reported: dict[Check, float] = {}
-        self._removals = table.removals()
 
     def status(self, check: Check) -> bool | None:
         """Up, down, or not known yet."""
-        if self._words[_REMOVALS] != self._removals:
-            self._removals = self._words[_REMOVALS]
-            self._slots.clear()
-        offset = self._slots.get(check)
-        if offset is None:
-            offset = self._table.find(check.key())
-            if offset < 0:
-                self._tell(check)
-                return None
-            self._slots[check] = offset
+        offset = self._offset(check)
+        if offset < 0:
+            self._tell(check)
+            return None
         self._octets[offset + _ASKED] = 1
         status = self._octets[offset + _STATUS]
         return None if status == UNKNOWN else status == UP
@@ -312,8 +318,22 @@ class TableView:
     def weight(self, check: Check) -> int:
         """The number in the body that was fetched last; 1 where there is none."""
         self.status(check)
-        offset = self._slots.get(check)
-        return 1 if offset is None else self._words[offset + _WEIGHT >> 3]
+        offset = self._offset(check)
+        return 1 if offset < 0 else self._words[offset + _WEIGHT >> 3]
+
+    def _offset(self, check: Check) -> int:
+        """The slot of a check, -1 when it has none."""
+        known = self._slots.get(check)
+        # Meanwhile another check may have got it.
+        if known is not None and self._table.holds(*known):
+            return known[0]
+        key = check.key()
+        offset = self._table.find(key)
+        if offset >= 0:
+            if len(self._slots) >= MOST_CHECKS:
+                self._slots.clear()
+            self._slots[check] = offset, key
+        return offset
 
     def generation(self) -> int:
         """Changes whenever any status or weight may have changed."""

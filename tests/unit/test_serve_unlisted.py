@@ -131,7 +131,7 @@ def test_a_slot_that_nobody_remembers_is_given_up_before_listed_ones_need_room()
         for number in range(32):
             table.add(bytes((number,)) * 16)
         table.loaded()
-        table.words[2] += 5  # what a checker leaves that was killed while it counted
+        table.words[1] += 5  # what a checker leaves that was killed while it counted
         clinic = Clinic(table=table, interval=60)
         listed = [closed(number) for number in range(32)]
         clinic.checker.load(listed)
@@ -188,3 +188,21 @@ def test_clients_who_make_up_checks_keep_nobody_out(tmp_path: Path, by: str) -> 
                 ask(one)
             assert server.answers("up.example.org") == [LOCAL]
             assert checker()["checks"] <= 7
+
+
+def test_workers_look_anew_some_times_a_second_however_many_come_and_go() -> None:
+    async def scene(clinic: Clinic) -> None:
+        generations = set()
+        for number in range(300):
+            clinic.checker._add_unlisted(closed(number), closed(number).key())
+            await asyncio.sleep(0)
+            generations.add(clinic.table.generation())
+        # As often as time allowed meanwhile, and not for each that came or went.
+        assert len(generations) < 100
+        before = clinic.table.generation()
+        clinic.checker.load([closed(1000)])
+        await clinic.becomes(closed(1000), False)
+        assert clinic.table.generation() > before
+        await clinic.becomes(closed(299), False)
+
+    play(scene, interval=60, unlisted=10)
