@@ -30,34 +30,43 @@ _LIBRARIES: Final = ("dns", "lupa", "lmdb", "cryptography")
 """Those whose version may change what is found or written."""
 
 Settings = tuple[Any, ...]
-"""Whatever decides, with the files that are read, what becomes of a zone; plain data."""
+"""Whatever decides, with the files that are read, what becomes of a zone; plain data. The fields of
+`lzc.build.sources.ZoneSource` after the apex come first."""
+PATH: Final = 0
+SIGNED: Final = 2
+OF_SOURCE: Final = 5
+"""Where the path, and whether the zone is signed, stand among them; where what follows begins."""
 
 
 class Entry(NamedTuple):
-    """A zone that was built. ``inputs`` have the fields of `lzc.zone.model.Input`, ``warnings``
-    those of a fault's place and then its own, ``checks`` are JSON texts, ``plans`` are keys. Empty
-    ``settings`` are those of a zone to be built again in any case."""
+    """A zone that was built. ``inputs`` have the fields of `lzc.zone.model.Input`, the zone file
+    first; ``digest`` and ``records`` are those of `lzc.bundle.zone_info.ZoneInfo`, ``warnings`` the
+    fields of a fault's place and then its own, ``checks`` JSON texts, ``plans`` keys. A zone that
+    is not ``steady`` is to be built again in any case."""
 
     settings: Settings
     inputs: Sequence[Plain]
-    digest: str
+    digest: bytes
     records: int
     warnings: tuple[tuple[Any, ...], ...] = ()
     checks: tuple[str, ...] = ()
     plans: tuple[bytes, ...] = ()
+    steady: bool = True
 
 
 @dataclass(slots=True)
 class Memory:
-    """The bundle's id, and its zones by their apex."""
+    """The bundle's id, what its zones were found by (`lzc.build.sources.fingerprint`), and they
+    themselves by their apex, in its order."""
 
     bundle: str = ""
+    found_by: bytes = b""
     zones: dict[bytes, Entry] = field(default_factory=dict)
 
     def save(self, output: Path, surroundings: bytes) -> None:
         """Replace what is remembered. Raises `OSError`."""
         plain = {apex: tuple(entry) for apex, entry in self.zones.items()}
-        payload = marshal.dumps((self.bundle, plain), _WITHOUT_REFERENCES)
+        payload = marshal.dumps((self.bundle, self.found_by, plain), _WITHOUT_REFERENCES)
         fresh = output / f"{FILE}.new"
         with fresh.open("wb") as out:
             out.writelines((_MAGIC, surroundings, hashlib.sha256(payload).digest(), payload))
@@ -74,8 +83,8 @@ def load(output: Path, surroundings: bytes) -> Memory:
     wanted = b"".join((_MAGIC, surroundings, hashlib.sha256(payload).digest()))
     if data[:_HEAD] != wanted:
         return Memory()
-    bundle, plain = marshal.loads(payload)  # noqa: S302 - its hash says that we wrote it
-    return Memory(bundle, {apex: Entry(*entry) for apex, entry in plain.items()})
+    bundle, found_by, plain = marshal.loads(payload)  # noqa: S302 - its hash says that we wrote it
+    return Memory(bundle, found_by, {apex: Entry(*entry) for apex, entry in plain.items()})
 
 
 def surroundings(config: Config) -> bytes:

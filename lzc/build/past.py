@@ -26,6 +26,7 @@ class Past:
         self.folder: Path | None = None
         self.id = ""
         self.entries: Mapping[bytes, Entry] = {}
+        self.found_by = b""
         self._shards: dict[int, Shard] = {}
         if output is None or not (output / current.CURRENT).is_symlink():
             return
@@ -34,7 +35,7 @@ class Past:
         self.manifest, self.id = verification.verify(folder, current.verified_dir(output))
         self.folder = folder
         if memory is not None and memory.bundle == self.id:
-            self.entries = memory.zones
+            self.entries, self.found_by = memory.zones, memory.found_by
 
     @property
     def shards(self) -> int:

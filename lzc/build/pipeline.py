@@ -18,13 +18,12 @@ import lzc
 from lzc.build import memory
 from lzc.build.memory import Memory
 from lzc.build.past import Past
-from lzc.build.project import Compiled, compile_project
+from lzc.build.project import Compiled, Progress, compile_project
 from lzc.build.sources import ConfigFile
-from lzc.build.workers import Progress
 from lzc.bundle import current, writer
 from lzc.bundle.manifest import BundleError
 from lzc.config import Config
-from lzc.source.zonefile import collector_paused
+from lzc.source.collector import collector_paused
 from lzc.zone.place import Fault, InputError, Place
 
 __all__ = ["BuildResult", "Compiled", "Progress", "build", "build_time", "check"]
@@ -100,7 +99,7 @@ def build(
     return BuildResult(
         id=identity,
         folder=folder / identity,
-        zones=len(compiled.ids),
+        zones=len(compiled.entries),
         records=compiled.records,
         checks=len(compiled.check_texts),
         warnings=compiled.warnings,
@@ -184,7 +183,8 @@ def _write(folder: Path, compiled: Compiled, past: Past) -> str:
 def _remember(
     folder: Path, surroundings: bytes, compiled: Compiled, past: Past, identity: str
 ) -> None:
-    if identity == past.id and compiled.entries == past.entries:
+    known = (past.id, past.found_by, past.entries)
+    if known == (identity, compiled.found_by, compiled.entries):
         return
     # Without it the next build makes everything, that is all.
     with suppress(OSError):
@@ -192,7 +192,7 @@ def _remember(
 
 
 def _inputs(compiled: Compiled) -> dict[str, Any]:
-    content = [apex + bytes.fromhex(entry.digest) for apex, entry in compiled.entries.items()]
+    content = [apex + entry.digest for apex, entry in compiled.entries.items()]
     return {
         "zones": len(compiled.entries),
         "records": compiled.records,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
+import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from lzc.zone.place import Fault, Place
 from lzc.zone.serial import Policy
 
 SUFFIX = ".zone"
+
+_USUAL = ("", ZoneSection())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def find(config: Config, file: ConfigFile) -> tuple[list[ZoneSource], list[Fault
             )
     given = set(found)
     for path in _matches(config, file, faults):
-        if path.resolve() in claimed:
+        if claimed and path.resolve() in claimed:
             continue
         named = _zone_of(config, path)
         if isinstance(named, Fault):
@@ -115,7 +120,7 @@ def find(config: Config, file: ConfigFile) -> tuple[list[ZoneSource], list[Fault
             )
         )
     zones = [
-        _with_settings(config, apex, path, sections.get(apex, ("", ZoneSection()))[1])
+        _with_settings(config, apex, path, sections.get(apex, _USUAL)[1])
         for apex, path in sorted(found.items())
     ]
     return zones, faults
@@ -144,7 +149,7 @@ def _sections(
 def _matches(config: Config, file: ConfigFile, faults: list[Fault]) -> list[Path]:
     paths: list[Path] = []
     for pattern in config.build.sources:
-        matches = sorted(glob.glob(pattern, root_dir=config.folder, recursive=True))  # noqa: PTH207
+        matches = sorted(_glob(config, pattern))
         files = [path for path in map(config.path, matches) if path.is_file()]
         if not files:
             faults.append(
@@ -158,6 +163,28 @@ def _matches(config: Config, file: ConfigFile, faults: list[Fault]) -> list[Path
         paths.extend(files)
     # Patterns may overlap.
     return list(dict.fromkeys(paths))
+
+
+def _glob(config: Config, pattern: str) -> list[str]:
+    """What a pattern matches below the project's folder, in any order."""
+    folder, _, names = pattern.rpartition("/")
+    if not folder or glob.has_magic(folder) or names.startswith(".") or "**" in names:
+        return glob.glob(pattern, root_dir=config.folder, recursive=True)  # noqa: PTH207
+    # The usual case, of 10,000 files in half of the time.
+    try:
+        found = os.listdir(config.path(folder))  # noqa: PTH208
+    except OSError:
+        return []
+    return [f"{folder}/{name}" for name in fnmatch.filter(found, names) if name[0] != "."]
+
+
+def fingerprint(config: Config) -> bytes:
+    """A hash of all that `find` goes by, but for what the paths lead to."""
+    found = [sorted(_glob(config, pattern)) for pattern in config.build.sources]
+    parts = [config.build, config.lua, config.zone, config.secondary, config.dnssec]
+    digest = hashlib.sha256(repr((str(config.folder), parts)).encode())
+    digest.update(os.fsencode("\0\0".join("\0".join(one) for one in found)))
+    return digest.digest()
 
 
 def _zone_of(config: Config, path: Path) -> bytes | Fault:
@@ -196,7 +223,4 @@ def _with_settings(config: Config, apex: bytes, path: Path, section: ZoneSection
 
 def shown(config: Config, path: Path) -> str:
     """A path as faults show it: relative to the project where it lies inside."""
-    try:
-        return str(path.relative_to(config.folder))
-    except ValueError:
-        return str(path)
+    return str(path).removeprefix(f"{config.folder}/")

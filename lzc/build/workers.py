@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from lzc.build.zone_job import ZoneJob, ZoneResult, build_zone
+from lzc.build.job import ZoneJob, ZoneResult
+from lzc.build.zone_job import build_zone
 from lzc.zone.place import Fault, InputError, Place
-
-Progress = Callable[[str, int, int], None]
-"""Told the step under way, how much of it is done, and out of how much."""
 
 _POOL_ZONES: Final = 8
 _POOL_OCTETS: Final = 2_000_000
@@ -31,6 +26,19 @@ def build_zones(jobs: Sequence[ZoneJob]) -> Iterator[ZoneResult]:
         for job in jobs:
             yield build_zone(replace(job, in_halves=cores > 1))
         return
+    yield from _in_pool(jobs, processes)
+
+
+def _in_pool(jobs: Sequence[ZoneJob], processes: int) -> Iterator[ZoneResult]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    if any(job.source.lua for job in jobs):
+        # Once for all processes.
+        import lzc.build.lint
+        import lzc.source.lua_record  # noqa: F401
+
     gc.freeze()
     # Fork, as the children start with everything imported: 10 instead of 400 ms each.
     with ProcessPoolExecutor(
@@ -64,7 +72,9 @@ def _is_large(jobs: Sequence[ZoneJob]) -> bool:
 
 def _end_with_parent() -> None:
     """A build that is killed must not leave processes that hold its lock."""
-    parent = multiprocessing.parent_process()
+    from multiprocessing import parent_process
+
+    parent = parent_process()
     assert parent is not None
 
     def watch() -> None:

@@ -4,62 +4,24 @@ can be built in several processes."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from operator import itemgetter
-from pathlib import Path
 from typing import Final
 
 from lzc.build import serials
 from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
 from lzc.build.compile import compile_zone
 from lzc.build.health_checks import discover
-from lzc.build.lint import LintSettings, lint_zone
+from lzc.build.job import ZoneJob, ZoneResult
 from lzc.build.plans import lua_plans
-from lzc.build.secondary_checks import Takers
-from lzc.build.sources import ZoneSource
-from lzc.bundle.writer import CompiledZone
-from lzc.bundle.zone_info import ZoneKey
-from lzc.config import LuaSection
 from lzc.lua.health import Check
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
-from lzc.zone.model import PLACE, Input, LuaRecord, Record, Zone
+from lzc.zone.model import PLACE, LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Severity
 
 _CLOCK: Final = re.compile(rb"\b(?:os|_G|[gs]etfenv|load|loadstring)\b")
 """What leads to the clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneJob:
-    """What building one zone needs. ``root`` is the project's folder, ``keys`` are published at the
-    apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch,
-    ``takers`` are the secondaries that get the zone, ``in_halves`` lets a second process help with
-    a large one."""
-
-    zone_id: int
-    source: ZoneSource
-    root: Path
-    keys: tuple[ZoneKey, ...]
-    live: serials.LiveZone | None
-    lua: LuaSection
-    now: float
-    takers: Takers = field(default_factory=Takers)
-    in_halves: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneResult:
-    """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
-    or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
-    else, unless ``steady`` is false: code was run that may look at the clock."""
-
-    zone: CompiledZone | None
-    faults: list[Fault]
-    checks: frozenset[Check] = frozenset()
-    lua_records: int = 0
-    inputs: tuple[Input, ...] = ()
-    steady: bool = True
 
 
 def build_zone(job: ZoneJob) -> ZoneResult:
@@ -84,7 +46,7 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         found, more = discover(zone, lua_records, job.lua)
         faults += more
     if lua_records or zone.suppressions:
-        faults = lint_zone(zone, lua_records, _lint_settings(job), faults, incomplete=incomplete)
+        faults = _lint(job, zone, lua_records, faults, incomplete=incomplete)
     if incomplete:
         # What seems to be missing may stand in the lines that could not be read.
         faults = [
@@ -129,14 +91,20 @@ def _errors(faults: list[Fault]) -> bool:
     return any(fault.severity is Severity.ERROR for fault in faults)
 
 
-def _lint_settings(job: ZoneJob) -> LintSettings:
-    return LintSettings(
+def _lint(
+    job: ZoneJob, zone: Zone, lua_records: list[Record], faults: list[Fault], *, incomplete: bool
+) -> list[Fault]:
+    # Projects without LUA records need not wait for the linter to be imported.
+    from lzc.build.lint import LintSettings, lint_zone
+
+    settings = LintSettings(
         lua=job.lua,
         signed=job.source.signed,
         enabled=job.source.lua,
         secondaries=job.takers.powerdns,
         others=job.takers.others,
     )
+    return lint_zone(zone, lua_records, settings, faults, incomplete=incomplete)
 
 
 def _lua_is_off(zone: Zone, lua_records: list[Record]) -> Fault:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from socket import AF_INET, AF_INET6, inet_pton  # text conversion only
 from typing import Final
 
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import MARK, Entry, read_entry
-from lzc.source.lua_rewriting import strings_of
-from lzc.source.lua_source import of_string
 from lzc.source.names import ABSOLUTE, LABELS
 from lzc.source.state import FileScope, ReadState
 from lzc.source.uniform import fields_of, read_addresses
 from lzc.wire import rrtype as rr
+from lzc.zone.model import LuaSource
 from lzc.zone.place import pack
 
 _CHUNK: Final = 1 << 18
@@ -51,6 +51,15 @@ Head = tuple[int, int, bytes, int]
 before the last, kind."""
 
 _NO_HEAD: Final[Head] = (0, 0, b"", -1)
+
+
+@cache
+def _lua() -> tuple[Callable[[bytes, bool], bytes], Callable[[bytes, int], LuaSource]]:
+    """What reads Lua, which zones without LUA records need not wait for."""
+    from lzc.source.lua_rewriting import strings_of
+    from lzc.source.lua_source import of_string
+
+    return strings_of, of_string
 
 
 def read_lines(
@@ -156,6 +165,7 @@ def _read_chunk(
                 string = last if quoted is None else quoted
                 rdata += bytes((len(string),)) + string
             elif kind == _CODE and quoted is not None:
+                strings_of, of_string = _lua()
                 rdata += strings_of(quoted, rdata == _COVERS_LUA)
                 sources[place + column] = of_string(quoted, place + len(line))
             else:

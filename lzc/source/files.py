@@ -51,3 +51,8 @@ def find(state: ReadState, scope: FileScope, token: Token, word: str, rule: str)
         )
         return None
     return Found(path, os.path.normpath(Path(scope.file).parent / name), named)
+
+
+def names_file(field: Token) -> bool:
+    """Whether a field is the word ``$FILE``, after which the path of the code follows."""
+    return field.text.upper() == b"$FILE" and not field.quoted

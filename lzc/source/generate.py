@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from lzc.source.files import names_file
 from lzc.source.lexer import Entry, Token, read_entry, shown
-from lzc.source.lua_record import names_file
 from lzc.source.records import (
     choose_ttl,
     read_head,

@@ -60,29 +60,51 @@ class Files:
     def still(self, known: Sequence[Plain]) -> Sequence[Plain] | None:
         """The same inputs, their marks brought up to date, where their content is what it was;
         ``None`` where it is not, or cannot be told. ``known`` itself where nothing is new."""
+        if self.untouched(known):
+            return known
         fresh = []
         for one in known:
-            now = one if self._is_untouched(one) else self._look_inside(one)
+            now = one if self.untouched((one,)) else self._look_inside(one)
             if now is None:
                 return None
             fresh.append(now)
-        return known if all(map(is_, fresh, known)) else tuple(fresh)
+        return known if all(map(is_, fresh, known)) else fresh
 
-    def _is_untouched(self, known: Plain) -> bool:
-        path, real, _, mark = known
-        folder, _, name = path.rpartition("/")
-        place = self._folders.get(folder)
-        if place is None:
-            place = self._folders[folder] = os.path.realpath(folder)
+    def untouched(self, known: Sequence[Plain]) -> bool:
+        """Whether files were surely not written since: a look at their marks alone."""
+        for path, real, _, mark in known:
+            try:
+                status = os.lstat(path)
+            except OSError:
+                return False
+            if mark != (
+                status.st_dev,
+                status.st_ino,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+            ):
+                return False
+            if not stat.S_ISREG(status.st_mode) or not self._leads_to(path, real):
+                return False
+        return True
+
+    def in_place(self, known: Plain) -> bool:
+        """Whether there still is a file of that name in the same folder, whatever is in it."""
+        path, real, _, _ = known
         try:
             status = os.lstat(path)
         except OSError:
             return False
-        return (
-            mark == mark_of(status)
-            and not stat.S_ISLNK(status.st_mode)
-            and f"{place}/{name}" == real
-        )
+        return stat.S_ISREG(status.st_mode) and self._leads_to(path, real)
+
+    def _leads_to(self, path: str, real: str) -> bool:
+        """Whether a path that is no link leads to ``real``."""
+        folder, _, name = path.rpartition("/")
+        place = self._folders.get(folder)
+        if place is None:
+            place = self._folders[folder] = os.path.realpath(folder)
+        return f"{place}/{name}" == real
 
     def _look_inside(self, known: Plain) -> Plain | None:
         if known not in self._changed:

@@ -14,7 +14,7 @@ from typing import Final
 from lzc.lua.comments import swallowed
 from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
 from lzc.source import inputs, lua_source
-from lzc.source.files import find
+from lzc.source.files import find, names_file
 from lzc.source.lexer import Token
 from lzc.source.lua_rewriting import strings_of
 from lzc.source.state import FileScope, ReadState
@@ -72,11 +72,6 @@ def read_lua(
     place = pack(scope.file_index, tokens[0].line, tokens[0].column)
     state.zone.lua_sources.setdefault(place, source)
     return prefix + code_rdata
-
-
-def names_file(field: Token) -> bool:
-    """Whether a field is the word ``$FILE``, after which the path of the code follows."""
-    return field.text.upper() == b"$FILE" and not field.quoted
 
 
 def _covered(fields: Sequence[Token]) -> bytes:

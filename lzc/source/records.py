@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import Entry, Token, shown
-from lzc.source.lua_record import read_lua
 from lzc.source.state import FileScope, ReadState
 from lzc.source.ttl import InvalidTtl
 from lzc.wire import name as wire_name
@@ -240,6 +239,9 @@ def read_rdata(
     quoted = [token.quoted for token in tokens[index:]]
     try:
         if rrtype == rr.LUA:
+            # Zones without LUA records need not wait for what reads Lua to be imported.
+            from lzc.source.lua_record import read_lua
+
             return read_lua(state, scope, tokens, index, parts)
         return wire_rdata.from_fields(rrtype, fields, scope.names.origin, quoted)
     except InvalidRdata as error:

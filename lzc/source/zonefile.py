@@ -42,13 +42,11 @@ rule                        what
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lzc.source import inputs
 from lzc.source.bulk import read_lines
+from lzc.source.collector import collector_paused
 from lzc.source.directives import read_directive
 from lzc.source.files import Found
 from lzc.source.halves import MIN_OCTETS, read_in_halves
@@ -120,19 +118,6 @@ def _give_up(state: ReadState, file: str) -> None:
             fix="check that this is a zone file",
         )
     )
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """A million tuples that hold no cycles would be searched for some again and again: a third of
-    the time of a build."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Reader:

@@ -6,15 +6,16 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 import lzc
 from lzc import config
-from lzc.build import memory, project, workers
+from lzc.build import memory, workers
+from lzc.build.job import ZoneJob
 from lzc.build.pipeline import BuildResult, build
-from lzc.build.zone_job import ZoneJob
 from lzc.bundle import current, manifest, verification
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.source import inputs
@@ -46,6 +47,7 @@ class World:
         self.random = random.Random(seed)
         self.now = NOW
         self.numbers = list(range(ZONES))
+        self.unused = count(ZONES)
         self.settings: dict[str, str] = {}
         self.signed: set[int] = set()
         self.broken: set[int] = set()
@@ -148,7 +150,7 @@ class World:
         path.write_text(f"; a comment\n{path.read_text()}")
 
     def add_a_zone(self) -> None:
-        self.numbers.append(max(self.numbers) + 1)
+        self.numbers.append(next(self.unused))
         self.write_zone(self.numbers[-1])
 
     def remove_a_zone(self) -> None:
@@ -160,7 +162,7 @@ class World:
     def rename_a_zone(self) -> None:
         number = self.any()
         self.numbers.remove(number)
-        self.numbers.append(max([number, *self.numbers]) + 1)
+        self.numbers.append(next(self.unused))
         self.path(number).rename(self.path(self.numbers[-1]))
         self.write_config()
 
@@ -188,6 +190,14 @@ class World:
             shutil.copy(path, elsewhere)
         path.unlink()
         path.symlink_to(elsewhere)
+
+    def put_a_folder_there(self) -> None:
+        """Where it stands, there is no zone any more."""
+        number = self.any()
+        self.numbers.remove(number)
+        self.path(number).unlink()
+        self.path(number).mkdir()
+        self.write_config()
 
     def move_the_folder(self) -> None:
         """Another folder of hard links in its place, as deployments do it."""
@@ -290,6 +300,7 @@ EVENTS: list[Callable[[World], None]] = [
     World.change_the_include,
     World.change_the_code,
     World.link_a_zone,
+    World.put_a_folder_there,
     World.move_the_folder,
     World.break_a_zone,
     World.raise_a_serial,
@@ -344,7 +355,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.extend(job.source.name for job in jobs)
         return original(jobs)
 
-    monkeypatch.setattr(project, "build_zones", spy)
+    monkeypatch.setattr(workers, "build_zones", spy)
     return names
 
 

@@ -1,0 +1,48 @@
+"""What building one zone takes and gives, as values that go from process to process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lzc.build import serials
+from lzc.build.secondary_checks import Takers
+from lzc.build.sources import ZoneSource
+from lzc.bundle.writer import CompiledZone
+from lzc.bundle.zone_info import ZoneKey
+from lzc.config import LuaSection
+from lzc.lua.health import Check
+from lzc.zone.model import Input
+from lzc.zone.place import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneJob:
+    """What building one zone needs. ``root`` is the project's folder, ``keys`` are published at the
+    apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch,
+    ``takers`` are the secondaries that get the zone, ``in_halves`` lets a second process help with
+    a large one."""
+
+    zone_id: int
+    source: ZoneSource
+    root: Path
+    keys: tuple[ZoneKey, ...]
+    live: serials.LiveZone | None
+    lua: LuaSection
+    now: float
+    takers: Takers = field(default_factory=Takers)
+    in_halves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneResult:
+    """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
+    or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
+    else, unless ``steady`` is false: code was run that may look at the clock."""
+
+    zone: CompiledZone | None
+    faults: list[Fault]
+    checks: frozenset[Check] = frozenset()
+    lua_records: int = 0
+    inputs: tuple[Input, ...] = ()
+    steady: bool = True

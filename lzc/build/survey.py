@@ -1,0 +1,151 @@
+"""Which zones of a project have to be built."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lzc.build import sources
+from lzc.build.job import ZoneJob
+from lzc.build.memory import OF_SOURCE, SIGNED, Entry
+from lzc.build.past import Past
+from lzc.build.secondary_checks import Takers, takers
+from lzc.build.sources import ConfigFile, ZoneSource
+from lzc.bundle import shards
+from lzc.bundle.zone_info import ZoneKey
+from lzc.config import Config
+from lzc.source.inputs import Files
+from lzc.zone.place import Fault, InputError
+
+if TYPE_CHECKING:
+    from lzc.dnssec.keystore import Keystore
+
+_NOBODY: Final = Takers()
+_UNKNOWN: Final = Entry((), (), b"", 0)
+
+
+class Survey:
+    """Sorts the zones: into ``entries`` goes what is known of those that did not change; of the
+    others, for which there are jobs, the settings alone. Call `find` or `recall`, then `look`."""
+
+    def __init__(self, config: Config, file: ConfigFile, past: Past, now: float) -> None:
+        self._config = config
+        self._file = file
+        self._past = past
+        self._now = now
+        self._keystore: Keystore | None = None
+        self._files = Files()
+        self._waiting: list[ZoneSource] = []
+        self.jobs: list[ZoneJob] = []
+        self.entries: dict[bytes, Entry] = {}
+        self.found_faults: list[Fault] = []
+        self.faults: list[Fault] = []
+
+    def find(self) -> None:
+        """Find the zones; they may be any."""
+        self._waiting, self.found_faults = sources.find(self._config, self._file)
+        self.entries = {source.apex: _UNKNOWN for source in self._waiting}
+
+    def recall(self) -> bool:
+        """Take the zones for those remembered, as they would be found by the same; false where what
+        their paths lead to is not what it was, so that others might be found."""
+        untouched, in_place = self._files.untouched, self._files.in_place
+        waiting = []
+        for apex, entry in self._past.entries.items():
+            if untouched(entry.inputs) and entry.steady and not entry.settings[SIGNED]:
+                continue
+            if not in_place(entry.inputs[0]):
+                return False
+            path, *others = entry.settings[:OF_SOURCE]
+            waiting.append(ZoneSource(apex, Path(path), *others))
+        self._waiting = waiting
+        self.entries = dict(self._past.entries)
+        return True
+
+    def look(self) -> None:
+        """Sort the zones that were found, or could not be known at once."""
+        jobs = [job for source in self._waiting if (job := self._look_at(source)) is not None]
+        if not jobs:
+            return
+        ids = shards.zone_ids(self.entries, shards.count(len(self.entries)))
+        by_apex = dict(zip(self.entries, ids, strict=True))
+        self.jobs = [replace(job, zone_id=by_apex[job.source.apex]) for job in jobs]
+
+    def _keys(self) -> Keystore:
+        # Cryptography takes a while to be imported.
+        if self._keystore is None:
+            from lzc.dnssec.keystore import Keystore
+
+            self._keystore = Keystore(self._config.keystore)
+        return self._keystore
+
+    def _look_at(self, source: ZoneSource) -> ZoneJob | None:
+        """The job of a zone that changed, its id yet to be filled in."""
+        config = self._config
+        keys: tuple[ZoneKey, ...] = ()
+        if source.signed:
+            keys, faults = _keys(self._keys(), source, config, self._file, self._now)
+            self.faults += faults
+        taken_by = takers(config, source.name) if config.secondary else _NOBODY
+        settings = (
+            str(source.path),
+            source.shown_as,
+            source.signed,
+            source.lua,
+            source.policy,
+            tuple(map(astuple, keys)),
+            "" if taken_by is _NOBODY else repr(taken_by),
+        )
+        entry = self._past.entries.get(source.apex)
+        if entry is not None and entry.steady and entry.settings == settings:
+            inputs = self._files.still(entry.inputs)
+            if inputs is not None:
+                fresh = entry if inputs is entry.inputs else entry._replace(inputs=inputs)
+                self.entries[source.apex] = fresh
+                return None
+        self.entries[source.apex] = _UNKNOWN._replace(settings=settings)
+        return ZoneJob(
+            0,
+            source,
+            config.folder,
+            keys,
+            self._past.live(source.apex),
+            config.lua,
+            self._now,
+            taken_by,
+        )
+
+
+def _keys(
+    keystore: Keystore, source: ZoneSource, config: Config, file: ConfigFile, now: float
+) -> tuple[tuple[ZoneKey, ...], list[Fault]]:
+    try:
+        keys = keystore.load(source.apex)
+    except InputError as error:
+        return (), list(error.faults)
+    name = source.name.rstrip(".") or "."
+    if not keys:
+        return (), [
+            Fault(
+                file.place(f'[zone."{name}"]', name),
+                "keys-missing",
+                f"zone {name} is to be signed, but has no keys in {config.dnssec.keystore}",
+                fix=f"lzc keys generate -c {file.shown_as} {name}",
+            )
+        ]
+    if not any(key.timing.is_active(now) for key in keys):
+        return (), [
+            Fault(
+                file.place(f'[zone."{name}"]', name),
+                "keys-inactive",
+                f"zone {name} is to be signed, but none of its {len(keys)} key(s) is active now",
+                why="its answers would carry no signatures, which is bogus below a DS",
+                fix=f"lzc keys generate -c {file.shown_as} {name}, or correct the keys' times",
+            )
+        ]
+    return tuple(
+        ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey)
+        for key in keys
+        if key.is_published(now)
+    ), []
