@@ -37,6 +37,10 @@ MAX_LOOKED_UP = 4096
 GEO_MEMORY = 32_768
 """Addresses whose place is kept inside the Lua state at most."""
 
+MAX_STRIKES = 3
+"""How often a record is run a second time, to count its instructions alone, before it is run so at
+once: at first much is not known yet that our functions look up once."""
+
 MAX_LOGGED = 1000
 """Characters of what a record logs that are kept."""
 
@@ -135,11 +139,13 @@ class Engine:
         self._log = log
         self._conditions = conditions
         self._now = now
+        self._count = count
         self._exact = count or settings.mode == "shared"
         self._include: Include = lambda _name: None
         self.lookup = lookup
         self._rings = Rings()
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
+        self._strikes: dict[int, int] = {}
         self._generation = health.generation()
         self._worn_out = False
         self._state = self._new_state()
@@ -171,13 +177,14 @@ class Engine:
             if result is None:
                 return []
             if result[0] is None and result[1] == b"instructions" and run is self._state.run:
-                # Our own functions ran on the record's budget too; count again, without them, and
-                # do so at once from now on.
+                # Our own functions ran on the record's budget too; count again, without them.
                 if code not in self._programs:
                     # It was given up, to make room.
                     _, slot = self._compile(code)
                 run = self._state.run_exact
-                self._programs[code] = (run, slot)
+                self._strikes[slot] = strikes = self._strikes.get(slot, 0) + 1
+                if strikes >= MAX_STRIKES:
+                    self._programs[code] = (run, slot)
                 result = run(slot, qname, zone, who, network, prefix, *query[4:])
         except (lupa.LuaMemoryError, lupa.LuaError, MemoryError) as error:
             self._rebuild()
@@ -193,7 +200,7 @@ class Engine:
     def instructions(self) -> int | None:
         """VM instructions of the last execution, as far as the limit; `None` where they are not
         counted: without ``count``, or without a limit."""
-        counted = self._exact and self._settings.exec_limit > 0
+        counted = self._count and self._settings.exec_limit > 0
         return self._state.instructions() if counted else None
 
     def _contents(self, result: Any) -> list[bytes]:
@@ -217,6 +224,7 @@ class Engine:
             self._rebuild()
         if len(self._programs) >= self._settings.chunks:
             self._programs.clear()
+            self._strikes.clear()
             self._state.forget_programs()
         slot = len(self._programs) + 1
         try:
@@ -242,6 +250,7 @@ class Engine:
                 b"time_limit": settings.time_limit,
                 b"max_string": min(MAX_STRING, settings.memory_limit // 4),
                 b"shared_mode": settings.mode == "shared",
+                b"counted": self._count,
                 b"collect_at": settings.memory_limit // 2048,
                 b"geo_size": GEO_MEMORY,
                 b"explore": self._conditions is not None,
@@ -280,11 +289,13 @@ class Engine:
     def _crowded(self, worn_out: bool) -> None:
         """The state gave up all programs, to make room; ``worn_out``: in vain."""
         self._programs.clear()
+        self._strikes.clear()
         self._worn_out = worn_out
 
     def _rebuild(self) -> None:
         self._worn_out = False
         self._programs.clear()
+        self._strikes.clear()
         self._state = self._new_state()
 
     def _geo_fields(self, packed: bytes) -> tuple[Any, ...]:

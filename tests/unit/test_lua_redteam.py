@@ -427,8 +427,12 @@ ENDLESS = {
 def test_what_has_no_end_is_ended(code: str, settings: EngineSettings) -> None:
     run = runner(settings)
     outcome = attack(run, f"do {code} end")
-    assert outcome in ("!instructions", "!time", "!memory", "!runtime")
-    assert attack(run, f"do {code} end") == outcome or outcome in ("!time", "!memory")
+    ends = ("!instructions", "!time", "!memory", "!runtime")
+    assert outcome in ends
+    again = attack(run, f"do {code} end")
+    assert again in ends
+    # In shared mode the count starts late at first, so that another limit may be met before.
+    assert again == outcome or outcome in ("!time", "!memory") or settings.mode == "shared"
 
 
 def test_a_full_memory_is_empty_for_the_next_record() -> None:

@@ -8,7 +8,7 @@ local rawget, rawset, tonumber = rawget, rawset, tonumber
 local byte, sub, char, format, rep = string.byte, string.sub, string.char, string.format, string.rep
 local floor, min = math.floor, math.min
 local guard, class, remember = core.guard, core.class, core.remember
-local python_parse, python_text = core.python_parse, core.python_text
+local python_parse, python_text, ours = core.python_parse, core.python_text, core.ours
 
 -- Text to packed octets, canonical text and port; nil for what is no address.
 local parsed = remember(function(text)
@@ -65,10 +65,11 @@ core.mask = mask
 -- Network text to {packed network, bits, for IPv4 the network as number and the size of the block,
 -- the bits as written}. No ports and no short forms here; of a length, PowerDNS reads the digits it
 -- starts with, up to 255.
-local networks = remember(function(text)
+local networks, halves = remember(function(text)
   local host, length = string.match(text, '^([%x.:%[%]]+)/?(.*)$')
   local packed, canonical, port
   if host then packed, canonical, port = python_parse(host) end
+  ours(20)
   if not packed or port ~= 0 or #packed == 4 and canonical ~= host then return false end
   local width = #packed * 8
   local written = width
@@ -87,12 +88,14 @@ local networks = remember(function(text)
 end)
 
 local function network_of(value)
+  local entry = halves.young[value]
+  if entry then return entry end
   local text = text_of(value, 'netmask')
-  local entry = networks(text)
+  entry = networks(text)
   if not entry then error("Caught exception: Unable to convert '" .. text .. "' to a netmask", 0) end
   return entry
 end
-core.network_of = network_of
+core.network_of, core.known_networks = network_of, halves
 
 -- As `network_of`, but nil for what is no network.
 function core.find_network(text) return networks(text) or nil end
@@ -107,7 +110,7 @@ local function contains(network, packed)
   if #packed ~= 16 then return false end
   return mask(packed, network[2]) == network[1]
 end
-core.contains = contains
+core.contains, core.number_of = contains, number_of
 
 local Address, Netmask, Group
 local function new_address(packed, port)
@@ -198,26 +201,34 @@ end
 -- The longest network that holds the address decides, and of the same one, what was added last; a
 -- "!" in front of it says no.
 local function group_match(group, packed)
-  local best, answer = -1, false
+  local best, answer, count = -1, false, 0
   for _, text in next, masks_of(group) do
     local negative = byte(text, 1) == 33
     local entry = network_of(negative and sub(text, 2) or text)
     if entry[2] >= best and contains(entry, packed) then best, answer = entry[2], not negative end
+    count = count + 1
   end
+  ours(count * 30)
   return answer
 end
 core.group_match = group_match
 
-local function add_mask(group, value)
+local function add_to(masks, value)
   local text = text_of(value, 'netmask')
   network_of(byte(text, 1) == 33 and sub(text, 2) or text)
-  local masks = masks_of(group)
   masks[#masks + 1] = text
 end
 
+local function add_mask(group, value) add_to(masks_of(group), value) end
+
 local function add_masks(group, list)
   if type(list) ~= 'table' then error('table expected', 0) end
-  for _, value in next, list do add_mask(group, value) end
+  local masks, count = masks_of(group), 0
+  for _, value in next, list do
+    add_to(masks, value)
+    count = count + 1
+  end
+  ours(count * 25)
 end
 
 Group = class({

@@ -53,26 +53,29 @@ end
 
 -- A memory of what a pure function gave, in two halves: when the young half is full it becomes the
 -- old one, and what is still used moves over. Long keys are not kept: a record's text is not to fill
--- the memory of the records after it.
+-- the memory of the records after it. Both loadings of a file share it. Also gives the halves: a loop
+-- may look into the `young` one first.
 local MAX_KEY = 256
-shared.forgetting = shared.forgetting or {}
+shared.memories = shared.memories or {}
+local made = 0
 function core.remember(compute, size)
   size = size or 4096
-  local young, old, count = {}, {}, 0
-  shared.forgetting[#shared.forgetting + 1] = function() young, old, count = {}, {}, 0 end
+  made = made + 1
+  local halves = shared.memories[made] or {young = {}, old = {}, count = 0}
+  shared.memories[made] = halves
   return function(key)
-    local value = young[key]
+    local value = halves.young[key]
     if value ~= nil then return value end
-    value = old[key]
+    value = halves.old[key]
     if value == nil then
       value = compute(key)
       if type(key) == 'string' and #key > MAX_KEY then return value end
     end
-    if count >= size then young, old, count = {}, young, 0 end
-    young[key] = value
-    count = count + 1
+    if halves.count >= size then halves.young, halves.old, halves.count = {}, halves.young, 0 end
+    halves.young[key] = value
+    halves.count = halves.count + 1
     return value
-  end
+  end, halves
 end
 
 return core

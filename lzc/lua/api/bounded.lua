@@ -11,8 +11,8 @@ local rep, upper, lower, reverse = string.rep, string.upper, string.lower, strin
 local sub, format, concat = string.sub, string.format, table.concat
 local insert, sort = table.insert, table.sort
 local raw_pcall = pcall
-local guard, remember, charge, search, steps =
-  core.guard, core.remember, core.charge, core.search, core.steps
+local guard, charge, search, steps = core.guard, core.charge, core.search, core.steps
+local raw_getmetatable = core.raw_getmetatable
 local MAX_STRING = core.max_string
 
 -- Steps of LuaJIT's matcher that a call may take: some milliseconds.
@@ -29,19 +29,38 @@ local function text_of(value)
   error('string expected, got ' .. (value == nil and 'no value' or t), 0)
 end
 
--- For how many characters of a pattern the number of steps may grow with the size of the text: each
--- quantifier, and starting anywhere.
-local crude = remember(function(pattern)
+-- For how many items of a pattern the number of steps may grow with the size of the text: each
+-- quantifier, what walks the text by itself, and starting anywhere.
+local function crude(pattern)
   local _, quantifiers = gsub(pattern, '[*+?%-]', '')
-  return sub(pattern, 1, 1) == '^' and quantifiers or quantifiers + 1
-end)
+  local _, walks = gsub(pattern, '%%[b%d]', '')
+  return quantifiers + walks + (sub(pattern, 1, 1) == '^' and 0 or 1)
+end
+
+-- How large a text may be to be searched for a pattern, or with `anywhere` for what may start with
+-- "^", without a second thought. Known of short patterns; most are written in a record.
+local MAX_PATTERN, MAX_KNOWN, MAX_WORK = 64, 1024, 1e5
+local small, small_anywhere, known = {}, {}, 0
+
+local function size_for(exponent, length)
+  local size = exponent > 0 and MAX_WORK ^ (1 / exponent) - 1 or SMALL
+  return floor(min(size, MAX_WORK / max(length, 1), SMALL - 1))
+end
+
+local function learn(pattern)
+  if known >= MAX_KNOWN then small, small_anywhere, known = {}, {}, 0 end
+  local exponent, length = crude(pattern), #pattern
+  small[pattern], small_anywhere[pattern] = size_for(exponent, length), size_for(exponent + 1, length)
+  known = known + 1
+end
 
 -- Whether LuaJIT's own matcher may do it.
 local function is_cheap(text, pattern, anywhere)
-  local size, length = #text, #pattern
-  if length > SMALL then charge(length * 20) end
-  if length <= 64 and size < SMALL then
-    if (size + 1) ^ (crude(pattern) + (anywhere and 1 or 0)) <= 1e5 then return true end
+  local size = #text
+  if #pattern > SMALL then charge(#pattern * 20) end
+  if #pattern <= MAX_PATTERN then
+    if not small[pattern] then learn(pattern) end
+    if size <= (anywhere and small_anywhere or small)[pattern] then return true end
   end
   if size > SMALL then charge(size * 10) end
   return steps(size, pattern, anywhere) <= MAX_STEPS
@@ -58,11 +77,12 @@ local function whole_or_captures(text, start, stop, found, count)
   return unpack(found, 1, count)
 end
 
-local function lua_find(text, pattern, init, plain)
+local function careful_find(text, pattern, init, plain)
   text, pattern = text_of(text), text_of(pattern)
   if #pattern > SMALL then charge(#pattern * 20) end
   if plain or not find(pattern, '[%^$*+?.([%%-]') then
     plain = true
+    if #pattern <= MAX_PATTERN and not small[pattern] then learn(pattern) end
     charge(#text * #pattern / 8)
   elseif not is_cheap(text, pattern) then
     local start, stop, found, count = search(text, pattern, start_of(text, init))
@@ -72,12 +92,24 @@ local function lua_find(text, pattern, init, plain)
   return find(text, pattern, init, plain)
 end
 
-local function lua_match(text, pattern, init)
+local function lua_find(text, pattern, init, plain)
+  local most = small[pattern]
+  if most and type(text) == 'string' and #text <= most then return find(text, pattern, init, plain) end
+  return careful_find(text, pattern, init, plain)
+end
+
+local function careful_match(text, pattern, init)
   text, pattern = text_of(text), text_of(pattern)
   if is_cheap(text, pattern) then return match(text, pattern, init) end
   local start, stop, found, count = search(text, pattern, start_of(text, init))
   if start then return whole_or_captures(text, start, stop, found, count) end
   return nil
+end
+
+local function lua_match(text, pattern, init)
+  local most = small[pattern]
+  if most and type(text) == 'string' and #text <= most then return match(text, pattern, init) end
+  return careful_match(text, pattern, init)
 end
 
 local next_match = guard(function(text, pattern, position)
@@ -86,7 +118,7 @@ local next_match = guard(function(text, pattern, position)
   if start then return start, stop, found, count end
 end)
 
-local function lua_gmatch(text, pattern)
+local function careful_gmatch(text, pattern)
   text, pattern = text_of(text), text_of(pattern)
   if is_cheap(text, pattern, true) then return gmatch(text, pattern) end
   local position = 1
@@ -96,6 +128,12 @@ local function lua_gmatch(text, pattern)
     position = stop >= start and stop + 1 or start + 1
     return whole_or_captures(text, start, stop, found, count)
   end
+end
+
+local function lua_gmatch(text, pattern)
+  local most = small_anywhere[pattern]
+  if most and type(text) == 'string' and #text <= most then return gmatch(text, pattern) end
+  return careful_gmatch(text, pattern)
 end
 
 local function filled(replacement, whole, found, count)
@@ -159,7 +197,7 @@ local function settle(ok, ...)
   return ...
 end
 
-local gsub_text = guard(function(text, pattern, replacement, limit)
+local function replace_by_text(text, pattern, replacement, limit)
   text, pattern, replacement = text_of(text), text_of(pattern), text_of(replacement)
   if not is_cheap(text, pattern) then return nil end
   if (#text + 1) * #replacement > MAX_STRING then
@@ -167,13 +205,26 @@ local gsub_text = guard(function(text, pattern, replacement, limit)
     if times * #replacement > MAX_STRING then error('resulting string too large', 0) end
   end
   return gsub(text, pattern, replacement, limit)
+end
+
+local gsub_text = guard(function(text, pattern, replacement, limit)
+  local most = small[pattern]
+  if most and type(text) == 'string' and #text <= most and type(replacement) == 'string'
+    and (#text + 1) * #replacement <= MAX_STRING then
+    return gsub(text, pattern, replacement, limit)
+  end
+  return replace_by_text(text, pattern, replacement, limit)
 end)
 
 local cheap = guard(function(text, pattern) return is_cheap(text_of(text), text_of(pattern)) end)
 
 local function lua_gsub(text, pattern, replacement, limit)
-  if type(replacement) == 'function' or type(replacement) == 'table' then
+  local t = type(replacement)
+  if t == 'function' or t == 'table' then
     if cheap(text, pattern) then
+      if t == 'table' and not raw_getmetatable(replacement) then
+        return gsub(text, pattern, replacement, limit)
+      end
       enter()
       return settle(raw_pcall(gsub, text, pattern, replacement, limit))
     end
@@ -190,8 +241,10 @@ local function lua_rep(text, count, separator)
   local times, unit = tonumber(count), type(text) == 'number' and tostring(text) or text
   if times and type(unit) == 'string' then
     local size = (#unit + (type(separator) == 'string' and #separator or 0)) * times
-    if size > MAX_STRING then error('resulting string too large', 0) end
-    if size > SMALL then charge(size) end
+    if size > SMALL then
+      if size > MAX_STRING then error('resulting string too large', 0) end
+      charge(size)
+    end
   end
   return rep(text, count, separator)
 end
@@ -258,7 +311,7 @@ if core.exact then
     end
     return function(...) return paid(f(...)) end
   end
-  lua_gsub, lua_sort = discounted(lua_gsub, 30), discounted(lua_sort, 20)
+  lua_gsub, lua_sort = discounted(lua_gsub, 27), discounted(lua_sort, 20)
 end
 
 core.bounded = {

@@ -9,11 +9,15 @@ local find, concat, floor, char = string.find, table.concat, math.floor, string.
 local guard, labels_of, parse, text_of = core.guard, core.labels_of, core.parse, core.text_of
 local api = core.api
 
--- The labels in front of the zone's apex.
-local function relative_labels()
-  local labels, count = labels_of(core.qname)
-  local _, apex = labels_of(core.zone)
-  return labels, count - apex
+-- A function of the labels asked for, of which so many are in front of the zone's apex. The same names
+-- are asked for again and again.
+local function by_name(compute)
+  local remembered = core.remember(function()
+    local labels, count = labels_of(core.qname)
+    local _, apex = labels_of(core.zone)
+    return compute(labels, count - apex)
+  end)
+  return guard(function() return remembered(core.qname .. core.zone) end)
 end
 
 -- As inet_aton(3) reads them.
@@ -63,8 +67,7 @@ local function of_hex(label)
   return concat(octets, '.')
 end
 
-api.createForward = guard(function()
-  local labels, count = relative_labels()
+api.createForward = by_name(function(labels, count)
   if count >= 4 then
     return of_labels(labels[1], labels[2], labels[3], labels[4]) or '0.0.0.0'
   end
@@ -82,8 +85,7 @@ api.createForward = guard(function()
   return '0.0.0.0'
 end)
 
-api.createForward6 = guard(function()
-  local labels, count = relative_labels()
+api.createForward6 = by_name(function(labels, count)
   local text
   if count == 1 then
     text = gsub(labels[1], '-', ':')

@@ -4,7 +4,8 @@ local core = ...
 local type, error, next, select, rawget, tonumber = type, error, next, select, rawget, tonumber
 local lower, format, gsub = string.lower, string.format, string.gsub
 local random, floor = math.random, math.floor
-local guard, remember, parse = core.guard, core.remember, core.parse
+local guard, remember, parse, ours = core.guard, core.remember, core.parse, core.ours
+local number_of, known_networks = core.number_of, core.known_networks
 local text_of, network_of, contains = core.text_of, core.network_of, core.contains
 local items_of, python_geo = core.items_of, core.python_geo
 
@@ -107,13 +108,14 @@ api.asnum = guard(function(wanted)
   return false
 end)
 
--- The nearest of candidate texts, by squared degrees; among equals, a random one.
-function core.pickclosest(items, count)
+-- The nearest of candidate texts, by squared degrees; among equals, a random one. `parsed` are their
+-- octets, where they are known.
+function core.pickclosest(items, count, parsed)
   local place = here()
   local latitude, longitude = place[4], place[5]
   local nearest, least, ties = nil, nil, 0
   for i = 1, count do
-    local candidate = located((parse(items[i])))
+    local candidate = located(parsed and parsed[i] or (parse(items[i])))
     local dy, dx = latitude - candidate[4], longitude - candidate[5]
     -- From a client in the east to a candidate in the west; PowerDNS goes the long way back.
     if dx > 180 then dx = 360 - dx end
@@ -125,6 +127,7 @@ function core.pickclosest(items, count)
       if random(ties) == 1 then nearest = items[i] end
     end
   end
+  ours(count * 20)
   return nearest
 end
 api.pickclosest = guard(function(list)
@@ -134,27 +137,42 @@ end)
 
 -- Candidates from the name asked for, 192-0-2-1.198-51-100-1.magic.example.org: labels from the first
 -- on, as long as they are addresses.
-api.closestMagic = guard(function()
-  local labels, total = core.labels_of(core.qname)
-  local items, count = {}, 0
+local candidates = remember(function(qname)
+  local labels, total = core.labels_of(qname)
+  local texts, parsed, count = {}, {}, 0
   for i = 1, total do
-    local text = gsub(labels[i], '-', '.')
-    if not core.python_parse(text) then break end
+    local packed, text = core.python_parse((gsub(labels[i], '-', '.')))
+    if not packed then break end
     count = count + 1
-    items[count] = text
+    texts[count], parsed[count] = text, packed
   end
-  if count == 0 then error('Caught exception: The IP list cannot be empty', 0) end
-  local _, text = parse(core.pickclosest(items, count))
-  return text
+  return {texts, count, parsed}
+end, 512)
+api.closestMagic = guard(function()
+  local found = candidates(core.qname)
+  if found[2] == 0 then error('Caught exception: The IP list cannot be empty', 0) end
+  return core.pickclosest(found[1], found[2], found[3])
 end)
 
 local function netmask(list)
   if type(list) ~= 'table' then error('table of netmasks expected, got ' .. type(list), 0) end
   local who = core.bestwho
+  local number = #who == 4 and number_of(who)
+  local found, count, young = false, 0, known_networks.young
   for _, value in next, list do
-    if contains(network_of(value), who) then return true end
+    local network = young[value] or network_of(value)
+    local base = network[3]
+    count = count + 1
+    if not base then
+      found = not number and contains(network, who)
+    elseif number then
+      local offset = number - base
+      found = offset >= 0 and offset < network[4]
+    end
+    if found then break end
   end
-  return false
+  ours(count * 7)
+  return found
 end
 api.netmask = guard(netmask)
 

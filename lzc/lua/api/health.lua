@@ -6,8 +6,11 @@ local core = ...
 local type, error, next, rawget, tonumber = type, error, next, rawget, tonumber
 local random, floor = math.random, math.floor
 local sort, concat = table.sort, table.concat
-local guard, parse, text_of = core.guard, core.parse, core.text_of
+local guard, parse, text_of, ours = core.guard, core.parse, core.text_of, core.ours
 local python_status = core.python_status
+
+-- Candidates that are not worth the telling.
+local FEW = 8
 
 -- checks[what to check] = {[candidate as written] = weight}, where 0 means down and -1 not known yet;
 -- shared by both loadings of this file.
@@ -65,6 +68,7 @@ local function ask(group, kind, target, options, candidate)
   local state = python_status(kind, target, address, rawget(o, 'timeout'), source,
     rawget(o, 'stringmatch'), rawget(o, 'useragent'), rawget(o, 'interval'),
     rawget(o, 'httpcode'), rawget(o, 'byteslimit'), rawget(o, 'minimumFailures'), headers)
+  ours(40)
   if type(state) == 'string' then error('Caught exception: ' .. state, 0) end
   group[candidate] = state
   return state
@@ -116,31 +120,47 @@ local function backup(options, every, total, completed)
   return canonical(select_from(options and rawget(options, 'backupSelector'), every, total))
 end
 
+local function candidates_of(sets)
+  local every, total = {}, 0
+  for _, set in next, sets do
+    for _, candidate in next, set do
+      total = total + 1
+      every[total] = text_of(candidate)
+    end
+  end
+  return every, total
+end
+
 local function if_up(kind, target, addresses, options)
   local sets = sets_of(addresses)
   local group = group_for(kind, target, options)
-  local every, total, completed = {}, 0, false
+  local completed, total = false, 0
   for _, set in next, sets do
     if type(set) ~= 'table' then error('table of addresses expected, got ' .. type(set), 0) end
     local up, count = {}, 0
     for key, candidate in next, set do
       if type(key) ~= 'number' then error('list of addresses expected', 0) end
-      candidate = text_of(candidate, 'address')
+      -- Only texts are keys there.
       local state = group[candidate]
-      if state == nil then state = ask(group, kind, target, options, candidate) end
+      if not state then
+        candidate = text_of(candidate, 'address')
+        state = group[candidate] or ask(group, kind, target, options, candidate)
+      end
       total = total + 1
-      every[total] = candidate
       if state > 0 then
         count = count + 1
         up[count] = candidate
+      elseif state == 0 then
+        completed = true
       end
-      if state == 0 then completed = true end
     end
+    if total > FEW then ours(total * 9) total = 0 end
     if count > 0 then
       return canonical(select_from(options and rawget(options, 'selector'), up, count))
     end
   end
-  return backup(options, every, total, completed)
+  local every, count = candidates_of(sets)
+  return backup(options, every, count, completed)
 end
 
 -- The addresses of a table from address to URL, and the table with texts for keys. In an order of

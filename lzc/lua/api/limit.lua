@@ -1,9 +1,13 @@
 -- The budgets of an execution: instructions, and time.
 --
 -- Usually a count hook ends an execution when as many instructions have run, ours included, as the
--- record alone may take: one that never gets there is within its budget for certain. One that does is
--- run again with everything loaded a second time (`core.exact`), where the hook fires on every
--- instruction and our functions switch it off while they run.
+-- record alone may take: one that never gets there is within its budget for certain. What our functions
+-- spend on long lists they say (`core.ours`), and it is not held against the record. One that gets
+-- there is run again with everything loaded a second time (`core.exact`), where the hook fires on
+-- every instruction and our functions switch it off while they run.
+--
+-- Where globals live on, nothing may run twice. There an execution that gets so far goes on, and its
+-- budget is counted from there; where that happens to a record again and again, from its start.
 --
 -- An instruction may be a long call into C. So hooks look at the clock too, and what is known to take
 -- long is charged beforehand (`core.charge`). Time is CPU time: a machine that is busy harms nobody.
@@ -11,12 +15,12 @@
 local core = ...
 local error = error
 local sethook, getinfo, clock = debug.sethook, debug.getinfo, os.clock
-local floor, ceil = math.floor, math.ceil
+local min, raw_getfenv = math.min, getfenv
 local LIMIT, limit, time_limit = core.LIMIT, core.exec_limit, core.time_limit
 local work_limit = time_limit * 1e9
 
 -- Instructions of the wrapper around one of our functions, counted though they are not the record's.
-local GUARD_COST = 7
+local GUARD_COST = 9
 
 -- Likewise of `run`, before and after the record.
 local RUN_COST = 5
@@ -34,9 +38,28 @@ local LOOK, CLOCK, EXACT_LOOK, EXACT_CLOCK = 201, 10, 64, 256
 -- memory. So once the heap has grown by as many KiB, the clock is looked at after every instruction.
 local GROWN = 4096
 
-local used, own, fired, ticks, started, work = 0, 0, false, 0, nil, 0
-local count_kib, shared, watched, left = core.count_kib, core.shared, false, 0
+local used, own, fired, started, work = 0, 0, false, nil, 0
+local count_kib, shared, watched = core.count_kib, core.shared, false
 shared.heap = shared.heap or 0
+
+-- Of the usual run: instructions that are left, how many lie between two ticks, how many ticks there
+-- were, and how many instructions our functions have told of.
+local left, step, ticks, told = 0, 0, 0, 0
+
+-- So many instructions we wait for one of our functions to end, and each time as many more.
+local PATIENCE = 32
+local patience = PATIENCE
+
+-- How often the record of a slot ran out of its budget together with ours, and how often it may: at
+-- first much is not known yet.
+local MAX_STRIKES = 3
+shared.costly = shared.costly or {}
+local costly, slot, G = shared.costly, nil, core.G
+
+-- Whether every instruction counts, and whether that begins when it may matter.
+core.exact = core.exact and limit > 0
+local counting = core.exact
+local lazily = core.exact and core.shared_mode and not core.counted
 
 -- An error that ends an execution must not be stopped by the record's own pcall: from here on, every
 -- instruction raises it again, until we are back in `run`.
@@ -62,51 +85,78 @@ end
 
 local function grown() return count_kib('count') - shared.heap > GROWN end
 
--- After every instruction, as far as the budget goes.
-local function watch()
-  left = left - 1
-  if left <= 0 then return stop() end
-  if late() then return stop('time') end
-end
-
-core.exact = core.exact and limit > 0
-local total = limit + RUN_COST
-local last_tick = limit > 0 and ceil(total / LOOK) or math.huge
-local interval = limit > 0 and floor(total / last_tick) or LOOK
-local function tick()
-  ticks = ticks + 1
-  if ticks >= last_tick then return stop() end
-  if grown() then
-    left = (last_tick - ticks) * interval
-    return sethook(watch, '', 1)
-  end
-  if ticks % CLOCK == 0 and late() then return stop('time') end
-end
-local hook = tick
-if core.exact then
-  interval = 1
-  hook = function()
-    used = used + 1
-    if used > limit then return stop() end
-    if watched or used % EXACT_LOOK == 32 then
-      watched = watched or grown()
-      if (watched or used % EXACT_CLOCK == 224) and late() then return stop('time') end
-    end
+local function count_one()
+  used = used + 1
+  if used > limit then return stop() end
+  if watched or used % EXACT_LOOK == 32 then
+    watched = watched or grown()
+    if (watched or used % EXACT_CLOCK == 224) and late() then return stop('time') end
   end
 end
 
--- Nothing of ours but `run` may be on its way when the hook fires outside the record's pcall, so it
--- is `run` that sets the hook.
-core.hook, core.interval = (limit > 0 or time_limit > 0) and hook or nil, interval
-function core.begin()
-  used, own, fired, ticks, started, work, watched = -RUN_COST, 0, false, 0, nil, 0, false
+local tick
+
+-- The record alone, or together with our functions, has run as many instructions as it may.
+local function exhausted()
+  local f = getinfo(2, 'f').func
+  if f == core.run then
+    step = 0
+    return sethook()
+  elseif raw_getfenv(f) == G then
+    -- Ours will tell when they are done.
+    own = own + step
+    if own > limit * OWN_FACTOR then return stop() end
+    patience = min(patience + PATIENCE, LOOK)
+    step = watched and 1 or patience
+    return sethook(tick, '', step)
+  elseif not lazily then
+    return stop()
+  end
+  used, counting, costly[slot] = 0, true, (costly[slot] or 0) + 1
+  sethook(count_one, '', 1)
+end
+
+function tick()
+  left, ticks = left - step, ticks + 1
+  watched = watched or grown()
+  if (watched or ticks % CLOCK == 0) and late() then return stop('time') end
+  if left <= 0 then
+    left, told = left + told, 0
+    if left <= 0 then return exhausted() end
+  end
+  step = watched and 1 or min(left, LOOK)
+  sethook(tick, '', step)
+end
+
+-- Gives the hook of an execution and its interval. Nothing of ours but `run` may be on its way when the
+-- hook fires outside the record's pcall, so it is `run` that sets the hook.
+local hooked = limit > 0 or time_limit > 0
+local total = limit > 0 and limit + RUN_COST or math.huge
+local first_step = min(total, LOOK)
+function core.begin(of)
+  used, own, fired, started, work, watched = -RUN_COST, 0, false, nil, 0, false
+  counting = core.exact and (not lazily or (costly[of] or 0) >= MAX_STRIKES)
+  if counting then return count_one, 1 end
+  if not hooked then return nil end
+  slot, left, step, ticks, told, patience = of, total, first_step, 0, 0, PATIENCE
+  return tick, step
 end
 
 -- The heap that an execution leaves is what the next begins with.
 function core.ended(kib) shared.heap = kib end
 
-function core.spent() return fired end
+-- Why the record did not end by itself; what may have been too much counts as too much.
+function core.spent()
+  if hooked and not fired and not counting and left + told < step then
+    if not lazily then return 'instructions' end
+    costly[slot] = (costly[slot] or 0) + 1
+  end
+  return fired
+end
 function core.used() return used end
+
+-- Tells of instructions that one of our functions has spent: at least as many, and after it has.
+function core.ours(count) told = told + count end
 
 -- Asks for so many nanoseconds, for what no hook would end.
 function core.charge(nanoseconds)
@@ -119,7 +169,11 @@ function core.charge(nanoseconds)
 end
 
 local function rearm(...)
-  if fired then sethook(abort, '', 1) else sethook(hook, '', 1) end
+  if fired then
+    sethook(abort, '', 1)
+  elseif counting then
+    sethook(count_one, '', 1)
+  end
   return ...
 end
 
@@ -132,7 +186,7 @@ end
 -- Only on the way out, so that a function that raises errors in a loop is not free.
 local function finish(...)
   used = used - GUARD_COST
-  sethook(hook, '', 1)
+  sethook(count_one, '', 1)
   return ...
 end
 
@@ -140,6 +194,7 @@ end
 function core.guard(f)
   if not core.exact then return f end
   return function(...)
+    if not counting then return f(...) end
     sethook(own_hook, '', OWN_STEP)
     return finish(f(...))
   end
@@ -149,4 +204,4 @@ end
 -- record switches it on again, and gives back the `cost` of its own instructions.
 function core.credit(cost) used = used - cost end
 core.rearm = core.exact and rearm or function(...) return ... end
-function core.suspend() if core.exact then sethook(own_hook, '', OWN_STEP) end end
+function core.suspend() if counting then sethook(own_hook, '', OWN_STEP) end end

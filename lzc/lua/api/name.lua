@@ -3,7 +3,7 @@
 local core = ...
 local type, error, setmetatable, rawget, rawset = type, error, setmetatable, rawget, rawset
 local byte, sub, char, format = string.byte, string.sub, string.char, string.format
-local lower, gsub = string.lower, string.gsub
+local lower, gsub, find = string.lower, string.gsub, string.find
 local concat = table.concat
 local guard, class = core.guard, core.class
 local tonumber = tonumber
@@ -21,21 +21,25 @@ local function labels_of(wire)
 end
 core.labels_of = labels_of
 
+local ESCAPED = '[%z\1-\32%.\\\127-\255]'
+
 -- As PowerDNS prints: a dot or a backslash inside a label and what is not printable is escaped.
 local function escape(label)
-  return (gsub(label, '[%z\1-\32%.\\\127-\255]', function(c)
+  return (gsub(label, ESCAPED, function(c)
     if c == '.' or c == '\\' then return '\\' .. c end
     if c == ' ' then return c end
     return format('\\%03d', byte(c))
   end))
 end
 
-local function to_text(wire)
+local to_text = core.remember(function(wire)
   local labels, count = labels_of(wire)
   if count == 0 then return '.' end
-  for i = 1, count do labels[i] = escape(labels[i]) end
+  for i = 1, count do
+    if find(labels[i], ESCAPED) then labels[i] = escape(labels[i]) end
+  end
   return concat(labels, '.') .. '.'
-end
+end)
 core.name_text = to_text
 
 local function fail(text, why)

@@ -4,7 +4,10 @@
 local core = ...
 local type, error, next, tonumber, tostring = type, error, next, tonumber, tostring
 local random, floor = math.random, math.floor
-local guard, lookup2 = core.guard, core.lookup2
+local guard, lookup2, ours = core.guard, core.lookup2, core.ours
+
+-- Items of a list that is not worth the telling.
+local FEW = 8
 local list_walk, table_walk = core.list_walk, core.table_walk
 local format, lower, concat, find = string.format, string.lower, table.concat, string.find
 local text_of = core.text_of
@@ -25,6 +28,7 @@ local function strings_of(list)
     count = count + 1
     items[count] = value
   end
+  if count > FEW then ours(count * 10) end
   return items, count
 end
 core.strings_of = strings_of
@@ -76,6 +80,7 @@ local function weighted_of(list)
     if key ~= count then is_list = false end
   end
   if count == 0 then error('Caught exception: The items list cannot be empty', 0) end
+  if count > FEW then ours(count * 30) end
   return weights, items, count, is_list
 end
 
@@ -94,7 +99,8 @@ local function pick_weighted(list, hash)
   end
 end
 
-function core.client_hash() return lookup2(core.bestwho) end
+local hash_of = core.remember(lookup2)
+function core.client_hash() return hash_of(core.bestwho) end
 local client_hash = core.client_hash
 
 local api = core.api

@@ -62,7 +62,7 @@ local environment = {__index = api, __metatable = false}
 local QUERY = {'qname', 'zone', 'who', 'bestwho', 'ecswho', 'localwho', 'zoneid', 'tcp', 'dnssecOK',
                'ednsPKTSize', 'dh'}
 
-local chunks = core.shared.chunks
+local chunks, costly = core.shared.chunks, core.shared.costly
 
 local function run_include(name)
   local text = core.name_text(core.zone)
@@ -100,7 +100,6 @@ local SPENT = {
   instructions = 'more than ' .. limit .. ' instructions',
   time = 'more than ' .. core.time_limit .. ' s',
 }
-local hook, interval = core.hook, core.interval
 
 local environment_of_all = shared_mode and setmetatable({}, environment)
 
@@ -185,8 +184,8 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   core.env = env
   string_metatable.__index = string_methods
   local chunk = setfenv(chunks[slot], env)
-  begin()
   surface()
+  local hook, interval = begin(slot)
   if hook then sethook(hook, '', interval) end
   local ok, result = pcall(chunk)
   sethook()
@@ -210,13 +209,14 @@ function core.compile(slot, code)
 end
 
 function core.forget()
-  for slot in next, chunks do chunks[slot] = nil end
+  for slot in next, chunks do chunks[slot], costly[slot] = nil, nil end
 end
 
 -- What is kept for speed is given up where memory is short.
 function core.forget_memories()
-  local forgetting = core.shared.forgetting
-  for i = 1, #forgetting do forgetting[i]() end
+  for _, halves in next, core.shared.memories do
+    halves.young, halves.old, halves.count = {}, {}, 0
+  end
   core.forget_health()
   collect()
   return count_kib('count')
