@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from lzc.serve.checker_main import report_when_asked
 from lzc.serve.health_table import HealthTable
 from lzc.serve.lane import Lane
 from lzc.serve.probes import connection_of
+from tests.unit.live_server import LiveServer, Project
 
 
 def test_a_lane_runs_so_many_at_once_in_the_order_they_came() -> None:
@@ -75,6 +77,25 @@ def test_checks_that_differ_are_shown_differently() -> None:
     assert show(Check("2001:db8::1", 443, timeout=5)) == "[2001:db8::1]:443 timeout=5"
     check = Check("192.0.2.1", url="http://www.example.com/", stringmatch="ok", httpcode=204)
     assert show(check) == "http://www.example.com/ at 192.0.2.1 with 'ok' httpcode=204"
+
+
+def test_who_asks_for_a_report_and_leaves_costs_others_nothing(tmp_path: Path) -> None:
+    project = Project(tmp_path, "[lua]\nenable = true\nhealth-check-interval = 60\n")
+    checks = [Check("127.0.0.1", 1 + number) for number in range(5000)]
+    project.build({"example.org": ""}, checks=checks)
+    with LiveServer(project) as server:
+        for _ in range(3):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(project.output / "control.sock"))
+                sock.sendall(b'{"do":"health"}\n')
+                assert sock.recv(100)
+        server.wait_for(lambda: len(server.control("health")["checks"]) == 5000)
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(project.output / "control.sock"))
+            # Two answers on one connection, each a line.
+            sock.sendall(b'{"do":"health"}\n{"do":"health"}\n')
+            with sock.makefile("rb") as file:
+                assert [len(json.loads(file.readline())["checks"]) for _ in range(2)] == [5000] * 2
 
 
 def test_a_report_leaves_even_while_the_checker_is_busy() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import dns.edns
 import pytest
+from click.testing import CliRunner
 
+from lzc.cli.ctl import command as ctl
 from lzc.lua.health import Check
 from lzc.serve import health_state
 from lzc.serve.health_state import Known, State
@@ -178,6 +180,8 @@ def test_clients_who_make_up_checks_keep_nobody_out(tmp_path: Path, by: str) -> 
             server.wait_for(lambda: checker()["unlisted_refused"] > 0)
             assert checker()["unlisted"] == 5
             assert checker()["unlisted_limit"] == 5
+            shown = CliRunner().invoke(ctl, ["status", "-c", str(project.config)]).output
+            assert "health      5 checks, 5 of at most 5 that no bundle lists (" in shown
             server.wait_for(lambda: server.logged("raise unlisted-health-checks in [lua]"))
             # Those of the next bundle are made, and answers use them.
             listed = [Check(LOCAL, port), Check("127.0.0.2", port)]
