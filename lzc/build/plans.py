@@ -15,11 +15,12 @@ _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}"
 
 
 def lua_plans(
-    lua_records: Sequence[Record], apex: bytes, insert_whitespace: bool
+    lua_records: Sequence[Record], apex: bytes, insert_whitespace: bool, exec_limit: int = 0
 ) -> dict[bytes, bytes]:
     """The plans of a zone's LUA records, sorted as zones are, by `lzc.lua.plan.plan_key`. Several
-    records that answer for one type at one name are run: there is no plan for them together."""
-    from lzc.lua.idioms import recognise
+    records that answer for one type at one name are run: there is no plan for them together. So is
+    what might take more instructions than ``exec_limit`` (0: no limit)."""
+    from lzc.lua.idioms import most_instructions, recognise
     from lzc.lua.plan import plan_key
 
     codes: dict[tuple[bytes, int], list[bytes]] = {}
@@ -27,17 +28,24 @@ def lua_plans(
         lua = LuaRecord.from_rdata(rdata, ttl)
         codes.setdefault((key, lua.covered), []).append(lua.join(insert_whitespace))
 
+    included: list[bytes] = []
+
     def include(name: bytes) -> bytes | None:
         relative = name.removesuffix(b".")
         if not _PLAIN.fullmatch(relative):
             return None
         found = codes.get((key_of_labels(relative.lower().split(b".")), rrtype.LUA), ())
-        return found[0] if len(found) == 1 else None
+        if len(found) != 1:
+            return None
+        included.append(found[0])
+        return found[0]
 
     alone = {(found[0], covered) for (_, covered), found in codes.items() if len(found) == 1}
     plans = {}
     for code, covered in sorted(alone):
+        included.clear()
         plan = recognise(code, covered, include)
-        if plan is not None:
+        most = most_instructions(b"".join((code, *included)))
+        if plan is not None and (not exec_limit or most <= exec_limit):
             plans[plan_key(code, covered, apex)] = plan
     return plans

@@ -75,7 +75,7 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         return ZoneResult(None, faults)
     compiled = draft.finish(serial)
     if lua_records and source.lua:
-        plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace)
+        plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace, job.lua.exec_limit)
         compiled = replace(compiled, plans=plans)
     return ZoneResult(
         compiled,

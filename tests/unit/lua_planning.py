@@ -6,6 +6,7 @@ import ipaddress
 import random
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
 from lzc.answer.lua_answer import rdatas_of
 from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
@@ -105,6 +106,15 @@ class Record:
     def find(self, name: bytes) -> bytes | None:
         relative = wire_name.to_text(name).removesuffix("." + wire_name.to_text(self.apex))
         return self.included.get(relative)
+
+    def instructions(self) -> int:
+        """How many the code takes, for some client."""
+        counting = EngineSettings(exec_limit=10**6)
+        engine = Engine(counting, World(), self.health, 5, count=True)
+        with suppress(LuaFailure):
+            engine.evaluate(self.code, QueryContext(_QNAME, self.apex, bytes(4)), self.find)
+        assert engine.instructions is not None
+        return engine.instructions
 
     def agree(self, asking: Iterable[bytes], qname: bytes = _QNAME) -> None:
         """Both give the same to each client."""

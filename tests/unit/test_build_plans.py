@@ -18,7 +18,9 @@ from tests.unit.compiling import HEAD, wire
 NOW = float(calendar.timegm((2026, 11, 21, 12, 0, 0)))
 RANDOM = "pickrandom({'192.0.2.1','192.0.2.2'})"
 LONG = ",".join(f"'192.0.2.{number}'" for number in range(40))
+INCLUDING = ";include('config')return pickhashed(ips)"
 ZONE = f"""\
+f LUA A "{INCLUDING}"
 a LUA A "{RANDOM}"
 b LUA A "{RANDOM}"
 b LUA TXT "{RANDOM}"
@@ -31,8 +33,9 @@ e LUA A "pickhashed({{{LONG}}})"
 
 def _built(folder: Path, lua: str) -> Bundle:
     (folder / "zones").mkdir(parents=True)
-    for name in ("example.org", "example.com"):
-        (folder / "zones" / f"{name}.zone").write_text(HEAD + ZONE)
+    for number, name in enumerate(("example.org", "example.com")):
+        included = f"config LUA LUA \"ips={{'192.0.2.{5 + number}','192.0.2.{7 + number}'}}\"\n"
+        (folder / "zones" / f"{name}.zone").write_text(HEAD + ZONE + included)
     path = folder / "lzc.toml"
     path.write_text(f'[build]\nsources = ["zones/*.zone"]\n[lua]\n{lua}\n')
     return Bundle.open(build(config.load(path), config_path=path, now=NOW).folder)
@@ -65,6 +68,25 @@ def test_what_has_to_be_run_has_no_plan(tmp_path: Path) -> None:
     with _built(tmp_path, "enable = true") as bundle:
         codes = ("who:toString() ", "'192.0.2.3' ", "'192.0.2.4' ")
         assert _plans(bundle, *codes) == [False, False, False]
+
+
+def test_what_the_limit_may_end_has_no_plan(tmp_path: Path) -> None:
+    for limit, planned in ((1000, True), (0, True), (40, False)):
+        with _built(tmp_path / str(limit), f"enable = true\nexec-limit = {limit}") as bundle:
+            assert _plans(bundle, f"{INCLUDING} ") == [planned]
+            assert _plans(bundle, f"{RANDOM} ") == [True]
+
+
+def test_a_plan_with_what_is_included_is_that_of_its_zone(tmp_path: Path) -> None:
+    with _built(tmp_path, "enable = true") as bundle:
+        found = {
+            name: bundle.plan(plan_key(f"{INCLUDING} ".encode(), rrtype.A, wire(name)))
+            for name in ("example.org", "example.com")
+        }
+        assert found["example.org"] is not None
+        assert b"c0000205" in found["example.org"]
+        assert found["example.com"] is not None
+        assert b"c0000206" in found["example.com"]
 
 
 def test_no_plans_where_lua_is_off(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.idioms import recognise
+from lzc.lua.idioms import most_instructions, recognise
 from lzc.lua.lookup2 import lookup2
 from lzc.lua.plan import Planner, encode
 from lzc.wire import rrtype
@@ -246,6 +246,35 @@ def test_generated_random_choices(items: list[str], who: bytes, size: int) -> No
     for code in (f"pickrandom({lua(items)})", f"pickrandomsample({size},{lua(items[:3])})"):
         planned, run = Record(code).counts(who, 150)
         assert planned.keys() == run.keys()
+
+
+def many(count: int, item: str, around: str) -> str:
+    return around.format(",".join(item.format(place >> 8, place & 255) for place in range(count)))
+
+
+LONG = [
+    ("{{7,'10.0.{0}.{1}'}}", "pickwhashed({{{}}})"),
+    ("'10.0.{0}.{1}'", "pickhashed({{{}}})"),
+    ("'10.0.'..'{0}.{1}'", "all({{{}}})"),
+    ("x..'{0}.{1}'", ";local x='10.0.' return all({{{}}})"),
+    ("x", ";local x='10.0.0.1' return pickhashed({{{},x}})"),
+    ("{{{{'10.0.{0}.{1}'}},{{'10.0.{0}.{1}'}}}}", "view({{{}}})"),
+    ("x{0}_{1}='10.0.0.1'", ";{} return x0_0"),
+]
+
+
+@pytest.mark.parametrize(("code", "covered"), [*DETERMINISTIC, *((code, "A") for code in RANDOM)])
+def test_it_is_known_how_many_instructions_running_a_record_takes(code: str, covered: str) -> None:
+    assert 0 < Record(code, covered).instructions() <= most_instructions(code.encode()) < 1000
+
+
+@pytest.mark.parametrize("count", [1, 30, 240, 500, 1500])
+@pytest.mark.parametrize(("item", "around"), LONG)
+def test_of_long_lists_too(item: str, around: str, count: int) -> None:
+    code = many(count, item, around)
+    if code.startswith(";x"):
+        code = code.replace(",", " ")
+    assert Record(code).instructions() <= most_instructions(code.encode())
 
 
 OTHERS = [
