@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lzc.wire import rrtype
 from lzc.wire.name import key_of_labels
 from lzc.zone.model import LuaRecord, Record
+
+if TYPE_CHECKING:
+    from lzc.lua.health import Check
 
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}")
 """A relative name without escapes, not too long for any zone but what is out of reach anyway."""
@@ -49,3 +52,14 @@ def lua_plans(
         if plan is not None and (not exec_limit or most <= exec_limit):
             plans[plan_key(code, covered, apex)] = plan
     return plans
+
+
+def checks_behind_choices(plans: dict[bytes, bytes]) -> set[Check]:
+    """What plans ask about only for some clients, which trying them out may not have shown."""
+    from lzc.lua.plan import checks_in
+
+    found: set[Check] = set()
+    for plan in plans.values():
+        if b'["if",' in plan and (b'["up",' in plan or b'["weights",' in plan):
+            found |= checks_in(plan)
+    return found

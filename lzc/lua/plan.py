@@ -44,7 +44,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.lua import plan_health, plan_names, plan_text
-from lzc.lua.health import HealthView
+from lzc.lua.health import Check, HealthView
 from lzc.lua.lookup2 import client_hash, name_hash
 from lzc.lua.outcome import Candidates, Outcome, Select
 from lzc.lua.places import Contest, Decision, Places
@@ -79,6 +79,21 @@ def encode(covered: int, rdatas: Sequence[bytes], operation: list[Any]) -> bytes
         "do": operation,
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def checks_in(encoded: bytes) -> set[Check]:
+    """All that a plan asks about, whoever the client is."""
+    found: set[Check] = set()
+    waiting = [json.loads(encoded)["do"]]
+    while waiting:
+        name, *arguments = waiting.pop() or ["fixed"]
+        if name == "if":
+            waiting += [way for _, way in arguments[0]]
+            waiting.append(arguments[1])
+        elif name in ("up", "weights"):
+            for entries in arguments[2] if name == "up" else [arguments[2]]:
+                found.update(Check.from_document(check) for _, _, check in entries)
+    return found
 
 
 class Plan:

@@ -27,6 +27,9 @@ b LUA TXT "{RANDOM}"
 c LUA A "'192.0.2.3'"
 c LUA A "'192.0.2.4'"
 d LUA A "who:toString()"
+g LUA A ";if countryCode()=='us' then return ifportup(1,{{'192.0.2.11'}}) end "\
+"if bestwho:isIPv6() then return pickselfweighted('http://w/',{{'192.0.2.12'}}) end "\
+"return regionCode()=='x' and ifurlextup({{{{['192.0.2.13']='http://e/'}}}}) or {{}}"
 e LUA A "pickhashed({{{LONG}}})"
 """
 
@@ -87,6 +90,16 @@ def test_a_plan_with_what_is_included_is_that_of_its_zone(tmp_path: Path) -> Non
         assert b"c0000205" in found["example.org"]
         assert found["example.com"] is not None
         assert b"c0000206" in found["example.com"]
+
+
+def test_checks_of_clients_that_no_trial_stands_for_are_listed(tmp_path: Path) -> None:
+    with _built(tmp_path, "enable = true") as bundle:
+        found = {(check.address, check.port, check.url) for check in bundle.checks}
+    assert found == {
+        ("192.0.2.11", 1, ""),
+        ("192.0.2.12", 0, "http://w/"),
+        ("", 0, "http://e/"),
+    }
 
 
 def test_no_plans_where_lua_is_off(tmp_path: Path) -> None:
