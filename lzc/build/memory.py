@@ -65,7 +65,7 @@ class Memory:
 
     def save(self, output: Path, surroundings: bytes) -> None:
         """Replace what is remembered. Raises `OSError`."""
-        plain = {apex: tuple(entry) for apex, entry in self.zones.items()}
+        plain = dict(zip(self.zones, map(tuple, self.zones.values()), strict=True))
         payload = marshal.dumps((self.bundle, self.found_by, plain), _WITHOUT_REFERENCES)
         fresh = output / f"{FILE}.new"
         with fresh.open("wb") as out:
@@ -84,7 +84,8 @@ def load(output: Path, surroundings: bytes) -> Memory:
     if data[:_HEAD] != wanted:
         return Memory()
     bundle, found_by, plain = marshal.loads(payload)  # noqa: S302 - its hash says that we wrote it
-    return Memory(bundle, found_by, {apex: Entry(*entry) for apex, entry in plain.items()})
+    entries = map(Entry._make, plain.values())
+    return Memory(bundle, found_by, dict(zip(plain, entries, strict=True)))
 
 
 def surroundings(config: Config) -> bytes:

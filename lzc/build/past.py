@@ -55,12 +55,15 @@ class Past:
         if info is None:
             raise BundleError(f"{self.folder}: a zone is missing")
         shard = self._shard(apex)
-        prefix = zone_id.to_bytes(4, "big")
+        items = list(shard.items(info.zone_id.to_bytes(4, "big")))
+        if zone_id != info.zone_id:
+            prefix = zone_id.to_bytes(4, "big")
+            items = [(prefix + key[4:], node) for key, node in items]
         start = info.transfer_offset
         plans = {key: shard.plan(key) for key in self.entries[apex].plans}
         return CompiledZone(
             replace(info, zone_id=zone_id),
-            [(prefix + key, node) for key, node in shard.nodes(info.zone_id.to_bytes(4, "big"))],
+            items,
             [bytes(shard.transfers[start : start + info.transfer_length])],
             {key: plan for key, plan in plans.items() if plan is not None},
         )

@@ -76,9 +76,12 @@ class Compiled:
         return Base(past.folder, past.manifest, taken, same_checks), zones
 
     def _zones_of(self, numbers: Set[int], count: int, past: Past) -> list[CompiledZone]:
-        ids = zip(shards.zone_ids(self.entries, count), self.entries, strict=True)
-        wanted = sorted(one for one in ids if shards.of_zone_id(one[0]) in numbers)
-        return [self.made.get(apex) or past.zone(apex, zone_id) for zone_id, apex in wanted]
+        members = shards.members(self.entries, count)
+        return [
+            self.made.get(apex) or past.zone(apex, zone_id)
+            for number in sorted(numbers)
+            for zone_id, apex in enumerate(members[number], shards.first_id(number))
+        ]
 
 
 def compile_project(

@@ -175,7 +175,11 @@ def _glob(config: Config, pattern: str) -> list[str]:
         found = os.listdir(config.path(folder))  # noqa: PTH208
     except OSError:
         return []
-    return [f"{folder}/{name}" for name in fnmatch.filter(found, names) if name[0] != "."]
+    if names[:1] == "*" and not glob.has_magic(names[1:]):
+        matching = [name for name in found if name.endswith(names[1:])]
+    else:
+        matching = fnmatch.filter(found, names)
+    return [f"{folder}/{name}" for name in matching if name[0] != "."]
 
 
 def fingerprint(config: Config) -> bytes:

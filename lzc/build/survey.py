@@ -68,9 +68,15 @@ class Survey:
         jobs = [job for source in self._waiting if (job := self._look_at(source)) is not None]
         if not jobs:
             return
-        ids = shards.zone_ids(self.entries, shards.count(len(self.entries)))
-        by_apex = dict(zip(self.entries, ids, strict=True))
-        self.jobs = [replace(job, zone_id=by_apex[job.source.apex]) for job in jobs]
+        count = shards.count(len(self.entries))
+        members = shards.members(self.entries, count)
+        of_shard = {shards.shard_of(job.source.apex, count) for job in jobs}
+        ids = {
+            apex: zone_id
+            for number in of_shard
+            for zone_id, apex in enumerate(members[number], shards.first_id(number))
+        }
+        self.jobs = [replace(job, zone_id=ids[job.source.apex]) for job in jobs]
 
     def _keys(self) -> Keystore:
         # Cryptography takes a while to be imported.

@@ -74,7 +74,7 @@ class ZoneView:
 
     def nodes(self) -> Iterator[tuple[bytes, bytes]]:
         """All nodes, ``(key, node)``, in canonical order, the apex first."""
-        return self._shard.nodes(self._prefix)
+        return ((key[4:], node) for key, node in self._shard.items(self._prefix))
 
 
 class Bundle:

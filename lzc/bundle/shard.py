@@ -59,15 +59,15 @@ class Shard:
         with self.transaction.cursor(db=self._zones) as cursor:
             yield from cursor
 
-    def nodes(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Keys, without the zone's id ``prefix``, and nodes of a zone, in canonical order."""
+    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys, with the zone's id ``prefix`` in front, and nodes of a zone, in canonical order."""
         with self.transaction.cursor() as cursor:
             if not cursor.set_range(prefix):
                 return
-            for stored, node in cursor:
-                if stored[:4] != prefix:
+            for item in cursor:
+                if item[0][:4] != prefix:
                     return
-                yield stored[4:], node
+                yield item
 
     def plan(self, key: bytes) -> bytes | None:
         """The plan of a LUA record by `lzc.lua.plan.plan_key`."""

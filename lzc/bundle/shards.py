@@ -35,9 +35,23 @@ def of_zone_id(zone_id: int) -> int:
     return zone_id >> _SHIFT
 
 
+def members(apexes: Iterable[bytes], shards: int) -> list[list[bytes]]:
+    """The zones of each shard, in the order given."""
+    found: list[list[bytes]] = [[] for _ in range(shards)]
+    mask = shards - 1
+    for apex in apexes:
+        found[crc32(apex) & mask].append(apex)
+    return found
+
+
+def first_id(shard: int) -> int:
+    """The id of the first zone of a shard; the next zone has the next id."""
+    return shard << _SHIFT
+
+
 def zone_ids(apexes: Iterable[bytes], shards: int) -> list[int]:
     """The ids of zones, ordered by the octets of their apex."""
-    following = [shard << _SHIFT for shard in range(shards)]
+    following = [first_id(shard) for shard in range(shards)]
     found = []
     for apex in apexes:
         shard = crc32(apex) & (shards - 1)

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -64,7 +64,7 @@ def valid_stamps(output: Path, stamps: Path) -> dict[str, Stamp]:
     for path in stamps.glob("[0-9a-f]*"):
         stamp = _read_stamp(path)
         with suppress(OSError, AttributeError, TypeError):
-            if stamp == {name: _mark((output / path.name / name).lstat()) for name in stamp}:
+            if stamp == _marks(output / path.name, stamp):
                 found[path.name] = stamp
     return found
 
@@ -74,7 +74,7 @@ def renew_stamps(output: Path, stamps: Path, valid: Mapping[str, Stamp]) -> None
     a bundle with the same file comes or goes. Raises `OSError`."""
     for identity, stamp in valid.items():
         try:
-            now = {name: _mark((output / identity / name).lstat()) for name in stamp}
+            now = _marks(output / identity, stamp)
         except FileNotFoundError:
             continue
         if now != stamp and all(now[name][:_CHANGED] == stamp[name][:_CHANGED] for name in stamp):
@@ -87,7 +87,7 @@ def write_stamp(stamps: Path, identity: str, stamp: Stamp) -> None:
     handle, temporary = tempfile.mkstemp(prefix=".", dir=stamps)
     try:
         with os.fdopen(handle, "w") as out:
-            json.dump(stamp, out, sort_keys=True)
+            out.write(json.dumps(stamp, sort_keys=True))
         Path(temporary).rename(stamps / identity)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def _look(folder: Path, manifest: Manifest) -> Stamp:
         raise BundleError(f"{folder / name}: is missing")
     stamp = {}
     for name in sorted(wanted):
-        status = (folder / name).lstat()
+        status = os.lstat(f"{folder}/{name}")
         if not stat.S_ISREG(status.st_mode):
             raise BundleError(f"{folder / name}: is not a regular file")
         if name in manifest.files and status.st_size != manifest.files[name].size:
@@ -116,6 +116,10 @@ def _look(folder: Path, manifest: Manifest) -> Stamp:
             )
         stamp[name] = _mark(status)
     return stamp
+
+
+def _marks(folder: Path, names: Iterable[str]) -> Stamp:
+    return {name: _mark(os.lstat(f"{folder}/{name}")) for name in names}
 
 
 def _mark(status: os.stat_result) -> list[int]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Sequence
 from operator import is_
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from lzc.zone.model import Input
@@ -85,7 +85,7 @@ class Files:
                 status.st_ctime_ns,
             ):
                 return False
-            if not stat.S_ISREG(status.st_mode) or not self._leads_to(path, real):
+            if not S_ISREG(status.st_mode) or not self._leads_to(path, real):
                 return False
         return True
 
@@ -96,7 +96,7 @@ class Files:
             status = os.lstat(path)
         except OSError:
             return False
-        return stat.S_ISREG(status.st_mode) and self._leads_to(path, real)
+        return S_ISREG(status.st_mode) and self._leads_to(path, real)
 
     def _leads_to(self, path: str, real: str) -> bool:
         """Whether a path that is no link leads to ``real``."""
