@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,9 +21,15 @@ STRINGS = (
 )
 
 
+def strings(code: str) -> str:
+    """Code as a zone file has it, cut at blanks into what one string of a record holds."""
+    pieces = textwrap.wrap(code, 250, break_long_words=False, break_on_hyphens=False)
+    return " ".join(f'"{piece}"' for piece in pieces)
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code in the pieces that one string of a record holds, and first labels to ask it for."""
+    """A code in pieces that end where a blank may follow, and first labels to ask it for."""
 
     title: str
     pieces: list[str]
@@ -31,7 +38,7 @@ class Code:
     @property
     def strings(self) -> str:
         """As a zone file has it."""
-        return " ".join(f'"{piece}"' for piece in self.pieces)
+        return " ".join(strings(piece) for piece in self.pieces)
 
 
 def _hosts() -> Iterator[str]:

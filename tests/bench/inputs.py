@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
+
+from tests.bench.codes import strings
 
 ZONE = "bench.example"
 
@@ -29,11 +30,10 @@ def static_zone(path: Path, names: int) -> None:
 
 
 def lua_zone(path: Path, names: int, code: str) -> None:
-    """A zone of ``names`` LUA A records, all with the same code, in strings cut at blanks."""
-    strings = " ".join(f'"{piece}"' for piece in textwrap.wrap(code, 250))
+    """A zone of ``names`` LUA A records, all with the same code."""
     with path.open("w") as out:
         out.write(APEX)
-        out.writelines(f"lua{i} 60 IN LUA A {strings}\n" for i in range(names))
+        out.writelines(f"lua{i} 60 IN LUA A {strings(code)}\n" for i in range(names))
 
 
 def queries(path: Path, names: Iterable[str], qtype: str = "A") -> Path:
