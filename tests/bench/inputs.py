@@ -20,10 +20,10 @@ ns2 3600 IN A 192.0.2.2
 """
 
 
-def static_zone(path: Path, names: int) -> None:
-    """A zone of ``names`` hosts with an A record each."""
+def static_zone(path: Path, names: int, zone: str = ZONE) -> None:
+    """A zone of ``names`` hosts with an A record each, and five records more."""
     with path.open("w") as out:
-        out.write(APEX)
+        out.write(APEX.replace(ZONE, zone))
         out.writelines(
             f"host{i} 300 IN A 10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\n" for i in range(names)
         )

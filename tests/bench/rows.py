@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import harness, inputs, lua_rows, peers, turns
+from tests.bench import build_rows, harness, inputs, lua_rows, peers, turns
 from tests.bench.harness import Figure
 from tests.bench.inputs import ZONE
 
@@ -206,6 +206,7 @@ ROWS: dict[str, Row] = {
     "lua-codes": lua_rows.lua_codes,
     "lua-idiom": lua_rows.lua_idiom,
     "million": million_build,
+    "rebuild": build_rows.rebuild,
     "reload": reload,
     "health": health,
 }
