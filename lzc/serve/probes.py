@@ -60,7 +60,8 @@ class TcpProbe:
             self._finish("")
         elif code == errno.EINPROGRESS:
             self._timer = self._loop.call_later(max(self._timeout, 0), self._timed_out)
-            self._loop.add_writer(sock, self._connected)
+            # The descriptor, as in `HttpProbe`.
+            self._loop.add_writer(sock.fileno(), self._connected)
         else:
             raise OSError(code, os.strerror(code))
 
@@ -76,7 +77,7 @@ class TcpProbe:
         if self._timer is not None:
             self._timer.cancel()
         if self._sock is not None:
-            self._loop.remove_writer(self._sock)
+            self._loop.remove_writer(self._sock.fileno())
             self._sock.close()
         latency = time.monotonic() - self._started
         # Never from within the constructor: the caller expects to be called back later.
