@@ -42,8 +42,10 @@ LONG_TEXTS = {
 @pytest.mark.parametrize("code", LONG_TEXTS.values(), ids=LONG_TEXTS)
 def test_long_texts_do_not_take_long(code: str, mode: str) -> None:
     run = runner(EngineSettings(mode="shared" if mode == "shared" else "isolated"))
-    outcome = attack(run, f"{code} return 'x'")
-    assert outcome in ("x", "!time", "!instructions", "!memory")
+    # What the first one left in the heap is no cover for the next.
+    for _ in range(2):
+        outcome = attack(run, f"{code} return 'x'")
+        assert outcome in ("x", "!time", "!instructions", "!memory")
 
 
 RINGS = {

@@ -29,22 +29,22 @@ local RUN_COST = 5
 -- instructions in all, for each one of the budget. They are counted by this step.
 local OWN_FACTOR, OWN_STEP = 1000, 10000
 
--- Instructions between two looks at what an execution has come to, and how many of these looks there
--- are to one at the clock, which takes a microsecond. Most records are over before the first. Where
--- every instruction is counted, instructions between looks of either kind.
-local LOOK, CLOCK, EXACT_LOOK, EXACT_CLOCK = 201, 10, 64, 256
+-- Instructions between two looks at the clock, which take a microsecond each: most records are over
+-- before the first. The latter is where every instruction is counted.
+local LOOK, EXACT_LOOK = 201, 64
 
--- An instruction takes long where a text is long (`s + 0` reads all of it), and texts of megabytes take
--- memory. So once the heap has grown by as many KiB, the clock is looked at after every instruction.
-local GROWN = 4096
+-- An instruction may take long itself (with a long text, `s + 0` reads all of it). So where more seconds
+-- have passed since the last look, be it one at another execution, the clock is looked at after each, until
+-- as many in a row were not long.
+local BRIEF, LONG, WATCH = 0.02, 0.0005, 64
 
 local used, own, fired, started, work = 0, 0, false, nil, 0
-local count_kib, shared, watched = core.count_kib, core.shared, false
-shared.heap = shared.heap or 0
+local shared, watched = core.shared, 0
+shared.looked = shared.looked or 0
 
--- Of the usual run: instructions that are left, how many lie between two ticks, how many ticks there
--- were, and how many instructions our functions have told of.
-local left, step, ticks, told = 0, 0, 0, 0
+-- Of the usual run: instructions that are left, how many lie between two ticks, and how many our
+-- functions have told of.
+local left, step, told = 0, 0, 0
 
 -- So many instructions we wait for one of our functions to end, and each time as many more.
 local PATIENCE = 32
@@ -79,19 +79,21 @@ end
 local function late()
   if time_limit == 0 then return false end
   local now = clock()
+  local passed = now - shared.looked
+  shared.looked = now
+  if passed > (watched > 0 and LONG or BRIEF) then
+    watched = WATCH
+  elseif watched > 0 then
+    watched = watched - 1
+  end
   if not started then started = now end
   return now - started > time_limit
 end
 
-local function grown() return count_kib('count') - shared.heap > GROWN end
-
 local function count_one()
   used = used + 1
   if used > limit then return stop() end
-  if watched or used % EXACT_LOOK == 32 then
-    watched = watched or grown()
-    if (watched or used % EXACT_CLOCK == 224) and late() then return stop('time') end
-  end
+  if (watched > 0 or used % EXACT_LOOK == 32) and late() then return stop('time') end
 end
 
 local tick
@@ -107,7 +109,7 @@ local function exhausted()
     own = own + step
     if own > limit * OWN_FACTOR then return stop() end
     patience = min(patience + PATIENCE, LOOK)
-    step = watched and 1 or patience
+    step = watched > 0 and 1 or patience
     return sethook(tick, '', step)
   elseif not lazily then
     return stop()
@@ -117,14 +119,13 @@ local function exhausted()
 end
 
 function tick()
-  left, ticks = left - step, ticks + 1
-  watched = watched or grown()
-  if (watched or ticks % CLOCK == 0) and late() then return stop('time') end
+  left = left - step
+  if late() then return stop('time') end
   if left <= 0 then
     left, told = left + told, 0
     if left <= 0 then return exhausted() end
   end
-  step = watched and 1 or min(left, LOOK)
+  step = watched > 0 and 1 or min(left, LOOK)
   sethook(tick, '', step)
 end
 
@@ -134,16 +135,13 @@ local hooked = limit > 0 or time_limit > 0
 local total = limit > 0 and limit + RUN_COST or math.huge
 local first_step = min(total, LOOK)
 function core.begin(of)
-  used, own, fired, started, work, watched = -RUN_COST, 0, false, nil, 0, false
+  used, own, fired, started, work, watched = -RUN_COST, 0, false, nil, 0, 0
   counting = core.exact and (not lazily or (costly[of] or 0) >= MAX_STRIKES)
   if counting then return count_one, 1 end
   if not hooked then return nil end
-  slot, left, step, ticks, told, patience = of, total, first_step, 0, 0, PATIENCE
+  slot, left, step, told, patience = of, total, first_step, 0, PATIENCE
   return tick, step
 end
-
--- The heap that an execution leaves is what the next begins with.
-function core.ended(kib) shared.heap = kib end
 
 -- Why the record did not end by itself; what may have been too much counts as too much.
 function core.spent()

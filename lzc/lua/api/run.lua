@@ -95,7 +95,6 @@ else
 end
 
 local limit, begin, spent, surface = core.exec_limit, core.begin, core.spent, core.surface
-local ended = core.ended
 local SPENT = {
   instructions = 'more than ' .. limit .. ' instructions',
   time = 'more than ' .. core.time_limit .. ' s',
@@ -160,16 +159,11 @@ end
 -- goes with this state. Otherwise each execution from here on would collect in vain.
 local function make_room()
   collect()
-  local heap = count_kib('count')
-  if heap > collect_at then heap = core.forget_memories() end
-  if heap > collect_at then
-    core.forget()
-    core.python_crowded(false)
-    collect()
-    heap = count_kib('count')
-    if heap > collect_at then core.python_crowded(true) end
-  end
-  return heap
+  if count_kib('count') <= collect_at or core.forget_memories() <= collect_at then return end
+  core.forget()
+  core.python_crowded(false)
+  collect()
+  if count_kib('count') > collect_at then core.python_crowded(true) end
 end
 
 -- Returns one string; or strings joined by zero octets and their number; or nil for none; or nil, the
@@ -190,9 +184,7 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   local ok, result = pcall(chunk)
   sethook()
   core.env = nil
-  local heap = count_kib('count')
-  if heap > collect_at then heap = make_room() end
-  ended(heap)
+  if count_kib('count') > collect_at then make_room() end
   local why = spent()
   if why then return nil, why, SPENT[why] end
   if not ok then return failure(result) end
