@@ -10,7 +10,6 @@ from lzc.lua.constants import (
     Other,
     address_of,
     integer,
-    is_constant,
     text,
     texts,
     values,
@@ -60,7 +59,7 @@ def read_options(node: ast.Expression | None) -> Options:
             settings[name.decode()] = text(value)
         elif name == b"headers":
             settings["headers"] = _headers(value)
-        elif not is_constant(value):
+        elif not isinstance(value, ast.String | ast.Number):
             raise Other
     if "source" in settings:
         address_of(settings["source"])

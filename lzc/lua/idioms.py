@@ -224,7 +224,7 @@ class _Form:
         if name not in (b"country", b"continent", b"region"):
             raise Other
         codes = texts(argument) if isinstance(argument, ast.Table) else [text(argument)]
-        if any(not code.isascii() for code in codes):
+        if any(not code.isascii() or code.lower() == b"unknown" for code in codes):
             raise Other
         return [name.decode(), [code.lower().decode() for code in codes]]
 
@@ -336,7 +336,7 @@ class _Form:
         return ["weighted", how, [found[place][:2] for place in list_walk(len(found))]]
 
     def pairs(self, node: ast.Expression) -> list[tuple[int, int, bytes]]:
-        """Weights, places among the RDATA, and texts; at least one weight is not 0."""
+        """Weights, places among the RDATA, and texts; the sum of the weights is one itself."""
         found: list[tuple[int, int, bytes]] = []
         for value in values(node):
             weight, item = pair(value)
@@ -346,7 +346,7 @@ class _Form:
                 number = integer(weight, _MAX_WEIGHT)
             content = text(item)
             found.append((number, self.item(content), content))
-        if not any(number for number, _, _ in found):
+        if not 0 < sum(number for number, _, _ in found) <= _MAX_WEIGHT:
             raise Other
         return found
 

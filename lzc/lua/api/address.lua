@@ -7,7 +7,7 @@ local type, error, next, setmetatable, tostring = type, error, next, setmetatabl
 local rawget, rawset, tonumber = rawget, rawset, tonumber
 local byte, sub, char, format, rep = string.byte, string.sub, string.char, string.format, string.rep
 local floor, min = math.floor, math.min
-local guard, class, remember = core.guard, core.class, core.remember
+local export, class, remember = core.export, core.class, core.remember
 local python_parse, python_text, ours = core.python_parse, core.python_text, core.ours
 
 -- Text to packed octets, canonical text and port; nil for what is no address.
@@ -128,6 +128,7 @@ end
 core.packed_of = packed_of
 
 local function port_of(address)
+  packed_of(address)
   local port = rawget(address, 'port')
   return type(port) == 'number' and port or 0
 end
@@ -186,7 +187,10 @@ Netmask = class({
   isIPv4 = function(self) return #entry_of(self)[1] == 4 end,
   isIpv6 = function(self) return #entry_of(self)[1] == 16 end,
   isIPv6 = function(self) return #entry_of(self)[1] == 16 end,
-  match = function(self, text) return contains(entry_of(self), (parse(text))) end,
+  match = function(self, text)
+    if type(text) == 'number' then error('address expected', 0) end
+    return contains(entry_of(self), (parse(text)))
+  end,
 }, {
   __tostring = function(self) return netmask_text(entry_of(self)) end,
   __eq = function(a, b) return netmask_text(entry_of(a)) == netmask_text(entry_of(b)) end,
@@ -224,11 +228,12 @@ local function add_mask(group, value) add_to(masks_of(group), value) end
 local function add_masks(group, list)
   if type(list) ~= 'table' then error('table expected', 0) end
   local masks, count = masks_of(group), 0
-  for _, value in next, list do
+  for key, value in next, list do
+    if type(key) ~= 'number' then error('list of netmasks expected', 0) end
     add_to(masks, value)
     count = count + 1
   end
-  ours(count * 25)
+  ours(count * 27)
 end
 
 Group = class({
@@ -259,21 +264,22 @@ local Set = class({
 }, {})
 
 local api = core.api
-api.newCAS = guard(function() return setmetatable({members = {}}, Set) end)
-api.newCA = guard(function(text)
+api.newCAS = export(function() return setmetatable({members = {}}, Set) end)
+api.newCA = export(function(text)
   local packed, _, port = parse(text)
   return new_address(packed, port)
 end)
-api.newCAFromRaw = guard(function(raw, port)
-  raw = text_of(raw)
+api.newCAFromRaw = export(function(raw, port)
+  raw, port = text_of(raw), port == nil and 0 or tonumber(port)
+  if not port then error('port number expected', 0) end
   if #raw ~= 4 and #raw ~= 16 then return new_address('\0\0\0\0') end
-  return new_address(raw, floor(tonumber(port) or 0) % 65536)
+  return new_address(raw, floor(port) % 65536)
 end)
-api.newNetmask = guard(function(text)
+api.newNetmask = export(function(text)
   network_of(text)
   return setmetatable({entry = text_of(text)}, Netmask)
 end)
-api.newNMG = guard(function(list)
+api.newNMG = export(function(list)
   local group = setmetatable({masks = {}}, Group)
   if list ~= nil then add_masks(group, list) end
   return group

@@ -3,7 +3,7 @@
 local core = ...
 local error, setmetatable, rawget, type, tonumber = error, setmetatable, rawget, type, tonumber
 local floor = math.floor
-local guard, class = core.guard, core.class
+local export, class = core.export, core.class
 
 local CODES = {
   NOERROR = 0, FORMERR = 1, SERVFAIL = 2, NXDOMAIN = 3, NOTIMP = 4, REFUSED = 5, YXDOMAIN = 6,
@@ -60,11 +60,11 @@ function core.type_code(text)
   return TYPES[text] or digits and tonumber(digits) % 65536 or 0
 end
 
-core.api.newQType = guard(function(name)
+core.api.newQType = export(function(name)
   return setmetatable({code = core.type_code(core.text_of(name))}, Type)
 end)
 
-core.api.pdnslog = guard(function(message, level)
+core.api.pdnslog = export(function(message, level)
   level = level == nil and LEVELS.Warning or tonumber(level)
   if not level then error('log level expected', 0) end
   core.python_log(core.text_of(message), level)

@@ -6,7 +6,7 @@ local type, error, next, tonumber = type, error, next, tonumber
 local sub, match, gmatch = string.sub, string.match, string.gmatch
 local gsub, format = string.gsub, string.format
 local find, concat, floor, char = string.find, table.concat, math.floor, string.char
-local guard, labels_of, parse, text_of = core.guard, core.labels_of, core.parse, core.text_of
+local export, labels_of, parse, text_of = core.export, core.labels_of, core.parse, core.text_of
 local api = core.api
 
 -- A function of the labels asked for, of which so many are in front of the zone's apex. The same names
@@ -17,7 +17,7 @@ local function by_name(compute)
     local _, apex = labels_of(core.zone)
     return compute(labels, count - apex)
   end)
-  return guard(function() return remembered(core.qname .. core.zone) end)
+  return core.export(function() return remembered(core.qname .. core.zone) end)
 end
 
 -- As inet_aton(3) reads them.
@@ -109,10 +109,19 @@ local function fill(pattern, values)
   end))
 end
 
+-- The format and the exceptions are looked at whether they are needed or not.
+local function check(pattern, exceptions)
+  text_of(pattern, 'format')
+  if exceptions == nil then return end
+  if type(exceptions) ~= 'table' or core.is_object(exceptions) then
+    error('table of exceptions expected', 0)
+  end
+  for address, name in next, exceptions do text_of(address, 'address') text_of(name) end
+end
+
 -- What a table of exceptions says about an address, or nil.
 local function exception(exceptions, packed)
   if exceptions == nil then return nil end
-  if type(exceptions) ~= 'table' then error('table of exceptions expected', 0) end
   for address, name in next, exceptions do
     if parse(address) == packed then return text_of(name) end
   end
@@ -123,7 +132,8 @@ local function hex_octet(text)
   return format('%02x', digits and tonumber(digits) or 0)
 end
 
-api.createReverse = guard(function(pattern, exceptions)
+api.createReverse = export(function(pattern, exceptions)
+  check(pattern, exceptions)
   local labels, count = labels_of(core.qname)
   if count < 4 then return 'unknown' end
   local d, c, b, a = labels[1], labels[2], labels[3], labels[4]
@@ -142,7 +152,8 @@ api.createReverse = guard(function(pattern, exceptions)
   })
 end)
 
-api.createReverse6 = guard(function(pattern, exceptions)
+api.createReverse6 = export(function(pattern, exceptions)
+  check(pattern, exceptions)
   local labels, count = labels_of(core.qname)
   if count < 32 then return 'unknown' end
   local values, octets, groups = {}, {}, {}
@@ -165,7 +176,7 @@ api.createReverse6 = guard(function(pattern, exceptions)
   return fill(pattern, values)
 end)
 
-api.filterForward = guard(function(address, group, fallback)
+api.filterForward = export(function(address, group, fallback)
   local packed = parse(address)
   if core.group_match(group, packed) then return text_of(address) end
   if fallback ~= nil then return text_of(fallback) end

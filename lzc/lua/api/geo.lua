@@ -1,10 +1,11 @@
 -- Where the client is, or an address: geo databases, and the networks a record names.
 
 local core = ...
-local type, error, next, select, rawget, tonumber = type, error, next, select, rawget, tonumber
+local type, error, next, rawget, tonumber = type, error, next, rawget, tonumber
 local lower, format, gsub = string.lower, string.format, string.gsub
 local random, floor = math.random, math.floor
-local guard, remember, parse, ours = core.guard, core.remember, core.parse, core.ours
+local guard, export, ours = core.guard, core.export, core.ours
+local remember, parse = core.remember, core.parse
 local number_of, known_networks = core.number_of, core.known_networks
 local text_of, network_of, contains = core.text_of, core.network_of, core.contains
 local items_of, python_geo = core.items_of, core.python_geo
@@ -23,33 +24,34 @@ local function here() return located(core.bestwho) end
 
 local api = core.api
 
+local UNKNOWN = 'unknown'
+
 local function matches(code, wanted)
   if type(wanted) == 'table' then
-    for _, value in next, wanted do
-      if lower(text_of(value)) == code then return true end
+    local found = false
+    for key, value in next, wanted do
+      if type(key) ~= 'number' then error('list of codes expected', 0) end
+      if lower(text_of(value)) == code then found = true end
     end
-    return false
+    return found
   end
   return lower(text_of(wanted)) == code
 end
 
 local function predicate(field)
-  return guard(function(...)
-    if select('#', ...) == 0 then error('This function requires at least 1 parameter(s)', 0) end
-    local wanted = ...
-    return matches(here()[field], wanted)
-  end)
+  -- On PowerDNS too, what no database knows goes by that name.
+  return export(function(wanted) return matches(here()[field] or UNKNOWN, wanted) end)
 end
 api.country, api.continent, api.region = predicate(1), predicate(2), predicate(3)
-api.countryCode = guard(function() return here()[1] or '--' end)
-api.continentCode = guard(function() return here()[2] or '--' end)
-api.regionCode = guard(function() return here()[3] or '--' end)
+api.countryCode = export(function() return here()[1] or '--' end)
+api.continentCode = export(function() return here()[2] or '--' end)
+api.regionCode = export(function() return here()[3] or '--' end)
 
 local function coordinates(place) return format('%f %f', place[4], place[5]) end
-api.latlon = guard(function() return coordinates(here()) end)
+api.latlon = export(function() return coordinates(here()) end)
 
 -- Reads an address from the name asked for: 1.2.0.192 stands for 192.0.2.1.
-api.latlonMagic = guard(function()
+api.latlonMagic = export(function()
   local labels, count = core.labels_of(core.qname)
   if count < 4 then return 'unknown' end
   local text = labels[4] .. '.' .. labels[3] .. '.' .. labels[2] .. '.' .. labels[1]
@@ -70,7 +72,7 @@ end
 local FIELD_OF = {[0] = 6, 7, 2, 1, 1, 8, 3}
 
 -- An empty string for what is no address; "unknown" for what no database knows.
-api.geoiplookup = guard(function(address, attribute)
+api.geoiplookup = export(function(address, attribute)
   local number = type(attribute) ~= 'table' and tonumber(attribute)
   if not number or number ~= floor(number) then error('geo attribute expected', 0) end
   local network = core.find_network(text_of(address, 'address'))
@@ -93,19 +95,21 @@ local function sexagesimal(value, positive, negative)
   return format('%d %d %g %s', degrees, minutes, seconds, hemisphere)
 end
 
-api.latlonloc = guard(function()
+api.latlonloc = export(function()
   local place = here()
   return sexagesimal(place[4], 'N', 'S') .. ' ' .. sexagesimal(place[5], 'E', 'W')
     .. ' 0.00m 1.00m 10000.00m 10.00m'
 end)
 
-api.asnum = guard(function(wanted)
+api.asnum = export(function(wanted)
   local number = here()[6]
-  if type(wanted) ~= 'table' then wanted = {wanted} end
-  for _, value in next, wanted do
-    if number and tonumber(value) == number then return true end
+  local written, found = number and format('%.0f', number) or UNKNOWN, false
+  if type(wanted) ~= 'table' then wanted = {wanted or false} end
+  for key, value in next, wanted do
+    if type(key) ~= 'number' then error('list of AS numbers expected', 0) end
+    if lower(text_of(value, 'AS number')) == written then found = true end
   end
-  return false
+  return found
 end)
 
 -- The nearest of candidate texts, by squared degrees; among equals, a random one. `parsed` are their
@@ -130,7 +134,7 @@ function core.pickclosest(items, count, parsed)
   ours(count * 20)
   return nearest
 end
-api.pickclosest = guard(function(list)
+api.pickclosest = export(function(list)
   local _, text = parse(core.pickclosest(items_of(list)))
   return text
 end)
@@ -148,7 +152,7 @@ local candidates = remember(function(qname)
   end
   return {texts, count, parsed}
 end, 512)
-api.closestMagic = guard(function()
+api.closestMagic = export(function()
   local found = candidates(core.qname)
   if found[2] == 0 then error('Caught exception: The IP list cannot be empty', 0) end
   return core.pickclosest(found[1], found[2], found[3])
@@ -159,27 +163,55 @@ local function netmask(list)
   local who = core.bestwho
   local number = #who == 4 and number_of(who)
   local found, count, young = false, 0, known_networks.young
-  for _, value in next, list do
-    local network = young[value] or network_of(value)
-    local base = network[3]
+  for key, value in next, list do
+    if type(key) ~= 'number' then error('list of netmasks expected', 0) end
     count = count + 1
-    if not base then
-      found = not number and contains(network, who)
-    elseif number then
-      local offset = number - base
-      found = offset >= 0 and offset < network[4]
+    if found then
+      text_of(value, 'netmask')
+    else
+      local network = young[value] or network_of(value)
+      local base = network[3]
+      if not base then
+        found = not number and contains(network, who)
+      elseif number then
+        local offset = number - base
+        found = offset >= 0 and offset < network[4]
+      end
     end
-    if found then break end
   end
-  ours(count * 7)
+  ours(count * 10)
   return found
 end
-api.netmask = guard(netmask)
+api.netmask = export(netmask)
 
-api.view = guard(function(rules)
+-- All of a view is looked at, also what comes after the rule that applies.
+local function check_rules(rules)
   if type(rules) ~= 'table' then error('table expected, got ' .. type(rules), 0) end
+  local count = 0
+  for key, rule in next, rules do
+    if type(key) ~= 'number' or type(rule) ~= 'table' then
+      error('table of {netmasks, destinations} expected', 0)
+    end
+    for field, list in next, rule do
+      if type(field) ~= 'number' or type(list) ~= 'table' then
+        error('table of {netmasks, destinations} expected', 0)
+      end
+      for index, value in next, list do
+        local t = type(value)
+        if type(index) ~= 'number' or t ~= 'string' and t ~= 'number' then
+          error('list of strings expected', 0)
+        end
+        count = count + 1
+      end
+    end
+    count = count + 2
+  end
+  ours(count * 11)
+end
+
+api.view = export(function(rules)
+  check_rules(rules)
   for _, rule in next, rules do
-    if type(rule) ~= 'table' then error('table of {netmasks, destinations} expected', 0) end
     local destinations = rawget(rule, 2)
     if type(destinations) ~= 'table' then error('table of destinations expected', 0) end
     if netmask(rawget(rule, 1)) then return core.pickrandom(destinations) end

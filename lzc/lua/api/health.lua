@@ -6,7 +6,7 @@ local core = ...
 local type, error, next, rawget, tonumber = type, error, next, rawget, tonumber
 local random, floor = math.random, math.floor
 local sort, concat = table.sort, table.concat
-local guard, parse, text_of, ours = core.guard, core.parse, core.text_of, core.ours
+local export, parse, text_of, ours = core.export, core.parse, core.text_of, core.ours
 local python_status = core.python_status
 
 -- Candidates that are not worth the telling.
@@ -45,8 +45,24 @@ local function options_key(options)
   return key
 end
 
+-- Values are strings and numbers, but where an option says otherwise.
+local OTHERWISE = {headers = 'table', failOnIncompleteCheck = 'boolean'}
+
+local function check_options(options)
+  if type(options) ~= 'table' or core.is_object(options) then
+    error('table of options expected', 0)
+  end
+  for name, value in next, options do
+    local t = type(value)
+    if t ~= 'string' and t ~= 'number' and t ~= OTHERWISE[name] then
+      error('an option is a string or a number, not ' .. t, 0)
+    end
+    text_of(name, 'name of an option')
+  end
+end
+
 local function group_for(kind, target, options)
-  if options ~= nil and type(options) ~= 'table' then error('table of options expected', 0) end
+  if options ~= nil then check_options(options) end
   local key = kind .. target
   if options then key = key .. options_key(options) end
   if #key > 4096 then error('Caught exception: the options of a health check are too long', 0) end
@@ -202,17 +218,17 @@ end
 
 local api = core.api
 
-api.ifportup = guard(function(port, addresses, options)
+api.ifportup = export(function(port, addresses, options)
   local number = tonumber(port)
   if type(port) == 'table' or not number then error('port number expected', 0) end
   return if_up('port ', floor(number), addresses, options)
 end)
 
-api.ifurlup = guard(function(url, addresses, options)
+api.ifurlup = export(function(url, addresses, options)
   return if_up('url ', text_of(url), addresses, options)
 end)
 
-api.ifurlextup = guard(function(sets, options)
+api.ifurlextup = export(function(sets, options)
   if type(sets) ~= 'table' then error('table of groups expected, got ' .. type(sets), 0) end
   local every, total, completed = {}, 0, false
   for key, set in next, sets do
@@ -229,7 +245,7 @@ end)
 
 -- The client's hash picks among those that are up, by the weights that their pages gave; a selector
 -- picks among the same without regard to these.
-api.pickselfweighted = guard(function(url, addresses, options)
+api.pickselfweighted = export(function(url, addresses, options)
   url = text_of(url)
   local items, count = core.items_of(addresses)
   local group = group_for('weight ', url, options)

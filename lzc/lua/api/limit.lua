@@ -13,7 +13,7 @@
 -- long is charged beforehand (`core.charge`). Time is CPU time: a machine that is busy harms nobody.
 
 local core = ...
-local error = error
+local error, select = error, select
 local sethook, getinfo, clock = debug.sethook, debug.getinfo, os.clock
 local min, raw_getfenv = math.min, getfenv
 local LIMIT, limit, time_limit = core.LIMIT, core.exec_limit, core.time_limit
@@ -196,6 +196,18 @@ function core.guard(f)
     sethook(own_hook, '', OWN_STEP)
     return finish(f(...))
   end
+end
+
+-- Likewise for a function of PowerDNS's API: there, more arguments than it has parameters are an error,
+-- even where they are nil. `most` is to be given for one that takes "...".
+function core.export(f, most)
+  most = most or getinfo(f, 'u').nparams
+  return core.guard(function(...)
+    if select('#', ...) > most then
+      error('This function requires at most ' .. most .. ' parameter(s)', 0)
+    end
+    return f(...)
+  end)
 end
 
 -- An error leaves a guarded function with the record's hook still off; whatever catches errors for a

@@ -4,7 +4,7 @@
 local core = ...
 local type, error, rawget, tonumber, select = type, error, rawget, tonumber, select
 local lower = string.lower
-local guard, text_of = core.guard, core.text_of
+local guard, export, text_of = core.guard, core.export, core.text_of
 
 -- Contents as strings, one result each.
 local function list(...)
@@ -25,7 +25,7 @@ local function wire_of(name)
 end
 
 local api = core.api
-api.dblookup = guard(function(name, kind)
+api.dblookup = export(function(name, kind)
   local wire = wire_of(name)
   local code = type(kind) ~= 'table' and tonumber(kind)
   if not code or not (code >= 0 and code <= 65535) then

@@ -5,12 +5,12 @@ local type, error, setmetatable, rawget, rawset = type, error, setmetatable, raw
 local byte, sub, char, format = string.byte, string.sub, string.char, string.format
 local lower, gsub, find = string.lower, string.gsub, string.find
 local concat = table.concat
-local guard, class = core.guard, core.class
+local export, class = core.export, core.class
 local tonumber = tonumber
 
 local function labels_of(wire)
   local labels, count, position = {}, 0, 1
-  local length = byte(wire, 1)
+  local length = wire == '' and 0 or byte(wire, 1)
   while length ~= 0 do
     count = count + 1
     labels[count] = sub(wire, position + 1, position + length)
@@ -32,8 +32,17 @@ local function escape(label)
   end))
 end
 
+-- A name that is not below another has no relative name: what `makeRelative` gives then is empty, and
+-- is good for little.
+local EMPTY = ''
+
+local function not_empty(wire)
+  if wire == EMPTY then error('Caught exception: the name is empty', 0) end
+  return wire
+end
+
 local to_text = core.remember(function(wire)
-  local labels, count = labels_of(wire)
+  local labels, count = labels_of(not_empty(wire))
   if count == 0 then return '.' end
   for i = 1, count do
     if find(labels[i], ESCAPED) then labels[i] = escape(labels[i]) end
@@ -93,7 +102,7 @@ local function wire_of(value)
 end
 
 local function is_part_of(name, ancestor)
-  name, ancestor = lower(name), lower(ancestor)
+  name, ancestor = lower(not_empty(name)), lower(not_empty(ancestor))
   local position, last = 1, #name - #ancestor + 1
   while position < last do position = position + byte(name, position) + 1 end
   return position == last and sub(name, last) == ancestor
@@ -102,7 +111,7 @@ end
 local function chop(self)
   local wire = wire_of(self)
   local length = byte(wire, 1)
-  if length == 0 then return false end
+  if not length or length == 0 then return false end
   rawset(self, 'wire', sub(wire, length + 2))
   return true
 end
@@ -124,7 +133,7 @@ Name = class({
   chopOff = chop,
   makeRelative = function(self, zone)
     local name, apex = wire_of(self), wire_of(zone)
-    if not is_part_of(name, apex) then error('Caught exception: name is not part of zone', 0) end
+    if not is_part_of(name, apex) then return new_name(EMPTY) end
     return new_name(sub(name, 1, #name - #apex) .. '\0')
   end,
   canonCompare = function(self, other)
@@ -141,4 +150,4 @@ Name = class({
   __eq = function(a, b) return lower(wire_of(a)) == lower(wire_of(b)) end,
 })
 
-core.api.newDN = guard(function(text) return new_name(from_text(core.text_of(text))) end)
+core.api.newDN = export(function(text) return new_name(from_text(core.text_of(text))) end)

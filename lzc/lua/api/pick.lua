@@ -4,13 +4,13 @@
 local core = ...
 local type, error, next, tonumber, tostring = type, error, next, tonumber, tostring
 local random, floor = math.random, math.floor
-local guard, lookup2, ours = core.guard, core.lookup2, core.ours
-
--- Items of a list that is not worth the telling.
-local FEW = 8
+local export, lookup2, ours = core.export, core.lookup2, core.ours
 local list_walk, table_walk = core.list_walk, core.table_walk
 local format, lower, concat, find = string.format, string.lower, table.concat, string.find
 local text_of = core.text_of
+
+-- Items of a list that is not worth the telling.
+local FEW = 8
 
 -- The strings of a record's table, in the order `next` gives. Tables are read raw: a metamethod
 -- would be the record's own code running uncounted.
@@ -40,22 +40,31 @@ local function items_of(list)
 end
 core.items_of = items_of
 
--- A weight is a whole number; of text, the digits it starts with.
-local function whole(value)
+-- A C++ int of 32 bits: what is more is cut off.
+local function int(value)
+  if not (value > -9223372036854775808 and value < 9223372036854775808) then return 0 end
+  value = (value < 0 and -floor(-value) or floor(value)) % 4294967296
+  return value < 2147483648 and value or value - 4294967296
+end
+
+-- Numbers, and text that is one.
+local function int_of(value)
+  if type(value) ~= 'number' then value = tonumber(text_of(value, 'number')) end
+  if not value then error('number expected', 0) end
+  return int(value)
+end
+
+-- As atoi(3) has it; a number is written first, as Lua writes it.
+local function weight_of(value)
   local t = type(value)
   if t == 'number' then
-    value = floor(value)
-  elseif t == 'string' then
-    value = tonumber(string.match(text_of(value), '^%s*%+?(%d+)'))
-  else
-    value = nil
+    if value >= 0 and value <= 2147483647 and floor(value) == value then return value end
+    value = format('%.14g', value)
+  elseif t ~= 'string' then
+    error('table of {weight, item} expected', 0)
   end
-  if not (value and value >= 0 and value <= 2147483647) then
-    error('Caught exception: a weight is a whole number from 0 to 2147483647', 0)
-  end
-  return value
+  return int(tonumber(string.match(text_of(value), '^%s*([+-]?%d+)')) or 0)
 end
-core.whole = whole
 
 local function weighted_of(list)
   if type(list) ~= 'table' then error('table of {weight, item} expected, got ' .. type(list), 0) end
@@ -65,7 +74,7 @@ local function weighted_of(list)
     if type(pair) ~= 'table' then error('table of {weight, item} expected', 0) end
     local weight, item = nil, nil
     for field, value in next, pair do
-      if field == 1 then weight = whole(value) elseif field == 2 then item = value end
+      if field == 1 then weight = weight_of(value) elseif field == 2 then item = value end
     end
     local t = type(item)
     if t == 'number' then
@@ -76,7 +85,7 @@ local function weighted_of(list)
       error('table of {weight, item} expected', 0)
     end
     count = count + 1
-    weights[count], items[count] = weight or whole(nil), item
+    weights[count], items[count] = weight or weight_of(nil), item
     if key ~= count then is_list = false end
   end
   if count == 0 then error('Caught exception: The items list cannot be empty', 0) end
@@ -89,7 +98,8 @@ local function pick_weighted(list, hash)
   local order = is_list and list_walk(count) or table_walk(list)
   local total = 0
   for i = 1, #order do total = total + weights[order[i]] end
-  if total == 0 then error('Caught exception: The sum of items cannot be zero', 0) end
+  if total > 2147483647 then total = int(total) end
+  if total <= 0 then error('Caught exception: The sum of items cannot be zero', 0) end
   local r = hash and hash % total or random(0, total - 1)
   local sum = 0
   for i = 1, #order do
@@ -109,11 +119,11 @@ function core.pickrandom(list)
   local items, count = items_of(list)
   return items[random(count)]
 end
-api.pickrandom = guard(core.pickrandom)
+api.pickrandom = export(core.pickrandom)
 
-api.pickrandomsample = guard(function(size, list)
+api.pickrandomsample = export(function(size, list)
   local items, count = items_of(list)
-  size = tonumber(size) or whole(size)
+  size = int_of(size)
   if size < 0 or size > count then size = count end
   local sample = {}
   for i = 1, size do
@@ -124,18 +134,18 @@ api.pickrandomsample = guard(function(size, list)
   return sample
 end)
 
-api.pickhashed = guard(function(list)
+api.pickhashed = export(function(list)
   local items, count = items_of(list)
   return items[client_hash() % count + 1]
 end)
 
-api.pickwrandom = guard(function(list) return pick_weighted(list) end)
-api.pickwhashed = guard(function(list) return pick_weighted(list, client_hash()) end)
-api.picknamehashed = guard(function(list)
+api.pickwrandom = export(function(list) return pick_weighted(list) end)
+api.pickwhashed = export(function(list) return pick_weighted(list, client_hash()) end)
+api.picknamehashed = export(function(list)
   return pick_weighted(list, lookup2(lower(core.qname)))
 end)
 
-api.pickchashed = guard(function(list)
+api.pickchashed = export(function(list)
   local weights, items, count = weighted_of(list)
   local key = {}
   for i = 1, count do
@@ -148,10 +158,10 @@ api.pickchashed = guard(function(list)
   return items[owner]
 end)
 
-api.all = guard(function(list) return (items_of(list)) end)
+api.all = export(function(list) return (items_of(list)) end)
 
-api.pdnsrandom = guard(function(limit)
+api.pdnsrandom = export(function(limit)
   if limit == nil then return random(0, 4294967295) end
-  if limit == -1 then limit = 4294967295 else limit = whole(limit) end
+  limit = int_of(limit) % 4294967296
   return limit == 0 and 0 or random(0, limit - 1)
 end)

@@ -4,7 +4,7 @@
 local core = ...
 local type, error, setmetatable, rawget, rawset = type, error, setmetatable, rawget, rawset
 local tonumber, select, floor = tonumber, select, math.floor
-local guard, class, text_of, type_code = core.guard, core.class, core.text_of, core.type_code
+local export, class, text_of, type_code = core.export, core.class, core.text_of, core.type_code
 local parse, new_address, new_name = core.parse, core.new_address, core.new_name
 
 local function wire_of(name)
@@ -38,6 +38,7 @@ end
 local Record = class({
   getContent = function(self) return text_field(self, 'text') end,
   getCA = function(self)
+    text_field(self, 'text')
     local code = rawget(self, 'type')
     if code ~= 1 and code ~= 28 then return nil end
     return new_address((parse(text_field(self, 'text'))))
@@ -56,14 +57,14 @@ local function arguments(wanted, ...)
 end
 
 local api = core.api
-api.newDR = guard(function(...)
+api.newDR = export(function(...)
   local name, kind, ttl, content, place = arguments(5, ...)
   local code = type_code(text_of(kind))
   return setmetatable({
     name = new_name(wire_of(name)), type = code, ttl = number_of(ttl),
     text = checked_content(code, content), place = number_of(place),
   }, Record)
-end)
+end, 5)
 
 local function field(name)
   return function(self)
@@ -79,15 +80,25 @@ local function always(value)
 end
 
 local Resource = class({
+  wildcardName = function(self)
+    text_field(self, 'text')
+    return new_name('')
+  end,
   toString = field('text'), content = field('text'),
   qname = function(self) return new_name(text_field(self, 'owner')) end,
-  wildcardName = function() error('Caught exception: no wildcard name', 0) end,
   ttl = field('seconds'), domainId = field('domain'), qtype = field('code'), auth = field('authoritative'),
   lastModified = always(0), signttl = always(0), qclass = always(1), scopeMask = always(0),
   disabled = always(false),
-}, {__tostring = field('text')})
+}, {
+  __tostring = field('text'),
+  __eq = function(a, b)
+    return rawget(a, 'code') == rawget(b, 'code') and rawget(a, 'seconds') == rawget(b, 'seconds')
+      and rawget(a, 'text') == rawget(b, 'text')
+      and string.lower(rawget(a, 'owner')) == string.lower(rawget(b, 'owner'))
+  end,
+})
 
-api.newDRR = guard(function(...)
+api.newDRR = export(function(...)
   local name, kind, ttl, content, domain, auth = arguments(4, ...)
   local code = type_code(text_of(kind))
   return setmetatable({
@@ -96,4 +107,4 @@ api.newDRR = guard(function(...)
     domain = domain == nil and -1 or number_of(domain),
     authoritative = auth == nil or number_of(auth) ~= 0,
   }, Resource)
-end)
+end, 6)

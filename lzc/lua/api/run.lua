@@ -2,7 +2,7 @@
 
 local core = ...
 local type, next, rawset, tostring, setmetatable = type, next, rawset, tostring, setmetatable
-local tonumber = tonumber
+local error, select, tonumber = error, select, tonumber
 local pcall, setfenv, loadstring, format = pcall, setfenv, loadstring, string.format
 local byte, sub, concat = string.byte, string.sub, table.concat
 local sethook, count_kib, collect = debug.sethook, core.count_kib, core.collect
@@ -26,7 +26,7 @@ local lazy = {
   zoneid = function() return core.zone_id end,
   tcp = function() return core.tcp end,
   dnssecOK = function() return core.dnssec_ok end,
-  ednsPKTSize = function() return core.edns_size end,
+  ednsPKTSize = function() return core.edns_size > 0 and core.edns_size or -1 end,
   dh = function() return core.new_header(core.message_id, core.flags) end,
   pdns = core.constants,
   GeoIPQueryAttribute = core.geo_attributes,
@@ -64,15 +64,16 @@ local QUERY = {'qname', 'zone', 'who', 'bestwho', 'ecswho', 'localwho', 'zoneid'
 
 local chunks, costly = core.shared.chunks, core.shared.costly
 
-local function run_include(name)
+local function run_include(name, ...)
+  if select('#', ...) > 0 then error('This function requires at most 1 parameter(s)', 0) end
   local text = core.name_text(core.zone)
   -- A final dot makes no difference: the name is below the zone all the same.
   local relative = core.text_of(name)
   if byte(relative, -1) == 46 and byte(relative, -2) ~= 92 then
     relative = sub(relative, 1, -2)
   end
-  local wire = core.name_from_text(relative .. '.' .. text)
-  local code = core.python_include(string.lower(wire))
+  local good, wire = pcall(core.name_from_text, relative == '' and text or relative .. '.' .. text)
+  local code = good and core.python_include(string.lower(wire))
   if not code or byte(code, 1) == 27 then return nil end
   core.charge(#code * 20)
   local chunk = loadstring(code, code)
@@ -81,15 +82,15 @@ end
 
 -- PowerDNS only logs when there is nothing to include, or when that raises an error.
 if core.exact then
-  api.include = function(name)
+  api.include = function(...)
     core.suspend()
-    local chunk = run_include(name)
+    local chunk = run_include(...)
     core.rearm()
     if chunk then core.rearm(pcall(chunk)) end
   end
 else
-  api.include = function(name)
-    local chunk = run_include(name)
+  api.include = function(...)
+    local chunk = run_include(...)
     if chunk then pcall(chunk) end
   end
 end

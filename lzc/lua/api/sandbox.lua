@@ -25,11 +25,27 @@ local guard = core.guard
 -- What the object classes have for metatables; `type` calls such objects userdata, as they are
 -- on PowerDNS.
 local classes = core.classes
+local raw_getmetatable = debug.getmetatable
+
+function core.is_object(value)
+  return type(value) == 'table' and classes[raw_getmetatable(value)] ~= nil
+end
+
+-- Two objects are equal as the class of the second has it, which does not take one of another class.
+local equals = {}
+local compare = guard(function(a, b)
+  local mt = raw_getmetatable(b)
+  local equal = equals[mt]
+  if not equal then return false end
+  if raw_getmetatable(a) ~= mt then error('objects of different classes are not compared', 0) end
+  return equal(a, b)
+end)
 
 function core.class(methods, metamethods)
   local exposed = {}
-  for name, method in next, methods do exposed[name] = guard(method) end
-  local mt = {__index = exposed, __metatable = false}
+  for name, method in next, methods do exposed[name] = core.export(method) end
+  local mt = {__index = exposed, __metatable = false, __eq = compare}
+  equals[mt], metamethods.__eq = metamethods.__eq, nil
   for name, method in next, metamethods do mt[name] = guard(method) end
   mt.__tostring = mt.__tostring or function(self) return format('userdata %p', self) end
   mt.__newindex = function() error("objects have no settable fields", 0) end
@@ -37,7 +53,6 @@ function core.class(methods, metamethods)
   return mt
 end
 
-local raw_getmetatable = debug.getmetatable
 local function lua_type(...)
   if select('#', ...) == 0 then error("bad argument #1 to 'type' (value expected)", 2) end
   local value = ...
@@ -206,7 +221,7 @@ core.libraries = {
   string = strings, math = maths, table = tables, bit = without(bit),
   coroutine = routines,
   os = {time = core.now and lua_time or time, clock = os.clock, date = lua_date, difftime = os.difftime,
-        getenv = function() end},
+        getenv = function() return nil end},
   debug = {traceback = function(message) return message end},
   jit = {version = jit.version, version_num = jit.version_num, os = jit.os, arch = jit.arch},
 }

@@ -46,12 +46,14 @@ class Shape(StrEnum):
 class Function:
     """``shapes`` are those of the parameters in order, of which ``required`` must be given.
     ``since`` is the first PowerDNS that has it (`None`: all that are in use). ``chooses`` says
-    which parameter holds the candidates that the result is taken from (from 0)."""
+    which parameter holds the candidates that the result is taken from (from 0). With ``more``,
+    further arguments are no error."""
 
     shapes: tuple[Shape, ...]
     required: int
     since: Version | None = None
     chooses: int | None = None
+    more: bool = False
 
 
 def _of(*shapes: Shape, optional: int = 0, since: Version | None = None) -> Function:
@@ -103,7 +105,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "include": _of(Shape.NAME),
     "resolve": _of(Shape.NAME, Shape.ANY),
     "dblookup": _of(Shape.ANY, Shape.ANY, since=(4, 9)),
-    "report": Function((), 0),
+    "report": Function((), 0, more=True),
     "pdnslog": _of(Shape.TEXT, Shape.NUMBER, optional=1),
     "pdnsrandom": _of(Shape.NUMBER, optional=1),
     "newDN": _of(Shape.NAME),
@@ -113,8 +115,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "newNMG": _of(Shape.NETWORKS, optional=1),
     "newNetmask": _of(Shape.NETWORK),
     "newQType": _of(Shape.TEXT),
-    "newDR": Function((), 0),
-    "newDRR": Function((), 0),
+    "newDR": _of(*[Shape.ANY] * 5),
+    "newDRR": _of(*[Shape.ANY] * 6, optional=2),
 }
 """Functions of the API. ``picknamehashed`` came with 4.9 or 5.0; it is not held against 4.9."""
 

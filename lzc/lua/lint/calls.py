@@ -54,6 +54,15 @@ def _check_call(record: Record, call: syntax.Call, name: str, function: Function
             "lua-argument",
             f"{name} needs {function.required} argument(s): {missing[0]} is missing",
         )
+    if len(given) > len(function.shapes) and not function.more:
+        record.report(
+            given[len(function.shapes)],
+            "lua-argument",
+            f"{name} takes at most {len(function.shapes)} argument(s), not {len(given)}",
+            fix="several values go into one list, as in country({'US', 'CA'})"
+            if name in ("country", "continent", "region", "asnum")
+            else "",
+        )
     for position, (argument, shape) in enumerate(zip(given, function.shapes, strict=False)):
         if position >= function.required and record.literals.kind(argument) == "nil":
             continue
