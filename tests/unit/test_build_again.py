@@ -17,6 +17,7 @@ from lzc.build import memory, workers
 from lzc.build.job import ZoneJob
 from lzc.build.pipeline import BuildResult, build
 from lzc.bundle import current, manifest, verification
+from lzc.bundle.reader import Bundle
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.source import inputs
 from lzc.zone.place import InputError
@@ -426,6 +427,48 @@ def test_the_stamps_of_bundles_that_share_files_stay_valid(
     assert len(kept) == 3
     for folder in kept:
         verification.verify(folder, current.verified_dir(output))
+
+
+def test_the_same_files_in_another_folder_may_include_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "SETTLED", 0)
+    world.write("zones/z7.example.zone", HEAD + "$INCLUDE ../common.inc\n")
+    zones, old, new = (world.folder / name for name in ("zones", "old", "new"))
+    old.mkdir()
+    zones.rename(old / "zones")
+    shutil.copytree(old / "zones", new / "zones", copy_function=os.link)
+    for folder in (old, new):
+        (folder / "common.inc").write_text(f"c TXT {folder.name}\n")
+    zones.symlink_to(old / "zones")
+    assert world.build_both()
+    before = current.live(world.folder / "again")
+    zones.unlink()
+    zones.symlink_to(new / "zones")
+    assert world.build_both()
+    assert current.live(world.folder / "again") != before
+
+
+def test_bundles_that_share_files_are_open_at_once(world: World) -> None:
+    """As in a server that reloads."""
+    apexes = [wire(f"z{number}.example") for number in world.numbers]
+
+    def nodes(bundle: Bundle) -> list[bytes | None]:
+        return [view.node(b"www") for apex in apexes if (view := bundle.zone(apex))]
+
+    before = current.open_live(world.folder / "again")
+    old = nodes(before)
+    world.write("zones/z7.example.zone", HEAD + "www A 192.0.2.7\n")
+    world.build("again")
+    with current.open_live(world.folder / "again") as after:
+        new = nodes(after)
+        assert nodes(before) == old
+        before.close()
+        assert nodes(after) == new
+    assert len(new) == ZONES
+    assert [apex for apex, *both in zip(apexes, old, new, strict=True) if both[0] != both[1]] == [
+        wire("z7.example")
+    ]
 
 
 def test_a_file_system_without_hard_links(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
