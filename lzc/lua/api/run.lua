@@ -5,6 +5,7 @@ local type, next, rawset, tostring, setmetatable = type, next, rawset, tostring,
 local error, select, tonumber = error, select, tonumber
 local pcall, setfenv, loadstring, format = pcall, setfenv, loadstring, string.format
 local byte, sub, concat = string.byte, string.sub, table.concat
+local floor, min, max = math.floor, math.min, math.max
 local sethook, count_kib, collect = debug.sethook, core.count_kib, core.collect
 local api, libraries = core.api, core.libraries
 local new_name, new_address = core.new_name, core.new_address
@@ -155,16 +156,33 @@ local function failure(message)
   return nil, 'runtime', #message > 500 and sub(message, 1, 500) .. ' ...' or message
 end
 
+-- Where much is kept, LuaJIT's own collections are to begin a third of the way from there to the limit,
+-- in small steps, and be over before it: one of all at once takes 30 ms. Tells whether that is news,
+-- which takes effect with the next collection.
+local paused = 200
+local function pace()
+  local heap = count_kib('count')
+  local room = max(collect_at - heap, 1)
+  local pause = max(110, min(200, floor(100 + 100 * room / heap / 3)))
+  if pause >= paused - 5 and pause <= paused + 5 then return false end
+  paused = pause
+  collect('setpause', pause)
+  collect('setstepmul', max(200, min(10000, floor(300 * heap / room))))
+  return true
+end
+
 -- LuaJIT collects when the heap has doubled, which may be past the limit. Where garbage is not what
 -- fills it, what is kept for speed goes, compiled records last; what is left then (in shared mode)
 -- goes with this state. Otherwise each execution from here on would collect in vain.
 local function make_room()
   collect()
+  if pace() then collect() end
   if count_kib('count') <= collect_at or core.forget_memories() <= collect_at then return end
   core.forget()
   core.python_crowded(false)
   collect()
   if count_kib('count') > collect_at then core.python_crowded(true) end
+  pace()
 end
 
 -- Returns one string; or strings joined by zero octets and their number; or nil for none; or nil, the
