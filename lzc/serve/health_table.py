@@ -104,7 +104,7 @@ class HealthTable:
     def find(self, key: bytes) -> int:
         """Offset of the slot of a check's key, -1 when it has none."""
         octets = self.octets
-        index = int.from_bytes(key[:8], "little") & self._mask
+        index = self._home(key)
         for _ in range(self._mask + 1):
             offset = _HEADER + index * _SIZE
             state = octets[offset + _STATE]
@@ -123,7 +123,7 @@ class HealthTable:
         if self.words[_IN_USE] >= self._limit:
             return -1
         octets = self.octets
-        index = int.from_bytes(key[:8], "little") & self._mask
+        index = self._home(key)
         while octets[_HEADER + index * _SIZE + _STATE] == _USED:
             index = index + 1 & self._mask
         offset = _HEADER + index * _SIZE
@@ -145,19 +145,38 @@ class HealthTable:
             self.words[_AWAITED] -= 1
         self.octets[offset + _STATUS] = UNKNOWN
         self.octets[offset + _STATE] = _GRAVE
-        self._clear_graves(offset - _HEADER >> 6)
+        self._clear_graves(self._home(key), (offset - _HEADER) // _SIZE)
         self.words[_IN_USE] -= 1
         self._changed(tell)
 
-    def _clear_graves(self, index: int) -> None:
-        """Graves at the end of a chain are empty slots: else there would be no end some day."""
+    def _home(self, key: bytes | memoryview) -> int:
+        """The slot where the search for a key begins."""
+        return int.from_bytes(key[:8], "little") & self._mask
+
+    def _clear_graves(self, home: int, index: int) -> None:
+        """Make graves empty slots on the way that a key had, where no other's way leads past them:
+        else searches for what is not there would go through all slots some day."""
         octets = self.octets
-        following = index + 1 & self._mask
-        if octets[_HEADER + following * _SIZE + _STATE] != _EMPTY:
-            return
-        while octets[_HEADER + index * _SIZE + _STATE] == _GRAVE:
-            octets[_HEADER + index * _SIZE + _STATE] = _EMPTY
+        while True:
+            state = _HEADER + index * _SIZE + _STATE
+            if octets[state] == _GRAVE and not self._is_passed(index):
+                octets[state] = _EMPTY
+            if index == home:
+                return
             index = index - 1 & self._mask
+
+    def _is_passed(self, index: int) -> bool:
+        """Whether the way from its home to the slot of any key leads past this slot."""
+        octets, mask = self.octets, self._mask
+        for distance in range(1, mask + 1):
+            offset = _HEADER + (index + distance & mask) * _SIZE
+            state = octets[offset + _STATE]
+            if state == _EMPTY:
+                return False
+            here = index + distance
+            if state == _USED and here - self._home(octets[offset : offset + 8]) & mask >= distance:
+                return True
+        return False
 
     def set(
         self,
