@@ -48,11 +48,10 @@ class GuardedEngine:
         "_cpu",
         "_enter",
         "_evaluate",
-        "_ids",
+        "_fast",
         "_leave",
         "_quarantine",
         "_rests",
-        "_watched",
         "failures",
         "kinds",
         "runs",
@@ -74,8 +73,7 @@ class GuardedEngine:
         self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
         self._rests = Rests()
-        self._watched = self._rests.watched
-        self._ids: dict[bytes, int] = {}
+        self._fast: dict[bytes, int] = {}
         self.kinds: Counter[str] = Counter()
         self.runs = 0
         self.failures = 0
@@ -83,18 +81,13 @@ class GuardedEngine:
     def quarantine(self, ident: int) -> None:
         """Do not run this code any more."""
         self._quarantine.add(ident)
+        self._fast = {code: known for code, known in self._fast.items() if known != ident}
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """As `lzc.lua.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest."""
-        ident = self._ids.get(code)
+        ident = self._fast.get(code)
         if ident is None:
-            if len(self._ids) >= _CODES:
-                self._ids.clear()
-            ident = self._ids[code] = code_id(code)
-        if ident in self._quarantine:
-            raise self._failed(LuaFailure("quarantine", "quarantined: it stopped a worker"))
-        if ident in self._watched:
-            return self._evaluate_watched(ident, code, query, include)
+            return self._evaluate_watched(code, query, include)
         self.runs += 1
         self._enter(ident, query[0])
         began = self._clock()
@@ -102,7 +95,8 @@ class GuardedEngine:
             return self._evaluate(code, query, include)
         except LuaFailure as failure:
             if failure.kind in ("time", "memory"):
-                self._rests.offended(ident, self._clock())
+                self._rests.offended(ident, query[1], self._clock())
+                del self._fast[code]
             self._failed(failure)
             raise
         finally:
@@ -111,13 +105,15 @@ class GuardedEngine:
             if now - began > SLOW:
                 # It, or the machine was busy: its own time is taken from now on.
                 self._rests.watch(ident, now)
+                self._fast.pop(code, None)
                 self._beat(now)
 
-    def _evaluate_watched(
-        self, ident: int, code: bytes, query: QueryContext, include: Include
-    ) -> list[bytes]:
-        """As `evaluate`, for code that was slow before."""
-        if self._rests.resting(ident, self._clock()):
+    def _evaluate_watched(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
+        """As `evaluate`, for code that was slow before or has not run yet."""
+        ident = code_id(code)
+        if ident in self._quarantine:
+            raise self._failed(LuaFailure("quarantine", "quarantined: it stopped a worker"))
+        if self._rests.resting(ident, query[1], self._clock()):
             raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
         self.runs += 1
         self._enter(ident, query[0])
@@ -132,9 +128,13 @@ class GuardedEngine:
         finally:
             self._leave()
             took, now = self._cpu() - began, self._clock()
-            self._rests.took(ident, took, now)
+            fast = self._rests.took(ident, query[1], took, now)
             if offended:
-                self._rests.offended(ident, now)
+                self._rests.offended(ident, query[1], now)
+            elif fast:
+                if len(self._fast) >= _CODES:
+                    self._fast.clear()
+                self._fast[code] = ident
             self._beat(now)
 
     def _failed(self, failure: LuaFailure) -> LuaFailure:

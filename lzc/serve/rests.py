@@ -7,7 +7,6 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Final
 
 SLOW: Final = 0.005
@@ -15,9 +14,9 @@ SLOW: Final = 0.005
 FIRST: Final = 5.0
 """Seconds of rest after a limit was hit. Until an operator changes the code it fails anyway."""
 LONGEST: Final = 3600.0
-SHARE: Final = 0.25
+SHARE: Final = 0.1
 """Of a worker's time, what slow code of one kind may take in the long run."""
-SHARE_OF_ALL: Final = 0.5
+SHARE_OF_ALL: Final = 0.2
 """What all slow code may take."""
 AHEAD: Final = 0.25
 """Seconds that it may take ahead of its share."""
@@ -44,53 +43,71 @@ class _Owed:
 
 
 class _Watched:
-    """Code that was slow."""
+    """Code that was slow; ``proven``: by its own CPU time, or a limit."""
 
-    __slots__ = ("offences", "owed", "pause", "until")
+    __slots__ = ("offences", "owed", "pause", "proven", "until")
 
     def __init__(self, now: float) -> None:
         self.owed = _Owed(SHARE, now)
         self.offences = 0
         self.pause = 0.0
+        self.proven = False
         self.until = now
 
 
 class Rests:
-    """Code that is watched, by a number that stands for it. Times are seconds of one clock."""
+    """Code that is watched, by a number that stands for it, and the zones it is in. Times are
+    seconds of one clock."""
 
     def __init__(self) -> None:
         self._watched: dict[int, _Watched] = {}
+        self._zones: set[bytes] = set()
         self._all = _Owed(SHARE_OF_ALL, 0.0)
-        self.watched: Container[int] = self._watched
 
     def watch(self, ident: int, now: float) -> None:
-        """From now on, have `took` told what each execution takes."""
+        """Code was slow, or the machine was busy."""
         if ident not in self._watched:
             self._watched[ident] = _Watched(now)
 
-    def resting(self, ident: int, now: float) -> bool:
-        """Whether code that is watched must not run now."""
-        return now < self._watched[ident].until or self._all.at(now) > AHEAD
+    def resting(self, ident: int, zone: bytes, now: float) -> bool:
+        """Whether code that is watched or new must not run now. New code is not trusted in a zone
+        that has slow code: there may be thousands of it."""
+        one = self._watched.get(ident)
+        if one is not None and now < one.until:
+            return True
+        if one.proven if one is not None else zone in self._zones:
+            return self._all.at(now) > AHEAD
+        return False
 
-    def took(self, ident: int, seconds: float, now: float) -> None:
-        """An execution of watched code took CPU time."""
-        one = self._watched[ident]
+    def took(self, ident: int, zone: bytes, seconds: float, now: float) -> bool:
+        """An execution of watched or new code took CPU time; True where it need not be watched."""
         if seconds > SLOW:
-            one.owed.add(seconds, now)
-            self._all.add(seconds, now)
+            one = self._prove(ident, zone, seconds, now)
             owed = one.owed.at(now)
             if owed > AHEAD:
                 one.until = max(one.until, now + owed / SHARE)
-        elif not one.owed.at(now) and now > one.until + one.pause:
-            del self._watched[ident]
+            return False
+        known = self._watched.get(ident)
+        if known is not None and (known.owed.at(now) or now <= known.until + known.pause):
+            return False
+        self._watched.pop(ident, None)
+        return True
 
-    def offended(self, ident: int, now: float) -> None:
+    def offended(self, ident: int, zone: bytes, now: float) -> None:
         """An execution hit the limit of time or memory. What it did before is forgotten when it has
         behaved for as long as its last rest took."""
-        self.watch(ident, now)
-        one = self._watched[ident]
+        one = self._prove(ident, zone, 0.0, now)
         if now > one.until + one.pause:
             one.offences = 0
         one.pause = min(FIRST * 2.0**one.offences, LONGEST)
         one.offences += 1
         one.until = now + one.pause
+
+    def _prove(self, ident: int, zone: bytes, seconds: float, now: float) -> _Watched:
+        self.watch(ident, now)
+        one = self._watched[ident]
+        one.proven = True
+        one.owed.add(seconds, now)
+        self._all.add(seconds, now)
+        self._zones.add(zone)
+        return one
