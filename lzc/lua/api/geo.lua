@@ -75,6 +75,7 @@ local FIELD_OF = {[0] = 6, 7, 2, 1, 1, 8, 3}
 api.geoiplookup = export(function(address, attribute)
   local number = type(attribute) ~= 'table' and tonumber(attribute)
   if not number or number ~= floor(number) then error('geo attribute expected', 0) end
+  number = core.int(number)
   local network = core.find_network(text_of(address, 'address'))
   if not network then return '' end
   local place = located(network[1])
@@ -179,7 +180,7 @@ local function netmask(list)
       end
     end
   end
-  ours(count * 10)
+  ours(count * (number and 17 or 14))
   return found
 end
 api.netmask = export(netmask)

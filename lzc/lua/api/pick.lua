@@ -46,6 +46,7 @@ local function int(value)
   value = (value < 0 and -floor(-value) or floor(value)) % 4294967296
   return value < 2147483648 and value or value - 4294967296
 end
+core.int = int
 
 -- Numbers, and text that is one.
 local function int_of(value)
