@@ -38,11 +38,17 @@ OF_SOURCE: Final = 5
 """Where the path, and whether the zone is signed, stand among them; where what follows begins."""
 
 
+Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]
+"""The files of a zone's keys, and of each key the fields of its `lzc.bundle.zone_info.ZoneKey` and
+of its `lzc.dnssec.key.Timing`."""
+
+
 class Entry(NamedTuple):
     """A zone that was built. ``inputs`` have the fields of `lzc.zone.model.Input`, the zone file
     first; ``digest`` and ``records`` are those of `lzc.bundle.zone_info.ZoneInfo`, ``warnings`` the
     fields of a fault's place and then its own, ``checks`` JSON texts, ``plans`` keys. A zone that
-    is not ``steady`` is to be built again in any case."""
+    is not ``steady`` is to be built again in any case. ``keys`` are all that are in the keystore,
+    published or not."""
 
     settings: Settings
     inputs: Sequence[Plain]
@@ -52,21 +58,25 @@ class Entry(NamedTuple):
     checks: tuple[str, ...] = ()
     plans: tuple[bytes, ...] = ()
     steady: bool = True
+    keys: Keys = ()
 
 
 @dataclass(slots=True)
 class Memory:
-    """The bundle's id, what its zones were found by (`lzc.build.sources.fingerprint`), and they
-    themselves by their apex, in its order."""
+    """The bundle's id, what its zones were found by (`lzc.build.sources.fingerprint`), they
+    themselves by their apex, in its order, and the mark of the keystore."""
 
     bundle: str = ""
     found_by: bytes = b""
     zones: dict[bytes, Entry] = field(default_factory=dict)
+    keystore: tuple[int, ...] = ()
 
     def save(self, output: Path, surroundings: bytes) -> None:
         """Replace what is remembered. Raises `OSError`."""
         plain = dict(zip(self.zones, map(tuple, self.zones.values()), strict=True))
-        payload = marshal.dumps((self.bundle, self.found_by, plain), _WITHOUT_REFERENCES)
+        payload = marshal.dumps(
+            (self.bundle, self.found_by, plain, self.keystore), _WITHOUT_REFERENCES
+        )
         fresh = output / f"{FILE}.new"
         with fresh.open("wb") as out:
             out.writelines((_MAGIC, surroundings, hashlib.sha256(payload).digest(), payload))
@@ -83,9 +93,9 @@ def load(output: Path, surroundings: bytes) -> Memory:
     wanted = b"".join((_MAGIC, surroundings, hashlib.sha256(payload).digest()))
     if data[:_HEAD] != wanted:
         return Memory()
-    bundle, found_by, plain = marshal.loads(payload)  # noqa: S302 - its hash says that we wrote it
+    bundle, found_by, plain, keystore = marshal.loads(payload)  # noqa: S302 - as its hash says, ours
     entries = map(Entry._make, plain.values())
-    return Memory(bundle, found_by, dict(zip(plain, entries, strict=True)))
+    return Memory(bundle, found_by, dict(zip(plain, entries, strict=True)), keystore)
 
 
 def surroundings(config: Config) -> bytes:

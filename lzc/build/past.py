@@ -27,6 +27,7 @@ class Past:
         self.id = ""
         self.entries: Mapping[bytes, Entry] = {}
         self.found_by = b""
+        self.keystore: tuple[int, ...] = ()
         self._shards: dict[int, Shard] = {}
         if output is None or not (output / current.CURRENT).is_symlink():
             return
@@ -36,6 +37,7 @@ class Past:
         self.folder = folder
         if memory is not None and memory.bundle == self.id:
             self.entries, self.found_by = memory.zones, memory.found_by
+            self.keystore = memory.keystore
 
     @property
     def shards(self) -> int:

@@ -183,8 +183,8 @@ def _write(folder: Path, compiled: Compiled, past: Past) -> str:
 def _remember(
     folder: Path, surroundings: bytes, compiled: Compiled, past: Past, identity: str
 ) -> None:
-    known = (past.id, past.found_by, past.entries)
-    if known == (identity, compiled.found_by, compiled.entries):
+    known = (past.id, past.found_by, past.keystore, past.entries)
+    if known == (identity, compiled.found_by, compiled.keystore, compiled.entries):
         return
     # Without it the next build makes everything, that is all.
     with suppress(OSError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from lzc.build import sources
 from lzc.build.job import ZoneJob, ZoneResult
-from lzc.build.memory import PATH, SIGNED, Entry, Memory, Settings
+from lzc.build.memory import PATH, SIGNED, Entry, Memory
 from lzc.build.past import Past
 from lzc.build.secondary_checks import ZoneTraits, check_secondaries
 from lzc.build.sources import ConfigFile
@@ -30,12 +30,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A whole project: what is to be remembered of its zones, by their apex and in its order, and
-    by what they were found; those of them that were ``made``, as the others are in the live bundle;
-    the health checks that all ask for, as JSON texts; and warnings."""
+    """A whole project: what is to be remembered of its zones, by their apex and in its order, by
+    what they were found, and the mark of the keystore; those of them that were ``made``, as the
+    others are in the live bundle; the health checks that all ask for, as JSON texts; and
+    warnings."""
 
     entries: Mapping[bytes, Entry]
     found_by: bytes
+    keystore: tuple[int, ...]
     made: Mapping[bytes, CompiledZone]
     check_texts: frozenset[str]
     warnings: list[Fault]
@@ -57,7 +59,7 @@ class Compiled:
 
     def memory(self, bundle: str) -> Memory:
         """What to remember of the bundle with this id."""
-        return Memory(bundle, self.found_by, dict(self.entries))
+        return Memory(bundle, self.found_by, dict(self.entries), self.keystore)
 
     def beside(self, past: Past) -> tuple[Base | None, list[CompiledZone]]:
         """What the next bundle has of the live one, and the zones of its other shards by id."""
@@ -112,7 +114,7 @@ def compile_project(
         found += result.faults
         if result.zone is not None:
             made[apex] = result.zone
-            entries[apex] = _entry(entry.settings, result.zone, result)
+            entries[apex] = _entry(entry, result.zone, result)
     if config.secondary:
         traits = [ZoneTraits(to_text(apex), one.settings[SIGNED]) for apex, one in entries.items()]
         found += check_secondaries(config, file, traits)
@@ -123,7 +125,7 @@ def compile_project(
     found = list(dict.fromkeys(found))
     if any(fault.severity is Severity.ERROR for fault in found):
         raise InputError(found)
-    return Compiled(entries, found_by, made, texts, found)
+    return Compiled(entries, found_by, survey.keystore, made, texts, found)
 
 
 def _build(jobs: Sequence[ZoneJob], total: int, report: Progress) -> dict[bytes, ZoneResult]:
@@ -146,9 +148,9 @@ def check_texts(entries: Collection[Entry]) -> frozenset[str]:
     return frozenset().union(*(entry.checks for entry in entries if entry.checks))
 
 
-def _entry(settings: Settings, zone: CompiledZone, result: ZoneResult) -> Entry:
+def _entry(begun: Entry, zone: CompiledZone, result: ZoneResult) -> Entry:
     return Entry(
-        settings,
+        begun.settings,
         [(one.path, one.real, one.sha256, one.mark) for one in result.inputs],
         bytes.fromhex(zone.info.digest),
         zone.info.records,
@@ -158,6 +160,7 @@ def _entry(settings: Settings, zone: CompiledZone, result: ZoneResult) -> Entry:
         tuple(sorted(check.to_json() for check in result.checks)),
         tuple(zone.plans),
         result.steady,
+        begun.keys,
     )
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lzc.build import sources
 from lzc.build.job import ZoneJob
-from lzc.build.memory import OF_SOURCE, SIGNED, Entry
+from lzc.build.memory import OF_SOURCE, SIGNED, Entry, Keys
 from lzc.build.past import Past
 from lzc.build.secondary_checks import Takers, takers
 from lzc.build.sources import ConfigFile, ZoneSource
+from lzc.build.zone_keys import ZoneKeys
 from lzc.bundle import shards
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
 from lzc.source.inputs import Files
-from lzc.zone.place import Fault, InputError
-
-if TYPE_CHECKING:
-    from lzc.dnssec.keystore import Keystore
+from lzc.zone.place import Fault
 
 _NOBODY: Final = Takers()
 _UNKNOWN: Final = Entry((), (), b"", 0)
@@ -34,13 +32,18 @@ class Survey:
         self._file = file
         self._past = past
         self._now = now
-        self._keystore: Keystore | None = None
         self._files = Files()
+        self._zone_keys = ZoneKeys(config, file, now, past.keystore, self._files)
         self._waiting: list[ZoneSource] = []
         self.jobs: list[ZoneJob] = []
         self.entries: dict[bytes, Entry] = {}
         self.found_faults: list[Fault] = []
         self.faults: list[Fault] = []
+
+    @property
+    def keystore(self) -> tuple[int, ...]:
+        """The mark of the keystore, where keys were looked for."""
+        return self._zone_keys.mark
 
     def find(self) -> None:
         """Find the zones; they may be any."""
@@ -78,20 +81,14 @@ class Survey:
         }
         self.jobs = [replace(job, zone_id=ids[job.source.apex]) for job in jobs]
 
-    def _keys(self) -> Keystore:
-        # Cryptography takes a while to be imported.
-        if self._keystore is None:
-            from lzc.dnssec.keystore import Keystore
-
-            self._keystore = Keystore(self._config.keystore)
-        return self._keystore
-
     def _look_at(self, source: ZoneSource) -> ZoneJob | None:
         """The job of a zone that changed, its id yet to be filled in."""
         config = self._config
+        entry = self._past.entries.get(source.apex)
         keys: tuple[ZoneKey, ...] = ()
+        all_keys: Keys = ()
         if source.signed:
-            keys, faults = _keys(self._keys(), source, config, self._file, self._now)
+            keys, all_keys, faults = self._zone_keys.of(source, entry)
             self.faults += faults
         taken_by = takers(config, source.name) if config.secondary else _NOBODY
         settings = (
@@ -103,14 +100,14 @@ class Survey:
             tuple(map(astuple, keys)),
             "" if taken_by is _NOBODY else repr(taken_by),
         )
-        entry = self._past.entries.get(source.apex)
         if entry is not None and entry.steady and entry.settings == settings:
             inputs = self._files.still(entry.inputs)
             if inputs is not None:
-                fresh = entry if inputs is entry.inputs else entry._replace(inputs=inputs)
-                self.entries[source.apex] = fresh
+                if inputs is not entry.inputs or all_keys != entry.keys:
+                    entry = entry._replace(inputs=inputs, keys=all_keys)
+                self.entries[source.apex] = entry
                 return None
-        self.entries[source.apex] = _UNKNOWN._replace(settings=settings)
+        self.entries[source.apex] = _UNKNOWN._replace(settings=settings, keys=all_keys)
         return ZoneJob(
             0,
             source,
@@ -121,37 +118,3 @@ class Survey:
             self._now,
             taken_by,
         )
-
-
-def _keys(
-    keystore: Keystore, source: ZoneSource, config: Config, file: ConfigFile, now: float
-) -> tuple[tuple[ZoneKey, ...], list[Fault]]:
-    try:
-        keys = keystore.load(source.apex)
-    except InputError as error:
-        return (), list(error.faults)
-    name = source.name.rstrip(".") or "."
-    if not keys:
-        return (), [
-            Fault(
-                file.place(f'[zone."{name}"]', name),
-                "keys-missing",
-                f"zone {name} is to be signed, but has no keys in {config.dnssec.keystore}",
-                fix=f"lzc keys generate -c {file.shown_as} {name}",
-            )
-        ]
-    if not any(key.timing.is_active(now) for key in keys):
-        return (), [
-            Fault(
-                file.place(f'[zone."{name}"]', name),
-                "keys-inactive",
-                f"zone {name} is to be signed, but none of its {len(keys)} key(s) is active now",
-                why="its answers would carry no signatures, which is bogus below a DS",
-                fix=f"lzc keys generate -c {file.shown_as} {name}, or correct the keys' times",
-            )
-        ]
-    return tuple(
-        ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey)
-        for key in keys
-        if key.is_published(now)
-    ), []

@@ -106,6 +106,8 @@ def write(
     try:
         made, identity = _fill(folder, zones, checks, version, inputs, base)
         final = output / identity
+        with suppress(OSError):
+            verification.renew_stamps(output, stamps, valid)
         if _is_whole(final, stamps):
             os.utime(final)
             shutil.rmtree(folder)

@@ -65,6 +65,11 @@ class Keystore:
             self._seen = seen if settled else ()
         return self._files
 
+    def files(self, zone: bytes) -> list[Path]:
+        """The files of a zone's keys, private and public; some may be missing."""
+        private = self._index().get(zone.lower(), [])
+        return [file for one in private for file in (one, one.with_suffix(".key"))]
+
     def load(self, zone: bytes) -> list[SigningKey]:
         """All keys of a zone, whatever their state, ordered by algorithm and tag.
 

@@ -22,12 +22,23 @@ SETTLED: Final = 2_000_000_000
 """Nanoseconds after which the times of a file have moved on every file system."""
 
 
+Plain = tuple[str, str, bytes, tuple[int, ...]]
+"""The fields of an `Input`."""
+
+
 def read(path: str, real: Path, limit: int = -1) -> tuple[bytes, Input]:
     """At most ``limit`` octets of a file (-1: all). Raises `OSError`."""
     with real.open("rb") as file:
         mark = _settled(os.fstat(file.fileno()))
         text = file.read(limit)
     return text, Input(path, str(real), hashlib.sha256(text).digest(), mark)
+
+
+def look(path: str) -> Plain:
+    """A file, or a folder, that is known by its times alone; whoever reads it calls this before.
+    Raises `OSError`."""
+    real = os.path.realpath(path)
+    return path, real, b"", _settled(os.lstat(real))
 
 
 def mark_of(status: os.stat_result) -> tuple[int, ...]:
@@ -44,10 +55,6 @@ def mark_of(status: os.stat_result) -> tuple[int, ...]:
 def _settled(status: os.stat_result) -> tuple[int, ...]:
     changed = max(status.st_mtime_ns, status.st_ctime_ns)
     return mark_of(status) if time.time_ns() - changed > SETTLED else ()
-
-
-Plain = tuple[str, str, bytes, tuple[int, ...]]
-"""The fields of an `Input`."""
 
 
 class Files:

@@ -127,6 +127,10 @@ class World:
             self.write_zone(number)
         self.broken.clear()
         self.settings["serial"] = "increment"
+        for file in self.key_files():
+            file.chmod(0o600)
+        for number in self.signed:
+            self.add_a_key(number)
         self.write_config()
 
     def any(self) -> int:
@@ -256,6 +260,28 @@ class World:
         Keystore(self.folder / "keys").generate(apex, 13, FLAGS["csk"], self.now + DAY)
         Keystore(self.folder / "keys").generate(apex, 13, FLAGS["csk"], self.now - 9 * DAY)
 
+    def key_files(self) -> list[Path]:
+        return sorted((self.folder / "keys").glob("*.private"))
+
+    def delete_a_key(self) -> None:
+        if files := self.key_files():
+            self.random.choice(files).unlink()
+
+    def retire_a_key(self) -> None:
+        if files := self.key_files():
+            with self.random.choice(files).open("a") as out:
+                out.write("Inactive: 20200101000000\nDelete: 20200101000000\n")
+
+    def expose_a_key(self) -> None:
+        if files := self.key_files():
+            self.random.choice(files).chmod(0o644)
+
+    def link_the_keystore(self) -> None:
+        keys = self.folder / "keys"
+        if keys.exists() and not keys.is_symlink():
+            keys.rename(self.folder / "keystore")
+            keys.symlink_to("keystore")
+
     def wait(self) -> None:
         self.now += self.random.choice([1, DAY])
 
@@ -309,6 +335,10 @@ EVENTS: list[Callable[[World], None]] = [
     World.sign_a_zone,
     World.stop_signing,
     World.roll_a_key,
+    World.delete_a_key,
+    World.retire_a_key,
+    World.expose_a_key,
+    World.link_the_keystore,
     World.wait,
     World.forget,
     World.damage_the_memory,
@@ -402,6 +432,34 @@ def test_code_that_may_look_at_the_clock_is_run_in_each_build(
     world.build("again")
     world.build("again")
     assert built == ["z7.example."] * 2
+
+
+def test_keys_are_not_read_again(
+    world: World, built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "SETTLED", 0)
+    for number in (7, 8):
+        world.signed.add(number)
+        world.add_a_key(number)
+    world.write_config()
+    assert world.build_both()
+    read: list[bytes] = []
+    original = Keystore.load
+
+    def load(self: Keystore, zone: bytes) -> object:
+        read.append(zone)
+        return original(self, zone)
+
+    monkeypatch.setattr(Keystore, "load", load)
+    built.clear()
+    world.build("again")
+    assert (built, read) == ([], [])
+    world.now += 2 * DAY
+    world.build("again")
+    assert (built, read) == (["z7.example.", "z8.example."], [])
+    world.key_files()[0].touch()
+    world.build("again")
+    assert read == [wire("z7.example")]
 
 
 def test_a_shared_file_that_is_damaged_stops_the_build(world: World) -> None:
