@@ -180,7 +180,7 @@ local function netmask(list)
       end
     end
   end
-  ours(count * (number and 17 or 14))
+  ours(count * (number and 14 or 10))
   return found
 end
 api.netmask = export(netmask)
