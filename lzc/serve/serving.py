@@ -189,12 +189,17 @@ class RecordLog:
 
     def __call__(self, text: str, level: int) -> None:
         """Log a line of a record; ``level`` as in syslog, 1 (alert) to 7 (debug)."""
+        severity = _LEVELS.get(level, logging.DEBUG)
+        if not log.isEnabledFor(severity):
+            return
         second = int(time.monotonic())
         if second != self._second:
+            if self._lines > _LINES_A_SECOND:
+                log.warning("LUA: %d more lines", self._lines - _LINES_A_SECOND)
             self._second, self._lines = second, 0
         self._lines += 1
         if self._lines <= _LINES_A_SECOND:
-            log.log(_LEVELS.get(level, logging.DEBUG), "LUA: %s", _one_line(text))
+            log.log(severity, "LUA: %s", _one_line(text))
 
 
 def _one_line(text: object) -> str:

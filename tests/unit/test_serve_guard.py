@@ -14,6 +14,7 @@ from lzc.lua.engine import FailureKind, Include, LuaFailure, QueryContext
 from lzc.serve.guard import GuardedEngine
 from lzc.serve.rests import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
 from lzc.serve.scoreboard import Scoreboard
+from lzc.serve.serving import RecordLog
 from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
 
 ASKED = QueryContext(b"\0", b"\0", b"\x7f\0\0\1")
@@ -190,3 +191,22 @@ def test_a_record_that_a_killed_worker_was_at_is_blamed_the_second_time_only(
     assert [one["name"] for one in server.control("status")["quarantine"]] == ["stuck.example.org."]
     assert server.ask("stuck.example.org", "TXT").rcode() == dns.rcode.SERVFAIL
     assert server.answers("fine.example.org") == ["192.0.2.7"]
+
+
+def test_what_nobody_reads_takes_no_room_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "lzc")
+    now = 100.0
+    monkeypatch.setattr("lzc.serve.serving.time.monotonic", lambda: now)
+    log = RecordLog()
+    for _ in range(1000):
+        log("debug", 7)
+    for number in range(30):
+        log(f"line {number}\n\x1b[2J\u202e", 4)
+    assert [one.getMessage() for one in caplog.records] == [
+        f"LUA: line {number}  [2J " for number in range(20)
+    ]
+    now = 101.0
+    log("again", 3)
+    assert [one.getMessage() for one in caplog.records][20:] == ["LUA: 10 more lines", "LUA: again"]
