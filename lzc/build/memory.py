@@ -127,6 +127,6 @@ def _program(folder: str) -> list[tuple[str, int, int, int]]:
         if entry.is_file():
             status = entry.stat()
             found.append((entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-        elif entry.name != "__pycache__":
+        elif entry.is_dir() and entry.name != "__pycache__":
             found += _program(entry.path)
     return found
