@@ -18,7 +18,6 @@ from lzc.bundle import node as nodes
 from lzc.bundle.node import HAS_CNAME, HAS_LUA
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
-from lzc.wire import rdata as wire_rdata
 from lzc.wire.message import RRset
 
 MAX_CHAIN: Final = 16
@@ -63,7 +62,7 @@ class Lookup:
             target = self._step(zone, qname, name)
             if target is None:
                 break
-            qname = name = target
+            qname, name = target, target.lower()
             following = self._zones.for_type(name, self._qtype)
             if following is None or name in seen:
                 break
@@ -89,7 +88,7 @@ class Lookup:
             refer(self.sections, zone, found)
             return None
         if kind is Kind.DNAME:
-            return self._redirect(zone, name, found)
+            return self._redirect(zone, qname, found)
         self.sections.rcode = message.NXDOMAIN
         prove = self.sections.dnssec_ok and zone.signed
         self.sections.deny(zone, denial.missing(zone, key, found.key) if prove else [])
@@ -155,7 +154,8 @@ class Lookup:
         if cname is None:
             return None
         self._positive(zone, key, cname, wildcard)
-        return wire_rdata.target(rrtype.CNAME, cname.rdatas[0])
+        # A LUA record there sees the case in which it was written.
+        return cname.rdatas[0]
 
     def _no_data(
         self,
@@ -173,7 +173,7 @@ class Lookup:
                 owners = denial.wildcard_nodata(zone, key, found.key, found.node)
         self.sections.deny(zone, owners, without, found.key)
 
-    def _redirect(self, zone: ServedZone, name: bytes, found: Match) -> bytes | None:
+    def _redirect(self, zone: ServedZone, qname: bytes, found: Match) -> bytes | None:
         """DNAME (RFC 6672 §3): append it and the CNAME made from it."""
         sections = self.sections
         owner = wire_name.relative_of_key(found.key) + zone.apex
@@ -182,12 +182,12 @@ class Lookup:
             raise ValueError("a node marked as holding a DNAME without one")
         if dname not in sections.answer:  # one that leads upwards may be met again
             sections.add(sections.answer, zone, dname)
-        target = name[: -len(owner)] + dname.rdatas[0]
+        target = qname[: -len(owner)] + dname.rdatas[0]
         if len(target) > wire_name.MAX_NAME:
             sections.rcode = message.YXDOMAIN
             return None
-        sections.answer.append(RRset(name, rrtype.CNAME, dname.ttl, (target,)))
-        return None if self._qtype in (rrtype.CNAME, rrtype.ANY) else target.lower()
+        sections.answer.append(RRset(qname.lower(), rrtype.CNAME, dname.ttl, (target,)))
+        return None if self._qtype in (rrtype.CNAME, rrtype.ANY) else target
 
     def _several(
         self, zone: ServedZone, qname: bytes, key: bytes, found: Match, wildcard: bytes | None

@@ -96,6 +96,7 @@ cnwild 40 LUA CNAME "'foo.wild.s.test.'"
 cncut 40 LUA CNAME "'a.cut.s.test.'"
 cndname 40 LUA CNAME "'a.dn.s.test.'"
 cncase 40 LUA CNAME "'TWO.S.test.'"
+cnmixed 40 LUA CNAME "'x.Y.Wild.s.test.'"
 cnname 40 LUA CNAME "'q-'..qname:toStringNoDot():gsub('%.','-')..'.wild.s.test.'"
 static-cn 40 CNAME two
 static-cn2 40 CNAME cn
@@ -103,6 +104,8 @@ static-cn3 40 CNAME two.t.test.
 static-cn4 40 CNAME foo.wild
 static-cn5 40 CNAME error
 static-cn6 40 CNAME half
+static-cn7 40 CNAME Foo.Wild
+static-cn8 40 CNAME X.w.Dn
 *.cnw 40 LUA CNAME "qname:getRawLabels()[1]..'.wild.s.test.'"
 *.wild 40 LUA A "'192.0.2.3'"
 *.wild 40 LUA TXT "qname:toString()..' '..bestwho:toString()..' '..tostring(ecswho)"
@@ -156,6 +159,7 @@ MORE: Final = (
         "x.cut2",
         "two.dn",
         "x.y.dn",
+        "X.W.dn",
         "below.dnself",
         "x.luacut",
         "a.two",
