@@ -5,6 +5,7 @@ for speed. And long texts, with which a single instruction takes long."""
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,33 @@ def test_long_texts_do_not_take_long(code: str, mode: str) -> None:
     for _ in range(2):
         outcome = attack(run, f"{code} return 'x'")
         assert outcome in ("x", "!time", "!instructions", "!memory")
+
+
+def colliding(count: int) -> str:
+    """Numbers that LuaJIT's tables of up to 4096 keys hash alike."""
+
+    def turned(value: int, bits: int) -> int:
+        return (value << bits | value >> 32 - bits) & 0xFFFFFFFF
+
+    found, number = [], 100_000
+    while len(found) < count:
+        number += 1
+        low, high = struct.unpack("<II", struct.pack("<d", number + 0.5))
+        low ^= high << 1 & 0xFFFFFFFF
+        high = turned(high << 1 & 0xFFFFFFFF, 14)
+        low = low - high & 0xFFFFFFFF
+        high = turned(high, 5) ^ low
+        if high - turned(low, 13) & 0xFFF == 5:
+            found.append(f"[{number}.5]=1")
+    return ",".join(found)
+
+
+def test_code_that_is_slow_to_load_is_charged_for_it() -> None:
+    run = runner()
+    table = f"{{{colliding(600)}}}"
+    run.included["large.example.org."] = f"return {table}"
+    for code in (f"local s = [[return {table}]] for i = 1, 150 do loadstring(s) end", "for i = 1, 150 do include('large') end"):  # fmt: skip
+        assert attack(run, f"{code} return 'x'") in ("x", "!time", "!instructions")
 
 
 RINGS = {

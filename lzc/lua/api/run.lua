@@ -4,7 +4,7 @@ local core = ...
 local type, next, rawset, tostring, setmetatable = type, next, rawset, tostring, setmetatable
 local error, select, tonumber = error, select, tonumber
 local pcall, setfenv, loadstring, format = pcall, setfenv, loadstring, string.format
-local byte, sub, concat = string.byte, string.sub, table.concat
+local byte, sub, concat, clock = string.byte, string.sub, table.concat, os.clock
 local floor, min, max = math.floor, math.min, math.max
 local sethook, count_kib, collect = debug.sethook, core.count_kib, core.collect
 local api, libraries = core.api, core.libraries
@@ -76,8 +76,9 @@ local function run_include(name, ...)
   local good, wire = pcall(core.name_from_text, relative == '' and text or relative .. '.' .. text)
   local code = good and core.python_include(string.lower(wire))
   if not code or byte(code, 1) == 27 then return nil end
-  core.charge(#code * 20)
+  local began = clock()
   local chunk = loadstring(code, code)
+  core.charge((clock() - began) * 1e9)
   if chunk then return setfenv(chunk, core.env) end
 end
 
