@@ -12,6 +12,7 @@ answered.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -40,7 +41,8 @@ def code_id(code: bytes) -> int:
 
 
 class GuardedEngine:
-    """An engine that notes on the scoreboard what it runs, and refuses quarantined code."""
+    """An engine that notes on the scoreboard what it runs, and refuses quarantined code. Without
+    ``shares``, code that takes long may take all of a worker's time."""
 
     __slots__ = (
         "_beat",
@@ -64,6 +66,8 @@ class GuardedEngine:
         quarantine: Collection[int],
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
+        *,
+        shares: bool = True,
     ) -> None:
         self._clock = clock
         self._cpu = cpu
@@ -72,7 +76,7 @@ class GuardedEngine:
         self._enter = slot.enter_lua
         self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
-        self._rests = Rests()
+        self._rests = Rests(SLOW if shares else math.inf)
         self._fast: dict[bytes, int] = {}
         self.kinds: Counter[str] = Counter()
         self.runs = 0
@@ -103,10 +107,11 @@ class GuardedEngine:
             self._leave()
             now = self._clock()
             if now - began > SLOW:
+                self._beat(now)
+            if now - began > self._rests.slow:
                 # It, or the machine was busy: its own time is taken from now on.
                 self._rests.watch(ident, now)
                 self._fast.pop(code, None)
-                self._beat(now)
 
     def _evaluate_watched(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """As `evaluate`, for code that was slow before or has not run yet."""

@@ -57,9 +57,10 @@ class _Watched:
 
 class Rests:
     """Code that is watched, by a number that stands for it, and the zones it is in. Times are
-    seconds of one clock."""
+    seconds of one clock; code is slow that takes more than ``slow`` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, slow: float = SLOW) -> None:
+        self.slow = slow
         self._watched: dict[int, _Watched] = {}
         self._zones: set[bytes] = set()
         self._all = _Owed(SHARE_OF_ALL, 0.0)
@@ -81,7 +82,7 @@ class Rests:
 
     def took(self, ident: int, zone: bytes, seconds: float, now: float) -> bool:
         """An execution of watched or new code took CPU time; True where it need not be watched."""
-        if seconds > SLOW:
+        if seconds > self.slow:
             one = self._prove(ident, zone, seconds, now)
             owed = one.owed.at(now)
             if owed > AHEAD:

@@ -82,7 +82,8 @@ class Serving:
             engine = Engine(settings, geo, health, seed, RecordLog(), lookup=lookup)
             if config.lua.mode == "isolated":
                 planner = Planner(geo, health, random.Random(seed).random)
-            self.guard = GuardedEngine(engine, slot, quarantine)
+            shares = config.lua.time_limit > 0
+            self.guard = GuardedEngine(engine, slot, quarantine, shares=shares)
         self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder = Responder(
             self.bundle,

@@ -24,12 +24,13 @@ class World:
     """A guard over an engine that takes as long as its code says: ``0.1`` s of CPU time; ``!time``
     or ``!memory`` behind it fails so, and with ``waits`` only the clock on the wall goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shares: bool = True) -> None:
         self.now = 100.0
         self.cpu = 0.0
         self.zone = b"\0"
         self.slot = Scoreboard(1).slot(0)
-        self.guard = GuardedEngine(self, self.slot, (), lambda: self.now, lambda: self.cpu)
+        clocks = (lambda: self.now, lambda: self.cpu)
+        self.guard = GuardedEngine(self, self.slot, (), *clocks, shares=shares)
 
     def evaluate(self, code: bytes, _query: QueryContext, _include: Include) -> list[bytes]:
         seconds, _, how = code.decode().partition(" ")[0].partition("!")
@@ -91,6 +92,12 @@ def test_slow_code_gets_its_share(world: World) -> None:
     assert world.ask("0.0001") == ""
     many = [f"0.02 {number}" for number in range(20)]
     assert world.share(many, 300, 0.1) < SHARE_OF_ALL * 1.2
+
+
+def test_without_a_limit_of_time_slow_code_may_take_it_all() -> None:
+    world = World(shares=False)
+    assert world.share(["0.09"], 300) > 0.8
+    assert {world.ask("0.09") for _ in range(100)} == {""}
 
 
 def test_slow_code_that_is_seldom_asked_never_rests(world: World) -> None:
