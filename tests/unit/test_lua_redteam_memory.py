@@ -55,7 +55,8 @@ def colliding(count: int) -> str:
     def turned(value: int, bits: int) -> int:
         return (value << bits | value >> 32 - bits) & 0xFFFFFFFF
 
-    found, number = [], 100_000
+    found: list[str] = []
+    number = 100_000
     while len(found) < count:
         number += 1
         low, high = struct.unpack("<II", struct.pack("<d", number + 0.5))

@@ -122,8 +122,7 @@ def test_code_that_was_slow_once_is_not_watched_for_good(world: World) -> None:
     world.ask("0.02 waits")
     assert len(world.guard._rests._watched) == 1
     # The same code, fast this time.
-    world.evaluate = lambda code, _query, _include: [code]  # type: ignore[method-assign]
-    world.guard._evaluate = world.evaluate
+    world.guard._evaluate = lambda code, query, include: [code]
     assert world.ask("0.02 waits", 1) == ""
     assert not world.guard._rests._watched
 
