@@ -107,6 +107,12 @@ def address_of(written: bytes) -> tuple[bytes, bytes]:
     return parsed[0], parsed[1]
 
 
+def port_of(written: bytes) -> int:
+    """The port written with an address; 0 for none."""
+    parsed = address.parse(written)
+    return parsed[2] if parsed is not None else 0
+
+
 def network_of(written: bytes) -> tuple[str, int]:
     """Network in hex and length in bits, of a text that leaves no doubt."""
     host, slash, digits = written.partition(b"/")

@@ -25,6 +25,7 @@ from lzc.lua.constants import (
     is_constant,
     network_of,
     pair,
+    port_of,
     resolve,
     text,
     texts,
@@ -400,7 +401,8 @@ class _Form:
         found = []
         for written in texts(addresses):
             item, packed, canonical = self.candidate(written)
-            found.append([item, packed, check_document(kind, target, canonical, settings)])
+            own = port_of(written) if kind == b"port " else 0
+            found.append([item, packed, check_document(kind, own or target, canonical, settings)])
         return found
 
     def ifurlextup(self, sets: ast.Expression, given: ast.Expression | None = None) -> Operation:

@@ -116,6 +116,14 @@ def test_checks_differ_by_every_option() -> None:
     assert run.health.asked[-1].url == ""
 
 
+def test_a_port_of_the_candidate_is_the_one_that_is_checked() -> None:
+    run = Runner(health=Health(otherwise=False))
+    run("ifportup(443, {'192.0.2.1:8443', '192.0.2.2'})")
+    assert [check.port for check in run.health.asked] == [8443, 443]
+    run("ifurlup('http://x/', {'192.0.2.1:8443'})")
+    assert run.health.asked[-1].port == 0
+
+
 def test_candidates_are_answered_in_canonical_form() -> None:
     run = Runner(health=Health(otherwise=True))
     code = "ifportup(1, {'2001:DB8:0::1', '192.0.2.1:80'}, {selector='all'})"

@@ -29,6 +29,8 @@ CODES = [
     "ifurlup('http://h/',{{'192.0.2.2','192.0.2.1'},{'192.0.2.3'},{'192.0.2.4'}},"
     "{selector='all',backupSelector='empty',failOnIncompleteCheck=true})",
     f"ifportup(443,{FOUR},{{selector='empty',backupSelector='hashed',failOnIncompleteCheck=false}})",
+    "ifportup(443,{'192.0.2.1:8443','192.0.2.2','192.0.2.3','192.0.2.4:1'},"
+    "{selector='all',backupSelector='all'})",
     f"ifurlextup({EXTERNAL},{{selector='all',backupSelector='all'}})",
     f"ifurlextup({EXTERNAL},{{selector='hashed',backupSelector='empty'}})",
     f"ifurlextup({EXTERNAL},{{selector='hashed',backupSelector='hashed',stringmatch='ok',"

@@ -76,7 +76,9 @@ local function group_for(kind, target, options)
 end
 
 local function ask(group, kind, target, options, candidate)
-  local _, address = parse(candidate)
+  local _, address, port = parse(candidate)
+  -- A port of the candidate's own comes before that of the call.
+  if kind == 'port ' and port ~= 0 then target = port end
   local o = options or {}
   local source, headers = rawget(o, 'source'), rawget(o, 'headers')
   if source ~= nil then parse(source) end
