@@ -36,13 +36,11 @@ from lzc.lua.idiom_checks import check_document, read_options
 from lzc.lua.idiom_text import code_of, parts
 from lzc.lua.parser import parse_record
 from lzc.lua.plan import encode
+from lzc.lua.ring import MAX_HASHED, MAX_POINTS, hashed_octets
 from lzc.lua.walk import list_walk
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.wire.name import ROOT
-
-MAX_POINTS: Final = 65_536
-"""The sum of weights on a ring at most, as in `lzc.lua.ring`, which not every build needs."""
 
 MAX_BLOCKS: Final = 500
 """Blocks of statements followed at most: what comes after an ``if`` is there once for each way."""
@@ -328,7 +326,8 @@ class _Form:
 
     def pickchashed(self, pairs: ast.Expression) -> Operation:
         found = self.pairs(pairs)
-        if sum(weight for weight, _, _ in found) > MAX_POINTS:
+        sizes = [(len(key), weight) for weight, _, key in found]
+        if sum(weight for _, weight in sizes) > MAX_POINTS or hashed_octets(sizes) > MAX_HASHED:
             raise Other
         return ["ring", [[weight, item, key.decode("latin-1")] for weight, item, key in found]]
 

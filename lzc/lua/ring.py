@@ -12,10 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from importlib import resources
 from typing import Any, Final, NamedTuple
-
-import lupa.luajit21 as lupa
 
 MAX_POINTS: Final = 65_536
 """Points of one ring at most: the sum of its weights."""
@@ -112,6 +109,11 @@ def _octets(key: bytes, ring: _Ring) -> int:
 def _hashing() -> Callable[[bytes, int], bytes]:
     """The hash in a Lua state of its own: compiled there, it takes 0.1 µs a point, and what it
     does is not counted against a record's limits."""
+    # Here, as builds look at the bounds only.
+    from importlib import resources
+
+    import lupa.luajit21 as lupa
+
     runtime: Any = lupa.LuaRuntime(encoding=None, register_eval=False, register_builtins=False)
     source = resources.files("lzc.lua").joinpath("api", "hash.lua").read_bytes()
     build: Callable[[bytes, int], bytes] = runtime.execute(_BUILD, source)
