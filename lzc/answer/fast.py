@@ -60,6 +60,9 @@ _CAREFUL: Final = frozenset(
 )
 """Types that need more than their blob: names to compress or to look up, or rules of their own."""
 
+_SERVICES: Final = frozenset({rrtype.SVCB, rrtype.HTTPS})
+"""Types with additional addresses, which are asked for mostly where there are none."""
+
 _KINDS: Final = {
     kind.to_bytes(2, "big") + b"\0\1": kind for kind in range(1, 300) if kind not in _CAREFUL
 }
@@ -200,7 +203,7 @@ class FastLane:
                     if node[at : at + 2] != question[-4:-2]:
                         soa = zone.negative_soa(12 + end)
                         response = b"".join((query[:2], empty, question, soa, opt))
-                    elif node[at + 2 : at + 4] == b"\0\1":
+                    elif node[at + 2 : at + 4] == b"\0\1" and qtype not in _SERVICES:
                         response = b"".join((query[:2], single, question, node[at + 8 :], opt))
                 if response:
                     return None if len(response) > limit else (response, True)
@@ -236,6 +239,8 @@ class FastLane:
                             break
                         start = base + stop
                         at += 8
+                if qtype in _SERVICES and (answers or (lua and qtype in lua)):
+                    return None
                 if lua and (qtype in lua or rrtype.CNAME in lua):
                     if answers or rrtype.CNAME in lua:
                         return None

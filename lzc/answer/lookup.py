@@ -23,7 +23,7 @@ from lzc.wire.message import RRset
 MAX_CHAIN: Final = 16
 """CNAME and DNAME steps followed for one query; the answer ends with what was found by then."""
 
-_ADDRESSED: Final = frozenset({rrtype.NS, rrtype.MX, rrtype.SRV})
+_ADDRESSED: Final = frozenset({rrtype.NS, rrtype.MX, rrtype.SRV, rrtype.SVCB, rrtype.HTTPS})
 _NO_SNIPPETS: Final[dict[int, Snippets]] = {}
 
 

@@ -48,8 +48,9 @@ def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
 
 
 def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
-    """Append the addresses of the first names that NS, MX or SRV RDATA points to, as far as the
-    same zone has them (RFC 1034 §4.3.2 step 6, RFC 2782). They may be left out without harm."""
+    """Append the addresses of the first names that NS, MX, SRV, SVCB or HTTPS RDATA points to, as
+    far as the same zone has them (RFC 1034 §4.3.2 step 6, RFC 2782, RFC 9460 §4.1). They may be
+    left out without harm."""
     for target in _targets(rrset, MAX_TARGETS):
         for found, authoritative in _addresses(zone, target):
             if any(found[:2] == other[:2] for other in (*sections.answer, *sections.additional)):
@@ -63,10 +64,22 @@ def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
 def _targets(rrset: RRset, limit: int | None = None) -> list[bytes]:
     found: dict[bytes, None] = {}
     for rdata in rrset.rdatas[:limit]:
-        target = wire_rdata.target(rrset.rrtype, rdata)
+        if rrset.rrtype in (rrtype.SVCB, rrtype.HTTPS):
+            target = _service(rrset.owner, rdata)
+        else:
+            target = wire_rdata.target(rrset.rrtype, rdata)
         if target is not None:
             found[target] = None
     return list(found)
+
+
+def _service(owner: bytes, rdata: bytes) -> bytes | None:
+    """The name whose addresses a service has: a target of ``.`` is the owner, but there is no
+    service where that is its alias (RFC 9460 §2.5)."""
+    target, _ = wire_name.from_wire(rdata, 2)
+    if target != wire_name.ROOT:
+        return target.lower()
+    return owner.lower() if rdata[:2] != b"\0\0" else None
 
 
 def _addresses(zone: ServedZone, name: bytes) -> list[tuple[RRset, bool]]:

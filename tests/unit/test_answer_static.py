@@ -18,6 +18,12 @@ mail AAAA 2001:db8::25
 @ MX 10 mail
 @ MX 20 mail.elsewhere.example.
 _sip._tcp SRV 1 2 5060 www
+svc HTTPS 1 . alpn=h2
+svc HTTPS 2 MAIL port=8443
+svc A 192.0.2.5
+_dns SVCB 0 svc
+gone SVCB 0 .
+gone A 192.0.2.6
 a.b.ent A 192.0.2.3
 *.wild A 192.0.2.4
 *.wild MX 10 www
@@ -326,6 +332,18 @@ def test_addresses_of_mx_and_srv_targets_come_along(world: World) -> None:
     assert lines(mail.additional) == ["mail.example.org. 600 AAAA 2001:db8::25"]
     assert len(lines(world.ask("_sip._tcp.example.org", "SRV").additional)) == 2
     assert len(lines(world.ask("example.org", "NS").additional)) == 1
+
+
+def test_addresses_of_services_come_along(world: World) -> None:
+    assert lines(world.ask("svc.example.org", "HTTPS").additional) == [
+        "mail.example.org. 600 AAAA 2001:db8::25",
+        "svc.example.org. 600 A 192.0.2.5",
+    ]
+    assert lines(world.ask("_dns.example.org", "SVCB").additional) == [
+        "svc.example.org. 600 A 192.0.2.5"
+    ]
+    # An alias to the root says that there is no such service (RFC 9460 §2.5.1).
+    assert not world.ask("gone.example.org", "SVCB").additional
 
 
 def test_any_over_udp_gets_one_rrset_and_over_tcp_all(world: World) -> None:
