@@ -370,6 +370,14 @@ def test_the_table_of_the_api_agrees_with_the_engine() -> None:
         assert not language.LIBRARIES[library] & set(closed)
 
 
+def test_a_view_without_destinations_is_told_to_crash_powerdns() -> None:
+    for code in ("view({{}})", "view({{{'0.0.0.0/0'}}})"):
+        (found,) = findings(code)
+        assert "crashes" in found.why
+    (found,) = findings("view({{{'0.0.0.0/0'}, {'192.0.2.1'}, {}}})")
+    assert "crashes" not in found.why
+
+
 def test_every_rule_says_what_why_and_what_to_do() -> None:
     for rule in RULES.values():
         assert rule.id.startswith("lua-")

@@ -196,6 +196,9 @@ def _check_view(record: Record, field: Field) -> None:
             rule,
             "lua-argument",
             f"view takes {Shape.VIEWS}; this one has {len(rule.fields)} part(s), not two",
+            why="the answer is SERVFAIL here; PowerDNS 4.7 crashes with it"
+            if len(rule.fields) < 2
+            else "",
             fix="write {{'192.0.2.0/24'}, {'198.51.100.1'}}",
         )
         return
