@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 ARBITRARY = (
-    # Control flow, string work, an API call; no single call on constants.
+    # Control flow, string work, an API call; nothing that a plan can do.
     ";local list={'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'} "
-    "if bestwho:isIPv4() then return pickrandom(list) else return {'192.0.2.9'} end"
+    "if bestwho:toString():find(':',1,true) then return {'192.0.2.9'} end return pickrandom(list)"
 )
 IDIOM = "pickrandom({'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'})"
 STRINGS = (
@@ -77,7 +77,7 @@ def in_use(port: int) -> dict[str, Code]:
             _addresses,
         ),
         "chain": Code(
-            "country chain",
+            "country chain (plan)",
             [
                 ";if country('JP') then return '192.0.2.1' elseif country({'BR','AR'}) then "
                 "return '192.0.2.2' elseif continent('OC') then return '192.0.2.3' ",
@@ -109,7 +109,7 @@ def in_use(port: int) -> dict[str, Code]:
         ),
         "magic": Code("closestMagic", [";local a=closestMagic() return a"], _magic),
         "view": Code(
-            "view, 100 masks",
+            "view, 100 masks (plan)",
             [
                 ";local rules={{",
                 *_listed(

@@ -13,6 +13,7 @@ from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype
 from lzc.wire.name import from_text
 from lzc.zone.model import LuaRecord
+from tests.bench import codes
 from tests.unit.lua_planning import Record, clients
 from tests.unit.lua_running import Health
 
@@ -125,3 +126,10 @@ def test_records_of_the_example_project_are_plans_but_for_two() -> None:
                     left.add(key.decode().replace("\0", " "))
     assert left == {"det subnet", "det nearest"}
     assert count > 40
+
+
+def test_benchmarks_measure_plans_where_they_say_so_only() -> None:
+    found = {"idiom": codes.IDIOM, "arbitrary": codes.ARBITRARY, "strings": codes.STRINGS}
+    found |= {one.title: " ".join(one.pieces) for one in codes.in_use(80).values()}
+    plans = {title for title, code in found.items() if recognise(code.encode(), rrtype.A)}
+    assert plans == {"idiom", *(title for title in found if title.endswith("(plan)"))}
