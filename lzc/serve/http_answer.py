@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 from lzc.lua.health import Check
 from lzc.serve.outcome import BODY_LIMIT, wanted_in, weight_of
 
-MOVED: Final = frozenset({301, 302, 303, 307, 308})
+MOVED: Final = range(300, 400)
+"""Statuses whose Location is followed, as libcurl does for PowerDNS."""
 
 _HEAD_LIMIT: Final = 65536
 _INTERIM: Final = 16

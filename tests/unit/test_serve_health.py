@@ -150,6 +150,8 @@ async def page(request: web.Request) -> web.StreamResponse:
             return web.Response(status=410)
         case "/moved":
             return web.Response(status=302, headers={"Location": "/ok"})
+        case "/choices":
+            return web.Response(status=300, headers={"Location": "/ok"})
         case "/loop":
             return web.Response(status=301, headers={"Location": "/loop"})
         case "/away":
@@ -177,6 +179,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         ("/gone", {"httpcode": 410}, True, ""),
         ("/moved", {}, True, ""),
         ("/moved", {"httpcode": 302}, True, ""),
+        ("/choices", {}, True, ""),
         ("/away", {}, True, ""),
         ("/loop", {}, False, "too many redirects"),
         ("/long", {"stringmatch": "needle"}, True, ""),
