@@ -118,7 +118,9 @@ def network_of(written: bytes) -> tuple[str, int]:
     host, slash, digits = written.partition(b"/")
     if not _HOST.fullmatch(host):
         raise Other
-    packed, _ = address_of(host)
+    packed, canonical = address_of(host)
+    if len(packed) == 4 and canonical != host:
+        raise Other
     width = len(packed) * 8
     bits = width
     if slash:
