@@ -59,8 +59,8 @@ def read_options(node: ast.Expression | None) -> Options:
             settings[name.decode()] = text(value)
         elif name == b"headers":
             settings["headers"] = _headers(value)
-        elif not isinstance(value, ast.String | ast.Number):
-            raise Other
+        elif not isinstance(value, ast.String):
+            _number(value)
     if "source" in settings:
         address_of(settings["source"])
     return Options(selector, backup, fail is not None and _is_true(fail), settings)

@@ -15,7 +15,7 @@ _FORWARD: Final = {
     b"createForward": ("forward", str(IPv4Address(0))),
     b"createForward6": ("forward6", str(IPv6Address(0))),
 }
-_PLACEHOLDER: Final = re.compile(rb"%[0-9]+%")
+_PLACEHOLDER: Final = re.compile(rb"%[0-9]{1,9}%")
 
 
 def forward() -> Operation:

@@ -209,6 +209,7 @@ OTHERS = [
     "ifportup(80,{'192.0.2.1'},{timeout='0000000005'})",
     "ifportup(80,{'192.0.2.1'},{failOnIncompleteCheck=who})",
     "ifportup(80,{'192.0.2.1'},{other=os.time()})",
+    "ifportup(80,{'192.0.2.1'},{other=1LL})",
     f"ifportup(80,{{'192.0.2.1'}},{{useragent='{'x' * 4090}'}})",
 ]
 

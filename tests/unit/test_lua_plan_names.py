@@ -265,6 +265,7 @@ OTHERS = [
     ("createReverse('%x%')", "PTR"),
     ("createReverse('50%')", "PTR"),
     ("createReverse(1)", "PTR"),
+    (f"createReverse('%{'1' * 5000}%')", "PTR"),
     ("createReverse('%1%',1)", "PTR"),
     ("createReverse('%1%',{['x']='y'})", "PTR"),
     ("createReverse('%1%',{['::1']='y',['0::1']='z'})", "PTR"),
