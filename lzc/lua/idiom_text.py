@@ -16,9 +16,8 @@ CODES: Final = {
     b"regionCode": "region",
 }
 _CALLS: Final = {**CODES, b"latlon": "latlon", b"latlonloc": "latlonloc"}
-_ATTRIBUTES: Final = frozenset(
-    (b"ASn", b"City", b"Continent", b"Country", b"Country2", b"Name", b"Region", b"Location")
-)
+_ATTRIBUTES: Final = b"ASn City Continent Country Country2 Name Region Location".split()
+"""In the order of their numbers, by which they go where there are no names for them."""
 
 
 def code_of(node: ast.Node) -> str | None:
@@ -73,6 +72,8 @@ def _called(name: bytes, arguments: tuple[ast.Expression, ...]) -> Part:
 
 
 def _attribute(node: ast.Node) -> str:
+    if isinstance(node, ast.Number):
+        return _ATTRIBUTES[integer(node, len(_ATTRIBUTES) - 1)].decode()
     if not isinstance(node, ast.Index) or not isinstance(node.key, ast.String):
         raise Other
     if not isinstance(node.table, ast.Name) or node.table.name != b"GeoIPQueryAttribute":

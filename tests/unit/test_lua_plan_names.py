@@ -233,6 +233,7 @@ TEXTS = [
     *((f"geoiplookup(bestwho:toString(), GeoIPQueryAttribute.{attribute})", "TXT")
       for attribute in ("ASn", "City", "Continent", "Country", "Country2", "Name", "Region",
                         "Location")),
+    *((f"geoiplookup(bestwho:toString(), {number})", "TXT") for number in range(8)),
     (";local cc=countryCode() if cc ~= '--' then return cc..'.example.' end return 'x.'", "CNAME"),
     ("continent('EU') and 'eu' or countryCode()", "TXT"),
 ]  # fmt: skip
@@ -281,7 +282,9 @@ OTHERS = [
     ("closestMagic('x')", "A"),
     ("latlon(1)", "TXT"),
     ("geoiplookup('192.0.2.1', GeoIPQueryAttribute.City)", "TXT"),
-    ("geoiplookup(bestwho:toString(), 1)", "TXT"),
+    ("geoiplookup(bestwho:toString(), 8)", "TXT"),
+    ("geoiplookup(bestwho:toString(), -1)", "TXT"),
+    ("geoiplookup(bestwho:toString(), '1')", "TXT"),
     ("geoiplookup(bestwho:toString(), GeoIPQueryAttribute.Other)", "TXT"),
     ("geoiplookup(who:toString(), GeoIPQueryAttribute.City)", "TXT"),
     (";local GeoIPQueryAttribute={City='City'} "
