@@ -75,9 +75,9 @@ def recognise(code: bytes, covered: int, include: Include | None = None) -> byte
 def most_instructions(code: bytes) -> int:
     """How many instructions the code of a plan takes at most when it is run; far more than it takes
     for long lists in chunks."""
-    # What a table, a call, giving a name, and joining texts take where there are many.
+    # What a table, a call, giving a name, joining texts, and include take where there are many.
     steps = code.count(b"{") + code.count(b"(") + code.count(b"=")
-    most = 20 + 4 * steps + 6 * code.count(b"..")
+    most = 20 + 4 * steps + 6 * code.count(b"..") + 40 * code.count(b"include")
     if code.startswith(b";"):
         # Lists of strings are constants, but for those that hold names; words are operators, too.
         most += 2 * (code.count(b",") + code.count(b";") + len(code.split()))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.idioms import MAX_BLOCKS, recognise
+from lzc.lua.idioms import MAX_BLOCKS, most_instructions, recognise
 from lzc.lua.plan import plan_key
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, chi_square, clients
@@ -136,6 +136,13 @@ def test_what_is_included_sees_and_changes_globals_but_no_locals() -> None:
     )
     more = "local a2=a..'2' a=a2..b local c='z' b=c"
     Record(code, "TXT", included={"more": more}).agree(clients(500))
+
+
+@pytest.mark.parametrize("times", [1, 7, 40])
+def test_it_is_known_how_many_instructions_including_takes(times: int) -> None:
+    code, more = ";" + "include('more') " * times + "return x", "x='a'"
+    taken = Record(code, "TXT", included={"more": more}).instructions()
+    assert taken <= most_instructions((code + more * times).encode())
 
 
 @pytest.mark.parametrize(
