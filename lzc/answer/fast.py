@@ -310,7 +310,9 @@ class FastLane:
                     others = len(response) - len(planned.wire(outcome)[1])
                     if others + planned.widest > limit:
                         return None
-                if cacheable and not tcp and not planned.fixed:
+                if tcp:
+                    cacheable = cacheable and planned.fixed
+                elif cacheable and not planned.fixed:
                     network = subnet[0] if subnet is not None else None
                     asked = network, question[:-4], zone.apex
                     make = self._maker(

@@ -239,6 +239,12 @@ def test_one_outcome_for_all_is_cacheable_as_it_is(pair: Pair) -> None:
         assert found is not None and found.cacheable is True
 
 
+def test_over_tcp_there_are_no_choices(pair: Pair) -> None:
+    for name, fixed in (("fixed", True), ("hashed", False), ("random", False)):
+        found = pair.planned.respond(query(name, "A"), bytes(4), NOW, tcp=True)
+        assert found is not None and found.cacheable is fixed
+
+
 def test_what_was_left_to_lua_is_not_kept(pair: Pair) -> None:
     for name, qtype in (("odd.fwd", "A"), ("a.b.C.d.rev", "PTR"), ("none.magic", "A")):
         found = pair.planned.respond(query(name, qtype), bytes(4), NOW, tcp=False)
