@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Final, Protocol
 
 MOST_CHECKS: Final = 1 << 16
@@ -65,7 +65,11 @@ class Check:
         if not isinstance(document, dict):
             raise TypeError("a health check must be an object")
         headers = tuple((str(name), str(value)) for name, value in document.get("headers", ()))
-        return cls(**{**document, "headers": headers})
+        check = cls(**{**document, "headers": headers})
+        for name, kind in _KINDS:
+            if type(getattr(check, name)) is not kind:
+                raise TypeError(f"{name} of a health check must be {kind.__name__}")
+        return check
 
     def key(self) -> bytes:
         """16 octets that identify this check in shared memory and on the command line (as hex)."""
@@ -73,6 +77,10 @@ class Check:
 
 
 _LATER: Final = frozenset(("minimum_failures", "headers"))
+_KINDS: Final = [
+    (field.name, str if field.default is MISSING else type(field.default))
+    for field in fields(Check)
+]
 
 
 class HealthView(Protocol):

@@ -271,6 +271,25 @@ def test_options_reach_the_check_and_defaults_leave_it_as_it_was() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        "[]",
+        "{}",
+        '{"address":null}',
+        '{"address":["192.0.2.1"]}',
+        '{"address":"192.0.2.1","port":"80"}',
+        '{"address":"192.0.2.1","port":true}',
+        '{"address":"192.0.2.1","timeout":1.5}',
+        '{"address":"192.0.2.1","headers":[1]}',
+        '{"address":"192.0.2.1","other":1}',
+    ],
+)
+def test_what_is_no_check_is_refused(document: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Check.from_json(document)
+
+
 @pytest.mark.parametrize("headers", ["{'X-A: 1'}", "'X-A: 1'", "{['X-A']='1'}", "{['X-A']=1}"])
 def test_headers_are_written_in_several_ways(headers: str) -> None:
     health = Health()
