@@ -72,7 +72,10 @@ class Plans:
             encoded = self._find(key)
             if len(self._known) >= MAX_NODES:
                 self._known.clear()
-            self._known[key] = None if encoded is None else self._planner.load(encoded)
+            plan = None if encoded is None else self._planner.load(encoded)
+            if plan is not None and plan.covered != covered:
+                raise ValueError("the plan of a record of another type")
+            self._known[key] = plan
         plan = self._known[key]
         return None if plan is None else Planned(plan, ttl)
 

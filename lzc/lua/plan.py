@@ -150,7 +150,7 @@ class Planner:
             operation = document["do"]
             select = self._operation(operation, reader)
             return Plan(covered, rdatas, select, operation, is_open=reader.is_open)
-        except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        except (LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"no plan: {error}") from error
 
     def _operation(self, operation: Any, reader: _Reader) -> Select:
@@ -178,7 +178,7 @@ class Planner:
 
     def _sample(self, reader: _Reader, _name: str, size: int, items: list[int]) -> Select:
         random, count = self._random, len(items)
-        if not 0 <= size <= count:
+        if type(size) is not int or not 0 <= size <= count:
             raise ValueError("size of a sample")
 
         def select(who: bytes, qname: bytes, apex: bytes) -> Outcome:
@@ -196,7 +196,7 @@ class Planner:
         sums = list(accumulate(weight for weight, _ in pairs))
         singles = reader.singles([item for _, item in pairs])
         total = sums[-1]
-        if total <= 0:
+        if type(total) is not int or total <= 0:
             raise ValueError("weights")
         if how == "hashed":
             return lambda who, qname, apex: singles[bisect_right(sums, client_hash(who) % total)]

@@ -23,7 +23,7 @@ from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import WEEK, SignatureCache, ZoneSigner
 from lzc.lua.engine import Engine, EngineSettings
-from lzc.lua.plan import Planner, plan_key
+from lzc.lua.plan import Planner, encode, plan_key
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype
 from lzc.wire.name import from_text
@@ -321,14 +321,15 @@ def test_several_records_of_one_type_have_no_plan(pair: Pair) -> None:
     assert plan_key(b"'192.0.2.9' ", rrtype.A, b"") not in pair.plans
 
 
-def test_a_damaged_plan_is_servfail(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"{}", encode(rrtype.TXT, [b"\1a"], ["fixed", [0]])])
+def test_a_damaged_plan_is_servfail(tmp_path: Path, damaged: bytes) -> None:
     pair = Pair(tmp_path, False)
     broken = Planner(None, Health(), random.Random(1).random)
     bundle = pair.bundle
 
     class Damaged:
         def __getattr__(self, name: str) -> object:
-            return (lambda key: b"{}") if name == "plan" else getattr(bundle, name)
+            return (lambda key: damaged) if name == "plan" else getattr(bundle, name)
 
     engine = Engine(EngineSettings(), None, Health(), 1)
     said: list[Exception] = []
