@@ -20,7 +20,8 @@ SLOTS: Final = 2 * MOST_CHECKS
 """Slots of the table, a power of two; with more than half of them in use, chains would be long.
 Pages nobody touches take no memory."""
 ASK_AGAIN: Final = 5.0
-"""Seconds until a worker that still finds no slot tells the checker again."""
+"""Seconds until a worker that still finds no slot tells the checker again: it may have refused the
+check, or not have heard."""
 REPORTED: Final = 4096
 """Checks without a slot that a worker remembers to have told of."""
 
@@ -314,7 +315,10 @@ class TableView:
     ``report`` takes a check that has no slot yet; it must not block (a datagram to the checker).
     """
 
-    __slots__ = ("_octets", "_report", "_reported", "_slots", "_table", "_words")
+    __slots__ = (
+        *("_octets", "_report", "_reported", "_reported_until"),
+        *("_rounds", "_slots", "_table", "_words"),
+    )
 
     def __init__(self, table: HealthTable, report: Callable[[Check], None]) -> None:
         self._table = table
@@ -322,7 +326,9 @@ class TableView:
         self._words = table.words
         self._report = report
         self._slots: dict[Check, tuple[int, bytes]] = {}
-        self._reported: dict[Check, float] = {}
+        self._reported: set[Check] = set()
+        self._reported_until = 0.0
+        self._rounds = 0
 
     def status(self, check: Check) -> bool | None:
         """Up, down, or not known yet."""
@@ -355,8 +361,12 @@ class TableView:
         return offset
 
     def generation(self) -> int:
-        """Changes whenever any status or weight may have changed."""
-        return self._words[_GENERATION]
+        """Changes whenever any status or weight may have changed, and every `ASK_AGAIN` seconds
+        while there are checks without a slot: nobody asks for them again before."""
+        if self._reported and time.monotonic() >= self._reported_until:
+            self._reported.clear()
+            self._rounds += 1
+        return self._words[_GENERATION] + self._rounds
 
     def opened(self) -> bool:
         """False while answers still wait for the first results."""
@@ -364,9 +374,9 @@ class TableView:
 
     def _tell(self, check: Check) -> None:
         now = time.monotonic()
-        if now - self._reported.get(check, -ASK_AGAIN) < ASK_AGAIN:
-            return
-        if len(self._reported) >= REPORTED:
+        if now >= self._reported_until or len(self._reported) >= REPORTED:
             self._reported.clear()
-        self._reported[check] = now
-        self._report(check)
+            self._reported_until = now + ASK_AGAIN
+        if check not in self._reported:
+            self._reported.add(check)
+            self._report(check)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
 from lzc.lua.health import Check
+from lzc.lua.idioms import recognise
+from lzc.lua.outcome import Outcome
+from lzc.lua.plan import Planner
 from lzc.serve.guard import GuardedEngine, code_id
 from lzc.serve.health_table import ASK_AGAIN, DOWN, UNKNOWN, UP, HealthTable, TableView
 from lzc.serve.packet_cache import PacketCache
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
+from lzc.wire import rrtype
 
 CHECK = Check("192.0.2.1", 443)
 OTHER = Check("192.0.2.2", 443)
@@ -88,6 +93,40 @@ def test_a_view_reports_a_check_without_a_slot_once_in_a_while(
     now += ASK_AGAIN
     assert view.status(CHECK) is None
     assert reported == [CHECK, CHECK]
+
+
+def test_what_has_no_slot_is_asked_for_again_though_nothing_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    reported: list[Check] = []
+    table = HealthTable(64)
+    view = TableView(table, reported.append)
+    code = b"ifportup(80,{'192.0.2.1'},{selector='all',backupSelector='empty'})"
+    engine = Engine(EngineSettings(), None, view, 1)
+    encoded = recognise(code, rrtype.A)
+    assert encoded is not None
+    plan = Planner(None, view, random.Random(1).random).load(encoded)
+    query = QueryContext(b"\0", b"\0", bytes(4))
+
+    def answers() -> tuple[list[bytes], Outcome | None]:
+        found = engine.evaluate(code, query, lambda name: None)
+        return found, plan.select(bytes(4), b"\0", b"\0")
+
+    for round_ in range(1, 4):
+        for _ in range(3):
+            assert answers() == ([], ())
+            assert len(reported) == round_
+        now += ASK_AGAIN
+    table.set(table.add(reported[0].key()), UP, 0.0, 1.0)
+    for _ in range(3):
+        assert answers() == ([b"192.0.2.1"], (0,))
+        now += ASK_AGAIN
+    assert len(reported) == 3
+    known = view.generation()
+    now += ASK_AGAIN
+    assert view.generation() == known
 
 
 def test_a_view_does_not_mistake_a_slot_that_was_given_to_another_check() -> None:
