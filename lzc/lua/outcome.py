@@ -12,5 +12,5 @@ Select = Callable[[bytes, bytes, bytes], Outcome | None]
 """The outcome for a client (its packed address, or that of its network in ECS), a QNAME (a wire
 name, its case as asked) and the apex of its zone; `None`: run Lua."""
 
-Candidates = tuple[tuple[int, bytes], ...]
-"""Places in `Plan.rdatas`, with packed addresses."""
+Candidates = tuple[tuple[Outcome, bytes], ...]
+"""Outcomes of one RDATA each, with packed addresses."""

@@ -3,7 +3,7 @@ thousands of plans take no more than one does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +32,7 @@ class Contest:
 
     __slots__ = ("candidates",)
 
-    def __init__(self, candidates: list[tuple[Any, bytes]]) -> None:
+    def __init__(self, candidates: Sequence[tuple[Any, bytes]]) -> None:
         self.candidates = candidates
 
 

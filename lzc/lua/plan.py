@@ -220,13 +220,14 @@ class Planner:
         return lambda who, qname, apex: singles[owner(key, client_hash(who)) - 1]
 
     def _read_closest(self, reader: _Reader, _name: str, entries: list[tuple[int, str]]) -> Select:
-        pairs = tuple((reader.item(item), bytes.fromhex(address)) for item, address in entries)
-        return self._closest(pairs)
+        return self._closest(
+            tuple(((reader.item(item),), bytes.fromhex(address)) for item, address in entries)
+        )
 
     def _closest(self, candidates: Candidates) -> Select:
         if not candidates:
             raise ValueError("nothing to choose from")
-        contest = Contest([((item,), address) for item, address in candidates])
+        contest = Contest(candidates)
         nearest, random = self._places.nearest, self._random
 
         def select(who: bytes, qname: bytes, apex: bytes) -> Outcome:
@@ -284,15 +285,14 @@ class Planner:
         return plan_health.Ways(lambda name, candidates: self._among(name, candidates, reader))
 
     def _among(self, name: str, candidates: Candidates, reader: _Reader) -> Select:
-        items = [item for item, _ in candidates]
         if name == "all":
-            outcome = reader.outcome(items)
+            outcome = reader.outcome([item for (item,), _ in candidates])
             return lambda who, qname, apex: outcome
         if name == "empty":
             return lambda who, qname, apex: ()
         if name == "pickclosest":
             return self._closest(candidates)
-        return self._pick(name, reader.singles(items))
+        return self._pick(name, [outcome for outcome, _ in candidates])
 
     def _text(self, reader: _Reader, _name: str, parts: list[list[Any]]) -> Select:
         reader.is_open = True

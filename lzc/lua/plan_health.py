@@ -11,23 +11,24 @@ from lzc.lua.health import Check, HealthView
 from lzc.lua.lookup2 import client_hash
 from lzc.lua.outcome import Candidates, Outcome, Select
 
-_KEPT_CHOICES: Final = 64
+_KEPT: Final = 256
+"""Candidates of all choices of one record that are kept: where there are many, states that were
+there before hardly come back."""
 
 Among = Callable[[str, Candidates], Select]
 """Gives what chooses among candidates by a selector."""
 
 
 class Checked(NamedTuple):
-    """A candidate: its place among the RDATA, its packed address, what is checked of it."""
+    """A candidate: the outcome that it alone is, with its packed address; what is checked of it."""
 
-    item: int
-    address: bytes
+    candidate: tuple[Outcome, bytes]
     check: Check
 
 
 def checked(item: int, address: str, check: Any) -> Checked:
     """A candidate as plans have it. Raises `ValueError` or `TypeError`."""
-    return Checked(item, bytes.fromhex(address), Check.from_document(check))
+    return Checked(((item,), bytes.fromhex(address)), Check.from_document(check))
 
 
 class Ways:
@@ -39,17 +40,17 @@ class Ways:
 
     def of(self, selector: str, candidates: Sequence[Checked]) -> Select:
         """By a selector, among some of the candidates."""
-        pairs = tuple((entry.item, entry.address) for entry in candidates)
-        return self._keep((selector, pairs), lambda: self._among(selector, pairs))
+        found = tuple([entry.candidate for entry in candidates])
+        return self._keep((selector, found), len(found), lambda: self._among(selector, found))
 
     def weighted(self, weights: tuple[int, ...], candidates: Sequence[Checked]) -> Select:
         """By the client's hash and weights, of which one is not 0."""
-        return self._keep(weights, lambda: _by_weight(weights, candidates))
+        return self._keep(weights, len(weights), lambda: _by_weight(weights, candidates))
 
-    def _keep(self, key: Any, make: Callable[[], Select]) -> Select:
+    def _keep(self, key: Any, size: int, make: Callable[[], Select]) -> Select:
         found = self._made.get(key)
         if found is None:
-            if len(self._made) >= _KEPT_CHOICES:
+            if len(self._made) * size >= _KEPT:
                 self._made.clear()
             found = self._made[key] = make()
         return found
@@ -115,7 +116,7 @@ def _left_to_lua(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
 def _by_weight(weights: tuple[int, ...], candidates: Sequence[Checked]) -> Select:
     sums = list(accumulate(weights))
     total = sums[-1]
-    singles = [(entry.item,) for entry in candidates]
+    singles = [entry.candidate[0] for entry in candidates]
     return lambda who, qname, apex: singles[bisect_right(sums, client_hash(who) % total)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -78,6 +79,27 @@ def test_statuses_and_weights_that_change_show_at_the_next_query(code: str) -> N
         record.health.changes += 1
         record.plan_health.changes += 1
         record.agree(clients(4, seed=rng.randrange(10**6)))
+
+
+@pytest.mark.parametrize(
+    ("selector", "octets"), [("all", 100_000), ("hashed", 100_000), ("pickclosest", 800_000)]
+)
+def test_states_of_many_targets_take_no_room(selector: str, octets: int) -> None:
+    addresses = [f"10.0.0.{number}" for number in range(100)]
+    listed = "','".join(addresses)
+    record = Record(f"ifportup(80,{{'{listed}'}},{{selector='{selector}'}})")
+    rng = random.Random(3)
+    tracemalloc.start()
+    try:
+        for _ in range(300):
+            record.plan_health.states = {address: rng.random() < 0.5 for address in addresses}
+            record.plan_health.changes += 1
+            record.plan_health.asked.clear()
+            assert record.planned(bytes((10, 0, 0, 1)))
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert grown < octets
 
 
 @pytest.mark.parametrize("code", CODES)
