@@ -31,6 +31,11 @@ g LUA A ";if countryCode()=='us' then return ifportup(1,{{'192.0.2.11'}}) end "\
 "if bestwho:isIPv6() then return pickselfweighted('http://w/',{{'192.0.2.12'}}) end "\
 "return regionCode()=='x' and ifurlextup({{{{['192.0.2.13']='http://e/'}}}}) or {{}}"
 e LUA A "pickhashed({{{LONG}}})"
+h LUA A ";-- what a program notes for itself\\010"\
+"if (netmask({{'10.0.0.0/8', '2001:db8::/32'}})) or (country('US') and region('CA')) then "\
+"return pickwhashed({{{{1, '192.0.2.21'}}, {{2, '192.0.2.22'}}}})\\010"\
+"elseif (continent('EU')) then return pickwhashed({{{{1, '192.0.2.22'}}}})\\010end\\010"\
+"return pickwhashed({{{{1, '192.0.2.23'}}}})"
 """
 
 
@@ -60,6 +65,17 @@ def test_records_have_plans_by_their_type_and_code_as_it_is_joined(tmp_path: Pat
         (record,) = nodes.lua_records(node)
         assert len(record.strings) > 1
         assert _plans(bundle, record.join(insert_whitespace=True).decode()) == [True]
+
+
+def test_what_programs_write_over_several_lines_has_a_plan(tmp_path: Path) -> None:
+    with _built(tmp_path, "enable = true") as bundle:
+        view = bundle.find_zone(wire("h.example.org"))
+        node = view.node(b"h") if view is not None else None
+        assert node is not None
+        (record,) = nodes.lua_records(node)
+        code = record.join(True).decode()
+        assert "notes" not in code and "\n" not in code
+        assert _plans(bundle, code) == [True]
 
 
 def test_strings_are_joined_as_the_server_will(tmp_path: Path) -> None:
