@@ -55,7 +55,8 @@ class Geo:
                 continue
             if isinstance(record, dict):
                 for name, value in _fields_of(record):
-                    if value is not None:
+                    # To PowerDNS, an empty text is as good as none.
+                    if value is not None and value != "":
                         fields.setdefault(name, value)
         return fields
 

@@ -50,6 +50,19 @@ def test_unknown_addresses_and_odd_records_give_no_fields() -> None:
     assert geo.lookup(bytes(16)) == {}
 
 
+def test_empty_texts_are_not_known() -> None:
+    empty = {
+        "country": {"iso_code": ""},
+        "continent": {"code": "EU"},
+        "subdivisions": [{"iso_code": ""}],
+        "city": {"names": {"en": ""}},
+        "autonomous_system_organization": "",
+    }
+    second = Reader({"192.0.2.1": {"country": {"iso_code": "DE"}}})
+    geo = Geo([Reader({"192.0.2.1": empty}), second])
+    assert geo.lookup(ADDRESS) == {"continent": "EU", "country": "DE"}
+
+
 def test_a_location_without_accuracy_radius_is_none() -> None:
     geo = Geo([Reader({"192.0.2.1": {"location": {"latitude": 52.0, "longitude": 4.0}}})])
     assert geo.lookup(ADDRESS) == {}
