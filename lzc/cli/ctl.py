@@ -75,6 +75,10 @@ def force(
     ctl health`; the narrowest counts. What is drained is down to answers. Without --for it holds
     until it is taken back, over reloads and restarts of the server.
     """
+    if length is not None and state == "auto":
+        raise click.BadParameter(
+            "auto takes effect at once and for good: leave --for out", param_hint="--for"
+        )
     seconds = _duration(length) if length is not None else 0.0
     answer = _ask(config_path, "force", target=target, state=state, seconds=seconds)
     _show(answer, output_format, _force_lines)
@@ -181,11 +185,14 @@ def _health_line(one: dict[str, Any]) -> str:
 
 def _force_lines(answer: dict[str, Any]) -> list[str]:
     count, state = answer["checks"], answer["state"]
-    length = f" for {_seconds(answer['seconds'])}" if answer["seconds"] else ""
-    about = f"{count} check{'' if count == 1 else 's'}"
-    if not count:
-        about = "no check at present, but those that come"
-    return [f"{answer['target']} is {state}{length}: this is about {about}"]
+    if state == "auto":
+        said = "is left to its checks again"
+    else:
+        said = f"is forced to {state}"
+        if answer["seconds"]:
+            said += f" for {_seconds(answer['seconds'])}"
+    about = f"{count} check{'' if count == 1 else 's'}" if count else "no check at present"
+    return [f"{answer['target']} {said}: {about}"]
 
 
 def _age(since: float) -> str:

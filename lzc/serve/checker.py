@@ -203,12 +203,13 @@ class Checker:
         if state == FORCES[AUTO]:
             for one in within(target, self._forced):
                 self._lift(one)
+            log.info("health: %s is left to its checks again, by hand", target)
         else:
             until = time.time() + seconds if seconds else 0.0
             self._hold(target, Force(state, until, seconds))
+            length = f" for {seconds:.0f} s" if seconds else ""
+            log.info("health: %s is forced to %s by hand%s", target, state, length)
         about = self._apply_forces(target)
-        length = f" for {seconds:.0f} s" if seconds else ""
-        log.info("health: %s is forced to %s by hand%s", target, state, length)
         self._forces += 1
         await self._save()
         return {"ok": True, "target": target, "state": state, "seconds": seconds, "checks": about}

@@ -225,8 +225,9 @@ def test_operators_force_targets_and_the_restarted_server_still_knows(tmp_path: 
             # The second refuses, as the socket listens on the first alone.
             assert server.answers("up.example.org") == [LOCAL]
             out = ctl_health(project, "force", LOCAL, "drain")
-            assert out == f"{LOCAL} is drain: this is about 1 check\n"
-            ctl_health(project, "force", f"127.0.0.2:{port}", "up", "--for", "10m")
+            assert out == f"{LOCAL} is forced to drain: 1 check\n"
+            out = ctl_health(project, "force", f"127.0.0.2:{port}", "up", "--for", "10m")
+            assert out == f"127.0.0.2:{port} is forced to up for 10 min: 1 check\n"
             server.wait_for(lambda: server.answers("up.example.org") == ["127.0.0.2"])
             project.build({"example.org": lua_zone(port)}, checks=[first, second], serial=2)
             assert server.control("reload")["changed"]
@@ -242,7 +243,8 @@ def test_operators_force_targets_and_the_restarted_server_still_knows(tmp_path: 
             ctl_health(project, "force", first.key().hex()[:8], "up", "--for", "1s")
             server.wait_for(lambda: server.answers("up.example.org") == [LOCAL])
             server.wait_for(lambda: server.answers("up.example.org") == ["127.0.0.2"])
-            ctl_health(project, "force", LOCAL, "auto")
+            out = ctl_health(project, "force", LOCAL, "auto")
+            assert out == f"{LOCAL} is left to its checks again: 1 check\n"
             ctl_health(project, "force", "127.0.0.2", "auto")
             server.wait_for(lambda: server.answers("up.example.org") == [LOCAL])
             for bad in ({"target": "www"}, {"state": "left"}, {"seconds": -1}, {"seconds": "x"}):
@@ -268,6 +270,13 @@ def test_a_word_about_nothing_holds_for_checks_to_come(tmp_path: Path) -> None:
 def test_a_time_that_is_none_is_a_fault_of_usage(bad: str) -> None:
     arguments = ["health", "force", "192.0.2.1", "up", f"--for={bad}"]
     assert CliRunner().invoke(ctl, arguments).exit_code == 2
+
+
+def test_what_is_taken_back_is_taken_back_for_good() -> None:
+    arguments = ["health", "force", "192.0.2.1", "auto", "--for=5m"]
+    run = CliRunner().invoke(ctl, arguments)
+    assert run.exit_code == 2
+    assert "leave --for out" in run.output
 
 
 def served_first(tmp_path: Path, grace: float, port: int) -> list[str]:
