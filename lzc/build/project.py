@@ -82,7 +82,7 @@ class Compiled:
         return [
             self.made.get(apex) or past.zone(apex, zone_id)
             for number in sorted(numbers)
-            for zone_id, apex in enumerate(members[number], shards.first_id(number))
+            for zone_id, apex in shards.numbered(members[number], number)
         ]
 
 

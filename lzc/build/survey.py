@@ -77,7 +77,7 @@ class Survey:
         ids = {
             apex: zone_id
             for number in of_shard
-            for zone_id, apex in enumerate(members[number], shards.first_id(number))
+            for zone_id, apex in shards.numbered(members[number], number)
         }
         self.jobs = [replace(job, zone_id=ids[job.source.apex]) for job in jobs]
 

@@ -8,7 +8,7 @@ their apex, in the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 from zlib import crc32
 
@@ -44,17 +44,6 @@ def members(apexes: Iterable[bytes], shards: int) -> list[list[bytes]]:
     return found
 
 
-def first_id(shard: int) -> int:
-    """The id of the first zone of a shard; the next zone has the next id."""
-    return shard << _SHIFT
-
-
-def zone_ids(apexes: Iterable[bytes], shards: int) -> list[int]:
-    """The ids of zones, ordered by the octets of their apex."""
-    following = [first_id(shard) for shard in range(shards)]
-    found = []
-    for apex in apexes:
-        shard = crc32(apex) & (shards - 1)
-        found.append(following[shard])
-        following[shard] += 1
-    return found
+def numbered(members: Iterable[bytes], shard: int) -> Iterator[tuple[int, bytes]]:
+    """The zones of a shard, ordered by the octets of their apex, each behind its id."""
+    return enumerate(members, shard << _SHIFT)

@@ -94,7 +94,7 @@ def write(
 ) -> str:
     """Write a bundle, make it the live one, and return its id. Call it under `locked`.
 
-    ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.zone_ids`. With ``base``,
+    ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.numbered`. With ``base``,
     they are those of the shards that it does not have, and ``checks`` may be empty where it has
     them. The same zones, checks, version and inputs give the same octets and the same id. Older
     bundles but the last few are removed. Raises `OSError`.

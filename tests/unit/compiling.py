@@ -59,9 +59,13 @@ def nodes(text: str = "", *, signed: bool = False, lua: bool = True) -> dict[byt
 
 
 def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str:
-    ordered = sorted(zones, key=wire)
-    ids = shards.zone_ids(map(wire, ordered), shards.count(len(ordered)))
-    numbered = list(zip(ordered, ids, strict=True))
+    names = {wire(name): name for name in sorted(zones, key=wire)}
+    members = shards.members(names, shards.count(len(names)))
+    numbered = [
+        (names[apex], number)
+        for shard, apexes in enumerate(members)
+        for number, apex in shards.numbered(apexes, shard)
+    ]
     with writer.locked(output):
         return writer.write(
             output,
