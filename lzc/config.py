@@ -199,13 +199,10 @@ class Config(Table):
         """The folder of DNSSEC keys."""
         return self.path(self.dnssec.keystore)
 
-    def zone_section(self, zone: str) -> ZoneSection:
-        """The settings of a zone, named with or without its final dot, in any case."""
-        wanted = zone.rstrip(".").lower()
-        for name, section in self.zone.items():
-            if name.rstrip(".").lower() == wanted:
-                return section
-        return ZoneSection()
+    @property
+    def runs_lua(self) -> bool:
+        """True when LUA records run in some zone."""
+        return self.lua.enable or any(section.lua for section in self.zone.values())
 
     def tsig_secret(self, name: str) -> str:
         """The base64 secret of a key, read from its file where it has one.

@@ -28,7 +28,7 @@ def stage(
     return Staging(
         bundle,
         ResponderSettings.from_config(config),
-        _lua(config),
+        EngineSettings.from_config(config.lua) if config.runs_lua else None,
         Signers(bundle, Keystore(config.keystore), SignatureCache()),
         _geo(config, geo_files),
         None if quiet else lambda text, _: click.echo(f"pdnslog: {text}", err=True),
@@ -40,17 +40,6 @@ def open_bundle(config: Config, path: Path | None) -> Bundle:
     if path is None:
         return current.open_live(config.output)
     return Bundle.open(current.locate(path))
-
-
-def _lua(config: Config) -> EngineSettings | None:
-    if not (config.lua.enable or any(section.lua for section in config.zone.values())):
-        return None
-    return EngineSettings(
-        mode=config.lua.mode,
-        exec_limit=config.lua.exec_limit,
-        memory_limit=config.lua.memory_limit,
-        time_limit=config.lua.time_limit,
-    )
 
 
 def _geo(config: Config, files: Sequence[Path]) -> Geo | None:

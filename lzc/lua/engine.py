@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import lupa.luajit21 as lupa
 
+from lzc.config import LuaSection
 from lzc.lua import address
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check, HealthView
@@ -73,6 +74,16 @@ class EngineSettings:
     memory_limit: int = 64 * 2**20
     time_limit: float = 0.1
     chunks: int = 10_000
+
+    @classmethod
+    def from_config(cls, lua: LuaSection) -> EngineSettings:
+        """The settings of ``[lua]``."""
+        return cls(
+            mode=lua.mode,
+            exec_limit=lua.exec_limit,
+            memory_limit=lua.memory_limit,
+            time_limit=lua.time_limit,
+        )
 
 
 class QueryContext(NamedTuple):

@@ -69,13 +69,8 @@ class Serving:
         self.bundle = Bundle.open(folder, verified_dir=verified_dir)
         self.guard: GuardedEngine | None = None
         planner: Planner | None = None
-        if config.lua.enable or any(section.lua for section in config.zone.values()):
-            settings = EngineSettings(
-                mode=config.lua.mode,
-                exec_limit=config.lua.exec_limit,
-                memory_limit=config.lua.memory_limit,
-                time_limit=config.lua.time_limit,
-            )
+        if config.runs_lua:
+            settings = EngineSettings.from_config(config.lua)
             seed = int.from_bytes(os.urandom(4), "big")
             geo = open_geo(databases)
             lookup = stored_contents(self.bundle)

@@ -21,7 +21,7 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_the_configuration_loads_and_names_the_zone(tmp_path: Path) -> None:
     assert run(str(tmp_path), "--zone", "Shop.Example.")[0] == 0
     loaded = config.load(tmp_path / "lzc.toml")
-    assert loaded.zone_section("shop.example").dnssec
+    assert loaded.zone["shop.example"].dnssec
     assert loaded.lua.enable
     assert (tmp_path / "zones" / "shop.example.zone").is_file()
     assert len(base64.b64decode(loaded.tsig_secret("transfer.shop.example."))) == 32
