@@ -16,8 +16,9 @@ from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache
 from lzc.lua.engine import EngineSettings
 from lzc.lua.geo import Geo
+from lzc.serve.geo_files import SteadyReader, try_database, unusable
 from lzc.serve.keyring import Signers
-from lzc.zone.place import Fault, InputError, Place
+from lzc.zone.place import InputError
 
 
 def stage(
@@ -47,16 +48,15 @@ def _geo(config: Config, files: Sequence[Path]) -> Geo | None:
     paths = list(files) or [config.path(name) for name in config.serve.geoip]
     if not paths:
         return None
-    import maxminddb
-
     readers = []
     faults = []
     for path in paths:
         try:
-            readers.append(maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT))
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            try_database(path)
+            readers.append(SteadyReader(path))
+        except (OSError, ValueError, RuntimeError) as error:
             fix = "correct --geo" if files else "correct geoip in [serve] of lzc.toml"
-            faults.append(Fault(Place(str(path)), "geo-database", f"unreadable: {error}", fix=fix))
+            faults.append(unusable(path, error, fix))
     if faults:
         raise InputError(faults)
     return Geo(readers)

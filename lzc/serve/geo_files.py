@@ -56,14 +56,7 @@ class GeoFiles:
             try:
                 self._take(path, _stamp(path))
             except (OSError, ValueError, RuntimeError) as error:
-                faults.append(
-                    Fault(
-                        Place(str(path)),
-                        "geo-database",
-                        f"the geo database cannot be read: {error}",
-                        fix="correct geoip in [serve] of lzc.toml",
-                    )
-                )
+                faults.append(unusable(path, error, "correct geoip in [serve] of lzc.toml"))
         if faults:
             raise InputError(faults)
 
@@ -87,7 +80,7 @@ class GeoFiles:
                 log.info("geo database %s: read anew", path)
             except (OSError, ValueError, RuntimeError) as error:
                 self._taken[path] = stamp
-                log.error("geo database %s: the one from before is kept: %s", path, error)
+                log.error("geo database %s: the one from before is kept: %s", path, _why(error))
         return changed
 
     def forget_superseded(self) -> None:
@@ -103,7 +96,7 @@ class GeoFiles:
             shutil.copyfile(path, copy)
             if _stamp(path) != stamp:
                 raise ValueError("it is being written")
-            _try(copy)
+            try_database(copy)
         except BaseException:
             copy.unlink(missing_ok=True)
             raise
@@ -127,8 +120,26 @@ def _stamp(path: Path) -> Stamp | None:
     )
 
 
-def _try(path: Path) -> None:
-    """Look some addresses up, the same in each run: what is cut short or no database raises."""
+def unusable(path: Path, error: Exception, fix: str) -> Fault:
+    """What is wrong with the database at ``path``, which `try_database` or a copy failed with."""
+    return Fault(
+        Place(str(path)),
+        "geo-database",
+        f"the geo database cannot be read: {_why(error)}",
+        fix=fix,
+    )
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # maxminddb names the file that it read, and that is a copy.
+    return "it is damaged, or not in MMDB format" if isinstance(error, RuntimeError) else str(error)
+
+
+def try_database(path: Path) -> None:
+    """Look some addresses up, the same in each run. What is cut short or no database raises
+    `OSError`, `ValueError` or `RuntimeError`."""
     import maxminddb
 
     with maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT) as reader:

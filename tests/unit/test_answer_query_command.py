@@ -166,6 +166,15 @@ def test_place_and_time_are_what_one_says(project: Path) -> None:
     assert data(ask(project, "clock.example.org", "TXT", *moment)) == ['"2026-12-24 18:00"']
 
 
+def test_a_damaged_geo_database_is_a_fault(project: Path, tmp_path: Path) -> None:
+    whole = GEO.read_bytes()
+    (tmp_path / "geo.mmdb").write_bytes(whole[: len(whole) // 2])
+    result = lzc(project, "query", "place.example.org", "TXT", "--geo", str(tmp_path / "geo.mmdb"))
+    assert result.exit_code == 1
+    assert "cannot be read: it is damaged, or not in MMDB format [geo-database]" in result.stderr
+    assert "fix: correct --geo" in result.stderr
+
+
 def test_signatures_are_those_of_the_time(project: Path) -> None:
     moment = ["--dnssec", "--time", "2030-01-01"]
     (_, signature) = ask(project, "www.example.net", "A", *moment)["answer"]

@@ -95,6 +95,23 @@ def test_a_damaged_file_leaves_the_one_from_before_and_the_next_is_taken(
     assert [one.name for one in (tmp_path / "copies").iterdir()] != []
 
 
+def test_what_is_wrong_with_each_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "text.mmdb").write_text("no database")
+    (tmp_path / "cut.mmdb").write_bytes(EXAMPLE.read_bytes()[:3000])
+    names = ["missing.mmdb", "text.mmdb", "cut.mmdb"]
+    with pytest.raises(InputError) as caught:
+        files_at(tmp_path, *(tmp_path / name for name in names))
+    assert [str(fault) for fault in caught.value.faults] == [
+        f"{tmp_path / name}: error: the geo database cannot be read: {why} [geo-database]\n"
+        "    fix: correct geoip in [serve] of lzc.toml"
+        for name, why in zip(
+            names,
+            ["No such file or directory", *["it is damaged, or not in MMDB format"] * 2],
+            strict=True,
+        )
+    ]
+
+
 def test_the_first_file_that_knows_a_field_counts_and_any_may_change(tmp_path: Path) -> None:
     first, second = tmp_path / "a.mmdb", tmp_path / "b.mmdb"
     first.write_bytes(EXAMPLE.read_bytes())
