@@ -204,27 +204,27 @@ class Config(Table):
         """True when LUA records run in some zone."""
         return self.lua.enable or any(section.lua for section in self.zone.values())
 
-    def tsig_secret(self, name: str) -> str:
-        """The base64 secret of a key, read from its file where it has one.
+    def tsig_secret(self, name: str) -> bytes:
+        """The secret of a key, read from its file where it has one.
 
-        Raises `InputError` when the file is missing or open to others (mode beyond 0600/0640).
+        Raises `InputError` when the file is missing, holds anything but base64, or is open to
+        others (mode beyond 0600/0640).
         """
         section = self.tsig[name]
         if section.secret is not None:
-            return section.secret
+            return base64.b64decode(section.secret)  # checked by `load`
         assert section.secret_file is not None  # checked by `load`
         path = self.path(section.secret_file)
         try:
             mode = path.stat().st_mode
-            text = path.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not base64 text"
+            raw = path.read_bytes()
+        except OSError as error:
             raise InputError(
                 [
                     Fault(
                         Place(str(path)),
                         "tsig-secret-unreadable",
-                        f"the secret of TSIG key {name} cannot be read: {why}",
+                        f"the secret of TSIG key {name} cannot be read: {error.strerror}",
                         fix="create the file, or correct secret-file in lzc.toml",
                     )
                 ]
@@ -241,7 +241,10 @@ class Config(Table):
                     )
                 ]
             )
-        return text
+        secret = _from_base64(raw.strip())
+        if not secret:
+            raise InputError([_no_base64(Place(str(path)), name)])
+        return secret
 
 
 def load(path: str | os.PathLike[str]) -> Config:
@@ -307,11 +310,21 @@ def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str,
     return text, data
 
 
-def _is_base64(text: str) -> bool:
+def _from_base64(text: str | bytes) -> bytes:
+    """What a secret says; empty for an empty one, which protects nothing, and for other text."""
     try:
-        return bool(base64.b64decode(text, validate=True))
+        return base64.b64decode(text, validate=True)
     except ValueError:
-        return False
+        return b""
+
+
+def _no_base64(place: Place, name: str) -> Fault:
+    return Fault(
+        place,
+        "tsig-secret",
+        f"the secret of TSIG key {name} is empty, or not base64",
+        fix="make one with: openssl rand -base64 32",
+    )
 
 
 def _decode(raw: bytes, path: str) -> str:
@@ -365,15 +378,8 @@ def _cross_check(config: Config, path: str, text: str) -> list[Fault]:
                     "keep one of them",
                 )
             )
-        if section.secret is not None and not _is_base64(section.secret):
-            faults.append(
-                Fault(
-                    locate(path, text, ("tsig", name, "secret")),
-                    "tsig-secret",
-                    f"the secret of TSIG key {name} is not base64",
-                    fix="make one with: openssl rand -base64 32",
-                )
-            )
+        if section.secret is not None and not _from_base64(section.secret):
+            faults.append(_no_base64(locate(path, text, ("tsig", name, "secret")), name))
         if (section.secret is None) == (section.secret_file is None):
             faults.append(
                 Fault(

@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
-import os
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from lzc.bundle.reader import Bundle, ZoneInfo
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.wire import name as wire_name
+from lzc.wire.cookie import SECRET
 from lzc.wire.tsig import TsigKey
 from lzc.zone.place import Fault, InputError, Place
 
 log = logging.getLogger("lzc")
 
-_COOKIE_DIGITS: Final = 32
-
 
 def tsig_keys(config: Config) -> dict[bytes, TsigKey]:
-    """All TSIG keys of the configuration by lower-case wire name. Raises `InputError`."""
+    """All TSIG keys of the configuration by lower-case wire name. Raises `InputError` with every
+    secret that cannot be used."""
     found: dict[bytes, TsigKey] = {}
+    faults: list[Fault] = []
     for name, section in config.tsig.items():
         wire = wire_name.from_text(name, wire_name.ROOT).lower()
-        text = config.tsig_secret(name)
         try:
-            secret = base64.b64decode(text, validate=True)
-        except binascii.Error as error:
-            place = str(config.path(section.secret_file)) if section.secret_file else "lzc.toml"
-            raise InputError(
-                [
-                    Fault(
-                        Place(place),
-                        "tsig-secret-syntax",
-                        f"the secret of TSIG key {name} is not base64: {error}",
-                    )
-                ]
-            ) from error
-        found[wire] = TsigKey(wire, section.algorithm, secret)
+            secret = config.tsig_secret(name)
+        except InputError as error:
+            faults.extend(error.faults)
+        else:
+            found[wire] = TsigKey(wire, section.algorithm, secret)
+    if faults:
+        raise InputError(faults)
     return found
 
 
-def cookie_secret(config: Config) -> bytes:
-    """The 16 octets for server cookies: those of the configured file, else random ones. Raises
-    `InputError`."""
+def cookie_secret(config: Config) -> bytes | None:
+    """The 16 octets for server cookies in the configured file; `None` where none is configured.
+    Raises `InputError`."""
     name = config.serve.cookie_secret_file
     if name is None:
-        return os.urandom(_COOKIE_DIGITS // 2)
+        return None
     path = config.path(name)
     try:
         secret = bytes.fromhex(path.read_text().strip())
-        if len(secret) != _COOKIE_DIGITS // 2:
+        if len(secret) != SECRET:
             raise ValueError
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     except ValueError:
-        problem = f"is not {_COOKIE_DIGITS} hexadecimal digits"
+        problem = f"is not {2 * SECRET} hexadecimal digits"
     else:
         return secret
     raise InputError(
@@ -68,7 +58,7 @@ def cookie_secret(config: Config) -> bytes:
                 Place(str(path)),
                 "cookie-secret",
                 f"the cookie secret {problem}",
-                fix=f"openssl rand -hex 16 > {path}; chmod 600 {path}",
+                fix=f"openssl rand -hex {SECRET} > {path}; chmod 600 {path}",
             )
         ]
     )

@@ -93,6 +93,7 @@ class Secondary:
     """A server of ``[[secondary]]`` with its zones."""
 
     def __init__(self, section: SecondarySection, key: TsigKey | None) -> None:
+        self.section = section
         self.name = section.name
         self.endpoint = section.address
         self.address = parse_endpoint(section.address)
@@ -154,6 +155,11 @@ class Notifier:
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._mishaps = Mishaps()
+
+    def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
+        """Sign with these secrets from now on."""
+        for secondary in self.secondaries:
+            secondary.key = _key(secondary.section, keys)
 
     def update(self, serials: Mapping[bytes, int]) -> None:
         """Take the zones and serials of a bundle; zones whose serial is new are told."""

@@ -25,7 +25,7 @@ from lzc.lua.health import HealthView
 from lzc.lua.plan import Planner
 from lzc.serve.geo_files import open_geo
 from lzc.serve.guard import GuardedEngine
-from lzc.serve.keyring import Signers, tsig_keys
+from lzc.serve.keyring import Signers, cookie_secret, tsig_keys
 from lzc.serve.scoreboard import Slot
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError
@@ -60,7 +60,7 @@ class Serving:
         signatures: SignatureCache,
         health: HealthView,
         slot: Slot,
-        cookie_secret: bytes,
+        random_secret: bytes,
         quarantine: Collection[int] = (),
         databases: Sequence[Path] = (),
     ) -> None:
@@ -83,7 +83,9 @@ class Serving:
         self.responder = Responder(
             self.bundle,
             ResponderSettings.from_config(
-                config, cookie_secret=cookie_secret, tsig_keys=self._keys
+                config,
+                cookie_secret=cookie_secret(config) or random_secret,
+                tsig_keys=self._keys,
             ),
             self._signers,
             self.guard,

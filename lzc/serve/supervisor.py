@@ -17,7 +17,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +35,7 @@ from lzc.serve.reload import Reloader, Source
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
+from lzc.wire.cookie import SECRET as COOKIE_SECRET
 from lzc.zone.place import Fault, InputError, Place, Severity
 
 if TYPE_CHECKING:
@@ -75,16 +76,18 @@ def run(options: ServeOptions) -> None:
     with tempfile.TemporaryDirectory(prefix="lzc-") as name:
         private = Path(name)
         source = Source.at(options.source, private)
-        try:
-            folder = source.locate()
-            verification.verify(folder, source.stamps)
-        except BundleError as error:
-            raise InputError(
-                [Fault(Place(str(options.source)), "bundle", str(error), fix="run: lzc build")]
-            ) from error
-        keys = tsig_keys(options.config)
         geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
-        geo.open()
+        faults: list[Fault] = []
+        with _all_faults(faults):
+            folder = _verified(source)
+        with _all_faults(faults):
+            keys = tsig_keys(options.config)
+        with _all_faults(faults):
+            cookie_secret(options.config)
+        with _all_faults(faults):
+            geo.open()
+        if faults:
+            raise InputError(faults)
         path = control.socket_path(
             options.config.folder, options.config.output, options.config.serve.control_socket
         )
@@ -95,6 +98,26 @@ def run(options: ServeOptions) -> None:
         gc.enable()
         supervisor = Supervisor(options, source, folder, bound, health_state.path_beside(path), geo)
         asyncio.run(supervisor.serve(keys, path, listener))
+
+
+@contextlib.contextmanager
+def _all_faults(faults: list[Fault]) -> Iterator[None]:
+    """Go on after an `InputError`, so that what is wrong elsewhere is found in the same run."""
+    try:
+        yield
+    except InputError as error:
+        faults.extend(error.faults)
+
+
+def _verified(source: Source) -> Path:
+    """The folder of the live bundle. Raises `InputError`."""
+    try:
+        folder = source.locate()
+        verification.verify(folder, source.stamps)
+    except BundleError as error:
+        fault = Fault(Place(str(source.path)), "bundle", str(error), fix="run: lzc build")
+        raise InputError([fault]) from error
+    return folder
 
 
 def _raise_file_limit() -> None:
@@ -123,7 +146,7 @@ class Supervisor:
         lua = options.config.lua
         interval = float(lua.health_check_interval)
         self._checker = CheckerProcess(interval, lua.unlisted_health_checks, health_file)
-        self._cookie_secret = cookie_secret(options.config)
+        self._random_secret = os.urandom(COOKIE_SECRET)
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
         ]
@@ -229,7 +252,7 @@ class Supervisor:
             listeners=self._bound.of_worker[place.index],
             slot=place.slot,
             health=self._checker.view(),
-            cookie_secret=self._cookie_secret,
+            random_secret=self._random_secret,
             quarantine=tuple(self._quarantine),
             geo=place.geo,
         )
@@ -345,7 +368,17 @@ class Supervisor:
         self._quarantine.clear()
         self._suspected.clear()
         self._checker.load(folder)
+        self._take_keys()
         self._notify(folder)
+
+    def _take_keys(self) -> None:
+        """Sign NOTIFY with the secrets that the workers read just now."""
+        if self._notifier is None:
+            return
+        try:
+            self._notifier.take_keys(tsig_keys(self._options.config))
+        except InputError as error:
+            log.error("NOTIFY is signed as before: %s", str(error).replace("\n", "; "))
 
     def _notify(self, folder: Path) -> None:
         if self._notifier is None or not self._notifier.secondaries:

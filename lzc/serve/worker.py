@@ -38,7 +38,8 @@ GRACE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is given at birth. ``quarantine``: code it must not run; ``geo``: databases."""
+    """What a worker is given at birth. ``random_secret``: for server cookies, where the settings
+    name no file with a secret; ``quarantine``: code it must not run; ``geo``: databases."""
 
     config: Config
     folder: Path
@@ -46,7 +47,7 @@ class WorkerSetup:
     listeners: tuple[Listener, ...]
     slot: Slot
     health: TableView
-    cookie_secret: bytes
+    random_secret: bytes
     quarantine: Collection[int] = ()
     geo: Sequence[Path] = ()
 
@@ -93,7 +94,7 @@ class Worker:
             signatures=self._signatures,
             health=setup.health,
             slot=setup.slot,
-            cookie_secret=setup.cookie_secret,
+            random_secret=setup.random_secret,
             quarantine=quarantine,
             databases=geo,
         )

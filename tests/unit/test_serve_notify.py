@@ -49,7 +49,7 @@ class FakeSecondary(asyncio.DatagramProtocol):
         query = parse_query(data)
         assert query.qtype == rrtype.SOA
         self.seen.append((query.opcode, query.qname_lower))
-        checked = tsig.verify_request(data, {KEY.name: self.answer_key}, time.time())
+        checked = tsig.verify_request(data, {self.answer_key.name: self.answer_key}, time.time())
         self.unsigned += not query.tsig
         if self.lose > 0:
             self.lose -= 1
@@ -223,13 +223,24 @@ def test_serials_compare_as_rfc_1982_says() -> None:
     assert not is_current(0xFFFFFFFF, 0)
 
 
-def test_the_server_notifies_at_start_and_after_a_reload(tmp_path: Path) -> None:
+def test_the_server_notifies_at_start_and_after_a_reload_with_the_secrets_of_the_time(
+    tmp_path: Path,
+) -> None:
     async def scene(stage: Stage) -> None:
         secondary = stage.secondary
         project = Project(
             tmp_path,
-            f'[[secondary]]\nname = "ns2"\naddress = "{secondary.address}"\ntsig = "{TSIG_NAME}"\n',
+            f'[tsig."turn."]\nsecret-file = "turn.tsig"\n[[secondary]]\nname = "ns2"\n'
+            f'address = "{secondary.address}"\ntsig = "turn."\n',
         )
+
+        def share(secret: bytes) -> None:
+            file = tmp_path / "turn.tsig"
+            file.touch(0o600)
+            file.write_bytes(base64.b64encode(secret))
+            secondary.answer_key = TsigKey(name.from_text("turn."), "hmac-sha256", secret)
+
+        share(b"the first secret")
         project.build({"example.org": ""}, serial=7)
         secondary.takes = lambda apex: secondary.serials.update({apex: 7})
 
@@ -241,6 +252,7 @@ def test_the_server_notifies_at_start_and_after_a_reload(tmp_path: Path) -> None
             with LiveServer(project) as server:
                 server.wait_for(lambda: current(server, 7))
                 project.build({"example.org": ""}, serial=8)
+                share(b"another secret")
                 secondary.takes = lambda apex: secondary.serials.update({apex: 8})
                 server.control("reload")
                 server.wait_for(lambda: current(server, 8))

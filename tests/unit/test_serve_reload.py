@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import dns.edns
 import dns.message
 import dns.query
 import dns.tsigkeyring
 import pytest
 
 from lzc.bundle import current
+from lzc.wire.cookie import check as check_cookie
 from tests.unit.live_server import (
     TSIG_NAME,
     TSIG_SECRET,
@@ -102,6 +106,37 @@ def test_a_bundle_whose_keys_are_missing_is_refused(server: LiveServer) -> None:
     shutil.move(project.folder / "away", project.folder / "keys")
     assert server.control("reload")["ok"]
     assert server.answers("www.example.org") == ["192.0.2.6"]
+
+
+def cookie(server: LiveServer) -> bytes:
+    """The COOKIE option of an answer to a client whose cookie is eight zeros."""
+    asked = dns.edns.GenericOption(dns.edns.OptionType.COOKIE, bytes(8))
+    (got,) = server.ask("www.example.org", use_edns=0, options=[asked]).options
+    return got.to_wire() or b""
+
+
+def test_a_reload_reads_the_cookie_secret_anew(tmp_path: Path) -> None:
+    project = Project(tmp_path, '[serve]\ncookie-secret-file = "cookie"\n')
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    before, after = bytes(16), bytes(range(16))
+    (tmp_path / "cookie").write_text(before.hex())
+    with LiveServer(project) as server:
+        good = functools.partial(check_cookie, address=b"\x7f\0\0\1", now=time.time())
+        assert good(cookie(server), before)
+        (tmp_path / "cookie").write_text("no secret")
+        assert "is not 32 hexadecimal digits" in server.control("reload")["error"]
+        assert good(cookie(server), before)
+        (tmp_path / "cookie").write_text(after.hex())
+        assert server.control("reload")["ok"]
+        assert good(cookie(server), after)
+
+
+def test_without_a_cookie_secret_a_reload_keeps_the_random_one(server: LiveServer) -> None:
+    mine = cookie(server)
+    asked = dns.edns.GenericOption(dns.edns.OptionType.COOKIE, mine)
+    assert server.control("reload")["ok"]
+    (got,) = server.ask("www.example.org", use_edns=0, options=[asked]).options
+    assert got.to_wire() == mine
 
 
 class Client(threading.Thread):

@@ -65,7 +65,7 @@ def test_a_killed_worker_is_replaced_and_queries_meanwhile_are_answered(
             sock.send(query_wire("www.example.org", ident=ident))
         os.kill(pid, signal.SIGKILL)
         assert {sock.recv(512)[1] for _ in range(20)} == set(range(20))
-    assert replaced(server, pid)
+    server.wait_for(lambda: replaced(server, pid))
     assert worker(server)["restarts"] == 1
 
 
@@ -213,6 +213,20 @@ def test_no_bundle_is_said(tmp_path: Path) -> None:
     ended = serve(Project(tmp_path), "--listen", "127.0.0.1:0")
     assert ended.returncode == 1
     assert "lzc build" in ended.stderr
+
+
+def test_all_that_keeps_a_server_from_starting_is_said_at_once(tmp_path: Path) -> None:
+    project = Project(
+        tmp_path,
+        '[tsig."a."]\nsecret-file = "a.tsig"\n[tsig."b."]\nsecret-file = "b.tsig"\n'
+        '[serve]\ncookie-secret-file = "cookie"\ngeoip = ["geo.mmdb"]\n',
+    )
+    (tmp_path / "b.tsig").touch(0o600)
+    ended = serve(project, "--listen", "127.0.0.1:0")
+    assert ended.returncode == 1
+    for rule in ("bundle", "tsig-secret-unreadable", "tsig-secret", "cookie-secret"):
+        assert ended.stderr.count(f"[{rule}]") == 1
+    assert ended.stderr.endswith("lzc: 5 error(s), 0 warning(s)\n")
 
 
 def test_missing_keys_are_said(project: Project) -> None:
