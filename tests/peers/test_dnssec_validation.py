@@ -255,9 +255,11 @@ def test_delv_agrees(running: Running, tmp_path: Path, zone: str) -> None:
         f'trust-anchors {{ "{zone}" static-ds {" ".join(words[3:6])} "{words[6]}"; }};\n'
     )
     names = names_of(zone)
+    # A process for each question; unbound was asked all of them.
+    most = 8 if (running.algorithm, running.policy) == COMBINATIONS[0] else 2
     questions = [Question(f"{zone}.", rrtype) for rrtype in ("SOA", "NS", "DNSKEY", "CAA")]
-    questions += [Question(name, "TXT") for name in names.owners[:: len(names.owners) // 8 or 1]]
-    questions += [Question(name, "A") for name in names.absent[:: len(names.absent) // 8 or 1]]
+    questions += [Question(name, "TXT") for name in names.owners[:: len(names.owners) // most or 1]]
+    questions += [Question(name, "A") for name in names.absent[:: len(names.absent) // most or 1]]
     for question, rcode in ask_directly(running.project.port, questions).items():
         if rcode is not None:
             said = delv(running, anchors, zone, question)

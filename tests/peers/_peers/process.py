@@ -39,16 +39,20 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) ->
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def serial_at(port: int, zone: str) -> int | None:
     """The serial a server answers with for a zone; ``None`` while it has none."""
     query = dns.message.make_query(zone, "SOA")
-    try:
-        answer = dns.query.udp(query, LOOPBACK, port=port, timeout=1)
-    except (dns.exception.DNSException, OSError):
-        return None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.setblocking(False)
+        # Connected, it hears at once that nobody listens yet.
+        udp.connect((LOOPBACK, port))
+        try:
+            answer = dns.query.udp(query, LOOPBACK, port=port, timeout=1, sock=udp)
+        except (dns.exception.DNSException, OSError):
+            return None
     for rrset in answer.answer:
         for rdata in rrset:
             return int(getattr(rdata, "serial", 0))
