@@ -98,6 +98,8 @@ DETERMINISTIC = [
     ("strict", "A"),
     ("incl", "A"),
 ]
+CHECKED = ("up", "weights", "extern", "strict")
+"""Those that look at health; others are asked in fewer states of it."""
 HEALTH: list[dict[str, Any]] = [
     {},
     {"192.0.2.1": False, "192.0.2.3": False, "http://a/": False},
@@ -184,11 +186,12 @@ def queries(name: str, qtype: str) -> Iterator[bytes]:
 @pytest.mark.parametrize(("name", "qtype"), DETERMINISTIC)
 def test_every_client_gets_the_same_octets(pair: Pair, name: str, qtype: str) -> None:
     asking = clients(31)
-    for number, states in enumerate(HEALTH):
+    wires = list(queries(name, qtype))
+    for number, states in enumerate(HEALTH if name in CHECKED else HEALTH[:2]):
         pair.health.states = states
         pair.health.weights = {"192.0.2.1": number, "192.0.2.4": 3}
         pair.health.changes += 1
-        for number, wire in enumerate(queries(name, qtype)):
+        for number, wire in enumerate(wires):
             who = asking[number % len(asking)]
             for tcp in (False, True):
                 expected = pair.run.respond(wire, who, NOW, tcp=tcp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Literal
 
 import pytest
@@ -70,10 +71,11 @@ def budget(code: str, client: str) -> int:
     counting = engine(1_000_000, count=True)
     assert kinds(counting, code, client, 1) == ["x"]
     assert counting.instructions is not None
-    limit = counting.instructions - 30
-    while kinds(engine(limit, count=True), code, client, 1) != ["x"]:
-        limit += 1
-    return limit
+    near = range(counting.instructions - 30, counting.instructions + 30)
+    enough = bisect_left(
+        near, True, key=lambda limit: kinds(engine(limit, count=True), code, client, 1) == ["x"]
+    )
+    return near[enough]
 
 
 @pytest.mark.parametrize("mode", ["isolated", "shared"])
