@@ -160,12 +160,12 @@ async def page(request: web.Request) -> web.StreamResponse:
         case "/long":
             return web.Response(text="x" * 10_000 + "needle")
         case "/slow":
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)
         case "/stalls":
             response = web.StreamResponse()
             await response.prepare(request)
             await response.write(b"some")
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)
     return web.Response(status=500)
 
 
@@ -199,7 +199,7 @@ def test_an_http_check_looks_at_status_and_body(
         assert (await clinic.becomes(check, up))["error"] == problem
         await site.stop()
 
-    play(scene)
+    play(scene, interval=60)
 
 
 def test_an_http_check_asks_the_candidate_for_the_host_of_the_url() -> None:
