@@ -41,7 +41,8 @@ def locate(path: Path) -> Path:
     or a folder of bundles, of which it is the live one. Raises `BundleError`."""
     if path.is_dir() and (path / CURRENT).is_symlink():
         return live(path)
-    return path.resolve()
+    # Not path.resolve(), which raises where links lead in a circle; opening it says so.
+    return Path(os.path.realpath(path))
 
 
 def open_live(output: Path) -> Bundle:

@@ -111,8 +111,10 @@ class Bundle:
         """
         try:
             folder = Path(path).resolve(strict=True)
-        except (OSError, RuntimeError) as error:
-            raise BundleError(f"{path}: no bundle here: {error}") from error
+        except OSError as error:
+            raise BundleError(f"{path}: no bundle here: {error.strerror}") from error
+        except RuntimeError as error:
+            raise BundleError(f"{path}: no bundle here: its links lead in a circle") from error
         manifest, identity = verification.verify(folder, verified_dir)
         return cls(folder, manifest, identity)
 

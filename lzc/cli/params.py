@@ -41,7 +41,10 @@ def _network(text: str) -> Network:
 
 
 def _moment(text: str) -> float:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text} is not a time such as 2026-12-24T18:00 or 2026-12-24") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

@@ -140,6 +140,26 @@ def test_wrong_usage_ends_with_exit_code_2(project: Path, arguments: list[str]) 
     assert lzc(project, "query", *arguments).exit_code == 2
 
 
+def test_what_is_no_time_is_said(project: Path) -> None:
+    result = lzc(project, "query", "www.example.org", "--time", "tea")
+    assert "'--time': tea is not a time such as 2026-12-24T18:00" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [(None, "No such file or directory"), ("here", "its links lead in a circle")],
+)
+def test_a_folder_without_a_bundle_is_said(
+    project: Path, tmp_path: Path, target: str | None, why: str
+) -> None:
+    path = tmp_path / "here"
+    if target is not None:
+        path.symlink_to(target)
+    result = lzc(project, "query", "www.example.org", "--bundle", str(path))
+    assert result.exit_code == 1
+    assert f"{path}: no bundle here: {why} [" in result.stderr
+
+
 def test_without_a_bundle_it_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "lzc.toml").write_text(CONFIG)
     result = lzc(tmp_path, "query", "www.example.org")
