@@ -138,7 +138,8 @@ class Body:
         return Verdict("the connection was closed within the body")
 
     def _take(self, data: bytes) -> Verdict | None:
-        """Look at octets of the body: enough when they hold what is wanted, or at the limit."""
+        """Look at octets of the body: enough at the limit, not when they hold what is wanted, as a
+        server that stalls after that is not up."""
         self._taken += len(data)
         data = data[: self._left]
         self._left -= len(data)
@@ -147,7 +148,7 @@ class Body:
         if self._wanted:
             here = self._end + data
             if self._wanted in here:
-                return Verdict("", weight_of(self._beginning))
+                self._wanted = b""
             self._end = here[max(0, len(here) - len(self._wanted) + 1) :]
         return None if self._left > 0 else self._whole()
 

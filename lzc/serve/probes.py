@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 65536
 _REDIRECTS: Final = 30
+"""As of libcurl 8.3; what Debian 12 has follows any number, until the time is over."""
 Done = Callable[[Outcome], None]
 
 
@@ -150,7 +151,7 @@ class HttpProbes:
         from yarl import URL
 
         url = origin = URL(check.url)
-        for _ in range(_REDIRECTS):
+        for _ in range(_REDIRECTS + 1):
             if url.scheme not in ("http", "https") or not url.host:
                 return Verdict(f"not an HTTP URL: {url}")
             pinned = check.address if url.origin() == origin.origin() else ""

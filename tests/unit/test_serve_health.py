@@ -144,7 +144,7 @@ class Site:
 
 async def page(request: web.Request) -> web.StreamResponse:
     match request.path:
-        case "/ok":
+        case "/ok" | "/hops/0":
             return web.Response(text="a page about Programming in Lua")
         case "/gone":
             return web.Response(status=410)
@@ -154,6 +154,8 @@ async def page(request: web.Request) -> web.StreamResponse:
             return web.Response(status=300, headers={"Location": "/ok"})
         case "/loop":
             return web.Response(status=301, headers={"Location": "/loop"})
+        case hop if hop.startswith("/hops/"):
+            return web.Response(status=302, headers={"Location": f"{int(hop[6:]) - 1}"})
         case "/away":
             port = request.url.port
             return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{port}/ok"})
@@ -182,10 +184,13 @@ async def page(request: web.Request) -> web.StreamResponse:
         ("/choices", {}, True, ""),
         ("/away", {}, True, ""),
         ("/loop", {}, False, "too many redirects"),
+        ("/hops/30", {}, True, ""),
+        ("/hops/31", {}, False, "too many redirects"),
         ("/long", {"stringmatch": "needle"}, True, ""),
         ("/long", {"stringmatch": "needle", "byteslimit": 5000}, False, "no 'needle' in the body"),
         ("/slow", {"timeout": 1}, False, "timed out"),
         ("/stalls", {"timeout": 1}, False, "timed out"),
+        ("/stalls", {"timeout": 1, "stringmatch": "some"}, False, "timed out"),
     ],
 )
 def test_an_http_check_looks_at_status_and_body(

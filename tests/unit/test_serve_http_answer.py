@@ -39,6 +39,8 @@ ANSWERS = [
     (OK + b"\r\nabcneedle", {"stringmatch": "needle"}, Verdict("")),
     (OK + b"\r\nabcneedle", {"stringmatch": "needle", "byteslimit": 8}, "no 'needle' in the body"),
     (OK + b"\r\nabcneedle", {"stringmatch": "needle", "byteslimit": 9}, Verdict("")),
+    (OK + b"Content-Length: 7\r\n\r\nneedle", {"stringmatch": "needle"}, Verdict(CLOSED)),
+    (CHUNKED + b"6\r\nneedle\r\n", {"stringmatch": "needle"}, Verdict(CLOSED)),
     (OK + b"\r\nna\xc3\xafve", {"stringmatch": "na\xc3\xafve"}, Verdict("")),
     (CHUNKED + b"3;a=b\r\nnee\r\n003\r\ndle\r\n0\r\n\r\n", {"stringmatch": "needle"}, Verdict("")),
     (CHUNKED + b"1\r\n4\r\n1\r\n2\r\n0\r\n\r\n", {}, Verdict("", 42)),
