@@ -62,7 +62,7 @@ def read_options(node: ast.Expression | None) -> Options:
         elif not isinstance(value, ast.String):
             _number(value)
     if "source" in settings:
-        address_of(settings["source"])
+        settings["source"] = address_of(settings["source"])[1]
     return Options(selector, backup, fail is not None and _is_true(fail), settings)
 
 

@@ -44,6 +44,13 @@ def test_options_make_the_check() -> None:
     )
 
 
+def test_a_source_is_an_address_whatever_port_stands_with_it() -> None:
+    for source in ("2001:DB8:0::1", "[2001:db8::1]:80"):
+        code = f"ifportup(1,{{'2001:db8::2'}},{{source='{source}'}})".encode()
+        (check,) = Discovery(EngineSettings()).explore(code, QUERY, lambda _name: None).checks
+        assert check.source == "2001:db8::1"
+
+
 def test_checks_behind_conditions_on_the_client_are_found() -> None:
     code = """;if country('US') then return ifportup(1, {'192.0.2.1'})
     elseif continent('EU') and netmask({'10.0.0.0/8'}) then return ifportup(2, {'192.0.2.2'})

@@ -81,7 +81,8 @@ local function ask(group, kind, target, options, candidate)
   if kind == 'port ' and port ~= 0 then target = port end
   local o = options or {}
   local source, headers = rawget(o, 'source'), rawget(o, 'headers')
-  if source ~= nil then parse(source) end
+  -- Its port, if any, has no part in it.
+  if source ~= nil then _, source = parse(source) end
   if headers ~= nil then headers = header_lines(headers) end
   local state = python_status(kind, target, address, rawget(o, 'timeout'), source,
     rawget(o, 'stringmatch'), rawget(o, 'useragent'), rawget(o, 'interval'),
