@@ -82,7 +82,10 @@ def load(path: Path, now: float) -> State:
             return State()
         try:
             state = _decode(json.loads(file.read(_LIMIT)))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (
+            *(OSError, ValueError, TypeError, KeyError),
+            *(AttributeError, OverflowError, RecursionError),
+        ) as error:
             log.error("%s: damaged, so health starts unknown: %r", path, error)
             return State()
     forced = {
