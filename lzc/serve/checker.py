@@ -26,7 +26,7 @@ from lzc.serve.health_state import Force, Known, State
 from lzc.serve.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
 from lzc.serve.http_probe import Request, request_of
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.outcome import Outcome
+from lzc.serve.outcome import Outcome, as_written
 from lzc.serve.unlisted import DEFAULT_LIMIT, Unlisted
 
 log = logging.getLogger("lzc")
@@ -471,13 +471,14 @@ class Checker:
 def show(check: Check) -> str:
     """A check in a line of text: what it looks for, where, and what is particular to it."""
     if check.url:
-        text = f"{check.url} at {check.address}" if check.address else check.url
+        url = as_written(check.url)
+        text = f"{url} at {check.address}" if check.address else url
     else:
         host = f"[{check.address}]" if ":" in check.address else check.address
         text = f"{host}:{check.port}"
     usual = Check(check.address)
     if check.stringmatch:
-        text += f" with {check.stringmatch!r}"
+        text += f" with {as_written(check.stringmatch)!r}"
     for name in _SHOWN:
         if getattr(check, name) != getattr(usual, name):
             text += f" {name}={getattr(check, name)}"

@@ -10,7 +10,7 @@ import re
 from typing import Final, NamedTuple
 
 from lzc.lua.health import Check
-from lzc.serve.outcome import BODY_LIMIT, wanted_in, weight_of
+from lzc.serve.outcome import BODY_LIMIT, as_written, wanted_in, weight_of
 
 MOVED: Final = range(300, 400)
 """Statuses whose Location is followed, as libcurl does for PowerDNS."""
@@ -154,7 +154,7 @@ class Body:
 
     def _whole(self) -> Verdict:
         # What is wanted would have been found before.
-        problem = f"no {self._check.stringmatch!r} in the body" if self._wanted else ""
+        problem = f"no {as_written(self._check.stringmatch)!r} in the body" if self._wanted else ""
         return Verdict(problem, weight_of(self._beginning))
 
 

@@ -35,8 +35,8 @@ SHORTEST: Final = 0.1
 
 
 class Request(NamedTuple):
-    """What to send to which port; ``server_name`` (SNI, RFC 6066 §3) is empty where the URL has an
-    address."""
+    """What to send to which port; ``server_name`` (SNI, RFC 6066 §3, without a final dot) is empty
+    where the URL has an address."""
 
     port: int
     octets: bytes
@@ -51,7 +51,7 @@ def request_of(check: Check) -> Request | None:
     try:
         parts = urlsplit(url)
         usual = _PORTS.get(parts.scheme, 0)
-        port = parts.port or usual
+        port = usual if parts.port is None else parts.port
     except ValueError:
         return None
     host = parts.hostname
@@ -74,7 +74,8 @@ def request_of(check: Check) -> Request | None:
         octets = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
     except UnicodeEncodeError:
         return None
-    return Request(port, octets, parts.scheme == "https", "" if is_address(host) else host)
+    server_name = "" if is_address(host) else host.rstrip(".")
+    return Request(port, octets, parts.scheme == "https", server_name)
 
 
 def is_address(host: str) -> bool:

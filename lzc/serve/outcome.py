@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import ssl
 from typing import Final, NamedTuple
@@ -40,6 +41,9 @@ def say(error: BaseException) -> str:
     if isinstance(error, ssl.SSLError):
         # OpenSSL's own words, without the line of C that they come from.
         return f"TLS: {(error.reason or 'failed').replace('_', ' ').lower()}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+        # Not what libraries make of it, such as "Connect call failed" without a reason.
+        return os.strerror(error.errno)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, TimeoutError):
@@ -50,6 +54,15 @@ def say(error: BaseException) -> str:
 def is_ours(error: BaseException) -> bool:
     """True when this machine ran short of something."""
     return isinstance(error, OSError) and error.errno in _SHORTAGES
+
+
+def as_written(text: str) -> str:
+    """A text of a record as its author sees it: a `Check` has its octets one for one, which are
+    UTF-8 as a rule."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 def wanted_in(check: Check) -> bytes:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from lzc.lua.health import Check
 from lzc.serve.http_answer import MOVED, Body, Verdict
 from lzc.serve.http_probe import SHORTEST, is_address, tls_context
-from lzc.serve.outcome import TIMED_OUT, Outcome, headers_of, is_ours, say
+from lzc.serve.outcome import TIMED_OUT, Outcome, as_written, headers_of, is_ours, say
 
 if TYPE_CHECKING:
     import ssl
@@ -90,7 +90,8 @@ def connection_of(check: Check) -> Check | None:
     does not tell or its host has to be looked up."""
     try:
         parts = urlsplit(check.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        usual = 443 if parts.scheme == "https" else 80
+        port = usual if parts.port is None else parts.port
     except ValueError:
         return None
     if not check.address or not parts.hostname:
@@ -150,7 +151,7 @@ class HttpProbes:
         address under check, other hosts are looked up."""
         from yarl import URL
 
-        url = origin = URL(check.url)
+        url = origin = URL(as_written(check.url))
         for _ in range(_REDIRECTS + 1):
             if url.scheme not in ("http", "https") or not url.host:
                 return Verdict(f"not an HTTP URL: {url}")

@@ -56,6 +56,7 @@ def test_a_run_that_ends_while_it_begins_lets_the_next_one_in() -> None:
         ("https://www.example.com/", 443),
         ("https://www.example.com:8443/x", 8443),
         ("http://[2001:db8::1]:81/", 81),
+        ("http://www.example.com:0/", 0),
         ("http://www.example.com:99999/", None),
         ("http:///", None),
     ],
@@ -64,7 +65,7 @@ def test_an_http_check_begins_with_a_connection_to_its_candidate(
     url: str, port: int | None
 ) -> None:
     check = Check("192.0.2.1", url=url, timeout=3, source="192.0.2.9")
-    expected = Check("192.0.2.1", port, timeout=3, source="192.0.2.9") if port else None
+    expected = None if port is None else Check("192.0.2.1", port, timeout=3, source="192.0.2.9")
     assert connection_of(check) == expected
 
 
@@ -77,6 +78,10 @@ def test_checks_that_differ_are_shown_differently() -> None:
     assert show(Check("2001:db8::1", 443, timeout=5)) == "[2001:db8::1]:443 timeout=5"
     check = Check("192.0.2.1", url="http://www.example.com/", stringmatch="ok", httpcode=204)
     assert show(check) == "http://www.example.com/ at 192.0.2.1 with 'ok' httpcode=204"
+    # A check has the octets of a record's text one for one.
+    url, wanted = (text.encode().decode("latin-1") for text in ("http://x.example/é", "ü"))
+    check = Check("192.0.2.1", url=url, stringmatch=wanted)
+    assert show(check) == "http://x.example/é at 192.0.2.1 with 'ü'"
 
 
 def test_who_asks_for_a_report_and_leaves_costs_others_nothing(tmp_path: Path) -> None:

@@ -294,6 +294,31 @@ def test_the_number_in_a_body_is_the_weight(body: bytes, weight: int, path: str)
     play(scene)
 
 
+def test_an_url_is_asked_for_as_its_author_wrote_it() -> None:
+    async def scene(clinic: Clinic) -> None:
+        site = Site(page)
+        port = await site.start()
+        octets = f"http://www.example.com:{port}/ok?é".encode()
+        check = Check(LOCAL, url=octets.decode("latin-1"))
+        clinic.checker.load([check])
+        await clinic.becomes(check, True)
+        assert site.requests[0].raw_path == "/ok?%C3%A9"
+        await site.stop()
+
+    play(scene)
+
+
+def test_a_host_that_refuses_connections_is_said_to_do_that() -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        sock.close()
+        check = Check("", url=f"http://{LOCAL}:{port}/")
+        clinic.checker.load([check])
+        assert (await clinic.becomes(check, False))["error"] == "Connection refused"
+
+    play(scene)
+
+
 @pytest.mark.parametrize("path", ["/ok", "/./ok"])
 def test_headers_of_a_record_take_the_place_of_ours_but_not_of_host(path: str) -> None:
     async def scene(clinic: Clinic) -> None:

@@ -114,6 +114,13 @@ def test_a_request_names_the_host_and_is_left_to_others_where_it_is_odd() -> Non
     assert (plain.port, plain.tls, plain.server_name) == (80, False, "a.example")
     assert plain.octets.startswith(b"GET /x?y HTTP/1.1\r\nHost: a.example\r\n")
     assert (secure.port, secure.tls, secure.server_name) == (443, True, "a.example")
+    rooted = request("https://a.example./")
+    assert rooted is not None
+    assert rooted.server_name == "a.example"
+    assert b"Host: a.example.\r\n" in rooted.octets
+    never = request("http://a.example:0/")
+    assert never is not None
+    assert never.port == 0
     named = request("https://[2001:db8::1]:8443/")
     assert named is not None
     assert (named.port, named.server_name) == (8443, "")
