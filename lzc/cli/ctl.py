@@ -132,7 +132,8 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     ]
     checker = answer["checker"]
     lines.append(
-        f"health      {checker['checks']} checks, {checker['unlisted']} of at most"
+        f"health      {checker['checks']} checks ({checker['up']} up, {checker['down']} down,"
+        f" {checker['unknown']} unknown), {checker['unlisted']} of at most"
         f" {checker['unlisted_limit']} that no bundle lists"
         f" ({checker['unlisted_evicted']} given up for others,"
         f" {checker['unlisted_refused']} refused), {checker['restarts']} restarts"

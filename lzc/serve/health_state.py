@@ -78,7 +78,7 @@ def load(path: Path, now: float) -> State:
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            log.error("%s: ignored, as others may write it", path)
+            log.error("%s: others may write it, so nothing is known or forced at first", path)
             return State()
         try:
             state = _decode(json.loads(file.read(_LIMIT)))
@@ -86,7 +86,7 @@ def load(path: Path, now: float) -> State:
             *(OSError, ValueError, TypeError, KeyError),
             *(AttributeError, OverflowError, RecursionError),
         ) as error:
-            log.error("%s: damaged, so health starts unknown: %r", path, error)
+            log.error("%s: damaged, so nothing is known or forced at first: %r", path, error)
             return State()
     forced = {
         target: force

@@ -40,7 +40,7 @@ _HEADER: Final = 128
 # Header words: how often workers were told that something changed, slots in use, slots
 # without a status, whether the checker knows what to check, whether answers may begin; of checks
 # that only answers ask for: how many there are, how many were given up for others, how often one
-# was refused; when the checker's event loop turned last.
+# was refused; when the checker's event loop turned last; how many slots are down.
 _GENERATION: Final = 0
 _IN_USE: Final = 1
 _AWAITED: Final = 2
@@ -50,6 +50,7 @@ _UNLISTED: Final = 5
 _EVICTED: Final = 6
 _REFUSED: Final = 7
 _BEAT: Final = 8
+_DOWN: Final = 9
 # A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
 # found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
 _STATUS: Final = 16
@@ -142,8 +143,9 @@ class HealthTable:
         offset = self.find(key)
         if offset < 0:
             return
-        if self.octets[offset + _STATUS] == UNKNOWN:
-            self.words[_AWAITED] -= 1
+        status = self.octets[offset + _STATUS]
+        if status != UP:
+            self.words[_AWAITED if status == UNKNOWN else _DOWN] -= 1
         self.octets[offset + _STATUS] = UNKNOWN
         self.octets[offset + _STATE] = _GRAVE
         self._clear_graves(self._home(key), (offset - _HEADER) // _SIZE)
@@ -223,6 +225,8 @@ class HealthTable:
             return False
         if UNKNOWN in (before, status):
             self.words[_AWAITED] += -1 if before == UNKNOWN else 1
+        if DOWN in (before, status):
+            self.words[_DOWN] += -1 if before == DOWN else 1
         struct.pack_into("=d", octets, offset + _TIMES, now)
         octets[offset + _STATUS] = status
         self._changed(tell)
@@ -273,6 +277,7 @@ class HealthTable:
         offsets = [_HEADER + place * _SIZE for place in places]
         self.words[_IN_USE] = len(offsets)
         self.words[_AWAITED] = sum(octets[at + _STATUS] == UNKNOWN for at in offsets)
+        self.words[_DOWN] = sum(octets[at + _STATUS] == DOWN for at in offsets)
         return [bytes(octets[at : at + 16]) for at in offsets]
 
     def count_unlisted(self, present: int, evicted: int = 0, refused: int = 0) -> None:
@@ -283,11 +288,17 @@ class HealthTable:
         self.words[_REFUSED] += refused
 
     def counts(self) -> dict[str, int]:
-        """``checks`` in the table, and of those that only answers ask for: ``unlisted`` are there,
-        ``unlisted_evicted`` were given up for others and ``unlisted_refused`` were too many."""
+        """``checks`` in the table, and how many of them are ``up``, ``down`` and ``unknown``; of
+        those that only answers ask for: ``unlisted`` are there, ``unlisted_evicted`` were given up
+        for others and ``unlisted_refused`` were too many."""
         words = self.words
+        checks, down, unknown = words[_IN_USE], words[_DOWN], words[_AWAITED]
         return {
-            "checks": words[_IN_USE],
+            "checks": checks,
+            # The checker writes meanwhile.
+            "up": max(0, checks - down - unknown),
+            "down": down,
+            "unknown": unknown,
             "unlisted": words[_UNLISTED],
             "unlisted_evicted": words[_EVICTED],
             "unlisted_refused": words[_REFUSED],

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 
+from lzc.cli.ctl import command as ctl
 from lzc.lua.health import Check
 from tests.unit.clinic import LOCAL, Clinic, full, listening, play, self_signed
 from tests.unit.live_server import LiveServer, Project
@@ -466,6 +468,8 @@ def test_the_server_checks_what_its_bundle_lists_and_ctl_shows_it(tmp_path: Path
             server.wait_for(
                 lambda: statuses() == {f"127.0.0.1:{port}": "up", "127.0.0.1:1": "down"}
             )
+            shown = CliRunner().invoke(ctl, ["status", "-c", str(project.config)])
+            assert "2 checks (1 up, 1 down, 0 unknown), 0 of at most 2000" in shown.output
             project.build({"example.org": ""}, checks=[up], serial=2)
             server.control("reload")
             server.wait_for(lambda: statuses() == {f"127.0.0.1:{port}": "up"})

@@ -191,6 +191,30 @@ def test_the_table_is_complete_when_everything_listed_has_a_status() -> None:
     assert table.read(offsets[3]).status == UNKNOWN
 
 
+def test_the_table_counts_its_statuses() -> None:
+    def counts() -> tuple[int, ...]:
+        found = table.counts()
+        assert found["checks"] == found["up"] + found["down"] + found["unknown"]
+        return found["up"], found["down"], found["unknown"]
+
+    table = HealthTable(64)
+    first, second, third = (table.add(bytes((number,)) * 16) for number in range(3))
+    assert counts() == (0, 0, 3)
+    table.set(first, UP, 0.1, 1.0)
+    table.set(second, DOWN, 0.1, 1.0)
+    table.force(third, DRAIN, 1.0)
+    assert counts() == (1, 2, 0)
+    table.set(first, DOWN, 0.1, 2.0)
+    table.set(second, UP, 0.1, 2.0)
+    table.force(third, AUTO, 2.0)
+    assert counts() == (1, 1, 1)
+    table.remove(bytes(16))
+    assert counts() == (1, 0, 1)
+    table.words[9] += 5  # what a checker leaves that was killed while it counted
+    table.in_use()
+    assert counts() == (1, 0, 1)
+
+
 def test_a_weight_is_seen_by_workers_and_its_change_too() -> None:
     table = HealthTable(64)
     view = TableView(table, lambda _: None)
@@ -234,6 +258,7 @@ def test_operators_force_targets_and_the_restarted_server_still_knows(tmp_path: 
             project.build({"example.org": lua_zone(port)}, checks=[first, second], serial=2)
             assert server.control("reload")["changed"]
             assert server.answers("up.example.org") == ["127.0.0.2"]
+            server.wait_for(lambda: server.logged(f"health: {LOCAL} is forced to drain by hand"))
         assert (project.output / ".control.health").stat().st_mode & 0o777 == 0o600
         with LiveServer(project) as server:
             assert server.answers("up.example.org") == ["127.0.0.2"]
@@ -247,6 +272,8 @@ def test_operators_force_targets_and_the_restarted_server_still_knows(tmp_path: 
             server.wait_for(lambda: server.answers("up.example.org") == ["127.0.0.2"])
             out = ctl_health(project, "force", LOCAL, "auto")
             assert out == f"{LOCAL} is left to its checks again: 1 check\n"
+            said = f"health: {LOCAL} is left to its checks again, by hand"
+            server.wait_for(lambda: server.logged(said))
             ctl_health(project, "force", "127.0.0.2", "auto")
             server.wait_for(lambda: server.answers("up.example.org") == [LOCAL])
             for bad in ({"target": "www"}, {"state": "left"}, {"seconds": -1}, {"seconds": "x"}):
