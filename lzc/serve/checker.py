@@ -111,6 +111,7 @@ class Checker:
         self._file = file
         before = health_state.load(file, time.time()) if file is not None else State()
         self._remembered = dict(before.known)
+        self._loaded = False
         self._forced: dict[str, Force] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         for target, force in before.forced.items():
@@ -152,17 +153,18 @@ class Checker:
             if key not in self._entries and len(self._unlisted) < self._unlisted.limit:
                 begun += self._add(check, key, listed=False, delay=begun / _STARTS_A_SECOND)
         self._remembered.clear()
+        self._loaded = True
         self._table.count_unlisted(len(self._unlisted))
         self._table.loaded()
 
     def _forget_others(self, wanted: Collection[bytes]) -> None:
         """A checker that died left slots of checks which only answers had asked for; given up, they
         are asked for again, where they would say forever what was true then."""
-        if self._entries or not self._table.is_loaded():
+        if self._loaded or not self._table.is_loaded():
             return
         for key in self._table.in_use():
             past = self._remembered.get(key)
-            if key not in wanted and (past is None or past.check is None):
+            if key not in wanted and key not in self._entries and (not past or not past.check):
                 self._table.remove(key)
 
     def report(self) -> Iterator[dict[str, Any]]:

@@ -148,6 +148,20 @@ def test_a_slot_that_nobody_remembers_is_given_up_before_listed_ones_need_room()
     asyncio.run(scene())
 
 
+def test_what_is_asked_for_before_the_bundle_is_read_keeps_no_slot_of_others() -> None:
+    async def scene() -> None:
+        table = HealthTable(64)
+        table.add(bytes(16))  # left by a checker that was killed
+        table.loaded()
+        clinic = Clinic(table=table, interval=60)
+        clinic.checker._add_unlisted(closed(1), closed(1).key())
+        clinic.checker.load([])
+        assert table.in_use() == [closed(1).key()]
+        await clinic.checker.close()
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("by", ["name", "subnet"])
 def test_clients_who_make_up_checks_keep_nobody_out(tmp_path: Path, by: str) -> None:
     sock, port = listening()
