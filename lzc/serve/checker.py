@@ -418,7 +418,7 @@ class Checker:
         weight = outcome.weight if outcome.up else None
         latency, listed = outcome.latency, entry.listed
         if self._table.set(entry.offset, found, latency, now, weight, tell=listed):
-            self._tell(entry, before.status, now - before.since)
+            self._tell(entry, before.status, max(0.0, now - before.since))
         self._plan(entry)
 
     def _plan(self, entry: Entry) -> None:
