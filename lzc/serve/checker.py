@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 import socket
 import time
 from collections.abc import Collection, Coroutine, Iterable, Iterator
@@ -53,8 +54,9 @@ _SAVE: Final = 10.0
 _REPORTS_AT_ONCE: Final = 64
 _SHOWN: Final = (
     *("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"),
-    *("minimum_failures", "headers"),
+    "minimum_failures",
 )
+_SECRET: Final = re.compile(r"(?<=//)[^/?#]*@")
 
 
 @dataclass(slots=True, eq=False)
@@ -471,9 +473,10 @@ class Checker:
 
 
 def show(check: Check) -> str:
-    """A check in a line of text: what it looks for, where, and what is particular to it."""
+    """A check in a line of text: what it looks for, where, and what is particular to it. Passwords
+    and values of headers are left out, as it goes into logs."""
     if check.url:
-        url = as_written(check.url)
+        url = _SECRET.sub("***@", as_written(check.url))
         text = f"{url} at {check.address}" if check.address else url
     else:
         host = f"[{check.address}]" if ":" in check.address else check.address
@@ -484,4 +487,6 @@ def show(check: Check) -> str:
     for name in _SHOWN:
         if getattr(check, name) != getattr(usual, name):
             text += f" {name}={getattr(check, name)}"
-    return text
+    return text + (
+        f" headers={','.join(name for name, _ in check.headers)}" if check.headers else ""
+    )

@@ -84,6 +84,13 @@ def test_checks_that_differ_are_shown_differently() -> None:
     assert show(check) == "http://x.example/é at 192.0.2.1 with 'ü'"
 
 
+def test_what_is_shown_of_a_check_holds_no_secrets() -> None:
+    headers = (("Authorization", "Bearer secret"), ("X-Probe", "1"))
+    check = Check("192.0.2.1", url="http://me:secret@www.example.com/@", headers=headers)
+    shown = show(check)
+    assert shown == "http://***@www.example.com/@ at 192.0.2.1 headers=Authorization,X-Probe"
+
+
 def test_who_asks_for_a_report_and_leaves_costs_others_nothing(tmp_path: Path) -> None:
     project = Project(tmp_path, "[lua]\nenable = true\nhealth-check-interval = 60\n")
     checks = [Check("127.0.0.1", 1 + number) for number in range(5000)]
