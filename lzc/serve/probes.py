@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
 
     import aiohttp
+    from yarl import URL
 
 _CHUNK: Final = 65536
 _REDIRECTS: Final = 30
@@ -138,27 +139,38 @@ class HttpProbes:
 
         started = time.monotonic()
         ours = False
+        moves: list[URL] = []
         try:
             async with asyncio.timeout(max(timeout, SHORTEST)):
-                found = await self._fetch(check, aiohttp.ClientTimeout(total=None))
+                found = await self._fetch(check, aiohttp.ClientTimeout(total=None), moves)
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             found, ours = Verdict(say(error)), is_ours(error)
         latency = time.monotonic() - started
-        return Outcome(not found.problem, latency, found.problem, found.weight, ours)
+        problem = found.problem
+        # Which runs wait for which depends on whether they timed out.
+        if problem and moves and problem != TIMED_OUT:
+            problem += f", redirected to {moves[-1].with_user(None)}"
+        return Outcome(not problem, latency, problem, found.weight, ours)
 
-    async def _fetch(self, check: Check, timeout: aiohttp.ClientTimeout) -> Verdict:
+    async def _fetch(
+        self, check: Check, timeout: aiohttp.ClientTimeout, moves: list[URL]
+    ) -> Verdict:
         """Follow redirects to the end, as PowerDNS does: the URL's own host and port stay at the
-        address under check, other hosts are looked up."""
+        address under check, other hosts are looked up. ``moves`` is where they led so far."""
         from yarl import URL
 
         url = origin = URL(as_written(check.url))
-        for _ in range(_REDIRECTS + 1):
+        while len(moves) <= _REDIRECTS:
             if url.scheme not in ("http", "https") or not url.host:
                 return Verdict(f"not an HTTP URL: {url}")
             pinned = check.address if url.origin() == origin.origin() else ""
             async with self._session(check.source).get(
                 url.with_host(pinned) if pinned else url,
-                headers=headers_of(check, url.raw_authority.rpartition("@")[2]),
+                # Encoded as UTF-8, they are the octets of the record again.
+                headers=[
+                    (name, as_written(value))
+                    for name, value in headers_of(check, url.raw_authority.rpartition("@")[2])
+                ],
                 allow_redirects=False,
                 timeout=timeout,
                 **self._tls_options(url.scheme, url.host, pinned),
@@ -169,6 +181,7 @@ class HttpProbes:
                 if status not in MOVED or "Location" not in response.headers:
                     return Verdict(f"HTTP status {status}")
                 url = url.join(URL(response.headers["Location"]))
+                moves.append(url)
         return Verdict("too many redirects")
 
     def _tls_options(self, scheme: str, host: str, pinned: str) -> dict[str, Any]:

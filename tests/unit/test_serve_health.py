@@ -152,6 +152,10 @@ async def page(request: web.Request) -> web.StreamResponse:
             return web.Response(status=410)
         case "/moved":
             return web.Response(status=302, headers={"Location": "/ok"})
+        case "/to-gone":
+            return web.Response(
+                status=307, headers={"Location": "//me:secret@" + request.host + "/gone"}
+            )
         case "/choices":
             return web.Response(status=300, headers={"Location": "/ok"})
         case "/loop":
@@ -185,9 +189,25 @@ async def page(request: web.Request) -> web.StreamResponse:
         ("/moved", {"httpcode": 302}, True, ""),
         ("/choices", {}, True, ""),
         ("/away", {}, True, ""),
-        ("/loop", {}, False, "too many redirects"),
+        (
+            "/loop",
+            {},
+            False,
+            "too many redirects, redirected to http://www.example.com:{port}/loop",
+        ),
         ("/hops/30", {}, True, ""),
-        ("/hops/31", {}, False, "too many redirects"),
+        (
+            "/hops/31",
+            {},
+            False,
+            "too many redirects, redirected to http://www.example.com:{port}/hops/0",
+        ),
+        (
+            "/to-gone",
+            {},
+            False,
+            "HTTP status 410, redirected to http://www.example.com:{port}/gone",
+        ),
         ("/long", {"stringmatch": "needle"}, True, ""),
         ("/long", {"stringmatch": "needle", "byteslimit": 5000}, False, "no 'needle' in the body"),
         ("/slow", {"timeout": 1}, False, "timed out"),
@@ -203,7 +223,7 @@ def test_an_http_check_looks_at_status_and_body(
         port = await site.start()
         check = Check(LOCAL, url=f"http://www.example.com:{port}{path}", **options)
         clinic.checker.load([check])
-        assert (await clinic.becomes(check, up))["error"] == problem
+        assert (await clinic.becomes(check, up))["error"] == problem.format(port=port)
         await site.stop()
 
     play(scene, interval=60)
@@ -326,12 +346,13 @@ def test_headers_of_a_record_take_the_place_of_ours_but_not_of_host(path: str) -
     async def scene(clinic: Clinic) -> None:
         site = Site(page)
         port = await site.start()
-        headers = (("X-Probe", "1"), ("accept", "text/plain"), ("Host", "evil.example"))
+        named = ("X-Name", "zoë".encode().decode("latin-1"))
+        headers = (("X-Probe", "1"), named, ("accept", "text/plain"), ("Host", "evil.example"))
         check = Check(LOCAL, url=f"http://www.example.com:{port}{path}", headers=headers)
         clinic.checker.load([check])
         await clinic.becomes(check, True)
         sent = site.requests[0].headers
-        assert sent["X-Probe"] == "1"
+        assert (sent["X-Probe"], sent["X-Name"]) == ("1", "zoë")
         assert sent.getall("Accept") == ["text/plain"]
         assert sent.getall("Host") == [f"www.example.com:{port}"]
         await site.stop()
