@@ -63,3 +63,23 @@ def checks_behind_choices(plans: dict[bytes, bytes]) -> set[Check]:
         if b'["if",' in plan and (b'["up",' in plan or b'["weights",' in plan):
             found |= checks_in(plan)
     return found
+
+
+def checks_without_plans(
+    lua_records: Sequence[Record], plans: dict[bytes, bytes], apex: bytes, insert_whitespace: bool
+) -> set[Check]:
+    """What the code of the other records asks about on ways that trying them out may not have
+    taken."""
+    from lzc.lua.plan import plan_key
+    from lzc.lua.written_checks import written_checks
+
+    codes = set()
+    for _, _, rdata, ttl, _ in lua_records:
+        lua = LuaRecord.from_rdata(rdata, ttl)
+        if lua.covered != rrtype.LUA:
+            codes.add((lua.join(insert_whitespace), lua.covered))
+    found: set[Check] = set()
+    for code, covered in codes:
+        if plan_key(code, covered, apex) not in plans:
+            found |= written_checks(code, covered)
+    return found

@@ -13,7 +13,7 @@ from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
 from lzc.build.compile import compile_zone
 from lzc.build.health_checks import discover
 from lzc.build.job import ZoneJob, ZoneResult
-from lzc.build.plans import checks_behind_choices, lua_plans
+from lzc.build.plans import checks_behind_choices, checks_without_plans, lua_plans
 from lzc.lua.health import Check
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
@@ -78,6 +78,7 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace, job.lua.exec_limit)
         compiled = replace(compiled, plans=plans)
         found |= checks_behind_choices(plans)
+        found |= checks_without_plans(lua_records, plans, source.apex, job.lua.insert_whitespace)
     return ZoneResult(
         compiled,
         faults,

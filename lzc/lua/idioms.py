@@ -72,6 +72,12 @@ def recognise(code: bytes, covered: int, include: Include | None = None) -> byte
     return _kept(code, covered)
 
 
+def operation_of(expression: ast.Expression, covered: int) -> Operation:
+    """What a plan does for an expression on constants in a record that answers for type
+    ``covered``. Raises `Other` for any other."""
+    return _Form(covered, None).expression(expression)
+
+
 def most_instructions(code: bytes) -> int:
     """How many instructions the code of a plan takes at most when it is run; far more than it takes
     for long lists in chunks."""

@@ -83,8 +83,13 @@ def encode(covered: int, rdatas: Sequence[bytes], operation: list[Any]) -> bytes
 
 def checks_in(encoded: bytes) -> set[Check]:
     """All that a plan asks about, whoever the client is."""
+    return checks_of(json.loads(encoded)["do"])
+
+
+def checks_of(operation: list[Any]) -> set[Check]:
+    """All that an operation of a plan asks about."""
     found: set[Check] = set()
-    waiting = [json.loads(encoded)["do"]]
+    waiting = [operation]
     while waiting:
         name, *arguments = waiting.pop() or ["fixed"]
         if name == "if":

@@ -9,9 +9,11 @@ import pytest
 from lzc import config
 from lzc.build.health_checks import discover
 from lzc.build.pipeline import build
+from lzc.build.plans import checks_without_plans, lua_plans
 from lzc.bundle import current
 from lzc.config import LuaSection
 from lzc.lua.health import Check
+from lzc.serve.checker_main import read_checks
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from lzc.zone.place import Fault, InputError, Severity
@@ -24,6 +26,15 @@ def _discover(text: str, settings: LuaSection | None = None) -> tuple[set[Check]
     records = [record for record in zone.records if record[1] == rr.LUA]
     checks, faults = discover(zone, records, settings or LuaSection())
     return set(checks), faults
+
+
+def _written(text: str) -> set[Check]:
+    """The checks that a bundle gets besides those that running its records shows."""
+    zone, faults = read_zone_text((HEAD + text).encode(), wire("example.org"), "z.zone")
+    assert not faults
+    records = [record for record in zone.records if record[1] == rr.LUA]
+    plans = lua_plans(records, zone.apex, True)
+    return checks_without_plans(records, plans, zone.apex, True)
 
 
 def test_every_candidate_is_checked() -> None:
@@ -39,6 +50,67 @@ def test_every_candidate_is_checked() -> None:
         ("192.0.2.2", 443, ""),
         ("2001:db8::1", 0, "https://example.org/"),
     }
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "ecswho",
+        "tcp",
+        "dnssecOK",
+        "bestwho:toString()=='192.0.2.9'",
+        "qname:countLabels()>3",
+        "pdnsrandom(2)==1",
+        "latlon()=='1.000000 2.000000'",
+    ],
+)
+def test_a_check_on_constants_is_known_whatever_decides_whether_it_is_asked_for(
+    condition: str,
+) -> None:
+    text = (
+        f"www LUA A \";local pool={{'192.0.2.1'}} if {condition} then return ifportup(1,pool) end"
+        f" local f=function() return ifurlup('http://x/',{{{{'192.0.2.2'}}}},{{timeout=1}}) end"
+        f" if not ({condition}) then return f() end"
+        f" return ifurlextup({{{{['192.0.2.3']='http://y/'}}}})\"\n"
+        f"all LUA A \"{condition} and ifportup(2,{{'192.0.2.4'}}) or pickselfweighted('http://z/',"
+        f"{{'192.0.2.5'}})\"\n"
+    )
+    assert _written(text) == {
+        Check("192.0.2.1", 1),
+        Check("192.0.2.2", url="http://x/", timeout=1),
+        Check("", url="http://y/"),
+        Check("192.0.2.4", 2),
+        Check("192.0.2.5", url="http://z/"),
+    }
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ifportup(1,{qname:toString()})",
+        "ifportup(1,pool)",
+        "ifportup(70000,{'192.0.2.1'})",
+        "ifportup(1,{'2001:db8::1'})",
+        "ifportup()",
+        "ifportup(1,{'192.0.2.1'},{timeout={}})",
+        "ifurlup('http://x/',{{}},{source='x'})",
+    ],
+)
+def test_calls_that_no_way_of_a_record_makes_out_give_no_checks(call: str) -> None:
+    text = (
+        f"www LUA A \";local pool={{'192.0.2.1'}} pool=qname if ecswho then return {call} end"
+        " return '192.0.2.7'\"\n"
+    )
+    assert _written(text) == set()
+
+
+def test_a_bundle_lists_checks_that_no_run_of_its_records_asks_for(tmp_path: Path) -> None:
+    code = ";if ecswho then return ifportup(1,{'192.0.2.1'}) end return '192.0.2.2'"
+    (tmp_path / "example.org.zone").write_text(HEAD + f'www LUA A "{code}"\n')
+    (tmp_path / "lzc.toml").write_text("[build]\nsources=['*.zone']\n[lua]\nenable=true\n")
+    build(config.load(tmp_path / "lzc.toml"))
+    bundle = current.locate(tmp_path / "build")
+    assert Check("192.0.2.1", 1) in read_checks(bundle)
 
 
 def test_included_code_counts_and_is_not_run_alone() -> None:
