@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from lzc.cli.ctl import command as ctl
 from lzc.lua.health import Check
+from lzc.serve.health_table import UP
 from tests.unit.clinic import LOCAL, Clinic, full, listening, play, self_signed
 from tests.unit.live_server import LiveServer, Project
 
@@ -339,6 +340,22 @@ def test_a_host_that_refuses_connections_is_said_to_do_that() -> None:
         assert (await clinic.becomes(check, False))["error"] == "Connection refused"
 
     play(scene)
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_times(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        sock.close()
+        check = Check(LOCAL, port)
+        clinic.table.set(clinic.table.add(check.key()), UP, 0.1, time.time() + 3600)
+        clinic.checker.load([check])
+        await clinic.becomes(check, False)
+
+    with caplog.at_level("INFO", "lzc"):
+        play(scene)
+    assert caplog.messages[0].endswith("is down (Connection refused), was up for 0 s")
 
 
 @pytest.mark.parametrize("path", ["/ok", "/./ok"])
