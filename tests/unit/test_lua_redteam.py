@@ -431,8 +431,10 @@ def test_what_has_no_end_is_ended(code: str, settings: EngineSettings) -> None:
     assert outcome in ends
     again = attack(run, f"do {code} end")
     assert again in ends
-    # In shared mode the count starts late at first, so that another limit may be met before.
-    assert again == outcome or outcome in ("!time", "!memory") or settings.mode == "shared"
+    # Time and memory may end either run first, on a busy machine above all. In shared mode the count
+    # starts late at first.
+    if not {outcome, again} & {"!time", "!memory"} and settings.mode != "shared":
+        assert again == outcome
 
 
 def test_a_full_memory_is_empty_for_the_next_record() -> None:

@@ -165,7 +165,8 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
     # No limit ends these records.
     project = Project(tmp_path, "[lua]\nenable = true\nexec-limit = 0\ntime-limit = 0\n")
     project.build({"example.org": ZONE})
-    with LiveServer(project, watchdog=2.0) as running:
+    # Nor does the watchdog, before the test itself kills the worker.
+    with LiveServer(project, watchdog=20.0) as running:
         yield running
 
 

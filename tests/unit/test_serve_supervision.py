@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def server(project: Project) -> Iterator[LiveServer]:
-    with LiveServer(project, watchdog=0.6) as running:
+    with LiveServer(project, watchdog=1.5) as running:
         yield running
 
 
@@ -98,7 +98,7 @@ def test_a_record_that_hangs_a_worker_is_quarantined_until_the_next_bundle(
 def answers_in_time(server: LiveServer, name: str) -> list[str]:
     """What a resolver gets, which asks again when no answer comes: a worker that is killed may have
     taken a query with it."""
-    for _ in range(10):
+    for _ in range(15):
         asked = dns.message.make_query(name, "A")
         try:
             reply = dns.query.udp(asked, "127.0.0.1", timeout=0.4, port=server.port)
@@ -112,7 +112,7 @@ def answers_in_time(server: LiveServer, name: str) -> list[str]:
 def test_while_a_record_hangs_other_names_wait_for_a_new_worker_at_most(
     project: Project, workers: int
 ) -> None:
-    with LiveServer(project, workers=workers, watchdog=0.6) as server:
+    with LiveServer(project, workers=workers, watchdog=1.5) as server:
         assert server.answers("fine.example.org") == ["192.0.2.7"]
         with udp_socket(server.port) as stuck:
             stuck.send(query_wire("stuck.example.org", "TXT"))
@@ -140,7 +140,8 @@ fine LUA A "'192.0.2.7'"
 
 
 def test_each_limit_is_counted_and_logged_once_with_the_name_of_the_record(tmp_path: Path) -> None:
-    project = Project(tmp_path, "[lua]\nenable = true\n")
+    # Little memory, so that it is full long before the time is over.
+    project = Project(tmp_path, "[lua]\nenable = true\nmemory-limit = 8388608\n")
     project.build({"example.org": LIMITED})
     with LiveServer(project) as server:
         for _ in range(3):
