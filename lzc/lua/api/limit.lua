@@ -29,25 +29,30 @@ local RUN_COST = 5
 -- instructions in all, for each one of the budget. They are counted by this step.
 local OWN_FACTOR, OWN_STEP = 1000, 10000
 
--- Instructions between two looks at the clock, which take a microsecond each: most records are over
--- before the first. The latter is where every instruction is counted.
-local LOOK, EXACT_LOOK = 201, 64
+-- Instructions between two looks at the clock, which take most of a microsecond each: most records are
+-- over before the first.
+local LOOK = 200
 
--- An instruction may take long itself (with a long text, `s + 0` reads all of it). So where more seconds
--- have passed since the last look, be it one at another execution, the clock is looked at after each, until
--- as many in a row were not long.
+-- An instruction may take long itself: with a text of 28 MB, `s + 0` takes 20 ms. Such a text needs room,
+-- so every few instructions the heap's size is looked at, which costs little, and where it has more KiB the
+-- clock is too. A smaller size would often be reached by what is kept for speed.
+local STEP, ROOMY = 25, 8192
+
+-- Where more seconds have passed since the last look, be it one at another execution, the clock is looked
+-- at after each instruction, until as many in a row were not long.
 local BRIEF, LONG, WATCH = 0.02, 0.0005, 64
 
 local used, own, fired, started, work = 0, 0, false, nil, 0
-local shared, watched = core.shared, 0
+local shared, watched, count_kib = core.shared, 0, core.count_kib
 shared.looked = shared.looked or 0
 
--- Of the usual run: instructions that are left, how many lie between two ticks, and how many our
--- functions have told of.
-local left, step, told = 0, 0, 0
+-- Of the usual run: instructions that are left, how many lie between two ticks, how many have run since
+-- the last look at the clock, and how many our functions have told of.
+local left, step, unseen, told = 0, 0, 0, 0
 
--- So many instructions we wait for one of our functions to end, and each time as many more.
-local PATIENCE = 32
+-- So many instructions we wait for one of our functions to end, at least, and each time one more: in a loop,
+-- equal steps might always end at the same place of it.
+local PATIENCE = 12
 local patience = PATIENCE
 
 -- How often the record of a slot ran out of its budget together with ours, and how often it may: at
@@ -93,7 +98,9 @@ end
 local function count_one()
   used = used + 1
   if used > limit then return stop() end
-  if (watched > 0 or used % EXACT_LOOK == 32) and late() then return stop('time') end
+  if (watched > 0 or used % LOOK == 32 or used % STEP == 7 and count_kib('count') > ROOMY) and late() then
+    return stop('time')
+  end
 end
 
 local tick
@@ -108,7 +115,7 @@ local function exhausted()
     -- Ours will tell when they are done.
     own = own + step
     if own > limit * OWN_FACTOR then return stop() end
-    patience = min(patience + PATIENCE, LOOK)
+    patience = patience < STEP and patience + 1 or PATIENCE
     step = watched > 0 and 1 or patience
     return sethook(tick, '', step)
   elseif not lazily then
@@ -119,27 +126,33 @@ local function exhausted()
 end
 
 function tick()
-  left = left - step
-  if late() then return stop('time') end
+  left, unseen = left - step, unseen + step
+  if unseen >= LOOK or watched > 0 or count_kib('count') > ROOMY then
+    unseen = 0
+    if late() then return stop('time') end
+  end
   if left <= 0 then
     left, told = left + told, 0
     if left <= 0 then return exhausted() end
   end
-  step = watched > 0 and 1 or min(left, LOOK)
-  sethook(tick, '', step)
+  local following = watched > 0 and 1 or min(left, STEP)
+  if following ~= step then
+    step = following
+    sethook(tick, '', step)
+  end
 end
 
 -- Gives the hook of an execution and its interval. Nothing of ours but `run` may be on its way when the
 -- hook fires outside the record's pcall, so it is `run` that sets the hook.
 local hooked = limit > 0 or time_limit > 0
 local total = limit > 0 and limit + RUN_COST or math.huge
-local first_step = min(total, LOOK)
+local first_step = min(total, STEP)
 function core.begin(of)
   used, own, fired, started, work, watched = -RUN_COST, 0, false, nil, 0, 0
   counting = core.exact and (not lazily or (costly[of] or 0) >= MAX_STRIKES)
   if counting then return count_one, 1 end
   if not hooked then return nil end
-  slot, left, step, told, patience = of, total, first_step, 0, PATIENCE
+  slot, left, step, unseen, told, patience = of, total, first_step, 0, 0, PATIENCE
   return tick, step
 end
 
