@@ -82,6 +82,39 @@ def test_what_has_no_end_is_ended(code: str, settings: EngineSettings) -> None:
         assert again == outcome
 
 
+DIGITS = "local s = ('0'):rep(2^20 - 1) "
+
+# As many arguments as the stack holds, each the same long text.
+DOUBLED = f"{DIGITS} local a = {{}} for i = 1, 100 do a[i] = s end for k = 1, 6 do local b = {{}} table.move(a, 1, #a, 1, b) table.move(a, 1, #a, #a + 1, b) a = b end "
+WRITTEN = ("s," * 200)[:-1]
+
+NUMBERS = {
+    "max": f"{DOUBLED} math.max(unpack(a))",
+    "min": f"{DOUBLED} math.min(unpack(a))",
+    "band": f"{DOUBLED} bit.band(unpack(a))",
+    "bor": f"{DOUBLED} bit.bor(unpack(a))",
+    "bxor": f"{DOUBLED} bit.bxor(unpack(a))",
+    "char": f"{DOUBLED} string.char(unpack(a))",
+    "format": f"{DOUBLED} (('%d'):rep(6400)):format(unpack(a))",
+    "max of what is written": f"{DIGITS} math.max({WRITTEN})",
+    "format of what is written": f"{DIGITS}; (('%d'):rep(200)):format({WRITTEN})",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [1000, 200_000, 0])
+@pytest.mark.parametrize("code", NUMBERS.values(), ids=NUMBERS)
+def test_long_texts_are_not_taken_for_numbers_without_end(code: str, limit: int) -> None:
+    outcome = attack(runner(EngineSettings(exec_limit=limit)), code)
+    assert outcome == "!time" or (limit == 1000 and "unpack" in code)
+
+
+def test_few_arguments_are_what_they_are() -> None:
+    run = Runner()
+    assert run("math.max(1, '5', 3, 4, '2', 0)..math.min(6, '5', '7', 8, 9)") == ["55"]
+    assert run("bit.bor(1, '2', 4, 8, 16, 32)..string.char(97, '98', 99, 100, 101)") == ["63abcde"]
+    assert run("('%d%s%s%s%s%s'):format(1, 2, 'c', 4, 5, who)") == ["12c45192.0.2.10"]
+
+
 def test_a_text_taken_for_a_number_again_and_again_is_seen_soon() -> None:
     # Each addition reads 12 MB. In shared mode it can be told how many there were.
     run = Runner(EngineSettings(mode="shared", time_limit=0.01))
@@ -91,3 +124,17 @@ def test_a_text_taken_for_a_number_again_and_again_is_seen_soon() -> None:
         with pytest.raises(LuaFailure, match="time"):
             run(f";{pause} {whole} local x {'x = s + 0 n = n + 1 ' * 150}")
         assert int(run("n")[0]) < 30
+
+
+NESTED = {
+    "times": "function f() n = n + 1 return os.time(setmetatable({}, {__index = f})) end",
+    "sorts": "local m = {} function f() n = n + 1 table.sort({setmetatable({}, m), setmetatable({}, m)}) end m.__lt = f",
+    "formats": "local t = setmetatable({}, {}) function f() n = n + 1 return ('%s'):format(t) end getmetatable(t).__tostring = f",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [0, 100_000])
+@pytest.mark.parametrize("code", NESTED.values(), ids=NESTED)
+def test_calls_inside_each_other_are_not_deep(code: str, limit: int) -> None:
+    run = runner(EngineSettings(exec_limit=limit))
+    assert int(attack(run, f"local n, f = 0 {code} pcall(f) return n")) <= 101

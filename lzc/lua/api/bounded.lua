@@ -9,7 +9,7 @@ local floor, log, min, max = math.floor, math.log, math.min, math.max
 local find, match, gmatch, gsub = string.find, string.match, string.gmatch, string.gsub
 local rep, upper, lower, reverse = string.rep, string.upper, string.lower, string.reverse
 local sub, format, concat = string.sub, string.format, table.concat
-local insert, sort = table.insert, table.sort
+local insert, sort, time = table.insert, table.sort, os.time
 local raw_pcall = pcall
 local guard, charge, search, steps = core.guard, core.charge, core.search, core.steps
 local raw_getmetatable = core.raw_getmetatable
@@ -19,6 +19,8 @@ local MAX_STRING = core.max_string
 local MAX_STEPS = 1e6
 -- Octets of a text that are cheap whatever is done to them once.
 local SMALL = 4096
+-- Arguments of a function that is not worth a look.
+local FEW = 4
 -- Calls from C into the record's code, inside each other: each takes 9 kB of the C stack.
 local MAX_DEPTH = 100
 
@@ -281,7 +283,6 @@ local measure = guard(charge_sorting)
 
 local function lua_sort(list, comparator)
   if type(list) == 'table' then measure(list) end
-  if not comparator then return sort(list) end
   enter()
   return settle(raw_pcall(sort, list, comparator))
 end
@@ -292,16 +293,47 @@ local function lua_tonumber(...)
   return tonumber(...)
 end
 
--- Objects may print themselves by formatting others. With few instructions that is soon over; with
--- many, LuaJIT takes seconds to come back from as deep as its stack reaches.
-local function lua_format(...)
-  enter()
-  return settle(raw_pcall(format, ...))
-end
-if core.exec_limit > 0 and core.exec_limit <= 10000 then lua_format = format end
+-- The same long text may be there thousands of times, and each is read where it is taken for a number.
+local weigh = guard(function(...)
+  local values, count, size = {...}, select('#', ...), 0
+  for i = 1, count do
+    local value = values[i]
+    if type(value) == 'string' then size = size + #value end
+  end
+  core.ours(count * 8)
+  if size > SMALL then charge(size * 2) end
+end)
 
--- What these two spend on themselves, where it is counted: they run the record's functions, so the
--- hook stays on.
+local function taking_numbers(f)
+  return guard(function(...)
+    if select('#', ...) > FEW then weigh(...) end
+    return f(...)
+  end)
+end
+
+-- Objects may print themselves by formatting others, and fields of a time may be found by looking at the
+-- time. With few instructions that is soon over; with many, LuaJIT takes seconds to come back from as
+-- deep as its stack reaches.
+local deep_format, lua_time = format, time
+local many = core.exec_limit == 0 or core.exec_limit > 10000
+if many then
+  deep_format = function(...)
+    enter()
+    return settle(raw_pcall(format, ...))
+  end
+  lua_time = function(...)
+    enter()
+    return settle(raw_pcall(time, ...))
+  end
+end
+
+local function lua_format(...)
+  if select('#', ...) > FEW then weigh(...) end
+  return deep_format(...)
+end
+
+-- What these spend on themselves, where it is counted: they run the record's functions, so the hook
+-- stays on.
 if core.exact then
   local credit = core.credit
   local function discounted(f, cost)
@@ -311,14 +343,22 @@ if core.exact then
     end
     return function(...) return paid(f(...)) end
   end
-  lua_gsub, lua_sort = discounted(lua_gsub, 27), discounted(lua_sort, 20)
+  lua_gsub, lua_sort = discounted(lua_gsub, 27), discounted(lua_sort, 38)
+  lua_format = discounted(lua_format, many and 42 or 21)
+  if many then lua_time = discounted(lua_time, 33) end
 end
 
 core.bounded = {
   string = {
     find = guard(lua_find), match = guard(lua_match), gmatch = guard(lua_gmatch), gsub = lua_gsub,
-    format = lua_format, rep = guard(lua_rep), upper = walking(upper), lower = walking(lower), reverse = walking(reverse),
+    format = lua_format, rep = guard(lua_rep), upper = walking(upper), lower = walking(lower),
+    reverse = walking(reverse), char = taking_numbers(string.char),
   },
+  math = {max = taking_numbers(math.max), min = taking_numbers(math.min)},
+  bit = {
+    band = taking_numbers(bit.band), bor = taking_numbers(bit.bor), bxor = taking_numbers(bit.bxor),
+  },
+  time = lua_time,
   table = {insert = guard(lua_insert), sort = lua_sort},
   tonumber = guard(lua_tonumber),
 }

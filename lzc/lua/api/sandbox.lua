@@ -119,7 +119,7 @@ local function lua_load(source, name)
   return lua_loadstring(concat(pieces), name)
 end
 
-local date, time = os.date, os.time
+local date, time = os.date, bounded.time
 local function lua_date(pattern, ...)
   if type(pattern) == 'string' and #pattern > 256 then error('date format too long', 0) end
   if core.now and (...) == nil then return date(pattern or '%c', core.now) end
@@ -213,14 +213,16 @@ end
 local strings = without(string, 'dump')
 for name, f in next, bounded.string do strings[name] = f end
 local maths = without(math)
+for name, f in next, bounded.math do maths[name] = f end
 maths.randomseed = function() end
 
-local tables = without(table)
+local tables, bits = without(table), without(bit)
 for name, f in next, bounded.table do tables[name] = f end
+for name, f in next, bounded.bit do bits[name] = f end
 
 -- A record gets a library as an empty table of its own in front of this one.
 core.libraries = {
-  string = strings, math = maths, table = tables, bit = without(bit),
+  string = strings, math = maths, table = tables, bit = bits,
   coroutine = routines,
   os = {time = core.now and lua_time or time, clock = os.clock, date = lua_date, difftime = os.difftime,
         getenv = function() return nil end},
