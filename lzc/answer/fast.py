@@ -282,9 +282,14 @@ class FastLane:
                         return None
                     if signed:
                         ttl = snippets.ttl
-                        answers, content = self._signed.of_lua(zone, name, qtype, ttl, texts, now)
+                        read = self._signed.of_lua
+                        answers, content = self._lua.read(
+                            zone, snippets, texts, read, zone, name, qtype, ttl, texts, now
+                        )
                     else:
-                        answers, content = lua_rrs(qtype, snippets.ttl, texts)
+                        answers, content = self._lua.read(
+                            zone, snippets, texts, lua_rrs, qtype, snippets.ttl, texts
+                        )
                     cacheable = False
                 elif answers and signed:
                     more, signatures = self._signed.of_blob(zone, key, name, qtype, content, now)

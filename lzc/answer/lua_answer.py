@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from lzc.answer.planned import Planned
 from lzc.answer.zone import ServedZone
@@ -20,6 +20,10 @@ MAX_NODES: Final = 32768
 """Nodes whose LUA records are kept joined; beyond, all are dropped and joined again on demand."""
 MAX_KEPT: Final = 512
 """Octets of a result that is kept with what it is on the wire; a record may make up any number."""
+FEW: Final = 16
+"""Results of at most `MAX_KEPT` octets that are soon read."""
+
+T = TypeVar("T")
 
 
 class Evaluator(Protocol):
@@ -29,6 +33,13 @@ class Evaluator(Protocol):
         self, code: bytes, query: QueryContext, include: Callable[[bytes], bytes | None]
     ) -> list[bytes]:
         """Presentation-form contents; raises `LuaFailure`."""
+
+
+class Meter(Protocol):
+    """Runs work that the code of a zone (by its apex) is charged for."""
+
+    def __call__(self, code: bytes, zone: bytes, work: Callable[[], T], /) -> T:
+        """What ``work`` gives."""
 
 
 class Asker(NamedTuple):
@@ -82,14 +93,20 @@ class Plans:
 
 class LuaAnswers:
     """Answers from the LUA records of a bundle: by ``plans`` where there are any, by running them
-    otherwise. ``engine`` is `None` where LUA is off altogether."""
+    otherwise. ``engine`` is `None` where LUA is off altogether. ``meter`` is told of results that
+    take long to read."""
 
-    __slots__ = ("_engine", "_includes", "_insert_whitespace", "_joined", "_plans")
+    __slots__ = ("_engine", "_includes", "_insert_whitespace", "_joined", "_meter", "_plans")
 
     def __init__(
-        self, engine: Evaluator | None, insert_whitespace: bool, plans: Plans | None = None
+        self,
+        engine: Evaluator | None,
+        insert_whitespace: bool,
+        plans: Plans | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._plans = plans
+        self._meter = meter
         self._engine = engine
         self._insert_whitespace = insert_whitespace
         self._joined: dict[tuple[int, bytes], dict[int, Snippets]] = {}
@@ -174,7 +191,22 @@ class LuaAnswers:
             if outcome is not None:
                 return planned.rdatas(outcome)
         context = (qname, zone.apex, *asker, zone.zone_id)
-        return rdatas_of(covered, self.contents(zone, snippets, context))
+        texts = self.contents(zone, snippets, context)
+        return self.read(zone, snippets, texts, rdatas_of, covered, texts)
+
+    def read(
+        self,
+        zone: ServedZone,
+        snippets: Snippets,
+        texts: list[bytes],
+        work: Callable[..., T],
+        *arguments: Any,
+    ) -> T:
+        """What ``work`` makes of results. A record decides how large they are, and so how long
+        that takes: tenths of a second at worst, which are its own."""
+        if self._meter is None or are_small(texts):
+            return work(*arguments)
+        return self._meter(snippets.codes[0], zone.apex, lambda: work(*arguments))
 
     def rrset(
         self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
@@ -184,19 +216,24 @@ class LuaAnswers:
         return RRset(qname.lower(), covered, snippets.ttl, tuple(rdatas)) if rdatas else None
 
 
+def are_small(texts: list[bytes]) -> bool:
+    """Whether results are read in no time."""
+    if len(texts) == 1:
+        return len(texts[0]) <= MAX_KEPT
+    return len(texts) <= FEW and max(map(len, texts), default=0) <= MAX_KEPT
+
+
 def rdatas_of(covered: int, texts: list[bytes]) -> list[bytes]:
     """The RDATA that results of LUA records are, each once. Raises `LuaFailure`."""
-    found: list[bytes] = []
+    found: dict[bytes, None] = {}
     try:
         for text in texts:
             whole = b'"' + text + b'"' if covered == rrtype.TXT else text
-            rdata = wire_rdata.from_presentation(covered, whole, wire_name.ROOT)
-            if rdata not in found:
-                found.append(rdata)
+            found[wire_rdata.from_presentation(covered, whole, wire_name.ROOT)] = None
     except wire_rdata.InvalidRdata as error:
         raise LuaFailure("result", str(error)) from error
     # One name has one CNAME (RFC 2181 §10.1); a resolver would refuse a second.
-    return found[:1] if covered == rrtype.CNAME else found
+    return list(found)[:1] if covered == rrtype.CNAME else list(found)
 
 
 def lua_rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:

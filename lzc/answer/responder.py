@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
-from lzc.answer.lua_answer import Evaluator, LuaAnswers, Plans
+from lzc.answer.lua_answer import Evaluator, LuaAnswers, Meter, Plans
 from lzc.answer.options import Options
 from lzc.answer.planned import Choice
 from lzc.answer.settings import ResponderSettings
@@ -51,10 +51,11 @@ class Responder:
         engine: Evaluator | None,
         report: Callable[[bytes, Exception], None] | None = None,
         planner: Planner | None = None,
+        meter: Meter | None = None,
     ) -> None:
         zones = ServedZones(bundle, signers)
         plans = Plans(planner, bundle.plan) if planner is not None else None
-        lua = LuaAnswers(engine, settings.insert_whitespace, plans)
+        lua = LuaAnswers(engine, settings.insert_whitespace, plans, meter)
         options = Options(settings)
         self._exchange = Exchange(zones, lua, options, settings, report)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)

@@ -16,13 +16,15 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from lzc.lua.engine import Include, LuaFailure, QueryContext
 from lzc.serve.rests import SLOW, Rests
 from lzc.serve.scoreboard import Slot
 
 _CODES: Final = 65536
+
+T = TypeVar("T")
 
 LIMITS: Final = ("instructions", "memory", "time", "quarantine")
 """Kinds of `LuaFailure` that are counted apart, as ``lua_…`` in `lzc.serve.scoreboard.COUNTERS`."""
@@ -35,9 +37,10 @@ class Evaluator(Protocol):
         """Presentation-form contents; raises `LuaFailure`."""
 
 
-def code_id(code: bytes) -> int:
-    """A number from 1 to 2**64 - 1 that stands for a record's joined code."""
-    return int.from_bytes(hashlib.blake2b(code, digest_size=8).digest(), "big") or 1
+def code_id(zone: bytes, code: bytes) -> int:
+    """A number from 1 to 2**64 - 1 that stands for a record's joined code in a zone (its apex).
+    The same code in another zone may include something else, and is not to be blamed for that."""
+    return int.from_bytes(hashlib.blake2b(zone + code, digest_size=8).digest(), "big") or 1
 
 
 class GuardedEngine:
@@ -77,7 +80,7 @@ class GuardedEngine:
         self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
         self._rests = Rests(SLOW if shares else math.inf)
-        self._fast: dict[bytes, int] = {}
+        self._fast: dict[tuple[bytes, bytes], int] = {}
         self.kinds: Counter[str] = Counter()
         self.runs = 0
         self.failures = 0
@@ -85,11 +88,12 @@ class GuardedEngine:
     def quarantine(self, ident: int) -> None:
         """Do not run this code any more."""
         self._quarantine.add(ident)
-        self._fast = {code: known for code, known in self._fast.items() if known != ident}
+        self._fast = {key: known for key, known in self._fast.items() if known != ident}
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """As `lzc.lua.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest."""
-        ident = self._fast.get(code)
+        key = query[1], code
+        ident = self._fast.get(key)
         if ident is None:
             return self._evaluate_watched(code, query, include)
         self.runs += 1
@@ -100,7 +104,7 @@ class GuardedEngine:
         except LuaFailure as failure:
             if failure.kind in ("time", "memory"):
                 self._rests.offended(ident, query[1], self._clock())
-                del self._fast[code]
+                del self._fast[key]
             self._failed(failure)
             raise
         finally:
@@ -111,11 +115,11 @@ class GuardedEngine:
             if now - began > self._rests.slow:
                 # It, or the machine was busy: its own time is taken from now on.
                 self._rests.watch(ident, now)
-                self._fast.pop(code, None)
+                self._fast.pop(key, None)
 
     def _evaluate_watched(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """As `evaluate`, for code that was slow before or has not run yet."""
-        ident = code_id(code)
+        ident = code_id(query[1], code)
         if ident in self._quarantine:
             raise self._failed(LuaFailure("quarantine", "quarantined: it stopped a worker"))
         if self._rests.resting(ident, query[1], self._clock()):
@@ -139,8 +143,20 @@ class GuardedEngine:
             elif fast:
                 if len(self._fast) >= _CODES:
                     self._fast.clear()
-                self._fast[code] = ident
+                self._fast[query[1], code] = ident
             self._beat(now)
+
+    def meter(self, code: bytes, zone: bytes, work: Callable[[], T]) -> T:
+        """What ``work`` gives, in time that the code of a zone is charged for."""
+        began = self._cpu()
+        try:
+            return work()
+        finally:
+            took, now = self._cpu() - began, self._clock()
+            if took > self._rests.slow:
+                self._rests.took(code_id(zone, code), zone, took, now)
+                self._fast.pop((zone, code), None)
+                self._beat(now)
 
     def _failed(self, failure: LuaFailure) -> LuaFailure:
         self.failures += 1

@@ -91,6 +91,7 @@ class Serving:
             self.guard,
             FailureLog(),
             planner,
+            self.guard.meter if self.guard is not None else None,
         )
         self.transfers = 0
 

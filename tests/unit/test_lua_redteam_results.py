@@ -109,7 +109,8 @@ fine LUA A "'192.0.2.7'"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LiveServer]:
-    project = Project(tmp_path, "[lua]\nenable = true\n")
+    # Without a limit of time no record rests, however slow the machine.
+    project = Project(tmp_path, "[lua]\nenable = true\ntime-limit = 0\n")
     project.build({"example.org": ZONE}, signed=["example.org"])
     with LiveServer(project) as running:
         yield running
@@ -129,3 +130,23 @@ def test_results_that_are_never_the_same_fill_no_memory(server: LiveServer) -> N
     before = ask(30)
     assert ask(200) - before < 8 * 2**20
     assert server.answers("fine.example.org") == ["192.0.2.7"]
+
+
+WIDE = """\
+wide LUA HTTPS ";local s, t = ('a,'):rep(500), {} for i = 1, 120 do t[i] = '1 ' .. i .. '. alpn=' .. s .. i end return t"
+fine LUA A "'192.0.2.7'"
+"""
+
+
+def test_reading_large_results_is_time_of_the_record(tmp_path: Path) -> None:
+    # What takes long of this one is not Lua: names and parameters are read from 120 KB of text.
+    project = Project(tmp_path, "[lua]\nenable = true\n")
+    project.build({"example.org": WIDE})
+    with LiveServer(project) as server:
+
+        def rests() -> bool:
+            server.ask("wide.example.org", "HTTPS")
+            assert server.answers("fine.example.org") == ["192.0.2.7"]
+            return bool(server.control("status")["totals"]["lua_quarantine"])
+
+        server.wait_for(rests)

@@ -11,7 +11,7 @@ import dns.rcode
 import pytest
 
 from lzc.lua.engine import FailureKind, Include, LuaFailure, QueryContext
-from lzc.serve.guard import GuardedEngine
+from lzc.serve.guard import GuardedEngine, code_id
 from lzc.serve.rests import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
 from lzc.serve.scoreboard import Scoreboard
 from lzc.serve.serving import RecordLog
@@ -142,6 +142,39 @@ def test_known_code_goes_on_while_the_machine_is_busy_and_slow_code_about(world:
     assert world.ask("0.02 waits") == ""
     world.share([f"0.1 {number}" for number in range(100)], 20, 0.5)
     assert {world.ask("0.02 waits") for _ in range(10)} == {""}
+
+
+def test_the_same_code_in_another_zone_is_another(world: World) -> None:
+    # What it includes there may be another zone's to write.
+    assert world.ask("0.1!time") == "time"
+    assert world.ask("0.1!time") == "quarantine"
+    world.guard.quarantine(code_id(world.zone, b"0.0001"))
+    assert world.ask("0.0001") == "quarantine"
+    world.zone = b"\x05other\0"
+    assert world.ask("0.1!time") == "time"
+    assert world.ask("0.0001") == ""
+
+
+def test_time_that_results_take_is_that_of_the_code(world: World) -> None:
+    def work(seconds: float) -> str:
+        world.now += seconds
+        world.cpu += seconds
+        return "read"
+
+    def asked() -> bool:
+        if world.ask("0.0001", 0.01):
+            return False
+        assert world.guard.meter(b"0.0001", world.zone, lambda: work(0.1)) == "read"
+        return True
+
+    end, before = world.now + 100, world.cpu
+    while world.now < end:
+        asked()
+    assert world.cpu - before < 100 * SHARE * 1.2
+    world.now += 100
+    for _ in range(1000):
+        assert world.ask("0.0001", 0.01) == ""
+        world.guard.meter(b"0.0001", world.zone, lambda: work(SLOW / 2))
 
 
 def test_slow_executions_in_a_row_are_no_hang(world: World) -> None:

@@ -175,16 +175,16 @@ class Recorder:
 def test_the_guard_notes_what_runs_and_refuses_what_is_in_quarantine() -> None:
     board = Scoreboard(1)
     engine = Recorder(board)
-    guard = GuardedEngine(engine, board.slot(0), [code_id(b"bad")])
+    guard = GuardedEngine(engine, board.slot(0), [code_id(b"\0", b"bad")])
     query = QueryContext(b"\3www\0", b"\0", b"\x7f\0\0\1")
     assert guard.evaluate(b"good", query, lambda _: None) == [b"good"]
-    assert engine.seen == [(code_id(b"good"), b"\3www\0")]
+    assert engine.seen == [(code_id(b"\0", b"good"), b"\3www\0")]
     with pytest.raises(LuaFailure, match="told to"):
         guard.evaluate(b"fail", query, lambda _: None)
     assert board.slot(0).running_lua() is None
     with pytest.raises(LuaFailure, match="quarantined"):
         guard.evaluate(b"bad", query, lambda _: None)
-    guard.quarantine(code_id(b"good"))
+    guard.quarantine(code_id(b"\0", b"good"))
     with pytest.raises(LuaFailure, match="quarantined"):
         guard.evaluate(b"good", query, lambda _: None)
     assert (guard.runs, guard.failures) == (2, 3)
