@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol, TypeVar
 
 from lzc.lua.engine import Include, LuaFailure, QueryContext
-from lzc.serve.rests import SLOW, Rests
+from lzc.serve.rests import AHEAD, SLOW, Rests
 from lzc.serve.scoreboard import Slot
 
 _CODES: Final = 65536
@@ -54,9 +54,13 @@ class GuardedEngine:
         "_enter",
         "_evaluate",
         "_fast",
+        "_first",
         "_leave",
         "_quarantine",
+        "_query",
         "_rests",
+        "_since",
+        "_together",
         "failures",
         "kinds",
         "runs",
@@ -80,6 +84,10 @@ class GuardedEngine:
         self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
         self._rests = Rests(SLOW if shares else math.inf)
+        self._together = AHEAD if shares else math.inf
+        self._query: QueryContext | None = None
+        self._first = b""
+        self._since = 0.0
         self._fast: dict[tuple[bytes, bytes], int] = {}
         self.kinds: Counter[str] = Counter()
         self.runs = 0
@@ -91,7 +99,12 @@ class GuardedEngine:
         self._fast = {key: known for key, known in self._fast.items() if known != ident}
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
-        """As `lzc.lua.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest."""
+        """As `lzc.lua.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest.
+        Several records at a name are asked about the same ``query``, one after the other."""
+        if query is not self._query:
+            self._query, self._first, self._since = query, code, -1.0
+        else:
+            self._one_more(query[1])
         key = query[1], code
         ident = self._fast.get(key)
         if ident is None:
@@ -145,6 +158,17 @@ class GuardedEngine:
                     self._fast.clear()
                 self._fast[query[1], code] = ident
             self._beat(now)
+
+    def _one_more(self, zone: bytes) -> None:
+        """Each of the records at a name may be fast, and all of them slow: the first is blamed, as
+        without it none is run."""
+        now = self._cpu()
+        if self._since < 0:
+            self._since = now
+        elif now - self._since > self._together:
+            self._rests.offended(code_id(zone, self._first), zone, self._clock())
+            self._fast.pop((zone, self._first), None)
+            raise self._failed(LuaFailure("time", "the records at this name take too much time"))
 
     def meter(self, code: bytes, zone: bytes, work: Callable[[], T]) -> T:
         """What ``work`` gives, in time that the code of a zone is charged for."""
