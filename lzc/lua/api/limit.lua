@@ -36,7 +36,7 @@ local LOOK = 200
 -- An instruction may take long itself: with a text of 28 MB, `s + 0` takes 20 ms. Such a text needs room,
 -- so every few instructions the heap's size is looked at, which costs little, and where it has more KiB the
 -- clock is too. A smaller size would often be reached by what is kept for speed.
-local STEP, ROOMY = 25, 8192
+local STEP, ROOMY = 16, 8192
 
 -- Where more seconds have passed since the last look, be it one at another execution, the clock is looked
 -- at after each instruction, until as many in a row were not long.
