@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TypeVar, cast
 
 import dns.message
 import dns.query
@@ -14,12 +16,15 @@ import pytest
 
 from lzc.answer import lua_answer
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
+from lzc.answer.zone import ServedZone
 from lzc.dnssec.signer import MAX_RRSET, SignatureCache
 from lzc.lua.engine import LuaFailure
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from tests.unit.live_server import LiveServer, Project
 from tests.unit.lua_running import Runner
+
+T = TypeVar("T")
 
 A, CNAME, TXT, MX = rrtype.A, rrtype.CNAME, rrtype.TXT, rrtype.MX
 
@@ -130,6 +135,27 @@ def test_results_that_are_never_the_same_fill_no_memory(server: LiveServer) -> N
     before = ask(30)
     assert ask(200) - before < 8 * 2**20
     assert server.answers("fine.example.org") == ["192.0.2.7"]
+
+
+def test_records_at_a_name_are_charged_together() -> None:
+    charged: list[tuple[bytes, bytes]] = []
+
+    def meter(code: bytes, zone: bytes, work: Callable[[], T]) -> T:
+        charged.append((code, zone))
+        return work()
+
+    class Echo:
+        def evaluate(self, code: bytes, _query: object, _include: object) -> list[bytes]:
+            return [code]
+
+    zone = cast("ServedZone", SimpleNamespace(apex=b"\3org\0", zone_id=1))
+    answers = lua_answer.LuaAnswers(Echo(), True, None, meter)
+    asker = lua_answer.Asker(b"\x7f\0\0\1")
+    for codes in [(b"one",), (b"two", b"three")]:
+        snippets = lua_answer.Snippets(60, codes)
+        found = answers.run(zone, b"\3www\3org\0", TXT, snippets, asker)
+        assert found == rdatas_of(TXT, list(codes))
+    assert charged == [(b"two", b"\3org\0")]
 
 
 WIDE = """\
