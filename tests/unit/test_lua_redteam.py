@@ -449,3 +449,23 @@ def test_a_query_is_seen_as_it_is_whatever_another_did(run: Runner) -> None:
     for client in ("192.0.2.1", "2001:db8::1", "192.0.2.2"):
         assert run("who:toString()", query(client=client)) == [client]
         attack(run, "who = nil qname = nil rawset(_G, 'who', 1)")
+
+
+@pytest.mark.parametrize(
+    ("innocent", "hostile"),
+    [
+        ("'u',{'192.0.2.1'},{stringmatch='a',useragent='b'}", r"'u',{'192.0.2.1'},{stringmatch='a\0004b'}"),
+        ("'u',{'192.0.2.1'},{stringmatch='a',useragent='b'}", "'u',{'192.0.2.1'},{stringmatch='a4 1 b'}"),
+        ("'u',{'192.0.2.1'},{timeout=3}", r"'u\00013',{'192.0.2.1'}"),
+        ("'u',{'192.0.2.1'},{headers='x:y'}", r"'u\0hx:y',{'192.0.2.1'}"),
+        ("'hu',{'192.0.2.1'}", "'u',{'192.0.2.1'},{headers='x:y'}"),
+    ],
+)  # fmt: skip
+def test_no_check_is_taken_for_another_by_what_stands_in_its_texts(
+    innocent: str, hostile: str
+) -> None:
+    health = Health(True)
+    run = Runner(health=health)
+    for code in (innocent, hostile):
+        attack(run, f"return ifurlup({code})")
+    assert len(set(health.asked)) == 2

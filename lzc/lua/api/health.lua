@@ -34,14 +34,21 @@ local function header_lines(headers)
   return concat(lines, '\n')
 end
 
+-- Values go with their lengths, so that no text of one looks like another option.
 local function options_key(options)
   local key = ''
   for i = 1, #FIELDS do
     local value = rawget(options, FIELDS[i])
-    if value ~= nil then key = key .. '\0' .. i .. text_of(value) end
+    if value ~= nil then
+      value = text_of(value)
+      key = key .. i .. ' ' .. #value .. ' ' .. value
+    end
   end
   local headers = rawget(options, 'headers')
-  if headers ~= nil then key = key .. '\0h' .. header_lines(headers) end
+  if headers ~= nil then
+    headers = header_lines(headers)
+    key = key .. 'h ' .. #headers .. ' ' .. headers
+  end
   return key
 end
 
@@ -63,8 +70,7 @@ end
 
 local function group_for(kind, target, options)
   if options ~= nil then check_options(options) end
-  local key = kind .. target
-  if options then key = key .. options_key(options) end
+  local key = kind .. (options and options_key(options) or '') .. '\0' .. target
   if #key > 4096 then error('Caught exception: the options of a health check are too long', 0) end
   local checks = core.shared.checks
   local group = checks[key]
