@@ -77,9 +77,14 @@ def _fields_of(record: dict[str, Any]) -> list[tuple[str, Any]]:
         ("country", part("country").get("iso_code")),
         ("continent", part("continent").get("code")),
         ("region", first.get("iso_code") if isinstance(first, dict) else None),
-        ("latitude", location.get("latitude")),
-        ("longitude", location.get("longitude")),
+        ("latitude", _degrees(location.get("latitude"))),
+        ("longitude", _degrees(location.get("longitude"))),
         ("city", names.get("en") if isinstance(names, dict) else None),
         ("asn", record.get("autonomous_system_number")),
         ("name", record.get("autonomous_system_organization")),
     ]
+
+
+def _degrees(value: Any) -> float | None:
+    """As PowerDNS takes a coordinate: a double, of which it keeps six decimals."""
+    return float(f"{value:f}") if isinstance(value, float) else None

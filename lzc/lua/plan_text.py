@@ -144,5 +144,5 @@ def _sexagesimal(value: float, positive: bytes, negative: bytes) -> bytes:
     degrees = floor(value)
     minutes = floor((value - degrees) * 60)
     seconds = ((value - degrees) * 60 - minutes) * 60
-    # Where nothing is known, PowerDNS has minus zero seconds.
-    return b"%d %d %g %s" % (degrees, minutes, seconds if value else -0.0, hemisphere)
+    # Where nothing is known, PowerDNS has minus zero seconds; zero a hair to the south or west.
+    return b"%d %d %g %s" % (degrees, minutes, seconds if value else value, hemisphere)

@@ -96,6 +96,8 @@ def _read(rrtype: int, text: bytes, origin: bytes) -> bytes:
         if fields and rrtype in (rr.TXT, rr.SPF) and len(text) > 255:
             strings = [unescape(field, index) for index, field in enumerate(fields)]
             return _limited(b"".join([_cut(string) for string in strings]))
+    if rrtype == rr.LOC and not generic:
+        fields = _whole_milliseconds(fields)
     return from_fields(rrtype, fields, origin, quoted)
 
 
@@ -110,6 +112,33 @@ def _address(rrtype: int, text: bytes) -> bytes:
         if all(number.isdigit() for number in numbers):
             text = b".".join([number.lstrip(b"0") or b"0" for number in numbers])
     return from_fields(rrtype, text.split(), wire_name.ROOT)
+
+
+_SECONDS = re.compile(rb"(\d{1,4})(?:\.(\d*))?")
+
+
+def _whole_milliseconds(fields: list[bytes]) -> list[bytes]:
+    """The fields of a LOC RR with seconds as RFC 1876 §3 has them, below 60 and of three decimals.
+    ``latlonloc`` gives up to five, and 60 for what is next to it; PowerDNS cuts the former off and
+    counts the latter as a minute."""
+    found = list(fields)
+    for index in range(3, len(fields)):
+        before = fields[index - 3 : index]
+        seconds = _SECONDS.match(before[2])
+        if fields[index] not in _HEMISPHERES or seconds is None:
+            continue
+        if not (before[0].isdigit() and before[1].isdigit()):
+            continue
+        whole, decimals = int(seconds[1]), (seconds[2] or b"")[:3].decode()
+        minutes = int(before[0]) * 60 + int(before[1])
+        if whole == 60 and int(before[1]) < 60:
+            minutes, whole = minutes + 1, 0
+            found[index - 3], found[index - 2] = b"%d" % (minutes // 60), b"%d" % (minutes % 60)
+        found[index - 1] = b"%d.%s" % (whole, decimals.ljust(3, "0").encode())
+    return found
+
+
+_HEMISPHERES = frozenset((b"N", b"S", b"E", b"W", b"n", b"s", b"e", b"w"))
 
 
 def _cut(string: bytes) -> bytes:

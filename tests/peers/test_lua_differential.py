@@ -58,7 +58,11 @@ PLACES = [
     ("10.3.0.0/16", "AS", "JP", "13", 35.6895, 139.6917),
     ("2001:db8::/33", "EU", "DE", "BE", 52.52, 13.405),
     ("2001:db8:8000::/33", "SA", "BR", "SP", -23.5505, -46.6333),
+    ("10.4.0.0/16", "EU", "NL", None, 51.999999999, -0.0166666664),
+    ("10.5.0.0/16", None, None, None, 0.0000014, -0.0000004),
+    ("10.6.0.0/16", "OC", "AU", "NSW", -33.868819712, 151.209295512),
 ]
+"""Network, continent, country, region, latitude, longitude; at the end too many decimals."""
 
 
 def write_geo_database(path: Path) -> None:

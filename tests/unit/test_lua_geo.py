@@ -68,6 +68,14 @@ def test_a_location_without_accuracy_radius_is_none() -> None:
     assert geo.lookup(ADDRESS) == {}
 
 
+def test_coordinates_are_doubles_of_which_six_decimals_count() -> None:
+    location = {"latitude": 51.9999996, "longitude": -0.0000004, "accuracy_radius": 1}
+    found = Geo([Reader({"192.0.2.1": {"location": location}})]).lookup(ADDRESS)
+    assert (found["latitude"], str(found["longitude"])) == (52.0, "-0.0")
+    whole = Geo([Reader({"192.0.2.1": {"location": {**location, "latitude": 52}}})])
+    assert "latitude" not in whole.lookup(ADDRESS)
+
+
 def test_the_last_answers_are_kept() -> None:
     reader = Reader({})
     geo = Geo([reader], size=2)

@@ -174,6 +174,24 @@ def test_addresses_of_a_lua_result_may_have_leading_zeros(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (b"52 22 3.35999 N 4 53 0.00036 W 0m", b"52 22 3.359 N 4 53 0 W 0m"),
+        (b"51 59 60 S 179 59 60 E 0m", b"52 0 0 S 180 0 0 E 0m"),
+        (b"0 0 1.5e-05 N 0 1 E 0m", b"0 0 1.5 N 0 1 E 0m"),
+    ],
+)
+def test_locations_of_a_lua_result_may_have_seconds_that_latlonloc_gives(
+    text: bytes, plain: bytes
+) -> None:
+    assert rdata.from_presentation(rr.LOC, text, ORIGIN) == rdata.from_fields(
+        rr.LOC, plain.split(), ORIGIN
+    )
+    with pytest.raises(InvalidRdata):
+        rdata.from_fields(rr.LOC, text.split(), ORIGIN)
+
+
+@pytest.mark.parametrize(
     ("kind", "fields", "wire"),
     [
         (rr.TXT, [b"plain", rb"\000x"], b"\x05plain\x02\x00x"),

@@ -85,14 +85,15 @@ api.geoiplookup = export(function(address, attribute)
   return value and format('%s', value) or 'unknown'
 end)
 
--- As in a LOC record (RFC 1876 §3); where nothing is known, PowerDNS has minus zero seconds.
+-- As in a LOC record (RFC 1876 §3). Where nothing is known, PowerDNS has minus zero seconds; plain zero
+-- a hair to the south or west.
 local function sexagesimal(value, positive, negative)
   local hemisphere = positive
   if value <= 0 then value, hemisphere = -value, negative end
   local degrees = floor(value)
   local minutes = floor((value - degrees) * 60)
   local seconds = ((value - degrees) * 60 - minutes) * 60
-  if value == 0 then degrees, minutes, seconds = 0, 0, -1 / math.huge end
+  if value == 0 then degrees, minutes, seconds = 0, 0, value end
   return format('%d %d %g %s', degrees, minutes, seconds, hemisphere)
 end
 
