@@ -7,27 +7,29 @@ from socket import AF_INET6, inet_aton, inet_ntop, inet_pton
 
 _LONGEST = 128
 _V4_SHAPE = re.compile(rb"([0-9a-fA-FxX.]+)(?:\s.*)?", re.DOTALL)
+_NUMBER = re.compile(rb"\s*([+-]?\d{1,30})")
 
 
 def parse(text: bytes) -> tuple[bytes, bytes, int] | None:
     """Packed octets, canonical text and port of ``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1`` or
     ``[2001:db8::1]:53``; `None` for what is no address. Short IPv4 forms (``192.0.2`` is 192.0.0.2)
-    are read as inet_aton(3) does, because PowerDNS does."""
+    are read as inet_aton(3) does, and ports as strtoul(3) does, because PowerDNS does."""
     if len(text) > _LONGEST:
         return None
-    port = 0
+    port: int | None = 0
     host = text
     if text.startswith(b"["):
         host, bracket, rest = text[1:].partition(b"]")
-        if not bracket or (rest and not (rest[:1] == b":" and rest[1:].isdigit())):
+        if not bracket or (rest and rest[:1] != b":") or b":" not in host:
             return None
-        port = int(rest[1:] or b"0")
+        # What follows the digits counts for nothing here.
+        digits = rest[1:]
+        if digits:
+            port = _unsigned(_NUMBER.match(digits), 64)
     elif text.count(b":") == 1:
         host, _, digits = text.partition(b":")
-        if not digits.isdigit():
-            return None
-        port = int(digits)
-    if port > 65535:
+        port = _unsigned(_NUMBER.fullmatch(digits), 32)
+    if port is None or port > 65535:
         return None
     try:
         if b":" in host:
@@ -39,6 +41,13 @@ def parse(text: bytes) -> tuple[bytes, bytes, int] | None:
     except (OSError, UnicodeDecodeError, ValueError):
         return None
     return packed, to_text(packed), port
+
+
+def _unsigned(number: re.Match[bytes] | None, bits: int) -> int | None:
+    """What an unsigned integer of so many bits holds of a number that fits into 64."""
+    if number is None or abs(value := int(number[1])) >= 1 << 64:
+        return None
+    return value % (1 << bits)
 
 
 def to_text(packed: bytes) -> bytes:

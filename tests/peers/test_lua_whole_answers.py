@@ -18,9 +18,10 @@ from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.zone import model
+from tests.peers import lua_argument_questions, lua_number_questions
 from tests.peers._peers import presence
 from tests.peers._peers.process import LOOPBACK, free_port, running, wait_for_zone
-from tests.peers.lua_argument_questions import EXPRESSIONS, record_of
+from tests.peers.lua_argument_questions import record_of
 from tests.peers.lua_result_questions import RESULTS
 from tests.peers.mass_asking import Essence, Mode, Question, ask_all
 from tests.peers.test_lua_differential import (
@@ -184,6 +185,7 @@ TYPES: Final = (
     "TYPE65280",
 )
 MODES: Final = (Mode(), Mode(edns=True), Mode(tcp=True), Mode(tcp=True, edns=True))
+EXPRESSIONS: Final = [*lua_argument_questions.EXPRESSIONS, *lua_number_questions.EXPRESSIONS]
 AT_ONCE: Final = 60
 """Expressions that one record tells of."""
 

@@ -6,6 +6,7 @@ local core = ...
 local type, error, next, setmetatable, tostring = type, error, next, setmetatable, tostring
 local rawget, rawset, tonumber = rawget, rawset, tonumber
 local byte, sub, char, format, rep = string.byte, string.sub, string.char, string.format, string.rep
+local find = string.find
 local floor, min = math.floor, math.min
 local export, class, remember = core.export, core.class, core.remember
 local python_parse, python_text, ours = core.python_parse, core.python_text, core.ours
@@ -62,20 +63,24 @@ local function mask(packed, bits)
 end
 core.mask = mask
 
+-- The octets of an address where networks are read: with IPv4, no ports and no short forms.
+local function strictly(text)
+  local packed, canonical = python_parse(text)
+  if packed and (#packed == 16 or canonical == text) then return packed end
+end
+
 -- Network text to {packed network, bits, for IPv4 the network as number and the size of the block,
--- the bits as written}. No ports and no short forms here; of a length, PowerDNS reads the digits it
--- starts with, up to 255.
+-- the bits as written}. Of a length, PowerDNS reads the digits it starts with, up to 255.
 local networks, halves = remember(function(text)
-  local host, length = string.match(text, '^([%x.:%[%]]+)/?(.*)$')
-  local packed, canonical, port
-  if host then packed, canonical, port = python_parse(host) end
+  local host, length = string.match(text, '^([^/]*)/?(.*)$')
+  local packed = strictly(host)
   ours(20)
-  if not packed or port ~= 0 or #packed == 4 and canonical ~= host then return false end
+  if not packed then return false end
   local width = #packed * 8
   local written = width
   if length ~= '' then
-    written = tonumber(string.match(length, '^%s*%+?(%d+)') or 256)
-    if written > 255 then return false end
+    written = tonumber(string.match(length, '^%s*[+-]?(%d+)') or 256)
+    if written > 255 or written > 0 and find(length, '^%s*%-') then return false end
   end
   local bits = min(written, width)
   local network = mask(packed, bits)
@@ -157,9 +162,10 @@ Address = class({
   truncate = function(self, bits)
     bits = tonumber(bits)
     if not bits then error('number expected', 0) end
+    bits = core.int(bits)
     local packed = packed_of(self)
     local width = #packed * 8
-    rawset(self, 'packed', mask(packed, bits < 0 and width or min(floor(bits), width)))
+    rawset(self, 'packed', mask(packed, bits < 0 and width or min(bits, width)))
   end,
 }, {
   __tostring = function(self) return to_text(packed_of(self)) end,
@@ -188,8 +194,9 @@ Netmask = class({
   isIpv6 = function(self) return #entry_of(self)[1] == 16 end,
   isIPv6 = function(self) return #entry_of(self)[1] == 16 end,
   match = function(self, text)
-    if type(text) == 'number' then error('address expected', 0) end
-    return contains(entry_of(self), (parse(text)))
+    local entry, packed = entry_of(self), strictly(text_of(text, 'address'))
+    if not packed then error("Caught exception: '" .. text .. "' is no address", 0) end
+    return contains(entry, packed)
   end,
 }, {
   __tostring = function(self) return netmask_text(entry_of(self)) end,
@@ -273,7 +280,7 @@ api.newCAFromRaw = export(function(raw, port)
   raw, port = text_of(raw), port == nil and 0 or tonumber(port)
   if not port then error('port number expected', 0) end
   if #raw ~= 4 and #raw ~= 16 then return new_address('\0\0\0\0') end
-  return new_address(raw, floor(port) % 65536)
+  return new_address(raw, core.int(port) % 65536)
 end)
 api.newNetmask = export(function(text)
   network_of(text)

@@ -230,7 +230,7 @@ local api = core.api
 api.ifportup = export(function(port, addresses, options)
   local number = tonumber(port)
   if type(port) == 'table' or not number then error('port number expected', 0) end
-  return if_up('port ', floor(number), addresses, options)
+  return if_up('port ', core.int(number), addresses, options)
 end)
 
 api.ifurlup = export(function(url, addresses, options)

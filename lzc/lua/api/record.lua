@@ -3,7 +3,7 @@
 
 local core = ...
 local type, error, setmetatable, rawget, rawset = type, error, setmetatable, rawget, rawset
-local tonumber, select, floor = tonumber, select, math.floor
+local tonumber, select = tonumber, select
 local export, class, text_of, type_code = core.export, core.class, core.text_of, core.type_code
 local parse, new_address, new_name = core.parse, core.new_address, core.new_name
 
@@ -13,10 +13,12 @@ local function wire_of(name)
   return wire
 end
 
-local function number_of(value)
-  local number = tonumber(value)
+-- Numbers are those of C++: what does not fit is cut off. `size` is how many there are.
+local function number_of(value, size)
+  local number = type(value) ~= 'table' and tonumber(value)
   if not number then error('number expected', 0) end
-  return floor(number)
+  number = core.int(number)
+  return size and number % size or number
 end
 
 -- How PowerDNS writes a content of a type, or nil for what is none.
@@ -34,20 +36,44 @@ local function text_field(record, field)
   return value
 end
 
--- Its attributes are plain fields, which a record may set.
+local function attribute(record, name)
+  text_field(record, 'text')
+  return rawget(record, 'attributes')[name]
+end
+
 local Record = class({
   getContent = function(self) return text_field(self, 'text') end,
   getCA = function(self)
-    text_field(self, 'text')
-    local code = rawget(self, 'type')
+    local code = attribute(self, 'type')
     if code ~= 1 and code ~= 28 then return nil end
     return new_address((parse(text_field(self, 'text'))))
   end,
   changeContent = function(self, text)
-    text_field(self, 'text')
-    rawset(self, 'text', checked_content(number_of(rawget(self, 'type')), text))
+    rawset(self, 'text', checked_content(attribute(self, 'type'), text))
   end,
 }, {})
+
+-- A record may set these, to what they may be.
+local SIZE = {type = 65536, ttl = 4294967296, place = 256}
+local function checked_attribute(name, value)
+  if name == 'name' then return new_name(wire_of(value)) end
+  local size = SIZE[name] or error('a DNSRecord has no such field', 0)
+  local number = number_of(value, size)
+  -- Unlike the others it is an enumeration there, of which there is no half.
+  if name == 'place' and tonumber(value) % 1 ~= 0 then error('number of a section expected', 0) end
+  return number
+end
+
+local methods = Record.__index
+Record.__index = core.guard(function(self, name)
+  local method = methods[name]
+  if method ~= nil then return method end
+  return attribute(self, name)
+end)
+Record.__newindex = core.guard(function(self, name, value)
+  text_field(self, 'text')
+  rawget(self, 'attributes')[name] = checked_attribute(name, value)
+end)
 
 local function arguments(wanted, ...)
   if select('#', ...) < wanted then
@@ -60,10 +86,9 @@ local api = core.api
 api.newDR = export(function(...)
   local name, kind, ttl, content, place = arguments(5, ...)
   local code = type_code(text_of(kind))
-  return setmetatable({
-    name = new_name(wire_of(name)), type = code, ttl = number_of(ttl),
-    text = checked_content(code, content), place = number_of(place),
-  }, Record)
+  local attributes = {type = code, ttl = number_of(ttl, SIZE.ttl), place = number_of(place, SIZE.place)}
+  attributes.name = new_name(wire_of(name))
+  return setmetatable({attributes = attributes, text = checked_content(code, content)}, Record)
 end, 5)
 
 local function field(name)
@@ -102,7 +127,7 @@ api.newDRR = export(function(...)
   local name, kind, ttl, content, domain, auth = arguments(4, ...)
   local code = type_code(text_of(kind))
   return setmetatable({
-    owner = wire_of(name), code = code, seconds = number_of(ttl),
+    owner = wire_of(name), code = code, seconds = number_of(ttl, SIZE.ttl),
     text = content_of(code, content) or text_of(content),
     domain = domain == nil and -1 or number_of(domain),
     authoritative = auth == nil or number_of(auth) ~= 0,
