@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
 from lzc.lua import syntax as ast
-from lzc.lua.constants import Other, address_of, fields, network_of, text, texts
+from lzc.lua.constants import Other, address_of, fields, network_of, port_of, text, texts
 
 Operation = list[Any]
 
@@ -15,7 +15,7 @@ _FORWARD: Final = {
     b"createForward": ("forward", str(IPv4Address(0))),
     b"createForward6": ("forward6", str(IPv6Address(0))),
 }
-_PLACEHOLDER: Final = re.compile(rb"%[0-9]{1,9}%")
+_PLAIN_FORMAT: Final = re.compile(rb"(?:[^%]|%%|%[1-9][0-9]{0,3}%)*", re.DOTALL)
 
 
 def forward() -> Operation:
@@ -46,13 +46,12 @@ def reverse(
 ) -> Operation:
     """``createReverse`` or ``createReverse6``, of which ``name`` is the operation."""
     form = text(pattern)
-    # What remains when all that is replaced is taken out would make "error" of it.
-    if b"%" in _PLACEHOLDER.sub(b"", form.replace(b"%%", b"")):
+    if not _PLAIN_FORMAT.fullmatch(form):
         raise Other
     names: dict[str, str] = {}
     for written, other in fields(exceptions).items() if exceptions is not None else ():
         packed, _ = address_of(written)
-        if packed.hex() in names:
+        if packed.hex() in names or port_of(written):
             raise Other
         names[packed.hex()] = text(other).decode("latin-1")
     return [name, form.decode("latin-1"), names]

@@ -20,6 +20,7 @@ API_FILES = (
     "walk",
     "pick",
     "geo",
+    "format",
     "forward",
     "health",
     "constants",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.peers.lua_format_questions import FORMATS
+
 CANDIDATES = "{'192.0.2.1','192.0.2.200','198.51.100.1','203.0.113.1','203.0.113.200'}"
 
 
@@ -327,6 +329,47 @@ NAMED = {
         ],
     ),
 }
+
+NIBBLES = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"
+for number, form in enumerate(FORMATS):
+    NAMED[f"p{number}"] = (f"createReverse('{form}')", ["5.2.0.192"])
+    NAMED[f"o{number}"] = (f"createReverse6('{form}')", [NIBBLES])
+for number, exceptions in enumerate(
+    (
+        "{['192.0.2.1:5']='a',['192.0.2.2']='b'}",
+        "{['[2001:db8::1]:5']='a'}",
+        "{['2001:DB8:0::1']='a',['::1']='b'}",
+        "{['x']='a'}",
+        "{[1]='a'}",
+        "{['192.0.2']='a'}",
+        "{}",
+    )
+):
+    labels = [
+        "1.2",
+        "2.2",
+        "300.2",
+        "x.2",
+        "-1.2",
+        "1x.2",
+        "01.2",
+        "0x1.2",
+        "019.2",
+        "4294967297.2",
+    ]
+    NAMED[f"i{number}"] = (
+        f"createReverse('%1%%6%',{exceptions})",
+        [f"{label}.0.192" for label in labels],
+    )
+    NAMED[f"j{number}"] = (
+        f"createReverse6('%33%',{exceptions})",
+        [NIBBLES, "2" + NIBBLES[1:], "10" + NIBBLES[1:], "g" + NIBBLES[1:], NIBBLES[2:]],
+    )
+NAMED["k"] = (
+    "createReverse('%6%')",
+    ["-1.2.0.192", "999999999999.1.1.1", r"\0321.1.1.1", "1x.1.1.1"],
+)
+NAMED["l"] = ("createReverse6('%',{['2001:db8::1']='a'})", [NIBBLES])
 
 INCLUDED = {
     "config": "a='conf'",

@@ -38,7 +38,7 @@ PATTERNS = [
     "%5%.h.example.",
     "x%6%.h.example.",
     "%4%-%%-%1%.h.",
-    "h.%7%%0%",
+    "h.%7%%99%",
 ]
 PATTERNS6 = ["%33%.h.example.", "%34%.%35%.%41%.h.", "%1%%32%-%42%.h.", "a%%b.%16%."]
 
@@ -265,6 +265,10 @@ OTHERS = [
     ("createReverse()", "PTR"),
     ("createReverse('%x%')", "PTR"),
     ("createReverse('50%')", "PTR"),
+    ("createReverse('%0%')", "PTR"),
+    ("createReverse('%01%')", "PTR"),
+    ("createReverse('%1$s%%')", "PTR"),
+    ("createReverse('%1%',{['192.0.2.1:53']='y'})", "PTR"),
     ("createReverse(1)", "PTR"),
     (f"createReverse('%{'1' * 5000}%')", "PTR"),
     ("createReverse('%1%',1)", "PTR"),

@@ -7,6 +7,7 @@ local sub, match, gmatch = string.sub, string.match, string.gmatch
 local gsub, format = string.gsub, string.format
 local find, concat, floor, char = string.find, table.concat, math.floor, string.char
 local export, labels_of, parse, text_of = core.export, core.labels_of, core.parse, core.text_of
+local fill, pcall = core.fill, pcall
 local api = core.api
 
 -- A function of the labels asked for, of which so many are in front of the zone's apex. The same names
@@ -34,21 +35,6 @@ local function of_parts(...)
     if not digits or tonumber(digits) > 255 then return nil end
   end
   return concat(parts, '.')
-end
-
--- Four decimal numbers below 256, joined by dots; nil for anything else.
-local function dotted(a, b, c, d)
-  local octets = {a, b, c, d}
-  for i = 1, 4 do
-    local text = octets[i]
-    if match(text, '^%s*[+-]?0[xX]') or match(text, '^%s*%+?%d') and not match(text, '^%d') then
-      error("Caught exception: Unable to convert presentation address '" .. text .. "'", 0)
-    end
-    local number = match(text, '^%d+$') and tonumber(text)
-    if not number or number > 255 then return nil end
-    octets[i] = number
-  end
-  return concat(octets, '.')
 end
 
 local function of_hex(label)
@@ -98,17 +84,6 @@ api.createForward6 = by_name(function(labels, count)
   return canonical
 end)
 
--- %1% to %9…% are replaced, %% is a percent sign; anything else with a percent sign is "error".
-local function fill(pattern, values)
-  pattern = text_of(pattern)
-  local rest = gsub(gsub(pattern, '%%%%', ''), '%%%d+%%', '')
-  if find(rest, '%', 1, true) then return 'error' end
-  return (gsub(pattern, '%%(%d*)%%', function(digits)
-    if digits == '' then return '%' end
-    return values[tonumber(digits)] or ''
-  end))
-end
-
 -- The format and the exceptions are looked at whether they are needed or not.
 local function check(pattern, exceptions)
   text_of(pattern, 'format')
@@ -119,17 +94,19 @@ local function check(pattern, exceptions)
   for address, name in next, exceptions do text_of(address, 'address') text_of(name) end
 end
 
--- What a table of exceptions says about an address, or nil.
+-- What a table of exceptions says about an address, or nil. The port of one is part of it.
 local function exception(exceptions, packed)
   if exceptions == nil then return nil end
   for address, name in next, exceptions do
-    if parse(address) == packed then return text_of(name) end
+    local octets, _, port = parse(address)
+    if octets == packed and port == 0 then return text_of(name) end
   end
 end
 
+-- As atoi(3) reads it.
 local function hex_octet(text)
-  local digits = match(text, '^%d+')
-  return format('%02x', digits and tonumber(digits) or 0)
+  local digits = match(text, '^%s*([+-]?%d+)')
+  return format('%02x', digits and core.int(tonumber(digits)) % 4294967296 or 0)
 end
 
 api.createReverse = export(function(pattern, exceptions)
@@ -138,18 +115,13 @@ api.createReverse = export(function(pattern, exceptions)
   if count < 4 then return 'unknown' end
   local d, c, b, a = labels[1], labels[2], labels[3], labels[4]
   if exceptions ~= nil then
-    local dots = a .. '.' .. b .. '.' .. c .. '.' .. d
-    local address = dotted(a, b, c, d)
-    if not address then
-      error("Caught exception: Unable to convert presentation address '" .. dots .. "'", 0)
-    end
-    local name = exception(exceptions, (parse(address)))
+    local name = exception(exceptions, (parse(a .. '.' .. b .. '.' .. c .. '.' .. d)))
     if name then return name end
   end
-  return fill(pattern, {
+  return fill(text_of(pattern), {
     a, b, c, d, a .. '-' .. b .. '-' .. c .. '-' .. d,
     hex_octet(a) .. hex_octet(b) .. hex_octet(c) .. hex_octet(d),
-  })
+  }) or 'error'
 end)
 
 api.createReverse6 = export(function(pattern, exceptions)
@@ -170,10 +142,12 @@ api.createReverse6 = export(function(pattern, exceptions)
     values[33 + i] = groups[i]
   end
   packed = concat(packed)
-  local name = exception(exceptions, packed)
-  if name then return name end
   values[33] = gsub(core.address_text(packed), ':', '-')
-  return fill(pattern, values)
+  local filled = fill(text_of(pattern), values)
+  if not filled then return 'unknown' end
+  local read, name = pcall(exception, exceptions, packed)
+  if not read then return 'unknown' end
+  return name or filled
 end)
 
 api.filterForward = export(function(address, group, fallback)
