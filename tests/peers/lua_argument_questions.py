@@ -82,8 +82,10 @@ SHOW = (
     "for k,x in pairs(v) do o[#o+1]=tostring(k)..'='..s(x,d+1) end table.sort(o) return table.concat(o,',') "
     "elseif t=='userdata' then local ok,r=pcall(function() return v:toString() end) return 'u'..(ok and r or '') "
     "elseif t=='function' then return t end return t..tostring(v) end "
-    "local function a(f) local ok,r=pcall(f) r=ok and s(r,0) or 'E' "
-    "return (r:gsub('[^%w.:/=,-]',function(c) return '_'..c:byte() end)) end "
+    "local function l(...) return select('#',...),{...} end "
+    "local function a(f) local n,r=l(pcall(f)) local o={} for i=2,n do o[i-1]=s(r[i],0) end "
+    "o=r[1] and table.concat(o,';') or 'E' "
+    "return (o:gsub('[^%w.:;/=,-]',function(c) return '_'..c:byte() end)) end "
 )
 """A function of a function: what that gives, as text without anything to be escaped; ``E`` for an error."""
 

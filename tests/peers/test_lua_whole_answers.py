@@ -18,7 +18,7 @@ from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.zone import model
-from tests.peers import lua_argument_questions, lua_number_questions
+from tests.peers import lua_argument_questions, lua_spelling_questions
 from tests.peers._peers import presence
 from tests.peers._peers.process import LOOPBACK, free_port, running, wait_for_zone
 from tests.peers.lua_argument_questions import record_of
@@ -185,7 +185,13 @@ TYPES: Final = (
     "TYPE65280",
 )
 MODES: Final = (Mode(), Mode(edns=True), Mode(tcp=True), Mode(tcp=True, edns=True))
-EXPRESSIONS: Final = [*lua_argument_questions.EXPRESSIONS, *lua_number_questions.EXPRESSIONS]
+LIBRARY: Final = Path(__file__).with_name("lua_library_questions.txt")
+"""What Lua's own library is asked, a line each."""
+EXPRESSIONS: Final = [
+    *lua_argument_questions.EXPRESSIONS,
+    *lua_spelling_questions.EXPRESSIONS,
+    *LIBRARY.read_text().splitlines(),
+]
 AT_ONCE: Final = 60
 """Expressions that one record tells of."""
 

@@ -1,5 +1,7 @@
 """A record reaches neither the host nor another execution, and it ends."""
 
+from collections import Counter
+
 import pytest
 
 from lzc.lua.engine import EngineSettings, LuaFailure
@@ -87,9 +89,29 @@ def test_bytecode_is_refused(run: Runner) -> None:
         run(";\x1bLJ\x02")
 
 
-def test_the_seed_of_the_random_numbers_is_not_the_records(run: Runner) -> None:
-    code = ";math.randomseed(1) return math.random(2^30)"
-    assert run(code) != run(code)
+def test_a_record_that_seeds_knows_its_own_random_numbers_and_no_others(run: Runner) -> None:
+    seeded = ";math.randomseed(42) return math.random(1000000)..' '..math.random(1000000)"
+    assert run(seeded) == run(seeded) == ["956080 8956"]
+    assert len({run(";math.randomseed(42) return pdnsrandom()")[0] for _ in range(8)}) == 8
+    assert len({run(seeded)[0] + run("math.random(2^30)")[0] for _ in range(8)}) == 8
+    with pytest.raises(LuaFailure):
+        run(";math.randomseed(42) error('failed')")
+    assert run("math.random(1000000)..' '..math.random(1000000)") != ["956080 8956"]
+
+
+def test_what_is_chosen_is_as_frequent_where_a_record_seeds(run: Runner) -> None:
+    code = ";math.randomseed(1) return pickrandom({'a','b','c','d'})..pdnsrandom(3)"
+    found = Counter(run(code)[0] for _ in range(2400))
+    assert len(found) == 12
+    assert all(120 < times < 290 for times in found.values()), found
+
+
+def test_code_is_loaded_into_the_environment_that_it_is_given(run: Runner) -> None:
+    assert run("load('return x', 'name', 't', {x = 9})()") == ["9"]
+    assert run(";return tostring(loadstring('return print', 'n', 'bt', {})())") == ["nil"]
+    assert run(";return select(2, load('return 1', 'n', 'b'))") == [
+        "attempt to load chunk with wrong mode"
+    ]
 
 
 ENDLESS = [

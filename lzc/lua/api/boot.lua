@@ -78,4 +78,31 @@ function core.remember(compute, size)
   end, halves
 end
 
+-- A record that seeds math.random knows what comes, as on PowerDNS, until it ends. What the API chooses
+-- comes from elsewhere meanwhile: a sequence of its own (Park and Miller's), which then seeds again.
+local random, seed = math.random, math.randomseed
+local chance
+local function draw()
+  chance = chance * 16807 % 2147483647
+  return chance
+end
+function core.random(low, high)
+  if not chance then
+    if high then return random(low, high) end
+    return random(low)
+  end
+  if not high then low, high = 1, low end
+  return low + math.floor((draw() - 1) / 2147483646 * (high - low + 1))
+end
+function core.seed(number)
+  chance = chance or random(1, 2147483646)
+  seed(number)
+end
+function core.unseed()
+  if chance then
+    seed(draw())
+    chance = nil
+  end
+end
+
 return core

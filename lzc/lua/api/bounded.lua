@@ -259,12 +259,13 @@ local function walking(f)
   end)
 end
 
--- LuaJIT would move as many elements as lie between a place before the table and its end.
+-- LuaJIT would move as many elements as lie between a place before the table and its end. A few may.
+local MOST_BEFORE = 100
 local function lua_insert(...)
   local list, place = ...
   if select('#', ...) == 3 and type(list) == 'table' then
     local at = tonumber(place)
-    if at and (at < 1 or at ~= at) then error('bad argument #2 to insert (position out of bounds)', 0) end
+    if at and (at < -MOST_BEFORE or at ~= at) then error('bad argument #2 to insert (position out of bounds)', 0) end
     charge(max(#list - (at or 0), 0) * 10)
   end
   return insert(...)

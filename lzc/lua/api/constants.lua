@@ -53,11 +53,11 @@ Type = class({getCode = code_of, getName = type_name}, {
   __eq = function(a, b) return code_of(a) == code_of(b) end,
 })
 
--- The number of a type by its name, TYPE5 or #5; 0 for any other text.
+-- The number of a type by its name, TYPE5 or #5, which PowerDNS reads as atoi(3) does; 0 for other text.
 function core.type_code(text)
   text = string.upper(text)
-  local digits = string.match(text, '^TYPE(%d+)$') or string.match(text, '^#(%d+)$')
-  return TYPES[text] or digits and tonumber(digits) % 65536 or 0
+  local number = string.match(text, '^TYPE%s*([+-]?%d+)') or string.match(text, '^#%s*([+-]?%d+)')
+  return TYPES[text] or number and core.int(tonumber(number)) % 65536 or 0
 end
 
 core.api.newQType = export(function(name)

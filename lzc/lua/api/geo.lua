@@ -3,7 +3,7 @@
 local core = ...
 local type, error, next, rawget, tonumber = type, error, next, rawget, tonumber
 local lower, format, gsub = string.lower, string.format, string.gsub
-local random, floor = math.random, math.floor
+local random, floor = core.random, math.floor
 local guard, export, ours = core.guard, core.export, core.ours
 local remember, parse = core.remember, core.parse
 local number_of, known_networks = core.number_of, core.known_networks

@@ -4,7 +4,7 @@
 
 local core = ...
 local type, error, next, rawget, tonumber = type, error, next, rawget, tonumber
-local random, floor = math.random, math.floor
+local random = core.random
 local sort, concat = table.sort, table.concat
 local export, parse, text_of, ours = core.export, core.parse, core.text_of, core.ours
 local python_status = core.python_status

@@ -27,7 +27,6 @@ local ESCAPED = '[%z\1-\32%.\\\127-\255]'
 local function escape(label)
   return (gsub(label, ESCAPED, function(c)
     if c == '.' or c == '\\' then return '\\' .. c end
-    if c == ' ' then return c end
     return format('\\%03d', byte(c))
   end))
 end
@@ -74,9 +73,12 @@ local function from_text(text)
       if i == n then return concat(pieces) .. '\0' end
     elseif c == '\\' then
       local digits = string.match(text, '^%d%d%d', i + 1)
-      if digits and tonumber(digits) < 256 then
-        label[#label + 1] = char(tonumber(digits))
+      if digits then
+        -- PowerDNS keeps what an octet holds.
+        label[#label + 1] = char(tonumber(digits) % 256)
         i = i + 3
+      elseif i == n or find(text, '^%d', i + 1) then
+        fail(text, 'bad escape')
       else
         i = i + 1
         label[#label + 1] = sub(text, i, i)

@@ -3,7 +3,7 @@
 
 local core = ...
 local type, error, next, tonumber, tostring = type, error, next, tonumber, tostring
-local random, floor = math.random, math.floor
+local random, floor = core.random, math.floor
 local export, lookup2, ours = core.export, core.lookup2, core.ours
 local list_walk, table_walk = core.list_walk, core.table_walk
 local format, lower, concat, find = string.format, string.lower, table.concat, string.find

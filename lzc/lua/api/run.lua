@@ -98,6 +98,7 @@ else
 end
 
 local limit, begin, spent, surface = core.exec_limit, core.begin, core.spent, core.surface
+local unseed = core.unseed
 local SPENT = {
   instructions = 'more than ' .. limit .. ' instructions',
   time = 'more than ' .. core.time_limit .. ' s',
@@ -203,6 +204,7 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   if hook then sethook(hook, '', interval) end
   local ok, result = pcall(chunk)
   sethook()
+  unseed()
   core.env = nil
   if count_kib('count') > collect_at then make_room() end
   local why = spent()

@@ -12,7 +12,7 @@ local rawset, rawget, type, error, setmetatable, getmetatable, tostring, next, s
 local raw_setfenv, raw_getfenv, raw_loadstring = setfenv, getfenv, loadstring
 local raw_pcall = pcall
 local getinfo = debug.getinfo
-local byte, format, concat = string.byte, string.format, table.concat
+local byte, format, concat, find = string.byte, string.format, table.concat, string.find
 local create, resume, clock = coroutine.create, coroutine.resume, os.clock
 local rearm = core.rearm
 local bounded, charge = core.bounded, core.charge
@@ -92,21 +92,24 @@ local function lua_setfenv(f, env)
   return f
 end
 
-local function lua_loadstring(text, name)
+local function lua_loadstring(text, name, mode, env)
   if type(text) ~= 'string' then error("bad argument #1 to 'loadstring' (string expected)", 0) end
   if byte(text, 1) == 27 then return nil, 'bytecode is refused' end
   if #text > MAX_CODE then return nil, 'chunk too large' end
+  if type(mode) == 'string' and not find(mode, 't', 1, true) then
+    return nil, 'attempt to load chunk with wrong mode'
+  end
   if type(name) ~= 'string' then name = nil end
   -- How long it takes is not only a matter of size: keys of a table may all have one hash.
   local began = clock()
   local chunk, message = raw_loadstring(text, name)
   charge((clock() - began) * 1e9)
   if not chunk then return nil, message end
-  return raw_setfenv(chunk, core.env)
+  return raw_setfenv(chunk, type(env) == 'table' and env or core.env)
 end
 
-local function lua_load(source, name)
-  if type(source) == 'string' then return lua_loadstring(source, name) end
+local function lua_load(source, name, mode, env)
+  if type(source) == 'string' then return lua_loadstring(source, name, mode, env) end
   local pieces, size = {}, 0
   while true do
     local piece = source()
@@ -116,7 +119,7 @@ local function lua_load(source, name)
     size = size + #piece
     if size > MAX_CODE then return nil, 'chunk too large' end
   end
-  return lua_loadstring(concat(pieces), name)
+  return lua_loadstring(concat(pieces), name, mode, env)
 end
 
 local date, time = os.date, bounded.time
@@ -145,7 +148,7 @@ local base = {
   rawget = rawget, rawset = rawset, select = select, setmetatable = setmetatable,
   tonumber = bounded.tonumber, tostring = tostring, type = guard(lua_type), unpack = unpack,
   getfenv = lua_getfenv, setfenv = lua_setfenv, loadstring = lua_loadstring,
-  load = lua_load, print = function() end, gcinfo = function() return 0, 0 end,
+  load = lua_load, print = function() end, gcinfo = function() return 0 end,
   collectgarbage = function() return 0 end,
 }
 
@@ -171,16 +174,25 @@ end
 
 local routines = {
   create = create, resume = lua_resume, running = coroutine.running, status = coroutine.status,
-  wrap = lua_wrap, yield = coroutine.yield,
+  wrap = lua_wrap, yield = coroutine.yield, isyieldable = coroutine.isyieldable,
 }
 
 -- Real xpcall runs the handler where the error was raised; if that was our count hook, no hook fires
 -- in there and a loop would never end.
+local function explained(ok, value)
+  if ok then return value end
+  return 'error in error handling'
+end
 local function handled(handler, ok, ...)
   if ok then return true, ... end
-  return false, select(2, base.pcall(handler, ...))
+  return false, explained(base.pcall(handler, ...))
 end
-base.xpcall = function(f, handler, ...) return handled(handler, base.pcall(f, ...)) end
+base.xpcall = function(f, handler, ...)
+  if type(handler) ~= 'function' then
+    error("bad argument #2 to 'xpcall' (function expected, got " .. type(handler) .. ')', 0)
+  end
+  return handled(handler, base.pcall(f, ...))
+end
 
 if core.exact then
   local credit, PROTECTED_COST, RESUME_COST, WRAP_COST = core.credit, 9, 32, 34
@@ -214,7 +226,11 @@ local strings = without(string, 'dump')
 for name, f in next, bounded.string do strings[name] = f end
 local maths = without(math)
 for name, f in next, bounded.math do maths[name] = f end
-maths.randomseed = function() end
+maths.randomseed = guard(function(value)
+  local number = bounded.tonumber(value)
+  if not number then error("bad argument #1 to 'randomseed' (number expected)", 0) end
+  core.seed(number)
+end)
 
 local tables, bits = without(table), without(bit)
 for name, f in next, bounded.table do tables[name] = f end

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 (one question a line)
-"""Spellings of addresses, networks and numbers that PowerDNS and lzc are to take or refuse alike."""
+"""Spellings of addresses, networks, numbers, names and types that PowerDNS and lzc are to take or refuse alike."""
 
 from __future__ import annotations
 
@@ -70,6 +70,33 @@ NUMBER_TAKERS = [
     "ifportup({},{{'192.0.2.1'}})",
     "#pickrandomsample({},{{'a','b','c'}})",
 ]
+NAMES = [
+    "", ".", " ", "a", "a.", "A.b.C", "a..b", ".a", "a b", "a\\\\.b", "a\\\\032b", "a\\\\000b", "\\\\065.b", "a\\\\", "a\\\\1",
+    "a\\\\12", "a\\\\256", "a\\\\999b", "*.a", "_a._b", "a@b", "\\255", "a\\0b", "a;b", "(a)", "a\\tb", "a\\127b", "\\1",
+    "1.2.3.4", "www.lua.test", "WWW.LUA.TEST.", "a.b.c.d.e.f.g.h", "a%b", "~",
+]  # fmt: skip
+NAME_TAKERS = [
+    "newDN('{}'):toString()",
+    "newDN('{}'):toStringNoDot()",
+    "newDN('{}'):wirelength()",
+    "newDN('{}'):getRawLabels()",
+    "newDN('{0}'):equal('{0}')",
+    "newDN('{}'):isPartOf(newDN('b.c'))",
+    "newDN('a.{0}'):makeRelative(newDN('{0}'))",
+    "newDN('{}'):canonCompare(newDN('a.b'))",
+    "newDRR(newDN('{}'),'A',1,'192.0.2.1'):qname()",
+    "include('{}')",
+]
+TYPES = [
+    "A", "aaaa", "ANY", "LUA", "ALIAS", "SPF", "WKS", "NULL", "TSIG", "NXNAME", "BOGUS", "", "TYPE", "TYPE1", "TYPE01",
+    "TYPE1x", "TYPE-1", "TYPE65536", "type 1", "#1", "#1x", "#+1", "#-1", "# 1", "#65537", "1", "*",
+]  # fmt: skip
+TYPE_TAKERS = [
+    "newQType('{0}'):getName()..newQType('{0}'):getCode()",
+    "newDRR(newDN('a'),'{}',1,'x'):qtype()",
+    "newQType('{}')==newQType('A')",
+    "pdns['{}']",
+]
 
 EXPRESSIONS = [
     *(taker.format(address) for taker, address in product(ADDRESS_TAKERS, ADDRESSES)),
@@ -78,4 +105,6 @@ EXPRESSIONS = [
         for taker, network, length in product(NETWORK_TAKERS, NETWORKS, LENGTHS)
     ),
     *(taker.format(number) for taker, number in product(NUMBER_TAKERS, NUMBERS)),
+    *(taker.format(name) for taker, name in product(NAME_TAKERS, NAMES)),
+    *(taker.format(kind) for taker, kind in product(TYPE_TAKERS, TYPES)),
 ]
