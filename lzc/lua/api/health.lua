@@ -128,14 +128,15 @@ local function sets_of(addresses)
     error('table of addresses expected, got ' .. type(addresses), 0)
   end
   local _, first = next(addresses)
-  if first == nil then error('Caught exception: The list of addresses cannot be empty', 0) end
   if type(first) == 'table' then return addresses end
   return {addresses}
 end
 
 -- Where no candidate is up: before any result is there, that is an error to records that say so.
 local function backup(options, every, total, completed)
-  if total == 0 then error('Caught exception: The list of addresses cannot be empty', 0) end
+  if total == 0 and not (options and rawget(options, 'backupSelector') == 'all') then
+    error('Caught exception: The list of addresses cannot be empty', 0)
+  end
   if not completed and options then
     local fail = rawget(options, 'failOnIncompleteCheck')
     if fail == true or fail == 'true' then

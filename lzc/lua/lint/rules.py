@@ -117,7 +117,7 @@ _TABLE: Final = (
         "lua-empty-candidates",
         _ERROR,
         "a list of candidates with nothing in it",
-        "there is nothing to choose from: the call raises an error, and the answer is SERVFAIL",
+        "there is nothing to choose from: the answer is SERVFAIL, or empty",
         "name at least one candidate",
     ),
     Rule(
