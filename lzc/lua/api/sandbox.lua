@@ -92,7 +92,7 @@ local function lua_setfenv(f, env)
   return f
 end
 
-local function lua_loadstring(text, name, mode, env)
+local lua_loadstring = guard(function(text, name, mode, env)
   if type(text) ~= 'string' then error("bad argument #1 to 'loadstring' (string expected)", 0) end
   if byte(text, 1) == 27 then return nil, 'bytecode is refused' end
   if #text > MAX_CODE then return nil, 'chunk too large' end
@@ -106,7 +106,7 @@ local function lua_loadstring(text, name, mode, env)
   charge((clock() - began) * 1e9)
   if not chunk then return nil, message end
   return raw_setfenv(chunk, type(env) == 'table' and env or core.env)
-end
+end)
 
 local function lua_load(source, name, mode, env)
   if type(source) == 'string' then return lua_loadstring(source, name, mode, env) end
@@ -195,10 +195,11 @@ base.xpcall = function(f, handler, ...)
 end
 
 if core.exact then
-  local credit, PROTECTED_COST, RESUME_COST, WRAP_COST = core.credit, 9, 32, 34
-  base.pcall = function(f, ...)
+  local credit, PROTECTED_COST, RESUME_COST, WRAP_COST = core.credit, 13, 32, 34
+  base.pcall = function(...)
+    if select('#', ...) == 0 then error("bad argument #1 to '?' (value expected)", 0) end
     credit(PROTECTED_COST)
-    return rearm(raw_pcall(f, ...))
+    return rearm(raw_pcall(...))
   end
   routines.resume = function(co, ...)
     enter()
