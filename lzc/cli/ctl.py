@@ -28,7 +28,7 @@ def command() -> None:
 @config_option
 @format_option
 def status(config_path: Path, output_format: str) -> None:
-    """Show the bundle, workers and their counters, and secondaries."""
+    """Show the bundle, counters, health checks, geo databases, workers and secondaries."""
     answer = _ask(config_path, "status")
     _show(answer, output_format, _status_lines)
 
@@ -115,7 +115,14 @@ def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
 
 
 def _reload_lines(answer: dict[str, Any]) -> list[str]:
-    return [f"serving bundle {answer['bundle']}{'' if answer['changed'] else ' (as before)'}"]
+    lines = [f"serving bundle {answer['bundle']}{'' if answer['changed'] else ' (as before)'}"]
+    return lines + [_stale_geo(one) for one in answer["geo"] if one["error"]]
+
+
+def _stale_geo(one: dict[str, Any]) -> str:
+    return (
+        f"GEO STALE   {one['path']}: {one['error']}; the one read {_age(one['read'])} ago is used"
+    )
 
 
 def _status_lines(answer: dict[str, Any]) -> list[str]:
@@ -138,6 +145,12 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f" ({checker['unlisted_evicted']} given up for others,"
         f" {checker['unlisted_refused']} refused), {checker['restarts']} restarts"
     )
+    lines += [
+        _stale_geo(one)
+        if one["error"]
+        else f"geo         {one['path']}, read {_age(one['read'])} ago"
+        for one in answer["geo"]
+    ]
     if answer["refused"]:
         refused = answer["refused"]
         lines.append(f"REFUSED     {_age(refused['at'])} ago: {refused['why']}")

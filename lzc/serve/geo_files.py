@@ -46,6 +46,8 @@ class GeoFiles:
         self._copies: dict[Path, Path] = {}
         self._taken: dict[Path, Stamp | None] = {}
         self._seen: dict[Path, Stamp | None] = {}
+        self._read_at: dict[Path, float] = {}
+        self._problems: dict[Path, str] = {}
         self._superseded: list[Path] = []
         self._numbers = itertools.count()
 
@@ -80,8 +82,21 @@ class GeoFiles:
                 log.info("geo database %s: read anew", path)
             except (OSError, ValueError, RuntimeError) as error:
                 self._taken[path] = stamp
+                self._problems[path] = _why(error)
                 log.error("geo database %s: the one from before is kept: %s", path, _why(error))
         return changed
+
+    def report(self) -> list[dict[str, Any]]:
+        """Of each file, for ``lzc ctl``: its ``path``, when what is in use was ``read`` (seconds
+        since the epoch), and why what is there now is not (``error``, empty where it is)."""
+        return [
+            {
+                "path": str(path),
+                "read": self._read_at[path],
+                "error": self._problems.get(path, ""),
+            }
+            for path in self._paths
+        ]
 
     def forget_superseded(self) -> None:
         """Remove copies that no worker opens any more; who has one mapped keeps it."""
@@ -101,6 +116,8 @@ class GeoFiles:
             copy.unlink(missing_ok=True)
             raise
         self._taken[path] = self._seen[path] = stamp
+        self._read_at[path] = time.time()
+        self._problems.pop(path, None)
         if path in self._copies:
             self._superseded.append(self._copies[path])
         self._copies[path] = copy

@@ -110,7 +110,7 @@ class Reloader:
             try:
                 folder = self._source.locate()
                 if folder == self.folder and not even_if_same:
-                    return {"ok": True, "bundle": folder.name, "changed": False}
+                    return self._serving(changed=False)
                 # Here once, so that the workers need only look at the stamp.
                 verification.verify(folder, self._source.stamps)
             except BundleError as error:
@@ -125,7 +125,11 @@ class Reloader:
             self.loaded_at = time.time()
             log.info("serving bundle %s%s", folder.name, "" if changed else " again")
             self._switched(folder)
-            return {"ok": True, "bundle": folder.name, "changed": changed}
+            return self._serving(changed=changed)
+
+    def _serving(self, *, changed: bool) -> dict[str, Any]:
+        geo = self._geo.report()
+        return {"ok": True, "bundle": self.folder.name, "changed": changed, "geo": geo}
 
     async def catch_up(self, worker: WorkerProcess) -> None:
         """Bring a worker that was born during a reload to what the others answer from."""

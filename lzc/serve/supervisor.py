@@ -432,6 +432,7 @@ class Supervisor:
             "workers": workers,
             "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
             "checker": self._checker.status(),
+            "geo": self._geo.report(),
             "quarantine": [
                 {"code": f"{code:016x}", "name": name} for code, name in self._quarantine.items()
             ],

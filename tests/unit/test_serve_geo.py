@@ -8,8 +8,10 @@ from unittest import mock
 
 import maxminddb
 import pytest
+from click.testing import CliRunner
 
 from fixtures.geo import make_geo
+from lzc.cli.ctl import command as ctl
 from lzc.serve.geo_files import GeoFiles, SteadyReader, open_geo
 from lzc.zone.place import InputError
 from tests.unit.live_server import LiveServer, Project
@@ -30,6 +32,10 @@ def country(files: GeoFiles) -> object:
     geo = open_geo(files.current())
     assert geo is not None
     return geo.lookup(HERE).get("country")
+
+
+def shown_by(command: str, project: Project) -> str:
+    return CliRunner().invoke(ctl, [command, "-c", str(project.config)]).output
 
 
 def files_at(folder: Path, *paths: Path) -> GeoFiles:
@@ -163,8 +169,12 @@ def test_a_running_server_follows_its_databases(tmp_path: Path) -> None:
         server.wait_for(lambda: server.logged("the one from before is kept"))
         assert server.control("reload")["ok"]
         assert here() == {'"gb"'}
+        stale = f"GEO STALE   {path}: it is damaged, or not in MMDB format; the one read "
+        for command in ("reload", "status"):
+            assert stale in shown_by(command, project)
         os.kill(server.control("status")["workers"][0]["pid"], 9)
         server.wait_for(lambda: server.control("status")["workers"][0]["ready"])
         assert here() == {'"gb"'}
         database(path, make_geo.SYDNEY)
         server.wait_for(lambda: here() == {'"au"'})
+        assert f"geo         {path}, read " in shown_by("status", project)
