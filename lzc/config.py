@@ -215,36 +215,38 @@ class Config(Table):
             return base64.b64decode(section.secret)  # checked by `load`
         assert section.secret_file is not None  # checked by `load`
         path = self.path(section.secret_file)
-        try:
-            mode = path.stat().st_mode
-            raw = path.read_bytes()
-        except OSError as error:
-            raise InputError(
-                [
-                    Fault(
-                        Place(str(path)),
-                        "tsig-secret-unreadable",
-                        f"the secret of TSIG key {name} cannot be read: {error.strerror}",
-                        fix="create the file, or correct secret-file in lzc.toml",
-                    )
-                ]
-            ) from error
-        if mode & (stat.S_IWGRP | stat.S_IRWXO):
-            raise InputError(
-                [
-                    Fault(
-                        Place(str(path)),
-                        "tsig-secret-exposed",
-                        f"the secret of TSIG key {name} is open to other users",
-                        why="whoever reads it can transfer and forge your zones",
-                        fix=f"chmod 600 {path}",
-                    )
-                ]
-            )
-        secret = _from_base64(raw.strip())
+        raw = read_secret(
+            path,
+            "tsig-secret",
+            f"the secret of TSIG key {name}",
+            why="whoever reads it can transfer and forge your zones",
+            fix="create the file, or correct secret-file in lzc.toml",
+        )
+        secret = _from_base64(raw)
         if not secret:
             raise InputError([_no_base64(Place(str(path)), name)])
         return secret
+
+
+def read_secret(path: Path, rule: str, what: str, *, why: str, fix: str) -> bytes:
+    """What a file holds that nobody else may read, without blanks around it.
+
+    Raises `InputError` with ``rule`` when the file cannot be read, for which ``fix`` says what to
+    do, or is open to others (mode beyond 0600/0640), of which ``why`` says what comes.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = file.read()
+    except OSError as error:
+        problem = f"{what} cannot be read: {error.strerror}"
+        fault = Fault(Place(str(path)), f"{rule}-unreadable", problem, fix=fix)
+        raise InputError([fault]) from error
+    if mode & (stat.S_IWGRP | stat.S_IRWXO):
+        problem, fix = f"{what} is open to other users", f"chmod 600 {path}"
+        fault = Fault(Place(str(path)), f"{rule}-exposed", problem, why=why, fix=fix)
+        raise InputError([fault])
+    return raw.strip()
 
 
 def load(path: str | os.PathLike[str]) -> Config:

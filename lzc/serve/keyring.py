@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from lzc.bundle.reader import Bundle, ZoneInfo
-from lzc.config import Config
+from lzc.config import Config, read_secret
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.wire import name as wire_name
@@ -42,26 +42,17 @@ def cookie_secret(config: Config) -> bytes | None:
     if name is None:
         return None
     path = config.path(name)
+    fix = f"openssl rand -hex {SECRET} > {path}; chmod 600 {path}"
+    why = "whoever reads it can make cookies of any client, which then prove nothing (RFC 7873)"
+    raw = read_secret(path, "cookie-secret", "the cookie secret", why=why, fix=fix)
     try:
-        secret = bytes.fromhex(path.read_text().strip())
-        if len(secret) != SECRET:
-            raise ValueError
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
+        secret = bytes.fromhex(raw.decode())
     except ValueError:
-        problem = f"is not {2 * SECRET} hexadecimal digits"
-    else:
-        return secret
-    raise InputError(
-        [
-            Fault(
-                Place(str(path)),
-                "cookie-secret",
-                f"the cookie secret {problem}",
-                fix=f"openssl rand -hex {SECRET} > {path}; chmod 600 {path}",
-            )
-        ]
-    )
+        secret = b""
+    if len(secret) != SECRET:
+        problem = f"the cookie secret is not {2 * SECRET} hexadecimal digits"
+        raise InputError([Fault(Place(str(path)), "cookie-secret", problem, fix=fix)])
+    return secret
 
 
 class Signers(Mapping[bytes, ZoneSigner]):

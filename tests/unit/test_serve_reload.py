@@ -119,14 +119,20 @@ def test_a_reload_reads_the_cookie_secret_anew(tmp_path: Path) -> None:
     project = Project(tmp_path, '[serve]\ncookie-secret-file = "cookie"\n')
     project.build({"example.org": "www A 192.0.2.1\n"})
     before, after = bytes(16), bytes(range(16))
-    (tmp_path / "cookie").write_text(before.hex())
+    secret = tmp_path / "cookie"
+    secret.touch(0o600)
+    secret.write_text(before.hex())
     with LiveServer(project) as server:
         good = functools.partial(check_cookie, address=b"\x7f\0\0\1", now=time.time())
         assert good(cookie(server), before)
-        (tmp_path / "cookie").write_text("no secret")
+        secret.write_text("no secret")
         assert "is not 32 hexadecimal digits" in server.control("reload")["error"]
         assert good(cookie(server), before)
-        (tmp_path / "cookie").write_text(after.hex())
+        secret.write_text(after.hex())
+        secret.chmod(0o644)
+        assert "is open to other users" in server.control("reload")["error"]
+        assert good(cookie(server), before)
+        secret.chmod(0o640)
         assert server.control("reload")["ok"]
         assert good(cookie(server), after)
 
