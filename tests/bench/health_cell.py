@@ -39,6 +39,14 @@ def codes(kind: str, targets: int, port: int) -> list[str]:
     return made
 
 
+def question(number: int, label: str, zone: str) -> bytes:
+    """A query for the A records of a label below a zone, with the low 16 bits of ``number`` for its
+    ID."""
+    labels = [label, *zone.split(".")]
+    name = b"".join(bytes((len(one),)) + one.encode() for one in labels)
+    return number.to_bytes(4, "big")[2:] + b"\0\0\0\1\0\0\0\0\0\0" + name + b"\0\0\1\0\1"
+
+
 def ask(port: int, labels: list[str], seconds: float) -> dict[str, float]:
     """Ask at a steady rate, one question at a time in flight; times in milliseconds."""
     times = []
@@ -49,26 +57,23 @@ def ask(port: int, labels: list[str], seconds: float) -> dict[str, float]:
         begin = time.monotonic()
         count = int(seconds * _RATE)
         for number in range(count):
-            label = labels[number % len(labels)].encode()
-            question = number.to_bytes(4, "big")[2:] + b"\0\0\0\1\0\0\0\0\0\0"
-            for part in (label, *inputs.ZONE.encode().split(b".")):
-                question += bytes((len(part),)) + part
+            query = question(number, labels[number % len(labels)], inputs.ZONE)
             pause = begin + number / _RATE - time.monotonic()
             if pause > 0:
                 time.sleep(pause)
             elif pause < -5:
                 break
             sent = time.perf_counter()
-            udp.send(question + b"\0\0\1\0\1")
+            udp.send(query)
             try:
-                while udp.recv(4096)[:2] != question[:2]:
+                while udp.recv(4096)[:2] != query[:2]:
                     pass
             except TimeoutError:
                 lost += 1
             times.append((time.perf_counter() - sent) * 1000)
     times.sort()
     middle, high = times[len(times) // 2], times[len(times) * 99 // 100]
-    return {"p50": middle, "p99": high, "lost": lost, "asked": len(times)}
+    return {"p50": middle, "p99": high, "longest": times[-1], "lost": lost, "asked": len(times)}
 
 
 async def measure(kind: str, targets: int, seconds: float, folder: Path) -> dict[str, float]:

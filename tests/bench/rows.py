@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import build_rows, harness, inputs, lua_rows, peers, turns
+from tests.bench import build_rows, harness, hostile_rows, inputs, lua_rows, peers, turns
 from tests.bench.harness import Figure
 from tests.bench.inputs import ZONE
 
@@ -205,6 +205,7 @@ ROWS: dict[str, Row] = {
     "lua-strings": lua_rows.lua_strings,
     "lua-codes": lua_rows.lua_codes,
     "lua-idiom": lua_rows.lua_idiom,
+    "lua-hostile": hostile_rows.hostile,
     "million": million_build,
     "rebuild": build_rows.rebuild,
     "reload": reload,

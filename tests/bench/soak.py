@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lzc.serve import control
 from tests.bench import harness, inputs, peers
+from tests.bench.health_cell import question
 from tests.bench.health_targets import Ports, Targets, address, zone
 from tests.bench.health_watch import Watch
 
@@ -112,12 +113,8 @@ async def _ask(port: int, labels: list[str]) -> None:
         while True:
             await asyncio.sleep(1 / _RATE)
             number += 1
-            label = labels[number % len(labels)].encode()
-            question = b"\0\1\0\0\0\1\0\0\0\0\0\0"
-            for part in (label, *inputs.ZONE.encode().split(b".")):
-                question += bytes((len(part),)) + part
             try:
-                udp.send(question + b"\0\0\1\0\1")
+                udp.send(question(number, labels[number % len(labels)], inputs.ZONE))
                 while True:
                     udp.recv(4096)
             except BlockingIOError:
