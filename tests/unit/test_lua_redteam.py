@@ -188,6 +188,8 @@ def test_nothing_is_left_behind(run: Runner, code: str) -> None:
     assert run("tostring(leaked)") == ["nil"]
 
 
+RECORD = "local d = newDR(newDN('x'), 'A', 1, '192.0.2.1', 1)"
+
 HOSTILE = {
     "__index of candidates": "pickrandom(setmetatable({'a'}, {__index = ran}))",
     "__pairs and __len of candidates": "all(setmetatable({'a'}, {__pairs = ran, __ipairs = ran, __len = ran}))",
@@ -207,6 +209,8 @@ HOSTILE = {
     "__tostring of a name": "newDN(setmetatable({}, {__tostring = ran}))",
     "__index of a mask group": "newNMG(setmetatable({'192.0.2.0/24'}, {__index = ran, __len = ran}))",
     "__index of a false name": "qname:isPartOf(setmetatable({}, {__index = ran}))",
+    "__index of what a record keeps": f"{RECORD} rawset(d, 'attributes', setmetatable({{}}, {{__index = ran}})) return d.ttl",
+    "__newindex of what a record keeps": f"{RECORD} rawset(d, 'attributes', setmetatable({{}}, {{__newindex = ran}})) d.ttl = 5",
     "__tostring of an error": "error(setmetatable({}, {__tostring = ran}))",
 }  # fmt: skip
 

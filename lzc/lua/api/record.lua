@@ -36,9 +36,10 @@ local function text_field(record, field)
   return value
 end
 
+-- With rawset, a record may put a table of its own in the place of ours, whose metamethods must not run.
 local function attribute(record, name)
   text_field(record, 'text')
-  return rawget(record, 'attributes')[name]
+  return rawget(rawget(record, 'attributes'), name)
 end
 
 local Record = class({
@@ -72,7 +73,7 @@ Record.__index = core.guard(function(self, name)
 end)
 Record.__newindex = core.guard(function(self, name, value)
   text_field(self, 'text')
-  rawget(self, 'attributes')[name] = checked_attribute(name, value)
+  rawset(rawget(self, 'attributes'), name, checked_attribute(name, value))
 end)
 
 local function arguments(wanted, ...)
