@@ -14,7 +14,7 @@ import pytest
 
 from lzc.lua.engine import MAX_LOOKED_UP, EngineSettings, LuaFailure
 from lzc.lua.ring import MAX_HASHED, MAX_KEPT, Rings
-from tests.unit.lua_running import Health, Places, Runner
+from tests.unit.lua_running import Health, Places, Runner, query
 from tests.unit.test_lua_redteam import attack, runner
 
 BIG = "local s = ('9'):rep(2^20) s = s .. s .. s .. s .. s .. s .. s .. s "
@@ -130,6 +130,19 @@ def test_large_records_do_not_fill_the_heap_for_good(mode: str) -> None:
     heap = run.engine._state._runtime.execute(b"return collectgarbage('count') * 1024")
     assert heap < settings.memory_limit / 2
     assert run(f";{LARGE[0]}") == ["0x0"]
+
+
+def test_formats_that_are_never_the_same_fill_no_heap() -> None:
+    run = runner(EngineSettings(exec_limit=0, time_limit=0))
+    reverse = query("4.3.2.1.example.org.")
+    for number in range(10):
+        run(
+            f";for i = 1, 100 do createReverse(('%s'):rep(120)..'{number}x'..i) end return 'x'",
+            reverse,
+        )
+    heap = run.engine._state._runtime.execute(b"collectgarbage() return collectgarbage('count')")
+    # KiB; where there are more, each execution looks at the clock all the time.
+    assert heap < 8192
 
 
 def test_a_record_that_is_given_up_while_it_runs_still_has_its_result() -> None:

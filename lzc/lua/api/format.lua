@@ -62,6 +62,9 @@ local function specification(pattern, position, in_bars)
   return item, position
 end
 
+-- Formats that are remembered: one of 256 octets takes up to 20 KB.
+local KEPT = 64
+
 -- The texts and directives of a format; false for what is none.
 local parsed = core.remember(function(pattern)
   local items, count, position = {}, 0, 1
@@ -95,7 +98,7 @@ local parsed = core.remember(function(pattern)
     -- Both in one format are an error.
     if numbered and following > 0 then return false end
   end
-end)
+end, KEPT)
 
 local function padded(item, text)
   if item.most then text = sub(text, 1, item.most) end
