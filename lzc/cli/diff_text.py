@@ -258,4 +258,6 @@ def _check_line(change: CheckChange) -> str:
     from lzc.serve.checker import show as show_check
 
     texts = [show_check(check) for check in (change.before, change.after) if check is not None]
+    if len(set(texts)) < len(texts):
+        return f"{_MARKS[change.kind]} {texts[0]}: values of headers"
     return f"{_MARKS[change.kind]} {' -> '.join(texts)}"

@@ -139,6 +139,15 @@ def test_what_a_build_would_change(project: Path) -> None:
     assert sorted((project / "build").iterdir()) == before
 
 
+def test_a_check_of_which_only_values_of_headers_differ_is_not_shown_twice(project: Path) -> None:
+    code = "ifurlup('http://h/',{{'192.0.2.1'}},{{headers='X-Key: {}'}})"
+    _zone(project, f'www LUA A "{code.format(1)}"\n')
+    _build(project)
+    _zone(project, f'www LUA A "{code.format(2)}"\n')
+    shown = _diff("--exit-code", code=1).stdout.splitlines()
+    assert "~ http://h/ at 192.0.2.1 headers=X-Key: values of headers" in shown
+
+
 def test_the_same_for_scripts(project: Path) -> None:
     _build(project)
     _zone(project, "a A 192.0.2.2\n" + LUA.replace("5380", "443"))
