@@ -13,7 +13,7 @@ from lzc.lua.health import Check
 from lzc.serve.http_probe import HttpProbe, Request
 from lzc.serve.lane import Lane
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.outcome import TIMED_OUT, Outcome
+from lzc.serve.outcome import TIMED_OUT, Outcome, without_password
 from lzc.serve.probes import HttpProbes, TcpProbe, connection_of
 
 CONCURRENT: Final = 8192
@@ -148,7 +148,7 @@ class Runs:
         except asyncio.CancelledError:
             return
         except Exception as error:  # one odd target must not end the others' checks
-            self._mishaps.note(f"checking {run.check.url}", error)
+            self._mishaps.note(f"checking {without_password(run.check.url)}", error)
             outcome = Outcome(False, 0.0, str(error) or type(error).__name__)
         lane.leave()
         run.done(run, outcome._replace(latency=run.spent + outcome.latency))

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import re
 import socket
 import time
 from collections.abc import Collection, Coroutine, Iterable, Iterator
@@ -27,7 +26,7 @@ from lzc.serve.health_state import Force, Known, State
 from lzc.serve.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
 from lzc.serve.http_probe import Request, request_of
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.outcome import Outcome, as_written
+from lzc.serve.outcome import Outcome, as_written, without_password
 from lzc.serve.unlisted import DEFAULT_LIMIT, Unlisted
 
 log = logging.getLogger("lzc")
@@ -56,7 +55,6 @@ _SHOWN: Final = (
     *("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"),
     "minimum_failures",
 )
-_SECRET: Final = re.compile(r"(?<=//)[^/?#]*@")
 
 
 @dataclass(slots=True, eq=False)
@@ -476,7 +474,7 @@ def show(check: Check) -> str:
     """A check in a line of text: what it looks for, where, and what is particular to it. Passwords
     and values of headers are left out, as it goes into logs."""
     if check.url:
-        url = _SECRET.sub("***@", as_written(check.url))
+        url = without_password(check.url)
         text = f"{url} at {check.address}" if check.address else url
     else:
         host = f"[{check.address}]" if ":" in check.address else check.address

@@ -17,6 +17,7 @@ BODY_LIMIT: Final = 2**20
 """Octets of a body that are read where the record sets no limit."""
 
 _NUMBER: Final = re.compile(rb"\s*\+?([0-9]{1,9})(?![0-9])")
+_USER: Final = re.compile(r"(?<=//)[^/?#]*@")
 _OURS: Final = frozenset({"host", "connection", "content-length", "transfer-encoding"})
 """Headers that a record does not set, as the request would no longer be one."""
 
@@ -63,6 +64,11 @@ def as_written(text: str) -> str:
         return text.encode("latin-1").decode()
     except UnicodeError:
         return text
+
+
+def without_password(url: str) -> str:
+    """A URL as its author sees it, but for its user and password: it is to be shown and logged."""
+    return _USER.sub("***@", as_written(url))
 
 
 def wanted_in(check: Check) -> bytes:

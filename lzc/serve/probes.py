@@ -18,7 +18,15 @@ from urllib.parse import urlsplit
 from lzc.lua.health import Check
 from lzc.serve.http_answer import MOVED, Body, Verdict
 from lzc.serve.http_probe import SHORTEST, is_address, tls_context
-from lzc.serve.outcome import TIMED_OUT, Outcome, as_written, headers_of, is_ours, say
+from lzc.serve.outcome import (
+    TIMED_OUT,
+    Outcome,
+    as_written,
+    headers_of,
+    is_ours,
+    say,
+    without_password,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -149,7 +157,7 @@ class HttpProbes:
         problem = found.problem
         # Which runs wait for which depends on whether they timed out.
         if problem and moves and problem != TIMED_OUT:
-            problem += f", redirected to {moves[-1].with_user(None)}"
+            problem += f", redirected to {without_password(str(moves[-1]))}"
         return Outcome(not problem, latency, problem, found.weight, ours)
 
     async def _fetch(
@@ -162,7 +170,7 @@ class HttpProbes:
         url = origin = URL(as_written(check.url))
         while len(moves) <= _REDIRECTS:
             if url.scheme not in ("http", "https") or not url.host:
-                return Verdict(f"not an HTTP URL: {url}")
+                return Verdict("not an HTTP URL")
             pinned = check.address if url.origin() == origin.origin() else ""
             async with self._session(check.source).get(
                 url.with_host(pinned) if pinned else url,
