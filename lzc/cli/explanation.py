@@ -10,6 +10,7 @@ from lzc.answer.match import Kind
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check
 from lzc.lua.layout import lay_out, printable, printable_text
+from lzc.serve.outcome import as_written
 
 _OUTCOMES: Final = 16
 """Outcomes of chance that the text lists; JSON has them all."""
@@ -86,9 +87,11 @@ def check_text(check: Check) -> str:
     """A health check in a few words."""
     if not check.url:
         return f"TCP port {check.port} of {check.address}"
-    text = f"{check.url} at {check.address}"
+    text = as_written(check.url)
+    if check.address:
+        text += f" at {check.address}"
     if check.stringmatch:
-        text += f", holding {check.stringmatch!r}"
+        text += f", holding {as_written(check.stringmatch)!r}"
     return text if check.httpcode == 200 else f"{text}, status {check.httpcode}"
 
 

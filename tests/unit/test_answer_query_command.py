@@ -14,6 +14,7 @@ ORG = (
     + """\
 up 30 IN LUA A "ifportup(443, {'192.0.2.11', '192.0.2.12'}, {selector='all'})"
 url 30 IN LUA A "ifurlup('https://example.org/', {{'192.0.2.11', '192.0.2.12'}}, {selector='all'})"
+ext 30 IN LUA A "ifurlextup({{['192.0.2.11']='https://example.org/é'}})"
 who 30 IN LUA TXT "bestwho:toString()"
 talks 30 IN LUA A ";pdnslog('so far so good') return '192.0.2.1'"
 broken 30 IN LUA A ";error('on purpose')"
@@ -236,6 +237,7 @@ def explained(project: Path, *arguments: str) -> str:
         (["up.example.org"], "health check: TCP port 443 of 192.0.2.11: up"),
         (["up.example.org", "--unknown", "all"], "192.0.2.12: not known yet, which counts as down"),
         (["url.example.org"], "health check: https://example.org/ at 192.0.2.11: up"),
+        (["ext.example.org"], "health check: https://example.org/é: up"),
         (["up.example.org", "--subnet", "192.0.2.0/24"], "ECS scope 24"),
         (["www.example.org", "--subnet", "192.0.2.0/24"], "ECS scope 0"),
         (["who.example.org", "TXT"], "chance: none"),
