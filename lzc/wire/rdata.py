@@ -63,8 +63,8 @@ def from_presentation(rrtype: int, text: bytes, origin: bytes) -> bytes:
     """RDATA of one text in presentation format, such as the result of a LUA record.
 
     As PowerDNS reads it, which differs from a zone file: strings stand in double quotes, those of
-    TXT and SPF over 255 octets are cut into several, and IPv4 addresses may have leading zeros
-    (the numbers are decimal all the same). Raises `InvalidRdata`.
+    TXT and SPF over 255 octets are cut into several, IPv4 addresses may have leading zeros (the
+    numbers are decimal all the same), and seconds of LOC any decimals. Raises `InvalidRdata`.
     """
     if rrtype in (rr.A, rr.AAAA):
         if len(text) > _CACHED_SIZE:
