@@ -28,7 +28,7 @@ def command() -> None:
 @config_option
 @format_option
 def status(config_path: Path, output_format: str) -> None:
-    """Show the bundle, counters, health checks, geo databases, workers and secondaries."""
+    """Show the bundle, counters, checks, geo databases and secondaries."""
     answer = _ask(config_path, "status")
     _show(answer, output_format, _status_lines)
 
