@@ -227,7 +227,8 @@ core.group_match = group_match
 local function add_to(masks, value)
   local text = text_of(value, 'netmask')
   network_of(byte(text, 1) == 33 and sub(text, 2) or text)
-  masks[#masks + 1] = text
+  -- A record may have put a table with metamethods there.
+  rawset(masks, #masks + 1, text)
 end
 
 local function add_mask(group, value) add_to(masks_of(group), value) end
