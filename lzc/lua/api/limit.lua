@@ -15,7 +15,7 @@
 local core = ...
 local error, select = error, select
 local sethook, getinfo, clock = debug.sethook, debug.getinfo, os.clock
-local min, raw_getfenv = math.min, getfenv
+local min, max, raw_getfenv = math.min, math.max, getfenv
 local LIMIT, limit, time_limit = core.LIMIT, core.exec_limit, core.time_limit
 local work_limit = time_limit * 1e9
 
@@ -49,6 +49,9 @@ shared.looked = shared.looked or 0
 -- Of the usual run: instructions that are left, how many lie between two ticks, how many have run since
 -- the last look at the clock, and how many our functions have told of.
 local left, step, unseen, told = 0, 0, 0, 0
+
+-- What was left when `unseen` was counted last, and what is left when that has to be done again.
+local seen_at, due = 0, 0
 
 -- So many instructions we wait for one of our functions to end, at least, and each time one more: in a loop,
 -- equal steps might always end at the same place of it.
@@ -125,34 +128,47 @@ local function exhausted()
   sethook(count_one, '', 1)
 end
 
-function tick()
-  left, unseen = left - step, unseen + step
+-- What a tick that finds something due does: `left` is at or below `due`, or the heap is large.
+local function look()
+  unseen = unseen + seen_at - left
+  seen_at = left
   if unseen >= LOOK or watched > 0 or count_kib('count') > ROOMY then
     unseen = 0
     if late() then return stop('time') end
   end
   if left <= 0 then
     left, told = left + told, 0
+    seen_at = left
     if left <= 0 then return exhausted() end
   end
   local following = watched > 0 and 1 or min(left, STEP)
+  due = watched > 0 and math.huge or max(left + unseen - LOOK, STEP)
   if following ~= step then
     step = following
     sethook(tick, '', step)
   end
 end
 
+-- Most ticks find nothing due: this is half of what a tick costs.
+function tick()
+  left = left - step
+  if left <= due or count_kib('count') > ROOMY then return look() end
+end
+
 -- Gives the hook of an execution and its interval. Nothing of ours but `run` may be on its way when the
 -- hook fires outside the record's pcall, so it is `run` that sets the hook.
 local hooked = limit > 0 or time_limit > 0
-local total = limit > 0 and limit + RUN_COST or math.huge
+-- Without a limit, more than ever run; but a number that can be counted down from.
+local total = limit > 0 and limit + RUN_COST or 2 ^ 52
 local first_step = min(total, STEP)
+local first_due = max(total - LOOK, first_step)
 function core.begin(of)
   used, own, fired, started, work, watched = -RUN_COST, 0, false, nil, 0, 0
   counting = core.exact and (not lazily or (costly[of] or 0) >= MAX_STRIKES)
   if counting then return count_one, 1 end
   if not hooked then return nil end
   slot, left, step, unseen, told, patience = of, total, first_step, 0, 0, PATIENCE
+  seen_at, due = total, first_due
   return tick, step
 end
 
