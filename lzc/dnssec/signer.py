@@ -125,7 +125,16 @@ class ZoneSigner:
     across a reload.
     """
 
-    __slots__ = ("_changes", "_data", "_ident", "_key_signers", "_keys", "apex", "cache")
+    __slots__ = (
+        "_assigned",
+        "_changes",
+        "_data",
+        "_ident",
+        "_key_signers",
+        "_keys",
+        "apex",
+        "cache",
+    )
 
     def __init__(self, keys: Sequence[SigningKey], cache: SignatureCache) -> None:
         if not keys:
@@ -135,7 +144,7 @@ class ZoneSigner:
             raise ValueError("keys of different zones in one signer")
         self.cache = cache
         self._keys = tuple(keys)
-        self._changes = float("-inf")
+        self._assigned = self._changes = float("-inf")
         self._data: tuple[SigningKey, ...] = ()
         self._key_signers: tuple[SigningKey, ...] = ()
         self._ident = b""
@@ -159,7 +168,7 @@ class ZoneSigner:
         active at ``now``.
         """
         cache = self.cache
-        if now >= self._changes:
+        if not self._assigned <= now < self._changes:
             self._assign_roles(now)
         if not cache.valid_until - WEEK <= now < cache.valid_until:
             cache.move(window(now).valid_until)
@@ -176,6 +185,7 @@ class ZoneSigner:
         return found
 
     def _assign_roles(self, now: float) -> None:
+        self._assigned = now
         self._data, self._key_signers = roles(self._keys, now)
         self._changes = min(key.timing.changes_after(now) for key in self._keys)
         digest = sha256(self.apex)

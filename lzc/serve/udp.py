@@ -79,7 +79,7 @@ class UdpServer:
         self.counts = UdpCounts()
         self._mishaps = mishaps
         self._validity = valid_until
-        self._valid_until = 0.0
+        self._valid_from = self._valid_until = 0.0
 
     def swap(self, responder: Responder, valid_until: ValidUntil) -> None:
         """Answer from another bundle, starting with the next query."""
@@ -97,13 +97,15 @@ class UdpServer:
         return UdpReader(self, listener.udp, listener.local)
 
     def expire(self, now: float) -> None:
-        """Drop all answers: their signatures may be those of a window that has ended."""
+        """Drop all answers: their signatures may be those of another window."""
         self.cache.clear()
+        self._valid_from = now
         self._valid_until = self._validity(now)
 
     def begin(self, now: float) -> None:
-        """Call this before a turn of queries at ``now``, seconds since the epoch."""
-        if now >= self._valid_until:
+        """Call this before a turn of queries at ``now``, seconds since the epoch. A clock that was
+        set back is told by it: what was signed while it was ahead may not be valid yet."""
+        if not self._valid_from <= now < self._valid_until:
             self.expire(now)
 
     def answer(

@@ -254,3 +254,16 @@ def test_a_signer_wants_keys_of_one_zone() -> None:
     other = SigningKey.make(name.from_text("org."), 13, KSK_FLAGS, CSK.private)
     with pytest.raises(ValueError, match="different zones"):
         signer(CSK, other)
+
+
+@pytest.mark.parametrize("activated", [NOW - 100.0, NOW + 100.0])
+def test_a_clock_that_is_set_back_brings_back_the_keys_of_that_time(activated: float) -> None:
+    later = SigningKey.make(
+        ZONE, 13, KSK_FLAGS, algorithms.generate(13), Timing(publish=0, activate=int(activated))
+    )
+    keys = (CSK, later)
+    rdata = rdatas_of("A", ["192.0.2.1"])
+    ahead = signer(*keys)
+    assert len(ahead.sign(ZONE, 1, 60, rdata, NOW + 200)) == 2
+    for now in (NOW + 50, NOW - 50, NOW - 200, NOW + 150):
+        assert ahead.sign(ZONE, 1, 60, rdata, now) == signer(*keys).sign(ZONE, 1, 60, rdata, now)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lzc.serve import datagrams
+from lzc.serve import datagrams, udp
 from lzc.serve.mishaps import Mishaps, servfail
 from lzc.serve.sockets import IP_PKTINFO, asked_address, reply_control
 from lzc.serve.tcp_connection import asks_for_transfer
@@ -103,6 +103,44 @@ def test_answers_are_made_anew_when_their_signatures_are_over(loop: Loopback) ->
     for _ in range(4):
         loop.ask()
     assert loop.responder.calls == 4
+
+
+class Clock:
+    """The time that the readers see."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock(1_800_000_000.0)
+    monkeypatch.setattr(udp, "time", made)
+    return made
+
+
+@pytest.mark.parametrize("back", [0.001, 1.0, 59.0, 3600.0, 30 * 86400.0])
+def test_a_clock_that_is_set_back_drops_what_was_kept(
+    loop: Loopback, clock: Clock, back: float
+) -> None:
+    for _ in range(3):
+        loop.ask()
+    assert loop.responder.calls == 2
+    clock.now -= back
+    for _ in range(3):
+        loop.ask()
+    assert loop.responder.calls == 3, "made anew, and kept from then on"
+
+
+def test_a_clock_that_goes_on_or_stands_still_drops_nothing(loop: Loopback, clock: Clock) -> None:
+    for _ in range(10):
+        loop.ask()
+        clock.now += 0.5
+        loop.ask()
+    assert loop.responder.calls == 2
 
 
 def test_an_unexpected_error_is_servfail_and_logged_once(
