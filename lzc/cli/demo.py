@@ -12,6 +12,7 @@ import io
 import random
 import shutil
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
@@ -156,7 +157,11 @@ def _healthy_target() -> Iterator[bool]:
         server.server_close()
 
 
-class _Target(http.server.ThreadingHTTPServer):
+class _Target(socketserver.ThreadingTCPServer):
+    # Not that of http.server: it asks the system's resolver for the name of its own address.
+    allow_reuse_address = True
+    daemon_threads = True
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a check may hang up as soon as it knows enough."""
 

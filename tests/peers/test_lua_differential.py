@@ -11,6 +11,7 @@ import http.server
 import ipaddress
 import random
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -338,9 +339,15 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(socketserver.ThreadingTCPServer):
+    # Not that of http.server: it asks the system's resolver for the name of its own address.
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 @contextlib.contextmanager
 def web_servers(port: int) -> Iterator[None]:
-    servers = [http.server.ThreadingHTTPServer((address, port), Page) for address in UP]
+    servers = [Server((address, port), Page) for address in UP]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

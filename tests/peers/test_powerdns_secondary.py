@@ -8,6 +8,7 @@ import ipaddress
 import random
 import shlex
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -275,6 +276,12 @@ class _Fine(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class _Target(socketserver.ThreadingTCPServer):
+    # Not that of http.server: it asks the system's resolver for the name of its own address.
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 @pytest.mark.parametrize(
     "name",
     ["port.example.org", "port-all.example.org", "url.example.org", "url-sets.example.org"],
@@ -282,7 +289,7 @@ class _Fine(http.server.BaseHTTPRequestHandler):
 def test_both_find_the_one_healthy_address(pair: Pair, name: str) -> None:
     """Of the addresses that the fixtures check, only 127.0.1.1 answers."""
     address = ("127.0.1.1", pair.project.health_port)
-    with http.server.ThreadingHTTPServer(address, _Fine) as target:
+    with _Target(address, _Fine) as target:
         threading.Thread(target=target.serve_forever, daemon=True).start()
 
         def agreed() -> bool:
