@@ -118,7 +118,8 @@ class Exchange:
         """The answer to a question, and whether another client gets the same later."""
         query = turn.query
         qtype = query.qtype
-        sections = Sections(query.edns is not None and query.edns.dnssec_ok, turn.now)
+        dnssec_ok = query.edns is not None and query.edns.dnssec_ok
+        sections = Sections(dnssec_ok, turn.now, self._room(turn))
         told: Sequence[Item] = ()
         rcode: int | None = None
         if query.qclass == message.CH:
@@ -164,17 +165,24 @@ class Exchange:
         )
         return Lookup(self._zones, self._lua, qtype, asker, sections).run(query.qname)
 
+    def _room(self, turn: _Turn) -> int:
+        """Octets that the answer may have."""
+        if turn.tcp:
+            return MAX_MESSAGE
+        edns = turn.query.edns
+        if edns is None:
+            return wire_edns.MIN_UDP_SIZE
+        return min(edns.udp_size, self._settings.udp_payload_size)
+
     def _compose(self, turn: _Turn, sections: Sections, told: Sequence[Item] = ()) -> bytes:
         query = turn.query
         edns = query.edns
         opt = b""
-        limit = wire_edns.MIN_UDP_SIZE
         if edns is not None:
             scope = 0
             if sections.lua_ran and edns.client_subnet is not None:
                 scope = edns.client_subnet.source
             opt = self._options.opt(edns, turn.client, turn.now, scope=scope)
-            limit = min(edns.udp_size, self._settings.udp_payload_size)
         authoritative = message.AA if sections.authoritative else 0
         return compose(
             query.id,
@@ -185,7 +193,7 @@ class Exchange:
             sections.additional[: sections.glue],
             sections.additional[sections.glue :],
             opt=opt,
-            max_size=MAX_MESSAGE if turn.tcp else limit,
+            max_size=sections.room,
             tsig_room=turn.room,
         )
 

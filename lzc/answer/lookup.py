@@ -224,5 +224,6 @@ def _merge(static: RRset | None, made: RRset | None) -> RRset | None:
     """One RRset of the static RRs of a type and those that LUA records gave."""
     if static is None or made is None:
         return static or made
-    extra = tuple(rdata for rdata in made.rdatas if rdata not in static.rdatas)
-    return static._replace(ttl=min(static.ttl, made.ttl), rdatas=static.rdatas + extra)
+    # Either may have thousands.
+    rdatas = tuple(dict.fromkeys(static.rdatas + made.rdatas))
+    return static._replace(ttl=min(static.ttl, made.ttl), rdatas=rdatas)

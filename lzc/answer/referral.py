@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lzc.answer.match import Match
 from lzc.answer.sections import Sections
 from lzc.answer.zone import ServedZone
@@ -14,6 +16,8 @@ from lzc.wire.message import RRset
 
 MAX_TARGETS = 16
 """Names whose addresses are added to an answer at most; glue of a referral has no limit."""
+_SMALLEST = 12
+"""Octets of an RR at the least: two for its owner, and no RDATA."""
 
 
 def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
@@ -32,12 +36,19 @@ def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
             sections.prove(zone, [(cut.key, cut.node)])
     required: list[RRset] = []
     sibling: list[tuple[RRset, bool]] = []
+    # A delegation may have thousands of servers: what does not fit is not looked for.
+    room = spare = sections.room - _SMALLEST * len(servers.rdatas)
     for target in _targets(servers):
-        for rrset, authoritative in _addresses(zone, target):
-            if wire_name.is_subdomain(target, owner):
-                required.append(rrset)
-            else:
-                sibling.append((rrset, authoritative))
+        if room < 0:
+            break
+        if wire_name.is_subdomain(target, owner):
+            found = [rrset for rrset, _ in _addresses(zone, target)]
+            room -= _octets(found)
+            required += found
+        elif spare >= 0:
+            others = _addresses(zone, target)
+            spare -= _octets([rrset for rrset, _ in others])
+            sibling += others
     sections.additional.extend(required)
     sections.glue = len(sections.additional)
     for rrset, authoritative in sibling:
@@ -45,6 +56,11 @@ def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
             sections.add(sections.additional, zone, rrset)
         else:
             sections.additional.append(rrset)
+
+
+def _octets(rrsets: list[RRset]) -> int:
+    """How many octets RRsets take at the least."""
+    return _SMALLEST * sum(len(rrset.rdatas) for rrset in rrsets)
 
 
 def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
@@ -61,16 +77,16 @@ def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
                 sections.additional.append(found)
 
 
-def _targets(rrset: RRset, limit: int | None = None) -> list[bytes]:
-    found: dict[bytes, None] = {}
+def _targets(rrset: RRset, limit: int | None = None) -> Iterator[bytes]:
+    found: set[bytes] = set()
     for rdata in rrset.rdatas[:limit]:
         if rrset.rrtype in (rrtype.SVCB, rrtype.HTTPS):
             target = _service(rrset.owner, rdata)
         else:
             target = wire_rdata.target(rrset.rrtype, rdata)
-        if target is not None:
-            found[target] = None
-    return list(found)
+        if target is not None and target not in found:
+            found.add(target)
+            yield target
 
 
 def _service(owner: bytes, rdata: bytes) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lzc.answer.denial import Owner, nsec_rrset
 from lzc.answer.zone import ServedZone
 from lzc.wire import message, rrtype
+from lzc.wire.compose import MAX_MESSAGE
 from lzc.wire.message import RRset
 
 
@@ -14,7 +15,8 @@ class Sections:
     ``dnssec_ok`` puts RRSIGs beside the RRsets of signed zones and proofs beside denials.
     ``glue`` is the number of RRsets at the head of ``additional`` that must not be left out without
     the TC bit (RFC 9471 §3). ``lua_ran`` tells that the answer holds for this client and moment
-    only.
+    only. ``room`` is how many octets the message may have: what surely goes beyond them need not
+    be looked for.
     """
 
     __slots__ = (
@@ -27,11 +29,13 @@ class Sections:
         "lua_ran",
         "now",
         "rcode",
+        "room",
     )
 
-    def __init__(self, dnssec_ok: bool, now: float) -> None:
+    def __init__(self, dnssec_ok: bool, now: float, room: int = MAX_MESSAGE) -> None:
         self.dnssec_ok = dnssec_ok
         self.now = now
+        self.room = room
         self.rcode = message.NOERROR
         self.authoritative = True
         self.answer: list[RRset] = []

@@ -14,7 +14,7 @@ from lzc.bundle.reader import Bundle
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import compose
-from lzc.wire.message import FormatError, Query, parse_message, parse_query
+from lzc.wire.message import FormatError, Query, first_authority, parse_query
 from lzc.wire.tsig import TsigKey, TsigResult
 from lzc.wire.tsig_stream import TsigStream
 
@@ -120,7 +120,7 @@ def open_transfer(
         return _refuse(asked, checked, now, message.NOTAUTH)
     info = view.info
     if asked.qtype == rrtype.IXFR:
-        theirs = _client_serial(query)
+        theirs = _client_serial(asked)
         if theirs is None:
             return _refuse(asked, checked, now, message.FORMERR)
         # RFC 1982 §3.2: the client has ours or a later one.
@@ -134,15 +134,12 @@ def open_transfer(
     )
 
 
-def _client_serial(query: bytes) -> int | None:
+def _client_serial(query: Query) -> int | None:
     """The serial in the authority section of an IXFR request (RFC 1995 §3)."""
-    try:
-        for rr in parse_message(query).authority:
-            if rr.rrtype == rrtype.SOA and len(rr.rdata) >= 22:
-                return int.from_bytes(rr.rdata[-20:-16], "big")
-    except FormatError:
-        pass
-    return None
+    rr = first_authority(query)
+    if rr is None or rr.rrtype != rrtype.SOA or len(rr.rdata) < 22:
+        return None
+    return int.from_bytes(rr.rdata[-20:-16], "big")
 
 
 def _up_to_date(query: Query, zone: ServedZone, checked: TsigResult | None, now: float) -> bytes:

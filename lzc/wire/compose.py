@@ -60,7 +60,7 @@ def compose(
     for section, items in enumerate((answer, authority, glue)):
         for item in items:
             mark = len(out)
-            added = put(out, item, offsets)
+            added = put(out, item, offsets, limit)
             if len(out) > limit:
                 del out[mark:]
                 truncated = True
@@ -71,7 +71,7 @@ def compose(
     if not truncated:
         for item in additional:
             mark = len(out)
-            added = put(out, item, offsets)
+            added = put(out, item, offsets, limit)
             if len(out) > limit:
                 del out[mark:]
                 offsets = {name: at for name, at in offsets.items() if at < mark}
@@ -115,8 +115,9 @@ def _put_name(out: bytearray, name: bytes, offsets: dict[bytes, int]) -> None:
     out += name
 
 
-def put(out: bytearray, item: Item, offsets: dict[bytes, int]) -> int:
-    """Append the RRs of one RRset to a message; returns how many.
+def put(out: bytearray, item: Item, offsets: dict[bytes, int], limit: int) -> int:
+    """Append the RRs of one RRset to a message; returns how many. Once ``out`` has over ``limit``
+    octets the rest is left out: what does not fit costs no more than what does.
 
     ``offsets`` says where in ``out`` which lower-case names start; names that are new are added.
     Names are compared without case, so a name may come out in the case of an earlier one; RDATA of
@@ -129,6 +130,8 @@ def put(out: bytearray, item: Item, offsets: dict[bytes, int]) -> int:
     fixed = kind.to_bytes(2, "big") + b"\x00\x01" + ttl.to_bytes(4, "big")
     compress = kind in NAMED_RDATA
     for rdata in rdatas:
+        if len(out) > limit:
+            break
         at = offsets.get(owner)
         if at is not None:
             out += (0xC000 | at).to_bytes(2, "big")

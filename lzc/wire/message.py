@@ -359,6 +359,27 @@ def _decompress(msg: bytes, kind: int, start: int, end: int) -> bytes:
     return b"".join(pieces)
 
 
+def _read_rr(msg: bytes, start: int) -> tuple[RR, int]:
+    name, position = from_wire(msg, start)
+    kind, rrclass, ttl, length = _RR.unpack_from(msg, position)
+    position += 10
+    end = position + length
+    if end > len(msg):
+        raise ValueError("RDATA runs past the end of the message")
+    return RR(name, kind, rrclass, ttl, _decompress(msg, kind, position, end), start), end
+
+
+def first_authority(query: Query) -> RR | None:
+    """The first RR of a request's authority section, for a request without an answer section;
+    `None` where there is none, or it is malformed. Whatever else the message holds is not read."""
+    if query.answers or not query.authorities:
+        return None
+    try:
+        return _read_rr(query.wire, query.question_end)[0]
+    except (ValueError, struct.error, IndexError):
+        return None
+
+
 def parse_message(msg: bytes) -> Message:
     """Read any message in full. Raises `FormatError` (never silent) when it is malformed."""
     try:
@@ -374,16 +395,8 @@ def parse_message(msg: bytes) -> Message:
         for count in counts:
             section: list[RR] = []
             for _ in range(count):
-                start = position
-                name, position = from_wire(msg, position)
-                kind, rrclass, ttl, length = _RR.unpack_from(msg, position)
-                position += 10
-                end = position + length
-                if end > len(msg):
-                    raise ValueError("RDATA runs past the end of the message")
-                rdata = _decompress(msg, kind, position, end)
-                section.append(RR(name, kind, rrclass, ttl, rdata, start))
-                position = end
+                rr, position = _read_rr(msg, position)
+                section.append(rr)
             sections.append(tuple(section))
         if position != len(msg):
             raise ValueError("octets after the last RR")

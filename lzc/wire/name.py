@@ -15,6 +15,9 @@ from __future__ import annotations
 MAX_NAME = 255
 """Octets of a wire name at most (RFC 1035 §2.3.4)."""
 MAX_LABEL = 63
+MAX_POINTERS = 127
+"""Compression pointers followed for one name at most: as many as a name may have labels. Without
+this a message of 64 KiB may have thousands of names that each take thousands of steps."""
 
 ROOT = b"\x00"
 
@@ -197,10 +200,12 @@ def from_wire(message: bytes, offset: int) -> tuple[bytes, int]:
     """Read a possibly compressed name out of a message (RFC 1035 §4.1.4).
 
     Returns the uncompressed wire name, case kept, and the offset of what follows it. Raises
-    `InvalidName` when the name runs out of the message, points forward, or is over 255 octets.
+    `InvalidName` when the name runs out of the message, points forward, follows more than
+    `MAX_POINTERS` pointers, or is over 255 octets.
     """
     pieces: list[bytes] = []
     size = 1
+    left = MAX_POINTERS
     following = -1
     limit = offset
     end = len(message)
@@ -227,6 +232,9 @@ def from_wire(message: bytes, offset: int) -> tuple[bytes, int]:
                 following = offset + 2
             if target >= limit:
                 raise InvalidName("compression pointer does not point backwards")
+            left -= 1
+            if left < 0:
+                raise InvalidName(f"more than {MAX_POINTERS} compression pointers in one name")
             limit = offset = target
         else:
             raise InvalidName("label type 0x40 or 0x80 (RFC 6891 §5 retired them)")
