@@ -9,12 +9,15 @@ Exit codes: 0 success, 1 the input is at fault, 2 wrong usage.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Final
 
 import click
 
 import lzc
 from lzc.cli.faults import show_faults
+from lzc.cli.screen import echo, show_traceback, tamed
+from lzc.foreign_text import shown
 from lzc.zone.place import InputError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -52,22 +55,31 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options that stand before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.ClickException as error:
+            raise tamed(error) from None
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; faults of the input and refusals of the system end it with exit code 1."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            raise tamed(error) from None
         except InputError as error:
             show_faults(error.faults, ctx.meta.get("lzc.format", "text"))
         except BrokenPipeError:
             raise
         except OSError as error:
-            click.echo(f"lzc: error: {_say(error)}", err=True)
+            echo(f"lzc: error: {_say(error)}", err=True)
         ctx.exit(1)
 
 
 def _say(error: OSError) -> str:
     reason = error.strerror or str(error)
-    return f"{error.filename}: {reason}" if error.filename else reason
+    return f"{shown(error.filename)}: {shown(reason)}" if error.filename else shown(reason)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,4 +91,5 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the console script ``lzc``."""
+    sys.excepthook = show_traceback
     group(prog_name="lzc")

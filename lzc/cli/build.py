@@ -12,6 +12,7 @@ from lzc.build import pipeline
 from lzc.cli.faults import fault_as_dict, show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.cli.progress import progress_bar
+from lzc.cli.screen import echo
 
 
 @click.command("build")
@@ -34,7 +35,7 @@ def command(config_path: Path, output: Path | None, output_format: str) -> None:
     with progress_bar() as progress:
         result = pipeline.build(settings, output, config_path=config_path, progress=progress)
     if output_format == "json":
-        click.echo(
+        echo(
             json.dumps(
                 {
                     "id": result.id,
@@ -51,7 +52,7 @@ def command(config_path: Path, output: Path | None, output_format: str) -> None:
         return
     if result.warnings:
         show_faults(result.warnings, "text")
-    click.echo(
+    echo(
         f"{result.zones} zone(s), {result.records} records, {result.checks} health check(s) in"
         f" {result.seconds:.2f} s: {result.id}"
     )

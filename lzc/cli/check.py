@@ -15,6 +15,7 @@ from lzc.cli.fault_formats import Sources, to_github, to_sarif
 from lzc.cli.faults import fault_as_dict, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
+from lzc.cli.screen import echo
 from lzc.lua.lint.rules import RULES
 from lzc.zone.place import Fault, InputError, Severity
 
@@ -60,14 +61,14 @@ def _show(
     faults: Sequence[Fault], compiled: Compiled | None, output_format: str, config_path: Path
 ) -> None:
     if output_format == "sarif":
-        click.echo(to_sarif(faults, Sources(config_path)))
+        echo(to_sarif(faults, Sources(config_path)))
     elif output_format == "github":
         if faults:
-            click.echo(to_github(faults, Sources(config_path)))
+            echo(to_github(faults, Sources(config_path)))
     elif compiled is None:
         show_faults(faults, output_format)
     elif output_format == "json":
-        click.echo(
+        echo(
             json.dumps(
                 {
                     "zones": len(compiled.zones),
@@ -81,7 +82,7 @@ def _show(
     else:
         if faults:
             show_faults(faults, "text")
-        click.echo(f"{len(compiled.zones)} zone(s), {compiled.records} records: no errors")
+        echo(f"{len(compiled.zones)} zone(s), {compiled.records} records: no errors")
 
 
 def _show_rules(output_format: str) -> None:
@@ -99,9 +100,9 @@ def _show_rules(output_format: str) -> None:
             }
             for rule in RULES.values()
         ]
-        click.echo(json.dumps({"rules": listed}, indent=2))
+        echo(json.dumps({"rules": listed}, indent=2))
         return
     for rule in RULES.values():
-        click.echo(f"{rule.id} ({rule.severity}): {rule.summary}")
-        click.echo(f"    why: {rule.why}")
-        click.echo(f"    fix: {rule.fix}")
+        echo(f"{rule.id} ({rule.severity}): {rule.summary}")
+        echo(f"    why: {rule.why}")
+        echo(f"    fix: {rule.fix}")

@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from lzc.cli.options import config_option, format_option
+from lzc.cli.screen import echo
+from lzc.foreign_text import one_line, shown
 
 _SHOWN = 20
 _UNITS = {"s": 1, "": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -104,12 +106,13 @@ def _ask(config_path: Path, do: str, **arguments: str | float) -> dict[str, Any]
 
 def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
     if output_format == "json":
-        click.echo(json.dumps(answer, indent=2))
+        echo(json.dumps(answer, indent=2))
     elif answer["ok"]:
         for line in lines(answer):
-            click.echo(line)
+            echo(one_line(line, None))
     else:
-        click.echo(f"lzc: error: {answer['error']}", err=True)
+        error = str(answer["error"]).replace("\n", "; ")
+        echo(f"lzc: error: {one_line(error)}", err=True)
     if not answer["ok"]:
         sys.exit(1)
 
@@ -121,7 +124,8 @@ def _reload_lines(answer: dict[str, Any]) -> list[str]:
 
 def _stale_geo(one: dict[str, Any]) -> str:
     return (
-        f"GEO STALE   {one['path']}: {one['error']}; the one read {_age(one['read'])} ago is used"
+        f"GEO STALE   {shown(one['path'])}: {shown(one['error'])}; the one read"
+        f" {_age(one['read'])} ago is used"
     )
 
 
@@ -148,12 +152,13 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     lines += [
         _stale_geo(one)
         if one["error"]
-        else f"geo         {one['path']}, read {_age(one['read'])} ago"
+        else f"geo         {shown(one['path'])}, read {_age(one['read'])} ago"
         for one in answer["geo"]
     ]
     if answer["refused"]:
         refused = answer["refused"]
-        lines.append(f"REFUSED     {_age(refused['at'])} ago: {refused['why']}")
+        why = str(refused["why"]).replace("\n", "; ")
+        lines.append(f"REFUSED     {_age(refused['at'])} ago: {why}")
     lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
     lines += [
         f"worker {one['index']:<4} pid {one['pid']}, {one['queries_udp'] + one['queries_tcp']}"
@@ -162,7 +167,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     ]
     for secondary in answer["secondaries"]:
         lines.append(
-            f"secondary   {secondary['name']} ({secondary['address']}):"
+            f"secondary   {shown(secondary['name'])} ({secondary['address']}):"
             f" {secondary['current']} of {secondary['zones']} zones current"
         )
         behind = [state for state in secondary["states"] if not state["current"]]
@@ -170,7 +175,8 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
             has = state["secondary_serial"]
             lines.append(
                 f"            {state['zone']} serial {state['serial']}, it has"
-                f" {'an unknown one' if has is None else has}: {state['error'] or 'asked'}"
+                f" {'an unknown one' if has is None else has}:"
+                f" {shown(state['error'] or 'asked')}"
             )
     return lines
 
@@ -194,7 +200,7 @@ def _health_line(one: dict[str, Any]) -> str:
         line += f", weight {one['weight']}"
     if one["failures"] > 1:
         line += f", {one['failures']} failures in a row"
-    return line + (f": {one['error']}" if one["error"] else "")
+    return line + (f": {shown(one['error'])}" if one["error"] else "")
 
 
 def _force_lines(answer: dict[str, Any]) -> list[str]:
@@ -206,7 +212,7 @@ def _force_lines(answer: dict[str, Any]) -> list[str]:
         if answer["seconds"]:
             said += f" for {_seconds(answer['seconds'])}"
     about = f"{count} check{'' if count == 1 else 's'}" if count else "no check at present"
-    return [f"{answer['target']} {said}: {about}"]
+    return [f"{shown(answer['target'])} {said}: {about}"]
 
 
 def _age(since: float) -> str:

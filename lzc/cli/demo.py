@@ -38,6 +38,7 @@ import dns.zone
 
 from lzc.cli import group, shipped
 from lzc.cli.init import new_tsig_secret, write_secret
+from lzc.cli.screen import echo
 from lzc.wire.rrtype import LUA
 
 HOST: Final = "127.0.0.1"
@@ -95,15 +96,15 @@ def command(keep: bool) -> None:
         if not keep:
             shutil.rmtree(folder)
     if keep:
-        click.echo(f"\nThe project, its keys and its bundle are in {folder}")
-    click.echo(f"\nDone in {time.monotonic() - started:.1f} s.")
+        echo(f"\nThe project, its keys and its bundle are in {folder}")
+    echo(f"\nDone in {time.monotonic() - started:.1f} s.")
     if faults:
         raise click.ClickException(f"{faults} answer(s) not as expected")
 
 
 def _run(folder: Path) -> int:
     config = folder / "lzc.toml"
-    click.echo(f"A copy of the example project: {folder}\n")
+    echo(f"A copy of the example project: {folder}\n")
     shutil.copytree(
         shipped.folder("fixtures"),
         folder,
@@ -118,12 +119,12 @@ def _run(folder: Path) -> int:
     _lzc(folder, "query", "-c", "lzc.toml", "port.example.org", "A", "--down", "127.0.1.1")
     _lzc(folder, "test", "-c", "lzc.toml")
     with _healthy_target() as target, _serving(config) as port:
-        click.echo("\nQuestions (signatures are checked against the zone's DNSKEY RRset)")
+        echo("\nQuestions (signatures are checked against the zone's DNSKEY RRset)")
         faults = sum(_ask(port, question) for question in QUESTIONS)
         if target:
-            click.echo(f"\nA health check over HTTP: of three addresses only {HEALTHY[0]} answers")
+            echo(f"\nA health check over HTTP: of three addresses only {HEALTHY[0]} answers")
             faults += _ask_patiently(port, HEALTH_QUESTION)
-        click.echo(f"\nTransfers over TCP, signed with TSIG key {TSIG_NAME}")
+        echo(f"\nTransfers over TCP, signed with TSIG key {TSIG_NAME}")
         return faults + sum(
             _transfer(port, zone, secret) for zone in ("example.org", "example.net")
         )
@@ -131,11 +132,11 @@ def _run(folder: Path) -> int:
 
 def _lzc(folder: Path, *arguments: str) -> None:
     """Run a command as the console script would, in the same process."""
-    click.echo(f"$ lzc {' '.join(arguments)}")
+    echo(f"$ lzc {' '.join(arguments)}")
     output = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(output):
         status = group.main(list(arguments), prog_name="lzc", standalone_mode=False)
-    click.echo("".join(f"  {line}\n" for line in output.getvalue().splitlines()), nl=False)
+    echo("".join(f"  {line}\n" for line in output.getvalue().splitlines()), nl=False)
     if status:
         raise click.ClickException(f"lzc {arguments[0]} ended with {status}")
 
@@ -146,7 +147,7 @@ def _healthy_target() -> Iterator[bool]:
     try:
         server = _Target(HEALTHY, _Fine)
     except OSError as error:
-        click.echo(f"(no health check shown: {HEALTHY[0]} port {HEALTHY[1]}: {error.strerror})")
+        echo(f"(no health check shown: {HEALTHY[0]} port {HEALTHY[1]}: {error.strerror})")
         yield False
         return
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -182,7 +183,7 @@ def _serving(config: Path) -> Iterator[int]:
     """``lzc serve`` on a free port, which it yields once the server answers."""
     port = _free_port()
     arguments = ["serve", "-c", "lzc.toml", "--listen", f"{HOST}:{port}"]
-    click.echo(f"$ lzc {' '.join(arguments)} &")
+    echo(f"$ lzc {' '.join(arguments)} &")
     log = config.with_name("serve.log")
     with log.open("wb") as output:
         server = subprocess.Popen(  # noqa: S603 - our own command
@@ -195,7 +196,7 @@ def _serving(config: Path) -> Iterator[int]:
         deadline = time.monotonic() + PATIENCE
         while _exchange(port, Question("example.com.", "SOA", ()), timeout=0.2) is None:
             if server.poll() is not None or time.monotonic() > deadline:
-                click.echo(log.read_text(), err=True)
+                echo(log.read_text(), err=True)
                 raise click.ClickException("the server does not answer; its log is above")
             time.sleep(0.05)
         yield port
@@ -243,13 +244,13 @@ def _ask(port: int, question: Question) -> int:
     """Ask, print the answer, and return the number of faults in it (0 or 1)."""
     answer = _exchange(port, question)
     if answer is None:
-        click.echo(f"  {question.name} {question.rrtype}: no answer")
+        echo(f"  {question.name} {question.rrtype}: no answer")
         return 1
     fault = _compare(answer, question) or _check_signatures(port, answer)
     signed = "signed" if _signatures(answer) else "unsigned"
     client = f"subnet {question.subnet}" if question.subnet else f"from {question.source}"
     found = ", ".join(_contents(answer, question.rrtype)) or dns.rcode.to_text(answer.rcode())
-    click.echo(f"  {question.name} {question.rrtype} ({client}) -> {found} [{fault or signed}]")
+    echo(f"  {question.name} {question.rrtype} ({client}) -> {found} [{fault or signed}]")
     return int(bool(fault))
 
 
@@ -311,16 +312,16 @@ def _transfer(port: int, zone: str, secret: str) -> int:
         query, _ = dns.xfr.make_query(copy, keyring=keyring, keyname=dns.name.from_text(TSIG_NAME))
         dns.query.inbound_xfr(HOST, copy, query, port=port, timeout=5)
     except (dns.exception.DNSException, OSError) as error:
-        click.echo(f"  AXFR {zone} with TSIG: {error!r}")
+        echo(f"  AXFR {zone} with TSIG: {error!r}")
         return 1
     types = [rdata.rdtype for _, _, rdata in copy.iterate_rdatas()]
     records, lua = len(types), types.count(LUA)
     serial = copy.get_soa().serial
-    click.echo(f"  AXFR {zone}: {records} records, {lua} of them LUA, serial {serial}")
+    echo(f"  AXFR {zone}: {records} records, {lua} of them LUA, serial {serial}")
     try:
         dns.query.inbound_xfr(HOST, dns.zone.Zone(zone), port=port, timeout=5)
     except dns.exception.DNSException as error:
-        click.echo(f"  AXFR {zone} without TSIG: refused ({error})")
+        echo(f"  AXFR {zone} without TSIG: refused ({error})")
         return 0
-    click.echo(f"  AXFR {zone} without TSIG: not refused")
+    echo(f"  AXFR {zone} without TSIG: not refused")
     return 1

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from lzc.cli import diff_text
 from lzc.cli.faults import fault_as_dict
+from lzc.cli.screen import write_all
 from lzc.dnssec import algorithms
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
@@ -55,7 +56,7 @@ def show(
     millions: a change is a line."""
     found = [_check(change) for change in checks]
     differing: list[str] = []
-    diff_text.write_all(_pieces(before, after, zones, found, insert_whitespace, differing))
+    write_all(_pieces(before, after, zones, found, insert_whitespace, differing))
     return bool(differing or found)
 
 

@@ -7,13 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from lzc.cli.screen import write_all
 from lzc.dnssec import algorithms, ds
-from lzc.lua.layout import lay_out, printable
+from lzc.foreign_text import code as code_line
+from lzc.foreign_text import lines, shown
+from lzc.lua.layout import lay_out
 from lzc.lua.rewriter import RewriteError, rewrite
 from lzc.lua.syntax import LuaSyntaxError
 from lzc.wire import name as wire_name
@@ -43,17 +45,10 @@ def show(
 ) -> bool:
     """Print all differences as they are found; true when there are any."""
     counts = {"zones": 0, "records": 0, "errors": 0, "checks": 0}
-    lines = _lines(before, after, zones, checks, insert_whitespace, counts)
+    found = _lines(before, after, zones, checks, insert_whitespace, counts)
     paint = _painter()
-    write_all(f"{paint(line)}\n" for line in lines)
+    write_all(f"{paint(lines(line))}\n" for line in found)
     return bool(counts["zones"] or counts["checks"])
-
-
-def write_all(pieces: Iterator[str]) -> None:
-    """Write to stdout, many pieces at once: it is flushed after each line otherwise, which takes a
-    million of them 15 s."""
-    while batch := "".join(islice(pieces, 1000)):
-        sys.stdout.write(batch)
 
 
 def _lines(
@@ -94,7 +89,7 @@ def _lines(
 
 def _head(before: Side, after: Side) -> Iterator[str]:
     for mark, side in (("---", before), ("+++", after)):
-        yield f"{mark} {side.path} ({side.kind}{f' {side.id}' if side.id else ''})"
+        yield f"{mark} {shown(side.path)} ({side.kind}{f' {side.id}' if side.id else ''})"
     yield ""
 
 
@@ -120,9 +115,9 @@ def _zone_lines(zone: ZoneChange, after: Side) -> Iterator[str]:
         if serial.before != serial.after:
             yield f"~ serial {serial.before} -> {serial.after}: {serial.verdict}"
         if zone.fault is not None:
-            yield f"! error: {zone.fault.message} [{zone.fault.rule}]"
-            yield f"!     why: {zone.fault.why}"
-            yield f"!     fix: {zone.fault.fix}"
+            yield f"! error: {shown(zone.fault.message)} [{zone.fault.rule}]"
+            yield f"!     why: {shown(zone.fault.why)}"
+            yield f"!     fix: {shown(zone.fault.fix)}"
         if old.signed != new.signed:
             yield f"~ DNSSEC: {_signed(old)} -> {_signed(new)}"
         if old.lua != new.lua:
@@ -184,7 +179,7 @@ def layout_of(record: LuaRecord, insert_whitespace: bool) -> tuple[bytes, ...]:
 
 def code_lines(record: LuaRecord, insert_whitespace: bool) -> list[str]:
     """The code of a record, to be read."""
-    return [printable(line) for line in layout_of(record, insert_whitespace)]
+    return [code_line(line) for line in layout_of(record, insert_whitespace)]
 
 
 def code_diff(old: list[str], new: list[str]) -> Iterator[str]:

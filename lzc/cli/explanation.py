@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from lzc.answer.explain import Execution, Explanation, Step
 from lzc.answer.match import Kind
+from lzc.foreign_text import code, one_line, shown
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check
-from lzc.lua.layout import lay_out, printable, printable_text
+from lzc.lua.layout import lay_out
 from lzc.serve.outcome import as_written
 
 _OUTCOMES: Final = 16
@@ -91,7 +92,7 @@ def check_text(check: Check) -> str:
     if check.address:
         text += f" at {check.address}"
     if check.stringmatch:
-        text += f", holding {as_written(check.stringmatch)!r}"
+        text += f", holding '{as_written(check.stringmatch)}'"
     return text if check.httpcode == 200 else f"{text}, status {check.httpcode}"
 
 
@@ -110,8 +111,8 @@ def as_text(explanation: Explanation, why: str) -> str:
             lines += [_INDENT + line for line in _execution_lines(execution)]
         if step.target:
             lines.append(f"{step.name} is an alias (CNAME) of {step.target}")
-    lines.append(why)
-    return "\n".join(f";; {printable_text(line)}" for line in lines)
+    lines.append(shown(why))
+    return "\n".join(f";; {one_line(line, None)}" for line in lines)
 
 
 def _step_text(step: Step) -> str:
@@ -145,19 +146,19 @@ def _execution_lines(execution: Execution) -> list[str]:
     lines += _code_lines(execution.code)
     for included in execution.includes:
         if included.code is None:
-            lines.append(f"included {included.name}: there is no LUA record of type LUA")
+            lines.append(f"included {shown(included.name)}: there is no LUA record of type LUA")
         else:
-            lines.append(f"included {included.name}:")
+            lines.append(f"included {shown(included.name)}:")
             lines += _code_lines(included.code)
     for check, status in execution.checks.items():
-        lines.append(f"health check: {check_text(check)}: {_STATUS[status]}")
+        lines.append(f"health check: {shown(check_text(check))}: {_STATUS[status]}")
     for address, place in execution.places.items():
-        lines.append(f"place of {address}: {_place_text(place)}")
+        lines.append(f"place of {address}: {shown(_place_text(place))}")
     if execution.instructions is not None:
         lines.append(f"instructions: {execution.instructions} of {execution.limit}")
     if execution.failure:
         at = f" (line {execution.line} of the code)" if execution.line else ""
-        lines.append(f"failed: {execution.failure}{at}")
+        lines.append(f"failed: {shown(execution.failure)}{at}")
     else:
         lines.append(f"returned: {_outcome_text(execution.results)}")
     if execution.runs == 1:
@@ -173,12 +174,12 @@ def _execution_lines(execution: Execution) -> list[str]:
     return lines
 
 
-def _code_lines(code: bytes) -> list[str]:
-    return [f"{_INDENT}| {printable(line)}" for line in lay_out(code)]
+def _code_lines(written: bytes) -> list[str]:
+    return [f"{_INDENT}| {code(line)}" for line in lay_out(written)]
 
 
 def _outcome_text(outcome: tuple[str, ...]) -> str:
-    return ", ".join(outcome) if outcome else "an empty list: NODATA"
+    return ", ".join(map(shown, outcome)) if outcome else "an empty list: NODATA"
 
 
 def _place_text(place: GeoFields) -> str:

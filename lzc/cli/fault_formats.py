@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import lzc
+from lzc.foreign_text import shown
 from lzc.lua.lint.rules import RULES
 from lzc.zone.place import Fault, Place
 
@@ -74,9 +75,10 @@ def _command(fault: Fault, sources: Sources) -> str:
             properties["line"] = fault.place.line
             properties["col"] = fault.place.column
     properties["title"] = fault.rule
-    shown = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    message = fault.message if path is not None else f"{fault.place}: {fault.message}"
-    return f"::{fault.severity} {shown}::{_data(_whole(message, fault))}"
+    said = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    # What it says is printed into the log of the run, too.
+    whole = "\n".join([shown(part) for part in _parts(fault, path)])
+    return f"::{fault.severity} {said}::{_data(whole)}"
 
 
 def _data(text: str) -> str:
@@ -87,13 +89,14 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _whole(message: str, fault: Fault) -> str:
-    parts = [message]
+def _parts(fault: Fault, path: Path | None) -> list[str]:
+    """What there is to say, a line each; ``path`` is the file it is said beside, if it is one."""
+    parts = [fault.message if path is not None else f"{fault.place}: {fault.message}"]
     if fault.why:
         parts.append(f"Why: {fault.why}")
     if fault.fix:
         parts.append(f"Fix: {fault.fix}")
-    return "\n".join(parts)
+    return parts
 
 
 def to_sarif(faults: Sequence[Fault], sources: Sources) -> str:
@@ -147,12 +150,11 @@ def _result(fault: Fault, rule_index: int, sources: Sources, seen: Counter[str])
     text = sources.line(fault.place).strip() or fault.message.encode()
     digest = hashlib.sha256(base.encode() + text).hexdigest()[:32]
     seen[digest] += 1
-    message = fault.message if path is not None else f"{fault.place}: {fault.message}"
     result: dict[str, Any] = {
         "ruleId": fault.rule,
         "ruleIndex": rule_index,
         "level": str(fault.severity),
-        "message": {"text": _whole(message, fault)},
+        "message": {"text": "\n".join(_parts(fault, path))},
         "partialFingerprints": {"lzcLine/v1": f"{digest}:{seen[digest]}"},
     }
     if path is not None:

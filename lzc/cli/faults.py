@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
+from lzc.cli.screen import echo
 from lzc.zone.place import Fault, Severity
 
 
@@ -29,10 +28,10 @@ def show_faults(faults: Sequence[Fault], output_format: str) -> None:
     """Print faults: text on stderr with a count as the last line, or one JSON object
     ``{"faults": [...]}`` on stdout."""
     if output_format == "json":
-        click.echo(json.dumps({"faults": [fault_as_dict(fault) for fault in faults]}, indent=2))
+        echo(json.dumps({"faults": [fault_as_dict(fault) for fault in faults]}, indent=2))
         return
     for fault in faults:
-        click.echo(str(fault), err=True)
+        echo(str(fault), err=True)
     errors = sum(fault.severity is Severity.ERROR for fault in faults)
     warnings = len(faults) - errors
-    click.echo(f"lzc: {errors} error(s), {warnings} warning(s)", err=True)
+    echo(f"lzc: {errors} error(s), {warnings} warning(s)", err=True)

@@ -11,6 +11,7 @@ import click
 import jinja2
 
 from lzc.cli import shipped
+from lzc.cli.screen import echo
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError, Place
 
@@ -101,11 +102,11 @@ def command(folder: Path, zone: str) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")
     write_secret(secret, new_tsig_secret())
-    click.echo(f"wrote {secret}")
+    echo(f"wrote {secret}")
     config = "" if folder == Path() else f" -c {folder / 'lzc.toml'}"
-    click.echo(
+    echo(
         "\nNext:\n"
         f"    lzc keys generate{config} {zone}\n"
         f"    lzc build{config}\n"

@@ -16,6 +16,7 @@ import click
 
 from lzc import config
 from lzc.cli.options import config_option, format_option
+from lzc.cli.screen import echo
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
@@ -170,7 +171,7 @@ def show_ds(config_path: Path, zone: bytes, digests: Sequence[str], output_forma
         for key in keys
         for digest in digests
     ]
-    click.echo(json.dumps(lines, indent=2) if output_format == "json" else "\n".join(lines))
+    echo(json.dumps(lines, indent=2) if output_format == "json" else "\n".join(lines))
 
 
 @command.command("import")
@@ -228,8 +229,8 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
         raise InputError([_no_keys(keystore, zone)])
     files = keystore.export(keys, folder)
     for key, file in zip(keys, files, strict=True):
-        click.echo(_pdnsutil(key, file, now) if layout == "powerdns" else str(file))
-    click.echo(f"lzc: {folder} now holds private keys; move it over a safe way", err=True)
+        echo(_pdnsutil(key, file, now) if layout == "powerdns" else str(file))
+    echo(f"lzc: {folder} now holds private keys; move it over a safe way", err=True)
 
 
 def _pdnsutil(key: SigningKey, file: Path, now: float) -> str:
@@ -260,7 +261,7 @@ def _show(
 ) -> None:
     rows = [_describe(key, siblings, now) for key in keys]
     if output_format == "json":
-        click.echo(json.dumps(rows, indent=2))
+        echo(json.dumps(rows, indent=2))
         return
     columns = {"zone": "ZONE", "tag": "TAG", "algorithm": "ALGORITHM", "role": "ROLE"}
     columns |= {"state": "STATE", "ds": "DS (SHA-256)"}
@@ -269,7 +270,7 @@ def _show(
     widths = [max(len(line[at]) for line in table) for at in range(len(columns))]
     for line in table:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
 def _describe(key: SigningKey, siblings: Sequence[SigningKey], now: float) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lzc import config as settings
+from lzc import foreign_text
 from lzc.answer.assumed import Address, Circumstances, Network, Target, statuses
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
+from lzc.cli.screen import echo
 from lzc.lua.geo import GeoFields
 from lzc.zone.place import Fault, InputError, Place
 
@@ -161,7 +163,7 @@ def command(
         if output_format == "text" and shown.status == "REFUSED":
             no_zone = f"{name} is in none of the bundle's zones"
             no_type = f"queries of type {qtype.upper()} are not answered"
-            click.echo(f"lzc: REFUSED: {no_type if is_served else no_zone}", err=True)
+            echo(f"lzc: REFUSED: {no_type if is_served else no_zone}", err=True)
         click.get_current_context().exit(1)
 
 
@@ -210,12 +212,10 @@ def _show(shown: Shown, explained: tuple[str, dict[str, Any]] | None, output_for
         document = shown.as_dict()
         if explained is not None:
             document["explanation"] = explained[1]
-        click.echo(json.dumps(document, indent=2))
+        echo(json.dumps(document, indent=2))
         return
-    click.echo(shown.as_text())
+    echo(shown.as_text())
     if explained is not None:
-        click.echo(f"\n{explained[0]}")
-    from lzc.lua.layout import printable_text
-
+        echo(f"\n{explained[0]}")
     for reason in shown.reasons[:1]:
-        click.echo(f"lzc: {shown.status}: {printable_text(reason)}", err=True)
+        echo(f"lzc: {shown.status}: {foreign_text.shown(reason)}", err=True)

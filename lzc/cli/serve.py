@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import logging
-import sys
 from pathlib import Path
 
 import click
 
 from lzc.cli.options import config_option
+from lzc.cli.screen import echo
+from lzc.serve import log_lines
 
 
 @click.command()
@@ -39,9 +39,7 @@ def command(
 
     SIGHUP, `lzc ctl reload` and a new `current` bring the next bundle without losing a query.
     """
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log_lines.set_up()
     # To look for garbage among what imports make, where there is none, takes 20 ms of a start. The
     # supervisor turns it on again.
     gc.disable()
@@ -63,6 +61,6 @@ def command(
             source=bundle if bundle is not None else config.output,
             listen=list(listen) or list(config.serve.listen),
             workers=workers or config.serve.workers,
-            ready=lambda line: click.echo(line, err=True),
+            ready=lambda line: echo(line, err=True),
         )
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from lzc.answer.rehearsal import Staging
 from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle
+from lzc.cli.screen import echo
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache
+from lzc.foreign_text import shown
 from lzc.lua.engine import EngineSettings
 from lzc.lua.geo import Geo
 from lzc.serve.geo_files import SteadyReader, try_database, unusable
@@ -32,7 +32,7 @@ def stage(
         EngineSettings.from_config(config.lua) if config.runs_lua else None,
         Signers(bundle, Keystore(config.keystore), SignatureCache()),
         _geo(config, geo_files),
-        None if quiet else lambda text, _: click.echo(f"pdnslog: {text}", err=True),
+        None if quiet else lambda text, _: echo(f"pdnslog: {shown(text)}", err=True),
     )
 
 

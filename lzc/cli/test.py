@@ -22,6 +22,7 @@ from lzc.answer.validation import Validator
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli import explanation, query_output, verdicts
 from lzc.cli.options import bundle_option, config_option, format_option
+from lzc.cli.screen import echo
 from lzc.cli.staging import open_bundle, stage
 from lzc.cli.verdicts import Verdict
 from lzc.config import Config
@@ -92,9 +93,9 @@ def command(
     if junit is not None:
         junit.write_bytes(verdicts.as_junit(found, time.time() - now))
     if output_format == "json":
-        click.echo(json.dumps(verdicts.as_dict(found), indent=2))
+        echo(json.dumps(verdicts.as_dict(found), indent=2))
     else:
-        click.echo(verdicts.as_text(found, verbose=verbose))
+        echo(verdicts.as_text(found, verbose=verbose))
     if any(verdict.failures for verdict in found):
         click.get_current_context().exit(1)
 

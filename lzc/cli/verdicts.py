@@ -12,6 +12,7 @@ from typing import Any
 
 from lzc.answer.assumed import Circumstances, place_text
 from lzc.answer.expectation import Expectation, Failure
+from lzc.foreign_text import one_line, shown
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 
@@ -67,24 +68,29 @@ def as_text(found: Sequence[Verdict], *, verbose: bool) -> str:
     lines = []
     for verdict in found:
         if verdict.failures:
-            lines += [f"FAILED  {verdict.expectation.place}: {verdict.name}", _details(verdict), ""]
+            lines += [f"FAILED  {_titled(verdict)}", _details(verdict), ""]
         elif verbose:
-            lines.append(f"passed  {verdict.expectation.place}: {verdict.name}")
+            lines.append(f"passed  {_titled(verdict)}")
     failed = sum(bool(verdict.failures) for verdict in found)
     lines.append(f"{len(found)} test(s), {failed} failed")
     return "\n".join(lines)
 
 
+def _titled(verdict: Verdict) -> str:
+    return f"{shown(verdict.expectation.place)}: {shown(verdict.name)}"
+
+
 def _details(verdict: Verdict) -> str:
-    asked = f"{verdict.expectation.question} {circumstances_text(verdict.client)}"
+    """Lines of ours, for a terminal and for a report."""
+    asked = shown(f"{verdict.expectation.question} {circumstances_text(verdict.client)}")
     lines = [f"    asked     {asked}"]
     for failure in verdict.failures:
-        lines.append(f"    expected  {failure.expected}")
+        lines.append(f"    expected  {shown(failure.expected)}")
         lines.append(f"    got       {_got(verdict, failure)}")
     if verdict.explanation:
         lines.append("    because")
         lines += [f"        {line.removeprefix(';; ')}" for line in _because(verdict.explanation)]
-    lines.append(f"    again     {verdict.reproduce}")
+    lines.append(f"    again     {one_line(verdict.reproduce)}")
     return "\n".join(lines)
 
 
@@ -94,10 +100,9 @@ def _because(explanation: str) -> list[str]:
 
 def _got(verdict: Verdict, failure: Failure) -> str:
     if verdict.runs <= 1:
-        return failure.got
-    return (
-        f"{failure.got} (in {failure.runs} of {verdict.runs} runs, first with seed {failure.seed})"
-    )
+        return shown(failure.got)
+    seen = f"in {failure.runs} of {verdict.runs} runs, first with seed {failure.seed}"
+    return f"{shown(failure.got)} ({seen})"
 
 
 def as_dict(found: Sequence[Verdict]) -> dict[str, Any]:

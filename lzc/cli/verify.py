@@ -11,6 +11,7 @@ from lzc import config
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli.options import config_option, format_option
+from lzc.cli.screen import echo
 from lzc.zone.place import Fault, InputError, Place
 
 
@@ -44,6 +45,6 @@ def command(folder: Path | None, config_path: Path, output_format: str) -> None:
             ]
         ) from error
     if output_format == "json":
-        click.echo(json.dumps({"id": identity, "zones": zones, "octets": octets}, indent=2))
+        echo(json.dumps({"id": identity, "zones": zones, "octets": octets}, indent=2))
     else:
-        click.echo(f"{zones} zone(s), {octets} octets, undamaged: {identity}")
+        echo(f"{zones} zone(s), {octets} octets, undamaged: {identity}")

@@ -31,26 +31,13 @@ _BRACKETS: Final = {b"(": b")", b"[": b"]", b"{": b"}"}
 
 def lay_out(code: bytes) -> tuple[bytes, ...]:
     """The lines of some code; what is no Lua comes as one line. Two codes with the same lines mean
-    the same. Show them with `printable`."""
+    the same. Show them with `lzc.foreign_text.code`."""
     tokens = lex(code)
     if tokens.fault is not None:
         return (code,)
     spans = zip(tokens.types, tokens.starts, tokens.ends, strict=True)
     found = [_Token(kind, code[start:end]) for kind, start, end in spans]
     return _Printer(found[:-1]).lines()
-
-
-def printable(line: bytes) -> str:
-    """A line in ASCII: octets that do not print become escapes of three digits."""
-    return "".join([chr(o) if 32 <= o <= 126 else f"\\{o:03d}" for o in line])
-
-
-def printable_text(text: str) -> str:
-    """One line of text for a terminal: characters that do not print, such as line ends and what
-    starts a control sequence, become escapes. Records return what they like."""
-    if text.isprintable():
-        return text
-    return "".join([c if c.isprintable() else ascii(c)[1:-1] for c in text])
 
 
 class _Token(NamedTuple):

@@ -222,5 +222,4 @@ def _fault(code: bytes, offset: int) -> LuaSyntaxError:
 
 
 def _shown(text: bytes) -> str:
-    shown = text.decode("utf-8", "backslashreplace")
-    return "".join([c if c.isprintable() else ascii(c)[1:-1] for c in shown[:40]])
+    return text.decode("utf-8", "backslashreplace")[:40]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lzc.foreign_text import shown
 from lzc.lua.health import Check
 from lzc.serve import health_state
 from lzc.serve.check_runs import ALL_FILES, Run, Runs
@@ -448,7 +449,7 @@ class Checker:
         if self._lines > _LINES_A_SECOND:
             return
         status = STATUS[self._table.read(entry.offset).status]
-        reason = f" ({entry.problem})" if entry.problem else ""
+        reason = f" ({shown(entry.problem)})" if entry.problem else ""
         was = f", was {STATUS[before]} for {lasted:.0f} s" if before else ""
         log.info("health: %s is %s%s%s", show(entry.check), status, reason, was)
 
@@ -471,20 +472,20 @@ class Checker:
 
 
 def show(check: Check) -> str:
-    """A check in a line of text: what it looks for, where, and what is particular to it. Passwords
-    and values of headers are left out, as it goes into logs."""
+    """A check in a line of text, foreign text in it shown: what it looks for, where, and what is
+    particular to it. Passwords and values of headers are left out, as it goes into logs."""
     if check.url:
-        url = without_password(check.url)
-        text = f"{url} at {check.address}" if check.address else url
+        url = shown(without_password(check.url))
+        text = f"{url} at {shown(check.address)}" if check.address else url
     else:
-        host = f"[{check.address}]" if ":" in check.address else check.address
+        host = shown(f"[{check.address}]" if ":" in check.address else check.address)
         text = f"{host}:{check.port}"
     usual = Check(check.address)
     if check.stringmatch:
-        text += f" with {as_written(check.stringmatch)!r}"
+        text += f" with '{shown(as_written(check.stringmatch))}'"
     for name in _SHOWN:
         if getattr(check, name) != getattr(usual, name):
-            text += f" {name}={getattr(check, name)}"
+            text += f" {name}={shown(getattr(check, name))}"
     return text + (
-        f" headers={','.join(name for name, _ in check.headers)}" if check.headers else ""
+        f" headers={','.join(shown(name) for name, _ in check.headers)}" if check.headers else ""
     )

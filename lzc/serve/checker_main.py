@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from lzc.bundle.manifest import CHECKS
+from lzc.foreign_text import shown
 from lzc.lua.health import Check
 from lzc.serve.check_runs import ALL_FILES
 from lzc.serve.checker import Checker
@@ -127,7 +128,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
                 try:
                     checker.load(read_checks(Path(message["folder"])))
                 except (OSError, ValueError, TypeError) as error:
-                    log.error("health checks of the bundle cannot be read: %s", error)
+                    log.error("health checks of the bundle cannot be read: %s", shown(error))
             case "force":
                 task = asyncio.get_running_loop().create_task(force(message))
                 forcing.add(task)

@@ -19,6 +19,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lzc.foreign_text import shown
 from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
@@ -79,11 +80,12 @@ class GeoFiles:
             try:
                 self._take(path, stamp)
                 changed = True
-                log.info("geo database %s: read anew", path)
+                log.info("geo database %s: read anew", shown(path))
             except (OSError, ValueError, RuntimeError) as error:
                 self._taken[path] = stamp
                 self._problems[path] = _why(error)
-                log.error("geo database %s: the one from before is kept: %s", path, _why(error))
+                kept = "geo database %s: the one from before is kept: %s"
+                log.error(kept, shown(path), shown(self._problems[path]))
         return changed
 
     def report(self) -> list[dict[str, Any]]:
@@ -186,7 +188,7 @@ class SteadyReader:
             now = time.monotonic()
             if now - self._said >= _QUIET:
                 self._said = now
-                log.error("geo database damaged at %s: %s", ip_address, error)
+                log.error("geo database damaged at %s: %s", shown(ip_address), shown(error))
             return None
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from lzc.foreign_text import shown
 from lzc.lua.health import Check
 from lzc.serve.health_table import DOWN, FORCES, UP, Health
 
@@ -73,12 +74,14 @@ def load(path: Path, now: float) -> State:
     except FileNotFoundError:
         return State()
     except OSError as error:
-        log.error("what was known of health cannot be read: %s", error)
+        log.error("what was known of health cannot be read: %s", shown(error))
         return State()
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            log.error("%s: others may write it, so nothing is known or forced at first", path)
+            log.error(
+                "%s: others may write it, so nothing is known or forced at first", shown(path)
+            )
             return State()
         try:
             state = _decode(json.loads(file.read(_LIMIT)))
@@ -86,7 +89,8 @@ def load(path: Path, now: float) -> State:
             *(OSError, ValueError, TypeError, KeyError),
             *(AttributeError, OverflowError, RecursionError),
         ) as error:
-            log.error("%s: damaged, so nothing is known or forced at first: %r", path, error)
+            damaged = "%s: damaged, so nothing is known or forced at first: %s"
+            log.error(damaged, shown(path), shown(repr(error)))
             return State()
     forced = {
         target: force

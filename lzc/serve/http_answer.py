@@ -154,7 +154,8 @@ class Body:
 
     def _whole(self) -> Verdict:
         # What is wanted would have been found before.
-        problem = f"no {as_written(self._check.stringmatch)!r} in the body" if self._wanted else ""
+        wanted = as_written(self._check.stringmatch)
+        problem = f"no '{wanted}' in the body" if self._wanted else ""
         return Verdict(problem, weight_of(self._beginning))
 
 

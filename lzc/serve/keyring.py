@@ -9,6 +9,7 @@ from lzc.bundle.reader import Bundle, ZoneInfo
 from lzc.config import Config, read_secret
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.foreign_text import shown
 from lzc.wire import name as wire_name
 from lzc.wire.cookie import SECRET
 from lzc.wire.tsig import TsigKey
@@ -95,7 +96,9 @@ class Signers(Mapping[bytes, ZoneSigner]):
             return self._make(view.info)
         except InputError as error:
             for fault in error.faults:
-                log.error("%s: %s; fix: %s", fault.place, fault.message, fault.fix)
+                log.error(
+                    "%s: %s; fix: %s", shown(fault.place), shown(fault.message), shown(fault.fix)
+                )
             return None
 
     def _make(self, info: ZoneInfo) -> ZoneSigner:

@@ -7,6 +7,8 @@ import time
 import traceback
 from typing import Final
 
+from lzc.foreign_text import shown
+
 log = logging.getLogger("lzc")
 
 QUIET: Final = 60.0
@@ -43,7 +45,7 @@ class Mishaps:
             for frame in traceback.extract_tb(error.__traceback__)[-6:]
         )
         again = f" ({suppressed} more like it before)" if suppressed else ""
-        log.error("%s failed: %s: %s [%s]%s", what, kind[0], error, trace, again)
+        log.error("%s failed: %s: %s [%s]%s", shown(what), kind[0], shown(error), trace, again)
 
 
 def servfail(query: bytes) -> bytes | None:

@@ -23,6 +23,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from lzc.config import SecondarySection, parse_endpoint
+from lzc.foreign_text import shown
 from lzc.serve import notify_message as messages
 from lzc.serve.mishaps import Mishaps
 from lzc.wire import name as wire_name
@@ -272,11 +273,11 @@ class Notifier:
         secondary.complained = now
         log.warning(
             "secondary %s (%s) does not take %s serial %d: %s (see: lzc ctl status)",
-            secondary.name,
+            shown(secondary.name),
             secondary.endpoint,
             wire_name.to_text(zone.apex),
             zone.serial,
-            zone.problem,
+            shown(zone.problem),
         )
 
     def _received(self, sock: socket.socket) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from lzc.bundle import current, verification
 from lzc.bundle.manifest import BundleError
+from lzc.foreign_text import shown
 from lzc.serve.geo_files import GeoFiles
 from lzc.serve.process import Message
 from lzc.serve.worker_process import WorkerProcess
@@ -114,7 +115,7 @@ class Reloader:
                 # Here once, so that the workers need only look at the stamp.
                 verification.verify(folder, self._source.stamps)
             except BundleError as error:
-                return self._refuse(str(error))
+                return self._refuse(shown(error))
             await asyncio.to_thread(self._geo.refresh, at_once=True)
             problem = await self._switch(folder)
             if problem:
@@ -150,7 +151,8 @@ class Reloader:
                     # Everything made anew, as for a bundle: no memory of the old data stays.
                     problem = await self._switch(self.folder, self._quarantine)
                     if problem:
-                        log.error("geo databases: still the ones from before: %s", problem)
+                        why = problem.replace("\n", "; ")
+                        log.error("geo databases: still the ones from before: %s", why)
 
     def _prepare(self, folder: Path, quarantine: Collection[int]) -> Message:
         geo = [str(path) for path in self._geo.current()]
@@ -182,6 +184,7 @@ class Reloader:
         return ""
 
     def _refuse(self, why: str) -> dict[str, Any]:
+        """``why`` is lines of ours."""
         kept = self.folder.name
         log.error("BUNDLE REFUSED, still serving %s: %s", kept, why.replace("\n", "; "))
         self.refused = {"why": why, "at": time.time()}

@@ -20,6 +20,7 @@ from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, window
+from lzc.foreign_text import shown
 from lzc.lua.engine import Engine, EngineSettings
 from lzc.lua.health import HealthView
 from lzc.lua.plan import Planner
@@ -176,7 +177,7 @@ class FailureLog:
             self._second, self._lines = int(now), 0
         self._lines += 1
         if self._lines <= _LINES_A_SECOND:
-            log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), _one_line(error))
+            log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), shown(error))
 
 
 class RecordLog:
@@ -198,9 +199,4 @@ class RecordLog:
             self._second, self._lines = second, 0
         self._lines += 1
         if self._lines <= _LINES_A_SECOND:
-            log.log(severity, "LUA: %s", _one_line(text))
-
-
-def _one_line(text: object) -> str:
-    """Without what a record could forge lines of the log with, or move a terminal's cursor."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
+            log.log(severity, "LUA: %s", shown(text))

@@ -26,6 +26,7 @@ from lzc.bundle import verification
 from lzc.bundle.manifest import CHECKS, BundleError
 from lzc.bundle.reader import Bundle
 from lzc.config import Config
+from lzc.foreign_text import shown
 from lzc.serve import control, health_state, sockets, worker
 from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.geo_files import GeoFiles
@@ -239,7 +240,7 @@ class Supervisor:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("a task of the supervisor ended: %r", task.exception())
+            log.error("a task of the supervisor ended: %s", shown(repr(task.exception())))
 
     def _start_worker(self, place: WorkerProcess) -> None:
         options = self._options
@@ -387,7 +388,7 @@ class Supervisor:
             with Bundle.open(folder, verified_dir=self._source.stamps) as bundle:
                 serials = {info.apex: info.serial for info in bundle.zones()}
         except BundleError as error:
-            log.error("secondaries cannot be notified: %s", error)
+            log.error("secondaries cannot be notified: %s", shown(error))
             return
         self._notifier.update(serials)
 

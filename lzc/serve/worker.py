@@ -15,6 +15,7 @@ from typing import Final
 from lzc.bundle.reader import BundleError
 from lzc.config import Config
 from lzc.dnssec.signer import SignatureCache
+from lzc.foreign_text import shown
 from lzc.serve.guard import LIMITS
 from lzc.serve.health_table import TableView
 from lzc.serve.mishaps import Mishaps
@@ -64,7 +65,7 @@ def run(setup: WorkerSetup, channel: Channel) -> int:
         channel.send({"event": "failed", "why": str(error), "faults": faults})
         return 1
     except (BundleError, OSError) as error:
-        channel.send({"event": "failed", "why": str(error), "faults": []})
+        channel.send({"event": "failed", "why": shown(error), "faults": []})
         return 1
     # What was made so far lives as long as the process: no collection needs to look at it.
     gc.freeze()
@@ -176,10 +177,10 @@ class Worker:
             for _ in fresh.load_keys():
                 await asyncio.sleep(0)
         except (BundleError, InputError, OSError) as error:
-            self._refuse(fresh, str(error))
+            self._refuse(fresh, str(error) if isinstance(error, InputError) else shown(error))
         except Exception as error:  # answer from the old bundle rather than not at all
             self._mishaps.note("opening a bundle", error)
-            self._refuse(fresh, f"{type(error).__name__}: {error}")
+            self._refuse(fresh, shown(f"{type(error).__name__}: {error}"))
         else:
             self._prepared = fresh
             self._say_ready("prepared", fresh)

@@ -10,10 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lzc.foreign_text import shown
+
 _COLUMN_BITS = 12
 _LINE_BITS = 32
 _COLUMN_MASK = (1 << _COLUMN_BITS) - 1
 _LINE_MASK = (1 << _LINE_BITS) - 1
+
+_LONGEST = 4000
+"""Characters of a message."""
 
 
 def pack(file: int, line: int, column: int) -> int:
@@ -67,6 +72,7 @@ class Fault:
 
     ``rule`` is a stable lower-case identifier such as ``cname-and-other-data`` that scripts may
     match; ``message`` says what is wrong, ``why`` why it matters (or is empty), ``fix`` what to do.
+    They may quote what others wrote as it is: the fault's text shows it (`lzc.foreign_text`).
     """
 
     place: Place
@@ -77,11 +83,12 @@ class Fault:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        parts = [f"{self.place}: {self.severity}: {self.message} [{self.rule}]"]
+        message = shown(self.message, _LONGEST)
+        parts = [f"{shown(self.place)}: {self.severity}: {message} [{shown(self.rule)}]"]
         if self.why:
-            parts.append(f"    why: {self.why}")
+            parts.append(f"    why: {shown(self.why, _LONGEST)}")
         if self.fix:
-            parts.append(f"    fix: {self.fix}")
+            parts.append(f"    fix: {shown(self.fix, _LONGEST)}")
         return "\n".join(parts)
 
 

@@ -42,11 +42,11 @@ ns1 A 192.0.2.53
 """
 
 _MAIN = """
-import json, logging, sys
+import json, sys
 from pathlib import Path
-logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+from lzc.serve import log_lines, supervisor
+log_lines.set_up("%(levelname)s %(message)s")
 from lzc import config as settings
-from lzc.serve import supervisor
 from lzc.serve.notify import NotifyTimes
 from lzc.zone.place import InputError
 args = json.loads(sys.argv[1])

@@ -26,6 +26,7 @@ FLOORS = (
     {"config_table"},
     {"zone"},
     {"wire"},
+    {"foreign_text"},
 )
 """From the top down. Rooms of one floor do not import each other."""
 
@@ -122,3 +123,41 @@ def test_the_core_touches_no_socket_clock_or_chance(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in modules() if room(name) != "serve"])
 def test_event_loops_are_the_servers_own(name: str) -> None:
     assert not {target.partition(".")[0] for target in imports(modules()[name])} & {"asyncio"}
+
+
+SCREEN = "lzc.cli.screen"
+"""The one module that prints: what others wrote does not act on a terminal then."""
+PRINTING = frozenset(
+    {
+        *("print", "click.echo", "click.secho", "click.echo_via_pager", "traceback.print_exc"),
+        *(
+            "sys.stdout.write",
+            "sys.stderr.write",
+            "sys.stdout.buffer.write",
+            "sys.stderr.writelines",
+        ),
+    }
+)
+
+
+def calls(name: str) -> set[str]:
+    """What a module calls, as it is written."""
+    nodes = ast.walk(modules()[name])
+    return {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name != SCREEN])
+def test_nothing_is_printed_but_by_way_of_the_screen(name: str) -> None:
+    assert not calls(name) & PRINTING
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name != "lzc.serve.log_lines"])
+def test_logs_go_through_the_net(name: str) -> None:
+    assert not [one for one in calls(name) if "basicConfig" in one or "Handler" in one]
+
+
+def test_rich_draws_progress_and_nothing_else() -> None:
+    users = {
+        name for name in modules() if any(one[:5] == "rich." for one in imports(modules()[name]))
+    }
+    assert users == {"lzc.cli.progress"}

@@ -7,14 +7,15 @@ from textwrap import dedent
 
 import pytest
 
-from lzc.lua.layout import lay_out, printable
+from lzc.foreign_text import code as code_line
+from lzc.lua.layout import lay_out
 from lzc.lua.lexer import lex
 
 CORPUS = Path(__file__).parent / "lua_corpus"
 
 
 def shown(code: str) -> str:
-    return "".join(f"{printable(line)}\n" for line in lay_out(code.encode()))
+    return "".join(f"{code_line(line)}\n" for line in lay_out(code.encode()))
 
 
 def words(code: bytes) -> list[bytes]:

@@ -259,7 +259,7 @@ def test_what_nobody_reads_takes_no_room_in_the_log(
     for number in range(30):
         log(f"line {number}\n\x1b[2J\u202e", 4)
     assert [one.getMessage() for one in caplog.records] == [
-        f"LUA: line {number}  [2J " for number in range(20)
+        rf"LUA: line {number}\x0a\x1b[2J\u202e" for number in range(20)
     ]
     now = 101.0
     log("again", 3)

@@ -80,5 +80,4 @@ class Record:
 def quoted(text: bytes | str) -> str:
     """Text of a record as messages show it, cut when it is long."""
     whole = text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
-    whole = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in whole)
     return f"'{whole}'" if len(whole) <= 60 else f"'{whole[:57]}…'"

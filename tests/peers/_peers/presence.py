@@ -8,24 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, field
-from typing import NoReturn
 
 import pytest
 
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-
-@dataclass(slots=True)
-class Absence:
-    """Why a peer is missing, and the tests that did not run for want of it."""
-
-    reason: str
-    tests: set[str] = field(default_factory=set)
-
-
-missing: dict[str, Absence] = {}
-"""What is missing, by the name of the program or of the peer with its version."""
+missing: dict[str, set[str]] = {}
+"""Program -> the tests that did not run for want of it."""
 
 
 def find(program: str) -> str | None:
@@ -34,18 +23,14 @@ def find(program: str) -> str | None:
 
 
 def require(*programs: str) -> None:
-    """Go on only when every program is installed on this system."""
+    """Go on only when every program is installed."""
     absent = [program for program in programs if find(program) is None]
-    if absent:
-        do_without(absent, "not installed; tests/run installs the peers")
-
-
-def do_without(peers: list[str], reason: str) -> NoReturn:
-    """Skip the running test for want of peers, or fail it where ``CI=true``."""
+    if not absent:
+        return
     test = os.environ.get("PYTEST_CURRENT_TEST", "?").split(" ")[0]
-    for peer in peers:
-        missing.setdefault(peer, Absence(reason)).tests.add(test)
-    message = f"missing peer: {', '.join(peers)} ({reason})"
+    for program in absent:
+        missing.setdefault(program, set()).add(test)
+    message = f"missing peer: {', '.join(absent)} (tests/run installs the peers)"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
