@@ -1,5 +1,5 @@
-"""PowerDNS 4.7 as a secondary gives the same answers as lzc, to the same clients, signed with the
-same keys."""
+"""PowerDNS of three generations as a secondary gives the same answers as lzc, to the same
+clients, signed with the same keys."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import dns.rdatatype
 import dns.zone
 import pytest
 
-from tests.peers._peers import require
 from tests.peers._peers.asking import ANYONE, Client, ask, essence, query, records
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, free_port, serial_at, wait_until
 from tests.peers._peers.project import LUA_ZONES, PLAIN_ZONES, SIGNED_ZONES, Project
+from tests.peers._peers.releases import POWERDNS, Release
 
 ZONES = (*PLAIN_ZONES, *LUA_ZONES)
 ED25519, RSASHA256 = 15, 8
@@ -66,7 +66,6 @@ DETERMINISTIC = [
     ("192.0.2.77.fwd.example.org", "A"),
     ("2001-db8-1--53.fwd6.example", "AAAA"),
     ("2001.db8.1.0.0.0.0.53.fwd6.example", "AAAA"),
-    ("nonsense.fwd6.example", "AAAA"),
     ("77.2.0.192.in-addr.arpa", "PTR"),
     ("3.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "PTR"),
 ]
@@ -116,17 +115,20 @@ class Pair(NamedTuple):
     secondary: PowerDns
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    require("pdns_server", "pdnsutil")
+@pytest.fixture(scope="module", params=POWERDNS, ids=str)
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    release: Release = request.param
+    release.require()
     folder = tmp_path_factory.mktemp("pdns")
     port = free_port()
-    project = Project(folder / "project", [("ns2", port, "powerdns-4.7")])
+    project = Project(folder / "project", [("ns2", port, str(release))])
     project.generate_keys({"example.org": ED25519, "example.net": RSASHA256})
     project.append("example.net", 'deep.*.star TXT "below an asterisk"')
     project.build()
     geo = project.folder / "geo" / "example.mmdb"
-    secondary = PowerDns(folder / "pdns", port, project.port, geo)
+    secondary = PowerDns(folder / "pdns", port, project.port, geo, release)
     for zone in ZONES:
         secondary.add_zone(zone)
     for zone in SIGNED_ZONES:
@@ -160,6 +162,18 @@ def test_a_deterministic_lua_name_has_one_answer(pair: Pair, name: str, rrtype: 
     for client in CLIENTS:
         ours, theirs = both(pair, name, rrtype, client)
         assert essence(ours) == essence(theirs), client
+
+
+def test_a_name_that_is_no_address_fails_as_on_4_7(pair: Pair) -> None:
+    """createForward6() gives ``::`` for it from 4.9 on."""
+    for client in CLIENTS:
+        ours, theirs = both(pair, "nonsense.fwd6.example", "AAAA", client)
+        assert ours.rcode() == dns.rcode.SERVFAIL, client
+        if pair.secondary.release.at_least(4, 9):
+            owner = "nonsense.fwd6.example."
+            assert records(theirs.answer) == [(owner, "AAAA", 60, "::")], client
+        else:
+            assert essence(ours) == essence(theirs), client
 
 
 @pytest.mark.parametrize(("name", "rrtype"), STATIC)

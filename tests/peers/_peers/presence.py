@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-missing: dict[str, set[str]] = {}
-"""Program -> the tests that did not run for want of it."""
+
+@dataclass(slots=True)
+class Absence:
+    """Why a peer is missing, and the tests that did not run for want of it."""
+
+    reason: str
+    tests: set[str] = field(default_factory=set)
+
+
+missing: dict[str, Absence] = {}
+"""What is missing, by the name of the program or of the peer with its version."""
 
 
 def find(program: str) -> str | None:
@@ -23,14 +34,18 @@ def find(program: str) -> str | None:
 
 
 def require(*programs: str) -> None:
-    """Go on only when every program is installed."""
+    """Go on only when every program is installed on this system."""
     absent = [program for program in programs if find(program) is None]
-    if not absent:
-        return
+    if absent:
+        do_without(absent, "not installed; tests/run installs the peers")
+
+
+def do_without(peers: list[str], reason: str) -> NoReturn:
+    """Skip the running test for want of peers, or fail it where ``CI=true``."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "?").split(" ")[0]
-    for program in absent:
-        missing.setdefault(program, set()).add(test)
-    message = f"missing peer: {', '.join(absent)} (tests/run installs the peers)"
+    for peer in peers:
+        missing.setdefault(peer, Absence(reason)).tests.add(test)
+    message = f"missing peer: {', '.join(peers)} ({reason})"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

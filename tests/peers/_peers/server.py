@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.peers._peers.presence import find
 from tests.peers._peers.process import LOOPBACK, Process, running, wait_for_zone
 from tests.peers._peers.project import TSIG_NAME, TSIG_SECRET
+from tests.peers._peers.releases import OLDEST, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Server:
     All know ``folder``, ``address`` and ``port``, and the TSIG key as ``tsig`` and ``secret``. Of a
     secondary, ``primary`` and ``transferred``, which is for one ``zone``, know ``primary_port``
     too. ``loaded`` is for a ``zone`` from a ``file``.
+
+    It runs as any `Release` of this software: Debian 12's where none is given.
     """
 
     name: str
@@ -32,33 +34,50 @@ class Server:
 
     @contextlib.contextmanager
     def secondary(
-        self, folder: Path, port: int, primary_port: int, zones: Sequence[str]
+        self,
+        folder: Path,
+        port: int,
+        primary_port: int,
+        zones: Sequence[str],
+        release: Release | None = None,
     ) -> Iterator[Process]:
         """Run it while the block runs, which starts when it has transferred all of ``zones``."""
         names = {**_names(folder, port), "primary_port": primary_port}
         text = self.head.format(**names) + self.primary.format(**names)
         text += "".join(self.transferred.format(zone=zone, **names) for zone in zones)
-        with self._run(folder, port, text, zones) as process:
+        with self._run(folder, port, text, zones, release) as process:
             yield process
 
     @contextlib.contextmanager
-    def of_files(self, folder: Path, port: int, zones: Mapping[str, Path]) -> Iterator[Process]:
+    def of_files(
+        self,
+        folder: Path,
+        port: int,
+        zones: Mapping[str, Path],
+        release: Release | None = None,
+    ) -> Iterator[Process]:
         """Run it while the block runs, which starts when it answers from the file of each zone."""
         names = _names(folder, port)
         text = self.head.format(**names)
         for zone, file in zones.items():
             text += self.loaded.format(zone=zone, file=file, **names)
-        with self._run(folder, port, text, list(zones)) as process:
+        with self._run(folder, port, text, list(zones), release) as process:
             yield process
 
     @contextlib.contextmanager
-    def _run(self, folder: Path, port: int, text: str, zones: Sequence[str]) -> Iterator[Process]:
+    def _run(
+        self,
+        folder: Path,
+        port: int,
+        text: str,
+        zones: Sequence[str],
+        release: Release | None,
+    ) -> Iterator[Process]:
         folder.mkdir(parents=True, exist_ok=True)
         configuration = folder / f"{self.name}.conf"
         configuration.write_text(text)
-        program = find(self.program)
-        assert program is not None
-        command = [program, *self.arguments, str(configuration)]
+        program = (release or OLDEST[self.name]).command(self.program)
+        command = [*program, *self.arguments, str(configuration)]
         with running(command, folder, self.program) as process:
             for zone in zones:
                 wait_for_zone(process, port, zone)
