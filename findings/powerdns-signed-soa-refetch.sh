@@ -28,9 +28,8 @@ python3 -m venv venv
 venv/bin/pip install -q --disable-pip-version-check dnspython==2.7.0 cryptography==44.0.1 2>/dev/null
 
 libraries=$folder/root/lib/x86_64-linux-gnu:$folder/root/usr/lib/x86_64-linux-gnu
-run() {
-    "$folder/root/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" "$@"
-}
+# An array, not a function: what runs in the background must be the server, which is killed.
+run=("$folder/root/lib64/ld-linux-x86-64.so.2" --library-path "$libraries")
 
 cat >primary.py <<'PYTHON'
 """A primary of one zone: primary.py PORT signed|unsigned. Its AXFR never holds signatures; its SOA
@@ -120,10 +119,10 @@ CONF
     python3 -c 'import sqlite3, sys
 sqlite3.connect(sys.argv[1]).executescript(open(sys.argv[2]).read())' \
         "$kind/db.sqlite3" root/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql
-    run root/usr/bin/pdnsutil --config-dir="$kind" create-secondary-zone example.org "127.0.0.1:$port" >/dev/null 2>&1
+    "${run[@]}" root/usr/bin/pdnsutil --config-dir="$kind" create-secondary-zone example.org "127.0.0.1:$port" >/dev/null 2>&1
     venv/bin/python primary.py "$port" "$kind" >"$kind/transfers" &
     sleep 1
-    run root/usr/sbin/pdns_server --config-dir="$kind" >"$kind/log" 2>&1 &
+    "${run[@]}" root/usr/sbin/pdns_server --config-dir="$kind" >"$kind/log" 2>&1 &
     sleep 14
     kill $!
     grep -c transfer "$kind/transfers" || true
@@ -131,7 +130,7 @@ sqlite3.connect(sys.argv[1]).executescript(open(sys.argv[2]).read())' \
 
 signed=$(transfers signed)
 unsigned=$(transfers unsigned)
-echo "pdns_server $(run root/usr/sbin/pdns_server --version 2>&1 | grep -o '[0-9]\+\.[0-9]\+\.[0-9]\+' | head -1)"
+echo "pdns_server $("${run[@]}" root/usr/sbin/pdns_server --version 2>&1 | grep -o '[0-9]\+\.[0-9]\+\.[0-9]\+' | head -1)"
 echo "signed SOA:   $signed transfers in 14 s, same serial"
 echo "unsigned SOA: $unsigned transfer(s) in 14 s"
 grep -m1 -o 'is stale, .*' signed/log || true
