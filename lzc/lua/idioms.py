@@ -32,6 +32,7 @@ from lzc.lua.constants import (
     values,
     whole,
 )
+from lzc.lua.effort import Effort, TooMuch
 from lzc.lua.idiom_checks import check_document, read_options
 from lzc.lua.idiom_text import code_of, parts
 from lzc.lua.parser import parse_record
@@ -48,6 +49,8 @@ MAX_BLOCKS: Final = 500
 Include = Callable[[bytes], bytes | None]
 """Gives the joined code of the LUA record that is included by a name, or `None`."""
 
+_COPIED: Final = 64
+"""Names that take as long to be copied as a node to be looked at."""
 _MAX_WEIGHT: Final = 2**31 - 1
 _LIKELY: Final = re.compile(
     rb"\s*['\"\[({]"
@@ -72,10 +75,13 @@ def recognise(code: bytes, covered: int, include: Include | None = None) -> byte
     return _kept(code, covered)
 
 
-def operation_of(expression: ast.Expression, covered: int) -> Operation:
-    """What a plan does for an expression on constants in a record that answers for type
-    ``covered``. Raises `Other` for any other."""
-    return _Form(covered, None).expression(expression)
+def operation_of(
+    expression: ast.Expression, names: Names, covered: int, effort: Effort
+) -> Operation:
+    """What a plan does for an expression on constants, or on ``names`` that stand for some, in a
+    record that answers for type ``covered``. Raises `Other` for any other, and `TooMuch`."""
+    form = _Form(covered, None, effort)
+    return form.expression(form.resolved(expression, names))
 
 
 def most_instructions(code: bytes) -> int:
@@ -91,10 +97,10 @@ def most_instructions(code: bytes) -> int:
 
 
 def _recognise(code: bytes, covered: int, include: Include | None = None) -> bytes | None:
-    form = _Form(covered, include)
+    form = _Form(covered, include, Effort(len(code)))
     try:
         operation = form.record(parse_record(code, covered).body.statements)
-    except (Other, ast.LuaCodeError, RecursionError):
+    except (Other, TooMuch, ast.LuaCodeError, RecursionError):
         return None
     return encode(covered, list(form.data), operation) if operation is not None else None
 
@@ -105,11 +111,19 @@ _kept: Final = lru_cache(maxsize=1024)(_recognise)
 class _Form:
     """Reads one record. ``data`` are the RDATA met so far, with their places."""
 
-    def __init__(self, covered: int, include: Include | None) -> None:
+    def __init__(self, covered: int, include: Include | None, effort: Effort) -> None:
         self.covered = covered
         self.include = include
+        self.effort = effort
         self.data: dict[bytes, int] = {}
         self.blocks = 0
+
+    def resolved(self, node: ast.Expression, names: Names) -> ast.Expression:
+        """The expression with what ``names`` stand for in their places."""
+        found = resolve(node, names)
+        if found is not node:
+            self.effort.take_tree(found)
+        return found
 
     def record(self, statements: tuple[ast.Statement, ...]) -> Operation | None:
         """Statements that only choose what to return; `None` where they end without, which is an
@@ -129,11 +143,12 @@ class _Form:
             raise Other
         for place, statement in enumerate(statements):
             names = {**globals_, **locals_}
+            self.effort.take(1 + len(names) // _COPIED)
             rest = partial(self.block, statements[place + 1 :], locals_, after)
             if isinstance(statement, ast.Return):
                 if len(statement.values) != 1:
                     raise Other
-                return self.expression(resolve(statement.values[0], names))
+                return self.expression(self.resolved(statement.values[0], names))
             if isinstance(statement, ast.If):
                 return self.branches(statement, locals_, rest, globals_, names)
             if isinstance(statement, ast.Do):
@@ -153,7 +168,7 @@ class _Form:
     ) -> Operation:
         ways = [
             [
-                self.condition(resolve(branch.condition, names)),
+                self.condition(self.resolved(branch.condition, names)),
                 self.block(branch.body.statements, locals_, rest, globals_),
             ]
             for branch in statement.branches
@@ -173,7 +188,7 @@ class _Form:
         where it is used: constants, and where the client is."""
         if len(written) != len(given) or len(set(written)) != len(written):
             raise Other
-        found = [resolve(value, names) for value in given]
+        found = [self.resolved(value, names) for value in given]
         for value in found:
             if not is_constant(value) and code_of(value) is None:
                 self.condition(value)
@@ -191,9 +206,11 @@ class _Form:
         code = self.include(text(resolve(call.arguments[0], names)))
         if code is None:
             raise Other
+        self.effort.take(len(code) // 4)
         locals_: Names = {}
         for inner in parse_record(code, rrtype.LUA).body.statements:
             seen = {**globals_, **locals_}
+            self.effort.take(1 + len(seen) // _COPIED)
             if isinstance(inner, ast.Local):
                 written = [name.name for name in inner.names]
                 locals_ = {**locals_, **self.named(written, inner.values, seen)}

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from lzc.lua import syntax as ast
-from lzc.lua.constants import Names, Other, is_constant, resolve
+from lzc.lua.constants import Names, Other, is_constant
+from lzc.lua.effort import Effort, TooMuch
 from lzc.lua.health import Check
 from lzc.lua.idioms import operation_of
 from lzc.lua.parser import parse_record
@@ -34,14 +35,17 @@ def written_checks(code: bytes, covered: int) -> set[Check]:
         return set()
     names = _named(nodes)
     found: set[Check] = set()
+    effort = Effort(len(code))
     for node in nodes:
         if not isinstance(node, ast.Call) or not isinstance(node.function, ast.Name):
             continue
         if node.function.name in _CALLS:
             try:
-                found |= checks_of(operation_of(resolve(node, names), covered))
+                found |= checks_of(operation_of(node, names, covered, effort))
             except (Other, RecursionError):
                 continue
+            except TooMuch:
+                break
     return found
 
 

@@ -15,6 +15,7 @@ from lzc.lua.lint.literals import is_open
 from lzc.lua.syntax import Expression, Field
 from lzc.wire import rrtype as rr
 
+_DIGITS: Final = 20
 _NO_ITEM: Final = ("table", "boolean", "function")
 """Kinds of values that are no items; nil leaves no trace in a list."""
 
@@ -173,8 +174,11 @@ def _is_weight(text: bytes | None) -> bool:
 
 def _whole(text: bytes) -> int | None:
     """The whole number that a text starts with, which is all that counts of a weight."""
-    digits = re.match(rb"\s*\+?([0-9]+)", text)
-    return None if digits is None else int(digits[1])
+    digits = re.match(rb"\s*\+?0*([0-9]+)", text)
+    if digits is None:
+        return None
+    # Of more digits Python makes no number (CVE-2020-10735), and the largest weight has ten.
+    return int(digits[1][:_DIGITS])
 
 
 def _check_view(record: Record, field: Field) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from lzc.lua import syntax
+from lzc.lua.effort import Effort, TooMuch
 from lzc.lua.lint import scope
 from lzc.lua.lint.api import FUNCTIONS
 from lzc.lua.lint.calls import check_calls
@@ -21,6 +23,9 @@ from lzc.lua.syntax import Block, Chunk, Node
 
 _HARMLESS: Final = frozenset(name.encode() for name in FUNCTIONS)
 
+_LOOKS: Final = 10
+"""How often all the rules look at a node, at most."""
+
 
 def parse(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
     """The nodes of a record's tree, the `Chunk` first, and its scopes. Raises
@@ -33,8 +38,20 @@ def lint(
     nodes: Sequence[Node], scopes: Scopes, facts: RecordFacts, zone: ZoneFacts
 ) -> list[Finding]:
     """What is wrong with a record that `parse` gave, ordered by where it is. Nothing is run."""
+    record = Record(scopes, _literals(nodes, scopes), facts, zone, scopes.written)
+    # Of code that says so much, what was found until then is told.
+    with suppress(TooMuch):
+        _check(record, nodes)
+    return sorted(set(record.findings))
+
+
+def _literals(nodes: Sequence[Node], scopes: Scopes) -> Literals:
+    return Literals(scopes, Effort(nodes[0].end, _LOOKS))
+
+
+def _check(record: Record, nodes: Sequence[Node]) -> None:
+    scopes, zone = record.scopes, record.zone
     calls = [node for node in nodes if isinstance(node, syntax.Call)]
-    record = Record(scopes, Literals(scopes), facts, zone, scopes.written)
     included = inclusions(record, calls)
     known = scopes.written | zone.elsewhere
     for inclusion in included:
@@ -48,7 +65,6 @@ def lint(
     check_forwards(record, calls)
     check_ttl(record, calls)
     check_results(record, _body(nodes))
-    return sorted(set(record.findings))
 
 
 def _body(nodes: Sequence[Node]) -> Block:
@@ -59,12 +75,14 @@ def _body(nodes: Sequence[Node]) -> Block:
 
 def included_names(nodes: Sequence[Node], scopes: Scopes) -> list[bytes]:
     """The literal names that a record includes."""
-    record = Record(scopes, Literals(scopes), RecordFacts(0, 0), ZoneFacts(), scopes.written)
-    return [
-        name
-        for node in nodes
-        if isinstance(node, syntax.Call)
-        and node.arguments
-        and record.function_name(node.function) == "include"
-        and (name := record.literals.text(node.arguments[0])) is not None
-    ]
+    literals = _literals(nodes, scopes)
+    record = Record(scopes, literals, RecordFacts(0, 0), ZoneFacts(), scopes.written)
+    found: list[bytes] = []
+    with suppress(TooMuch):
+        for node in nodes:
+            if isinstance(node, syntax.Call) and node.arguments:
+                includes = record.function_name(node.function) == "include"
+                name = literals.text(node.arguments[0]) if includes else None
+                if name is not None:
+                    found.append(name)
+    return found

@@ -4,9 +4,11 @@ once."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 from lzc.lua import syntax
+from lzc.lua.effort import Effort
 from lzc.lua.lint.scope import Scopes
 from lzc.lua.syntax import Expression
 
@@ -24,15 +26,18 @@ class Constant:
 
 
 class Literals:
-    """Answers questions about the expressions of one record."""
+    """Answers questions about the expressions of one record, as long as its ``effort`` lasts: then
+    all raise `lzc.lua.effort.TooMuch`."""
 
-    def __init__(self, scopes: Scopes) -> None:
+    def __init__(self, scopes: Scopes, effort: Effort) -> None:
         self._scopes = scopes
+        self._effort = effort
 
     def behind(self, expression: Expression) -> Expression:
         """The expression without parentheses, and in place of a local that is set once and whose
         table nobody changes, what it is set to."""
         for _ in range(_DEPTH):
+            self._effort.take()
             if isinstance(expression, syntax.Parenthesis):
                 expression = expression.inner
                 continue
@@ -153,14 +158,16 @@ def is_multiple(expression: Expression) -> bool:
 
 
 def number_of(text: bytes) -> float | None:
-    """A numeral of Lua, or a string that Lua takes for a number; `None` for others."""
+    """A numeral of Lua, or a string that Lua takes for a number; `None` for others, and where the
+    number is none that Lua can count with."""
     text = text.strip().lower()
     if b"_" in text or text.lstrip(b"+-")[:1] in (b"i", b"n"):
         return None
     try:
-        return float(int(text, 16)) if text.startswith((b"0x", b"-0x")) else float(text)
-    except ValueError:
+        number = float(int(text, 16)) if text.startswith((b"0x", b"-0x")) else float(text)
+    except (ValueError, OverflowError):
         return None
+    return number if isfinite(number) else None
 
 
 def _is_fixed(expression: Expression) -> bool:
