@@ -133,6 +133,8 @@ class ServeSection(Table):
     """Answer to CHAOS ``version.bind``; empty: refused."""
     cookie_secret_file: str | None = None
     """32 hexadecimal digits, shared by an anycast group (RFC 9018 §5); without: random at start."""
+    require_cookie: int = Field(default=0, ge=0, le=4096)
+    """Octets of a UDP answer above which a server cookie is needed (RFC 7873); 0: never."""
     packet_cache: int = Field(default=200_000, ge=0)
     """Answers kept by each worker at most."""
     tcp_idle_timeout: float = Field(default=10.0, gt=0)

@@ -8,6 +8,8 @@ from lzc.wire.edns import Edns
 
 BADVERS_EXTENDED = 1
 """The upper bits of RCODE 16 (RFC 6891 §6.1.3)."""
+BADCOOKIE_EXTENDED = 1
+"""Likewise of RCODE 23 (RFC 7873 §8)."""
 
 
 class Options:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from lzc.answer.amplification import CookieLimit
 from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
 from lzc.answer.lua_answer import Evaluator, LuaAnswers, Meter, Plans
@@ -41,7 +42,7 @@ class Responder:
     one per process.
     """
 
-    __slots__ = ("_exchange", "quick")
+    __slots__ = ("_exchange", "_limit", "quick")
 
     def __init__(
         self,
@@ -60,6 +61,10 @@ class Responder:
         self._exchange = Exchange(zones, lua, options, settings, report)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
+        self._limit: CookieLimit | None = None
+        if settings.require_cookie:
+            self._limit = CookieLimit(settings, options)
+            self.quick = self._limit.over(lane.answer)
 
     def respond(
         self, query: bytes, client: bytes, now: float, *, tcp: bool, local: bytes = b""
@@ -77,14 +82,17 @@ class Responder:
 
     def careful(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
-    ) -> tuple[bytes, bool] | None:
+    ) -> tuple[bytes, bool | Choice] | None:
         """What `respond` gives, for a query that `quick` has no answer to."""
         try:
             asked = parse_query(query)
         except FormatError as error:
             reply = error.reply()
             return None if reply is None else (reply, False)
-        return self._exchange.answer(asked, client, now, tcp, local)
+        wire, cacheable = self._exchange.answer(asked, client, now, tcp, local)
+        if tcp or self._limit is None:
+            return wire, cacheable
+        return self._limit.limit(asked, wire, cacheable, client, now)
 
     def _fail(
         self, query: bytes, client: bytes, now: float, error: Exception

@@ -16,6 +16,7 @@ class ResponderSettings:
     ``id.server`` and ``version.bind``, empty for REFUSED; ``edns_client_subnet``: whether ECS is
     read at all; ``insert_whitespace``: how the strings of a LUA record are joined;
     ``cookie_secret``: 16 octets for server cookies (RFC 9018), `None` for no cookies;
+    ``require_cookie``: octets of a UDP answer above which a server cookie is needed, 0: never;
     ``tsig_keys``: by lower-case wire name."""
 
     udp_payload_size: int = 1232
@@ -25,6 +26,7 @@ class ResponderSettings:
     edns_client_subnet: bool = True
     insert_whitespace: bool = True
     cookie_secret: bytes | None = None
+    require_cookie: int = 0
     tsig_keys: Mapping[bytes, TsigKey] = field(default_factory=dict)
 
     @classmethod
@@ -45,5 +47,6 @@ class ResponderSettings:
             edns_client_subnet=serve.edns_client_subnet,
             insert_whitespace=config.lua.insert_whitespace,
             cookie_secret=cookie_secret,
+            require_cookie=serve.require_cookie,
             tsig_keys=dict(tsig_keys or {}),
         )

@@ -127,6 +127,7 @@ class Pair:
             identity = writer.write(folder, [compiled], [], version="test", inputs={})
         self.bundle = Bundle.open(folder / identity)
         self.health = Health(True)
+        self.keys = {apex: keys} if signed else {}
         signers = {apex: ZoneSigner(keys, SignatureCache())} if signed else {}
         settings = ResponderSettings(cookie_secret=bytes(16))
         engine = Engine(EngineSettings(), Places(), self.health, 3)
