@@ -14,8 +14,9 @@ def releases_of(item: pytest.Item) -> Iterator[Release]:
     """The versions of peers that a test has as parameters."""
     call = getattr(item, "callspec", None)
     for value in call.params.values() if call else ():
-        if isinstance(value, Release):
-            yield value
+        for release in value if isinstance(value, tuple) else (value,):
+            if isinstance(release, Release):
+                yield release
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -55,5 +56,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def names(nodeid: str, release: str) -> bool:
     """Whether the parameters in a test's id have this version among them."""
-    parameters = nodeid[nodeid.index("[") + 1 : -1]
+    parameters = nodeid[nodeid.index("[") + 1 : -1].replace(",", "-")
     return f"-{release}-" in f"-{parameters}-"

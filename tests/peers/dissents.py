@@ -13,13 +13,18 @@ YXDOMAIN: Final = 6
 
 
 class Dissent(NamedTuple):
-    """Where ``peers`` differ from lzc in no more than ``fields``, when ``applies``: it takes the
-    question, what lzc said, what the peer said, and the apexes of all zones."""
+    """Where ``peers``, of all versions (``bind``) or of one (``bind-9.20``), differ from lzc in no
+    more than ``fields``, when ``applies``: it takes the question, what lzc said, what the peer
+    said, and the apexes of all zones."""
 
     peers: frozenset[str]
     fields: frozenset[str]
     why: str
     applies: Callable[[Question, Essence, Essence, frozenset[bytes]], bool]
+
+    def is_by(self, peer: str) -> bool:
+        """Whether a peer, with its version, is among these."""
+        return peer in self.peers or peer.rpartition("-")[0] in self.peers
 
 
 def _zone_of(name: bytes, apexes: frozenset[bytes]) -> bytes:
@@ -146,6 +151,19 @@ def _sorts_zero_octets_wrongly(
     return bool(denied) and b"\1\0" in question.name + b"".join(denied)
 
 
+def _denies_an_empty_wildcard(
+    question: Question, ours: Essence, theirs: Essence, apexes: frozenset[bytes]
+) -> bool:
+    return not ours.answer and (ours.rcode, theirs.rcode) == (message.NOERROR, message.NXDOMAIN)
+
+
+def _denies_a_target_that_exists(
+    question: Question, ours: Essence, theirs: Essence, apexes: frozenset[bytes]
+) -> bool:
+    denied = (ours.rcode, theirs.rcode) == (message.NOERROR, message.NXDOMAIN)
+    return denied and bool(_aliases(theirs)) and question.name.startswith(b"\1\0")
+
+
 DISSENTS: Final = (
     Dissent(
         frozenset({"bind", "knot"}),
@@ -251,5 +269,19 @@ DISSENTS: Final = (
         frozenset({"authority"}),
         "RFC 4034 §6.1: a zero octet sorts before others, but after the end of a label.",
         _sorts_zero_octets_wrongly,
+    ),
+    Dissent(
+        frozenset({"bind-9.20"}),
+        frozenset({"rcode", "authority"}),
+        "RFC 4592 §4.9: where the source of synthesis is an empty non-terminal the answer is "
+        "NOERROR without data.",
+        _denies_an_empty_wildcard,
+    ),
+    Dissent(
+        frozenset({"knot-3.4", "knot-3.5"}),
+        frozenset({"rcode", "answer", "authority"}),
+        "RFC 6604 §3: the RCODE is that of the last step, and the alias leads to a name that "
+        "exists. These say NXDOMAIN when a wildcard made the alias for a label of a zero octet.",
+        _denies_a_target_that_exists,
     ),
 )

@@ -1,17 +1,16 @@
-"""BIND, NSD and Knot DNS serving the same zone files."""
+"""BIND, NSD and Knot DNS of one generation serving the same zone files."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.peers._peers import find
-from tests.peers._peers.bind import BIND
-from tests.peers._peers.knot import KNOT
-from tests.peers._peers.nsd import NSD
+from tests.peers._peers.kinds import KINDS
 from tests.peers._peers.process import free_port
+from tests.peers._peers.releases import Release
 
 
 def write(folder: Path, zones: Mapping[str, str]) -> dict[str, Path]:
@@ -45,12 +44,14 @@ def sign(folder: Path, files: Mapping[str, Path], keys: Path) -> dict[str, Path]
 
 
 @contextlib.contextmanager
-def peers(folder: Path, zones: Mapping[str, Path]) -> Iterator[dict[str, int]]:
-    """Run BIND, NSD and Knot DNS while the block runs: the port of each. ``zones``: the file by
-    apex."""
+def peers(
+    folder: Path, zones: Mapping[str, Path], releases: Sequence[Release]
+) -> Iterator[dict[Release, int]]:
+    """Run these servers while the block runs: the port of each. ``zones``: the file by apex."""
     with contextlib.ExitStack() as stack:
         ports = {}
-        for server in (BIND, NSD, KNOT):
-            port = ports[server.name] = free_port()
-            stack.enter_context(server.of_files(folder / server.name, port, zones))
+        for release in releases:
+            port = ports[release] = free_port()
+            kind = KINDS[release.software]
+            stack.enter_context(kind.of_files(folder / str(release), port, zones, release))
         yield ports

@@ -24,6 +24,7 @@ from tests.peers._peers import find, require
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, free_port
 from tests.peers._peers.project import FIXTURES
+from tests.peers._peers.releases import POWERDNS, Release
 
 ZONE_TEXT = "example.org"
 ZONE = name.from_text("example.org.")
@@ -128,10 +129,13 @@ class TestBind:
         assert all(f" {key.tag} {ZONE_TEXT}." in signed for key in made)
 
 
-def powerdns(folder: Path) -> PowerDns:
+@pytest.fixture(params=POWERDNS, ids=str)
+def powerdns(request: pytest.FixtureRequest, tmp_path: Path) -> PowerDns:
     """A PowerDNS that is primary for the zone of this file."""
-    require("pdns_server", "pdnsutil")
-    server = PowerDns(folder, free_port(), 0, FIXTURES / "geo" / "example.mmdb")
+    release: Release = request.param
+    release.require()
+    folder = tmp_path / "pdns"
+    server = PowerDns(folder, free_port(), 0, FIXTURES / "geo" / "example.mmdb", release)
     (folder / "zone").write_text(ZONE_FILE)
     server.pdnsutil("load-zone", ZONE_TEXT, str(folder / "zone"))
     return server
@@ -141,14 +145,13 @@ class TestPowerDns:
     @pytest.mark.parametrize("role", ROLES)
     @pytest.mark.parametrize("algorithm", ALL)
     def test_our_key_has_the_same_ds_there_and_comes_back_the_same(
-        self, keystore: Keystore, tmp_path: Path, algorithm: int, role: str
+        self, powerdns: PowerDns, keystore: Keystore, tmp_path: Path, algorithm: int, role: str
     ) -> None:
-        server = powerdns(tmp_path / "pdns")
         (key,) = keystore.generate(ZONE, algorithm, [ROLES[role]], time.time())
         (file,) = keystore.export([key], tmp_path / "out")
-        server.pdnsutil("import-zone-key", ZONE_TEXT, str(file), role, "active")
+        powerdns.pdnsutil("import-zone-key", ZONE_TEXT, str(file), role, "active")
 
-        shown = server.pdnsutil("show-zone", ZONE_TEXT)
+        shown = powerdns.pdnsutil("show-zone", ZONE_TEXT)
         theirs = {
             " ".join(line.split(" ; ")[0].split()[5:]).lower()
             for line in shown.splitlines()
@@ -158,7 +161,7 @@ class TestPowerDns:
 
         exported = tmp_path / "exported"
         exported.touch(0o600)
-        exported.write_text(server.pdnsutil("export-zone-key", ZONE_TEXT, "1"))
+        exported.write_text(powerdns.pdnsutil("export-zone-key", ZONE_TEXT, "1"))
         back = Keystore(tmp_path / "back").import_file(
             ZONE, exported, time.time(), flags=ROLES[role]
         )
@@ -175,18 +178,22 @@ class TestPowerDns:
         ],
     )
     def test_a_key_made_there_has_the_same_dnskey_here(
-        self, keystore: Keystore, tmp_path: Path, algorithm: int, options: list[str]
+        self,
+        powerdns: PowerDns,
+        keystore: Keystore,
+        tmp_path: Path,
+        algorithm: int,
+        options: list[str],
     ) -> None:
-        server = powerdns(tmp_path / "pdns")
-        server.pdnsutil("add-zone-key", ZONE_TEXT, "zsk", "active", *options)
+        powerdns.pdnsutil("add-zone-key", ZONE_TEXT, "zsk", "active", *options)
         exported = tmp_path / "exported"
         exported.touch(0o600)
-        exported.write_text(server.pdnsutil("export-zone-key", ZONE_TEXT, "1"))
+        exported.write_text(powerdns.pdnsutil("export-zone-key", ZONE_TEXT, "1"))
         key = keystore.import_file(ZONE, exported, time.time(), flags=ZSK_FLAGS)
-        dnskey = server.pdnsutil("export-zone-dnskey", ZONE_TEXT, "1").split()
+        dnskey = powerdns.pdnsutil("export-zone-dnskey", ZONE_TEXT, "1").split()
         assert dnskey[3:6] == ["256", "3", str(algorithm)]
         assert base64.b64decode(dnskey[6]) == key.dnskey[4:]
-        assert f"tag = {key.tag}," in server.pdnsutil("show-zone", ZONE_TEXT)
+        assert f"tag = {key.tag}," in powerdns.pdnsutil("show-zone", ZONE_TEXT)
 
 
 QUESTIONS = [
@@ -228,18 +235,17 @@ def octets(rrset: dns.rrset.RRset) -> set[bytes]:
 @pytest.mark.parametrize("policy", FLAGS)
 @pytest.mark.parametrize("algorithm", [8, 15])
 def test_signatures_are_those_of_powerdns_bit_for_bit(
-    keystore: Keystore, tmp_path: Path, algorithm: int, policy: str
+    powerdns: PowerDns, keystore: Keystore, tmp_path: Path, algorithm: int, policy: str
 ) -> None:
-    server = powerdns(tmp_path / "pdns")
     made = keystore.generate(ZONE, algorithm, FLAGS[policy], time.time())
     for key, file in zip(made, keystore.export(made, tmp_path / "out"), strict=True):
         role = "ksk" if key.is_sep else "zsk"
-        server.pdnsutil("import-zone-key", ZONE_TEXT, str(file), role, "active")
+        powerdns.pdnsutil("import-zone-key", ZONE_TEXT, str(file), role, "active")
     signer = ZoneSigner(made, SignatureCache())
     compared = 0
-    with server.run([ZONE_TEXT]):
+    with powerdns.run([ZONE_TEXT]):
         for owner, rrtype in QUESTIONS:
-            for rrset, theirs in pairs(ask(server.port, owner, rrtype)):
+            for rrset, theirs in pairs(ask(powerdns.port, owner, rrtype)):
                 wire = name.from_text(rrset.name.to_text()).lower()
                 ttl = theirs[0].original_ttl
                 labels = theirs[0].labels
@@ -251,11 +257,10 @@ def test_signatures_are_those_of_powerdns_bit_for_bit(
     assert compared >= len(QUESTIONS)
 
 
-def test_metadata_makes_no_difference_to_pdnsutil(keystore: Keystore, tmp_path: Path) -> None:
-    server = powerdns(tmp_path / "pdns")
+def test_metadata_makes_no_difference_to_pdnsutil(powerdns: PowerDns, keystore: Keystore) -> None:
     timing = Timing(created=1, publish=2, activate=3, inactive=4102444800, delete=4102444801)
     private = algorithms.generate(13)
     key = SigningKey.make(ZONE, 13, KSK_FLAGS, private, timing)
     file = keystore.add(key)
-    server.pdnsutil("import-zone-key", ZONE_TEXT, str(file), "ksk", "active")
-    assert f"tag = {key.tag}" in server.pdnsutil("show-zone", ZONE_TEXT)
+    powerdns.pdnsutil("import-zone-key", ZONE_TEXT, str(file), "ksk", "active")
+    assert f"tag = {key.tag}" in powerdns.pdnsutil("show-zone", ZONE_TEXT)

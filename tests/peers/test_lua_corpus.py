@@ -1,4 +1,4 @@
-"""LUA code means the same on a PowerDNS 4.7 secondary, after its zone transfer, as in plain Lua.
+"""LUA code means the same on PowerDNS secondaries, after its zone transfer, as in plain Lua.
 
 A corpus of nasty records is built and served by lzc, and taken by a real secondary over AXFR with
 TSIG; each is asked on both, and run as the operator wrote it in a Lua 5.1 of its own.
@@ -21,11 +21,11 @@ import pytest
 
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord
-from tests.peers._peers import require
 from tests.peers._peers.asking import ask
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, free_port
 from tests.peers._peers.project import Project, keyring
+from tests.peers._peers.releases import POWERDNS, Release
 from tests.peers.lua_corpus import Entry, corpus, four_kilobytes
 
 ZONE = "corpus.test"
@@ -67,20 +67,26 @@ def prepare(project: Project, entries: list[Entry]) -> None:
     project.config.write_text(settings)
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    require("pdns_server", "pdnsutil")
+@pytest.fixture(scope="module", params=POWERDNS, ids=str)
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
+    release: Release = request.param
+    release.require()
     folder = tmp_path_factory.mktemp("corpus")
     port = free_port()
-    project = Project(folder / "lzc", [("ns2", port, "powerdns-4.7")])
+    project = Project(folder / "lzc", [("ns2", port, str(release))])
     entries = corpus()
     prepare(project, entries)
     project.build()
     secondary = PowerDns(
-        folder / "pdns", port, project.port, project.folder / "geo" / "example.mmdb"
+        folder / "pdns",
+        port,
+        project.port,
+        project.folder / "geo" / "example.mmdb",
+        release,
+        settings=[f"lua-records-exec-limit={LIMIT}"],
     )
-    with (folder / "pdns" / "pdns.conf").open("a") as settings:
-        settings.write(f"lua-records-exec-limit={LIMIT}\n")
     secondary.add_zone(ZONE)
     with project.serve(zone=ZONE), secondary.run([ZONE]):
         yield Servers(project.port, port, entries)
