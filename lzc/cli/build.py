@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ from lzc.build import pipeline
 from lzc.cli.faults import fault_as_dict, show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.cli.progress import progress_bar
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_json
 
 
 @click.command("build")
@@ -35,19 +34,16 @@ def command(config_path: Path, output: Path | None, output_format: str) -> None:
     with progress_bar() as progress:
         result = pipeline.build(settings, output, config_path=config_path, progress=progress)
     if output_format == "json":
-        echo(
-            json.dumps(
-                {
-                    "id": result.id,
-                    "folder": str(result.folder),
-                    "zones": result.zones,
-                    "records": result.records,
-                    "checks": result.checks,
-                    "seconds": round(result.seconds, 3),
-                    "faults": [fault_as_dict(fault) for fault in result.warnings],
-                },
-                indent=2,
-            )
+        echo_json(
+            {
+                "id": result.id,
+                "folder": str(result.folder),
+                "zones": result.zones,
+                "records": result.records,
+                "checks": result.checks,
+                "seconds": round(result.seconds, 3),
+                "faults": [fault_as_dict(fault) for fault in result.warnings],
+            },
         )
         return
     if result.warnings:

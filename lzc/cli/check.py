@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from lzc.cli.fault_formats import Sources, to_github, to_sarif
 from lzc.cli.faults import fault_as_dict, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_commands, echo_json
 from lzc.lua.lint.rules import RULES
 from lzc.zone.place import Fault, InputError, Severity
 
@@ -61,23 +60,20 @@ def _show(
     faults: Sequence[Fault], compiled: Compiled | None, output_format: str, config_path: Path
 ) -> None:
     if output_format == "sarif":
-        echo(to_sarif(faults, Sources(config_path)))
+        echo_json(to_sarif(faults, Sources(config_path)))
     elif output_format == "github":
         if faults:
-            echo(to_github(faults, Sources(config_path)))
+            echo_commands(to_github(faults, Sources(config_path)))
     elif compiled is None:
         show_faults(faults, output_format)
     elif output_format == "json":
-        echo(
-            json.dumps(
-                {
-                    "zones": len(compiled.zones),
-                    "records": compiled.records,
-                    "checks": len(compiled.checks),
-                    "faults": [fault_as_dict(fault) for fault in faults],
-                },
-                indent=2,
-            )
+        echo_json(
+            {
+                "zones": len(compiled.zones),
+                "records": compiled.records,
+                "checks": len(compiled.checks),
+                "faults": [fault_as_dict(fault) for fault in faults],
+            },
         )
     else:
         if faults:
@@ -100,7 +96,7 @@ def _show_rules(output_format: str) -> None:
             }
             for rule in RULES.values()
         ]
-        echo(json.dumps({"rules": listed}, indent=2))
+        echo_json({"rules": listed})
         return
     for rule in RULES.values():
         echo(f"{rule.id} ({rule.severity}): {rule.summary}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from lzc.cli.options import config_option, format_option
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_json
 from lzc.foreign_text import one_line, shown
 
 _SHOWN = 20
@@ -106,7 +105,7 @@ def _ask(config_path: Path, do: str, **arguments: str | float) -> dict[str, Any]
 
 def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
     if output_format == "json":
-        echo(json.dumps(answer, indent=2))
+        echo_json(answer)
     elif answer["ok"]:
         for line in lines(answer):
             echo(one_line(line, None))

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from lzc.cli import diff_text
 from lzc.cli.faults import fault_as_dict
-from lzc.cli.screen import write_all
+from lzc.cli.screen import tame_json, write_all
 from lzc.dnssec import algorithms
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
@@ -56,7 +56,8 @@ def show(
     millions: a change is a line."""
     found = [_check(change) for change in checks]
     differing: list[str] = []
-    write_all(_pieces(before, after, zones, found, insert_whitespace, differing))
+    pieces = _pieces(before, after, zones, found, insert_whitespace, differing)
+    write_all(map(tame_json, pieces))
     return bool(differing or found)
 
 

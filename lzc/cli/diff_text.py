@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lzc.cli.screen import write_all
+from lzc.cli.screen import tame, write_all
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
-from lzc.foreign_text import lines, shown
+from lzc.foreign_text import shown
 from lzc.lua.layout import lay_out
 from lzc.lua.rewriter import RewriteError, rewrite
 from lzc.lua.syntax import LuaSyntaxError
@@ -47,7 +47,7 @@ def show(
     counts = {"zones": 0, "records": 0, "errors": 0, "checks": 0}
     found = _lines(before, after, zones, checks, insert_whitespace, counts)
     paint = _painter()
-    write_all(f"{paint(lines(line))}\n" for line in found)
+    write_all(f"{paint(tame(line))}\n" for line in found)
     return bool(counts["zones"] or counts["checks"])
 
 

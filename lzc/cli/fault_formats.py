@@ -7,7 +7,6 @@ name them relative to the project.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -99,7 +98,7 @@ def _parts(fault: Fault, path: Path | None) -> list[str]:
     return parts
 
 
-def to_sarif(faults: Sequence[Fault], sources: Sources) -> str:
+def to_sarif(faults: Sequence[Fault], sources: Sources) -> dict[str, Any]:
     """A SARIF log of one run (OASIS SARIF 2.1.0) that holds every rule for LUA records, and those
     other rules that something was found by."""
     rules = [_described(rule_id) for rule_id in RULES]
@@ -110,7 +109,7 @@ def to_sarif(faults: Sequence[Fault], sources: Sources) -> str:
     ]
     index = {rule["id"]: position for position, rule in enumerate(rules)}
     seen: Counter[str] = Counter()
-    log = {
+    log: dict[str, Any] = {
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [
@@ -124,7 +123,7 @@ def to_sarif(faults: Sequence[Fault], sources: Sources) -> str:
             }
         ],
     }
-    return json.dumps(log, indent=2)
+    return log
 
 
 def _described(rule_id: str) -> dict[str, Any]:

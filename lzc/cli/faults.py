@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_json
 from lzc.zone.place import Fault, Severity
 
 
@@ -28,7 +27,7 @@ def show_faults(faults: Sequence[Fault], output_format: str) -> None:
     """Print faults: text on stderr with a count as the last line, or one JSON object
     ``{"faults": [...]}`` on stdout."""
     if output_format == "json":
-        echo(json.dumps({"faults": [fault_as_dict(fault) for fault in faults]}, indent=2))
+        echo_json({"faults": [fault_as_dict(fault) for fault in faults]})
         return
     for fault in faults:
         echo(str(fault), err=True)

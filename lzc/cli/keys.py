@@ -5,7 +5,6 @@ Private keys only ever go into files, never to the terminal.
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import click
 
 from lzc import config
 from lzc.cli.options import config_option, format_option
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_json
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
@@ -171,7 +170,10 @@ def show_ds(config_path: Path, zone: bytes, digests: Sequence[str], output_forma
         for key in keys
         for digest in digests
     ]
-    echo(json.dumps(lines, indent=2) if output_format == "json" else "\n".join(lines))
+    if output_format == "json":
+        echo_json(lines)
+    else:
+        echo("\n".join(lines))
 
 
 @command.command("import")
@@ -261,7 +263,7 @@ def _show(
 ) -> None:
     rows = [_describe(key, siblings, now) for key in keys]
     if output_format == "json":
-        echo(json.dumps(rows, indent=2))
+        echo_json(rows)
         return
     columns = {"zone": "ZONE", "tag": "TAG", "algorithm": "ALGORITHM", "role": "ROLE"}
     columns |= {"state": "STATE", "ds": "DS (SHA-256)"}

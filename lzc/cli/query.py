@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from lzc import foreign_text
 from lzc.answer.assumed import Address, Circumstances, Network, Target, statuses
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_json
 from lzc.lua.geo import GeoFields
 from lzc.zone.place import Fault, InputError, Place
 
@@ -212,7 +211,7 @@ def _show(shown: Shown, explained: tuple[str, dict[str, Any]] | None, output_for
         document = shown.as_dict()
         if explained is not None:
             document["explanation"] = explained[1]
-        echo(json.dumps(document, indent=2))
+        echo_json(document)
         return
     echo(shown.as_text())
     if explained is not None:

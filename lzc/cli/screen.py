@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from itertools import islice
 from types import TracebackType
+from typing import Final
 
 import click
 
 from lzc.foreign_text import lines, one_line
 
+_AT_A_START: Final = re.compile(r"^([ \t]*):(?=:)", re.MULTILINE)
+_ANYWHERE: Final = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
+
 
 def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     """Print text of one or several lines, on stderr with ``err``; ``nl``: and end the last one."""
-    click.echo(lines(text), err=err, nl=nl)
+    click.echo(tame(text), err=err, nl=nl)
+
+
+def echo_json(value: object) -> None:
+    """Print JSON, on several lines."""
+    click.echo(tame_json(json.dumps(value, indent=2)))
+
+
+def echo_commands(text: str) -> None:
+    """Print lines that are commands to the machine that runs CI."""
+    click.echo(lines(text))
 
 
 def write_all(pieces: Iterator[str]) -> None:
     """Write to stdout, many pieces at once: it is flushed after each line otherwise, which takes a
-    million of them 15 s. Colours pass; what is foreign in a piece has gone through
-    `lzc.foreign_text.lines`."""
+    million of them 15 s. Colours pass; what is foreign in a piece has gone through `tame`, or
+    `tame_json`."""
     while batch := "".join(islice(pieces, 1000)):
         sys.stdout.write(batch)
+
+
+def tame(text: str) -> str:
+    r"""Lines of ours, in which nothing acts on a terminal, nor on the machine that runs CI: those
+    of GitHub and Azure take ``::`` at the beginning of a line, and ``##[`` and ``##vso[`` anywhere
+    in one, for commands. They become ``\x3a:`` and ``#\x23``."""
+    text = lines(text)
+    if "::" in text:
+        text = _AT_A_START.sub(r"\1\\x3a", text)
+    return _ANYWHERE.sub(r"#\\x23", text) if "##" in text else text
+
+
+def tame_json(text: str) -> str:
+    """JSON, which has no control characters of others in it, without such commands."""
+    return _ANYWHERE.sub(r"#\\u0023", text) if "##" in text else text
 
 
 def tamed(error: click.ClickException) -> click.ClickException:
@@ -31,12 +62,12 @@ def tamed(error: click.ClickException) -> click.ClickException:
     said = error.format_message()
     # Help, and the choices there are, come on several lines and quote nothing.
     quotes = type(error).__name__ not in ("NoArgsIsHelpError", "MissingParameter")
-    tame = one_line(said) if quotes else lines(said)
-    if tame == said:
+    better = tame(one_line(said) if quotes else said)
+    if better == said:
         return error
     if isinstance(error, click.UsageError):
-        return click.UsageError(tame, error.ctx)
-    return click.ClickException(tame)
+        return click.UsageError(better, error.ctx)
+    return click.ClickException(better)
 
 
 def show_traceback(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import tempfile
 import time
@@ -22,7 +21,7 @@ from lzc.answer.validation import Validator
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli import explanation, query_output, verdicts
 from lzc.cli.options import bundle_option, config_option, format_option
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_json
 from lzc.cli.staging import open_bundle, stage
 from lzc.cli.verdicts import Verdict
 from lzc.config import Config
@@ -93,7 +92,7 @@ def command(
     if junit is not None:
         junit.write_bytes(verdicts.as_junit(found, time.time() - now))
     if output_format == "json":
-        echo(json.dumps(verdicts.as_dict(found), indent=2))
+        echo_json(verdicts.as_dict(found))
     else:
         echo(verdicts.as_text(found, verbose=verbose))
     if any(verdict.failures for verdict in found):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from lzc import config
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli.options import config_option, format_option
-from lzc.cli.screen import echo
+from lzc.cli.screen import echo, echo_json
 from lzc.zone.place import Fault, InputError, Place
 
 
@@ -45,6 +44,6 @@ def command(folder: Path | None, config_path: Path, output_format: str) -> None:
             ]
         ) from error
     if output_format == "json":
-        echo(json.dumps({"id": identity, "zones": zones, "octets": octets}, indent=2))
+        echo_json({"id": identity, "zones": zones, "octets": octets})
     else:
         echo(f"{zones} zone(s), {octets} octets, undamaged: {identity}")

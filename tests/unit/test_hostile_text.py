@@ -27,7 +27,7 @@ from tests.unit.live_server import LiveServer, Project
 FORGED = "FORGED ERROR all is well"
 EVIL = (
     f"\x1b[2J\x1b]0;title\x07\r\n{FORGED}\r\n::error::{FORGED}\n"
-    "\x9b31m\u202e\u2066\u2028\u2029\x7f[red]"
+    "##[error]##vso[task]\x9b31m\u202e\u2066\u2028\u2029\x7f[red]"
 )
 """What a terminal, a log and CI would act on."""
 OCTETS = "".join(f"\\{octet:03d}" for octet in EVIL.encode())
@@ -38,15 +38,15 @@ CODE = LUA.replace("\\", "\\\\")
 """The same in a string of Lua in a zone file."""
 
 
-def is_tame(text: str) -> bool:
-    """Whether text only prints, and no line of it is the forger's."""
-    return all(c in "\n\t" or c.isprintable() for c in text) and not any(
-        line.strip().startswith((FORGED, "::error::FORGED")) for line in text.split("\n")
-    )
-
-
-def assert_tame(text: str) -> None:
-    assert is_tame(text), ascii(text)
+def assert_tame(text: str, *, commands: bool = False) -> None:
+    """That text only prints, no line of it is the forger's, and machines that run CI find no
+    commands in it (but for ours, with ``commands``)."""
+    assert all(c in "\n\t" or c.isprintable() for c in text), ascii(text)
+    begins = [line.strip() for line in text.split("\n")]
+    assert not [line for line in begins if line.startswith((FORGED, "::error::FORGED"))]
+    if not commands:
+        assert not [line for line in begins if line.startswith("::")]
+        assert "##[" not in text and "##vso[" not in text
 
 
 ZONE = f"""{HEAD}
@@ -56,6 +56,8 @@ uri URI 1 1 "http://{OCTETS}"
 caa CAA 0 issue "{OCTETS}"
 naptr NAPTR 1 1 "u" "E2U" "!a!{OCTETS[:80]}!" .
 {OCTETS[:100]} A 192.0.2.1
+::error::{FORGED[:6]} A 192.0.2.1
+goto LUA A ";goto error ::error:: ::warning:: local a = 1 ::done:: return '192.0.2.1'"
 alias CNAME {OCTETS[:100]}
 *.q LUA TXT "{{qname:toString()}}"
 fails LUA TXT ";error('{CODE}')"
@@ -129,6 +131,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 NAMES = (
     *("txt", "hinfo", "uri", "caa", "naptr", "alias", "x.q", "fails", "odd", "address", "logs"),
     *("url", "match", "asks", "long", "file", OCTETS[:100], f"{OCTETS[:100]}.q", "nowhere"),
+    *("::error::FORGED", "::error::nowhere", "##[error].q", "goto"),
 )
 TYPES = ("A", "TXT", "ANY", "URI", "CAA", "NAPTR", "HINFO", "CNAME")
 
@@ -174,7 +177,7 @@ def test_commands(
     result = CliRunner().invoke(
         group, [*command, *given, *arguments[len(command) :]], catch_exceptions=False
     )
-    assert_tame(result.output)
+    assert_tame(result.output, commands="github" in arguments)
     if "json" in arguments or "sarif" in arguments:
         json.loads(result.stdout)
     if "github" in arguments and settings != "lzc.toml":
@@ -326,7 +329,7 @@ def test_what_a_server_says(tmp_path: Path, words: list[str], output: str, ok: b
 
 def test_faults_of_every_form(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     fault = Fault(Place(EVIL, 1, 2), EVIL, EVIL, EVIL, EVIL)
-    assert_tame(str(fault))
+    assert_tame(str(fault), commands=True)
     assert str(fault).count("\n") == 2
     show_faults([fault], "text")
     assert_tame(capsys.readouterr().err)
@@ -430,7 +433,7 @@ def test_the_log_has_lines_of_ours_only(server: LiveServer, kind: str) -> None:
     elif kind in ("fails", "logs", "bad"):
         server.wait_for(lambda: server.logged(".logs." if kind == "logs" else f"{kind}.example"))
     for line in server.log:
-        assert_tame(line)
+        assert_tame(line, commands=True)
         assert line.startswith(("INFO ", "WARNING ", "ERROR ", "lzc: serving")), line
 
 
@@ -459,6 +462,6 @@ def test_a_log_record_is_one_line_whatever_it_holds() -> None:
         "logging.error('x' * 10**6)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, EVIL], stderr=subprocess.PIPE, text=True)
-    assert_tame(done.stderr)
+    assert_tame(done.stderr, commands=True)
     assert done.stderr.count("\n") == 5
     assert len(done.stderr) < 40_000
