@@ -120,6 +120,49 @@ def test_cookies_are_made_and_accepted(port: int) -> None:
     assert second.status == "NOERROR" and "(good)" in second.text
 
 
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A server that wants cookies for answers of over 300 octets."""
+    require("dig")
+    project = Project(tmp_path_factory.mktemp("limited"))
+    settings = project.config.read_text().replace("[serve]\n", "[serve]\nrequire-cookie = 300\n")
+    project.config.write_text(settings)
+    project.generate_keys()
+    project.append("example.com", f'big TXT "{"a" * 200}" "{"b" * 200}"')
+    project.build()
+    with project.serve():
+        yield project.port
+
+
+@pytest.mark.parametrize(
+    ("cookie", "remark"),
+    [
+        ("+cookie", "BADCOOKIE, retrying"),
+        ("+cookie=0123456789abcdef", "BADCOOKIE, retrying"),
+        ("+cookie=0123456789abcdef0100000000000000aaaaaaaaaaaaaaaa", "BADCOOKIE, retrying"),
+        ("+nocookie", "Truncated, retrying in TCP mode"),
+    ],
+)
+def test_clients_find_their_way_to_an_answer_that_needs_a_cookie(
+    limited: int, cookie: str, remark: str
+) -> None:
+    reply = dig(limited, cookie, "+dnssec", "big.example.com", "TXT")
+    assert reply.status == "NOERROR"
+    assert remark in reply.text
+    assert "a" * 200 in reply.text
+
+
+def test_a_server_cookie_is_asked_for_once(limited: int) -> None:
+    first = dig(limited, "+cookie=0123456789abcdef", "+nobadcookie", "big.example.com", "TXT")
+    assert (first.status, first.flags) == ("BADCOOKIE", {"qr"})
+    cookie = re.search(r"COOKIE: ([0-9a-f]{48}) \(good\)", first.text)
+    assert cookie
+    for name in ("big.example.com", "ns1.example.com"):
+        second = dig(limited, f"+cookie={cookie[1]}", name, "ANY")
+        assert second.status == "NOERROR"
+        assert "retrying" not in second.text
+
+
 def test_client_subnet_scopes(port: int) -> None:
     """Static data is the same for all (scope 0); a LUA answer is for the subnet that asked."""
     static = dig(port, "+subnet=192.0.2.0/24", "static.example.org", "A")
