@@ -44,14 +44,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if used:
         terminalreporter.section("peers of each version")
     for name, count in used.items():
-        release = RELEASES[name]
-        note = ": THE TESTS DO NOT KNOW THIS VERSION" if release.unknown() else ""
-        terminalreporter.write_line(f"{name} is {release.actual()}: {count} test(s) ran{note}")
+        terminalreporter.write_line(told(RELEASES[name], count))
     if presence.missing:
         terminalreporter.section("missing peers")
     for peer, absence in sorted(presence.missing.items()):
         count = len(absence.tests)
         terminalreporter.write_line(f"{peer}: {count} test(s) did not run: {absence.reason}")
+
+
+def told(release: Release, count: int) -> str:
+    """Which version a peer is, where it is from, and how many tests it ran."""
+    line = f"{release} is {release.actual()} of {release.origin}: {count} test(s) ran"
+    return f"{line}; IT IS NOT THE VERSION THAT THE TESTS KNOW" if release.unknown() else line
 
 
 def names(nodeid: str, release: str) -> bool:

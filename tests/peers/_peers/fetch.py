@@ -44,11 +44,13 @@ class UnfetchableError(Exception):
 
 
 class Builder:
-    """Runs what it takes to make a folder, as root."""
+    """Runs what it takes to make a folder, as root. ``sources``: the folder of apt's sources."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Path) -> None:
+        self._sources = sources
         self._root: list[str] = []
         self._child: subprocess.Popen[str] | None = None
+        self._ended = False
 
     def prepare(self) -> str:
         """Check that folders can be made here. The mirror to take."""
@@ -59,13 +61,14 @@ class Builder:
             self._root = ["sudo", "-n"]
             if find("sudo") is None or self.run("true")[0] != 0:
                 raise UnfetchableError("it takes root, or sudo without a password")
-        mirrors = apt_sources.mirrors()
+        mirrors = apt_sources.mirrors(self._sources)
         if not mirrors:
             raise UnfetchableError("the apt sources of this machine name no mirror of Debian")
         return mirrors[0]
 
     def run(self, *command: str, text: str = "") -> tuple[int, str]:
-        """Run a command as root; its exit status, and what it printed."""
+        """Run a command as root; its exit status, and what it printed. Raises `SystemExit` when we
+        were told to end."""
         self._child = subprocess.Popen(
             [*self._root, *command],
             stdin=subprocess.PIPE,
@@ -77,17 +80,32 @@ class Builder:
             # Ctrl-C ends us, and we it: debootstrap has things to put away.
             start_new_session=True,
         )
+        # A signal may have come before the child was known.
+        if self._ended:
+            self._end_child(self._child)
         output, _ = self._child.communicate(text)
         status, self._child = self._child.returncode, None
+        self.go_on()
         return status, output
 
-    def stop(self) -> None:
-        """End what runs, wherever it stands."""
-        child, self._child = self._child, None
+    def go_on(self) -> None:
+        """Raises `SystemExit` when we were told to end."""
+        if self._ended:
+            sys.exit(1)
+
+    def end(self, *_: object) -> None:
+        """End, as soon as what runs has ended: a signal handler."""
+        self._ended = True
+        if self._child is not None:
+            self._end_child(self._child)
+
+    def _end_child(self, child: subprocess.Popen[str]) -> None:
         for name in ("TERM", "KILL"):
-            if child is None or child.poll() is not None:
+            if child.poll() is not None:
                 return
-            subprocess.run([*self._root, "kill", f"-{name}", "--", f"-{child.pid}"], check=False)
+            # The kill of a shell, which needs no package; sudo lets nobody else end what it runs.
+            kill = ["sh", "-c", f"kill -s {name} -- -{child.pid}"]
+            subprocess.run([*self._root, *kill], check=False)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(10)
 
@@ -175,11 +193,17 @@ def _prune(folder: Path, kept: Sequence[str], below: str = "") -> None:
 
 
 @contextlib.contextmanager
-def _turn() -> Iterator[None]:
+def _turn(builder: Builder) -> Iterator[None]:
     """Wait until nobody else fetches, and keep others from it."""
     origins.cache().mkdir(parents=True, exist_ok=True)
     with (origins.cache() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                builder.go_on()
+                time.sleep(0.2)
         yield
 
 
@@ -215,17 +239,12 @@ def fetch(origin: Origin, builder: Builder) -> bool:
     return origin.folder() is not None
 
 
-def main() -> int:
+def main(sources: Path = apt_sources.ETC_APT) -> int:
     """Fetch everything that is missing; 0 where nothing is missing any more."""
-    builder = Builder()
-
-    def ended(*_: object) -> None:
-        builder.stop()
-        sys.exit(1)
-
-    signal.signal(signal.SIGTERM, ended)
-    signal.signal(signal.SIGINT, ended)
-    with _turn():
+    builder = Builder(sources)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, builder.end)
+    with _turn(builder):
         _sweep(builder)
         for origin in FETCHED:
             if (folder := origin.folder()) is not None:

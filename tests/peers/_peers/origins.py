@@ -50,6 +50,15 @@ class Origin:
     name: str
     suites: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """The suite that was taken; with why where the one before it was not."""
+        folders = [folder_of(suite) for suite in self.suites]
+        taken = next((n for n, folder in enumerate(folders) if complete(folder)), None)
+        if taken is None:
+            return self.name
+        reasons = [reason for suite in self.suites[:taken] if (reason := failure_of(suite))]
+        return "; not ".join([self.suites[taken], *reasons])
+
     def folder(self) -> Path | None:
         """The complete root folder; ``None`` while there is none."""
         return next((path for path in map(folder_of, self.suites) if complete(path)), None)
