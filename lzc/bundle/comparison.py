@@ -20,7 +20,7 @@ from lzc.dnssec.key import role
 from lzc.lua.health import Check
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
-from lzc.zone.diff import Change, Data, Kind, SameCode, SerialChange, diff_node, merge
+from lzc.zone.diff import Change, Data, Kind, Meaning, SerialChange, diff_node, merge
 from lzc.zone.place import Fault
 
 Node = tuple[bytes, bytes]
@@ -142,7 +142,7 @@ class CheckChange:
 
 
 def compare(
-    before: State, after: State, same_code: SameCode, apexes: Collection[bytes] | None = None
+    before: State, after: State, meaning: Meaning, apexes: Collection[bytes] | None = None
 ) -> Iterator[ZoneChange]:
     """The zones that differ, of those with the given apexes (lower-case wire names; ``None``: of
     all), one after the other: use up a zone's changes before the next. Code split into other
@@ -154,7 +154,7 @@ def compare(
         if old is None or new is None:
             yield ZoneChange(apex, old, new, keys=_key_changes(old, new))
             continue
-        changes = _changes(before.nodes(old), after.nodes(new), old, new, same_code)
+        changes = _changes(before.nodes(old), after.nodes(new), old, new, meaning)
         first = next(changes, None)
         changed = first is not None
         keys = _key_changes(old, new)
@@ -190,7 +190,7 @@ def _changes(
     after: Iterator[Node],
     old: ZoneInfo,
     new: ZoneInfo,
-    same_code: SameCode,
+    meaning: Meaning,
 ) -> Iterator[Change]:
     # The digest covers all but the serial and the keys, which have their own place in a diff.
     if old.digest == new.digest:
@@ -198,7 +198,7 @@ def _changes(
     for key, left, right in merge(before, after):
         if _content(left) == _content(right):
             continue  # the next name changed, and so the NSEC
-        yield from diff_node(key, _rrsets(left, key, old), _rrsets(right, key, new), same_code)
+        yield from diff_node(key, _rrsets(left, key, old), _rrsets(right, key, new), meaning)
 
 
 def _content(node: bytes | None) -> bytes:

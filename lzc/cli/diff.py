@@ -14,12 +14,11 @@ from lzc.cli.diff_side import LIVE, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.wire import name as wire_name
-from lzc.zone.model import LuaRecord
 from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
     from lzc.config import Config
-    from lzc.zone.diff import SameCode
+    from lzc.zone.diff import Meaning
 
 
 @click.command("diff")
@@ -77,9 +76,7 @@ def _diff(
             new = sources(config_path) if after is None else side(after, config_path, stack)
             insert_whitespace = _insert_whitespace(config_path)
             _require_zones(apexes, old, new)
-            changes = comparison.compare(
-                old.state, new.state, _same_code(insert_whitespace), apexes
-            )
+            changes = comparison.compare(old.state, new.state, _meaning(insert_whitespace), apexes)
             # Checks belong to no zone in particular: several may ask for the same.
             sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
             checks = comparison.compare_checks(*sides)
@@ -128,12 +125,7 @@ def _insert_whitespace(config_path: Path) -> bool:
     return config.lua.insert_whitespace
 
 
-def _same_code(insert_whitespace: bool) -> SameCode:
+def _meaning(insert_whitespace: bool) -> Meaning:
     from lzc.cli.diff_text import layout_of
 
-    def same(before: LuaRecord, after: LuaRecord) -> bool:
-        return before.strings == after.strings or (
-            layout_of(before, insert_whitespace) == layout_of(after, insert_whitespace)
-        )
-
-    return same
+    return lambda record: layout_of(record, insert_whitespace)

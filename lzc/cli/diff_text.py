@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 CONTEXT: Final = 3
 """Lines of unchanged code shown around changed ones."""
+ALIKE: Final = 100_000
+"""Pairs of lines that are the same on both sides, up to which the shortest difference is sought."""
+
+Opcode = tuple[str, int, int, int, int]
+"""What `difflib.SequenceMatcher.get_opcodes` gives."""
 
 _MARKS: Final = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
 _COLOURS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
@@ -185,7 +191,7 @@ def code_lines(record: LuaRecord, insert_whitespace: bool) -> list[str]:
 def code_diff(old: list[str], new: list[str]) -> Iterator[str]:
     """A unified diff, each line with its mark; ``...`` stands for unchanged lines left out."""
     is_first = True
-    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT):
+    for group in _groups(old, new):
         if not is_first or group[0][1]:
             yield " ..."
         is_first = False
@@ -198,6 +204,31 @@ def code_diff(old: list[str], new: list[str]) -> Iterator[str]:
         end = group[-1][2]
     if not is_first and end < len(old):
         yield " ..."
+
+
+def _groups(old: list[str], new: list[str]) -> Iterable[list[Opcode]]:
+    """What differs, in the groups of `difflib.SequenceMatcher.get_grouped_opcodes`. Of code in
+    which so many lines are alike that it would take minutes, all between its beginning and its end
+    is one difference."""
+    there = Counter(new)
+    if sum(there[line] * count for line, count in Counter(old).items()) <= ALIKE:
+        return SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT)
+    start = _alike(old, new)
+    tail = _alike(old[start:][::-1], new[start:][::-1])
+    first, after = max(0, start - CONTEXT), min(tail, CONTEXT)
+    ends = len(old) - tail, len(new) - tail
+    group: list[Opcode] = [
+        ("equal", first, start, first, start),
+        ("replace", start, ends[0], start, ends[1]),
+        ("equal", ends[0], ends[0] + after, ends[1], ends[1] + after),
+    ]
+    return [group] if (start, start) != ends else []
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """How many lines are the same at the beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def owner_text(key: bytes, apex: bytes) -> str:

@@ -5,10 +5,11 @@ Pure, and streaming: two zones of a million records are compared with one record
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Final, TypeVar
 
 from lzc.wire import rrtype as rr
@@ -22,8 +23,8 @@ Data = tuple[int, bytes]
 RRsets = Mapping[int, Sequence[Data]]
 """The records of one owner by RR type."""
 
-SameCode = Callable[[LuaRecord, LuaRecord], bool]
-"""Whether two LUA records of one type are the same program."""
+Meaning = Callable[[LuaRecord], Hashable]
+"""Gives what is equal for LUA records of one type that are the same program."""
 
 _SERIAL: Final = slice(-20, -16)
 """Where the serial stands in SOA RDATA."""
@@ -103,7 +104,7 @@ class LuaChange:
 Change = RRsetChange | LuaChange
 
 
-def diff_node(key: bytes, before: RRsets, after: RRsets, same_code: SameCode) -> Iterator[Change]:
+def diff_node(key: bytes, before: RRsets, after: RRsets, meaning: Meaning) -> Iterator[Change]:
     """What differs at one owner, by ascending type. The serial of an SOA record does not count (see
     `SerialChange`), nor how code is split into strings."""
     for rrtype in sorted(before.keys() | after.keys()):
@@ -111,7 +112,7 @@ def diff_node(key: bytes, before: RRsets, after: RRsets, same_code: SameCode) ->
         if old == new:
             continue
         if rrtype == rr.LUA:
-            yield from _diff_lua(key, old, new, same_code)
+            yield from _diff_lua(key, old, new, meaning)
             continue
         change = _diff_rrset(key, rrtype, old, new)
         if change is not None:
@@ -142,7 +143,7 @@ def _but_serial(data: Data) -> bytes:
 
 
 def _diff_lua(
-    key: bytes, before: Sequence[Data], after: Sequence[Data], same_code: SameCode
+    key: bytes, before: Sequence[Data], after: Sequence[Data], meaning: Meaning
 ) -> Iterator[LuaChange]:
     old = [LuaRecord.from_rdata(rdata, ttl) for ttl, rdata in before]
     new = [LuaRecord.from_rdata(rdata, ttl) for ttl, rdata in after]
@@ -151,28 +152,32 @@ def _diff_lua(
     for covered in sorted({record.covered for record in (*old, *new)}):
         olds = [record for record in old if record.covered == covered]
         news = [record for record in new if record.covered == covered]
-        yield from _pair(key, covered, olds, news, same_code)
+        yield from _pair(key, covered, olds, news, meaning)
 
 
 def _pair(
-    key: bytes, covered: int, olds: list[LuaRecord], news: list[LuaRecord], same_code: SameCode
+    key: bytes, covered: int, olds: list[LuaRecord], news: list[LuaRecord], meaning: Meaning
 ) -> Iterator[LuaChange]:
     """Records of the same code belong together; of the others, the first and the first."""
-    for old in list(olds):
-        new = next((record for record in news if same_code(old, record)), None)
-        if new is None:
+    # There may be thousands at a name: each is looked at once.
+    waiting: dict[Hashable, deque[int]] = {}
+    for place, new in enumerate(news):
+        waiting.setdefault(meaning(new), deque()).append(place)
+    taken: set[int] = set()
+    left = []
+    for old in olds:
+        places = waiting.get(meaning(old))
+        if not places:
+            left.append(old)
             continue
-        olds.remove(old)
-        news.remove(new)
+        place = places.popleft()
+        taken.add(place)
+        new = news[place]
         if old.ttl != new.ttl:
             yield LuaChange(key, covered, old, new, is_same_code=True)
-    for index in range(max(len(olds), len(news))):
-        yield LuaChange(
-            key,
-            covered,
-            olds[index] if index < len(olds) else None,
-            news[index] if index < len(news) else None,
-        )
+    others = [new for place, new in enumerate(news) if place not in taken]
+    for before, after in zip_longest(left, others):
+        yield LuaChange(key, covered, before, after)
 
 
 def _without(records: list[LuaRecord], common: Counter[LuaRecord]) -> list[LuaRecord]:

@@ -22,12 +22,12 @@ from lzc.zone.model import LuaRecord
 Side = dict[int, list[Data]]
 
 
-def same_code(one: LuaRecord, other: LuaRecord) -> bool:
-    return b"".join(one.strings) == b"".join(other.strings)
+def meaning(record: LuaRecord) -> bytes:
+    return b"".join(record.strings)
 
 
 def diff(before: Side, after: Side) -> list[Change]:
-    return list(diff_node(b"www", before, after, same_code))
+    return list(diff_node(b"www", before, after, meaning))
 
 
 def lua(*strings: bytes, covered: int = rr.A, ttl: int = 60) -> Data:
@@ -162,3 +162,28 @@ def test_what_secondaries_make_of_a_serial(
     assert (fault is None) is taken
     if fault is not None:
         assert (fault.rule, str(fault.place)) == ("serial-not-higher", "example.org.")
+
+
+def test_of_thousands_of_codes_at_a_name_each_is_looked_at_once() -> None:
+    looked: list[LuaRecord] = []
+
+    def seen(record: LuaRecord) -> bytes:
+        looked.append(record)
+        return meaning(record)
+
+    before = {rr.LUA: [lua(b"'192.0.2.1' -- %d" % number) for number in range(2000)]}
+    after = {rr.LUA: [lua(b"'192.0.2.2' -- %d" % number) for number in range(1999)]}
+    changes = list(diff_node(b"www", before, after, seen))
+    assert len(changes) == 2000
+    assert len(looked) == 3999
+
+
+def test_codes_that_stay_belong_together_whatever_stands_between() -> None:
+    before = [lua(b"a", ttl=30), lua(b"b"), lua(b"a", ttl=40), lua(b"c")]
+    after = [lua(b"d"), lua(b"a", ttl=50), lua(b"c"), lua(b"a", ttl=40)]
+    found = [
+        (change.before and change.before.strings, change.after and change.after.strings)
+        for change in diff({rr.LUA: before}, {rr.LUA: after})
+        if isinstance(change, LuaChange)
+    ]
+    assert found == [((b"a",), (b"a",)), ((b"b",), (b"d",))]
