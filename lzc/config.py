@@ -10,6 +10,7 @@ import base64
 import ipaddress
 import os
 import re
+import shlex
 import stat
 import tomllib
 from pathlib import Path
@@ -245,7 +246,7 @@ def read_secret(path: Path, rule: str, what: str, *, why: str, fix: str) -> byte
         fault = Fault(Place(str(path)), f"{rule}-unreadable", problem, fix=fix)
         raise InputError([fault]) from error
     if mode & (stat.S_IWGRP | stat.S_IRWXO):
-        problem, fix = f"{what} is open to other users", f"chmod 600 {path}"
+        problem, fix = f"{what} is open to other users", f"chmod 600 {shlex.quote(str(path))}"
         fault = Fault(Place(str(path)), f"{rule}-exposed", problem, why=why, fix=fix)
         raise InputError([fault])
     return raw.strip()

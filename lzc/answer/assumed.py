@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOOPBACK: Final = ipaddress.IPv4Address("127.0.0.1")
+
+LAST: Final = datetime(2106, 1, 1, tzinfo=UTC).timestamp()
+"""Seconds since the epoch at which no time begins that may be assumed."""
 
 _PLACE_FIELDS: Final = {
     "country": "country",
@@ -154,6 +158,13 @@ def check_place(fields: GeoFields) -> GeoFields:
     if ("latitude" in fields) != ("longitude" in fields):
         raise ValueError("lat and lon go together")
     return fields
+
+
+def check_moment(moment: datetime) -> datetime:
+    """The same time. Raises `ValueError` where no signature has it: their times have 32 bits."""
+    if not 0 <= moment.timestamp() < LAST:
+        raise ValueError("a time is from 1970 to 2105")
+    return moment
 
 
 def place_text(fields: GeoFields) -> str:

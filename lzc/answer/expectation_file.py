@@ -11,7 +11,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from lzc.answer.assumed import LOOPBACK, Circumstances, Network, Target, check_place, statuses
+from lzc.answer.assumed import (
+    LOOPBACK,
+    Circumstances,
+    Network,
+    Target,
+    check_moment,
+    check_place,
+    statuses,
+)
 from lzc.answer.expectation import RCODES, Expectation, Rules
 from lzc.config_faults import describe, locate
 from lzc.config_table import AfterValidator, BeforeValidator, Field, Table, ValidationError
@@ -23,6 +31,9 @@ from lzc.zone.place import Fault, InputError, Place
 
 _CONTENT: Final = ("answers", "must", "may", "one_of", "sometimes", "must_not")
 _EXPECTING: Final = (*_CONTENT, "rcode", "ttl", "signed")
+
+MOST_CLIENTS: Final = 10_000
+"""Clients, each in its circumstances, that one test may stand for."""
 
 
 def _listed(value: Any) -> Any:
@@ -41,7 +52,7 @@ def _checked(read: Callable[[str], object]) -> AfterValidator:
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone: 2026-12-24T18:00:00Z, or +01:00 in place of Z")
-    return moment
+    return check_moment(moment)
 
 
 def _rcode(text: str) -> str:
@@ -275,6 +286,16 @@ class _Reader:
             )
         except ValueError as error:
             self.fault(("test", number), "test-contradiction", str(error))
+        count = max(1, len(table.client)) * max(1, len(table.subnet)) * max(1, len(table.place))
+        if count > MOST_CLIENTS:
+            self.fault(
+                ("test", number),
+                "test-too-many",
+                f"each client with each subnet in each place: {count} questions; {MOST_CLIENTS} are"
+                " asked at most",
+                "write several tests, each with some of them",
+            )
+            return ()
         clients = [ipaddress.ip_address(text) for text in table.client] or [LOOPBACK]
         subnets: list[Network | None] = [ipaddress.ip_network(text) for text in table.subnet]
         places: list[GeoFields | None] = [each.fields() for each in table.place]

@@ -7,6 +7,7 @@ the server knows every status before the first query needs it.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -148,6 +149,6 @@ def _failing(zone: Zone, record: Record, covered: int, is_syntax: bool, message:
         f"the LUA record's code fails each time it is tried: {_CHUNK.sub('', message)}",
         "its answers would be SERVFAIL",
         "correct the code; once it is built, this shows what it does: lzc query --explain"
-        f" {wire_name.to_text(zone.owner(record))} {rr.to_text(covered)}",
+        f" {shlex.quote(wire_name.to_text(zone.owner(record)))} {rr.to_text(covered)}",
         Severity.WARNING,
     )

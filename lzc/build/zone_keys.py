@@ -4,6 +4,7 @@ and did not change since."""
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import astuple
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ class ZoneKeys:
     def _fault(self, source: ZoneSource, rule: str, keys: int) -> Fault:
         name = source.name.rstrip(".") or "."
         place = self._file.place(f'[zone."{name}"]', name)
-        command = f"lzc keys generate -c {self._file.shown_as} {name}"
+        command = shlex.join(["lzc", "keys", "generate", "-c", self._file.shown_as, name])
         if not keys:
             return Fault(
                 place,

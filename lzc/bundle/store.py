@@ -6,6 +6,7 @@ open for a moment, and they may be the same one.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def open_store(path: Path, size: int) -> tuple[Any, tuple[int, int]]:
     shared = _opened.get(handle)
     if shared is None:
         environment = lmdb.open(
-            str(path),
+            os.fsencode(path),
             map_size=size,
             subdir=False,
             readonly=True,

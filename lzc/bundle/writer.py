@@ -196,7 +196,7 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
     plans = sorted({key: plan for zone in zones for key, plan in zone.plans.items()}.items())
     size = _map_size([texts, plans, *(zone.items for zone in zones)])
     environment = lmdb.open(
-        str(path),
+        os.fsencode(path),
         map_size=size,
         subdir=False,
         mode=0o644,

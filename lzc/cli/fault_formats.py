@@ -7,6 +7,7 @@ name them relative to the project.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -146,8 +147,8 @@ def _result(fault: Fault, rule_index: int, sources: Sources, seen: Counter[str])
     where = "" if path is None else path.as_posix()
     # What does not change when lines are added above: scanners tell new findings from old by it.
     base = "\0".join((fault.rule, where or str(fault.place))) + "\0"
-    text = sources.line(fault.place).strip() or fault.message.encode()
-    digest = hashlib.sha256(base.encode() + text).hexdigest()[:32]
+    text = sources.line(fault.place).strip() or _octets(fault.message)
+    digest = hashlib.sha256(_octets(base) + text).hexdigest()[:32]
     seen[digest] += 1
     result: dict[str, Any] = {
         "ruleId": fault.rule,
@@ -167,7 +168,12 @@ def _result(fault: Fault, rule_index: int, sources: Sources, seen: Counter[str])
     return result
 
 
+def _octets(text: str) -> bytes:
+    """UTF-8, in which names of files that are none are the octets they have on disk."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _artifact(path: Path) -> dict[str, str]:
     if path.is_absolute():
         return {"uri": path.as_uri()}
-    return {"uri": quote(path.as_posix()), "uriBaseId": _ROOT}
+    return {"uri": quote(os.fsencode(path.as_posix())), "uriBaseId": _ROOT}

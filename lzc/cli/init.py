@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -105,12 +106,13 @@ def command(folder: Path, zone: str) -> None:
         echo(f"wrote {path}")
     write_secret(secret, new_tsig_secret())
     echo(f"wrote {secret}")
-    config = "" if folder == Path() else f" -c {folder / 'lzc.toml'}"
+    config = "" if folder == Path() else f" -c {shlex.quote(str(folder / 'lzc.toml'))}"
+    name, below = shlex.quote(zone), shlex.quote(f"whoami.{zone}")
     echo(
         "\nNext:\n"
-        f"    lzc keys generate{config} {zone}\n"
+        f"    lzc keys generate{config} {name}\n"
         f"    lzc build{config}\n"
         f"    lzc test{config}\n"
-        f"    lzc query{config} whoami.{zone} TXT --from 192.0.2.1\n"
+        f"    lzc query{config} {below} TXT --from 192.0.2.1\n"
         f"    lzc serve{config}"
     )

@@ -254,7 +254,7 @@ def _no_keys(keystore: Keystore, zone: bytes) -> Fault:
         Place(str(keystore.path)),
         "zone-without-keys",
         f"{name} has no key that is in use",
-        fix=f"lzc keys generate {name}, or give a key dates with dnssec-settime",
+        fix=f"lzc keys generate {shlex.quote(name)}, or give a key dates with dnssec-settime",
     )
 
 

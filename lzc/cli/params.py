@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lzc.answer.assumed import Address, Network, Target, parse_place
+from lzc.answer.assumed import Address, Network, Target, check_moment, parse_place
 from lzc.lua.geo import GeoFields
 
 
@@ -45,7 +45,7 @@ def _moment(text: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text} is not a time such as 2026-12-24T18:00 or 2026-12-24") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return check_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _place(text: str) -> GeoFields:

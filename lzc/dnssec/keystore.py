@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import stat
 import time
 from collections.abc import Iterable
@@ -186,7 +187,7 @@ def _check_folder(folder: Path) -> list[Fault]:
             "keystore-writable",
             "other users can write into the keystore",
             why="whoever can put a key there can have it sign your zones",
-            fix=f"chmod 700 {folder}",
+            fix=f"chmod 700 {shlex.quote(str(folder))}",
         )
     ]
 
@@ -223,7 +224,8 @@ def _read_private(file: Path) -> str:
                     "key-exposed",
                     f"the private key is open to other users (mode {stat.S_IMODE(mode):04o})",
                     why="whoever reads it can forge the zone",
-                    fix=f"chmod 600 {file}; if others may have read it, roll the key",
+                    fix=f"chmod 600 {shlex.quote(str(file))};"
+                    " if others may have read it, roll the key",
                 )
             ]
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator, Mapping
 
 from lzc.bundle.reader import Bundle, ZoneInfo
@@ -43,7 +44,8 @@ def cookie_secret(config: Config) -> bytes | None:
     if name is None:
         return None
     path = config.path(name)
-    fix = f"openssl rand -hex {SECRET} > {path}; chmod 600 {path}"
+    file = shlex.quote(str(path))
+    fix = f"openssl rand -hex {SECRET} > {file}; chmod 600 {file}"
     why = "whoever reads it can make cookies of any client, which then prove nothing (RFC 7873)"
     raw = read_secret(path, "cookie-secret", "the cookie secret", why=why, fix=fix)
     try:

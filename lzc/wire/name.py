@@ -40,7 +40,11 @@ def from_text(text: str | bytes, origin: bytes | None = None) -> bytes:
     ``origin`` (a wire name), and ``@`` alone is the origin. Raises `InvalidName` for empty or long
     labels, names over 255 octets, bad escapes, and relative names without an origin.
     """
-    raw = text.encode("utf-8") if isinstance(text, str) else text
+    try:
+        raw = text.encode("utf-8") if isinstance(text, str) else text
+    except UnicodeEncodeError:
+        # From a command line, or the name of a file.
+        raise InvalidName("octets that are not UTF-8; write them as \\DDD") from None
     if raw == b".":
         return ROOT
     if raw == b"@":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from lzc import config
 from lzc.build.sources import ConfigFile, ZoneSource, find
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault
+from tests.unit.command_line import HEAD, lzc
 
 
 def _find(folder: Path, toml: str, *files: str) -> tuple[list[ZoneSource], list[Fault]]:
@@ -129,3 +131,24 @@ def test_a_badly_named_file_matched_twice_is_told_once(tmp_path: Path) -> None:
     toml = '[build]\nsources = ["zones/*", "zones/a*"]\n'
     _, faults = _find(tmp_path, toml, "zones/a..b.zone")
     assert [fault.rule for fault in faults] == ["zone-name"]
+
+
+@pytest.mark.parametrize("output_format", ["text", "json", "sarif", "github"])
+def test_files_with_names_that_are_not_utf_8_are_told(tmp_path: Path, output_format: str) -> None:
+    """On Linux a name is octets, and a pull request may hold any."""
+    (tmp_path / "zones").mkdir()
+    (tmp_path / "lzc.toml").write_text('[build]\nsources = ["zones/*.zone"]\n')
+    Path(os.fsdecode(bytes(tmp_path / "zones") + b"/\xff.zone")).write_text("x A 192.0.2.1\n")
+    result = lzc(tmp_path, "check", "--format", output_format)
+    assert result.exit_code == 1
+    assert "UTF-8" in result.output + result.stderr
+
+
+def test_a_project_may_be_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    (folder / "zones").mkdir(parents=True)
+    (folder / "lzc.toml").write_text('[build]\nsources = ["zones/*.zone"]\n')
+    (folder / "zones" / "example.org.zone").write_text(HEAD)
+    for command in ("build", "verify", "check"):
+        assert lzc(folder, command).exit_code == 0
+    assert lzc(folder, "query", "www.example.org").exit_code == 0

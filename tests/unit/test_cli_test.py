@@ -311,6 +311,25 @@ def test_sources_are_tested_before_they_are_live(project: Path, tmp_path: Path) 
             "4:1",
             "must be a list in brackets",
         ),
+        (
+            '[[test]]\nname = "www.example.org"\nttl = 5\ntime = 0001-01-01T00:00:00+14:00',
+            "4:1",
+            "from 1970 to 2105",
+        ),
+        (
+            '[[test]]\nname = "www.example.org"\nttl = 5\ntime = 9999-12-31T23:59:59-14:00',
+            "4:1",
+            "from 1970 to 2105",
+        ),
+        (
+            '[[test]]\nname = "www.example.org"\nttl = 5\nclient = ['
+            + '"192.0.2.1",' * 300
+            + "]\nsubnet = ["
+            + '"192.0.2.0/24",' * 300
+            + "]",
+            "1:1",
+            "90000 questions",
+        ),
         ('[[test]]\nname = "www.example.org"\nttl = true', "3:1", "must be a whole number"),
         ('[[test]]\nname = "www.example.org"\nttl = -1', "3:1", "greater than or equal to 0"),
         ('[[test]]\nname = "www.example.org"\none-of = []', "1:1", "expects nothing"),

@@ -43,6 +43,7 @@ def test_presentation_format_becomes_wire_format(text: str, wire: bytes) -> None
         (r"\25", "bad escape"),
         (r"\256", "bad escape"),
         (r"\2x4", "bad escape"),
+        ("\udcff.", "not UTF-8"),
     ],
 )
 def test_malformed_text_is_refused_with_its_reason(text: str, reason: str) -> None:
