@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import time
@@ -28,6 +29,8 @@ from lzc.wire import cookie
 from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigKey
 from tests.unit.answering import CLIENT, NOW
+from tests.unit.command_line import HEAD as ZONE_HEAD
+from tests.unit.command_line import build_project, lzc
 from tests.unit.live_server import LiveServer, Project
 from tests.unit.lua_planning import World as Places
 from tests.unit.test_answer_plan import NSID, Pair, opt_rr, query, subnet
@@ -310,3 +313,14 @@ def test_a_server_that_is_told_to(tmp_path: Path) -> None:
         refused = live.ask("big.example.org", "TXT", options=[option])
         assert refused.rcode() == dns.rcode.BADCOOKIE
         assert live.ask("big.example.org", "TXT", options=refused.options).answer
+
+
+def test_lzc_query_asks_over_tcp_as_a_client_without_cookies_does(tmp_path: Path) -> None:
+    build_project(tmp_path, {"example.net": ZONE_HEAD})
+    config = tmp_path / "lzc.toml"
+    config.write_text(config.read_text() + "[serve]\nrequire-cookie = 100\n")
+    for arguments, transport in (([], "udp"), (["--dnssec"], "tcp")):
+        result = lzc(tmp_path, "query", "www.example.net", "A", "--format", "json", *arguments)
+        shown = json.loads(result.stdout)
+        assert (shown["transport"], shown["status"]) == (transport, "NOERROR")
+        assert shown["answer"]
