@@ -99,6 +99,19 @@ class LuaSection(Table):
     """Seconds between two runs of a check."""
     unlisted_health_checks: int = Field(default=2000, ge=0, le=32768)
     """Checks at most that no bundle lists, as a query decides what they look at; 0: none."""
+    unlisted_health_checks_per_zone: int = Field(default=200, ge=0, le=32768)
+    """Of these, those at most that one zone has."""
+
+
+class HealthSection(Table):
+    """``[health]``: what health checks may reach."""
+
+    allow: list[Network] = Field(default=[])
+    """Networks that checks may reach, though link-local, or private and not written in a zone."""
+    deny: list[Network] = Field(default=[])
+    """Networks that no check reaches, whatever else is said."""
+    computed: list[Literal["address", "port", "url", "options"]] = Field(default=["address"])
+    """What of a check a query may decide; the rest has to stand in the zone's code."""
 
 
 class DnssecSection(Table):
@@ -181,6 +194,7 @@ class Config(Table):
 
     build: BuildSection = BuildSection()
     lua: LuaSection = LuaSection()
+    health: HealthSection = HealthSection()
     dnssec: DnssecSection = DnssecSection()
     zone: dict[DomainName, ZoneSection] = Field(default={})
     serve: ServeSection = ServeSection()

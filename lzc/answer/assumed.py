@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from lzc.lua.check_reach import Refusal
 from lzc.lua.engine import GeoView
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check
@@ -71,16 +72,31 @@ class Target(NamedTuple):
         return f"{host}:{self.port}"
 
 
+RefusalOf = Callable[[Check, bytes], Refusal | None]
+"""Why a check that the code of a zone (its apex) asks for is not made, or `None`."""
+
+
+def never_refused(check: Check, zone: bytes) -> Refusal | None:
+    """Every check is made."""
+    return None
+
+
 class AssumedHealth:
     """All checks are up, but for those told otherwise: `False` is down, `None` not known yet. Where
-    several targets match, the closest one counts: a port, before its address, before ``all``."""
+    several targets match, the closest one counts: a port, before its address, before ``all``. Of
+    those that a server does not make, as ``refusal`` says, nothing is ever known."""
 
-    def __init__(self, statuses: Mapping[Target, bool | None]) -> None:
+    def __init__(
+        self, statuses: Mapping[Target, bool | None], refusal: RefusalOf = never_refused
+    ) -> None:
         self._statuses = statuses
+        self._refusal = refusal
 
-    def status(self, check: Check) -> bool | None:
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
         """What is assumed. The port of a URL without one is that of its scheme; a check without an
         address has that of its URL, if a name does not stand there."""
+        if self._refusal(check, zone) is not None:
+            return None
         address = address_of(check)
         for target in (Target(address, port_of(check)), Target(address), Target(None)):
             if target in self._statuses:

@@ -10,7 +10,7 @@ import ipaddress
 from collections import Counter
 from dataclasses import dataclass, field
 
-from lzc.answer.assumed import AssumedHealth, Circumstances
+from lzc.answer.assumed import AssumedHealth, Circumstances, RefusalOf
 from lzc.answer.exchange import DAMAGE
 from lzc.answer.lookup import Lookup
 from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
@@ -20,6 +20,7 @@ from lzc.answer.sections import Sections
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, ENT, WILDCARD_CHILD
+from lzc.lua.check_reach import Refusal
 from lzc.lua.engine import Engine, GeoView, Include, LuaFailure, QueryContext
 from lzc.lua.geo import GeoFields
 from lzc.lua.health import Check
@@ -67,7 +68,8 @@ class Execution:
     the ``line`` of the code (0: unknown). ``checks`` are those it asked for, with the status it got
     (`None`: not known yet); ``places`` the addresses it had located. ``instructions`` of ``limit``
     are `None` where they are not counted. ``outcomes`` are all results that came, and how often, in
-    ``runs`` runs with different random numbers; one run where it draws none.
+    ``runs`` runs with different random numbers; one run where it draws none. ``refused`` are those
+    of ``checks`` that a server does not make.
     """
 
     owner: str
@@ -85,6 +87,7 @@ class Execution:
     limit: int = 0
     runs: int = 1
     outcomes: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    refused: dict[Check, Refusal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,9 @@ class _Watch:
         )
         seed = seed_of(self._seed, len(self.executions))
         self.executions.append(execution)
-        health = _WatchedHealth(AssumedHealth(dict(self._circumstances.health)), execution)
+        refusal = self._staging.refusal
+        assumed = AssumedHealth(dict(self._circumstances.health), refusal)
+        health = _WatchedHealth(assumed, refusal, execution)
         geo = _WatchedGeo(self._staging.places(self._circumstances), execution)
         engine = self._staging.engine(self._circumstances, geo, health, None)
         assert engine is not None and self._staging.lua is not None
@@ -290,14 +295,18 @@ def texts_of(contents: list[bytes]) -> tuple[str, ...]:
 
 
 class _WatchedHealth:
-    def __init__(self, health: AssumedHealth, execution: Execution) -> None:
+    def __init__(self, health: AssumedHealth, refusal: RefusalOf, execution: Execution) -> None:
         self._health = health
+        self._refusal = refusal
         self._execution = execution
 
-    def status(self, check: Check) -> bool | None:
-        status = self._health.status(check)
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
+        status = self._health.status(check, zone)
         if not self._execution.outcomes:
             self._execution.checks[check] = status
+            refusal = self._refusal(check, zone)
+            if refusal is not None:
+                self._execution.refused[check] = refusal
         return status
 
     def weight(self, check: Check) -> int:

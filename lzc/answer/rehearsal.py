@@ -11,7 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lzc.answer.assumed import AssumedHealth, AssumedPlace, Circumstances
+from lzc.answer.assumed import (
+    AssumedHealth,
+    AssumedPlace,
+    Circumstances,
+    RefusalOf,
+    never_refused,
+)
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
@@ -43,7 +49,8 @@ def seed_of(seed: int, execution: int) -> int:
 @dataclass(frozen=True, slots=True)
 class Staging:
     """All that an answer needs but the query and its circumstances. ``lua`` is `None` where LUA is
-    off; ``geo`` is what databases know; ``log`` takes what records log."""
+    off; ``geo`` is what databases know; ``log`` takes what records log; ``refusal`` says which
+    checks a server does not make."""
 
     bundle: Bundle
     settings: ResponderSettings
@@ -51,6 +58,7 @@ class Staging:
     signers: Mapping[bytes, Signer]
     geo: GeoView | None
     log: Log | None = None
+    refusal: RefusalOf = never_refused
 
     def places(self, circumstances: Circumstances) -> GeoView | None:
         """Where addresses are, the client's being as assumed."""
@@ -99,7 +107,7 @@ class Scene:
         engine = staging.engine(
             circumstances,
             staging.places(circumstances),
-            AssumedHealth(dict(circumstances.health)),
+            AssumedHealth(dict(circumstances.health), staging.refusal),
             staging.log,
         )
         self._engine = None if engine is None else SeededEngine(engine)

@@ -10,7 +10,8 @@ from lzc.build.secondary_checks import Takers
 from lzc.build.sources import ZoneSource
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
-from lzc.config import LuaSection
+from lzc.config import HealthSection, LuaSection
+from lzc.lua.check_constants import Constants
 from lzc.lua.health import Check
 from lzc.zone.model import Input
 from lzc.zone.place import Fault
@@ -20,8 +21,8 @@ from lzc.zone.place import Fault
 class ZoneJob:
     """What building one zone needs. ``root`` is the project's folder, ``keys`` are published at the
     apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch,
-    ``takers`` are the secondaries that get the zone, ``in_halves`` lets a second process help with
-    a large one."""
+    ``takers`` are the secondaries that get the zone, ``health`` is what checks may reach,
+    ``in_halves`` lets a second process help with a large one."""
 
     zone_id: int
     source: ZoneSource
@@ -31,6 +32,7 @@ class ZoneJob:
     lua: LuaSection
     now: float
     takers: Takers = field(default_factory=Takers)
+    health: HealthSection = field(default_factory=HealthSection)
     in_halves: bool = False
 
 
@@ -38,7 +40,8 @@ class ZoneJob:
 class ZoneResult:
     """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
     or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
-    else, unless ``steady`` is false: code was run that may look at the clock."""
+    else, unless ``steady`` is false: code was run that may look at the clock. ``constants`` are
+    what checks are made of that only queries ask for."""
 
     zone: CompiledZone | None
     faults: list[Fault]
@@ -46,3 +49,4 @@ class ZoneResult:
     lua_records: int = 0
     inputs: tuple[Input, ...] = ()
     steady: bool = True
+    constants: Constants = field(default_factory=Constants)

@@ -46,7 +46,8 @@ of its `lzc.dnssec.key.Timing`."""
 class Entry(NamedTuple):
     """A zone that was built. ``inputs`` have the fields of `lzc.zone.model.Input`, the zone file
     first; ``digest`` and ``records`` are those of `lzc.bundle.zone_info.ZoneInfo`, ``warnings`` the
-    fields of a fault's place and then its own, ``checks`` JSON texts, ``plans`` keys. A zone that
+    fields of a fault's place and then its own, ``checks`` JSON texts, ``constants`` that of
+    `lzc.lua.check_constants.Constants`, ``plans`` keys. A zone that
     is not ``steady`` is to be built again in any case. ``keys`` are all that are in the keystore,
     published or not."""
 
@@ -56,6 +57,7 @@ class Entry(NamedTuple):
     records: int
     warnings: tuple[tuple[Any, ...], ...] = ()
     checks: tuple[str, ...] = ()
+    constants: str = ""
     plans: tuple[bytes, ...] = ()
     steady: bool = True
     keys: Keys = ()
@@ -100,13 +102,14 @@ def load(output: Path, surroundings: bytes) -> Memory:
 
 def surroundings(config: Config) -> bytes:
     """A hash of all that decides about every zone: the program, its libraries and Python, the
-    project's folder, and the settings of LUA records."""
+    project's folder, and the settings of LUA records and health checks."""
     parts = [
         lzc.__version__,
         sys.version,
         sys.implementation.cache_tag,
         str(config.folder),
         repr(config.lua),
+        repr(config.health),
         [_library(name) for name in _LIBRARIES],
         sorted(_program(str(Path(lzc.__file__).parent))),
     ]

@@ -177,6 +177,7 @@ def _write(folder: Path, compiled: Compiled, past: Past) -> str:
         version=lzc.__version__,
         inputs=_inputs(compiled),
         base=base,
+        constants=compiled.constants,
     )
 
 

@@ -11,6 +11,7 @@ from lzc.wire.name import key_of_labels
 from lzc.zone.model import LuaRecord, Record
 
 if TYPE_CHECKING:
+    from lzc.lua.check_constants import Constants
     from lzc.lua.health import Check
 
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}")
@@ -70,16 +71,34 @@ def checks_without_plans(
 ) -> set[Check]:
     """What the code of the other records asks about on ways that trying them out may not have
     taken."""
-    from lzc.lua.plan import plan_key
     from lzc.lua.written_checks import written_checks
 
-    codes = set()
-    for _, _, rdata, ttl, _ in lua_records:
-        lua = LuaRecord.from_rdata(rdata, ttl)
-        if lua.covered != rrtype.LUA:
-            codes.add((lua.join(insert_whitespace), lua.covered))
     found: set[Check] = set()
-    for code, covered in codes:
-        if plan_key(code, covered, apex) not in plans:
+    for code, covered in _without_plans(lua_records, plans, apex, insert_whitespace):
+        if covered != rrtype.LUA:
             found |= written_checks(code, covered)
     return found
+
+
+def constants_without_plans(
+    lua_records: Sequence[Record], plans: dict[bytes, bytes], apex: bytes, insert_whitespace: bool
+) -> Constants:
+    """The constants in calls of that code, which may look at candidates that a query decides."""
+    from lzc.lua.check_constants import Constants
+    from lzc.lua.written_checks import written_constants
+
+    found = Constants()
+    for code, covered in _without_plans(lua_records, plans, apex, insert_whitespace):
+        found |= written_constants(code, covered)
+    return found
+
+
+def _without_plans(
+    lua_records: Sequence[Record], plans: dict[bytes, bytes], apex: bytes, insert_whitespace: bool
+) -> set[tuple[bytes, int]]:
+    """The code, and the type that it answers for, of records that have to be run."""
+    from lzc.lua.plan import plan_key
+
+    records = [LuaRecord.from_rdata(rdata, ttl) for _, _, rdata, ttl, _ in lua_records]
+    codes = {(lua.join(insert_whitespace), lua.covered) for lua in records}
+    return {one for one in codes if plan_key(*one, apex) not in plans}

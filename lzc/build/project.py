@@ -5,6 +5,7 @@ The steps are sources, keys, live serials, and zones.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import astuple, dataclass
 from operator import attrgetter
@@ -20,6 +21,7 @@ from lzc.build.survey import Survey
 from lzc.bundle import shards
 from lzc.bundle.writer import Base, CompiledZone
 from lzc.config import Config
+from lzc.lua.check_constants import Constants
 from lzc.lua.health import MOST_CHECKS, Check
 from lzc.wire.name import to_text
 from lzc.zone.place import Fault, InputError, Place, Severity
@@ -53,6 +55,12 @@ class Compiled:
         return [Check.from_json(text) for text in sorted(self.check_texts)]
 
     @property
+    def constants(self) -> dict[bytes, Constants]:
+        """What checks are made of that only queries ask for, by apex."""
+        texts = constant_texts(self.entries)
+        return {apex: Constants.from_document(json.loads(text)) for apex, text in texts.items()}
+
+    @property
     def records(self) -> int:
         """Records of all zones, each SOA once."""
         return sum(map(attrgetter("records"), self.entries.values()))
@@ -74,7 +82,9 @@ class Compiled:
         taken = frozenset(range(count)) - changed
         if past.folder is None or not taken:
             return None, zones
-        same_checks = check_texts(past.entries.values()) == self.check_texts
+        same_checks = check_texts(past.entries.values()) == self.check_texts and constant_texts(
+            past.entries
+        ) == constant_texts(self.entries)
         return Base(past.folder, past.manifest, taken, same_checks), zones
 
     def _zones_of(self, numbers: Set[int], count: int, past: Past) -> list[CompiledZone]:
@@ -148,6 +158,11 @@ def check_texts(entries: Collection[Entry]) -> frozenset[str]:
     return frozenset().union(*(entry.checks for entry in entries if entry.checks))
 
 
+def constant_texts(entries: Mapping[bytes, Entry]) -> dict[bytes, str]:
+    """What checks are made of that only queries ask for, as JSON texts, of zones with such."""
+    return {apex: entry.constants for apex, entry in entries.items() if entry.constants}
+
+
 def _entry(begun: Entry, zone: CompiledZone, result: ZoneResult) -> Entry:
     return Entry(
         begun.settings,
@@ -158,6 +173,7 @@ def _entry(begun: Entry, zone: CompiledZone, result: ZoneResult) -> Entry:
             (*astuple(one.place), one.rule, one.message, one.why, one.fix) for one in result.faults
         ),
         tuple(sorted(check.to_json() for check in result.checks)),
+        result.constants.to_json(),
         tuple(zone.plans),
         result.steady,
         begun.keys,

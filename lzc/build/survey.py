@@ -117,4 +117,5 @@ class Survey:
             config.lua,
             self._now,
             taken_by,
+            config.health,
         )

@@ -9,11 +9,19 @@ from operator import itemgetter
 from typing import Final
 
 from lzc.build import serials
+from lzc.build.check_targets import judge
 from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
 from lzc.build.compile import compile_zone
 from lzc.build.health_checks import discover
 from lzc.build.job import ZoneJob, ZoneResult
-from lzc.build.plans import checks_behind_choices, checks_without_plans, lua_plans
+from lzc.build.plans import (
+    checks_behind_choices,
+    checks_without_plans,
+    constants_without_plans,
+    lua_plans,
+)
+from lzc.lua.check_constants import Constants, of_checks
+from lzc.lua.check_reach import CheckReach
 from lzc.lua.health import Check
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
@@ -40,10 +48,15 @@ def build_zone(job: ZoneJob) -> ZoneResult:
     faults += check_zone(zone, CheckSettings(dnssec=source.signed))
     lua_records = [record for record in zone.records if record[1] == rr.LUA]
     found: frozenset[Check] = frozenset()
+    tried: frozenset[Check] = frozenset()
+    constants = Constants()
+    reach = CheckReach.from_config(job.health)
     if lua_records and not source.lua:
         faults.append(_lua_is_off(zone, lua_records))
     elif lua_records:
-        found, more = discover(zone, lua_records, job.lua)
+        tried, more = discover(zone, lua_records, job.lua)
+        faults += more
+        found, more = judge(zone, lua_records, tried, reach, job.lua.insert_whitespace)
         faults += more
     if lua_records or zone.suppressions:
         faults = _lint(job, zone, lua_records, faults, incomplete=incomplete)
@@ -77,8 +90,18 @@ def build_zone(job: ZoneJob) -> ZoneResult:
     if lua_records and source.lua:
         plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace, job.lua.exec_limit)
         compiled = replace(compiled, plans=plans)
-        found |= checks_behind_choices(plans)
-        found |= checks_without_plans(lua_records, plans, source.apex, job.lua.insert_whitespace)
+        behind = checks_behind_choices(plans)
+        behind |= checks_without_plans(lua_records, plans, source.apex, job.lua.insert_whitespace)
+        listed, more = judge(zone, lua_records, behind - found, reach, job.lua.insert_whitespace)
+        found |= listed
+        faults += more
+        constants = constants_without_plans(
+            lua_records, plans, source.apex, job.lua.insert_whitespace
+        )
+        if constants != Constants():
+            constants |= of_checks(tried | behind)
+        if more:
+            return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
     return ZoneResult(
         compiled,
         faults,
@@ -86,6 +109,7 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         len(lua_records),
         tuple(dict.fromkeys(zone.inputs)),
         not any(_CLOCK.search(LuaRecord.from_rdata(one[2]).join(False)) for one in lua_records),
+        constants=constants,
     )
 
 

@@ -7,21 +7,19 @@ next build takes its place, or even removes it.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator, Mapping
 from heapq import merge
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 from zlib import crc32
 
+from lzc.bundle import check_list, shards, verification
 from lzc.bundle import manifest as manifests
-from lzc.bundle import shards, verification
 from lzc.bundle.manifest import BundleError, Manifest
 from lzc.bundle.shard import Shard
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.lua.health import Check
 
 __all__ = ["Bundle", "BundleError", "ZoneInfo", "ZoneView"]
 
@@ -85,7 +83,9 @@ class Bundle:
         self.path = path
         self.id = identity
         self.manifest = manifest
-        self.checks = _read_checks(path / manifests.CHECKS)
+        listed = _read_checks(path / manifests.CHECKS)
+        self.checks = listed.checks
+        self.constants = listed.constants
         self._shards: list[Shard] = []
         try:
             for number in range(manifest.shards):
@@ -220,11 +220,10 @@ class Bundle:
             raise BundleError(f"{self.path}: there is no shard of zone {info.zone_id}") from error
 
 
-def _read_checks(path: Path) -> tuple[Check, ...]:
+def _read_checks(path: Path) -> check_list.CheckList:
     try:
-        documents: Any = json.loads(path.read_bytes())
-        return tuple(Check.from_document(document) for document in documents)
+        return check_list.read(path)
     except OSError as error:
         raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise BundleError(f"{path}: no list of checks: {error}") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -23,8 +22,10 @@ from typing import Any, Final
 import lmdb
 
 from lzc.bundle import current, manifest, shards, verification
+from lzc.bundle.check_list import CheckList
 from lzc.bundle.manifest import BundleError, FileEntry, Manifest
 from lzc.bundle.zone_info import ZoneInfo
+from lzc.lua.check_constants import Constants
 from lzc.lua.health import Check
 
 LOCK: Final = ".lock"
@@ -91,12 +92,14 @@ def write(
     version: str,
     inputs: Mapping[str, Any],
     base: Base | None = None,
+    constants: Mapping[bytes, Constants] | None = None,
 ) -> str:
     """Write a bundle, make it the live one, and return its id. Call it under `locked`.
 
     ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.numbered`. With ``base``,
     they are those of the shards that it does not have, and ``checks`` may be empty where it has
-    them. The same zones, checks, version and inputs give the same octets and the same id. Older
+    them. ``constants`` are those of zones, by apex (`lzc.bundle.check_list`).
+    The same zones, checks, version and inputs give the same octets and the same id. Older
     bundles but the last few are removed. Raises `OSError`.
     """
     folder = output / f"{_TEMPORARY}{secrets.token_hex(8)}"
@@ -104,7 +107,8 @@ def write(
     valid = verification.valid_stamps(output, stamps)
     folder.mkdir(mode=0o755)
     try:
-        made, identity = _fill(folder, zones, checks, version, inputs, base)
+        listed = CheckList(tuple(checks), constants or {})
+        made, identity = _fill(folder, zones, listed, version, inputs, base)
         final = output / identity
         with suppress(OSError):
             verification.renew_stamps(output, stamps, valid)
@@ -131,7 +135,7 @@ def write(
 def _fill(
     folder: Path,
     zones: Sequence[CompiledZone],
-    checks: Sequence[Check],
+    listed: CheckList,
     version: str,
     inputs: Mapping[str, Any],
     base: Base | None,
@@ -152,7 +156,7 @@ def _fill(
     names = [name for number in made for name in manifest.shard_files(number)]
     if manifest.CHECKS not in entries:
         names.append(manifest.CHECKS)
-        _write_checks(folder / manifest.CHECKS, checks)
+        (folder / manifest.CHECKS).write_bytes(listed.to_octets())
     entries |= _seal_all(folder, names)
     content = Manifest(entries, version, inputs)
     encoded = content.encode()
@@ -174,11 +178,6 @@ def _take_over(base: Base, name: str, folder: Path) -> FileEntry:
         if _seal(folder / name) != entry:
             raise OSError(errno.EIO, "not what was written", str(base.folder / name)) from None
     return entry
-
-
-def _write_checks(path: Path, checks: Sequence[Check]) -> None:
-    documents = sorted({check.to_json() for check in checks})
-    path.write_text(json.dumps([json.loads(text) for text in documents], sort_keys=True) + "\n")
 
 
 def _write_shard(folder: Path, number: int, zones: Sequence[CompiledZone]) -> None:

@@ -148,6 +148,11 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f" ({checker['unlisted_evicted']} given up for others,"
         f" {checker['unlisted_refused']} refused), {checker['restarts']} restarts"
     )
+    if checker["barred"] or checker["computed"]:
+        lines.append(
+            f"NOT CHECKED {checker['barred']} times an address that checks may not reach,"
+            f" {checker['computed']} times what a query made up; lzc ctl health has the reasons"
+        )
     lines += [
         _stale_geo(one)
         if one["error"]

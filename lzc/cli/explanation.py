@@ -60,7 +60,12 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         if execution.failure
         else None,
         "checks": [
-            {"check": check_text(check), "address": check.address, "status": _STATUS_WORD[status]}
+            {
+                "check": check_text(check),
+                "address": check.address,
+                "status": _STATUS_WORD[status],
+                "refused": str(execution.refused[check]) if check in execution.refused else None,
+            }
             for check, status in execution.checks.items()
         ],
         "places": [{"address": address, **place} for address, place in execution.places.items()],
@@ -151,7 +156,8 @@ def _execution_lines(execution: Execution) -> list[str]:
             lines.append(f"included {shown(included.name)}:")
             lines += _code_lines(included.code)
     for check, status in execution.checks.items():
-        lines.append(f"health check: {shown(check_text(check))}: {_STATUS[status]}")
+        said = execution.refused.get(check) or _STATUS[status]
+        lines.append(f"health check: {shown(check_text(check))}: {shown(str(said))}")
     for address, place in execution.places.items():
         lines.append(f"place of {address}: {shown(_place_text(place))}")
     if execution.instructions is not None:

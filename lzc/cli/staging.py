@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from lzc.answer.assumed import RefusalOf
 from lzc.answer.rehearsal import Staging
 from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current
@@ -14,10 +16,14 @@ from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache
 from lzc.foreign_text import shown
+from lzc.lua.check_reach import Refusal
 from lzc.lua.engine import EngineSettings
 from lzc.lua.geo import Geo
+from lzc.lua.health import Check
+from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.geo_files import SteadyReader, try_database, unusable
 from lzc.serve.keyring import Signers
+from lzc.serve.own_address import own_address_refusal
 from lzc.zone.place import InputError
 
 
@@ -33,7 +39,22 @@ def stage(
         Signers(bundle, Keystore(config.keystore), SignatureCache()),
         _geo(config, geo_files),
         None if quiet else lambda text, _: echo(f"pdnslog: {shown(text)}", err=True),
+        _refusals(config, bundle),
     )
+
+
+def _refusals(config: Config, bundle: Bundle) -> RefusalOf:
+    """Which checks the server would not make, as its checker decides."""
+    rules = replace(CheckPolicy.from_config(config).rules, constants=bundle.constants)
+    listed = frozenset(bundle.checks)
+
+    def refusal(check: Check, zone: bytes) -> Refusal | None:
+        if check in listed:
+            return rules.of_listed(check)
+        unlisted = rules.of_unlisted(check, zone)
+        return unlisted or own_address_refusal(check.address, rules.reach)
+
+    return refusal
 
 
 def open_bundle(config: Config, path: Path | None) -> Bundle:

@@ -86,9 +86,10 @@ _KINDS: Final = [
 class HealthView(Protocol):
     """What the engine may ask. Must not block: it reads what a checker found earlier."""
 
-    def status(self, check: Check) -> bool | None:
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
         """True: up. False: down. None: not yet known (the implementation takes note of the check,
-        so that it is known soon)."""
+        so that it is known soon, if that may be made). ``zone`` is the apex of the zone whose code
+        asks."""
 
     def weight(self, check: Check) -> int:
         """Of a check that is up: the number in the body that was fetched, 1 where there is none."""

@@ -68,10 +68,10 @@ def up(
     selector; with ``strict`` it is left to Lua to fail where no check has completed."""
     every = [entry for entries in sets for entry in entries]
 
-    def choice() -> Select:
+    def choice(apex: bytes) -> Select:
         completed = False
         for entries in sets:
-            states = [health.status(entry.check) for entry in entries]
+            states = [health.status(entry.check, apex) for entry in entries]
             found = [entry for entry, state in zip(entries, states, strict=True) if state]
             if found:
                 return ways.of(selector, found)
@@ -92,8 +92,8 @@ def weights(
     """By the weights that checks found, or by a ``selector`` among those with any; otherwise as
     `up`."""
 
-    def choice() -> Select:
-        states = [health.status(entry.check) for entry in candidates]
+    def choice(apex: bytes) -> Select:
+        states = [health.status(entry.check, apex) for entry in candidates]
         found = tuple(
             health.weight(entry.check) if state else 0
             for entry, state in zip(candidates, states, strict=True)
@@ -120,9 +120,9 @@ def _by_weight(weights: tuple[int, ...], candidates: Sequence[Checked]) -> Selec
     return lambda who, qname, apex: singles[bisect_right(sums, client_hash(who) % total)]
 
 
-def _renewed(health: HealthView, choice: Callable[[], Select]) -> Select:
+def _renewed(health: HealthView, choice: Callable[[bytes], Select]) -> Select:
     """A choice that is made anew whenever a status may have changed. Statuses are asked for when
-    the first query comes, as a record does."""
+    the first query comes, as a record does, for the zone with this apex: a plan is of one."""
     generation = 0
     current: Select | None = None
 
@@ -130,7 +130,7 @@ def _renewed(health: HealthView, choice: Callable[[], Select]) -> Select:
         nonlocal generation, current
         newest = health.generation()
         if newest != generation or current is None:
-            current = choice()
+            current = choice(apex)
             generation = newest
         return current(who, qname, apex)
 

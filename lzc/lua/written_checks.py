@@ -8,13 +8,15 @@ many, such as in code that is never reached, is only a check that nobody needs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lzc.lua import syntax as ast
-from lzc.lua.constants import Names, Other, is_constant
+from lzc.lua.check_constants import Constants, options_of
+from lzc.lua.constants import Names, Other, fields, integer, is_constant, resolve, text, values
 from lzc.lua.effort import Effort, TooMuch
 from lzc.lua.health import Check
+from lzc.lua.idiom_checks import check_document, read_options
 from lzc.lua.idioms import operation_of
 from lzc.lua.parser import parse_record
 from lzc.lua.plan import checks_of
@@ -47,6 +49,62 @@ def written_checks(code: bytes, covered: int) -> set[Check]:
             except TooMuch:
                 break
     return found
+
+
+def written_constants(code: bytes, covered: int) -> Constants:
+    """The ports, URLs and options of all calls in a record's joined ``code``, whatever candidates
+    they are given, as far as these are constants."""
+    if not any(name in code for name in _CALLS):
+        return Constants()
+    try:
+        nodes = tuple(ast.walk(parse_record(code, covered)))
+    except (ast.LuaCodeError, RecursionError):
+        return Constants()
+    names = _named(nodes)
+    found = Constants()
+    for node in nodes:
+        if not isinstance(node, ast.Call) or not isinstance(node.function, ast.Name):
+            continue
+        if node.function.name in _CALLS and node.arguments:
+            found |= _of_call(node.function.name, node.arguments, names)
+    return found
+
+
+def _of_call(name: bytes, arguments: Sequence[ast.Expression], names: Names) -> Constants:
+    place = 1 if name == b"ifurlextup" else 2
+    given = arguments[place] if len(arguments) > place else None
+    is_port = name == b"ifportup"
+    return Constants(
+        frozenset(_ports(arguments[0], names) if is_port else ()),
+        frozenset(() if is_port else _urls(name, arguments[0], names)),
+        frozenset(_options(given, names)),
+    )
+
+
+def _ports(node: ast.Expression, names: Names) -> list[int]:
+    try:
+        return [integer(resolve(node, names), 65535)]
+    except (Other, RecursionError):
+        return []
+
+
+def _urls(name: bytes, node: ast.Expression, names: Names) -> list[str]:
+    try:
+        known = resolve(node, names)
+        if name != b"ifurlextup":
+            return [text(known).decode("latin-1")]
+        urls = [url for group in values(known) for url in fields(group).values()]
+        return [text(url).decode("latin-1") for url in urls]
+    except (Other, RecursionError):
+        return []
+
+
+def _options(node: ast.Expression | None, names: Names) -> list[str]:
+    try:
+        settings = read_options(None if node is None else resolve(node, names)).settings
+        return [options_of(Check.from_document(check_document(b"port ", 0, b"", settings)))]
+    except (Other, RecursionError):
+        return []
 
 
 def _named(nodes: tuple[ast.Node, ...]) -> Names:

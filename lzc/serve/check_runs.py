@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from lzc.lua.check_reach import CheckReach
 from lzc.lua.health import Check
 from lzc.serve.http_probe import HttpProbe, Request
 from lzc.serve.lane import Lane
@@ -44,14 +45,15 @@ class _Lookups(ThreadPoolExecutor):
 @dataclass(slots=True, eq=False)
 class Run:
     """One run of a check. ``was_up`` and ``problem`` are of the run before; ``request`` is what
-    `request_of` says. ``started`` (monotonic seconds) is when it began to look, ``spent`` the
-    seconds its probes took so far."""
+    `request_of` says; ``listed`` tells that the bundle lists it. ``started`` (monotonic seconds) is
+    when it began to look, ``spent`` the seconds its probes took so far."""
 
     check: Check
     request: Request | None
     was_up: bool
     problem: str
     done: Done
+    listed: bool = False
     started: float = 0.0
     spent: float = 0.0
 
@@ -61,16 +63,17 @@ class Run:
 
 
 class Runs:
-    """Runs checks in the running event loop. ``files`` is how many may be open for that, from 16
-    on."""
+    """Runs checks in the running event loop, of addresses that may be reached; ``reach`` is asked
+    where hosts are looked up, and redirects followed. ``files`` is how many may be open for that,
+    from 16 on."""
 
-    def __init__(self, mishaps: Mishaps, files: int = ALL_FILES) -> None:
+    def __init__(self, mishaps: Mishaps, reach: CheckReach, files: int = ALL_FILES) -> None:
         self._mishaps = mishaps
         requests, slow = min(REQUESTS, files // 4), min(SLOW_REQUESTS, files // 4)
         self._connections = Lane(min(CONCURRENT, files - requests - slow))
         self._requests = Lane(requests)
         self._slow_requests = Lane(slow)
-        self._http = HttpProbes()
+        self._http = HttpProbes(reach)
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(_Lookups(LOOKUPS, "lookup"))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -144,7 +147,7 @@ class Runs:
 
     async def _fetched(self, run: Run, lane: Lane) -> None:
         try:
-            outcome = await self._http.run(run.check, run.left())
+            outcome = await self._http.run(run.check, run.left(), listed=run.listed)
         except asyncio.CancelledError:
             return
         except Exception as error:  # one odd target must not end the others' checks

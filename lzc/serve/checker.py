@@ -12,23 +12,25 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Collection, Coroutine, Iterable, Iterator
+from collections.abc import Collection, Coroutine, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lzc.bundle.check_list import CheckList
 from lzc.foreign_text import shown
 from lzc.lua.health import Check
 from lzc.serve import health_state
+from lzc.serve.admission import Admission
+from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.check_runs import ALL_FILES, Run, Runs
 from lzc.serve.health_force import force_of, target_of, targets_of, within
 from lzc.serve.health_state import Force, Known, State
-from lzc.serve.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
+from lzc.serve.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, Health, HealthTable
 from lzc.serve.http_probe import Request, request_of
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.outcome import Outcome, as_written, without_password
-from lzc.serve.unlisted import DEFAULT_LIMIT, Unlisted
 
 log = logging.getLogger("lzc")
 
@@ -60,14 +62,15 @@ _SHOWN: Final = (
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A check that is run: its slot, when it was last asked for, and how its last run went; ``gap``
-    is the seconds between the last two results."""
+    """A check that is run: its slot, when it was last asked for, for which ``zone`` where no bundle
+    lists it, and how its last run went; ``gap`` is the seconds between the last two results."""
 
     check: Check
     key: bytes
     offset: int
     listed: bool
     asked: float
+    zone: bytes = b""
     problem: str = ""
     failures: int = 0
     force: Force | None = None
@@ -82,30 +85,29 @@ class Entry:
 
 
 class Checker:
-    """All checks and their timers. ``interval`` is the seconds between two runs of a check that
-    names none; ``reports`` is where workers send checks they miss, of which there may be
-    ``unlisted``; ``files`` is how many connections there may be; ``file`` is where what is known is
-    kept for the next start."""
+    """All checks and their timers. ``reports`` is where workers send checks they miss; ``policy``
+    says how many of these there may be, and which checks are made at all; ``files`` is how many
+    connections there may be; ``file`` is where what is known is kept for the next start."""
 
     def __init__(
         self,
         table: HealthTable,
         reports: socket.socket,
-        interval: float,
+        policy: CheckPolicy,
         *,
         expire: float = EXPIRE,
-        unlisted: int = DEFAULT_LIMIT,
         files: int = ALL_FILES,
         file: Path | None = None,
     ) -> None:
         self._table = table
         self._reports = reports
-        self._interval = interval
+        self._interval = policy.interval
         self._expire = expire
         self._entries: dict[bytes, Entry] = {}
-        self._unlisted = Unlisted(unlisted, time.monotonic())
         self._mishaps = Mishaps()
-        self.runs = Runs(self._mishaps, files)
+        self._admission = Admission(policy, table, self._mishaps, show, time.monotonic())
+        self._unlisted = self._admission.unlisted
+        self.runs = Runs(self._mishaps, policy.rules.reach, files)
         self._lines = 0
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,11 +131,13 @@ class Checker:
         if file is not None:
             self._start(self._keep_saving())
 
-    def load(self, checks: Iterable[Check]) -> None:
+    def load(self, listed: CheckList) -> None:
         """Run exactly these checks, and those that answers asked for of their own."""
-        wanted = {check.key(): check for check in checks}
+        wanted = self._admission.load(listed)
         for entry in list(self._entries.values()):
-            if entry.listed and entry.key not in wanted:
+            if entry.key in wanted:
+                continue
+            if entry.listed or self._admission.refusal(entry.check, entry.zone):
                 self._drop(entry)
         self._forget_others(wanted)
         begun = missing = 0
@@ -142,17 +146,18 @@ class Checker:
             if known is not None:
                 known.listed = True
                 self._unlisted.discard(key)
-            elif self._add(check, key, listed=True, delay=begun / _STARTS_A_SECOND):
+            elif self._add(check, key, None, delay=begun / _STARTS_A_SECOND):
                 begun += 1
             else:
                 missing += 1
         if missing:
             log.error("health: %d checks of the bundle are not made, as the table is full", missing)
         # Not those a bundle listed before: they were dropped.
-        past = [(key, one.check) for key, one in self._remembered.items() if one.check is not None]
-        for key, check in past[max(0, len(past) - self._unlisted.limit) :]:
-            if key not in self._entries and len(self._unlisted) < self._unlisted.limit:
-                begun += self._add(check, key, listed=False, delay=begun / _STARTS_A_SECOND)
+        zones = [one.zone for one in self._entries.values() if not one.listed]
+        for key, check, zone in self._admission.asked_before(
+            self._remembered, self._entries, zones
+        ):
+            begun += self._add(check, key, zone, delay=begun / _STARTS_A_SECOND)
         self._remembered.clear()
         self._loaded = True
         self._table.count_unlisted(len(self._unlisted))
@@ -172,27 +177,17 @@ class Checker:
         """All checks with what is known of them, for ``lzc ctl health``, one after the other in the
         order of their targets. May be called in any thread."""
         now = time.time()
-        shown = [(show(entry.check), entry.key, entry) for entry in list(self._entries.values())]
-        shown.sort()
-        for text, _, entry in shown:
-            health = self._table.read(entry.offset)
-            yield {
-                "check": text,
-                "key": entry.key.hex(),
-                "status": STATUS[health.status],
-                "found": STATUS[health.found],
-                "forced": entry.force.state if entry.force else None,
-                "forced_for": entry.force.remaining(now) if entry.force else None,
-                "since": health.since,
-                "checked": health.checked,
-                "latency": round(health.latency, 6),
-                "weight": health.weight,
-                "failures": entry.failures,
-                "runs": entry.runs,
-                "gap": round(entry.gap, 3),
-                "error": entry.problem,
-                "listed": entry.listed,
-            }
+        barred = {one.key: one for one in self._admission.barred.all()}
+        lines = [(show(one.check), key) for key, one in barred.items()]
+        entries = {entry.key: entry for entry in list(self._entries.values())}
+        lines += [(show(entry.check), key) for key, entry in entries.items()]
+        for text, key in sorted(lines):
+            if key in entries:
+                yield _made(text, entries[key], self._table.read(entries[key].offset), now)
+            else:
+                one = barred[key]
+                said = {"error": str(one.refusal), "listed": one.listed}
+                yield {**_NOT_MADE, "check": text, "key": key.hex(), **said}
 
     async def force(self, text: str, state: str, seconds: float) -> dict[str, Any]:
         """Let a target be ``state`` (one of `FORCES`) whatever its checks find, for ``seconds`` or,
@@ -259,7 +254,7 @@ class Checker:
             health = self._table.read(entry.offset)
             if health.found != UNKNOWN and not entry.dropped:
                 check = None if entry.listed else entry.check
-                known[entry.key] = Known(health, entry.problem, entry.failures, check)
+                known[entry.key] = Known(health, entry.problem, entry.failures, check, entry.zone)
         return State(known, dict(self._forced))
 
     def _mark(self) -> tuple[int, ...]:
@@ -307,20 +302,21 @@ class Checker:
             task.cancel()
         await self.runs.close()
 
-    def _add(self, check: Check, key: bytes, *, listed: bool, delay: float = 0.0) -> bool:
-        """Begin to check; False when there is no room, which what a bundle lists gets before all
-        that it does not."""
+    def _add(self, check: Check, key: bytes, zone: bytes | None, delay: float = 0.0) -> bool:
+        """Begin to check what the bundle lists (``zone`` is `None`), or the code of a zone asks
+        for; False when there is no room, which the former gets before the latter."""
+        listed = zone is None
         offset = self._table.add(key)
         while offset < 0 and listed and len(self._unlisted):
-            self._evict()
+            self._evict(self._unlisted.largest())
             offset = self._table.add(key)
         if offset < 0:
             return False
-        entry = Entry(check, key, offset, listed, time.monotonic())
+        entry = Entry(check, key, offset, listed, time.monotonic(), zone or b"")
         entry.request = request_of(check)
         self._entries[key] = entry
         if not listed:
-            self._unlisted.add(key)
+            self._unlisted.add(key, entry.zone)
             self._table.count_unlisted(len(self._unlisted))
         known = self._remembered.get(key)
         if known is not None:
@@ -331,27 +327,23 @@ class Checker:
         entry.timer = self._loop.call_later(delay, self._due, entry)
         return True
 
-    def _add_unlisted(self, check: Check, key: bytes) -> None:
-        if self._unlisted.limit and len(self._unlisted) >= self._unlisted.limit:
-            self._evict()
+    def _add_unlisted(self, check: Check, key: bytes, zone: bytes) -> None:
+        crowded = self._unlisted.crowded(zone)
+        if crowded is not None:
+            self._evict(crowded)
         self._unlisted.begin()
-        if not self._add(check, key, listed=False):
-            self._refuse()
+        if not self._add(check, key, zone):
+            self._admission.refuse()
 
-    def _evict(self) -> None:
-        """Give up the check that no answer asked for longest."""
+    def _evict(self, zone: Hashable) -> None:
+        """Give up the check of a zone that no answer asked for longest."""
         now = time.monotonic()
-        for _ in range(len(self._unlisted)):
-            entry = self._entries[self._unlisted.oldest()]
+        for _ in range(self._unlisted.count(zone)):
+            entry = self._entries[self._unlisted.oldest(zone)]
             if not self._was_asked(entry, now):
                 break
-        self._drop(self._entries[self._unlisted.oldest()])
-        self._unlisted.note(evicted=1)
-        self._table.count_unlisted(len(self._unlisted), evicted=1)
-
-    def _refuse(self) -> None:
-        self._unlisted.note(refused=1)
-        self._table.count_unlisted(len(self._unlisted), refused=1)
+        self._drop(self._entries[self._unlisted.oldest(zone)])
+        self._admission.gave_up()
 
     def _was_asked(self, entry: Entry, now: float) -> bool:
         """Whether an answer asked for it since this was called last."""
@@ -374,18 +366,10 @@ class Checker:
     def _take_reports(self) -> None:
         with contextlib.suppress(BlockingIOError):
             for _ in range(_REPORTS_AT_ONCE):
-                text = self._reports.recv(_DATAGRAM)
-                if not self._unlisted.admits(time.monotonic()):
-                    self._refuse()  # before any work is done for it
-                    continue
-                try:
-                    check = Check.from_json(text.decode())
-                    key = check.key()
-                except (ValueError, TypeError) as error:
-                    self._mishaps.note("reading a health check from a worker", error)
-                    continue
-                if key not in self._entries:
-                    self._add_unlisted(check, key)
+                report = self._reports.recv(_DATAGRAM)
+                asked = self._admission.asked(report, time.monotonic(), self._entries)
+                if asked is not None:
+                    self._add_unlisted(asked.check, asked.key, asked.zone)
 
     def _due(self, entry: Entry) -> None:
         entry.timer = None
@@ -396,7 +380,7 @@ class Checker:
             entry.request = run.request
             self._done(entry, outcome)
 
-        self.runs.begin(Run(entry.check, entry.request, was_up, entry.problem, done))
+        self.runs.begin(Run(entry.check, entry.request, was_up, entry.problem, done, entry.listed))
 
     def _done(self, entry: Entry, outcome: Outcome) -> None:
         if entry.dropped:
@@ -465,10 +449,31 @@ class Checker:
         if self._lines > _LINES_A_SECOND:
             log.info("health: %d more changes in a second", self._lines - _LINES_A_SECOND)
         self._lines = 0
-        news = self._unlisted.news(time.monotonic())
-        if news:
-            log.warning("health: %s", news)
+        self._admission.tell(time.monotonic())
         self._loop.call_later(1.0, self._tick)
+
+
+def _made(text: str, entry: Entry, health: Health, now: float) -> dict[str, Any]:
+    return {
+        "check": text,
+        "key": entry.key.hex(),
+        "status": STATUS[health.status],
+        "found": STATUS[health.found],
+        "forced": entry.force.state if entry.force else None,
+        "forced_for": entry.force.remaining(now) if entry.force else None,
+        "since": health.since,
+        "checked": health.checked,
+        "latency": round(health.latency, 6),
+        "weight": health.weight,
+        "failures": entry.failures,
+        "runs": entry.runs,
+        "gap": round(entry.gap, 3),
+        "error": entry.problem,
+        "listed": entry.listed,
+    }
+
+
+_NOT_MADE: Final = _made("", Entry(Check(""), b"", 0, False, 0.0), Health(UNKNOWN), 0.0)
 
 
 def show(check: Check) -> str:

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lzc.bundle import check_list
+from lzc.bundle.check_list import CheckList
 from lzc.bundle.manifest import CHECKS
 from lzc.foreign_text import shown
-from lzc.lua.health import Check
+from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.check_runs import ALL_FILES
 from lzc.serve.checker import Checker
 from lzc.serve.health_table import HealthTable
@@ -33,10 +35,9 @@ _PATIENCE: Final = 20.0
 _AT_ONCE: Final = 50
 
 
-def read_checks(folder: Path) -> list[Check]:
-    """The checks of a bundle. Raises `OSError`, `ValueError` or `TypeError`."""
-    documents = json.loads((folder / CHECKS).read_bytes())
-    return [Check.from_document(document) for document in documents]
+def read_checks(folder: Path) -> CheckList:
+    """The checks of a bundle. Raises `OSError`, `ValueError`, `TypeError` or `KeyError`."""
+    return check_list.read(folder / CHECKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,7 @@ class CheckerSetup:
     table: HealthTable
     reports: socket.socket
     asked: socket.socket
-    interval: float
-    unlisted: int
+    policy: CheckPolicy
     file: Path | None = None
 
 
@@ -109,8 +109,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
     checker = Checker(
         setup.table,
         setup.reports,
-        setup.interval,
-        unlisted=setup.unlisted,
+        setup.policy,
         files=_files(),
         file=setup.file,
     )
@@ -127,7 +126,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
             case "load":
                 try:
                     checker.load(read_checks(Path(message["folder"])))
-                except (OSError, ValueError, TypeError) as error:
+                except (OSError, ValueError, TypeError, KeyError) as error:
                     log.error("health checks of the bundle cannot be read: %s", shown(error))
             case "force":
                 task = asyncio.get_running_loop().create_task(force(message))

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lzc.lua.health import Check
+from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.health_table import HealthTable, TableView
 from lzc.serve.process import Channel, Message, ended, fork, how
+from lzc.serve.unlisted import report_of
 
 log = logging.getLogger("lzc")
 
@@ -33,9 +35,8 @@ class CheckerProcess:
     """One checker at a time, and what outlives it: the status table and the socket on which workers
     name checks. Make it before the first fork."""
 
-    def __init__(self, interval: float, unlisted: int, file: Path | None = None) -> None:
-        self._interval = interval
-        self._unlisted = unlisted
+    def __init__(self, policy: CheckPolicy, file: Path | None = None) -> None:
+        self._policy = policy
         self._file = file
         self._table = HealthTable()
         # Workers put checks in on one end, the checker takes them from the other.
@@ -52,9 +53,9 @@ class CheckerProcess:
     def view(self) -> TableView:
         """What a worker sees of the checks."""
 
-        def report(check: Check) -> None:
+        def report(check: Check, zone: bytes) -> None:
             with contextlib.suppress(OSError):  # full: the check is named again in some seconds
-                self._reports_in.send(check.to_json().encode())
+                self._reports_in.send(report_of(check, zone))
 
         return TableView(self._table, report)
 
@@ -76,8 +77,7 @@ class CheckerProcess:
                 self._table,
                 self._reports_out,
                 theirs,
-                self._interval,
-                self._unlisted,
+                self._policy,
                 self._file,
             )
             return checker_main.run(setup, channel)
@@ -149,7 +149,8 @@ class CheckerProcess:
             "pid": self.pid,
             "restarts": self.restarts,
             **self._table.counts(),
-            "unlisted_limit": self._unlisted,
+            "unlisted_limit": self._policy.unlisted,
+            "unlisted_share": self._policy.share,
         }
 
     async def report(self) -> dict[str, Any] | AsyncGenerator[bytes, None]:

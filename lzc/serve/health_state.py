@@ -46,12 +46,14 @@ class Force:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A check with its results: ``check`` is kept of those that no bundle lists."""
+    """A check with its results: ``check`` is kept of those that no bundle lists, with the apex of
+    the zone whose code asks for it."""
 
     health: Health
     problem: str = ""
     failures: int = 0
     check: Check | None = None
+    zone: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def _encode(state: State) -> dict[str, Any]:
             [one.health.found, one.health.weight, one.failures],
             one.problem,
             None if one.check is None else one.check.to_json(),
+            one.zone.hex(),
         ]
         for key, one in state.known.items()
     }
@@ -140,7 +143,7 @@ def _decode(document: Any) -> State:
     if document["format"] != _FORMAT:
         raise ValueError("of another version")
     known = {}
-    for key, (times, numbers, problem, check) in document["known"].items():
+    for key, (times, numbers, problem, check, *zone) in document["known"].items():
         since, latency, checked = (float(one) for one in times)
         found, weight, failures = (int(one) for one in numbers)
         identity = bytes.fromhex(key)
@@ -150,7 +153,8 @@ def _decode(document: Any) -> State:
         named = None if check is None else Check.from_json(check)
         if named is not None and named.key() != identity:
             raise ValueError("a check under another's key")
-        known[identity] = Known(health, str(problem), failures, named)
+        apex = bytes.fromhex(zone[0]) if zone else b""
+        known[identity] = Known(health, str(problem), failures, named, apex)
     forced = {}
     for target, (state, until, seconds) in document["forced"].items():
         if state not in FORCES[1:]:

@@ -40,7 +40,8 @@ _HEADER: Final = 128
 # Header words: how often workers were told that something changed, slots in use, slots
 # without a status, whether the checker knows what to check, whether answers may begin; of checks
 # that only answers ask for: how many there are, how many were given up for others, how often one
-# was refused; when the checker's event loop turned last; how many slots are down.
+# was refused; when the checker's event loop turned last; how many slots are down; how often a check
+# was refused for what it would reach, and for what a query decided of it.
 _GENERATION: Final = 0
 _IN_USE: Final = 1
 _AWAITED: Final = 2
@@ -51,6 +52,8 @@ _EVICTED: Final = 6
 _REFUSED: Final = 7
 _BEAT: Final = 8
 _DOWN: Final = 9
+_BARRED: Final = 10
+_COMPUTED: Final = 11
 # A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
 # found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
 _STATUS: Final = 16
@@ -287,10 +290,16 @@ class HealthTable:
         self.words[_EVICTED] += evicted
         self.words[_REFUSED] += refused
 
+    def count_barred(self, *, computed: bool) -> None:
+        """Say that a check was refused once more, for what a query decides of it or for where it
+        would lead."""
+        self.words[_COMPUTED if computed else _BARRED] += 1
+
     def counts(self) -> dict[str, int]:
         """``checks`` in the table, and how many of them are ``up``, ``down`` and ``unknown``; of
         those that only answers ask for: ``unlisted`` are there, ``unlisted_evicted`` were given up
-        for others and ``unlisted_refused`` were too many."""
+        for others and ``unlisted_refused`` were too many. How often one was refused: ``barred`` for
+        what it would reach, ``computed`` for what a query decided of it."""
         words = self.words
         checks, down, unknown = words[_IN_USE], words[_DOWN], words[_AWAITED]
         return {
@@ -302,6 +311,8 @@ class HealthTable:
             "unlisted": words[_UNLISTED],
             "unlisted_evicted": words[_EVICTED],
             "unlisted_refused": words[_REFUSED],
+            "barred": words[_BARRED],
+            "computed": words[_COMPUTED],
         }
 
     def take_asked(self, offset: int) -> bool:
@@ -323,7 +334,8 @@ class HealthTable:
 class TableView:
     """A worker's `lzc.lua.health.HealthView` over the table.
 
-    ``report`` takes a check that has no slot yet; it must not block (a datagram to the checker).
+    ``report`` takes a check that has no slot yet, and the apex of the zone that asks; it must not
+    block (a datagram to the checker).
     """
 
     __slots__ = (
@@ -331,21 +343,21 @@ class TableView:
         *("_rounds", "_slots", "_table", "_words"),
     )
 
-    def __init__(self, table: HealthTable, report: Callable[[Check], None]) -> None:
+    def __init__(self, table: HealthTable, report: Callable[[Check, bytes], None]) -> None:
         self._table = table
         self._octets = table.octets
         self._words = table.words
         self._report = report
         self._slots: dict[Check, tuple[int, bytes]] = {}
-        self._reported: set[Check] = set()
+        self._reported: set[tuple[Check, bytes]] = set()
         self._reported_until = 0.0
         self._rounds = 0
 
-    def status(self, check: Check) -> bool | None:
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
         """Up, down, or not known yet."""
         offset = self._offset(check)
         if offset < 0:
-            self._tell(check)
+            self._tell(check, zone)
             return None
         self._octets[offset + _ASKED] = 1
         status = self._octets[offset + _STATUS]
@@ -353,7 +365,6 @@ class TableView:
 
     def weight(self, check: Check) -> int:
         """The number in the body that was fetched last; 1 where there is none."""
-        self.status(check)
         offset = self._offset(check)
         return 1 if offset < 0 else self._words[offset + _WEIGHT >> 3]
 
@@ -383,11 +394,11 @@ class TableView:
         """False while answers still wait for the first results."""
         return self._words[_OPEN] != 0
 
-    def _tell(self, check: Check) -> None:
+    def _tell(self, check: Check, zone: bytes) -> None:
         now = time.monotonic()
         if now >= self._reported_until or len(self._reported) >= REPORTED:
             self._reported.clear()
             self._reported_until = now + ASK_AGAIN
-        if check not in self._reported:
-            self._reported.add(check)
-            self._report(check)
+        if (check, zone) not in self._reported:
+            self._reported.add((check, zone))
+            self._report(check, zone)

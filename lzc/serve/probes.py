@@ -11,10 +11,11 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from lzc.lua.check_reach import CheckReach, Refusal
 from lzc.lua.health import Check
 from lzc.serve.http_answer import MOVED, Body, Verdict
 from lzc.serve.http_probe import SHORTEST, is_address, tls_context
@@ -27,6 +28,7 @@ from lzc.serve.outcome import (
     say,
     without_password,
 )
+from lzc.serve.own_address import own_address_refusal
 
 if TYPE_CHECKING:
     import ssl
@@ -109,9 +111,10 @@ def connection_of(check: Check) -> Check | None:
 
 
 class HttpProbes:
-    """Makes HTTP requests; aiohttp is imported with the first."""
+    """Makes HTTP requests to what may be reached; aiohttp is imported with the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, reach: CheckReach) -> None:
+        self._reach = reach
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._tls: ssl.SSLContext | None = None
 
@@ -141,16 +144,17 @@ class HttpProbes:
             self._tls = tls_context()
         return self._tls
 
-    async def run(self, check: Check, timeout: float) -> Outcome:
-        """Fetch the check's URL from its address, within ``timeout`` seconds."""
+    async def run(self, check: Check, timeout: float, *, listed: bool) -> Outcome:
+        """Fetch the check's URL from its address, within ``timeout`` seconds; ``listed`` tells that
+        the URL stands in the zone."""
         import aiohttp
 
         started = time.monotonic()
         ours = False
         moves: list[URL] = []
         try:
-            async with asyncio.timeout(max(timeout, SHORTEST)):
-                found = await self._fetch(check, aiohttp.ClientTimeout(total=None), moves)
+            async with asyncio.timeout(max(timeout, SHORTEST)) as limit:
+                found = await self._fetch(check, limit.when() or started, moves, listed)
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             found, ours = Verdict(say(error)), is_ours(error)
         latency = time.monotonic() - started
@@ -160,9 +164,7 @@ class HttpProbes:
             problem += f", redirected to {without_password(str(moves[-1]))}"
         return Outcome(not problem, latency, problem, found.weight, ours)
 
-    async def _fetch(
-        self, check: Check, timeout: aiohttp.ClientTimeout, moves: list[URL]
-    ) -> Verdict:
+    async def _fetch(self, check: Check, until: float, moves: list[URL], listed: bool) -> Verdict:
         """Follow redirects to the end, as PowerDNS does: the URL's own host and port stay at the
         address under check, other hosts are looked up. ``moves`` is where they led so far."""
         from yarl import URL
@@ -171,32 +173,80 @@ class HttpProbes:
         while len(moves) <= _REDIRECTS:
             if url.scheme not in ("http", "https") or not url.host:
                 return Verdict("not an HTTP URL")
-            pinned = check.address if url.origin() == origin.origin() else ""
-            async with self._session(check.source).get(
-                url.with_host(pinned) if pinned else url,
-                # Encoded as UTF-8, they are the octets of the record again.
-                headers=[
-                    (name, as_written(value))
-                    for name, value in headers_of(check, url.raw_authority.rpartition("@")[2])
-                ],
-                allow_redirects=False,
-                timeout=timeout,
-                **self._tls_options(url.scheme, url.host, pinned),
-            ) as response:
-                status = response.status
-                if status == check.httpcode:
-                    return await _verdict(response.content, check)
-                if status not in MOVED or "Location" not in response.headers:
-                    return Verdict(f"HTTP status {status}")
-                url = url.join(URL(response.headers["Location"]))
-                moves.append(url)
+            if check.address and url.origin() == origin.origin():
+                addresses = [check.address]
+            else:
+                addresses = await self._addresses(url, written=listed and not moves)
+            found = await self._ask(check, url, addresses, until)
+            if isinstance(found, Verdict):
+                return found
+            url = found
+            moves.append(url)
         return Verdict("too many redirects")
 
-    def _tls_options(self, scheme: str, host: str, pinned: str) -> dict[str, Any]:
-        if scheme != "https":
+    async def _addresses(self, url: URL, *, written: bool) -> list[str]:
+        """Where the host of a URL is, as far as that may be reached: it is looked up once, and what
+        was judged is what is connected to. Raises `ValueError` where nothing is left."""
+        host = url.raw_host or ""
+        if is_address(host):
+            found = [host]
+        else:
+            # What is no address in its own notation, such as 127.1, the resolver may take for one.
+            written = False
+            loop = asyncio.get_running_loop()
+            rows = await loop.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
+            found = list(dict.fromkeys(str(row[4][0]) for row in rows))
+        refusals = [(one, self._refusal(one, written)) for one in found]
+        allowed = [one for one, refusal in refusals if refusal is None]
+        if not allowed:
+            raise ValueError(str(next((one for _, one in refusals if one), "no address")))
+        return allowed
+
+    def _refusal(self, address: str, written: bool) -> Refusal | None:
+        refusal = self._reach.refusal(address, written=written)
+        if refusal is None and not written:
+            return own_address_refusal(address, self._reach)
+        return refusal
+
+    async def _ask(
+        self, check: Check, url: URL, addresses: Sequence[str], until: float
+    ) -> Verdict | URL:
+        """What the first address says that can be connected to, or where it redirects to. Each gets
+        its part of the time that is left."""
+        import aiohttp
+        from yarl import URL
+
+        for place, address in enumerate(addresses):
+            left = max(until - asyncio.get_running_loop().time(), SHORTEST)
+            others = len(addresses) - place - 1
+            try:
+                async with self._session(check.source).get(
+                    url.with_host(address),
+                    # Encoded as UTF-8, they are the octets of the record again.
+                    headers=[
+                        (name, as_written(value))
+                        for name, value in headers_of(check, url.raw_authority.rpartition("@")[2])
+                    ],
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=left / (others + 1)),
+                    **self._tls_options(url),
+                ) as response:
+                    status = response.status
+                    if status == check.httpcode:
+                        return await _verdict(response.content, check)
+                    if status not in MOVED or "Location" not in response.headers:
+                        return Verdict(f"HTTP status {status}")
+                    return url.join(URL(response.headers["Location"]))
+            except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
+                if not others:
+                    raise
+        raise AssertionError("there is an address")
+
+    def _tls_options(self, url: URL) -> dict[str, Any]:
+        if url.scheme != "https":
             return {}
-        if pinned and not is_address(host):
-            return {"ssl": self.context(), "server_hostname": host}
+        if url.host is not None and not is_address(url.host):
+            return {"ssl": self.context(), "server_hostname": url.host}
         return {"ssl": self.context()}
 
     async def close(self) -> None:

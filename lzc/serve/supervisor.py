@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.bundle import verification
+from lzc.bundle.check_list import EMPTY
 from lzc.bundle.manifest import CHECKS, BundleError
 from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.foreign_text import shown
 from lzc.serve import control, health_state, sockets, worker
+from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.geo_files import GeoFiles
 from lzc.serve.keyring import cookie_secret, tsig_keys
@@ -144,9 +146,7 @@ class Supervisor:
         self._source = source
         self._bound = bound
         self._board = Scoreboard(options.workers)
-        lua = options.config.lua
-        interval = float(lua.health_check_interval)
-        self._checker = CheckerProcess(interval, lua.unlisted_health_checks, health_file)
+        self._checker = CheckerProcess(CheckPolicy.from_config(options.config), health_file)
         self._random_secret = os.urandom(COOKIE_SECRET)
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
@@ -205,7 +205,7 @@ class Supervisor:
     def _begin_health(self) -> None:
         """Where the bundle lists checks, start them first: answers wait for their results a while.
         Without, nothing waits for the checker."""
-        if (self._reloader.folder / CHECKS).stat().st_size <= len(b"[]\n"):
+        if (self._reloader.folder / CHECKS).stat().st_size <= len(EMPTY):
             self._checker.open()
             return
         self._start_checker()

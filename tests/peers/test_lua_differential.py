@@ -124,7 +124,7 @@ def zone_text() -> str:
 class AllDown:
     """Health as PowerDNS has it when nothing was ever checked."""
 
-    def status(self, check: Check) -> bool | None:
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
         return None
 
     def weight(self, check: Check) -> int:
@@ -319,7 +319,7 @@ DOWN_SETS = "{{'127.0.0.1','127.0.0.3'},{'127.0.0.6'}}"
 class UpAtPort:
     """The addresses of `UP` are up, but not for a page that does not hold the string wanted."""
 
-    def status(self, check: Check) -> bool | None:
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
         return check.address in UP and check.stringmatch in ("", "hello")
 
     def weight(self, check: Check) -> int:

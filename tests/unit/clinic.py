@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +16,48 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lzc.bundle.check_list import CheckList
+from lzc.lua.check_constants import PARTS
+from lzc.lua.check_reach import CheckReach
+from lzc.lua.check_rules import CheckRules
 from lzc.lua.health import Check
+from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker import Checker
 from lzc.serve.health_table import HealthTable, TableView
+from lzc.serve.unlisted import DEFAULT_LIMIT, report_of
 
 LOCAL = "127.0.0.1"
+ANYTHING = CheckRules(CheckReach((ipaddress.ip_network("127.0.0.0/8"),)), PARTS)
+"""Whatever a query decides, on loopback."""
 
 
 class Clinic:
     """A checker in this process's event loop, with the view that a worker has."""
 
     def __init__(
-        self, *, interval: float = 0.1, table: HealthTable | None = None, **options: Any
+        self,
+        *,
+        interval: float = 0.1,
+        table: HealthTable | None = None,
+        unlisted: int = DEFAULT_LIMIT,
+        share: int = DEFAULT_LIMIT,
+        rules: CheckRules = ANYTHING,
+        **options: Any,
     ) -> None:
         self.table = table or HealthTable(1024)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ours = ours
-        self.view = TableView(self.table, lambda check: self.tell(check))
+        self.view = TableView(self.table, lambda check, zone: self.tell(check, zone))
         self.told: list[Check] = []
-        self.checker = Checker(self.table, theirs, interval, **options)
+        policy = CheckPolicy(interval, unlisted, share, rules)
+        self.checker = Checker(self.table, theirs, policy, **options)
 
-    def tell(self, check: Check) -> None:
+    def load(self, checks: Iterable[Check]) -> None:
+        self.checker.load(CheckList(tuple(checks)))
+
+    def tell(self, check: Check, zone: bytes) -> None:
         self.told.append(check)
-        self._ours.send(check.to_json().encode())
+        self._ours.send(report_of(check, zone))
 
     async def becomes(self, check: Check, status: bool | None) -> dict[str, Any]:
         async with asyncio.timeout(10):

@@ -84,6 +84,7 @@ ZONES: Final[dict[str, list[Entry]]] = {
         ("lua-suppression-unused", "»n25 LUA A \"'192.0.2.1'\" ; lzc: ignore lua-ttl"),
         ("", '; lzc: ignore lua-open-forward\n*.any LUA A "createForward()"'),
         ("lua-fails", "»n26 LUA A \"('x')()\""),
+        ("lua-check-target", "»n30 LUA A \"ifportup(80, {'169.254.1.1'})\""),
         ("lua-type", "»n27 LUA NS \"'ns1.example.net.'\""),
         ("lua-and-static", "»n28 LUA A \"'192.0.2.1'\"\nn28 A 192.0.2.2"),
         # Code over several lines, with escapes of the zone file in front of the fault.

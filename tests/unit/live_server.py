@@ -21,11 +21,13 @@ import dns.message
 import dns.query
 
 from lzc.build.compile import compile_zone
-from lzc.build.plans import lua_plans
+from lzc.build.plans import constants_without_plans, lua_plans
 from lzc.bundle import writer
 from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.lua.check_constants import of_checks
 from lzc.lua.health import Check
+from lzc.lua.plan import checks_in
 from lzc.serve import control
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
@@ -75,7 +77,9 @@ class Project:
         self.output = folder / "build"
         self.output.mkdir()
         self.config = folder / "lzc.toml"
-        self.config.write_text(f'[tsig."{TSIG_NAME}"]\nsecret = "{TSIG_SECRET}"\n{toml}')
+        # Tests have no other targets than those on loopback, and the code of many computes which.
+        health = "" if "[health]" in toml else '[health]\nallow = ["127.0.0.0/8", "::1/128"]\n'
+        self.config.write_text(f'[tsig."{TSIG_NAME}"]\nsecret = "{TSIG_SECRET}"\n{health}{toml}')
 
     def build(
         self,
@@ -87,6 +91,7 @@ class Project:
     ) -> str:
         """Write a bundle and make it the live one; returns its id."""
         compiled = []
+        constants = {}
         for number, (name, text) in enumerate(zones.items()):
             apex = wire_name.from_text(name, wire_name.ROOT)
             whole = HEAD.format(serial=serial) + text
@@ -97,9 +102,18 @@ class Project:
             draft = compile_zone(zone, number, signed=bool(public), lua=True, keys=public)
             lua_records = [record for record in zone.records if record[1] == rrtype.LUA]
             plans = lua_plans(lua_records, apex, insert_whitespace=True)
+            constants[apex] = of_checks(one for plan in plans.values() for one in checks_in(plan))
+            constants[apex] |= constants_without_plans(lua_records, plans, apex, True)
             compiled.append(replace(draft.finish(draft.serial), plans=plans))
         with writer.locked(self.output):
-            return writer.write(self.output, compiled, list(checks), version="test", inputs={})
+            return writer.write(
+                self.output,
+                compiled,
+                list(checks),
+                version="test",
+                inputs={},
+                constants=constants,
+            )
 
     def _keys(self, apex: bytes) -> list[ZoneKey]:
         keystore = Keystore(self.folder / "keys")

@@ -21,7 +21,7 @@ class Health:
         self.asked: list[Check] = []
         self.changes = 0
 
-    def status(self, check: Check) -> bool | None:
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
         self.asked.append(check)
         return self.states.get(check.address or check.url, self.otherwise)
 

@@ -110,7 +110,7 @@ def test_a_bundle_lists_checks_that_no_run_of_its_records_asks_for(tmp_path: Pat
     (tmp_path / "lzc.toml").write_text("[build]\nsources=['*.zone']\n[lua]\nenable=true\n")
     build(config.load(tmp_path / "lzc.toml"))
     bundle = current.locate(tmp_path / "build")
-    assert Check("192.0.2.1", 1) in read_checks(bundle)
+    assert Check("192.0.2.1", 1) in read_checks(bundle).checks
 
 
 def test_included_code_counts_and_is_not_run_alone() -> None:

@@ -37,7 +37,7 @@ def loaded(folder: Path, text: str) -> Config:
         (
             'folder = "x"',
             1,
-            "known here: build, lua, dnssec, zone, serve, tsig, secondary",
+            "known here: build, lua, health, dnssec, zone, serve, tsig, secondary",
         ),
         (
             '[[secondary]]\nname="a"\naddress="1.2.3.4:5"\n[[secondary]]\n'

@@ -39,7 +39,7 @@ CALLS = {
 class Ports(Health):
     """Port 444 is down wherever it is."""
 
-    def status(self, check: object) -> bool | None:
+    def status(self, check: object, zone: bytes = b"") -> bool | None:
         return getattr(check, "port", 0) != 444
 
 

@@ -20,6 +20,7 @@ REFERENCE = README.partition("\n## lzc.toml\n")[2].partition("\n## ")[0]
 SECTIONS: dict[str, type[Table]] = {
     "[build]": config.BuildSection,
     "[lua]": config.LuaSection,
+    "[health]": config.HealthSection,
     "[dnssec]": config.DnssecSection,
     '[zone."NAME"]': config.ZoneSection,
     "[serve]": config.ServeSection,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from lzc.bundle.check_list import CheckList
 from lzc.lua.health import Check
+from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker import Checker, show
 from lzc.serve.checker_main import report_when_asked
 from lzc.serve.health_table import HealthTable
@@ -114,8 +116,9 @@ def test_a_report_leaves_even_while_the_checker_is_busy() -> None:
     async def busy() -> None:
         reports = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         asking, asked = socket.socketpair()
-        checker = Checker(HealthTable(16384), reports[1], 60.0)
-        checker.load([Check("127.0.0.1", 1 + number) for number in range(8000)])
+        checker = Checker(HealthTable(16384), reports[1], CheckPolicy(60.0))
+        checks = tuple(Check("127.0.0.1", 1 + number) for number in range(8000))
+        checker.load(CheckList(checks))
         thread = threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True)
         thread.start()
         ours, theirs = socket.socketpair()

@@ -23,7 +23,7 @@ def test_a_port_that_accepts_is_up_and_goes_down_when_it_closes() -> None:
         check = Check(LOCAL, port)
         assert clinic.view.status(check) is None
         before = clinic.view.generation()
-        clinic.checker.load([check])
+        clinic.load([check])
         await clinic.becomes(check, True)
         assert clinic.view.generation() != before
         before = clinic.view.generation()
@@ -41,7 +41,7 @@ def test_a_target_that_does_not_answer_is_down_after_the_timeout() -> None:
         socks, port = full()
         known_port = listening()
         slow, fine = Check(LOCAL, port, timeout=1), Check(LOCAL, known_port[1])
-        clinic.checker.load([slow, fine])
+        clinic.load([slow, fine])
         await clinic.becomes(fine, True)
         assert clinic.view.status(slow) is None
         known = await clinic.becomes(slow, False)
@@ -57,12 +57,12 @@ def test_checks_connect_from_the_source_address() -> None:
     async def scene(clinic: Clinic) -> None:
         sock, port = listening()
         sock.settimeout(5)
-        clinic.checker.load([Check(LOCAL, port, source="127.0.0.9")])
+        clinic.load([Check(LOCAL, port, source="127.0.0.9")])
         client, address = await asyncio.to_thread(sock.accept)
         assert address[0] == "127.0.0.9"
         client.close()
         wrong = Check(LOCAL, port, source="192.0.2.1")
-        clinic.checker.load([wrong])
+        clinic.load([wrong])
         assert "assign requested address" in (await clinic.becomes(wrong, False))["error"]
         sock.close()
 
@@ -85,10 +85,10 @@ def test_a_check_that_the_next_bundle_drops_ends_and_others_keep_their_status() 
     async def scene(clinic: Clinic) -> None:
         sock, port = listening()
         kept, dropped = Check(LOCAL, port), Check(LOCAL, port, timeout=3)
-        clinic.checker.load([kept, dropped])
+        clinic.load([kept, dropped])
         await clinic.becomes(kept, True)
         await clinic.becomes(dropped, True)
-        clinic.checker.load([kept])
+        clinic.load([kept])
         assert clinic.view.status(kept) is True
         assert clinic.known(dropped)["error"] == "not checked"
         assert clinic.table.find(dropped.key()) == -1
@@ -119,7 +119,7 @@ def test_an_unlisted_check_ends_when_nobody_asks_any_more() -> None:
 def test_a_target_that_never_was_up_is_down_at_its_first_failure() -> None:
     async def scene(clinic: Clinic) -> None:
         check = Check(LOCAL, 1, minimum_failures=10)
-        clinic.checker.load([check])
+        clinic.load([check])
         assert (await clinic.becomes(check, False))["failures"] == 1
 
     play(scene, interval=60)
@@ -133,7 +133,7 @@ def test_a_clock_that_was_set_back_makes_no_negative_times(
         sock.close()
         check = Check(LOCAL, port)
         clinic.table.set(clinic.table.add(check.key()), UP, 0.1, time.time() + 3600)
-        clinic.checker.load([check])
+        clinic.load([check])
         await clinic.becomes(check, False)
 
     with caplog.at_level("INFO", "lzc"):

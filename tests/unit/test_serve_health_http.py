@@ -126,7 +126,7 @@ def test_an_http_check_looks_at_status_and_body(
         site = Site(page)
         port = await site.start()
         check = Check(LOCAL, url=f"http://www.example.com:{port}{path}", **options)
-        clinic.checker.load([check])
+        clinic.load([check])
         assert (await clinic.becomes(check, up))["error"] == problem.format(port=port)
         await site.stop()
 
@@ -138,7 +138,7 @@ def test_an_http_check_asks_the_candidate_for_the_host_of_the_url() -> None:
         site = Site(page)
         port = await site.start()
         check = Check(LOCAL, url=f"http://www.example.com:{port}/ok?x=%20y", useragent="probe/1")
-        clinic.checker.load([check])
+        clinic.load([check])
         await clinic.becomes(check, True)
         assert site.requests[0].headers["Host"] == f"www.example.com:{port}"
         assert site.requests[0].headers["User-Agent"] == "probe/1"
@@ -156,7 +156,7 @@ def test_an_https_check_sends_sni_and_ignores_the_certificate(tmp_path: Path) ->
         site = Site(page)
         port = await site.start(tls)
         check = Check(LOCAL, url=f"https://www.example.com:{port}/ok")
-        clinic.checker.load([check])
+        clinic.load([check])
         await clinic.becomes(check, True)
         assert names[0] == "www.example.com"
         assert site.requests[0].headers["Host"] == f"www.example.com:{port}"
@@ -178,7 +178,7 @@ def test_a_target_goes_down_only_after_so_many_failures_in_a_row() -> None:
         port = await site.start()
         url = f"http://www.example.com:{port}/"
         patient = Check(LOCAL, url=url, minimum_failures=3)
-        clinic.checker.load([patient])
+        clinic.load([patient])
         await clinic.becomes(patient, True)
         known = await clinic.becomes(patient, False)
         # Two failures before the success in between did not count.
@@ -203,7 +203,7 @@ def test_the_number_in_a_body_is_the_weight(body: bytes, weight: int, path: str)
         port = await site.start()
         # With a path to be made shorter, the whole client asks.
         check = Check(LOCAL, url=f"http://www.example.com:{port}{path}")
-        clinic.checker.load([check])
+        clinic.load([check])
         known = await clinic.becomes(check, True)
         assert known["weight"] == clinic.view.weight(check) == weight
         await site.stop()
@@ -217,7 +217,7 @@ def test_an_url_is_asked_for_as_its_author_wrote_it() -> None:
         port = await site.start()
         octets = f"http://www.example.com:{port}/ok?é".encode()
         check = Check(LOCAL, url=octets.decode("latin-1"))
-        clinic.checker.load([check])
+        clinic.load([check])
         await clinic.becomes(check, True)
         assert site.requests[0].raw_path == "/ok?%C3%A9"
         await site.stop()
@@ -230,7 +230,7 @@ def test_a_host_that_refuses_connections_is_said_to_do_that() -> None:
         sock, port = listening()
         sock.close()
         check = Check("", url=f"http://{LOCAL}:{port}/")
-        clinic.checker.load([check])
+        clinic.load([check])
         assert (await clinic.becomes(check, False))["error"] == "Connection refused"
 
     play(scene)
@@ -241,10 +241,10 @@ def test_what_goes_wrong_with_a_check_is_logged_without_its_password(
 ) -> None:
     async def scene(clinic: Clinic) -> None:
         check = Check("", url="http://me:secret@www.example.com/")
-        clinic.checker.load([check])
+        clinic.load([check])
         assert (await clinic.becomes(check, False))["error"] == "unheard of"
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("unheard of")
 
     monkeypatch.setattr(HttpProbes, "run", fail)
@@ -261,7 +261,7 @@ def test_headers_of_a_record_take_the_place_of_ours_but_not_of_host(path: str) -
         named = ("X-Name", "zoë".encode().decode("latin-1"))
         headers = (("X-Probe", "1"), named, ("accept", "text/plain"), ("Host", "evil.example"))
         check = Check(LOCAL, url=f"http://www.example.com:{port}{path}", headers=headers)
-        clinic.checker.load([check])
+        clinic.load([check])
         await clinic.becomes(check, True)
         sent = site.requests[0].headers
         assert (sent["X-Probe"], sent["X-Name"]) == ("1", "zoë")
@@ -313,7 +313,7 @@ def test_answers_come_in_any_form_and_in_pieces(
         server = await asyncio.start_server(talk, LOCAL, 0)
         port = server.sockets[0].getsockname()[1]
         check = Check(LOCAL, url=f"http://www.example.com:{port}/", **options)
-        clinic.checker.load([check])
+        clinic.load([check])
         known = await clinic.becomes(check, not problem)
         assert problem in known["error"]
         assert bool(problem) == bool(known["error"])
@@ -333,7 +333,7 @@ def test_a_target_is_not_down_because_we_had_no_time_to_listen() -> None:
         line = (await served.stdout.readline()).decode()
         port = int(line.split("port ")[1].split()[0])
         check = Check(LOCAL, url=f"http://www.example.com:{port}/status", timeout=1)
-        clinic.checker.load([check])
+        clinic.load([check])
         # The checker's turns: to begin, and to connect.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -357,7 +357,7 @@ def test_an_http_check_reaches_ipv6() -> None:
         server = await asyncio.start_server(talk, "::1", 0)
         port = server.sockets[0].getsockname()[1]
         check = Check("::1", url=f"http://[2001:db8::1]:{port}/")
-        clinic.checker.load([check])
+        clinic.load([check])
         await clinic.becomes(check, True)
         assert f"Host: [2001:db8::1]:{port}\r\n".encode() in heard[0]
         server.close()
@@ -378,7 +378,7 @@ def test_garbage_instead_of_http_is_down() -> None:
             Check(LOCAL, url="ftp://www.example.com/"),
             Check(LOCAL, url="http://"),
         ]
-        clinic.checker.load(checks)
+        clinic.load(checks)
         for check in checks:
             assert (await clinic.becomes(check, False))["error"]
         server.close()

@@ -158,7 +158,7 @@ def test_an_address_contains_its_ports() -> None:
 def test_an_operators_word_is_the_status_until_it_is_taken_back() -> None:
     table = HealthTable(64)
     offset = table.add(KEY)
-    view = TableView(table, lambda _: None)
+    view = TableView(table, lambda check, zone: None)
     assert view.status(CHECK) is None
     assert table.force(offset, UP, 10.0)
     assert view.status(CHECK) is True
@@ -217,7 +217,7 @@ def test_the_table_counts_its_statuses() -> None:
 
 def test_a_weight_is_seen_by_workers_and_its_change_too() -> None:
     table = HealthTable(64)
-    view = TableView(table, lambda _: None)
+    view = TableView(table, lambda check, zone: None)
     assert view.weight(CHECK) == 1
     offset = table.add(KEY)
     table.set(offset, UP, 0.1, 1.0, 40)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.lua.check_reach import CheckReach
 from lzc.lua.health import Check
 from lzc.serve.check_runs import Runs
 from lzc.serve.health_table import DOWN, UP, HealthTable
@@ -26,7 +27,7 @@ from tests.unit.live_server import LiveServer, Project
 def test_a_run_comes_never_later_than_its_interval() -> None:
     async def scene(clinic: Clinic) -> None:
         checks = [Check(LOCAL, 1, stringmatch=str(number)) for number in range(200)]
-        clinic.checker.load(checks)
+        clinic.load(checks)
         for check in checks:
             await clinic.becomes(check, False)
         delays = [
@@ -53,7 +54,7 @@ def test_a_record_may_say_any_number(number: int) -> None:
             Check(LOCAL, url=url, interval=number, byteslimit=number, httpcode=number),
             Check(LOCAL, url=url, timeout=number),
         ]
-        clinic.checker.load(checks)
+        clinic.load(checks)
         async with asyncio.timeout(10):
             while clinic.checker._table.counts() and not clinic.table.complete():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -69,7 +70,7 @@ def test_want_of_files_is_not_the_targets_fault() -> None:
     async def scene(clinic: Clinic) -> None:
         sock, port = listening()
         plain = [Check(LOCAL, port, stringmatch=str(number)) for number in range(20)]
-        clinic.checker.load(plain)
+        clinic.load(plain)
         for check in plain:
             await clinic.becomes(check, True)
         runs = sum(clinic.known(check)["runs"] for check in plain)
@@ -94,7 +95,7 @@ def test_want_of_files_is_not_the_targets_fault() -> None:
 @pytest.mark.parametrize("files", [16, 896, 3968, 100_000])
 def test_all_that_runs_at_once_fits_into_the_limit_of_files(files: int) -> None:
     async def scene() -> None:
-        runs = Runs(Mishaps(), files)
+        runs = Runs(Mishaps(), CheckReach(), files)
         lanes = (runs._connections, runs._requests, runs._slow_requests)
         assert sum(lane.limit for lane in lanes) <= files
         assert all(lane.limit > 0 for lane in lanes)
@@ -119,7 +120,7 @@ def test_a_handshake_that_hangs_times_out_and_holds_nobody_up(tmp_path: Path) ->
             Check(LOCAL, url=f"https://www.example.com:{port}/", timeout=1, stringmatch=str(number))
             for number in range(100)
         ]
-        clinic.checker.load([*hanging, good])
+        clinic.load([*hanging, good])
         await clinic.becomes(good, True)
         for check in hanging:
             assert (await clinic.becomes(check, False))["error"] == "timed out"
@@ -152,7 +153,7 @@ def test_hosts_that_cannot_be_looked_up_hold_up_no_others(
         port = server.sockets[0].getsockname()[1]
         slow = [Check("", url=f"http://slow{number}.example/", timeout=20) for number in range(40)]
         fine = Check("", url=f"http://fine.example:{port}/", timeout=20)
-        clinic.checker.load([*slow, fine])
+        clinic.load([*slow, fine])
         await clinic.becomes(fine, True)
         assert all(clinic.view.status(check) is None for check in slow)
         # Nor do they hold up the operator, whose word is saved before it is answered.
@@ -176,7 +177,7 @@ def test_what_is_no_tls_says_so() -> None:
         server = await asyncio.start_server(babble, LOCAL, 0)
         port = server.sockets[0].getsockname()[1]
         check = Check(LOCAL, url=f"https://www.example.com:{port}/")
-        clinic.checker.load([check])
+        clinic.load([check])
         assert (await clinic.becomes(check, False))["error"].startswith("TLS: ")
         server.close()
 

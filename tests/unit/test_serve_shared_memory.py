@@ -71,7 +71,7 @@ def test_the_generation_changes_with_a_status_and_only_then() -> None:
 
 def test_another_process_sees_what_the_checker_writes() -> None:
     table = HealthTable(64)
-    view = TableView(table, lambda check: None)
+    view = TableView(table, lambda check, zone: None)
     pid = os.fork()
     if not pid:
         table.set(table.add(CHECK.key()), DOWN, 0.0, 1.0)
@@ -86,7 +86,7 @@ def test_a_view_reports_a_check_without_a_slot_once_in_a_while(
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     reported: list[Check] = []
-    view = TableView(HealthTable(64), reported.append)
+    view = TableView(HealthTable(64), lambda check, zone: reported.append(check))
     assert view.status(CHECK) is None
     assert view.status(CHECK) is None
     assert reported == [CHECK]
@@ -102,7 +102,7 @@ def test_what_has_no_slot_is_asked_for_again_though_nothing_changes(
     monkeypatch.setattr("time.monotonic", lambda: now)
     reported: list[Check] = []
     table = HealthTable(64)
-    view = TableView(table, reported.append)
+    view = TableView(table, lambda check, zone: reported.append(check))
     code = b"ifportup(80,{'192.0.2.1'},{selector='all',backupSelector='empty'})"
     engine = Engine(EngineSettings(), None, view, 1)
     encoded = recognise(code, rrtype.A)
@@ -131,7 +131,7 @@ def test_what_has_no_slot_is_asked_for_again_though_nothing_changes(
 
 def test_a_view_does_not_mistake_a_slot_that_was_given_to_another_check() -> None:
     table = HealthTable(64)
-    view = TableView(table, lambda check: None)
+    view = TableView(table, lambda check, zone: None)
     offset = table.add(CHECK.key())
     table.set(offset, UP, 0.0, 1.0)
     assert view.status(CHECK) is True

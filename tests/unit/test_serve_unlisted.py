@@ -52,6 +52,9 @@ def test_operators_are_told_once_in_a_while() -> None:
     assert "5 checks" in unlisted.news(1060.0)
 
 
+ZONE = b"\7example\3org\0"
+
+
 def closed(number: int) -> Check:
     """A check that is made of the same refusing port again and again."""
     return Check(LOCAL, 1, interval=60, stringmatch=str(number))
@@ -90,10 +93,10 @@ def test_what_a_bundle_lists_gets_room_when_the_table_is_full_of_others() -> Non
     async def scene(clinic: Clinic) -> None:
         most = 1024 // 2
         for number in range(most):
-            clinic.checker._add_unlisted(closed(number), closed(number).key())
+            clinic.checker._add_unlisted(closed(number), closed(number).key(), ZONE)
         assert clinic.table.counts()["checks"] == most
         listed = [closed(number) for number in range(most - 100, most + 100)]
-        clinic.checker.load(listed)
+        clinic.load(listed)
         assert all(clinic.table.find(check.key()) >= 0 for check in listed)
         assert clinic.table.counts() == {
             "checks": most,
@@ -103,12 +106,14 @@ def test_what_a_bundle_lists_gets_room_when_the_table_is_full_of_others() -> Non
             "unlisted": most - 200,
             "unlisted_evicted": 100,
             "unlisted_refused": 0,
+            "barred": 0,
+            "computed": 0,
         }
         # Listed ones do not make room, not even for each other.
-        clinic.checker.load(closed(number) for number in range(1000, 1000 + most + 1))
+        clinic.load(closed(number) for number in range(1000, 1000 + most + 1))
         assert clinic.table.counts()["checks"] == most
         assert clinic.table.counts()["unlisted"] == 0
-        clinic.checker._add_unlisted(closed(0), closed(0).key())
+        clinic.checker._add_unlisted(closed(0), closed(0).key(), ZONE)
         assert clinic.table.counts()["unlisted_refused"] == 1
 
     play(scene, interval=60, unlisted=1000)
@@ -121,11 +126,11 @@ def test_of_those_remembered_the_ones_asked_for_last_are_made_again(tmp_path: Pa
     health_state.save(file, State({one.key(): Known(result, check=one) for one in checks}))
 
     async def scene(clinic: Clinic) -> None:
-        clinic.checker.load([])
+        clinic.load([])
         assert [clinic.table.find(one.key()) >= 0 for one in checks] == [False] * 7 + [True] * 3
         # Saved in the order in which they were asked for.
         assert clinic.view.status(checks[7]) is True
-        clinic.checker._add_unlisted(closed(20), closed(20).key())
+        clinic.checker._add_unlisted(closed(20), closed(20).key(), ZONE)
         assert list(clinic.checker._state().known) == [checks[9].key(), checks[7].key()]
 
     play(scene, interval=60, unlisted=3, file=file)
@@ -140,7 +145,7 @@ def test_a_slot_that_nobody_remembers_is_given_up_before_listed_ones_need_room()
         table.words[1] += 5  # what a checker leaves that was killed while it counted
         clinic = Clinic(table=table, interval=60)
         listed = [closed(number) for number in range(32)]
-        clinic.checker.load(listed)
+        clinic.load(listed)
         assert all(table.find(check.key()) >= 0 for check in listed)
         assert table.counts()["checks"] == 32
         await clinic.checker.close()
@@ -154,8 +159,8 @@ def test_what_is_asked_for_before_the_bundle_is_read_keeps_no_slot_of_others() -
         table.add(bytes(16))  # left by a checker that was killed
         table.loaded()
         clinic = Clinic(table=table, interval=60)
-        clinic.checker._add_unlisted(closed(1), closed(1).key())
-        clinic.checker.load([])
+        clinic.checker._add_unlisted(closed(1), closed(1).key(), ZONE)
+        clinic.load([])
         assert table.in_use() == [closed(1).key()]
         await clinic.checker.close()
 
@@ -174,8 +179,8 @@ def test_clients_who_make_up_checks_keep_nobody_out(tmp_path: Path, by: str) -> 
             else "tonumber(ecswho:toString():match('^10%.0%.(%d+)'))"
         )
         text = (
-            f"*.made LUA A \";local n={number} return ifportup({port},{{'{LOCAL}','127.0.0.2'}},"
-            "{timeout=n+2,backupSelector='all'})\"\n"
+            f'*.made LUA A ";local n={number} return ifportup({port},'
+            "{'127.0.1.'..n,'127.0.2.'..n},{backupSelector='all'})\"\n"
             f"up LUA A \"ifportup({port},{{'{LOCAL}','127.0.0.2'}},{{backupSelector='all'}})\"\n"
         )
         project.build({"example.org": text})
@@ -218,13 +223,13 @@ def test_workers_look_anew_some_times_a_second_however_many_come_and_go() -> Non
     async def scene(clinic: Clinic) -> None:
         generations = set()
         for number in range(300):
-            clinic.checker._add_unlisted(closed(number), closed(number).key())
+            clinic.checker._add_unlisted(closed(number), closed(number).key(), ZONE)
             await asyncio.sleep(0)
             generations.add(clinic.table.generation())
         # As often as time allowed meanwhile, and not for each that came or went.
         assert len(generations) < 100
         before = clinic.table.generation()
-        clinic.checker.load([closed(1000)])
+        clinic.load([closed(1000)])
         await clinic.becomes(closed(1000), False)
         assert clinic.table.generation() > before
         await clinic.becomes(closed(299), False)

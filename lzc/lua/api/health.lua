@@ -12,8 +12,8 @@ local python_status = core.python_status
 -- Candidates that are not worth the telling.
 local FEW = 8
 
--- checks[what to check] = {[candidate as written] = weight}, where 0 means down and -1 not known yet;
--- shared by both loadings of this file.
+-- checks[zone][what to check] = {[candidate as written] = weight}, where 0 means down and -1 not known
+-- yet; shared by both loadings of this file. What one zone may not ask about, another may.
 core.shared.checks = core.shared.checks or {}
 
 -- What of the options a check consists of; the others say what to do with its result.
@@ -72,7 +72,12 @@ local function group_for(kind, target, options)
   if options ~= nil then check_options(options) end
   local key = kind .. (options and options_key(options) or '') .. '\0' .. target
   if #key > 4096 then error('Caught exception: the options of a health check are too long', 0) end
-  local checks = core.shared.checks
+  local zones = core.shared.checks
+  local checks = zones[core.zone]
+  if not checks then
+    checks = {}
+    zones[core.zone] = checks
+  end
   local group = checks[key]
   if not group then
     group = {}

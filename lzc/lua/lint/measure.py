@@ -26,7 +26,7 @@ class _Health:
     def __init__(self, up: bool) -> None:
         self._up = up
 
-    def status(self, check: Check) -> bool | None:
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
         return self._up
 
     def weight(self, check: Check) -> int:

@@ -228,6 +228,15 @@ _TABLE: Final = (
         elsewhere=True,
     ),
     Rule(
+        "lua-check-target",
+        _ERROR,
+        "a health check of an address that checks may not reach",
+        "whoever may change the zone, or ask it, could learn of what only this machine reaches",
+        "correct the address, or list its network under allow in [health] of lzc.toml",
+        ignorable=False,
+        elsewhere=True,
+    ),
+    Rule(
         "lua-type",
         _ERROR,
         "a LUA record for a type that is fixed when the zone is built",

@@ -1,0 +1,55 @@
+"""The health checks of a bundle, and what of others stands in the code of its zones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lzc.lua.check_constants import Constants
+from lzc.lua.health import Check
+from lzc.wire import name as wire_name
+
+
+@dataclass(frozen=True, slots=True)
+class CheckList:
+    """``checks`` are made in any case; ``constants``, by the apex of a zone, are what those have to
+    be made of that only a query asks for. Zones whose code asks for none are left out."""
+
+    checks: tuple[Check, ...] = ()
+    constants: Mapping[bytes, Constants] = field(default_factory=dict)
+
+    def to_octets(self) -> bytes:
+        """Canonical JSON, one line."""
+        document = {
+            "checks": [json.loads(text) for text in sorted({one.to_json() for one in self.checks})],
+            "constants": {
+                wire_name.to_text(apex): json.loads(text)
+                for apex, one in self.constants.items()
+                if (text := one.to_json())
+            },
+        }
+        return json.dumps(document, sort_keys=True).encode() + b"\n"
+
+
+EMPTY = CheckList().to_octets()
+"""The file of a bundle without checks."""
+
+
+def read(path: Path) -> CheckList:
+    """Read the file. A list alone, as older bundles have it, is one of checks. Raises `OSError`,
+    and `ValueError`, `TypeError` or `KeyError` for anything else."""
+    document: Any = json.loads(path.read_bytes())
+    if isinstance(document, list):
+        return CheckList(_checks(document))
+    constants = {
+        wire_name.from_text(name, wire_name.ROOT): Constants.from_document(one)
+        for name, one in document["constants"].items()
+    }
+    return CheckList(_checks(document["checks"]), constants)
+
+
+def _checks(documents: Iterable[Any]) -> tuple[Check, ...]:
+    return tuple(Check.from_document(document) for document in documents)
