@@ -85,7 +85,7 @@ def constants_without_plans(
 ) -> Constants:
     """The constants in calls of that code, which may look at candidates that a query decides."""
     from lzc.lua.check_constants import Constants
-    from lzc.lua.written_checks import written_constants
+    from lzc.lua.written_constants import written_constants
 
     found = Constants()
     for code, covered in _without_plans(lua_records, plans, apex, insert_whitespace):

@@ -265,7 +265,7 @@ def evil_answer() -> dict[str, Any]:
             *("queries_udp", "queries_tcp", "cache_hits", "servfail", "lua", "lua_errors"),
             *("lua_instructions", "lua_memory", "lua_time", "lua_quarantine", "checks", "up"),
             *("down", "unknown", "unlisted", "unlisted_limit", "unlisted_evicted", "restarts"),
-            *("unlisted_refused", "index", "pid"),
+            *("unlisted_refused", "barred", "computed", "index", "pid"),
         ),
         EVIL,
     )
@@ -382,7 +382,9 @@ class Target:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     target = Target()
-    project = Project(tmp_path_factory.mktemp("log"), "[lua]\nenable = true\n")
+    health = 'allow = ["127.0.0.0/8"]\ncomputed = ["address", "url"]\n'
+    toml = f"[lua]\nenable = true\n[health]\n{health}"
+    project = Project(tmp_path_factory.mktemp("log"), toml)
     base = f"http://x:{target.port}"
     here = "{{'127.0.0.1'}}"
     records = {

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lzc.lua.check_constants import Constants, of_checks, options_of
 from lzc.lua.check_rules import CheckRules
 from lzc.lua.health import Check
-from lzc.lua.written_checks import written_constants
+from lzc.lua.literal import clean_literal, constructed
+from lzc.lua.written_constants import written_constants
 from lzc.wire import rrtype
 
 ZONE = b"\7example\3org\0"
@@ -55,6 +58,16 @@ def test_options_count_as_a_whole() -> None:
     assert found.options == {options_of(check)}
     assert written("ifportup(80, f(), {stringmatch=tostring(qname)})").options == set()
     assert written("ifportup(80, f())").options == {USUAL}
+
+
+@given(st.binary(max_size=80), st.integers(20, 200))
+def test_texts_are_constants_however_they_are_written_for_secondaries(
+    value: bytes, longest: int
+) -> None:
+    literal = clean_literal(value, longest) or constructed(value, longest)
+    code = b"ifurlup('http://a/', f(), {stringmatch=" + literal + b"})"
+    check = Check("", url="http://a/", stringmatch=value.decode("latin-1"))
+    assert written_constants(code, rrtype.A).options == {options_of(check)}
 
 
 def test_included_code_is_read_too() -> None:
