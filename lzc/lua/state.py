@@ -12,6 +12,7 @@ import lupa.luajit21 as lupa
 API_FILES = (
     "limit",
     "match",
+    "library",
     "bounded",
     "sandbox",
     "address",

@@ -25,6 +25,7 @@ FLOORS = (
     {"config_faults"},
     {"config_table"},
     {"zone"},
+    {"contained"},
     {"wire"},
     {"foreign_text"},
 )

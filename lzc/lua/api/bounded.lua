@@ -10,7 +10,7 @@ local find, match, gmatch, gsub = string.find, string.match, string.gmatch, stri
 local rep, upper, lower, reverse = string.rep, string.upper, string.lower, string.reverse
 local sub, format, concat = string.sub, string.format, table.concat
 local insert, sort, time = table.insert, table.sort, os.time
-local raw_pcall = pcall
+local raw_pcall, getinfo = pcall, debug.getinfo
 local guard, charge, search, steps = core.guard, core.charge, core.search, core.steps
 local raw_getmetatable = core.raw_getmetatable
 local MAX_STRING = core.max_string
@@ -68,10 +68,17 @@ local function is_cheap(text, pattern, anywhere)
   return steps(size, pattern, anywhere) <= MAX_STEPS
 end
 
+-- As C takes a number for an int: one that does not fit is the smallest of all, as on most processors.
+local SMALLEST = -2147483648
+local function int(value)
+  if not (value > SMALLEST - 1 and value < -SMALLEST) then return SMALLEST end
+  return value < 0 and -floor(-value) or floor(value)
+end
+
 local function start_of(text, init)
-  init = init == nil and 1 or tonumber(init) or error('number expected', 0)
-  if init < 0 then init = max(#text + 1 + floor(init), 1) end
-  return min(max(floor(init), 1), #text + 1)
+  init = int(init == nil and 1 or tonumber(init) or error('number expected', 0))
+  if init < 0 then init = #text + 1 + init end
+  return min(max(init, 1), #text + 1)
 end
 
 local function whole_or_captures(text, start, stop, found, count)
@@ -235,14 +242,19 @@ local function lua_gsub(text, pattern, replacement, limit)
     if result then return result, times end
     replacement = text_of(replacement)
   end
-  limit = limit == nil and #text + 1 or tonumber(limit) or error('number expected', 0)
+  limit = limit == nil and #text + 1 or int(tonumber(limit) or error('number expected', 0))
   return replace(text_of(text), text_of(pattern), replacement, limit)
 end
 
+local function size_of(value)
+  local t = type(value)
+  return t == 'string' and #value or t == 'number' and #tostring(value) or 0
+end
+
 local function lua_rep(text, count, separator)
-  local times, unit = tonumber(count), type(text) == 'number' and tostring(text) or text
-  if times and type(unit) == 'string' then
-    local size = (#unit + (type(separator) == 'string' and #separator or 0)) * times
+  local times = tonumber(count)
+  if times then
+    local size = (size_of(text) + size_of(separator)) * times
     if size > SMALL then
       if size > MAX_STRING then error('resulting string too large', 0) end
       charge(size)
@@ -259,31 +271,55 @@ local function walking(f)
   end)
 end
 
--- LuaJIT would move as many elements as lie between a place before the table and its end. A few may.
+-- LuaJIT would move as many elements as lie between a place before the table and its end. A few may. A
+-- place that is no int it takes for one before the table.
 local MOST_BEFORE = 100
 local function lua_insert(...)
   local list, place = ...
   if select('#', ...) == 3 and type(list) == 'table' then
     local at = tonumber(place)
-    if at and (at < -MOST_BEFORE or at ~= at) then error('bad argument #2 to insert (position out of bounds)', 0) end
-    charge(max(#list - (at or 0), 0) * 10)
+    if at then
+      at = int(at)
+      if at < -MOST_BEFORE then error('bad argument #2 to insert (position out of bounds)', 0) end
+      charge(max(#list - at, 0) * 10)
+    end
   end
   return insert(...)
 end
 
--- Nothing of the record runs where there is no comparator but metamethods, which the hooks end.
-local function charge_sorting(list)
-  local count, longest = #list, 0
+-- LuaJIT's quicksort compares as often as a list is long, squared, where that is made for it. What would be
+-- long then is compared in Lua, where hooks end it: so many nanoseconds are not.
+local MAX_SORT = 2e6
+local function less(a, b) return a < b end
+
+-- What C is to sort, and with what to compare: an empty list where it is done, as nothing of the record
+-- was to run.
+local SORTED = {}
+local function sorted(list, comparator)
+  local count, longest, is_plain = #list, 0, comparator == nil
   for i = 1, count do
     local value = rawget(list, i)
-    if type(value) == 'string' and #value > longest then longest = #value end
+    local t = type(value)
+    if t == 'string' then
+      if #value > longest then longest = #value end
+    elseif t ~= 'number' then
+      is_plain = false
+    end
   end
   charge(count * log(count + 1) * (20 + longest / 10))
+  if count * count / 4 * (10 + longest / 4) <= MAX_SORT then return list, comparator end
+  if is_plain then
+    sort(list, less)
+    return SORTED
+  end
+  if comparator == nil then return list, less end
+  if type(comparator) ~= 'function' or getinfo(comparator, 'S').what ~= 'C' then return list, comparator end
+  return list, function(a, b) return comparator(a, b) end
 end
-local measure = guard(charge_sorting)
+local sort_if_plain = guard(sorted)
 
 local function lua_sort(list, comparator)
-  if type(list) == 'table' then measure(list) end
+  if type(list) == 'table' then list, comparator = sort_if_plain(list, comparator) end
   enter()
   return settle(raw_pcall(sort, list, comparator))
 end
@@ -344,7 +380,7 @@ if core.exact then
     end
     return function(...) return paid(f(...)) end
   end
-  lua_gsub, lua_sort = discounted(lua_gsub, 27), discounted(lua_sort, 38)
+  lua_gsub, lua_sort = discounted(lua_gsub, 27), discounted(lua_sort, 41)
   lua_format = discounted(lua_format, many and 42 or 21)
   if many then lua_time = discounted(lua_time, 33) end
 end

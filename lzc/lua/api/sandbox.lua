@@ -19,6 +19,8 @@ local bounded, charge = core.bounded, core.charge
 
 -- A record is 64 KB at most, and so is what it loads.
 local MAX_CODE = 65536
+-- More than a stack has.
+local MAX_LEVEL = 2 ^ 30
 
 local guard = core.guard
 
@@ -67,6 +69,8 @@ local function own_env() return core.env end
 local function function_of(f, level)
   if type(f) == 'number' then
     if f < 1 then return nil end
+    -- Where a number does not fit into an int, C would take it for a level of ours.
+    if not (f < MAX_LEVEL) then error('invalid level', 0) end
     local info = getinfo(f + level, 'f')
     if not info then error('invalid level', 0) end
     return info.func
@@ -216,34 +220,25 @@ if core.exact then
   end
 end
 
-local function without(library, ...)
-  local copy = {}
-  for name, value in next, library do copy[name] = value end
-  for _, name in next, {...} do copy[name] = nil end
-  return copy
-end
-
-local strings = without(string, 'dump')
-for name, f in next, bounded.string do strings[name] = f end
-local maths = without(math)
-for name, f in next, bounded.math do maths[name] = f end
-maths.randomseed = guard(function(value)
+local function lua_randomseed(value)
   local number = bounded.tonumber(value)
   if not number then error("bad argument #1 to 'randomseed' (number expected)", 0) end
   core.seed(number)
-end)
+end
+bounded.math.randomseed = guard(lua_randomseed)
 
-local tables, bits = without(table), without(bit)
-for name, f in next, bounded.table do tables[name] = f end
-for name, f in next, bounded.bit do bits[name] = f end
+local listed = core.listed
+local strings = listed('string', string, bounded.string)
 
 -- A record gets a library as an empty table of its own in front of this one.
 core.libraries = {
-  string = strings, math = maths, table = tables, bit = bits,
-  coroutine = routines,
-  os = {time = core.now and lua_time or time, clock = os.clock, date = lua_date, difftime = os.difftime,
-        getenv = function() return nil end},
-  debug = {traceback = function(message) return message end},
+  string = strings, math = listed('math', math, bounded.math),
+  table = listed('table', table, bounded.table), bit = listed('bit', bit, bounded.bit),
+  coroutine = listed('coroutine', routines),
+  os = listed('os', {clock = os.clock, difftime = os.difftime}, {
+    time = core.now and lua_time or time, date = lua_date, getenv = function() return nil end,
+  }),
+  debug = listed('debug', {}, {traceback = function(message) return message end}),
   jit = {version = jit.version, version_num = jit.version_num, os = jit.os, arch = jit.arch},
 }
 
