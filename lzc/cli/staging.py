@@ -21,7 +21,8 @@ from lzc.lua.engine import EngineSettings
 from lzc.lua.geo import Geo
 from lzc.lua.health import Check
 from lzc.serve.check_policy import CheckPolicy
-from lzc.serve.geo_files import SteadyReader, try_database, unusable
+from lzc.serve.geo_files import SteadyReader, unusable
+from lzc.serve.geo_trial import try_database
 from lzc.serve.keyring import Signers
 from lzc.serve.own_address import own_address_refusal
 from lzc.zone.place import InputError

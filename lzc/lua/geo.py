@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Protocol
+from math import isfinite
+from typing import Any, Final, Protocol
 
 GeoFields = dict[str, str | float | int]
 """``country``, ``continent`` and ``region`` (ISO codes as the database has them), ``latitude`` and
 ``longitude`` (degrees), ``city``, ``asn``, and ``name`` of the organisation that holds the AS;
 fields not known are left out."""
+
+
+LONGEST: Final = 1024
+"""Characters of a field at most: thousands of places are kept."""
 
 
 class GeoReader(Protocol):
@@ -62,6 +67,8 @@ class Geo:
 
 
 def _fields_of(record: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The fields of a record; those of another kind than they should be are not known."""
+
     def part(name: str) -> dict[str, Any]:
         value = record.get(name)
         return value if isinstance(value, dict) else {}
@@ -73,18 +80,23 @@ def _fields_of(record: dict[str, Any]) -> list[tuple[str, Any]]:
         # PowerDNS takes a location without a radius for none; candidates must be ranked alike.
         location = {}
     names = part("city").get("names")
+    number = record.get("autonomous_system_number")
     return [
-        ("country", part("country").get("iso_code")),
-        ("continent", part("continent").get("code")),
-        ("region", first.get("iso_code") if isinstance(first, dict) else None),
+        ("country", _text(part("country").get("iso_code"))),
+        ("continent", _text(part("continent").get("code"))),
+        ("region", _text(first.get("iso_code") if isinstance(first, dict) else None)),
         ("latitude", _degrees(location.get("latitude"))),
         ("longitude", _degrees(location.get("longitude"))),
-        ("city", names.get("en") if isinstance(names, dict) else None),
-        ("asn", record.get("autonomous_system_number")),
-        ("name", record.get("autonomous_system_organization")),
+        ("city", _text(names.get("en") if isinstance(names, dict) else None)),
+        ("asn", number if type(number) is int else None),
+        ("name", _text(record.get("autonomous_system_organization"))),
     ]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and len(value) <= LONGEST else None
 
 
 def _degrees(value: Any) -> float | None:
     """As PowerDNS takes a coordinate: a double, of which it keeps six decimals."""
-    return float(f"{value:f}") if isinstance(value, float) else None
+    return float(f"{value:f}") if isinstance(value, float) and isfinite(value) else None

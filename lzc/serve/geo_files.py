@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import logging
 import os
-import random
 import shutil
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.foreign_text import shown
+from lzc.serve.geo_trial import try_database
 from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ log = logging.getLogger("lzc")
 POLL: Final = 1.0
 """Seconds between two looks at the files. A new one has to look the same twice: it may still be
 being written."""
-_TRIED: Final = 512
 _QUIET: Final = 60.0
 
 Stamp = tuple[int, int, int, int, int]
@@ -154,20 +153,6 @@ def _why(error: Exception) -> str:
         return error.strerror or str(error)
     # maxminddb names the file that it read, and that is a copy.
     return "it is damaged, or not in MMDB format" if isinstance(error, RuntimeError) else str(error)
-
-
-def try_database(path: Path) -> None:
-    """Look some addresses up, the same in each run. What is cut short or no database raises
-    `OSError`, `ValueError` or `RuntimeError`."""
-    import maxminddb
-
-    with maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT) as reader:
-        rng = random.Random(1)
-        six = reader.metadata().ip_version == 6
-        for _ in range(_TRIED):
-            reader.get(IPv4Address(rng.getrandbits(32)))
-            if six:
-                reader.get(IPv6Address(0x2 << 124 | rng.getrandbits(124)))
 
 
 class SteadyReader:

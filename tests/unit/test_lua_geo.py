@@ -3,6 +3,8 @@
 import ipaddress
 from typing import Any
 
+import pytest
+
 from lzc.lua.geo import Geo
 
 CITY = {
@@ -83,3 +85,24 @@ def test_the_last_answers_are_kept() -> None:
     for address in (first, second, first, third, first, second):
         geo.lookup(address)
     assert reader.asked == 4
+
+
+@pytest.mark.parametrize(
+    "odd", [b"DE", 7, 1.5, {"a": 1}, ["DE"], True, "x" * 2000, float("nan"), float("inf")]
+)
+def test_fields_of_another_kind_are_not_known(odd: object) -> None:
+    """A database may be damaged, or made by anybody: what is kept must have an order and a size."""
+    record = {
+        "country": {"iso_code": odd},
+        "continent": {"code": odd},
+        "subdivisions": [{"iso_code": odd}],
+        "location": {"latitude": odd, "longitude": odd, "accuracy_radius": odd},
+        "city": {"names": {"en": odd}},
+        "autonomous_system_number": odd,
+        "autonomous_system_organization": odd,
+    }
+    fields = Geo([Reader({"192.0.2.1": record})]).lookup(ADDRESS)
+    expected: dict[str, float] = {"asn": 7} if odd == 7 else {}
+    if odd == 1.5:
+        expected = {"latitude": 1.5, "longitude": 1.5}
+    assert fields == expected

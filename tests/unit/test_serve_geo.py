@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from unittest import mock
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from fixtures.geo import make_geo
 from lzc.cli.ctl import command as ctl
+from lzc.serve import geo_trial
 from lzc.serve.geo_files import GeoFiles, SteadyReader, open_geo
 from lzc.zone.place import InputError
 from tests.unit.live_server import LiveServer, Project
@@ -178,3 +180,73 @@ def test_a_running_server_follows_its_databases(tmp_path: Path) -> None:
         database(path, make_geo.SYDNEY)
         server.wait_for(lambda: here() == {'"au"'})
         assert f"geo         {path}, read " in shown_by("status", project)
+
+
+def test_a_file_that_crashes_or_hangs_its_reader_is_damaged_and_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "geo.mmdb"
+    database(path, make_geo.TOKYO)
+    files = files_at(tmp_path, path)
+    monkeypatch.setattr(geo_trial, "SECONDS", 1)
+
+    def endless(_: Path) -> None:
+        while True:
+            pass
+
+    def crash(_: Path) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    for fault in (endless, crash, lambda _: bytearray(2**40)):
+        monkeypatch.setattr(geo_trial, "_look_up", fault)
+        database(path, make_geo.LONDON)
+        assert not files.refresh(at_once=True)
+        assert country(files) == "JP"
+        assert "cannot be looked up" in files.report()[0]["error"]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def nested(levels: int) -> bytes:
+    """A database in which each list holds ten times the one before."""
+
+    def text(value: str) -> bytes:
+        return bytes((0x40 | len(value),)) + value.encode()
+
+    def fields(values: dict[str, bytes]) -> bytes:
+        return bytes((0xE0 | len(values),)) + b"".join(
+            text(name) + value for name, value in values.items()
+        )
+
+    data, before = text("x"), 0
+    for _ in range(levels):
+        pointer = bytes((0x20 | before >> 8, before & 255))
+        before = len(data)
+        data += b"\x0a\x04" + 10 * pointer
+    last = len(data)
+    data += fields({"x": bytes((0x20 | before >> 8, before & 255))})
+    tree = 2 * (1 + 16 + last).to_bytes(3, "big")
+    about = fields(
+        {
+            "binary_format_major_version": b"\xa2\0\2",
+            "binary_format_minor_version": b"\xa2\0\0",
+            "build_epoch": b"\x08\x02" + bytes(7) + b"\1",
+            "database_type": text("T"),
+            "description": fields({"en": text("t")}),
+            "ip_version": b"\xa2\0\4",
+            "languages": b"\1\4" + text("en"),
+            "node_count": b"\xc4\0\0\0\1",
+            "record_size": b"\xa2\0\x18",
+        }
+    )
+    return tree + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + about
+
+
+def test_a_kilobyte_that_stands_for_more_than_any_memory_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "geo.mmdb"
+    path.write_bytes(nested(1))
+    files = files_at(tmp_path, path)
+    for levels in (12, 40):
+        path.write_bytes(nested(levels))
+        assert not files.refresh(at_once=True)
+        assert files.report()[0]["error"]
