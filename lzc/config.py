@@ -16,7 +16,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from lzc.config_faults import describe, locate
+from lzc.config_faults import OWN, describe, locate
 from lzc.config_table import AfterValidator, Field, Table, ValidationError
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError, Place
@@ -75,12 +75,40 @@ Network = Annotated[str, AfterValidator(_network)]
 DomainName = Annotated[str, AfterValidator(_domain_name)]
 
 
+class ZoneLimitsSection(Table):
+    """``[build.zone-limits]``: what one zone may take."""
+
+    records: int = Field(default=5_000_000, ge=1)
+    generated: int = Field(default=1_000_000, ge=0)
+    """Records made by ``$GENERATE``."""
+    includes: int = Field(default=10_000, ge=0)
+    """Files read by ``$INCLUDE`` and ``$FILE``, each as often as it is read."""
+    repeated: int = Field(default=16 * 2**20, ge=0)
+    """Octets of files that ``$INCLUDE`` reads not for the first time."""
+    octets: int = Field(default=512 * 2**20, ge=1)
+    """Octets read from files and made by ``$GENERATE``; of Lua code that it makes, 64 for one."""
+
+
+class TotalLimitsSection(Table):
+    """``[build.total-limits]``: what all zones of a build may take together."""
+
+    records: int = Field(default=20_000_000, ge=1)
+    generated: int = Field(default=5_000_000, ge=0)
+    includes: int = Field(default=1_000_000, ge=0)
+    repeated: int = Field(default=256 * 2**20, ge=0)
+    octets: int = Field(default=4 * 2**30, ge=1)
+
+
 class BuildSection(Table):
     """``[build]``: what to compile and where to put it."""
 
     sources: list[str] = Field(default=[])
+    include_from: list[str] = Field(default=["lua"])
+    """Folders beside those of the sources that ``$INCLUDE`` and ``$FILE`` may read."""
     output: str = "build"
     serial: Literal["date", "increment", "unixtime", "keep"] = "date"
+    zone_limits: ZoneLimitsSection = ZoneLimitsSection()
+    total_limits: TotalLimitsSection = TotalLimitsSection()
 
 
 class LuaSection(Table):
@@ -190,7 +218,7 @@ class SecondarySection(Table):
 
 
 class Config(Table):
-    """A whole ``lzc.toml``. `folder` is where its relative paths start."""
+    """A whole ``lzc.toml``, read from `file`. `folder` is where its relative paths start."""
 
     build: BuildSection = BuildSection()
     lua: LuaSection = LuaSection()
@@ -201,8 +229,9 @@ class Config(Table):
     tsig: dict[DomainName, TsigSection] = Field(default={})
     secondary: list[SecondarySection] = Field(default=[])
     folder: Path = Path()
+    file: Path = Path("lzc.toml")
 
-    def path(self, relative: str) -> Path:
+    def path(self, relative: str | Path) -> Path:
         """A path of the file, made absolute."""
         return self.folder / relative
 
@@ -215,6 +244,17 @@ class Config(Table):
     def keystore(self) -> Path:
         """The folder of DNSSEC keys."""
         return self.path(self.dnssec.keystore)
+
+    def secret_files(self) -> list[tuple[Path, str]]:
+        """Every file that the settings name for the secret in it, and what it is in words."""
+        found = [
+            (self.path(section.secret_file), f"the secret of TSIG key {name}")
+            for name, section in self.tsig.items()
+            if section.secret_file is not None
+        ]
+        if self.serve.cookie_secret_file is not None:
+            found.append((self.path(self.serve.cookie_secret_file), "the secret of DNS cookies"))
+        return found
 
     @property
     def runs_lua(self) -> bool:
@@ -272,10 +312,11 @@ def load(path: str | os.PathLike[str]) -> Config:
     Raises `InputError` with every fault found; places name the line where the key stands.
     """
     text, data = read_toml(path, fix="name the configuration with -c, or make one with: lzc init")
-    # `folder` is ours, no key of the file; under another name it is unknown, as it should be.
-    own = {f"{key} " if key == "folder" else key: value for key, value in data.items()}
+    # These are ours, no keys of the file; under another name they are unknown, as they should be.
+    own = {f"{key} " if key in OWN else key: value for key, value in data.items()}
+    resolved = Path(path).resolve()
     try:
-        config = Config.read({**own, "folder": Path(path).resolve().parent})
+        config = Config.read({**own, "folder": resolved.parent, "file": resolved})
     except ValidationError as error:
         problems = [
             {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lzc.build import serials
 from lzc.build.secondary_checks import Takers
@@ -13,20 +12,23 @@ from lzc.bundle.zone_info import ZoneKey
 from lzc.config import HealthSection, LuaSection
 from lzc.lua.check_constants import Constants
 from lzc.lua.health import Check
+from lzc.source.limits import NOTHING, Counts, Limits
+from lzc.source.reach import Reach
 from lzc.zone.model import Input
 from lzc.zone.place import Fault
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneJob:
-    """What building one zone needs. ``root`` is the project's folder, ``keys`` are published at the
-    apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since the epoch,
-    ``takers`` are the secondaries that get the zone, ``health`` is what checks may reach,
-    ``in_halves`` lets a second process help with a large one."""
+    """What building one zone needs. ``reach`` and ``limits`` are those of its project, ``keys`` are
+    published at the apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since
+    the epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
+    reach, ``in_halves`` lets a second process help with a large one."""
 
     zone_id: int
     source: ZoneSource
-    root: Path
+    reach: Reach
+    limits: Limits
     keys: tuple[ZoneKey, ...]
     live: serials.LiveZone | None
     lua: LuaSection
@@ -41,7 +43,7 @@ class ZoneResult:
     """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
     or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
     else, unless ``steady`` is false: code was run that may look at the clock. ``constants`` are
-    what checks are made of that only queries ask for."""
+    what checks are made of that only queries ask for, ``used`` is what was taken of the limits."""
 
     zone: CompiledZone | None
     faults: list[Fault]
@@ -50,3 +52,4 @@ class ZoneResult:
     inputs: tuple[Input, ...] = ()
     steady: bool = True
     constants: Constants = field(default_factory=Constants)
+    used: Counts = NOTHING

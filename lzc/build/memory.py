@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import lzc
+from lzc.build.reading import limits_of, reach_of
 from lzc.config import Config
 from lzc.source.inputs import Plain
+from lzc.source.limits import NOTHING, Counts
 
 FILE: Final = ".inputs"
 
@@ -49,7 +51,7 @@ class Entry(NamedTuple):
     fields of a fault's place and then its own, ``checks`` JSON texts, ``constants`` that of
     `lzc.lua.check_constants.Constants`, ``plans`` keys. A zone that
     is not ``steady`` is to be built again in any case. ``keys`` are all that are in the keystore,
-    published or not."""
+    published or not. ``used`` is what it took of the limits."""
 
     settings: Settings
     inputs: Sequence[Plain]
@@ -61,6 +63,7 @@ class Entry(NamedTuple):
     plans: tuple[bytes, ...] = ()
     steady: bool = True
     keys: Keys = ()
+    used: Counts = NOTHING
 
 
 @dataclass(slots=True)
@@ -102,7 +105,7 @@ def load(output: Path, surroundings: bytes) -> Memory:
 
 def surroundings(config: Config) -> bytes:
     """A hash of all that decides about every zone: the program, its libraries and Python, the
-    project's folder, and the settings of LUA records and health checks."""
+    project's folder, what may be read, and the settings of LUA records and health checks."""
     parts = [
         lzc.__version__,
         sys.version,
@@ -110,10 +113,18 @@ def surroundings(config: Config) -> bytes:
         str(config.folder),
         repr(config.lua),
         repr(config.health),
+        _readable(config),
         [_library(name) for name in _LIBRARIES],
         sorted(_program(str(Path(lzc.__file__).parent))),
     ]
     return hashlib.sha256(repr(parts).encode()).digest()
+
+
+def _readable(config: Config) -> object:
+    """What may be read, but for the identities of what may not: those change with each build."""
+    reach = reach_of(config)
+    guarded = [(one.path, one.is_folder) for one in reach.guarded]
+    return reach.root, reach.folders, guarded, limits_of(config)
 
 
 def _library(name: str) -> object:

@@ -23,7 +23,9 @@ from lzc.bundle.writer import Base, CompiledZone
 from lzc.config import Config
 from lzc.lua.check_constants import Constants
 from lzc.lua.health import MOST_CHECKS, Check
+from lzc.source.limits import KINDS, Counts
 from lzc.wire.name import to_text
+from lzc.zone.fault_list import FaultList
 from lzc.zone.place import Fault, InputError, Place, Severity
 
 Progress = Callable[[str, int, int], None]
@@ -111,34 +113,37 @@ def compile_project(
     if found_by != past.found_by or not survey.recall():
         survey.find()
     survey.look()
-    found = [*survey.found_faults, *faults, *survey.faults]
-    results = _build(survey.jobs, len(survey.entries), report)
+    found = FaultList()
+    found.add([*survey.found_faults, *faults, *survey.faults])
     entries = survey.entries
+    results = _build(survey.jobs, entries, report)
     made: dict[bytes, CompiledZone] = {}
     for apex, entry in entries.items():
         result = results.get(apex)
         if result is None:
             if entry.warnings:
-                found += map(_warning, entry.warnings)
+                found.add(map(_warning, entry.warnings))
             continue
-        found += result.faults
+        found.add(result.faults)
         if result.zone is not None:
             made[apex] = result.zone
             entries[apex] = _entry(entry, result.zone, result)
     if config.secondary:
         traits = [ZoneTraits(to_text(apex), one.settings[SIGNED]) for apex, one in entries.items()]
-        found += check_secondaries(config, file, traits)
+        found.add(check_secondaries(config, file, traits))
     texts = check_texts(entries.values())
     if len(texts) > MOST_CHECKS:
-        found.append(_too_many(len(texts), entries.values()))
-    # Zones and records that share a .lua file each find the same in it.
-    found = list(dict.fromkeys(found))
-    if any(fault.severity is Severity.ERROR for fault in found):
-        raise InputError(found)
-    return Compiled(entries, found_by, survey.keystore, made, texts, found)
+        found.add([_too_many(len(texts), entries.values())])
+    told = found.told()
+    if any(fault.severity is Severity.ERROR for fault in told):
+        raise InputError(told)
+    return Compiled(entries, found_by, survey.keystore, made, texts, told)
 
 
-def _build(jobs: Sequence[ZoneJob], total: int, report: Progress) -> dict[bytes, ZoneResult]:
+def _build(
+    jobs: Sequence[ZoneJob], entries: Mapping[bytes, Entry], report: Progress
+) -> dict[bytes, ZoneResult]:
+    total = len(entries)
     done = total - len(jobs)
     report("zones", done, total)
     results: dict[bytes, ZoneResult] = {}
@@ -147,10 +152,18 @@ def _build(jobs: Sequence[ZoneJob], total: int, report: Progress) -> dict[bytes,
     # Where there is nothing to build, it need not be imported what builds.
     from lzc.build.workers import build_zones
 
-    for job, result in zip(jobs, build_zones(jobs), strict=True):
+    for job, result in zip(jobs, build_zones(jobs, _used(entries)), strict=True):
         results[job.source.apex] = result
         report("zones", done + len(results), total)
     return results
+
+
+def _used(entries: Mapping[bytes, Entry]) -> Counts:
+    """What the zones that need not be built took of the limits."""
+    records, generated, includes, repeated, octets = (
+        sum(entry.used[kind] for entry in entries.values()) for kind in range(len(KINDS))
+    )
+    return records, generated, includes, repeated, octets
 
 
 def check_texts(entries: Collection[Entry]) -> frozenset[str]:
@@ -177,6 +190,7 @@ def _entry(begun: Entry, zone: CompiledZone, result: ZoneResult) -> Entry:
         tuple(zone.plans),
         result.steady,
         begun.keys,
+        result.used,
     )
 
 

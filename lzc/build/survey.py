@@ -10,6 +10,7 @@ from lzc.build import sources
 from lzc.build.job import ZoneJob
 from lzc.build.memory import OF_SOURCE, SIGNED, Entry, Keys
 from lzc.build.past import Past
+from lzc.build.reading import limits_of, reach_of
 from lzc.build.secondary_checks import Takers, takers
 from lzc.build.sources import ConfigFile, ZoneSource
 from lzc.build.zone_keys import ZoneKeys
@@ -35,6 +36,8 @@ class Survey:
         self._files = Files()
         self._zone_keys = ZoneKeys(config, file, now, past.keystore, self._files)
         self._waiting: list[ZoneSource] = []
+        self._reach = reach_of(config)
+        self._limits = limits_of(config)
         self.jobs: list[ZoneJob] = []
         self.entries: dict[bytes, Entry] = {}
         self.found_faults: list[Fault] = []
@@ -111,7 +114,8 @@ class Survey:
         return ZoneJob(
             0,
             source,
-            config.folder,
+            self._reach,
+            self._limits,
             keys,
             self._past.live(source.apex),
             config.lua,

@@ -7,10 +7,11 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from lzc.build.job import ZoneJob, ZoneResult
 from lzc.build.zone_job import build_zone
+from lzc.source.limits import NOTHING, Counts, Totals
 from lzc.zone.place import Fault, InputError, Place
 
 _POOL_ZONES: Final = 8
@@ -18,18 +19,25 @@ _POOL_OCTETS: Final = 2_000_000
 """From so many zones and octets of sources on, several processes are faster than one."""
 
 
-def build_zones(jobs: Sequence[ZoneJob]) -> Iterator[ZoneResult]:
-    """The results in the order of the jobs."""
+_totals: Totals | None = None
+"""What all processes of the pool count in, in one of them."""
+
+
+def build_zones(jobs: Sequence[ZoneJob], before: Counts = NOTHING) -> Iterator[ZoneResult]:
+    """The results in the order of the jobs; zones that need not be built took something
+    ``before``."""
     cores = len(os.sched_getaffinity(0))
     processes = min(cores, len(jobs))
     if processes < 2 or len(jobs) < _POOL_ZONES or not _is_large(jobs):
+        totals = Totals.alone(before)
         for job in jobs:
-            yield build_zone(replace(job, in_halves=cores > 1))
+            yield build_zone(replace(job, in_halves=cores > 1), totals)
         return
-    yield from _in_pool(jobs, processes)
+    yield from _in_pool(jobs, processes, before)
 
 
-def _in_pool(jobs: Sequence[ZoneJob], processes: int) -> Iterator[ZoneResult]:
+def _in_pool(jobs: Sequence[ZoneJob], processes: int, before: Counts) -> Iterator[ZoneResult]:
+    import ctypes
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -41,12 +49,13 @@ def _in_pool(jobs: Sequence[ZoneJob], processes: int) -> Iterator[ZoneResult]:
 
     gc.freeze()
     # Fork, as the children start with everything imported: 10 instead of 400 ms each.
-    with ProcessPoolExecutor(
-        processes, multiprocessing.get_context("fork"), initializer=_end_with_parent
-    ) as pool:
+    context = multiprocessing.get_context("fork")
+    counts: Any = context.RawArray(ctypes.c_int64, before)
+    totals = Totals(counts, context.Lock())
+    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(totals,)) as pool:
         chunk = max(1, min(64, len(jobs) // (processes * 4)))
         try:
-            yield from pool.map(build_zone, jobs, chunksize=chunk)
+            yield from pool.map(_build_one, jobs, chunksize=chunk)
         except BrokenProcessPool as error:
             raise InputError(
                 [
@@ -68,6 +77,16 @@ def _is_large(jobs: Sequence[ZoneJob]) -> bool:
         if total >= _POOL_OCTETS:
             return True
     return False
+
+
+def _begin(totals: Totals) -> None:
+    global _totals
+    _totals = totals
+    _end_with_parent()
+
+
+def _build_one(job: ZoneJob) -> ZoneResult:
+    return build_zone(job, _totals)
 
 
 def _end_with_parent() -> None:

@@ -23,8 +23,10 @@ from lzc.build.plans import (
 from lzc.lua.check_constants import Constants, of_checks
 from lzc.lua.check_reach import CheckReach
 from lzc.lua.health import Check
+from lzc.source.limits import OVER_LIMIT, Spending, Totals
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
+from lzc.zone.fault_list import MOST, FaultList
 from lzc.zone.model import PLACE, LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Severity
 
@@ -32,17 +34,31 @@ _CLOCK: Final = re.compile(rb"\b(?:os|_G|[gs]etfenv|load|loadstring)\b")
 """What leads to the clock."""
 
 
-def build_zone(job: ZoneJob) -> ZoneResult:
-    """Read, check and compile a zone. Never raises for what the source says."""
+def build_zone(job: ZoneJob, totals: Totals | None = None) -> ZoneResult:
+    """Read, check and compile a zone; ``totals`` count what all zones take. Never raises for what
+    the source says."""
+    result = _build(job, totals)
+    if len(result.faults) <= MOST:
+        return result
+    found = FaultList()
+    found.add(result.faults)
+    return replace(result, faults=found.told())
+
+
+def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     source = job.source
+    spending = Spending(job.limits, totals)
     zone, faults = read_zone(
         source.path,
         source.apex,
         shown_as=source.shown_as,
-        root=job.root,
         insert_whitespace=job.lua.insert_whitespace,
         in_halves=job.in_halves,
+        reach=job.reach,
+        spending=spending,
     )
+    if any(fault.rule == OVER_LIMIT for fault in faults):
+        return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
     incomplete = _errors(faults)
     zone.records.sort()
     faults += check_zone(zone, CheckSettings(dnssec=source.signed))
@@ -110,6 +126,7 @@ def build_zone(job: ZoneJob) -> ZoneResult:
         tuple(dict.fromkeys(zone.inputs)),
         not any(_CLOCK.search(LuaRecord.from_rdata(one[2]).join(False)) for one in lua_records),
         constants=constants,
+        used=spending.counts,
     )
 
 

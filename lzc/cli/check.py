@@ -11,11 +11,12 @@ from lzc import config
 from lzc.build import pipeline
 from lzc.build.pipeline import Compiled
 from lzc.cli.fault_formats import Sources, to_github, to_sarif
-from lzc.cli.faults import fault_as_dict, show_faults
+from lzc.cli.faults import MOST_LINES, fault_as_dict, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_commands, echo_json
 from lzc.lua.lint.rules import RULES
+from lzc.zone.fault_list import FaultList
 from lzc.zone.place import Fault, InputError, Severity
 
 
@@ -63,7 +64,9 @@ def _show(
         echo_json(to_sarif(faults, Sources(config_path)))
     elif output_format == "github":
         if faults:
-            echo_commands(to_github(faults, Sources(config_path)))
+            found = FaultList(MOST_LINES)
+            found.add(faults)
+            echo_commands(to_github(found.told(), Sources(config_path)))
     elif compiled is None:
         show_faults(faults, output_format)
     elif output_format == "json":

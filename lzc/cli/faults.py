@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from lzc.cli.screen import echo, echo_json
+from lzc.zone.fault_list import FaultList
 from lzc.zone.place import Fault, Severity
+
+MOST_LINES: Final = 1000
+"""Errors, and warnings, that are printed for people to read."""
 
 
 def fault_as_dict(fault: Fault) -> dict[str, Any]:
@@ -24,12 +28,14 @@ def fault_as_dict(fault: Fault) -> dict[str, Any]:
 
 
 def show_faults(faults: Sequence[Fault], output_format: str) -> None:
-    """Print faults: text on stderr with a count as the last line, or one JSON object
-    ``{"faults": [...]}`` on stdout."""
+    """Print faults: text on stderr, `MOST_LINES` of them, with a count of all as the last line, or
+    one JSON object ``{"faults": [...]}`` on stdout."""
     if output_format == "json":
         echo_json({"faults": [fault_as_dict(fault) for fault in faults]})
         return
-    for fault in faults:
+    found = FaultList(MOST_LINES)
+    found.add(faults)
+    for fault in found.told():
         echo(str(fault), err=True)
     errors = sum(fault.severity is Severity.ERROR for fault in faults)
     warnings = len(faults) - errors

@@ -60,24 +60,26 @@ class ExpressionParser(ABC):
     def _function(self, opened: int, method: bool = False) -> ast.Function:
         """The rest behind the name, or behind ``function``, which is token ``opened``."""
 
-    def _fail(self, reason: str, opened: int | None = None) -> NoReturn:
+    def _fail(self, reason: str, opened: int | None = None, plain: str | None = None) -> NoReturn:
         kind, offset = self.types[self.i], self.starts[self.i]
         if kind == FAULT:
             assert self.tokens.fault is not None
             raise self.tokens.fault
         if kind == END:
-            near = "at the end"
+            near = plain_near = " at the end"
             offset = self.ends[self.i - 1] if self.i else offset
         else:
             text = self.tokens.text(self.i)
             shown = text.decode("utf-8", "backslashreplace").splitlines()[0][:30]
-            near = f"near '{shown}'"
+            near, plain_near = f" near '{shown}'", ""
         closing = ""
         if opened is not None:
             line = self.code.count(b"\n", 0, self.starts[opened]) + 1
             closing = f" (to close '{self.tokens.text(opened).decode()}' at line {line})"
         at = None if opened is None else self.starts[opened]
-        raise LuaSyntaxError(f"{reason} {near}", offset, at, closing)
+        raise LuaSyntaxError(
+            reason + near, offset, at, closing, (plain or reason.rstrip(":")) + plain_near
+        )
 
     def _expect(self, kind: bytes, opened: int | None = None) -> int:
         """Step over a token of type ``kind``; gives its end."""

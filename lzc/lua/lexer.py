@@ -178,21 +178,27 @@ def _escape_fault(text: bytes, offset: int) -> LuaSyntaxError | None:
         group = match.lastgroup
         at = offset + match.start()
         if group == "decimal" and int(match["decimal"]) > 255:
-            return LuaSyntaxError(f"escape '{_shown(match[0])}' is over 255", at)
+            return _bad_escape(match[0], "is over 255", at)
         if group == "code":
             number = int(match["code"], 16)
             if number > 0x10FFFF or 0xD800 <= number < 0xE000:
-                return LuaSyntaxError(f"escape '{_shown(match[0])}' is no Unicode character", at)
+                return _bad_escape(match[0], "is no Unicode character", at)
         if group == "fault":
-            return LuaSyntaxError(f"escape '{_shown(match[0])}' is none of Lua's", at)
+            return _bad_escape(match[0], "is none of Lua's", at)
     return None
+
+
+def _bad_escape(text: bytes, what: str, offset: int) -> LuaSyntaxError:
+    return LuaSyntaxError(f"escape '{_shown(text)}' {what}", offset, plain=f"an escape {what}")
 
 
 def _numeral_fault(text: bytes, offset: int) -> LuaSyntaxError | None:
     if _NUMERAL_FORM.fullmatch(text):
         return None
     hint = "; an address is text, in single quotes" if _ADDRESS.match(text) else ""
-    return LuaSyntaxError(f"malformed number '{_shown(text)}'{hint}", offset)
+    return LuaSyntaxError(
+        f"malformed number '{_shown(text)}'{hint}", offset, plain=f"malformed number{hint}"
+    )
 
 
 _MEANT: Final = {
@@ -218,7 +224,9 @@ def _fault(code: bytes, offset: int) -> LuaSyntaxError:
         return LuaSyntaxError("a long string starts with '[', any number of '=', '['", offset)
     meant = _MEANT.get(code[offset : offset + 2]) or _MEANT.get(first)
     hint = f"; {meant}" if meant else ""
-    return LuaSyntaxError(f"unexpected symbol '{_shown(first)}'{hint}", offset)
+    return LuaSyntaxError(
+        f"unexpected symbol '{_shown(first)}'{hint}", offset, plain=f"unexpected symbol{hint}"
+    )
 
 
 def _shown(text: bytes) -> str:

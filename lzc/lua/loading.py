@@ -46,4 +46,6 @@ def check_loads(code: bytes, covered: int) -> None:
     for _ in range(line - 1):
         following = re.compile(rb"\r\n|\n\r|\r|\n").search(code, offset)
         offset = following.end() if following else offset
-    raise LuaSyntaxError(_PLACE.sub("", text), offset)
+    raise LuaSyntaxError(
+        _PLACE.sub("", text), offset, plain="it is over a limit of LuaJIT's compiler"
+    )

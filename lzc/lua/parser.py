@@ -135,7 +135,7 @@ class _Parser(ExpressionParser):
                 continue
             if not self.scopes:
                 self.i = token
-                self._fail(f"no label '{_shown(name)}' for goto")
+                self._fail(f"no label '{_shown(name)}' for goto", plain="no such label for goto")
             outer = self.scopes[-1]
             outer.gotos = outer.gotos or []
             outer.gotos.append((name, scope.active, token))
@@ -368,7 +368,10 @@ class _Parser(ExpressionParser):
             scope.labels = set()
         if name.name in scope.labels:
             self.i -= 1
-            self._fail(f"label '{_shown(name.name)}' stands twice in its block")
+            self._fail(
+                f"label '{_shown(name.name)}' stands twice in its block",
+                plain="a label stands twice in its block",
+            )
         scope.labels.add(name.name)
         end = self._expect(b"::")
         self._check_label_run(i)
@@ -384,7 +387,10 @@ class _Parser(ExpressionParser):
                 waiting.append(goto)
             elif goto[1] < active:
                 self.i = goto[2]
-                self._fail(f"goto '{_shown(name.name)}' jumps into the scope of a local")
+                self._fail(
+                    f"goto '{_shown(name.name)}' jumps into the scope of a local",
+                    plain="a goto jumps into the scope of a local",
+                )
         scope.gotos = waiting
         return ast.Label(self.starts[i], end, name)
 

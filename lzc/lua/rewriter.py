@@ -106,11 +106,8 @@ def _join(tokens: Tokens, out: list[bytes]) -> tuple[bytes, bool]:
 def _unwritable(text: bytes, kind: bytes, offset: int) -> RewriteError:
     if not text.isascii():
         shown = text.decode("utf-8", "backslashreplace")
-        return RewriteError(
-            f"the name '{shown}' has letters beyond ASCII, which secondaries do not keep:"
-            " use plain letters",
-            offset,
-        )
+        trouble = "has letters beyond ASCII, which secondaries do not keep: use plain letters"
+        return RewriteError(f"the name '{shown}' {trouble}", offset, plain=f"a name {trouble}")
     what = "name" if kind is NAME else "number"
     return RewriteError(
         f"a {what} of {len(text)} octets; at most {MAX_TOKEN} fit into a string of a record", offset

@@ -16,14 +16,21 @@ class LuaCodeError(ValueError):
     """Code that lzc cannot take: ``reason`` in words, ``offset`` of where it shows.
 
     ``opened`` is the offset of what should have been closed there, if that is the trouble; the
-    text of the error then names its line within the code, from 1.
+    text of the error then names its line within the code, from 1. ``plain`` is the reason without
+    any of the code's own text, for code that nobody may be shown.
     """
 
     def __init__(
-        self, reason: str, offset: int, opened: int | None = None, closing: str = ""
+        self,
+        reason: str,
+        offset: int,
+        opened: int | None = None,
+        closing: str = "",
+        plain: str | None = None,
     ) -> None:
         super().__init__(reason + closing)
         self.reason = reason
+        self.plain = reason if plain is None else plain
         self.offset = offset
         self.opened = opened
 

@@ -85,6 +85,7 @@ def read_lines(
         position, line = _read_chunk(
             state, scope, data, position, end, line, on_entry, heads, plain
         )
+        state.count_records()
     return position, line
 
 

@@ -21,6 +21,7 @@ MAX_DEPTH: Final = 32
 """Files that may include each other in a row."""
 
 _KNOWN: Final = ("$ORIGIN", "$TTL", "$INCLUDE", "$GENERATE")
+_KNOWN_WORDS: Final = frozenset(word.encode() for word in _KNOWN)
 
 OpenFile = Callable[[FileScope, Found, Place], None]
 """Reads one more file: scope to read it in, the file, place that asks for it."""
@@ -30,6 +31,7 @@ def read_directive(state: ReadState, scope: FileScope, entry: Entry, open_file: 
     """Obey the directive in ``entry``, or report what is wrong with it."""
     tokens = entry.tokens
     word = tokens[0].text.upper()
+    state.directives += word in _KNOWN_WORDS
     if word == b"$ORIGIN":
         if _counted(state, scope, tokens, 1, "one name: $ORIGIN example.org."):
             origin = _read_origin(state, scope, tokens[1])
@@ -47,7 +49,7 @@ def read_directive(state: ReadState, scope: FileScope, entry: Entry, open_file: 
     elif word == b"$GENERATE":
         read_generate(state, scope, entry)
     else:
-        name = word.decode("utf-8", "replace")
+        name = word[:32].decode("utf-8", "replace")
         close = difflib.get_close_matches(name, _KNOWN, n=1)
         state.report(
             scope.place(tokens[0]),

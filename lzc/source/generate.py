@@ -12,7 +12,9 @@ from typing import Final
 
 from lzc.source.files import names_file
 from lzc.source.lexer import Entry, Token, read_entry, shown
+from lzc.source.limits import CODE_WEIGHT, GENERATED, OCTETS, OverLimit
 from lzc.source.records import (
+    Head,
     choose_ttl,
     read_head,
     read_owner,
@@ -109,10 +111,23 @@ def read_generate(state: ReadState, scope: FileScope, entry: Entry) -> None:
     head = read_head(state, scope, tokens, 3)
     if head is None:
         return
+    try:
+        state.spending.take(GENERATED, len(numbers))
+        state.spending.records(len(state.zone.records) + len(numbers))
+        _make(state, scope, entry, head, numbers)
+    except OverLimit as error:
+        raise state.over(scope.place(tokens[1]), error) from error
+
+
+def _make(
+    state: ReadState, scope: FileScope, entry: Entry, head: Head, numbers: Sequence[int]
+) -> None:
+    tokens = entry.tokens
     templates = tokens[head.rdata_index :]
     make_fields = _fields_maker(scope, head.rrtype, templates)
     # Faults of Lua code have their places within a field.
     with_parts = head.rrtype == rr.LUA and len(templates) > 1
+    weight = CODE_WEIGHT if head.rrtype == rr.LUA else 1
     leading = list(tokens[: head.rdata_index])
     place = pack(scope.file_index, tokens[0].line, tokens[0].column)
     for number in numbers:
@@ -130,6 +145,7 @@ def read_generate(state: ReadState, scope: FileScope, entry: Entry) -> None:
         ttl = None if rdata is None else choose_ttl(state, scope, head, rdata, tokens)
         if rdata is None or ttl is None or scope.owner is None:
             return
+        state.spending.take(OCTETS, len(rdata) * weight)
         state.zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))
     if entry.ignored:
         state.zone.suppressions[place] = entry.ignored

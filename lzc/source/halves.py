@@ -60,6 +60,7 @@ def read_in_halves(state: ReadState, scope: FileScope, data: bytes, on_entry: On
         read_lines(state, scope, data, on_entry, start, line)
     else:
         _take_over(state, scope, found)
+        state.count_records()
 
 
 def _second_half(

@@ -16,6 +16,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
+from lzc.source.reach import Reach, open_regular
 from lzc.zone.model import Input
 
 SETTLED: Final = 2_000_000_000
@@ -26,9 +27,11 @@ Plain = tuple[str, str, bytes, tuple[int, ...]]
 """The fields of an `Input`."""
 
 
-def read(path: str, real: Path, limit: int = -1) -> tuple[bytes, Input]:
-    """At most ``limit`` octets of a file (-1: all). Raises `OSError`."""
-    with real.open("rb") as file:
+def read(path: str, real: Path, limit: int = -1, reach: Reach | None = None) -> tuple[bytes, Input]:
+    """At most ``limit`` octets of a regular file (-1: all), whose path without links is ``real``.
+    Raises `OSError`, and `lzc.source.reach.Refused` for a file that is not in ``reach``."""
+    handle = open_regular(str(real)) if reach is None else reach.open(str(real))
+    with os.fdopen(handle, "rb") as file:
         mark = _settled(os.fstat(file.fileno()))
         text = file.read(limit)
     return text, Input(path, str(real), hashlib.sha256(text).digest(), mark)

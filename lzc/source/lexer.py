@@ -24,9 +24,13 @@ class Token(NamedTuple):
     column: int
 
 
+_SHOWN: Final = 256
+"""Octets of a field that may matter to how it is shown."""
+
+
 def shown(text: bytes) -> str:
     """A field as messages quote it, cut when it is long."""
-    whole = text.decode("utf-8", "backslashreplace")
+    whole = text[:_SHOWN].decode("utf-8", "backslashreplace")
     return f"'{whole}'" if len(whole) <= 60 else f"'{whole[:57]}…'"
 
 
@@ -59,7 +63,7 @@ _PIECE = re.compile(
     rb'|"((?:[^"\\\n]++|\\[^\n])*+)"'
     rb'|((?:[^\x00-\x20;()"\\\x7f]++|\\[^\r\n])++)'
 )
-_TO_LZC = re.compile(rb";[ \t]*lzc:[ \t]*(.*?)[ \t\r]*(?:;|\Z)")
+_TO_LZC = re.compile(rb";[ \t]*lzc:([^;]*)")
 _IGNORE = re.compile(rb"ignore[ \t]+([a-z0-9-]+(?:[ \t]*,[ \t]*[a-z0-9-]+)*)")
 _QUOTED_VALUE = re.compile(rb'"(?:[^"\\\n]++|\\[^\n])*+"')
 _STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -165,12 +169,14 @@ class _Scan:
         to_lzc = _TO_LZC.match(text)
         if not to_lzc:
             return False
-        ignore = _IGNORE.fullmatch(to_lzc[1])
+        # Stripped here: a regular expression that does goes back and forth in a run of blanks.
+        said = to_lzc[1].strip(b" \t\r")
+        ignore = _IGNORE.fullmatch(said)
         if ignore:
             rules = {rule.strip().decode() for rule in ignore[1].split(b",")}
             self.entry.ignored |= rules
         else:
-            self.entry.remarks.append(Token(to_lzc[1], False, self.line, self._column()))
+            self.entry.remarks.append(Token(said, False, self.line, self._column()))
         return True
 
     def _next_line(self, position: int) -> None:

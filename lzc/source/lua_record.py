@@ -14,9 +14,11 @@ from typing import Final
 from lzc.lua.comments import swallowed
 from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
 from lzc.source import inputs, lua_source
-from lzc.source.files import find, names_file
-from lzc.source.lexer import Token
+from lzc.source.files import find, names_file, refuse
+from lzc.source.lexer import Token, shown
+from lzc.source.limits import INCLUDES, OCTETS, OverLimit
 from lzc.source.lua_rewriting import strings_of
+from lzc.source.reach import Refused
 from lzc.source.state import FileScope, ReadState
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
@@ -45,6 +47,7 @@ def read_lua(
     Its source goes to the zone's ``lua_sources``. Raises `InvalidRdata` for fields that are wrong.
     """
     fields = tokens[index:]
+    of_file = 0
     if fields and fields[0].text == b"\\#" and not fields[0].quoted:
         prefix, source = _from_digits(state, scope, fields)
     elif len(fields) > 1 and names_file(fields[1]):
@@ -53,16 +56,20 @@ def read_lua(
         if found is None:
             return None
         source = found
+        of_file = id(found)
     else:
         prefix = _covered(fields)
         strings = parts or [(field,) for field in fields]
         source = lua_source.of_strings(strings[1:], scope.file_index, state.lua_join)
     covered = int.from_bytes(prefix, "big")
     try:
-        code_rdata = strings_of(source.code, covered == rr.LUA)
+        # A large file that a million records use is rewritten once.
+        code_rdata = state.lua_strings.get(of_file) or strings_of(source.code, covered == rr.LUA)
     except LuaCodeError as error:
-        _report_code(state, source, error, covered)
+        _report_code(state, source, error, covered, scope.file_index)
         return None
+    if of_file:
+        state.lua_strings[of_file] = code_rdata
     if len(prefix) + len(code_rdata) > wire_rdata.MAX_RDATA:
         raise InvalidRdata(
             f"RDATA of {len(prefix) + len(code_rdata)} octets; "
@@ -111,10 +118,16 @@ def _from_file(
     place = scope.place(fields[2])
     source = None
     try:
-        if found.path.exists() and not found.path.is_file():
-            raise OSError("it is not a file")
-        text, read = inputs.read(found.named, found.path, MAX_FILE + 1)
+        state.spending.take(INCLUDES, 1)
+        text, read = inputs.read(found.named, found.path, MAX_FILE + 1, state.reach)
+        state.spending.take(OCTETS, len(text))
         state.zone.inputs.append(read)
+    except OverLimit as error:
+        raise state.over(place, error) from error
+    except Refused as error:
+        refuse(state, place, "lua-file", shown(fields[2].text), error.refusal)
+        state.lua_files[key] = None
+        return None
     except OSError as error:
         state.report(
             place,
@@ -156,13 +169,17 @@ def _from_file(
     return source
 
 
-def _report_code(state: ReadState, source: LuaSource, error: LuaCodeError, covered: int) -> None:
+def _report_code(
+    state: ReadState, source: LuaSource, error: LuaCodeError, covered: int, file_index: int
+) -> None:
+    """Report code at fault; of code in a file of its own, which may be no Lua at all, nothing is
+    shown."""
     place = unpack(source.place_at(error.offset), state.zone.files)
     if place in state.lua_faults:
         # A file that several records use.
         return
     state.lua_faults.add(place)
-    reason = error.reason
+    reason = error.reason if place.file == state.zone.files[file_index] else error.plain
     if error.opened is not None:
         opened = unpack(source.place_at(error.opened), state.zone.files)
         reason += f", to close what {opened} opens"

@@ -18,6 +18,8 @@ from lzc.wire.rdata import InvalidRdata
 from lzc.zone.place import pack
 
 _OTHER_CLASSES: Final = frozenset((b"CH", b"CHAOS", b"HS", b"HESIOD", b"CS"))
+_LONGEST_TYPE: Final = 32
+"""Octets that are compared with RR types: what is longer was not meant to be one."""
 _MNEMONICS: Final = [name for number, name in rr.MNEMONICS.items() if number not in rr.META_TYPES]
 
 
@@ -215,7 +217,7 @@ def _read_type(state: ReadState, scope: FileScope, token: Token) -> int | None:
 
 
 def _suggest_type(text: bytes) -> str:
-    word = text.decode("utf-8", "replace").upper()
+    word = text[:_LONGEST_TYPE].decode("utf-8", "replace").upper()
     if word.startswith("$"):
         return "a directive starts in column 1: remove the white space before it"
     close = difflib.get_close_matches(word, [*_MNEMONICS, "IN"], n=1, cutoff=0.5)

@@ -7,20 +7,33 @@ from pathlib import Path
 from typing import Final
 
 from lzc.source.lexer import Token
+from lzc.source.limits import OVER_LIMIT, Limits, OverLimit, Spending
 from lzc.source.names import NameTables
-from lzc.zone.model import LuaSource, Zone
-from lzc.zone.place import Fault, Place, Severity
+from lzc.source.reach import Reach
+from lzc.zone.model import PLACE, LuaSource, Zone
+from lzc.zone.place import Fault, Place, Severity, unpack
 
 MAX_ERRORS: Final = 10_000
 """Errors after which a zone is given up: nobody reads further."""
-
 
 MAX_WARNINGS: Final = 1000
 """Warnings kept; more of them are left out."""
 
 
-class TooManyFaults(Exception):
-    """`MAX_ERRORS` is reached; what was found is in the state's ``faults``."""
+_LONGEST: Final = 1000
+"""Characters of a message at most; a field may be as long as a file."""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+class GivenUp(Exception):
+    """No more of the zone is read; why is in the state's ``faults``."""
+
+
+class TooManyFaults(GivenUp):
+    """`MAX_ERRORS` is reached."""
 
 
 @dataclass(slots=True)
@@ -52,13 +65,20 @@ class ReadState:
     ``default_ttl`` is that of ``$TTL``, or the SOA minimum where the SOA came first without a TTL;
     ``last_ttl`` the last one written on a record. Both are None until known, and outlive an
     included file, as on other servers. ``open_files`` are the files being read, outermost first.
+    ``reach`` says which files may be read (None: none), ``spending`` counts what is made of them;
+    ``directives`` counts those that were understood, which tells a zone file from others.
+    ``included`` are the files that were read, ``lua_strings`` what became of the sources that
+    ``lua_files`` hold, by their `id`.
     ``lua_join`` stands between the strings of a LUA record; ``lua_files`` are the .lua files read
     so far, by path and by whether the covered type is LUA (None: at fault), and ``lua_faults`` the
     places of syntax errors that were reported.
     """
 
     zone: Zone
-    root: Path | None = None
+    reach: Reach | None = None
+    spending: Spending = field(default_factory=lambda: Spending(Limits()))
+    directives: int = 0
+    included: set[Path] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     errors: int = 0
     warnings: int = 0
@@ -67,6 +87,7 @@ class ReadState:
     open_files: list[Path] = field(default_factory=list)
     lua_join: bytes = b""
     lua_files: dict[tuple[Path, bool], LuaSource | None] = field(default_factory=dict)
+    lua_strings: dict[int, bytes] = field(default_factory=dict)
     lua_faults: set[Place] = field(default_factory=set)
     tables: dict[bytes, NameTables] = field(default_factory=dict)
 
@@ -81,13 +102,28 @@ class ReadState:
 
     def report(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
         """Note an error. Raises `TooManyFaults`."""
-        self.add(Fault(place, rule, message, why, fix))
+        self.add(Fault(place, rule, _cut(message), why, _cut(fix)))
 
     def warn(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
         """Note a warning, unless `MAX_WARNINGS` were noted before."""
         self.warnings += 1
         if self.warnings <= MAX_WARNINGS:
             self.faults.append(Fault(place, rule, message, why, fix, Severity.WARNING))
+
+    def count_records(self) -> None:
+        """Count the records that were read since. Raises `GivenUp` where they are too many."""
+        records = self.zone.records
+        try:
+            self.spending.records(len(records))
+        except OverLimit as error:
+            raise self.over(unpack(records[-1][PLACE], self.zone.files), error) from error
+
+    def over(self, place: Place, error: OverLimit) -> GivenUp:
+        """Note the limit that was passed at ``place``; to be raised."""
+        why = "lines that multiply others could take all of a machine's time and memory"
+        self.faults.append(Fault(place, OVER_LIMIT, str(error), why, error.fix))
+        self.errors += 1
+        return GivenUp()
 
     def add(self, fault: Fault) -> None:
         """Note an error. Raises `TooManyFaults`."""

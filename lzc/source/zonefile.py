@@ -16,10 +16,17 @@ rule                        what
 ``file-unreadable``         a zone file or included file that cannot be read
 ``include-cycle``           a file that includes itself
 ``include-depth``           too many files that include each other in a row
+``include-hidden``          an ``$INCLUDE`` of a hidden file, or of one in a hidden folder
+``include-no-zone``         an ``$INCLUDE`` of a file that holds no part of a zone
+``include-not-listed``      an ``$INCLUDE`` from a folder that ``include-from`` does not list
 ``include-outside``         an ``$INCLUDE`` of a file outside of the project
+``include-secret``          an ``$INCLUDE`` of a secret, key, bundle, or configuration
 ``include-unreadable``      an ``$INCLUDE`` of what is no path
 ``lua-file-empty``          a ``$FILE`` without code in it
+``lua-file-hidden``         a ``$FILE`` that is hidden, or in a hidden folder
+``lua-file-not-listed``     a ``$FILE`` in a folder that ``include-from`` does not list
 ``lua-file-outside``        a ``$FILE`` outside of the project
+``lua-file-secret``         a ``$FILE`` that is a secret, key, bundle, or configuration
 ``lua-file-too-large``      a ``$FILE`` over 65536 octets
 ``lua-file-unreadable``     a ``$FILE`` that cannot be read
 ``lua-not-transferable``    code of a LUA record that no rewriting gets to secondaries whole
@@ -27,7 +34,10 @@ rule                        what
 ``name-not-ascii``          an owner with octets over 127 (a warning)
 ``not-utf-8``               a file in UTF-16
 ``out-of-zone``             an owner that is not at or below the apex
+``over-limit``              more than a zone, or all zones of a build, may take
 ``owner-missing``           a first record without owner
+``source-no-zone``          a symbolic link to a file that holds no zone
+``source-secret``           a source that is a secret, key, bundle, or configuration
 ``suppression-unclear``     a comment to lzc that says nothing known (a warning)
 ``too-many-faults``         reading was given up
 ``ttl-missing``             a record without TTL, and none to take instead
@@ -42,20 +52,24 @@ rule                        what
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final, NamedTuple, Self
 
 from lzc.source import inputs
 from lzc.source.bulk import read_lines
 from lzc.source.collector import collector_paused
 from lzc.source.directives import read_directive
-from lzc.source.files import Found
+from lzc.source.files import Found, refuse
 from lzc.source.halves import MIN_OCTETS, read_in_halves
 from lzc.source.lexer import Entry, Token, shown
+from lzc.source.limits import INCLUDES, OCTETS, OVER_LIMIT, REPEATED, Limits, OverLimit, Spending
+from lzc.source.reach import Reach, Refused
 from lzc.source.records import read_owner, read_record
-from lzc.source.state import FileScope, ReadState, TooManyFaults
+from lzc.source.state import FileScope, GivenUp, ReadState, TooManyFaults
 from lzc.wire.name import InvalidName
 from lzc.zone.model import BLANKS_BETWEEN_STRINGS, Zone
-from lzc.zone.place import Fault, Place
+from lzc.zone.place import Fault, Place, Severity
 
 
 def read_zone(
@@ -66,28 +80,38 @@ def read_zone(
     root: Path | None = None,
     insert_whitespace: bool = True,
     in_halves: bool = False,
+    reach: Reach | None = None,
+    spending: Spending | None = None,
 ) -> tuple[Zone, list[Fault]]:
     """Read a zone file and what it includes.
 
     ``apex`` is the zone's name, a lower-case wire name, and the first origin. Places name the file
-    ``shown_as`` (default: ``path``). ``root`` is the project's folder, which ``$INCLUDE`` and
-    ``$FILE`` may not leave (default: the file's own folder). ``insert_whitespace`` says how several
+    ``shown_as`` (default: ``path``). ``reach`` says what may be read (default: all that is not
+    hidden in ``root``, and that is the file's own folder unless said); ``spending`` bounds and
+    counts what is taken, and may stop reading. ``insert_whitespace`` says how several
     strings of a LUA record are meant: as `LuaRecord.join` joins them. ``in_halves`` lets a second
     process read half of a large file, which changes nothing else. Returns the records in the order
     of the file, with whatever is wrong; with an error among the faults the zone is not
     complete. Never raises for what the files say.
     """
     resolved = path.resolve()
-    state = ReadState(Zone(apex), (root or resolved.parent).resolve())
+    state = ReadState(Zone(apex), reach or Reach.whole(root or resolved.parent))
+    state.spending = spending or Spending(Limits())
     state.lua_join = BLANKS_BETWEEN_STRINGS if insert_whitespace else b""
     label = shown_as if shown_as is not None else str(path)
     scope = FileScope(label, -1, state.names(apex), resolved.parent)
+    refusal = state.reach.refusal_of_source(str(resolved)) if state.reach else None
+    if refusal is not None:
+        refuse(state, Place(label), "source", "it", refusal)
+        return state.zone, state.faults
     with collector_paused():
         try:
             reader = _Reader(state, in_halves=in_halves)
             reader.open_file(scope, Found(resolved, label, str(path)), Place(label))
         except TooManyFaults:
             _give_up(state, label)
+        except GivenUp:
+            pass
     return state.zone, state.faults
 
 
@@ -106,6 +130,8 @@ def read_zone_text(
             _Reader(state).read_text(scope, text)
         except TooManyFaults:
             _give_up(state, file_name)
+        except GivenUp:
+            pass
     return state.zone, state.faults
 
 
@@ -120,6 +146,49 @@ def _give_up(state: ReadState, file: str) -> None:
     )
 
 
+_WITHOUT_CONTENT: Final = frozenset(("not-utf-8", OVER_LIMIT))
+"""Rules whose faults show nothing of the file."""
+
+
+class _Before(NamedTuple):
+    """How much there was before a file was read."""
+
+    faults: int
+    errors: int
+    records: int
+    directives: int
+    lua_sources: int
+    suppressions: int
+
+    @classmethod
+    def of(cls, state: ReadState) -> Self:
+        zone = state.zone
+        return cls(
+            len(state.faults),
+            state.errors,
+            len(zone.records),
+            state.directives,
+            len(zone.lua_sources),
+            len(zone.suppressions),
+        )
+
+    def is_no_zone(self, state: ReadState) -> bool:
+        """Whether what was read since has more errors than records and directives."""
+        right = len(state.zone.records) - self.records + state.directives - self.directives
+        return state.errors - self.errors > right
+
+    def restore(self, state: ReadState) -> None:
+        """Forget what was found since."""
+        zone = state.zone
+        del state.faults[self.faults :]
+        state.errors = self.errors
+        del zone.records[self.records :]
+        while len(zone.lua_sources) > self.lua_sources:
+            zone.lua_sources.popitem()
+        while len(zone.suppressions) > self.suppressions:
+            zone.suppressions.popitem()
+
+
 class _Reader:
     """Hands the entries of one zone's files to those who understand them."""
 
@@ -131,11 +200,22 @@ class _Reader:
 
     def open_file(self, scope: FileScope, found: Found, asked_at: Place) -> None:
         """Read a file in ``scope``; report at ``asked_at`` when it cannot be read."""
+        state = self.state
         path, label, named = found
+        included = bool(state.open_files)
+        left = state.spending.left(OCTETS)
         try:
-            if path.exists() and not path.is_file():
-                raise OSError("it is not a file")
-            text, read = inputs.read(named, path)
+            state.spending.take(INCLUDES, included)
+            text, read = inputs.read(named, path, left + 1, state.reach)
+            state.spending.take(OCTETS, len(text))
+            if path in state.included:
+                state.spending.take(REPEATED, len(text))
+        except OverLimit as error:
+            raise state.over(asked_at, error) from error
+        except Refused as error:
+            rule, name = ("include", label) if included else ("source", "it")
+            refuse(state, asked_at, rule, name, error.refusal)
+            return
         except OSError as error:
             self.state.report(
                 asked_at,
@@ -144,12 +224,50 @@ class _Reader:
                 fix="correct the path, or make the file readable",
             )
             return
-        self.state.zone.inputs.append(read)
-        self.state.open_files.append(path)
+        state.included.add(path)
+        state.zone.inputs.append(read)
+        state.open_files.append(path)
         # What a file includes goes on from its state, and it from theirs.
-        self.in_halves &= len(self.state.open_files) == 1
-        self.read_text(scope, text)
-        self.state.open_files.pop()
+        self.in_halves &= not included
+        before = _Before.of(state)
+        # A path in a zone file, or a symbolic link, may lead to any file.
+        foreign = included or os.path.normpath(Path(named).absolute()) != str(path)
+        try:
+            self.read_text(scope, text)
+        except TooManyFaults:
+            if not foreign or not before.is_no_zone(state):
+                raise
+        except GivenUp:
+            if foreign and before.is_no_zone(state):
+                self._withhold(before, label, asked_at, included=included)
+            raise
+        finally:
+            state.open_files.pop()
+        if foreign and before.is_no_zone(state):
+            self._withhold(before, label, asked_at, included=included)
+
+    def _withhold(self, before: _Before, label: str, asked_at: Place, *, included: bool) -> None:
+        """Say of what was read since that it is no zone, and nothing of what is in it."""
+        state = self.state
+        found = state.faults[before.faults :]
+        kept = [fault for fault in found if fault.rule in _WITHOUT_CONTENT]
+        hidden = [one for one in found if one.severity is Severity.ERROR and one not in kept]
+        if not hidden:
+            return
+        before.restore(state)
+        state.faults += kept
+        state.errors += len(kept)
+        here = [fault.place for fault in hidden if fault.place.file == label]
+        state.report(
+            asked_at,
+            "include-no-zone" if included else "source-no-zone",
+            f"{label} holds no {'part of a ' if included else ''}zone: {len(hidden)} error(s), the"
+            f" first at {min(here, default=asked_at)}; nothing of it is shown",
+            "it may be a file that was never meant for a zone",
+            "correct the path, or the records where it holds some"
+            if included
+            else "correct where the symbolic link leads",
+        )
 
     def read_text(self, scope: FileScope, text: bytes) -> None:
         """Read a file's text in ``scope``."""

@@ -17,6 +17,7 @@ from lzc.bundle import current, manifest, verification
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.keystore import Keystore
 from lzc.source import inputs
+from lzc.source.limits import Counts
 from tests.unit.changing_project import DAY, EVENTS, ZONES, World
 from tests.unit.compiling import HEAD, wire
 
@@ -55,9 +56,9 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     original = workers.build_zones
 
-    def spy(jobs: Sequence[ZoneJob]) -> object:
+    def spy(jobs: Sequence[ZoneJob], before: Counts) -> object:
         names.extend(job.source.name for job in jobs)
-        return original(jobs)
+        return original(jobs, before)
 
     monkeypatch.setattr(workers, "build_zones", spy)
     return names

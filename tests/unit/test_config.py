@@ -33,7 +33,11 @@ def loaded(folder: Path, text: str) -> Config:
         ("[lua]\nexec_limit = 5", 2, "did you mean exec-limit?"),
         ('[zone."a.org"]\ndnsec = true', 2, "did you mean dnssec?"),
         ("[zone.a.org]\ndnssec = true", 1, 'put the name in quotes: [zone."a.org"]'),
-        ("[lua]\nenable = true\n[build]\nx = 1", 4, "known here: sources, output, serial"),
+        (
+            "[lua]\nenable = true\n[build]\nx = 1",
+            4,
+            "known here: sources, include-from, output, serial, zone-limits, total-limits",
+        ),
         (
             'folder = "x"',
             1,

@@ -19,6 +19,8 @@ README = (ROOT / "README.md").read_text()
 REFERENCE = README.partition("\n## lzc.toml\n")[2].partition("\n## ")[0]
 SECTIONS: dict[str, type[Table]] = {
     "[build]": config.BuildSection,
+    "[build.zone-limits]": config.ZoneLimitsSection,
+    "[build.total-limits]": config.TotalLimitsSection,
     "[lua]": config.LuaSection,
     "[health]": config.HealthSection,
     "[dnssec]": config.DnssecSection,

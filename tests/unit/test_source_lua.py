@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lzc.lua.rewriter import rewrite
 from lzc.lua.splitter import split_code
 from lzc.lua.syntax import LuaCodeError
+from lzc.source import inputs
 from lzc.source.lua_rewriting import strings_of
 from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
@@ -177,13 +178,13 @@ def test_code_in_a_file(project: Project) -> None:
 def test_a_file_is_read_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.write("zones/a.lua", "'a'")
     opened: list[str] = []
-    as_before = Path.open
+    as_before = inputs.read
 
-    def open_noting(path: Path, *arguments: Any, **options: Any) -> Any:
-        opened.append(path.name)
-        return as_before(path, *arguments, **options)
+    def read_noting(path: str, real: Path, *arguments: Any) -> Any:
+        opened.append(real.name)
+        return as_before(path, real, *arguments)
 
-    monkeypatch.setattr(Path, "open", open_noting)
+    monkeypatch.setattr(inputs, "read", read_noting)
     _, faults = project.read('$GENERATE 1-9 w$ 1 LUA TXT $FILE "a.lua"\nv 1 LUA A $FILE a.lua\n')
     assert faults == []
     assert opened.count("a.lua") == 1
