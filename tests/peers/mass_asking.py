@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from lzc.wire import message, rrtype
+from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK
 
 Record = tuple[bytes, int, int, bytes]
@@ -162,7 +163,7 @@ def _over_udp(port: int, questions: Sequence[Question], mode: Mode) -> list[byte
 def _over_tcp(port: int, questions: Sequence[Question], mode: Mode) -> list[bytes]:
     """All in one connection, many before the first answer (RFC 7766 §6.2.1.1)."""
     answers: dict[int, bytes] = {}
-    with socket.create_connection((LOOPBACK, port), timeout=5) as tcp:
+    with socket.create_connection((LOOPBACK, port), timeout=PATIENCE) as tcp:
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stream = tcp.makefile("rb")
         for start in range(0, len(questions), _TCP_WINDOW):

@@ -20,6 +20,7 @@ from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.wire import name
+from tests.patience import PATIENCE
 from tests.peers._peers import find, require
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, free_port
@@ -57,7 +58,7 @@ def run(*arguments: str | Path, folder: Path | None = None) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -213,7 +214,7 @@ QUESTIONS = [
 
 def ask(port: int, owner: str, rrtype: str) -> list[dns.rrset.RRset]:
     query = dns.message.make_query(owner, rrtype, want_dnssec=True, payload=4096)
-    answer = dns.query.udp(query, LOOPBACK, port=port, timeout=5)
+    answer = dns.query.udp(query, LOOPBACK, port=port, timeout=PATIENCE)
     assert not answer.flags & dns.flags.TC
     return [*answer.answer, *answer.authority]
 

@@ -24,6 +24,7 @@ from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.place import Severity
+from tests.patience import PATIENCE
 from tests.peers._peers import find, require
 from tests.peers._peers.asking import ask
 from tests.peers._peers.process import LOOPBACK
@@ -241,7 +242,7 @@ def delv(running: Running, anchors: Path, zone: str, question: Question) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     return done.stdout + done.stderr
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.peers._peers import find, require
 from tests.peers._peers.process import LOOPBACK
 from tests.peers._peers.project import Project
@@ -37,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def dnsviz(*arguments: str) -> str:
     program = find("dnsviz")
     assert program is not None
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -15,6 +15,7 @@ import dns.tsig
 import dns.tsigkeyring
 import pytest
 
+from tests.patience import PATIENCE
 from tests.peers._peers.asking import ask
 from tests.peers._peers.process import LOOPBACK
 from tests.peers._peers.project import TSIG_NAME, Project, keyring
@@ -270,7 +271,6 @@ def check_answer(packet: bytes, answer: bytes, limit: int) -> None:
     assert not packet[2] & 0x80, f"a response was answered: {packet.hex()}"
 
 
-@pytest.mark.timeout(120)
 def test_udp(project: Project) -> None:
     """Every packet is sent; the ID tells which one an answer belongs to."""
     rng = random.Random(SEED)
@@ -314,13 +314,12 @@ def test_udp(project: Project) -> None:
     assert answers > UDP_PACKETS / 3
 
 
-@pytest.mark.timeout(120)
 def test_tcp(project: Project) -> None:
     """The same packets in TCP frames: whole, short, with a length that lies, several at once."""
     rng = random.Random(SEED + 1)
     with project.serve() as server:
         for _ in range(TCP_CONNECTIONS):
-            with socket.create_connection((LOOPBACK, project.port), timeout=5) as tcp:
+            with socket.create_connection((LOOPBACK, project.port), timeout=PATIENCE) as tcp:
                 frames = b""
                 for packet in packets(rng, rng.randrange(1, 6)):
                     length = len(packet) if rng.random() < 0.8 else rng.getrandbits(16)

@@ -31,6 +31,7 @@ from lzc.lua.geo import Geo
 from lzc.lua.health import Check, HealthView
 from lzc.lua.plan import Planner
 from lzc.wire import name as wire_name
+from tests.patience import PATIENCE
 from tests.peers._peers import presence
 from tests.peers._peers.process import free_port, running, wait_for_zone, wait_until
 from tests.peers.lua_object_questions import OBJECTS
@@ -174,7 +175,7 @@ class Both:
             address, _, prefix = subnet.partition("/")
             options.append(dns.edns.ECSOption(address, int(prefix)))
         query = dns.message.make_query(name, "TXT", use_edns=0, payload=1232, options=options)
-        reply = dns.query.udp(query, CLIENT, port=self.port, timeout=5)
+        reply = dns.query.udp(query, CLIENT, port=self.port, timeout=PATIENCE)
         if reply.rcode() == dns.rcode.SERVFAIL:
             return None
         assert reply.rcode() == dns.rcode.NOERROR, reply

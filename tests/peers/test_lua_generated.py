@@ -23,6 +23,7 @@ from lzc.lua.idioms import recognise
 from lzc.lua.plan import Plan
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
+from tests.patience import PATIENCE
 from tests.peers.test_lua_differential import (
     CLIENT,
     HEAD,
@@ -132,7 +133,7 @@ def powerdns(both: Both, name: str, kind: str, subnet: str | None) -> list[bytes
         address, _, prefix = subnet.partition("/")
         options.append(dns.edns.ECSOption(address, int(prefix)))
     query = dns.message.make_query(name, kind, use_edns=0, payload=1232, options=options)
-    reply = dns.query.udp(query, CLIENT, port=both.port, timeout=5)
+    reply = dns.query.udp(query, CLIENT, port=both.port, timeout=PATIENCE)
     if reply.rcode() == dns.rcode.SERVFAIL:
         return None
     assert reply.rcode() == dns.rcode.NOERROR, reply

@@ -18,6 +18,7 @@ from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.zone import model
+from tests.patience import PATIENCE
 from tests.peers import lua_argument_questions, lua_spelling_questions
 from tests.peers._peers import presence
 from tests.peers._peers.process import LOOPBACK, free_port, running, wait_for_zone
@@ -345,7 +346,7 @@ def test_results_of_all_types_are_taken_alike(servers: Servers) -> None:
 
 def told(port: int, start: int) -> list[str]:
     query = dns.message.make_query(f"n{start}.arguments.test", "TXT")
-    reply = dns.query.tcp(query, LOOPBACK, port=port, timeout=20)
+    reply = dns.query.tcp(query, LOOPBACK, port=port, timeout=PATIENCE)
     assert reply.rcode() == dns.rcode.NOERROR, (port, EXPRESSIONS[start])
     (rdata,) = reply.answer[0]
     return b"".join(rdata.strings).decode().split(" ")

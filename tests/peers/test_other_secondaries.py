@@ -12,6 +12,7 @@ import dns.xfr
 import dns.zone
 import pytest
 
+from tests.patience import PATIENCE
 from tests.peers._peers.asking import ask, essence
 from tests.peers._peers.kinds import KINDS
 from tests.peers._peers.process import LOOPBACK, free_port, serial_at, wait_until
@@ -83,7 +84,7 @@ def transferred(port: int, zone: str, signed: bool) -> set[tuple[str, int, str, 
     copy = dns.zone.Zone(zone, relativize=False)
     ring = keyring() if signed else None
     query, _ = dns.xfr.make_query(copy, keyring=ring)
-    dns.query.inbound_xfr(LOOPBACK, copy, query, port=port, timeout=5)
+    dns.query.inbound_xfr(LOOPBACK, copy, query, port=port, timeout=PATIENCE)
     return {
         (name.to_text(), ttl, dns.rdatatype.to_text(rdata.rdtype), rdata.to_text())
         for name, ttl, rdata in copy.iterate_rdatas()
@@ -133,4 +134,4 @@ def test_a_transfer_with_another_secret_is_refused(pair: Pair) -> None:
     ring = dns.tsigkeyring.from_text({TSIG_NAME: ("hmac-sha256", "d3Jvbmc=")})
     query, _ = dns.xfr.make_query(copy, keyring=ring)
     with pytest.raises(dns.tsig.PeerBadSignature):
-        dns.query.inbound_xfr(LOOPBACK, copy, query, port=pair.project.port, timeout=5)
+        dns.query.inbound_xfr(LOOPBACK, copy, query, port=pair.project.port, timeout=PATIENCE)

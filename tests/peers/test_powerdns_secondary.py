@@ -19,6 +19,7 @@ import dns.rdatatype
 import dns.zone
 import pytest
 
+from tests.patience import PATIENCE
 from tests.peers._peers.asking import ANYONE, Client, ask, essence, query, records
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, free_port, serial_at, wait_until
@@ -252,7 +253,7 @@ def addresses(port: int, name: str, subnets: list[str]) -> list[bytes]:
     at = 12 + len(name.encode()) + 2 + 4
     found: dict[int, bytes] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.settimeout(5)
+        udp.settimeout(PATIENCE)
         udp.connect((LOOPBACK, port))
         for start in range(0, len(subnets), 32):
             batch = range(start, min(start + 32, len(subnets)))

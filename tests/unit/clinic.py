@@ -25,6 +25,7 @@ from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker import Checker
 from lzc.serve.health_table import HealthTable, TableView
 from lzc.serve.unlisted import DEFAULT_LIMIT, report_of
+from tests.patience import PATIENCE, SOON
 
 LOCAL = "127.0.0.1"
 ANYTHING = CheckRules(CheckReach((ipaddress.ip_network("127.0.0.0/8"),)), PARTS)
@@ -60,9 +61,9 @@ class Clinic:
         self._ours.send(report_of(check, zone))
 
     async def becomes(self, check: Check, status: bool | None) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while self.view.status(check) is not status:  # noqa: ASYNC110 - as workers do
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(SOON)
         return self.known(check)
 
     def known(self, check: Check) -> dict[str, Any]:

@@ -32,9 +32,13 @@ from lzc.serve import control
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
+from tests.patience import PATIENCE, SOON
 
 TSIG_NAME = "transfer.example."
 TSIG_SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
+
+UNHURRIED = "[lua]\nenable = true\ntime-limit = 0\n"
+"""Settings for tests that are not about time: no record rests, however slow the machine."""
 
 HEAD = """\
 $TTL 3600
@@ -178,8 +182,8 @@ class LiveServer:
         """End the server; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(20)
-        self._reader.join(5)
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
         return code
 
     def hang_up(self) -> None:
@@ -190,7 +194,7 @@ class LiveServer:
     ) -> dns.message.Message:
         query = dns.message.make_query(name, qtype, **options)
         send = dns.query.tcp if tcp else dns.query.udp
-        return send(query, "127.0.0.1", timeout=5, port=self.port)
+        return send(query, "127.0.0.1", timeout=PATIENCE, port=self.port)
 
     def answers(self, name: str, qtype: str = "A", *, tcp: bool = False) -> list[str]:
         """The RDATA of the answer section, sorted."""
@@ -200,12 +204,12 @@ class LiveServer:
     def control(self, do: str, **arguments: str | float) -> dict[str, Any]:
         return control.ask(self.project.output / "control.sock", do, **arguments)
 
-    def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> Any:
+    def wait_for(self, condition: Callable[[], object], seconds: float = PATIENCE) -> Any:
         """Wait until a condition holds, and return what it gave; fails with the server's log."""
         end = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < end, "\n".join(self.log)
-            time.sleep(0.02)
+            time.sleep(SOON)
         return found
 
     def logged(self, text: str) -> bool:
@@ -215,7 +219,7 @@ class LiveServer:
 def udp_socket(port: int) -> socket.socket:
     """A UDP socket that talks to the server only."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(5)
+    sock.settimeout(PATIENCE)
     sock.connect(("127.0.0.1", port))
     return sock
 

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from lzc.answer.lua_answer import rdatas_of
-from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
+from lzc.lua.engine import Engine, LuaFailure, QueryContext
 from lzc.lua.geo import GeoFields
 from lzc.lua.idioms import recognise
 from lzc.lua.plan import Planner
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
-from tests.unit.lua_running import Health
+from tests.unit.lua_running import Health, unhurried
 
 Outcome = tuple[bytes, ...] | None
 """RDATA in the order of the answer; `None` for a failure, which is left to Lua to report."""
@@ -82,7 +82,7 @@ class Record:
         )
         assert encoded is not None, code
         # Long lists are no matter of the limit here.
-        settings = EngineSettings(exec_limit=0)
+        settings = unhurried(exec_limit=0)
         self.engine = Engine(settings, World(), self.health, 5)
         planner = Planner(World(), self.plan_health, random.Random(5).random)
         self.plan = planner.load(encoded)
@@ -109,7 +109,7 @@ class Record:
 
     def instructions(self) -> int:
         """How many the code takes, for some client."""
-        counting = EngineSettings(exec_limit=10**6)
+        counting = unhurried(exec_limit=10**6)
         engine = Engine(counting, World(), self.health, 5, count=True)
         with suppress(LuaFailure):
             engine.evaluate(self.code, QueryContext(_QNAME, self.apex, bytes(4)), self.find)

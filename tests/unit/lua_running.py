@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 from lzc.lua.engine import Engine, EngineSettings, QueryContext
 from lzc.lua.geo import GeoFields
@@ -60,8 +61,13 @@ def query(
     )
 
 
+def unhurried(**options: Any) -> EngineSettings:
+    """Settings for tests that are not about time: code takes as long as it takes here."""
+    return EngineSettings(time_limit=1000.0, **options)
+
+
 class Runner:
-    """Evaluates code given as text, and gives text back."""
+    """Evaluates code given as text, and gives text back; by default in as much time as it takes."""
 
     def __init__(
         self,
@@ -74,7 +80,7 @@ class Runner:
         self.included: dict[str, str] = {}
         self.health = health or Health()
         self.engine = Engine(
-            settings or EngineSettings(),
+            settings or unhurried(),
             places,
             self.health,
             seed,

@@ -95,19 +95,19 @@ def queries(draw: st.DrawFn) -> bytes:
 
 
 @given(st.binary(max_size=80))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_octets(world: World, wire: bytes) -> None:
     check(world, wire)
 
 
 @given(queries())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_all_kinds_of_queries(world: World, wire: bytes) -> None:
     check(world, wire)
 
 
 @given(queries(), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_queries_with_octets_changed_cut_or_added(
     world: World, wire: bytes, data: st.DataObject
 ) -> None:
@@ -167,7 +167,7 @@ class DamagedBundle:
 
 
 @given(queries(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_damaged_zone_gives_servfail_at_worst(
     world: World, wire: bytes, changes: list[tuple[int, int]]
 ) -> None:
@@ -189,7 +189,7 @@ def essence(wire: bytes) -> tuple[object, ...]:
 
 
 @given(queries())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_fast_lane_says_what_the_long_way_says(world: World, wire: bytes) -> None:
     try:
         asked = parse_query(wire)

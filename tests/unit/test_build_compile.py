@@ -214,7 +214,7 @@ _OWNER = st.lists(_LABEL, min_size=1, max_size=4)
 _TYPE = st.sampled_from([rr.A, rr.A, rr.TXT, rr.NS, rr.DNAME])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(_OWNER, _TYPE), max_size=12))
 def test_existence_occlusion_and_chain_agree_with_their_definitions(
     owners: list[tuple[list[bytes], int]],
@@ -288,7 +288,7 @@ _ENTRIES = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     entries=st.lists(_ENTRIES, max_size=12),
     run=st.integers(1, 5),

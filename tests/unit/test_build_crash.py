@@ -14,6 +14,7 @@ import pytest
 from lzc import config
 from lzc.build.pipeline import build
 from lzc.bundle import current, verification
+from tests.patience import PATIENCE, SOON
 from tests.unit.compiling import HEAD
 
 NOW = 1_800_000_000.0
@@ -161,11 +162,12 @@ def _wait_for_lock(output: Path) -> None:
     """Processes of a killed build notice that it is gone, and let go of its lock."""
     import fcntl
 
-    for _ in range(200):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         with (output / ".lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
-                time.sleep(0.02)
+                time.sleep(SOON)
     raise AssertionError("the lock of a killed build is still held")

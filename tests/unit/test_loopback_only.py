@@ -18,9 +18,11 @@ from lzc import config
 from lzc.bundle.reader import Bundle
 from lzc.cli import group
 from lzc.cli.init import new_tsig_secret, write_secret
+from tests.patience import PATIENCE
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-WATCH = Path(__file__).with_name("watched_run.py")
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "fixtures"
+WATCH = "tests.unit.watched_run"
 
 
 def begun(folder: Path) -> Path:
@@ -66,17 +68,19 @@ def test_every_check_and_every_secondary_is_on_loopback(tmp_path: Path, name: st
     assert [host for host in hosts if not ipaddress.ip_address(host).is_loopback] == []
 
 
-def watched(*arguments: str, seconds: float = 0) -> list[str]:
+def watched(*arguments: str, until: Path | None = None) -> list[str]:
     """Run a command of lzc in a network of its own, where all else than loopback leads to one
-    device; ``seconds`` after that it is ended. Returns what went out over that device."""
+    device, a server until all checks of its project have been run. Returns what went out there."""
     unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
     if subprocess.run([*unshare, "true"], capture_output=True).returncode:
         pytest.skip("this machine allows no network namespaces")
+    served = [] if until is None else ["--until", str(until / "build" / "control.sock")]
     done = subprocess.run(
-        [*unshare, sys.executable, str(WATCH), str(seconds), *arguments],
+        [*unshare, sys.executable, "-m", WATCH, *served, *arguments],
+        cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -96,14 +100,14 @@ def test_the_watch_sees_what_goes_out(tmp_path: Path) -> None:
     )
     built = CliRunner().invoke(group, ["build", "-c", str(settings)])
     assert built.exit_code == 0, built.output
-    sent = set(watched("serve", "-c", str(settings), seconds=6))
+    sent = set(watched("serve", "-c", str(settings), until=tmp_path))
     assert sent == {"TCP 192.0.2.80:443", "TCP 2001:db8::80:443"}
 
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_serving_it_sends_nothing_outside_of_loopback(tmp_path: Path, name: str) -> None:
     folder = PROJECTS[name](tmp_path)
-    assert watched("serve", "-c", str(folder / "lzc.toml"), seconds=6) == []
+    assert watched("serve", "-c", str(folder / "lzc.toml"), until=folder) == []
 
 
 def test_the_demo_sends_nothing_outside_of_loopback() -> None:

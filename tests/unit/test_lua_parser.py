@@ -231,7 +231,7 @@ def test_a_thousand_terms_parse_and_walk() -> None:
     assert sum(isinstance(node, ast.Number) for node in walk(chunk)) == 3001
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**64), st.booleans())
 def test_generated_programs_parse_and_every_node_lies_within_its_parent(
     seed: int, jit: bool
@@ -263,7 +263,7 @@ def mutated(source: random.Random, code: bytes) -> bytes:
     return code
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, 2**64))
 def test_mutated_programs_parse_exactly_where_luajit_loads_them(seed: int) -> None:
     programs = Programs(seed, jit=True)
@@ -271,7 +271,7 @@ def test_mutated_programs_parse_exactly_where_luajit_loads_them(seed: int) -> No
     assert parses(code) == loads(code)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(SOUP), min_size=1, max_size=9), st.booleans())
 def test_heaps_of_tokens_parse_exactly_where_luajit_loads_them(
     words: list[bytes], chunk: bool
@@ -280,14 +280,14 @@ def test_heaps_of_tokens_parse_exactly_where_luajit_loads_them(
     assert parses(code) == loads(code)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.text("00123xXeEpPbB.+-iIlLuUaf_ ", min_size=1, max_size=9))
 def test_numerals_are_luajits(text: str) -> None:
     code = text.encode()
     assert parses(code) == loads(code)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("\\\\\\'xzu{}0129adfnq\n\r \xe9", max_size=9), st.sampled_from("'\""))
 def test_escapes_are_luajits(text: str, quote: str) -> None:
     code = (quote + text + quote).encode("latin-1")
@@ -318,7 +318,7 @@ def jumping(source: random.Random, depth: int) -> list[bytes]:
     return words
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**64))
 def test_jumps_and_labels_are_luajits(seed: int) -> None:
     source = random.Random(seed)

@@ -168,7 +168,7 @@ def lua(items: list[str]) -> str:
     return "{" + ",".join(f"'{item}'" for item in items) + "}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(items=LISTS, asking=st.lists(WHO, min_size=1, max_size=10))
 def test_generated_lists(items: list[str], asking: list[bytes]) -> None:
     for call in ("all({})", "pickhashed({})", "{}", "view({{{{{{'0.0.0.0/1','8000::/1'}},{}}}}})"):
@@ -177,7 +177,7 @@ def test_generated_lists(items: list[str], asking: list[bytes]) -> None:
         Record(call.format(lua(items))).agree(asking)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     pairs=st.lists(
         st.tuples(st.integers(0, 2**31 // 40), ADDRESSES), min_size=1, max_size=39
@@ -189,7 +189,7 @@ def test_generated_weights(pairs: list[tuple[int, str]], asking: list[bytes]) ->
     Record(f"pickwhashed({{{items}}})").agree(asking)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sets=st.lists(LISTS, min_size=1, max_size=4),
     up=st.sets(st.integers(0, 120)),
@@ -208,7 +208,7 @@ def test_generated_candidates(
         Record(f"ifportup(443,{addresses},{options})", health=health).agree(asking)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     networks=st.lists(
         st.one_of(
@@ -229,7 +229,7 @@ def test_generated_networks(networks: list[tuple[str, int]], asking: list[bytes]
     Record(code).agree([*asking, *inside])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(octets=st.sets(st.integers(0, 255), min_size=2, max_size=6), who=WHO)
 def test_generated_places(octets: set[int], who: bytes) -> None:
     """All round the globe, poles and the date line included."""
@@ -240,7 +240,7 @@ def test_generated_places(octets: set[int], who: bytes) -> None:
     assert {record.run(who) for _ in range(12)} == nearest or len(nearest) > 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(items=st.lists(ADDRESSES, min_size=1, max_size=4), who=WHO, size=st.integers(0, 5))
 def test_generated_random_choices(items: list[str], who: bytes, size: int) -> None:
     for code in (f"pickrandom({lua(items)})", f"pickrandomsample({size},{lua(items[:3])})"):

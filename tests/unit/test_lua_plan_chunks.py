@@ -229,14 +229,14 @@ STATEMENTS = st.recursive(
 ASKING = clients(60, seed=4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(statements=STATEMENTS, last=VALUES)
 def test_generated_chunks(statements: str, last: str) -> None:
     start = ";x='h' local y='i' local here=continent('EU') local t={'j',n='k'} "
     Record(f"{start}{statements} return {last}", "TXT").agree(ASKING)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(formula=FORMULAS, other=FORMULAS)
 def test_generated_conditions(formula: str, other: str) -> None:
     code = f";local here=country('CA') return ({formula}) and 'a' or ({other}) and 'b' or 'c'"

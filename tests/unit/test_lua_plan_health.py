@@ -172,7 +172,7 @@ OPTION = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     entries=st.lists(
         st.tuples(ADDRESS, st.sampled_from((True, False, None)), st.integers(0, 2**31)),

@@ -160,7 +160,7 @@ def test_names_of_ipv6_addresses(pattern: str, exceptions: str) -> None:
 LABELS = st.lists(st.text("0123456789abcfxAF-+", min_size=1, max_size=12), min_size=0, max_size=10)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(labels=LABELS)
 def test_generated_names(labels: list[str]) -> None:
     asked = qname(".".join(labels))
@@ -199,7 +199,7 @@ def test_names_without_addresses_are_left_to_lua(name: str) -> None:
     assert named("closestMagic()", "AAAA").planned(CLIENT, qname("192-0-2-1")) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     text=st.lists(st.text("aZ09-_", max_size=66), min_size=1, max_size=9).map(".".join),
     dot=st.sampled_from(("", ".", "..")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from lzc.lua.engine import EngineSettings, LuaFailure
-from tests.unit.lua_running import Runner
+from tests.unit.lua_running import Runner, unhurried
 from tests.unit.test_lua_redteam import attack, runner
 
 ENDLESS = {
@@ -136,5 +136,5 @@ NESTED = {
 @pytest.mark.parametrize("limit", [0, 100_000])
 @pytest.mark.parametrize("code", NESTED.values(), ids=NESTED)
 def test_calls_inside_each_other_are_not_deep(code: str, limit: int) -> None:
-    run = runner(EngineSettings(exec_limit=limit))
+    run = runner(unhurried(exec_limit=limit))
     assert int(attack(run, f"local n, f = 0 {code} pcall(f) return n")) <= 101

@@ -14,7 +14,8 @@ import pytest
 
 from lzc.lua.engine import MAX_LOOKED_UP, EngineSettings, LuaFailure
 from lzc.lua.ring import MAX_HASHED, MAX_KEPT, Rings
-from tests.unit.lua_running import Health, Places, Runner, query
+from tests.patience import PATIENCE
+from tests.unit.lua_running import Health, Places, Runner, query, unhurried
 from tests.unit.test_lua_redteam import attack, runner
 
 BIG = "local s = ('9'):rep(2^20) s = s .. s .. s .. s .. s .. s .. s .. s "
@@ -122,7 +123,7 @@ LARGE = [f"local t = {{{texts(number, 5000)}}} return t[1]" for number in range(
 
 @pytest.mark.parametrize("mode", ["isolated", "shared"])
 def test_large_records_do_not_fill_the_heap_for_good(mode: str) -> None:
-    settings = EngineSettings(mode="shared" if mode == "shared" else "isolated", exec_limit=10_000)
+    settings = unhurried(mode=mode, exec_limit=10_000)
     run = runner(settings)
     for number, code in enumerate(LARGE):
         assert run(f";{code}") == [f"{number}x0"]
@@ -146,7 +147,7 @@ def test_formats_that_are_never_the_same_fill_no_heap() -> None:
 
 
 def test_a_record_that_is_given_up_while_it_runs_still_has_its_result() -> None:
-    run = runner(EngineSettings(memory_limit=2**23, exec_limit=10_000))
+    run = runner(unhurried(memory_limit=2**23, exec_limit=10_000))
     for number in range(40):
         # Past the limit of the usual run, so that it is run twice.
         loop = "for i = 1, 800 do local x = pickhashed({'a'}) end"
@@ -204,7 +205,7 @@ def test_the_host_is_not_called_where_there_is_no_room(call: str) -> None:
     # In a process of its own: what goes wrong here is never seen again.
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, FULL.replace("CALL", call)],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60,
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
 

@@ -21,7 +21,8 @@ from lzc.dnssec.signer import MAX_RRSET, SignatureCache
 from lzc.lua.engine import LuaFailure
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
-from tests.unit.live_server import LiveServer, Project
+from tests.patience import PATIENCE
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
 from tests.unit.lua_running import Runner
 
 T = TypeVar("T")
@@ -115,7 +116,7 @@ fine LUA A "'192.0.2.7'"
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LiveServer]:
     # Without a limit of time no record rests, however slow the machine.
-    project = Project(tmp_path, "[lua]\nenable = true\ntime-limit = 0\n")
+    project = Project(tmp_path, UNHURRIED)
     project.build({"example.org": ZONE}, signed=["example.org"])
     with LiveServer(project) as running:
         yield running
@@ -128,7 +129,7 @@ def test_results_that_are_never_the_same_fill_no_memory(server: LiveServer) -> N
         for _ in range(times):
             for name, kind in [("text", "TXT"), ("list", "TXT"), ("blanks", "A")]:
                 query = dns.message.make_query(f"{name}.example.org", kind, want_dnssec=True)
-                reply = dns.query.udp(query, "127.0.0.1", timeout=5, port=server.port)
+                reply = dns.query.udp(query, "127.0.0.1", timeout=PATIENCE, port=server.port)
                 assert reply.rcode() == dns.rcode.NOERROR
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 

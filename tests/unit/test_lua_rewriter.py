@@ -149,7 +149,7 @@ def test_the_corpus_is_large() -> None:
     assert max(path.stat().st_size for path in CORPUS) > 4096
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(0, 2**64))
 def test_generated_programs_do_in_lua51_what_they_did(seed: int) -> None:
     code = Programs(seed).record()
@@ -159,20 +159,20 @@ def test_generated_programs_do_in_lua51_what_they_did(seed: int) -> None:
     same(code)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(0, 2**64))
 def test_generated_programs_with_luajits_additions_do_what_they_did(seed: int) -> None:
     assert same(Programs(seed, jit=True).record()) != b"does not load"
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(0, 2**64), st.booleans())
 def test_a_rewritten_program_rewrites_to_itself(seed: int, plain: bool) -> None:
     once = rewrite(Programs(seed, plain=plain).record(), A)
     assert rewrite(once, A) == once
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(0, 2**64))
 def test_plain_code_takes_the_short_way_to_the_same_result(seed: int) -> None:
     code = Programs(seed, plain=True).record()

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from lzc.lua.engine import EngineSettings, LuaFailure
-from tests.unit.lua_running import Health, Places, Runner, query
+from lzc.lua.engine import LuaFailure
+from tests.unit.lua_running import Health, Places, Runner, query, unhurried
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ ENDLESS = [
 @pytest.mark.parametrize("mode", ["isolated", "shared"])
 @pytest.mark.parametrize("code", ENDLESS)
 def test_endless_code_ends(mode: str, code: str) -> None:
-    run = Runner(EngineSettings(mode="shared" if mode == "shared" else "isolated"))
+    run = Runner(unhurried(mode=mode))
     run.included["self.example.org."] = "include('self') while true do end"
     with pytest.raises(LuaFailure) as caught:
         run(";" + code)
@@ -147,7 +147,7 @@ def test_endless_code_ends(mode: str, code: str) -> None:
 
 
 def test_the_limit_counts_the_records_instructions_not_ours() -> None:
-    run = Runner(EngineSettings(exec_limit=300))
+    run = Runner(unhurried(exec_limit=300))
     weights = ",".join(f"{{1,'item{i}'}}" for i in range(1, 41))
     assert run(f";local t = {{{weights}}} for i = 1, 5 do pickwhashed(t) end return 'fine'") == [
         "fine"
@@ -170,7 +170,7 @@ def test_the_limit_counts_the_records_instructions_not_ours() -> None:
 def test_a_limit_of_any_size_is_met_or_told(body: str) -> None:
     met = []
     for limit in range(1, 160, 3):
-        run = Runner(EngineSettings(exec_limit=limit))
+        run = Runner(unhurried(exec_limit=limit))
         try:
             met.append(run(f";for i = 1, 6 do {body} end return 'x'") == ["x"])
         except LuaFailure as failure:
@@ -182,7 +182,7 @@ def test_a_limit_of_any_size_is_met_or_told(body: str) -> None:
 
 
 def test_without_a_limit_code_may_run_long() -> None:
-    assert Runner(EngineSettings(exec_limit=0))(";for i = 1, 1e6 do end return 'x'") == ["x"]
+    assert Runner(unhurried(exec_limit=0))(";for i = 1, 1e6 do end return 'x'") == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_without_a_limit_code_may_run_long() -> None:
     ],
 )
 def test_memory_is_bounded_and_the_next_record_has_all_of_it(code: str) -> None:
-    run = Runner(EngineSettings(memory_limit=2**23, exec_limit=100_000))
+    run = Runner(unhurried(memory_limit=2**23, exec_limit=100_000))
     for _ in range(3):
         with pytest.raises(LuaFailure):
             run(code)
@@ -223,7 +223,7 @@ def test_metamethods_of_arguments_do_not_run_inside_our_functions(run: Runner) -
 
 
 def test_in_shared_mode_globals_persist_and_the_query_is_still_the_present_one() -> None:
-    run = Runner(EngineSettings(mode="shared"))
+    run = Runner(unhurried(mode="shared"))
     run(";counter = 1 who = nil local q = qname return 'x'")
     assert run(";counter = counter + 1 return counter") == ["2"]
     assert run("who:toString()", query(client="192.0.2.99")) == ["192.0.2.99"]
@@ -231,5 +231,5 @@ def test_in_shared_mode_globals_persist_and_the_query_is_still_the_present_one()
 
 
 def test_in_shared_mode_the_host_is_as_far() -> None:
-    run = Runner(EngineSettings(mode="shared"), Places({}), Health())
+    run = Runner(unhurried(mode="shared"), Places({}), Health())
     assert run("tostring(io)..tostring(require)..tostring(os.execute)") == ["nilnilnil"]

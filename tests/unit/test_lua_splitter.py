@@ -69,7 +69,7 @@ def test_code_that_is_not_lua_is_an_error_with_its_place() -> None:
     assert caught.value.offset == 11
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**64), st.sampled_from([255, 255, 300, 400]))
 def test_the_fewest_strings_that_both_rules_join_to_the_same_tokens(seed: int, limit: int) -> None:
     code = rewrite(Programs(seed).record(), 1)
@@ -84,7 +84,7 @@ def test_the_fewest_strings_that_both_rules_join_to_the_same_tokens(seed: int, l
 words = st.lists(st.sampled_from([b"return", b"local", b"xy", b"'a b'", b"12", b"..", b"("]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(words, st.integers(7, 20))
 def test_the_fewest_strings_where_they_hold_few_tokens(parts: list[bytes], limit: int) -> None:
     code = b" ".join(parts)

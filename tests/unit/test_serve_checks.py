@@ -18,7 +18,8 @@ from lzc.serve.checker_main import report_when_asked
 from lzc.serve.health_table import HealthTable
 from lzc.serve.lane import Lane
 from lzc.serve.probes import connection_of
-from tests.unit.live_server import LiveServer, Project
+from tests.patience import PATIENCE
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 
 def test_a_lane_runs_so_many_at_once_in_the_order_they_came() -> None:
@@ -94,7 +95,7 @@ def test_what_is_shown_of_a_check_holds_no_secrets() -> None:
 
 
 def test_who_asks_for_a_report_and_leaves_costs_others_nothing(tmp_path: Path) -> None:
-    project = Project(tmp_path, "[lua]\nenable = true\nhealth-check-interval = 60\n")
+    project = Project(tmp_path, f"{UNHURRIED}health-check-interval = 60\n")
     checks = [Check("127.0.0.1", 1 + number) for number in range(5000)]
     project.build({"example.org": ""}, checks=checks)
     with LiveServer(project) as server:
@@ -122,7 +123,7 @@ def test_a_report_leaves_even_while_the_checker_is_busy() -> None:
         thread = threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True)
         thread.start()
         ours, theirs = socket.socketpair()
-        ours.settimeout(10)
+        ours.settimeout(PATIENCE)
         with theirs:
             socket.send_fds(asking, [b"?"], [theirs.fileno()])
         # The event loop is in this line until all is here, which fills the socket many times.
@@ -131,7 +132,7 @@ def test_a_report_leaves_even_while_the_checker_is_busy() -> None:
         assert len(message["checks"]) == 8000
         await checker.close()
         asking.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
     asyncio.run(busy())

@@ -11,6 +11,7 @@ from lzc.answer.planned import Choice
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.packet_cache import PacketCache
 from lzc.serve.udp import BatchReader, UdpReader, UdpServer, WildcardReader
+from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
 
 CLIENT = bytes((127, 0, 0, 1))
@@ -48,7 +49,7 @@ class Loop:
         self.server.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO
         self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.client.connect(self.server.getsockname())
-        self.client.settimeout(2)
+        self.client.settimeout(PATIENCE)
         self.responder = Chooser()
         self.udp = UdpServer(self.responder, lambda now: 1e12, 1000, Mishaps())
         self.reader = kind(self.udp, self.server, b"\x7f\0\0\1")

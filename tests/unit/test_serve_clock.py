@@ -12,6 +12,7 @@ import pytest
 from lzc.serve import udp
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.udp import BatchReader, UdpReader, UdpServer, WildcardReader
+from tests.patience import PATIENCE
 from tests.unit.answering import NOW
 from tests.unit.test_answer_plan import Pair, opt_rr, query
 
@@ -40,7 +41,7 @@ def client() -> Iterator[tuple[socket.socket, socket.socket]]:
     server.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO
     with server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect(server.getsockname())
-        client.settimeout(2)
+        client.settimeout(PATIENCE)
         yield server, client
 
 

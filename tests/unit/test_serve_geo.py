@@ -16,7 +16,7 @@ from lzc.cli.ctl import command as ctl
 from lzc.serve import geo_trial
 from lzc.serve.geo_files import GeoFiles, SteadyReader, open_geo
 from lzc.zone.place import InputError
-from tests.unit.live_server import LiveServer, Project
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 EXAMPLE = Path(make_geo.__file__).with_name("example.mmdb")
 HERE = b"\x7f\0\0\1"
@@ -157,7 +157,7 @@ def test_without_databases_there_is_no_geo() -> None:
 def test_a_running_server_follows_its_databases(tmp_path: Path) -> None:
     path = tmp_path / "geo.mmdb"
     database(path, make_geo.TOKYO)
-    project = Project(tmp_path, f'[lua]\nenable = true\n[serve]\ngeoip = ["{path}"]\n')
+    project = Project(tmp_path, f'{UNHURRIED}[serve]\ngeoip = ["{path}"]\n')
     project.build({"example.org": 'here LUA TXT "countryCode()"\n'})
     with LiveServer(project, workers=2) as server:
 

@@ -15,7 +15,8 @@ from lzc.serve.guard import GuardedEngine, code_id
 from lzc.serve.rests import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
 from lzc.serve.scoreboard import Scoreboard
 from lzc.serve.serving import RecordLog
-from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
+from tests.patience import PATIENCE
+from tests.unit.live_server import UNHURRIED, LiveServer, Project, query_wire, udp_socket
 
 ASKED = QueryContext(b"\0", b"\0", b"\x7f\0\0\1")
 
@@ -210,10 +211,10 @@ fine LUA A "'192.0.2.7'"
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LiveServer]:
     # No limit ends these records.
-    project = Project(tmp_path, "[lua]\nenable = true\nexec-limit = 0\ntime-limit = 0\n")
+    project = Project(tmp_path, f"{UNHURRIED}exec-limit = 0\n")
     project.build({"example.org": ZONE})
     # Nor does the watchdog, before the test itself kills the worker.
-    with LiveServer(project, watchdog=20.0) as running:
+    with LiveServer(project, watchdog=PATIENCE) as running:
         yield running
 
 

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from lzc.cli.ctl import command as ctl
 from lzc.lua.health import Check
 from lzc.serve.health_table import UP
+from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, full, listening, play
-from tests.unit.live_server import LiveServer, Project
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 
 def test_a_port_that_accepts_is_up_and_goes_down_when_it_closes() -> None:
@@ -56,7 +57,7 @@ def test_a_target_that_does_not_answer_is_down_after_the_timeout() -> None:
 def test_checks_connect_from_the_source_address() -> None:
     async def scene(clinic: Clinic) -> None:
         sock, port = listening()
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
         clinic.load([Check(LOCAL, port, source="127.0.0.9")])
         client, address = await asyncio.to_thread(sock.accept)
         assert address[0] == "127.0.0.9"
@@ -103,13 +104,13 @@ def test_an_unlisted_check_ends_when_nobody_asks_any_more() -> None:
         check = Check(LOCAL, port)
         await clinic.becomes(check, True)
         generation = clinic.view.generation()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             # A worker asks again when the generation changes, if it still needs the check.
             while clinic.view.generation() == generation:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(SOON)
             assert clinic.view.status(check) is True
             while clinic.table.find(check.key()) >= 0:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(SOON)
         assert clinic.view.status(check) is None
         sock.close()
 
@@ -144,7 +145,7 @@ def test_a_clock_that_was_set_back_makes_no_negative_times(
 def test_the_server_checks_what_its_bundle_lists_and_ctl_shows_it(tmp_path: Path) -> None:
     sock, port = listening()
     with sock:
-        project = Project(tmp_path, "[lua]\nenable = true\nhealth-check-interval = 1\n")
+        project = Project(tmp_path, f"{UNHURRIED}health-check-interval = 1\n")
         up, down = Check(LOCAL, port), Check(LOCAL, 1)
         project.build({"example.org": ""}, checks=[up, down])
         with LiveServer(project) as server:

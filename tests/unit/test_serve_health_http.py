@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +16,7 @@ from aiohttp import web
 
 from lzc.lua.health import Check
 from lzc.serve.probes import HttpProbes
+from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 
 
@@ -32,7 +33,7 @@ class Site:
             self.requests.append(request)  # type: ignore[arg-type]
             return await self._handler(request)  # type: ignore[arg-type]
 
-        self._runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0)
+        self._runner = web.ServerRunner(web.Server(handle), shutdown_timeout=SOON)
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOCAL, 0, ssl_context=tls)
         await site.start()
@@ -70,12 +71,12 @@ async def page(request: web.Request) -> web.StreamResponse:
         case "/long":
             return web.Response(text="x" * 10_000 + "needle")
         case "/slow":
-            await asyncio.sleep(1.5)
+            await asyncio.Event().wait()
         case "/stalls":
             response = web.StreamResponse()
             await response.prepare(request)
             await response.write(b"some")
-            await asyncio.sleep(1.5)
+            await asyncio.Event().wait()
     return web.Response(status=500)
 
 
@@ -114,9 +115,6 @@ async def page(request: web.Request) -> web.StreamResponse:
         ("/to-files", {}, False, "not an HTTP URL, redirected to ftp://***@example.com/"),
         ("/long", {"stringmatch": "needle"}, True, ""),
         ("/long", {"stringmatch": "needle", "byteslimit": 5000}, False, "no 'needle' in the body"),
-        ("/slow", {"timeout": 1}, False, "timed out"),
-        ("/stalls", {"timeout": 1}, False, "timed out"),
-        ("/stalls", {"timeout": 1, "stringmatch": "some"}, False, "timed out"),
     ],
 )
 def test_an_http_check_looks_at_status_and_body(
@@ -128,6 +126,23 @@ def test_an_http_check_looks_at_status_and_body(
         check = Check(LOCAL, url=f"http://www.example.com:{port}{path}", **options)
         clinic.load([check])
         assert (await clinic.becomes(check, up))["error"] == problem.format(port=port)
+        await site.stop()
+
+    play(scene, interval=60)
+
+
+def test_an_http_answer_that_does_not_end_is_timed_out() -> None:
+    async def scene(clinic: Clinic) -> None:
+        site = Site(page)
+        url = f"http://www.example.com:{await site.start()}"
+        checks = [
+            Check(LOCAL, url=f"{url}/slow", timeout=1),
+            Check(LOCAL, url=f"{url}/stalls", timeout=1),
+            Check(LOCAL, url=f"{url}/stalls", timeout=1, stringmatch="some"),
+        ]
+        clinic.load(checks)
+        for check in checks:
+            assert (await clinic.becomes(check, False))["error"] == "timed out"
         await site.stop()
 
     play(scene, interval=60)
@@ -323,25 +338,34 @@ def test_answers_come_in_any_form_and_in_pieces(
 
 
 def test_a_target_is_not_down_because_we_had_no_time_to_listen() -> None:
+    asked, held_up, answered = (threading.Event() for _ in range(3))
+
+    def serve(sock: socket.socket) -> None:
+        connection, _ = sock.accept()
+        with connection:
+            connection.recv(4096)
+            asked.set()
+            held_up.wait(PATIENCE)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            answered.set()
+
     async def scene(clinic: Clinic) -> None:
-        served = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-u", "-m", "http.server", "0", "--bind", LOCAL, "-d", "/proc/self"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        assert served.stdout is not None
-        line = (await served.stdout.readline()).decode()
-        port = int(line.split("port ")[1].split()[0])
+        sock, port = listening()
+        thread = threading.Thread(target=serve, args=(sock,), daemon=True)
+        thread.start()
         check = Check(LOCAL, url=f"http://www.example.com:{port}/status", timeout=1)
         clinic.load([check])
-        # The checker's turns: to begin, and to connect.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        time.sleep(1.5)  # noqa: ASYNC251 - what the event loop must survive
+        async with asyncio.timeout(PATIENCE):
+            while not asked.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        held_up.set()
+        # What the event loop must survive: the answer is there, and the time is over.
+        answered.wait(PATIENCE)
+        time.sleep(check.timeout)  # noqa: ASYNC251
         await clinic.becomes(check, True)
         assert clinic.known(check)["runs"] == 1
-        served.kill()
-        await served.wait()
+        thread.join(PATIENCE)
+        sock.close()
 
     play(scene, interval=60)
 

@@ -27,7 +27,7 @@ from lzc.serve.health_table import (
     TableView,
 )
 from tests.unit.clinic import LOCAL, full, listening
-from tests.unit.live_server import LiveServer, Project
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 CHECK = Check("192.0.2.1", 443)
 KEY = CHECK.key()
@@ -243,7 +243,7 @@ def lua_zone(port: int) -> str:
 def test_operators_force_targets_and_the_restarted_server_still_knows(tmp_path: Path) -> None:
     sock, port = listening()
     with sock:
-        project = Project(tmp_path, "[lua]\nenable = true\nhealth-check-interval = 60\n")
+        project = Project(tmp_path, f"{UNHURRIED}health-check-interval = 60\n")
         first, second = Check(LOCAL, port), Check("127.0.0.2", port)
         project.build({"example.org": lua_zone(port)}, checks=[first, second])
         with LiveServer(project) as server:
@@ -267,8 +267,9 @@ def test_operators_force_targets_and_the_restarted_server_still_knows(tmp_path: 
             assert "by hand (checks find it up)" in drained
             assert up.startswith("up ")
             assert "by hand for another 10 min (checks find it down)" in up
-            ctl_health(project, "force", first.key().hex()[:8], "up", "--for", "1s")
+            ctl_health(project, "force", first.key().hex()[:8], "up")
             server.wait_for(lambda: server.answers("up.example.org") == [LOCAL])
+            ctl_health(project, "force", first.key().hex()[:8], "up", "--for", "1s")
             server.wait_for(lambda: server.answers("up.example.org") == ["127.0.0.2"])
             out = ctl_health(project, "force", LOCAL, "auto")
             assert out == f"{LOCAL} is left to its checks again: 1 check\n"
@@ -282,7 +283,7 @@ def test_operators_force_targets_and_the_restarted_server_still_knows(tmp_path: 
 
 
 def test_a_word_about_nothing_holds_for_checks_to_come(tmp_path: Path) -> None:
-    project = Project(tmp_path, "[lua]\nenable = true\n")
+    project = Project(tmp_path, UNHURRIED)
     project.build({"example.org": ""})
     with LiveServer(project) as server:
         server.wait_for(lambda: server.control("health")["ok"])
@@ -311,7 +312,7 @@ def test_what_is_taken_back_is_taken_back_for_good() -> None:
 def served_first(tmp_path: Path, grace: float, port: int) -> list[str]:
     project = Project(
         tmp_path,
-        f"[lua]\nenable = true\n[serve]\nhealth-grace = {grace}\n",
+        f"{UNHURRIED}[serve]\nhealth-grace = {grace}\n",
     )
     checks = [Check(LOCAL, port), Check("127.0.0.2", port)]
     project.build({"example.org": lua_zone(port)}, checks=checks)
@@ -322,7 +323,7 @@ def served_first(tmp_path: Path, grace: float, port: int) -> list[str]:
 def test_the_first_answer_uses_results_that_come_within_the_grace(tmp_path: Path) -> None:
     sock, port = listening()
     with sock:
-        assert served_first(tmp_path, 10, port) == [LOCAL]
+        assert served_first(tmp_path, 60, port) == [LOCAL]
 
 
 def test_results_that_do_not_come_within_the_grace_are_not_waited_for(tmp_path: Path) -> None:

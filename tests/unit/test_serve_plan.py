@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.live_server import LiveServer, Project
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 FOUR = "{'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'}"
 ZONE = f"""\
@@ -18,7 +18,7 @@ rename 60 LUA A ";pickhashed=function() return '192.0.2.9' end return '192.0.2.1
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_choices_are_random_and_signed(tmp_path: Path, signed: bool) -> None:
-    project = Project(tmp_path, "[lua]\nenable = true\n")
+    project = Project(tmp_path, UNHURRIED)
     project.build({"example.org": ZONE}, signed=["example.org"] if signed else [])
     with LiveServer(project) as server:
         seen = set()
@@ -34,7 +34,7 @@ def test_choices_are_random_and_signed(tmp_path: Path, signed: bool) -> None:
 def test_where_globals_live_on_every_record_is_run(
     tmp_path: Path, mode: str, renamed: bool
 ) -> None:
-    project = Project(tmp_path, f'[lua]\nenable = true\nmode = "{mode}"\n')
+    project = Project(tmp_path, f'{UNHURRIED}mode = "{mode}"\n')
     project.build({"example.org": ZONE})
     with LiveServer(project) as server:
         before = server.answers("hashed.example.org")

@@ -18,6 +18,7 @@ import pytest
 
 from lzc.bundle import current
 from lzc.wire.cookie import check as check_cookie
+from tests.patience import PATIENCE
 from tests.unit.live_server import (
     TSIG_NAME,
     TSIG_SECRET,
@@ -151,7 +152,7 @@ class Client(threading.Thread):
     def __init__(self, port: int) -> None:
         super().__init__()
         self._sock = udp_socket(port)
-        self._sock.settimeout(2)
+        self._sock.settimeout(PATIENCE)
         self.stopped = threading.Event()
         self.asked = 0
         self.lost = 0
@@ -195,7 +196,7 @@ def test_a_transfer_under_way_ends_with_the_zone_it_began_with(tmp_path: Path) -
     wire = query.to_wire()
     with LiveServer(project) as server, socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        sock.settimeout(10)
+        sock.settimeout(PATIENCE)
         sock.connect(("127.0.0.1", server.port))
         sock.sendall(len(wire).to_bytes(2, "big") + wire)
         first = sock.recv(4096)

@@ -14,6 +14,7 @@ from lzc.serve.mishaps import Mishaps, servfail
 from lzc.serve.sockets import IP_PKTINFO, asked_address, reply_control
 from lzc.serve.tcp_connection import asks_for_transfer
 from lzc.serve.udp import BURST, BatchReader, UdpReader, UdpServer
+from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
 
 
@@ -52,7 +53,7 @@ class Loopback:
         self.server.setblocking(False)
         self.client = socket.socket(family, socket.SOCK_DGRAM)
         self.client.connect(self.server.getsockname())
-        self.client.settimeout(2)
+        self.client.settimeout(PATIENCE)
         self.responder = Responder()
         self.now_valid = 1e12
         self.udp = UdpServer(self.responder, lambda now: self.now_valid, 1000, Mishaps())
@@ -179,7 +180,7 @@ def test_a_batch_answers_each_client_and_leaves_out_who_gets_silence() -> None:
     made = Loopback(BatchReader)
     clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
     for ident, client in enumerate(clients):
-        client.settimeout(2)
+        client.settimeout(PATIENCE)
         client.connect(made.server.getsockname())
         client.send(query_wire("www.example.org", ident=ident))
         client.send(b"")

@@ -16,8 +16,9 @@ from lzc.serve import health_state
 from lzc.serve.health_state import Known, State
 from lzc.serve.health_table import UP, Health, HealthTable
 from lzc.serve.unlisted import BURST, NEW_A_SECOND, Unlisted
+from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play
-from tests.unit.live_server import LiveServer, Project
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 
 def test_so_many_begin_at_once_and_then_so_many_a_second() -> None:
@@ -81,9 +82,9 @@ def test_the_one_asked_for_longest_ago_makes_room() -> None:
 def test_none_are_made_where_none_are_allowed_and_they_are_counted() -> None:
     async def scene(clinic: Clinic) -> None:
         assert clinic.view.status(closed(0)) is None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not clinic.table.counts()["unlisted_refused"]:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(SOON)
         assert clinic.table.counts()["checks"] == 0
 
     play(scene, unlisted=0)
@@ -171,7 +172,7 @@ def test_what_is_asked_for_before_the_bundle_is_read_keeps_no_slot_of_others() -
 def test_clients_who_make_up_checks_keep_nobody_out(tmp_path: Path, by: str) -> None:
     sock, port = listening()
     with sock:
-        toml = "[lua]\nenable = true\nunlisted-health-checks = 5\nhealth-check-interval = 1\n"
+        toml = f"{UNHURRIED}unlisted-health-checks = 5\nhealth-check-interval = 1\n"
         project = Project(tmp_path, toml)
         number = (
             "tonumber(tostring(qname):match('^n(%d+)'))"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.source import halves, zonefile
@@ -180,7 +180,7 @@ _LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(lines=st.lists(_LINES, max_size=40), weight=st.integers(0, 4))
 def test_any_lines_give_the_same_both_ways(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], weight: int

@@ -88,7 +88,7 @@ def test_one_line_that_differs_is_read_as_it_stands(odd: str, at: int) -> None:
 _FIELDS = st.lists(st.sampled_from(["a", "B.c", "300", "IN", "A", "AAAA", "192.0.2.1", "::1", ""]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lines=st.lists(_FIELDS, max_size=6), times=st.integers(1, 4), ttl=st.booleans())
 def test_any_fields_are_read_the_same_both_ways(
     lines: list[list[str]], times: int, ttl: bool

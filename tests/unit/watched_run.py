@@ -1,9 +1,10 @@
 """Runs a command of lzc where every packet that leaves loopback is seen: in a network namespace
 whose other device leads nowhere. Prints what was sent there over TCP and UDP.
 
-    unshare --net python watched_run.py SECONDS ARGUMENT...
+    unshare --net python watched_run.py [--until SOCKET] ARGUMENT...
 
-With 0 seconds the command ends by itself, and has to exit with 0; otherwise it must run that long.
+The command ends by itself, and has to exit with 0; a server runs until its control socket says
+that all its health checks have a result.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ import struct
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
+
+from lzc.serve import control
+from lzc.zone.place import InputError
+from tests.patience import SOON
 
 DEVICE = "away0"
 SETUP = (
@@ -62,8 +69,17 @@ def watch(sock: socket.socket, sent: dict[str, None]) -> None:
             sent[line] = None
 
 
+def checked(path: str) -> bool:
+    """Whether a server has run all of its checks."""
+    try:
+        checks = control.ask(Path(path), "health").get("checks", ())
+    except (InputError, OSError):
+        return False
+    return bool(checks) and all(check["runs"] for check in checks)
+
+
 def main() -> int:
-    seconds, *arguments = sys.argv[1:]
+    path, *arguments = sys.argv[2:] if sys.argv[1] == "--until" else ["", *sys.argv[1:]]
     for words in SETUP:
         subprocess.run(["ip", *words.split()], check=True)
     # Without the head of the link.
@@ -74,13 +90,12 @@ def main() -> int:
     thread.start()
     command = [sys.executable, "-m", "lzc", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        try:
-            _, errors = process.communicate(timeout=float(seconds) or None)
-            wanted = not float(seconds) and process.returncode == 0
-        except subprocess.TimeoutExpired:
+        while path and not checked(path) and process.poll() is None:
+            time.sleep(SOON)
+        if path:
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate()
-            wanted = True
+        _, errors = process.communicate()
+        wanted = process.returncode == 0
     sys.stdout.writelines(f"{line}\n" for line in sent)
     sys.stderr.write(errors.decode(errors="replace"))
     return 0 if wanted else 1

@@ -13,6 +13,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK
 
 
@@ -56,7 +57,7 @@ def ask(
 ) -> dns.message.Message:
     """Ask a server on the loopback interface, over TCP too where UDP truncates."""
     message = query(name, rrtype, client, dnssec)
-    where = {"port": port, "timeout": 5, "source": client.source}
+    where = {"port": port, "timeout": PATIENCE, "source": client.source}
     if tcp:
         return dns.query.tcp(message, LOOPBACK, **where)  # type: ignore[arg-type]
     return dns.query.udp_with_fallback(message, LOOPBACK, **where)[0]  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK, Process, running, wait_for_zone
 from tests.peers._peers.project import TSIG_NAME, TSIG_SECRET
 from tests.peers._peers.releases import Release, of
@@ -86,7 +87,7 @@ class PowerDns:
             [*self.release.command("pdnsutil"), f"--config-dir={self.folder}", *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, f"pdnsutil {arguments}:\n{done.stdout}{done.stderr}"
         return done.stdout

@@ -16,6 +16,8 @@ import dns.exception
 import dns.message
 import dns.query
 
+from tests.patience import PATIENCE
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -34,7 +36,7 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
     """Poll until ``condition`` holds. Raises `AssertionError` naming ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -86,7 +88,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._child.send_signal(number)
 
-    def stop(self, seconds: float = 10) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """Ask it to end, and kill its whole process group when it does not; the exit status."""
         if self.running():
             self._child.terminate()
@@ -111,7 +113,7 @@ def running(arguments: list[str], folder: Path, name: str) -> Iterator[Process]:
         print(f"----- {name}: {process.log}\n{process.log_text()[-20_000:]}")
 
 
-def wait_for_zone(process: Process, port: int, zone: str, seconds: float = 20) -> int:
+def wait_for_zone(process: Process, port: int, zone: str, seconds: float = PATIENCE) -> int:
     """Wait until a server answers for ``zone``; its serial. Fails at once when it has ended."""
 
     def answered() -> bool:

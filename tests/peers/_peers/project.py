@@ -14,6 +14,7 @@ import dns.name
 import dns.tsig
 import dns.tsigkeyring
 
+from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK, Process, free_port, running, wait_for_zone
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
@@ -73,7 +74,7 @@ class Project:
             [str(LZC), command, *subcommand, "-c", str(self.config), *rest],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
         assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
         return done

@@ -1,6 +1,6 @@
 """Run checks for a long time: is one of them ever late, and does memory stay where it was?
 
-python -m tests.bench.soak [--minutes 15] [--records 2000]
+python -m tests.soak checks [--minutes 15] [--records 2000]
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import socket
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from lzc.serve import control
@@ -121,15 +121,11 @@ async def _ask(port: int, labels: list[str]) -> None:
                 pass
 
 
-def main() -> None:
-    """Exit code 1 when a check was late or a process died."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.soak")
+def main(given: Sequence[str]) -> int:
+    """1 when a check was late or a process died."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak checks")
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--records", type=int, default=2000)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     with tempfile.TemporaryDirectory(prefix="lzc-soak-") as folder:
-        sys.exit(not asyncio.run(soak(Path(folder), arguments.minutes, arguments.records)))
-
-
-if __name__ == "__main__":
-    main()
+        return int(not asyncio.run(soak(Path(folder), arguments.minutes, arguments.records)))

@@ -1,0 +1,1 @@
+"""Long runs, each a module with a ``main``: ``python -m tests.soak NAME``."""

@@ -1,0 +1,29 @@
+"""``python -m tests.soak NAME [ARGUMENT ...]``: a run that takes long, with a short form for CI where
+there is one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+RUNS: Final = {
+    "checks": "health checks for a quarter of an hour: is one ever late, does memory grow?",
+    "slow": "the tests on one core, beside loops that are busy on it",
+}
+"""Each is a module beside this one, whose ``main`` takes the arguments and gives the exit code."""
+
+
+def main() -> int:
+    """Run what the first argument names."""
+    name, *arguments = sys.argv[1:] or [""]
+    if name not in RUNS:
+        print("usage: python -m tests.soak NAME [ARGUMENT ...]\n", file=sys.stderr)
+        for known, what in RUNS.items():
+            print(f"  {known:8} {what}", file=sys.stderr)
+        return 2
+    return int(importlib.import_module(f"tests.soak.{name}").main(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
