@@ -139,14 +139,14 @@ def ask_all(
 
 
 def _over_udp(port: int, questions: Sequence[Question], mode: Mode) -> list[bytes]:
-    """Each is asked again after a second without an answer."""
+    """Each is asked again after a second without an answer, as long as patience lasts."""
     answers: dict[int, bytes] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         udp.connect((LOOPBACK, port))
         for start in range(0, len(questions), _WINDOW):
             waiting = dict(enumerate(questions[start : start + _WINDOW], start))
-            for _ in range(4):
+            for _ in range(int(PATIENCE)):
                 for number, question in waiting.items():
                     udp.send(question.wire(number & 0xFFFF, mode))
                 while waiting and select.select([udp], [], [], 1)[0]:

@@ -1,5 +1,4 @@
-"""``python -m tests.soak NAME [ARGUMENT ...]``: a run that takes long, with a short form for CI where
-there is one."""
+"""``python -m tests.soak NAME [ARGUMENT ...]``: a run that takes long."""
 
 from __future__ import annotations
 

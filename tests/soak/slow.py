@@ -1,4 +1,4 @@
-"""Run the tests where they get but a part of one core: no test may depend on how fast its machine is.
+"""Run the tests with a part of one core: no test may depend on how fast its machine is.
 
 python -m tests.soak slow [--busy 1] [--short] [ARGUMENT OF PYTEST ...]
 

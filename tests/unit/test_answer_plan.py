@@ -188,13 +188,14 @@ def queries(name: str, qtype: str) -> Iterator[bytes]:
 def test_every_client_gets_the_same_octets(pair: Pair, name: str, qtype: str) -> None:
     asking = clients(31)
     wires = list(queries(name, qtype))
-    for number, states in enumerate(HEALTH if name in CHECKED else HEALTH[:2]):
+    for state, states in enumerate(HEALTH if name in CHECKED else HEALTH[:2]):
         pair.health.states = states
-        pair.health.weights = {"192.0.2.1": number, "192.0.2.4": 3}
+        pair.health.weights = {"192.0.2.1": state, "192.0.2.4": 3}
         pair.health.changes += 1
         for number, wire in enumerate(wires):
             who = asking[number % len(asking)]
-            for tcp in (False, True):
+            # What the transport changes does not depend on health.
+            for tcp in (False, True)[: 2 if state < 2 else 1]:
                 expected = pair.run.respond(wire, who, NOW, tcp=tcp)
                 found = pair.planned.respond(wire, who, NOW, tcp=tcp)
                 assert expected is not None and found is not None

@@ -57,8 +57,14 @@ def _health(states: tuple[bool | None, ...]) -> Health:
 
 @pytest.mark.parametrize("code", CODES)
 def test_in_every_state_of_its_targets(code: str) -> None:
+    record = Record(code, health=_health(STATES[0]))
     for states in STATES:
-        Record(code, health=_health(states)).agree(clients(30))
+        # The weights stay, and both are told.
+        record.health.states.clear()
+        record.health.states.update(_health(states).states)
+        record.health.changes += 1
+        record.plan_health.changes += 1
+        record.agree(clients(30))
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -57,14 +57,18 @@ ENDLESS = {
 }  # fmt: skip
 
 
+BRIEF = 0.02
+"""Seconds: what is to show is that there is an end."""
+
+
 @pytest.mark.parametrize(
     "settings",
     [
         EngineSettings(),
         EngineSettings(mode="shared"),
-        EngineSettings(exec_limit=100_000),
-        EngineSettings(exec_limit=0),
-        EngineSettings(exec_limit=0, memory_limit=2**23),
+        EngineSettings(exec_limit=100_000, time_limit=BRIEF),
+        EngineSettings(exec_limit=0, time_limit=BRIEF),
+        EngineSettings(exec_limit=0, time_limit=BRIEF, memory_limit=2**23),
     ],
     ids=["isolated", "shared", "many instructions", "no limit", "little memory"],
 )

@@ -15,6 +15,7 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
+from tests.patience import PATIENCE
 from tests.peers._peers.presence import find
 from tests.peers._peers.process import LOOPBACK, Process, free_port, running, wait_until
 
@@ -86,13 +87,17 @@ class Unbound:
 
     def ask(self, questions: Sequence[Question], window: int = 32) -> dict[Question, Verdict]:
         """Ask many questions, ``window`` of them at a time, each again where it stays unanswered
-        for 3 seconds. Raises `AssertionError` for one without an answer."""
+        for 3 seconds. Raises `AssertionError` for one without an answer when patience is over."""
         verdicts: dict[Question, Verdict] = {}
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.connect((LOOPBACK, self.port))
             for at in range(0, len(questions), window):
-                waiting = dict(enumerate(questions[at : at + window]))
-                for _ in range(5):
+                waiting = {
+                    ident: (question, _query(question, ident))
+                    for ident, question in enumerate(questions[at : at + window])
+                }
+                end = time.monotonic() + PATIENCE
+                while waiting and time.monotonic() < end:
                     self._exchange(sock, waiting, verdicts)
                 assert not waiting, f"no answer: {list(waiting.values())}"
         return verdicts
@@ -100,24 +105,24 @@ class Unbound:
     def _exchange(
         self,
         sock: socket.socket,
-        waiting: dict[int, Question],
+        waiting: dict[int, tuple[Question, bytes]],
         verdicts: dict[Question, Verdict],
     ) -> None:
-        for ident, question in waiting.items():
-            sock.send(_query(question, ident))
+        for _, wire in waiting.values():
+            sock.send(wire)
         deadline = time.monotonic() + 3
         while waiting and (left := deadline - time.monotonic()) > 0:
             if not select.select([sock], [], [], left)[0]:
                 break
             answer = sock.recv(65535)
             ident = int.from_bytes(answer[:2], "big")
-            asked = waiting.get(ident)
+            question, wire = waiting.get(ident, (None, b""))
             # An answer to an earlier window may come late: its question is another.
-            if asked is None or not answer[12:].startswith(_query(asked, ident)[12:-11]):
+            if question is None or not answer[12:].startswith(wire[12:-11]):
                 continue
             del waiting[ident]
             flags = int.from_bytes(answer[2:4], "big")
-            verdicts[asked] = Verdict(flags & 15, bool(flags & dns.flags.AD))
+            verdicts[question] = Verdict(flags & 15, bool(flags & dns.flags.AD))
 
 
 def _query(question: Question, ident: int) -> bytes:
