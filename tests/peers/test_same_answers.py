@@ -27,8 +27,6 @@ from tests.peers.dissents import DISSENTS, Dissent
 from tests.peers.mass_asking import Essence, Mode, Question, ask_all
 from tests.unit.live_server import HEAD, LiveServer, Project
 
-pytestmark = pytest.mark.timeout(900)
-
 TYPES: Final = tuple(
     rrtype.from_text(text)
     for text in (

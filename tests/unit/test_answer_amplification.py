@@ -28,6 +28,7 @@ from lzc.serve.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from lzc.wire import cookie
 from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigKey
+from tests.patience import PATIENCE
 from tests.unit.answering import CLIENT, NOW
 from tests.unit.command_line import HEAD as ZONE_HEAD
 from tests.unit.command_line import build_project, lzc
@@ -240,7 +241,7 @@ class Server:
     def ask(self, asked: bytes, source: str = "127.0.0.1") -> dns.message.Message:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.bind((source, 0))
-            client.settimeout(2)
+            client.settimeout(PATIENCE)
             client.connect(self.socket.getsockname())
             client.send(asked)
             self.read()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lzc.contained import Begin, Contained, Ended, Home
+from tests.patience import PATIENCE
 
 
 def work(request: list[str], begin: Begin, home: Home) -> list[object]:
@@ -104,7 +105,7 @@ def test_a_child_goes_with_its_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(parent, 0)
     pid = int(os.read(ours, 100))
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -21,6 +21,7 @@ from lzc.cli.fault_formats import Sources, to_github
 from lzc.cli.faults import show_faults
 from lzc.cli.screen import show_traceback
 from lzc.zone.place import Fault, Place
+from tests.patience import PATIENCE
 from tests.unit.command_line import HEAD, lzc
 from tests.unit.live_server import LiveServer, Project
 
@@ -416,7 +417,7 @@ def ask(server: LiveServer, label: bytes, kind: str, qtype: int = 1) -> None:
     qname += b"".join(bytes((len(one),)) + one.encode() for one in (kind, "example", "org", ""))
     query = b"\0\1\1\0\0\1\0\0\0\0\0\0" + qname + qtype.to_bytes(2, "big") + b"\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
         sock.connect(("127.0.0.1", server.port))
         sock.send(query)
         sock.recv(4096)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.peers._peers import apt_sources, fetch, origins, presence, releases
 from tests.peers._peers.origins import NEWEST, TRIXIE
 from tests.peers._peers.releases import Release
@@ -165,7 +166,7 @@ class Machine:
         )
 
     def fetch(self) -> int:
-        return self.start().wait(60)
+        return self.start().wait(PATIENCE)
 
 
 @pytest.fixture
@@ -257,7 +258,7 @@ class TestFetching:
 
     def test_two_at_once_take_turns(self, machine: Machine) -> None:
         runs = [machine.start() for _ in range(2)]
-        assert [run.wait(60) for run in runs] == [0, 0]
+        assert [run.wait(PATIENCE) for run in runs] == [0, 0]
         assert len(machine.asked("--variant=minbase")) == 2
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -272,7 +273,7 @@ class TestFetching:
         child = int(slow.read_text())
         slow.unlink()
         run.send_signal(number)
-        assert run.wait(60) == 1
+        assert run.wait(PATIENCE) == 1
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
         left = origins.folder_of("sid").with_suffix(".partial")
@@ -340,7 +341,7 @@ class TestMissing:
             fcntl.flock(file, fcntl.LOCK_EX)
             fetcher = machine.start((file.fileno(),))
         assert self.outcome(release) == "it is there"
-        assert fetcher.wait(60) == 0
+        assert fetcher.wait(PATIENCE) == 0
 
     def test_one_that_never_comes_is_given_up(
         self, machine: Machine, release: Release, monkeypatch: pytest.MonkeyPatch

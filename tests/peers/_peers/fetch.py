@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.patience import PATIENCE, SOON
 from tests.peers._peers import apt_sources, origins
 from tests.peers._peers.origins import FETCHED, KEPT, KEPT_DATA, PACKAGES, PROGRAMS, Origin
 from tests.peers._peers.presence import find
@@ -166,7 +167,7 @@ def _runs(folder: Path, program: str) -> bool:
     if command is None:
         return False
     listed = subprocess.run(
-        [command[0], "--list", *command[1:]], capture_output=True, text=True, timeout=60
+        [command[0], "--list", *command[1:]], capture_output=True, text=True, timeout=PATIENCE
     )
     return listed.returncode == 0 and "not found" not in listed.stdout
 
@@ -203,7 +204,7 @@ def _turn(builder: Builder) -> Iterator[None]:
                 break
             except BlockingIOError:
                 builder.go_on()
-                time.sleep(0.2)
+                time.sleep(SOON)
         yield
 
 

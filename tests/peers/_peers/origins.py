@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.patience import SOON
 from tests.peers._peers.presence import find
 
 PACKAGES: Final = (
@@ -168,7 +169,7 @@ def wait() -> str:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    time.sleep(0.2)
+                    time.sleep(SOON)
                 else:
                     return ""
     except FileNotFoundError:

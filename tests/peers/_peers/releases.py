@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tests.patience import PATIENCE
 from tests.peers._peers import origins, presence
 from tests.peers._peers.origins import NEWEST, SYSTEM, TRIXIE, Origin
 
@@ -126,7 +127,7 @@ def _actual(release: Release) -> str:
     if program == "pdns_server":
         # It loads all modules for this; by default those of this system.
         arguments.append(f"--module-dir={release.origin.library() / 'pdns'}")
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE)
     found = _VERSION.search(done.stdout + done.stderr)
     assert found is not None, f"{release} tells no version:\n{done.stdout}{done.stderr}"
     return found[1]
