@@ -21,11 +21,10 @@ from lzc.dnssec.keystore import FLAGS, Keystore, base_name
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.wire import name
 from tests.patience import PATIENCE
-from tests.peers._peers import find, require
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, free_port
 from tests.peers._peers.project import FIXTURES
-from tests.peers._peers.releases import POWERDNS, Release
+from tests.peers._peers.releases import BIND, POWERDNS, Release
 
 ZONE_TEXT = "example.org"
 ZONE = name.from_text("example.org.")
@@ -50,17 +49,15 @@ _sip._tcp        IN SRV   1 2 5060 Ns1.Example.org.
 """
 
 
-def run(*arguments: str | Path, folder: Path | None = None) -> str:
-    program = find(str(arguments[0]))
-    assert program is not None
+def run(release: Release, program: str, *arguments: str | Path, folder: Path | None = None) -> str:
     done = subprocess.run(
-        [program, *map(str, arguments[1:])],
+        [*release.command(program), *map(str, arguments)],
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
     )
-    assert done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{program} {arguments}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
@@ -75,57 +72,65 @@ def keystore(tmp_path: Path) -> Keystore:
     return Keystore(tmp_path / "keys")
 
 
+@pytest.fixture(params=BIND, ids=str)
+def bind(request: pytest.FixtureRequest) -> Release:
+    """BIND, for its programs that handle keys."""
+    release: Release = request.param
+    release.require()
+    return release
+
+
 class TestBind:
     @pytest.mark.parametrize("role", ROLES)
     @pytest.mark.parametrize("algorithm", ALL)
     def test_a_key_of_dnssec_keygen_keeps_tag_and_ds(
-        self, keystore: Keystore, tmp_path: Path, algorithm: int, role: str
+        self, bind: Release, keystore: Keystore, tmp_path: Path, algorithm: int, role: str
     ) -> None:
-        require("dnssec-keygen", "dnssec-dsfromkey")
         options = ["-f", "KSK"] if role == "ksk" else []
         base = run(
-            "dnssec-keygen", "-q", "-K", tmp_path, "-a", str(algorithm), *options, ZONE_TEXT
+            bind, "dnssec-keygen", "-q", "-K", tmp_path, "-a", str(algorithm), *options, ZONE_TEXT
         ).strip()
         file = tmp_path / f"{base}.private"
         key = keystore.import_file(ZONE, file, time.time())
         assert (base_name(key), key.flags) == (base, ROLES[role])
         assert key.is_active(time.time())
         printed = run(
-            "dnssec-dsfromkey", "-a", "SHA-256", "-a", "SHA-384", tmp_path / f"{base}.key"
+            bind, "dnssec-dsfromkey", "-a", "SHA-256", "-a", "SHA-384", tmp_path / f"{base}.key"
         )
         assert {" ".join(x.split()[3:]).lower() for x in printed.splitlines()} == ds_lines(key)
         assert (keystore.path / file.name).read_text() == file.read_text()
 
-    def test_times_of_dnssec_settime_are_honoured(self, keystore: Keystore, tmp_path: Path) -> None:
-        require("dnssec-keygen", "dnssec-settime")
-        base = run("dnssec-keygen", "-q", "-K", tmp_path, "-a", "15", ZONE_TEXT).strip()
+    def test_times_of_dnssec_settime_are_honoured(
+        self, bind: Release, keystore: Keystore, tmp_path: Path
+    ) -> None:
+        base = run(bind, "dnssec-keygen", "-q", "-K", tmp_path, "-a", "15", ZONE_TEXT).strip()
         times = ["-P", "20300101000000", "-A", "20300102000000", "-I", "20300103000000"]
-        run("dnssec-settime", "-K", tmp_path, *times, "-D", "20300104000000", base)
+        run(bind, "dnssec-settime", "-K", tmp_path, *times, "-D", "20300104000000", base)
         key = keystore.import_file(ZONE, tmp_path / f"{base}.private", time.time())
         day = 86400
         start = 1893456000  # 2030-01-01
         states = [key.timing.state(start + at * day) for at in (-1, 0, 1, 2, 3)]
         assert states == ["hidden", "published", "active", "published", "hidden"]
 
-    def test_dnssec_settime_reads_and_changes_our_keys(self, keystore: Keystore) -> None:
-        require("dnssec-settime")
+    def test_dnssec_settime_reads_and_changes_our_keys(
+        self, bind: Release, keystore: Keystore
+    ) -> None:
         (key,) = keystore.generate(ZONE, 15, FLAGS["csk"], time.time())
-        run("dnssec-settime", "-K", keystore.path, "-I", "+0", base_name(key))
+        run(bind, "dnssec-settime", "-K", keystore.path, "-I", "+0", base_name(key))
         (changed,) = keystore.load(ZONE)
         assert changed.timing.state(time.time() + 1) == "published"
 
     @pytest.mark.parametrize("policy", FLAGS)
     @pytest.mark.parametrize("algorithm", ALL)
     def test_dnssec_signzone_signs_with_our_keys(
-        self, keystore: Keystore, tmp_path: Path, algorithm: int, policy: str
+        self, bind: Release, keystore: Keystore, tmp_path: Path, algorithm: int, policy: str
     ) -> None:
-        require("dnssec-signzone", "dnssec-verify")
         made = keystore.generate(ZONE, algorithm, FLAGS[policy], time.time())
         (tmp_path / "zone").write_text(ZONE_FILE)
         whole = ["-z"] if policy == "csk" else []
         options = ["-S", "-K", str(keystore.path), "-o", ZONE_TEXT, "-f", "signed", *whole]
-        run("dnssec-signzone", *options, "zone", folder=tmp_path)
-        run("dnssec-verify", *whole, "-o", ZONE_TEXT, "signed", folder=tmp_path)
+        run(bind, "dnssec-signzone", *options, "zone", folder=tmp_path)
+        run(bind, "dnssec-verify", *whole, "-o", ZONE_TEXT, "signed", folder=tmp_path)
         signed = (tmp_path / "signed").read_text()
         assert all(f" {key.tag} {ZONE_TEXT}." in signed for key in made)
 

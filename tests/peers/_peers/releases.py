@@ -37,7 +37,7 @@ class Software:
 
 SOFTWARE: Final = {
     "powerdns": Software(("pdns_server", "pdnsutil"), ("--no-config", "--version")),
-    "bind": Software(("named",), ("-v",)),
+    "bind": Software(("named", "dnssec-signzone"), ("-v",)),
     "nsd": Software(("nsd",), ("-v",)),
     "knot": Software(("knotd",), ("--version",)),
 }
