@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import pytest
 
-from tests.peers._peers import origins, presence
+from tests.peers._peers import origins, presence, releases
 from tests.peers._peers.releases import RELEASES, Release
 
 
-def releases_of(item: pytest.Item) -> Iterator[Release]:
-    """The versions of peers that a test has as parameters."""
-    call = getattr(item, "callspec", None)
-    for value in call.params.values() if call else ():
-        for release in value if isinstance(value, tuple) else (value,):
-            if isinstance(release, Release):
-                yield release
+def is_of_versions(item: pytest.Item) -> bool:
+    """Whether a test, or what its module starts, may be about a version of a peer: the module knows
+    a release, or what `releases` has to find one."""
+    names = vars(getattr(item, "module", object))
+    firsts = (value[0] if isinstance(value, tuple) and value else value for value in names.values())
+    return any(getattr(first, "__module__", None) == releases.__name__ for first in firsts)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Servers may still be on their way: a test's limit of time does not start before they came."""
-    if any(release.origin.suites for release in releases_of(item)):
+    if is_of_versions(item):
         origins.wait()
     return (yield)
 
@@ -36,15 +35,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.stats.get(outcome, ())
         if "[" in report.nodeid
     ]
-    used = {
-        name: count
-        for name, release in RELEASES.items()
-        if (count := sum(names(nodeid, name) for nodeid in ran)) and release.present()
-    }
-    if used:
+    if releases.required:
         terminalreporter.section("peers of each version")
-    for name, count in used.items():
-        terminalreporter.write_line(told(RELEASES[name], count))
+    for name, release in RELEASES.items():
+        if release in releases.required and release.present():
+            count = sum(names(nodeid, name) for nodeid in ran)
+            terminalreporter.write_line(told(release, count))
     if presence.missing:
         terminalreporter.section("missing peers")
     for peer, absence in sorted(presence.missing.items()):
@@ -53,8 +49,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def told(release: Release, count: int) -> str:
-    """Which version a peer is, where it is from, and how many tests it ran."""
-    line = f"{release} is {release.actual()} of {release.origin}: {count} test(s) ran"
+    """Which version a peer is, where it is from, and how many tests have it as a parameter."""
+    line = f"{release} is {release.actual()} of {release.origin}: {count} test(s) by name"
     return f"{line}; IT IS NOT THE VERSION THAT THE TESTS KNOW" if release.unknown() else line
 
 

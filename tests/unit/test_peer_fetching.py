@@ -343,6 +343,28 @@ class TestMissing:
         assert self.outcome(release) == "it is there"
         assert fetcher.wait(PATIENCE) == 0
 
+    def test_waiting_is_no_part_of_a_tests_limit_of_time(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        test = machine.folder / "test_waiting.py"
+        test.write_text(
+            "from tests.peers._peers.releases import of\n\n"
+            "def test_it():\n    of('nsd', '4.12').require()\n"
+        )
+        lock = machine.folder / "fetching"
+        monkeypatch.setenv(origins.FETCHING, str(lock))
+        monkeypatch.setenv("CI", "true")
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            slow = subprocess.Popen(["sleep", "5"], pass_fds=[file.fileno()])
+        options = ["-o", "timeout=4", "-p", "tests.peers.conftest", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", *options, str(test)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert slow.wait() == 0
+        assert "Failed: missing peer: nsd-4.12 (Debian 13 was not fetched" in done.stdout
+        assert "nsd-4.12: 1 test(s) did not run: Debian 13 was not fetched" in done.stdout
+        assert "Timeout" not in done.stdout
+
     def test_one_that_never_comes_is_given_up(
         self, machine: Machine, release: Release, monkeypatch: pytest.MonkeyPatch
     ) -> None:

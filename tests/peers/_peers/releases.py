@@ -62,6 +62,7 @@ class Release:
     def require(self) -> None:
         """Go on only when it is there: skips the test otherwise, or fails it where ``CI=true``,
         and says why."""
+        required.add(self)
         late = origins.wait() if self.origin.suites else ""
         if self.present():
             return
@@ -117,6 +118,10 @@ RELEASES: Final = {str(release): release for release in (*POWERDNS, *BIND, *NSD,
 def of(software: str, version: str) -> Release:
     """The release of this version, as the tables above have it."""
     return RELEASES[f"{software}-{version}"]
+
+
+required: set[Release] = set()
+"""What tests of this run have asked for."""
 
 
 @functools.cache
