@@ -19,6 +19,7 @@ from lzc.config_table import Table
 from lzc.source import reach as reaching
 from lzc.source.inputs import read
 from lzc.source.reach import Refused
+from tests.patience import PATIENCE
 
 SECRET = "c2VjcmV0IG9mIHRoZSBrZXkgdGhhdCBub2JvZHkgc2VlcyE="
 COOKIE = "00112233445566778899aabbccddeeff"
@@ -330,7 +331,7 @@ def test_nothing_is_shown_of_a_file_that_is_no_lua(project: Path, kind: str) -> 
 
 @pytest.mark.parametrize("line", ["$INCLUDE {}", "w LUA A $FILE {}"])
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device", "folder"])
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(PATIENCE)
 def test_what_is_no_file_is_not_waited_for(project: Path, kind: str, line: str) -> None:
     path = project / "zones/odd.lua"
     if kind == "fifo":
@@ -376,7 +377,7 @@ def test_a_link_that_takes_the_place_of_a_file_leads_nowhere(
     assert not shows_a_secret(result.output)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(PATIENCE)
 def test_links_that_lead_upwards_are_gone_through_once(project: Path) -> None:
     """Two of them made 2**40 paths of ``**``."""
     for name in "abc":
