@@ -138,7 +138,8 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f" {totals['cache_hits']} from the cache, {totals['servfail']} SERVFAIL",
         f"LUA         {totals['lua']} executions, {totals['lua_errors']} failed"
         f" ({totals['lua_instructions']} too many instructions, {totals['lua_memory']} too much"
-        f" memory, {totals['lua_time']} too long, {totals['lua_quarantine']} not run)",
+        f" memory, {totals['lua_time']} too long, {totals['lua_quarantine']} not run,"
+        f" {totals['lua_held']} held back with their zone)",
     ]
     checker = answer["checker"]
     lines.append(
@@ -164,6 +165,10 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         why = str(refused["why"]).replace("\n", "; ")
         lines.append(f"REFUSED     {_age(refused['at'])} ago: {why}")
     lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
+    lines += [
+        f"HELD BACK   code of zone {zone} that never ran to its end"
+        for zone in answer["held_zones"]
+    ]
     lines += [
         f"worker {one['index']:<4} pid {one['pid']}, {one['queries_udp'] + one['queries_tcp']}"
         f" queries, {one['restarts']} restarts{'' if one['ready'] else ', NOT READY'}"

@@ -45,7 +45,9 @@ once: at first much is not known yet that our functions look up once."""
 MAX_LOGGED = 1000
 """Characters of what a record logs that are kept."""
 
-FailureKind = Literal["syntax", "runtime", "instructions", "memory", "time", "result", "quarantine"]
+FailureKind = Literal[
+    "syntax", "runtime", "instructions", "memory", "time", "result", "quarantine", "held"
+]
 
 
 class LuaFailure(Exception):
@@ -54,7 +56,7 @@ class LuaFailure(Exception):
     ``kind``: ``syntax`` (the code does not compile), ``runtime`` (it raised an error),
     ``instructions``, ``memory`` or ``time`` (it hit a limit), ``result`` (it returned something
     that is neither a string nor a list of strings), ``quarantine`` (it was not run, for what it
-    did before; see `lzc.serve.guard`).
+    did before) or ``held`` (for what other code of its zone did; see `lzc.serve.guard`).
     """
 
     def __init__(self, kind: FailureKind, message: str) -> None:

@@ -2,7 +2,8 @@
 
 LuaJIT can spend seconds in a C function (a pathological pattern) where no instruction limit
 applies. The worker is stuck then; the supervisor reads from the scoreboard which code it was in,
-replaces the process, and tells the successor not to run that code again.
+replaces the process, and tells the successor not to run that code again. Whoever wrote it may have
+written more of the kind: of that zone, only code that once ran to its end is run from then on.
 
 Code that merely took all the time or memory it may have rests after it, and so does code that takes
 long again and again (`lzc.serve.rests`): whoever asks for it does not keep other names from being
@@ -16,7 +17,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from lzc.lua.engine import Include, LuaFailure, QueryContext
 from lzc.serve.rests import AHEAD, SLOW, Rests
@@ -26,7 +27,7 @@ _CODES: Final = 65536
 
 T = TypeVar("T")
 
-LIMITS: Final = ("instructions", "memory", "time", "quarantine")
+LIMITS: Final = ("instructions", "memory", "time", "quarantine", "held")
 """Kinds of `LuaFailure` that are counted apart, as ``lua_…`` in `lzc.serve.scoreboard.COUNTERS`."""
 
 
@@ -37,6 +38,16 @@ class Evaluator(Protocol):
         """Presentation-form contents; raises `LuaFailure`."""
 
 
+class Proofs(Protocol):
+    """Code that ran to its end: `lzc.serve.proven.Marks`, or a set."""
+
+    def add(self, code: int, /) -> None:
+        """It did."""
+
+    def __contains__(self, code: Any, /) -> bool:
+        """Whether it did."""
+
+
 def code_id(zone: bytes, code: bytes) -> int:
     """A number from 1 to 2**64 - 1 that stands for a record's joined code in a zone (its apex).
     The same code in another zone may include something else, and is not to be blamed for that."""
@@ -44,8 +55,9 @@ def code_id(zone: bytes, code: bytes) -> int:
 
 
 class GuardedEngine:
-    """An engine that notes on the scoreboard what it runs, and refuses quarantined code. Without
-    ``shares``, code that takes long may take all of a worker's time."""
+    """An engine that notes on the scoreboard what it runs, and refuses code of ``quarantine``, and
+    in the zones ``held`` what is not ``proven`` to end. Without ``shares``, code that takes long
+    may take all of a worker's time."""
 
     __slots__ = (
         "_beat",
@@ -55,7 +67,9 @@ class GuardedEngine:
         "_evaluate",
         "_fast",
         "_first",
+        "_held",
         "_leave",
+        "_proven",
         "_quarantine",
         "_query",
         "_rests",
@@ -75,7 +89,11 @@ class GuardedEngine:
         cpu: Callable[[], float] = time.thread_time,
         *,
         shares: bool = True,
+        held: Collection[bytes] = (),
+        proven: Proofs | None = None,
     ) -> None:
+        self._held = set(held)
+        self._proven: Proofs = set() if proven is None else proven
         self._clock = clock
         self._cpu = cpu
         self._beat = slot.beat
@@ -98,6 +116,10 @@ class GuardedEngine:
         self._quarantine.add(ident)
         self._fast = {key: known for key, known in self._fast.items() if known != ident}
 
+    def hold(self, zone: bytes) -> None:
+        """Run no code of this zone any more that never ran to its end."""
+        self._held.add(zone)
+
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """As `lzc.lua.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest.
         Several records at a name are asked about the same ``query``, one after the other."""
@@ -110,7 +132,7 @@ class GuardedEngine:
         if ident is None:
             return self._evaluate_watched(code, query, include)
         self.runs += 1
-        self._enter(ident, query[0])
+        self._enter(ident, query[0], query[1])
         began = self._clock()
         try:
             return self._evaluate(code, query, include)
@@ -135,20 +157,29 @@ class GuardedEngine:
         ident = code_id(query[1], code)
         if ident in self._quarantine:
             raise self._failed(LuaFailure("quarantine", "quarantined: it stopped a worker"))
+        if query[1] in self._held and ident not in self._proven:
+            why = "other code of its zone stopped a worker, and this never ran to its end"
+            raise self._failed(LuaFailure("held", f"held back: {why}"))
         if self._rests.resting(ident, query[1], self._clock()):
             raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
         self.runs += 1
-        self._enter(ident, query[0])
+        self._enter(ident, query[0], query[1])
         began = self._cpu()
-        offended = False
+        offended = ended = False
         try:
-            return self._evaluate(code, query, include)
+            found = self._evaluate(code, query, include)
+            ended = True
         except LuaFailure as failure:
             offended = failure.kind in ("time", "memory")
+            ended = failure.kind not in LIMITS
             self._failed(failure)
             raise
+        else:
+            return found
         finally:
             self._leave()
+            if ended:
+                self._proven.add(ident)
             took, now = self._cpu() - began, self._clock()
             fast = self._rests.took(ident, query[1], took, now)
             if offended:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from lzc.bundle.manifest import BundleError
 from lzc.foreign_text import shown
 from lzc.serve.geo_files import GeoFiles
 from lzc.serve.process import Message
+from lzc.serve.quarantine import Quarantine
 from lzc.serve.worker_process import WorkerProcess
 
 log = logging.getLogger("lzc")
@@ -81,7 +82,7 @@ class Reloader:
         workers: list[WorkerProcess],
         switched: Callable[[Path], None],
         geo: GeoFiles,
-        quarantine: Collection[int],
+        quarantine: Quarantine,
     ) -> None:
         self._source = source
         self.folder = folder
@@ -154,16 +155,21 @@ class Reloader:
                         why = problem.replace("\n", "; ")
                         log.error("geo databases: still the ones from before: %s", why)
 
-    def _prepare(self, folder: Path, quarantine: Collection[int]) -> Message:
+    def _prepare(self, folder: Path, quarantine: Quarantine) -> Message:
         geo = [str(path) for path in self._geo.current()]
-        return {"do": "prepare", "folder": str(folder), "quarantine": [*quarantine], "geo": geo}
+        return {
+            "do": "prepare",
+            "folder": str(folder),
+            "quarantine": quarantine.to_message(),
+            "geo": geo,
+        }
 
-    async def _switch(self, folder: Path, quarantine: Collection[int] = ()) -> str:
+    async def _switch(self, folder: Path, quarantine: Quarantine | None = None) -> str:
         """Both halves of the reload; what went wrong, or nothing."""
         taking_part = [worker for worker in self._workers if worker.ready]
         answers = [worker.expect() for worker in taking_part]
         for worker in taking_part:
-            worker.tell(self._prepare(folder, quarantine))
+            worker.tell(self._prepare(folder, quarantine or Quarantine()))
         if answers:
             await asyncio.wait(answers, timeout=PATIENCE)
         problems = [

@@ -26,15 +26,18 @@ COUNTERS: Final = (
     "lua_memory",
     "lua_time",
     "lua_quarantine",
+    "lua_held",
 )
 """Counters of a worker, in the order they lie in its slot. ``silent``: queries that got no answer
 on purpose; ``tcp_connections``: accepted so far; ``errors``: unexpected exceptions; of the
 ``lua_errors``, ``lua_instructions``, ``lua_memory`` and ``lua_time`` hit that limit, and
-``lua_quarantine`` were not run for what the code had done before."""
+``lua_quarantine`` were not run for what the code had done before, and ``lua_held`` for what other
+code of the zone had done."""
 
 _SLOT: Final = 512
 _HEARTBEAT: Final = 0
 _LUA_CODE: Final = 1
+_LUA_ZONE: Final = 2
 _COUNTERS: Final = 4
 _NAME: Final = 192
 _NAME_MAX: Final = 255
@@ -78,18 +81,21 @@ class Slot:
         self._words[_HEARTBEAT] = 0
         self._words[_LUA_CODE] = 0
 
-    def enter_lua(self, code_id: int, qname: bytes) -> None:
-        """Note which code runs, and for which query name, before it runs."""
+    def enter_lua(self, code_id: int, qname: bytes, apex: bytes) -> None:
+        """Note which code runs, for which query name and in which zone, before it runs."""
         end = _NAME + len(qname)
         self._octets[_NAME:end] = qname
+        # The apex is the end of the name.
+        self._words[_LUA_ZONE] = len(apex)
         self._words[_LUA_CODE] = code_id
 
     def leave_lua(self) -> None:
         """Note that no code runs any more."""
         self._words[_LUA_CODE] = 0
 
-    def running_lua(self) -> tuple[int, bytes] | None:
-        """Identifier of the code that runs, and the wire name it was asked for."""
+    def running_lua(self) -> tuple[int, bytes, bytes] | None:
+        """Identifier of the code that runs, the wire name it was asked for, and the apex of its
+        zone."""
         code_id = self._words[_LUA_CODE]
         if not code_id:
             return None
@@ -97,7 +103,8 @@ class Slot:
         end = 0
         while end < _NAME_MAX and raw[end]:
             end += 1 + raw[end]
-        return code_id, raw[: end + 1]
+        qname = raw[: end + 1]
+        return code_id, qname, qname[len(qname) - self._words[_LUA_ZONE] :].lower()
 
     def write_counters(self, values: list[int]) -> None:
         """Publish the counters, in the order of `COUNTERS`."""

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,8 @@ from lzc.lua.plan import Planner
 from lzc.serve.geo_files import open_geo
 from lzc.serve.guard import GuardedEngine
 from lzc.serve.keyring import Signers, cookie_secret, tsig_keys
+from lzc.serve.proven import Marks
+from lzc.serve.quarantine import Quarantine
 from lzc.serve.scoreboard import Slot
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError
@@ -62,7 +64,8 @@ class Serving:
         health: HealthView,
         slot: Slot,
         random_secret: bytes,
-        quarantine: Collection[int] = (),
+        quarantine: Quarantine | None = None,
+        proven: Marks | None = None,
         databases: Sequence[Path] = (),
     ) -> None:
         self._keys = tsig_keys(config)
@@ -79,7 +82,10 @@ class Serving:
             if config.lua.mode == "isolated":
                 planner = Planner(geo, health, random.Random(seed).random)
             shares = config.lua.time_limit > 0
-            self.guard = GuardedEngine(engine, slot, quarantine, shares=shares)
+            barred = quarantine or Quarantine()
+            self.guard = GuardedEngine(
+                engine, slot, barred.codes, shares=shares, held=barred.zones, proven=proven
+            )
         self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder = Responder(
             self.bundle,

@@ -34,6 +34,8 @@ from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.geo_files import GeoFiles
 from lzc.serve.keyring import cookie_secret, tsig_keys
 from lzc.serve.process import Channel, Message, ended, fork, how, kill
+from lzc.serve.proven import Proven
+from lzc.serve.quarantine import Quarantine
 from lzc.serve.reload import Reloader, Source
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.worker_process import WorkerProcess
@@ -151,7 +153,8 @@ class Supervisor:
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
         ]
-        self._quarantine: dict[int, str] = {}
+        self._quarantine = Quarantine()
+        self._proven = Proven(options.workers)
         self._suspected: set[int] = set()
         self._reloader = Reloader(
             source, folder, self._workers, self._switched, geo, self._quarantine
@@ -254,7 +257,8 @@ class Supervisor:
             slot=place.slot,
             health=self._checker.view(),
             random_secret=self._random_secret,
-            quarantine=tuple(self._quarantine),
+            proven=self._proven.of_worker(place.index),
+            quarantine=self._quarantine,
             geo=place.geo,
         )
 
@@ -323,17 +327,18 @@ class Supervisor:
             self._suspected.add(running[0])
             if not seen:
                 return False
-        code, qname = running
+        code, qname, apex = running
         name = wire_name.to_text(qname)
-        self._quarantine[code] = name
+        self._quarantine.add(code, name, apex)
         log.error(
             "QUARANTINE: the LUA record that answers %s stopped worker %d; it gives SERVFAIL until"
-            " the next bundle",
+            " the next bundle, and so does all code of zone %s that never ran to its end",
             name,
             place.index,
+            wire_name.to_text(apex),
         )
         for other in self._workers:
-            other.tell({"do": "quarantine", "code": code})
+            other.tell({"do": "quarantine", "code": code, "zone": apex.hex()})
         return True
 
     def _tick(self) -> None:
@@ -434,9 +439,7 @@ class Supervisor:
             "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
             "checker": self._checker.status(),
             "geo": self._geo.report(),
-            "quarantine": [
-                {"code": f"{code:016x}", "name": name} for code, name in self._quarantine.items()
-            ],
+            **self._quarantine.status(),
             "secondaries": self._notifier.status() if self._notifier is not None else [],
         }
 

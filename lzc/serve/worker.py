@@ -7,8 +7,8 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,8 @@ from lzc.serve.guard import LIMITS
 from lzc.serve.health_table import TableView
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.process import Channel, Message
+from lzc.serve.proven import Marks
+from lzc.serve.quarantine import Quarantine
 from lzc.serve.scoreboard import Slot
 from lzc.serve.serving import Serving
 from lzc.serve.sockets import BACKLOG, Listener
@@ -40,7 +42,8 @@ GRACE: Final = 5.0
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
     """What a worker is given at birth. ``random_secret``: for server cookies, where the settings
-    name no file with a secret; ``quarantine``: code it must not run; ``geo``: databases."""
+    name no file with a secret; ``proven``: code that ran to its end; ``quarantine``: what it must
+    not run; ``geo``: databases."""
 
     config: Config
     folder: Path
@@ -49,7 +52,8 @@ class WorkerSetup:
     slot: Slot
     health: TableView
     random_secret: bytes
-    quarantine: Collection[int] = ()
+    proven: Marks
+    quarantine: Quarantine = field(default_factory=Quarantine)
     geo: Sequence[Path] = ()
 
 
@@ -85,7 +89,7 @@ class Worker:
         self._prepared: Serving | None = None
         self._lua_before = [0] * (2 + len(LIMITS))
 
-    def open(self, folder: Path, quarantine: Collection[int], geo: Sequence[Path]) -> Serving:
+    def open(self, folder: Path, quarantine: Quarantine, geo: Sequence[Path]) -> Serving:
         """Open a bundle and make ready to answer from it."""
         setup = self._setup
         return Serving(
@@ -97,6 +101,7 @@ class Worker:
             slot=setup.slot,
             random_secret=setup.random_secret,
             quarantine=quarantine,
+            proven=setup.proven,
             databases=geo,
         )
 
@@ -107,6 +112,7 @@ class Worker:
         self._loop = loop
         self._stop = asyncio.Event()
         self._serving = serving
+        self._setup.proven.begin(serving.bundle.id)
         self._udp = UdpServer(
             serving.responder, serving.valid_until, config.packet_cache, self._mishaps
         )
@@ -154,7 +160,8 @@ class Worker:
         match message.get("do"):
             case "prepare":
                 geo = [Path(one) for one in message["geo"]]
-                work = self._prepare(Path(message["folder"]), message["quarantine"], geo)
+                quarantine = Quarantine.from_message(message["quarantine"])
+                work = self._prepare(Path(message["folder"]), quarantine, geo)
                 # Kept, as the loop itself holds tasks only weakly.
                 self._preparing = self._loop.create_task(work)
             case "commit":
@@ -164,10 +171,11 @@ class Worker:
             case "quarantine":
                 if self._serving.guard is not None:
                     self._serving.guard.quarantine(message["code"])
+                    self._serving.guard.hold(bytes.fromhex(message["zone"]))
             case "stop":
                 self._stop.set()
 
-    async def _prepare(self, folder: Path, quarantine: list[int], geo: list[Path]) -> None:
+    async def _prepare(self, folder: Path, quarantine: Quarantine, geo: list[Path]) -> None:
         """First half of a reload: open the new bundle, so that the second cannot fail. Queries are
         answered from the old one between the steps."""
         self._abandon()
@@ -201,6 +209,7 @@ class Worker:
         if fresh is None:
             return
         old, self._serving = self._serving, fresh
+        self._setup.proven.begin(fresh.bundle.id)
         self._udp.swap(fresh.responder, fresh.valid_until)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
         self._lua_before = self._lua_counts(old)

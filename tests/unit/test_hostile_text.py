@@ -264,7 +264,8 @@ def evil_answer() -> dict[str, Any]:
     counts = dict.fromkeys(
         (
             *("queries_udp", "queries_tcp", "cache_hits", "servfail", "lua", "lua_errors"),
-            *("lua_instructions", "lua_memory", "lua_time", "lua_quarantine", "checks", "up"),
+            *("lua_instructions", "lua_memory", "lua_time", "lua_quarantine", "lua_held"),
+            *("checks", "up"),
             *("down", "unknown", "unlisted", "unlisted_limit", "unlisted_evicted", "restarts"),
             *("unlisted_refused", "barred", "computed", "index", "pid"),
         ),
@@ -286,6 +287,7 @@ def evil_answer() -> dict[str, Any]:
         "geo": [{"path": EVIL, "error": EVIL, "read": 1}, {"path": EVIL, "error": "", "read": 1}],
         "refused": {"at": 1, "why": EVIL},
         "quarantine": [{"name": EVIL}],
+        "held_zones": [EVIL],
         "workers": [{**counts, "queries_udp": 1, "queries_tcp": 1, "ready": True}],
         "secondaries": [secondary],
         "target": EVIL,

@@ -148,13 +148,13 @@ def test_the_scoreboard_tells_what_a_worker_was_doing() -> None:
     slot = board.slot(1)
     slot.beat(12.5)
     slot.write_counters(list(range(len(COUNTERS))))
-    slot.enter_lua(2**64 - 1, b"\3www\7example\0")
+    slot.enter_lua(2**64 - 1, b"\3www\7EXAMPLE\0", b"\7example\0")
     seen = board.slot(1)
     assert seen.last_beat() == 12.5
     assert list(seen.counters().values()) == list(range(len(COUNTERS)))
-    assert seen.running_lua() == (2**64 - 1, b"\3www\7example\0")
-    slot.enter_lua(5, b"\1a\0")
-    assert seen.running_lua() == (5, b"\1a\0")
+    assert seen.running_lua() == (2**64 - 1, b"\3www\7EXAMPLE\0", b"\7example\0")
+    slot.enter_lua(5, b"\1a\0", b"\0")
+    assert seen.running_lua() == (5, b"\1a\0", b"\0")
     slot.leave_lua()
     assert seen.running_lua() is None
     assert board.slot(0).last_beat() == board.slot(2).last_beat() == 0
@@ -178,7 +178,7 @@ def test_the_guard_notes_what_runs_and_refuses_what_is_in_quarantine() -> None:
     guard = GuardedEngine(engine, board.slot(0), [code_id(b"\0", b"bad")])
     query = QueryContext(b"\3www\0", b"\0", b"\x7f\0\0\1")
     assert guard.evaluate(b"good", query, lambda _: None) == [b"good"]
-    assert engine.seen == [(code_id(b"\0", b"good"), b"\3www\0")]
+    assert engine.seen == [(code_id(b"\0", b"good"), b"\3www\0", b"\0")]
     with pytest.raises(LuaFailure, match="told to"):
         guard.evaluate(b"fail", query, lambda _: None)
     assert board.slot(0).running_lua() is None

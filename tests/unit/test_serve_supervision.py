@@ -139,6 +139,54 @@ def test_while_a_record_hangs_other_names_wait_for_a_new_worker_at_most(
         assert totals["lua_time"] == totals["lua_instructions"] == 0
 
 
+HOSTILE = """\
+known LUA A ";return os.time() > 0 and '192.0.2.8'"
+late LUA A ";return os.time() > 1 and '192.0.2.9'"
+picked LUA A "pickrandom({'192.0.2.10'})"
+plain A 192.0.2.11
+"""
+STUCK = [f"stuck{number}" for number in range(10)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_code_of_a_zone_hangs_a_worker_its_code_that_never_ended_is_held_back(
+    project: Project, workers: int
+) -> None:
+    endless = "".join(
+        f'{name} LUA TXT ";local n = {number} while true do end"\n'
+        for number, name in enumerate(STUCK)
+    )
+    other = "new LUA A \";return os.time() > 2 and '192.0.2.12'\"\n"
+    project.build({"hostile.example": HOSTILE + endless, "example.org": other})
+    with LiveServer(project, workers=workers, watchdog=1.5) as server:
+        assert server.answers("known.hostile.example") == ["192.0.2.8"]
+        with udp_socket(server.port) as stuck:
+            stuck.send(query_wire("stuck0.hostile.example", "TXT"))
+            server.wait_for(lambda: server.logged("QUARANTINE"))
+        server.wait_for(lambda: all(one["ready"] for one in server.control("status")["workers"]))
+        for _ in range(4):
+            # Each from a port of its own, so that the kernel spreads them over the workers.
+            for name, kind in [*((name, "TXT") for name in STUCK), ("late", "A")]:
+                reply = server.ask(f"{name}.hostile.example", kind)
+                assert reply.rcode() == dns.rcode.SERVFAIL
+            assert server.answers("known.hostile.example") == ["192.0.2.8"]
+            assert server.answers("picked.hostile.example") == ["192.0.2.10"]
+            assert server.answers("plain.hostile.example") == ["192.0.2.11"]
+            assert server.answers("new.example.org") == ["192.0.2.12"]
+        server.wait_for(lambda: server.control("status")["totals"]["lua_held"] == 40)
+        status = server.control("status")
+        assert status["held_zones"] == ["hostile.example."]
+        assert [one["name"] for one in status["quarantine"]] == ["stuck0.hostile.example."]
+        assert sum(one["restarts"] for one in status["workers"]) == 1
+        said = [line for line in server.log if "QUARANTINE" in line]
+        assert len(said) == 1
+        assert "all code of zone hostile.example. that never ran to its end" in said[0]
+        project.build({"hostile.example": HOSTILE, "example.org": other}, serial=2)
+        assert server.control("reload")["ok"]
+        assert server.answers("late.hostile.example") == ["192.0.2.9"]
+        assert server.control("status")["held_zones"] == []
+
+
 LIMITED = """\
 endless LUA TXT ";while true do end"
 large LUA TXT ";local t = {} for i = 1, 400 do t[i] = ('x'):rep(1e6) .. i end"
