@@ -177,6 +177,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     monkeypatch.setenv("PEER_LOG", str(made.log))
     monkeypatch.delenv(origins.FETCHING, raising=False)
     monkeypatch.setattr(presence, "missing", {})
+    monkeypatch.setattr(releases, "required", set())
     origins.wait.cache_clear()
     yield made
     origins.wait.cache_clear()
@@ -359,7 +360,7 @@ class TestMissing:
             slow = subprocess.Popen(["sleep", "5"], pass_fds=[file.fileno()])
         options = ["-o", "timeout=4", "-p", "tests.peers.conftest", "-p", "no:cacheprovider"]
         command = [sys.executable, "-m", "pytest", *options, str(test)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
         assert slow.wait() == 0
         assert "Failed: missing peer: nsd-4.12 (Debian 13 was not fetched" in done.stdout
         assert "nsd-4.12: 1 test(s) did not run: Debian 13 was not fetched" in done.stdout
