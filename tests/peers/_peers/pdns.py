@@ -40,6 +40,7 @@ cache-ttl=0
 query-cache-ttl=0
 negquery-cache-ttl=0
 zone-cache-refresh-interval=0
+security-poll-suffix=
 receiver-threads=1
 distributor-threads=1
 loglevel=5
