@@ -49,7 +49,7 @@ def judge(
             faults[target] = Fault(
                 zone.place(record),
                 "lua-check-target",
-                f"a health check would connect to {refusal.why}",
+                f"a health check may not reach its target: {refusal.why}",
                 "whoever may change the zone, or ask it, could learn of what only this machine"
                 " reaches",
                 f"correct the address; {refusal.fix}",

@@ -150,7 +150,7 @@ class CheckReach:
                 return Refusal(f"{address} is in {network}, which deny lists", fix)
         if self._allows(forms):
             return None
-        return _by_rule(forms, written=written)
+        return _by_rule(text, forms, written=written)
 
     def allows(self, text: str) -> bool:
         """Whether ``allow`` has an address."""
@@ -161,7 +161,7 @@ class CheckReach:
 
 
 def _by_rule(
-    forms: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address], *, written: bool
+    text: str, forms: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address], *, written: bool
 ) -> Refusal | None:
     for form in forms:
         number, version = int(form), form.version
@@ -171,9 +171,8 @@ def _by_rule(
             if why:
                 why += ", and does not stand in the zone as a constant"
         if why:
-            first = forms[0]
-            shown = str(first) if form is first else f"{first} stands for {form}, which"
-            network = ipaddress.ip_network(first)
+            shown = text if form is forms[0] else f"{text} stands for {form}, which"
+            network = ipaddress.ip_network(forms[0])
             fix = f'allow = ["{network}"] in [health] of lzc.toml has it checked all the same'
             return Refusal(f"{shown} {why}", fix)
     return None
