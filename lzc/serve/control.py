@@ -135,7 +135,7 @@ class ControlServer:
         try:
             request = json.loads(line)
             command = self._commands[request["do"]]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             known = ", ".join(self._commands)
             return {"ok": False, "error": f'expected {{"do": ...}} with one of: {known}'}
         return await command(request)

@@ -85,6 +85,10 @@ def load(path: Path, now: float) -> State:
                 "%s: others may write it, so nothing is known or forced at first", shown(path)
             )
             return State()
+        # Beside a socket in a folder for all, such as /tmp, anybody may have put one in time.
+        if status.st_uid not in (0, os.geteuid()):
+            log.error("%s: another user's, so nothing is known or forced at first", shown(path))
+            return State()
         try:
             state = _decode(json.loads(file.read(_LIMIT)))
         except (

@@ -102,6 +102,21 @@ def test_a_file_that_others_may_write_or_that_is_a_link_is_not_read(tmp_path: Pa
     assert health_state.load(tmp_path / "missing", time.time()) == State()
 
 
+def test_a_file_of_another_user_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it forces would count, and what it says is checked would be."""
+    file = tmp_path / "health"
+    state = State({KEY: RESULT}, {"192.0.2.1": Force("up")})
+    health_state.save(file, state)
+    assert health_state.load(file, time.time()) == state
+    if os.geteuid():
+        monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    else:
+        os.chown(file, 4242, 4242)
+    assert health_state.load(file, time.time()) == State()
+
+
 @pytest.mark.parametrize(
     ("text", "target"),
     [
