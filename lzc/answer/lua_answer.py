@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from lzc.answer.planned import Planned
+from lzc.answer.planned import Kept, Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.lua.engine import LuaFailure, QueryContext
-from lzc.lua.plan import Plan, Planner, plan_key
+from lzc.lua.plan import Planner, plan_key
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
@@ -18,6 +18,8 @@ from lzc.wire.message import RRset
 
 MAX_NODES: Final = 32768
 """Nodes whose LUA records are kept joined; beyond, all are dropped and joined again on demand."""
+MAX_OCTETS: Final = 2**25
+"""Octets of these nodes at most; their plans take about ten times as many."""
 MAX_KEPT: Final = 512
 """Octets of a result that is kept with what it is on the wire; a record may make up any number."""
 FEW: Final = 16
@@ -67,28 +69,33 @@ class Snippets(NamedTuple):
 
 class Plans:
     """The plans of a bundle, which ``find`` gives as octets by `lzc.lua.plan.plan_key`. Records
-    with the same code share one."""
+    with the same code and TTL share one."""
 
-    __slots__ = ("_find", "_known", "_planner")
+    __slots__ = ("_find", "_kept", "_known", "_planner")
 
     def __init__(self, planner: Planner, find: Callable[[bytes], bytes | None]) -> None:
         self._planner = planner
         self._find = find
-        self._known: dict[bytes, Plan | None] = {}
+        self._kept = Kept()
+        self._known: dict[tuple[bytes, int], Planned | None] = {}
 
     def of(self, code: bytes, covered: int, apex: bytes, ttl: int) -> Planned | None:
         """The plan of a record's joined code in a zone. Raises `ValueError` for a damaged one."""
         key = plan_key(code, covered, apex)
-        if key not in self._known:
+        if (key, ttl) not in self._known:
             encoded = self._find(key)
             if len(self._known) >= MAX_NODES:
-                self._known.clear()
+                self.clear()
             plan = None if encoded is None else self._planner.load(encoded)
             if plan is not None and plan.covered != covered:
                 raise ValueError("the plan of a record of another type")
-            self._known[key] = plan
-        plan = self._known[key]
-        return None if plan is None else Planned(plan, ttl)
+            self._known[key, ttl] = None if plan is None else Planned(plan, ttl, self._kept)
+        return self._known[key, ttl]
+
+    def clear(self) -> None:
+        """Forget all plans, and what is kept of their outcomes."""
+        self._known.clear()
+        self._kept.clear()
 
 
 class LuaAnswers:
@@ -96,7 +103,9 @@ class LuaAnswers:
     otherwise. ``engine`` is `None` where LUA is off altogether. ``meter`` is told of results that
     take long to read."""
 
-    __slots__ = ("_engine", "_includes", "_insert_whitespace", "_joined", "_meter", "_plans")
+    __slots__ = (
+        *("_engine", "_includes", "_insert_whitespace", "_joined", "_meter", "_octets", "_plans"),
+    )
 
     def __init__(
         self,
@@ -110,6 +119,7 @@ class LuaAnswers:
         self._engine = engine
         self._insert_whitespace = insert_whitespace
         self._joined: dict[tuple[int, bytes], dict[int, Snippets]] = {}
+        self._octets = 0
         self._includes: dict[int, Callable[[bytes], bytes | None]] = {}
 
     def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
@@ -120,8 +130,12 @@ class LuaAnswers:
             on = zone.info.lua and self._engine is not None
             found = self._join(zone.apex, node) if on else {}
             found.pop(rrtype.LUA, None)
-            if len(self._joined) >= MAX_NODES:
+            self._octets += len(node)
+            if len(self._joined) >= MAX_NODES or self._octets > MAX_OCTETS:
                 self._joined.clear()
+                self._octets = len(node)
+                if self._plans is not None:
+                    self._plans.clear()
             self._joined[zone.zone_id, key] = found
         return found
 

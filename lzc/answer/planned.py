@@ -13,6 +13,12 @@ from lzc.lua.plan import Plan
 MAX_OUTCOMES: Final = 64
 """Outcomes that are kept in wire format, of one record and of one query's answers, at most."""
 
+OUTCOMES_OCTETS: Final = 2**25
+"""Octets that the outcomes of all records may take in wire format."""
+_OVERHEAD: Final = 250
+"""Octets that CPython takes for an outcome besides: its key, and the headers of objects."""
+_ITEM: Final = 40
+
 Choose = Callable[[bytes, float], bytes]
 """Takes a packed client address and the time; gives an answer without its ID, or nothing when that
 takes more than to choose."""
@@ -26,13 +32,50 @@ class Choice(NamedTuple):
     octets: int
 
 
+class Kept:
+    """Counts the octets of outcomes that the records of a bundle keep; of more than
+    `OUTCOMES_OCTETS` all let go. A sample of a long list is hardly ever the same twice, and there
+    may be such a list at each of thousands of names."""
+
+    __slots__ = ("_holders", "_octets")
+
+    def __init__(self) -> None:
+        self._octets = 0
+        self._holders: list[Planned] = []
+
+    def add(self, holder: Planned, octets: int) -> None:
+        """An outcome of so many octets is about to be kept by ``holder``, which has kept none when
+        it is a new one."""
+        if self._octets + octets > OUTCOMES_OCTETS:
+            self.clear()
+        if not holder.octets:
+            self._holders.append(holder)
+        self._octets += octets
+        holder.octets += octets
+
+    def clear(self) -> None:
+        """All let go of what they keep."""
+        for one in self._holders:
+            one.let_go()
+        self._holders.clear()
+        self._octets = 0
+
+    def remove(self, octets: int) -> None:
+        """So many octets are kept no longer."""
+        self._octets -= octets
+
+
 class Planned:
     """A plan at a record: with its TTL. ``select``, ``fixed`` and ``widest`` are the plan's;
-    ``outcomes`` says how many there may be, up to `MAX_OUTCOMES`."""
+    ``outcomes`` says how many there may be, up to `MAX_OUTCOMES`; ``octets`` what those take that
+    are kept, as ``kept`` counts."""
 
-    __slots__ = ("_wires", "covered", "fixed", "outcomes", "plan", "select", "ttl", "widest")
+    __slots__ = (
+        *("_kept", "_wires", "covered", "fixed", "octets", "outcomes", "plan", "select", "ttl"),
+        "widest",
+    )
 
-    def __init__(self, plan: Plan, ttl: int) -> None:
+    def __init__(self, plan: Plan, ttl: int, kept: Kept) -> None:
         self.plan = plan
         self.covered = plan.covered
         self.select: Select = plan.select
@@ -40,6 +83,8 @@ class Planned:
         self.fixed = plan.fixed
         self.outcomes = MAX_OUTCOMES if plan.is_open else min(len(plan.rdatas), MAX_OUTCOMES)
         self.ttl = ttl
+        self.octets = 0
+        self._kept = kept
         self._wires: dict[Outcome, tuple[int, bytes]] = {}
 
     def rdatas(self, outcome: Outcome) -> list[bytes]:
@@ -54,8 +99,17 @@ class Planned:
             found = len(outcome), nodes.blob(self.covered, self.ttl, self.rdatas(outcome))
             if len(self._wires) >= MAX_OUTCOMES:
                 self._wires.clear()
+                self._kept.remove(self.octets)
+                # Not 0, as it is counted among the holders.
+                self.octets = 1
+            self._kept.add(self, len(found[1]) + _ITEM * len(outcome) + _OVERHEAD)
             self._wires[outcome] = found
         return found
+
+    def let_go(self) -> None:
+        """Keep no outcome any more."""
+        self._wires.clear()
+        self.octets = 0
 
 
 def choice(
