@@ -181,8 +181,12 @@ class ServeSection(Table):
     """Answers kept by each worker at most."""
     tcp_idle_timeout: float = Field(default=10.0, gt=0)
     """Seconds a TCP connection may sit without a query."""
-    tcp_connections: int = Field(default=1024, ge=1)
+    tcp_connections: int = Field(default=2048, ge=1)
     """TCP connections open at once, each worker, at most."""
+    tcp_connections_per_client: int = Field(default=1024, ge=1)
+    """Of these, those of one IPv4 address or one IPv6 /64."""
+    tcp_connections_per_network: int = Field(default=1536, ge=1)
+    """Of these, those of one IPv4 /24 or one IPv6 /56."""
     tsig_required: bool = True
     """False lets `allow-transfer` and secondaries without a key transfer zones unsigned."""
     allow_transfer: list[Network] = Field(default=["127.0.0.0/8", "::1/128"])

@@ -24,9 +24,9 @@ _HEADER_END = 14
 
 class TransferPlan:
     """A zone on its way out. ``apex`` and ``serial`` say which; ``octets`` how much it is, without
-    TSIG."""
+    TSIG; ``key`` is the name of the TSIG key that the request was verified with, or empty."""
 
-    __slots__ = ("_clock", "_query", "_stream", "_wire", "apex", "octets", "serial")
+    __slots__ = ("_checked", "_clock", "_query", "_wire", "apex", "key", "octets", "serial")
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class TransferPlan:
         serial: int,
         wire: memoryview,
         query: Query,
-        stream: TsigStream | None,
+        checked: TsigResult | None,
         clock: Callable[[], float],
     ) -> None:
         self.apex = apex
@@ -42,14 +42,17 @@ class TransferPlan:
         self.octets = len(wire)
         self._wire = wire
         self._query = query
-        self._stream = stream
+        self._checked = checked
+        self.key = checked.key.name if checked is not None and checked.key is not None else b""
         self._clock = clock
 
     def messages(self) -> Iterator[bytes]:
         """The messages in order, each with its 16-bit length in front, ready for TCP. A plan is for
         one client and for one pass."""
-        query = self._query
-        stream = self._stream
+        query, checked = self._query, self._checked
+        stream = None
+        if checked is not None and checked.key is not None:
+            stream = TsigStream(checked.key, checked.mac)
         ident = query.id.to_bytes(2, "big")
         question = query.question
         rest = _HEADER_END + len(question)
@@ -74,6 +77,10 @@ class TransferPlan:
             if stream is not None:
                 wire = stream.sign(wire, self._clock())
             yield len(wire).to_bytes(2, "big") + wire
+
+    def refuse(self, now: float) -> bytes:
+        """SERVFAIL, in place of the messages: the client is to ask again later."""
+        return _refuse(self._query, self._checked, now, message.SERVFAIL)
 
     def close(self) -> None:
         """Let go of the bundle's memory; `messages` must not be continued."""
@@ -126,11 +133,8 @@ def open_transfer(
         # RFC 1982 §3.2: the client has ours or a later one.
         if (theirs - info.serial) & 0xFFFFFFFF < 0x80000000:
             return _up_to_date(asked, ServedZone(view, None), checked, now)
-    stream = None
-    if checked is not None and checked.key is not None:
-        stream = TsigStream(checked.key, checked.mac)
     return TransferPlan(
-        apex, info.serial, bundle.transfer(view), asked, stream, clock or (lambda: now)
+        apex, info.serial, bundle.transfer(view), asked, checked, clock or (lambda: now)
     )
 
 

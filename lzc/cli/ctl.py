@@ -136,6 +136,8 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f"listening   {', '.join(answer['listen'])}, for {_seconds(answer['uptime'])}",
         f"queries     {totals['queries_udp']} UDP, {totals['queries_tcp']} TCP,"
         f" {totals['cache_hits']} from the cache, {totals['servfail']} SERVFAIL",
+        f"TCP         {totals['tcp_connections']} connections, {totals['transfers']} transfers,"
+        f" {totals['tcp_refused']} refused or closed for others",
         f"LUA         {totals['lua']} executions, {totals['lua_errors']} failed"
         f" ({totals['lua_instructions']} too many instructions, {totals['lua_memory']} too much"
         f" memory, {totals['lua_time']} too long, {totals['lua_quarantine']} not run,"

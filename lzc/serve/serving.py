@@ -116,13 +116,7 @@ class Serving:
         if not isinstance(opened, TransferPlan):
             return opened
         self.transfers += 1
-        log.info(
-            "transfer: %s serial %d to %s",
-            wire_name.to_text(opened.apex),
-            opened.serial,
-            ipaddress.ip_address(client),
-        )
-        return CountedTransfer(self, opened)
+        return CountedTransfer(self, opened, client)
 
     def load_keys(self) -> Iterator[None]:
         """Read the private keys of a bundle with few zones, one zone a step, so that what is wrong
@@ -148,10 +142,23 @@ class Serving:
 class CountedTransfer:
     """A transfer that keeps its bundle open until it is closed."""
 
-    def __init__(self, serving: Serving, plan: TransferPlan) -> None:
+    def __init__(self, serving: Serving, plan: TransferPlan, client: bytes) -> None:
         self._serving = serving
         self._plan = plan
-        self.messages = plan.messages
+        self._client = client
+        self.key = plan.key
+        self.refuse = plan.refuse
+
+    def messages(self) -> Iterator[bytes]:
+        """The messages, each with its 16-bit length in front."""
+        plan = self._plan
+        log.info(
+            "transfer: %s serial %d to %s",
+            wire_name.to_text(plan.apex),
+            plan.serial,
+            ipaddress.ip_address(self._client),
+        )
+        return plan.messages()
 
     def close(self) -> None:
         """Let go of the bundle, whether or not all was sent."""

@@ -162,6 +162,8 @@ def _tcp(host: str, port: int) -> socket.socket:
     made = _socket(host, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # Accepted sockets inherit it: an answer must not wait for the acknowledgement of another.
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.setblocking(False)
     made.bind((host, port))
     made.listen(BACKLOG)

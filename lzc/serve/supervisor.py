@@ -40,6 +40,7 @@ from lzc.serve.reload import Reloader, Source
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
+from lzc.wire import rrtype
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
 from lzc.zone.place import Fault, InputError, Place, Severity
 
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("lzc")
 
 WATCHDOG: Final = 3.0
-"""Seconds without a heartbeat after which a worker is killed and replaced."""
+"""Seconds with one thing, a query as a rule, after which a worker is killed and replaced. However
+busy it is otherwise, it says that it gets on."""
 START_LIMIT: Final = 120.0
 """Seconds a worker gets to open its bundle (it may have to be hashed)."""
 STOP_LIMIT: Final = worker.GRACE + 3.0
@@ -342,7 +344,7 @@ class Supervisor:
         return True
 
     def _tick(self) -> None:
-        """Kill workers whose heart stopped."""
+        """Kill workers that hang."""
         now = time.monotonic()
         if now - self._tick_at > _LATE:
             # We were stopped ourselves, and so were they: give them time to catch up.
@@ -351,14 +353,14 @@ class Supervisor:
         for place in self._workers:
             if not place.pid:
                 continue
-            beat = place.slot.last_beat()
-            limit = self._options.watchdog if beat else START_LIMIT
-            if now - max(beat, place.started, self._fair_from) > limit:
+            limit = self._options.watchdog if place.slot.last_beat() else START_LIMIT
+            if min(place.without_progress(now), now - self._fair_from) > limit:
                 log.error(
-                    "worker %d (pid %d) did not respond for %.1f s: killing it",
+                    "worker %d (pid %d) did not respond for %.1f s%s: killing it",
                     place.index,
                     place.pid,
                     limit,
+                    _at_work(place.slot.at_work()),
                 )
                 place.hung = True
                 os.kill(place.pid, signal.SIGKILL)
@@ -463,6 +465,21 @@ class Supervisor:
     def _pids(self) -> list[int]:
         pids = [place.pid for place in self._workers]
         return [pid for pid in (*pids, self._checker.pid) if pid]
+
+
+def _at_work(query: bytes | None) -> str:
+    """What a worker was doing, for the log."""
+    if query is None:
+        return ""
+    end = 12
+    while end < len(query) - 5 and 0 < query[end] < 64:
+        end += 1 + query[end]
+    try:
+        name = wire_name.to_text(query[12 : end + 1])
+    except IndexError:
+        return " (busy with a malformed query)"
+    kind = rrtype.to_text(int.from_bytes(query[end + 1 : end + 3], "big"))
+    return f" (busy with {name} {kind})"
 
 
 def _faults(failed: Message) -> list[Fault]:

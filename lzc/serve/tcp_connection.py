@@ -1,36 +1,50 @@
-"""One TCP connection of a client, as a state machine between asyncio and the responder.
+"""One TCP connection of a client, as a state machine that is given a little time again and again.
 
-It is in one of three states: answering what is in its buffer, waiting for a place to send a zone,
-or sending one. In each it may be paused because the client does not read.
+It answers what it was asked, or waits for a place to send a zone, or sends one. It reads only when
+all that was read is answered, and does nothing more while its client does not take the answers.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
+import fcntl
+import select
+import socket
+import struct
+import termios
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from lzc.serve.mishaps import Mishaps, servfail
-from lzc.serve.udp import Responder, packed_address
+from lzc.serve.tcp_holders import Client, HolderLimits
+from lzc.serve.transfer_places import PLACES, WAITING, Holder, TransferPlaces
+from lzc.serve.udp import Responder
+from lzc.wire.message import SERVFAIL
 
-_BATCH: Final = 32
-"""Queries of one connection answered in a row."""
-_HIGH_WATER: Final = 256 * 1024
-"""Octets a client may leave unread before nothing more is done for it."""
-_LOW_WATER: Final = 64 * 1024
-_SLICE: Final = 0.004
-"""Seconds a transfer may keep the event loop."""
+BATCH: Final = 32
+"""Queries of one connection answered in a row at most."""
+READ: Final = 16 * 1024
+"""Octets read at once."""
+_ANSWERS: Final = 64 * 1024
+"""Octets of answers from which on they are sent before more is answered."""
+_GONE: Final = select.EPOLLERR | select.EPOLLHUP
+_END: Final = select.EPOLLRDHUP
+_TO_READ: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _AXFR: Final = 252
 _IXFR: Final = 251
+_INT: Final = struct.Struct("=i")
 
 
 class Transfer(Protocol):
-    """A zone on its way out."""
+    """A zone on its way out. ``key``: name of the TSIG key that asked for it, empty for none."""
+
+    key: bytes
 
     def messages(self) -> Iterator[bytes]:
         """The messages, each with its 16-bit length in front."""
+
+    def refuse(self, now: float) -> bytes:
+        """SERVFAIL in its place; the time is for TSIG."""
 
     def close(self) -> None:
         """Let go of the bundle, whether or not all was sent."""
@@ -43,22 +57,25 @@ OpenTransfer = Callable[[bytes, bytes, float], "Transfer | bytes | None"]
 @dataclass(frozen=True, slots=True)
 class TcpLimits:
     """``idle`` seconds without a whole query; ``write`` seconds a client may leave its answers
-    unread; ``connections`` and ``transfers`` at once."""
+    unread; ``holders``: connections; ``transfers`` at once, and how many may wait."""
 
     idle: float = 10.0
     write: float = 30.0
-    connections: int = 1024
-    transfers: int = 8
+    holders: HolderLimits = field(default_factory=HolderLimits)
+    transfers: int = PLACES
+    transfers_waiting: int = WAITING
 
 
 class TcpCounts:
-    """Counters of the TCP side of a worker."""
+    """Counters of the TCP side of a worker. ``refused``: connections closed because there were too
+    many, and transfers that found no room to wait."""
 
-    __slots__ = ("connections", "queries", "servfail", "silent", "transfers")
+    __slots__ = ("connections", "queries", "refused", "servfail", "silent", "transfers")
 
     def __init__(self) -> None:
         self.connections = 0
         self.queries = 0
+        self.refused = 0
         self.servfail = 0
         self.silent = 0
         self.transfers = 0
@@ -69,22 +86,29 @@ class Server(Protocol):
 
     responder: Responder
     open_transfer: OpenTransfer
-    limits: TcpLimits
     counts: TcpCounts
     mishaps: Mishaps
+    places: TransferPlaces
+    clock: Callable[[], float]
+    wall: Callable[[], float]
 
-    def register(self, connection: Connection) -> None:
-        """Count a new connection in."""
+    def note(self, query: bytes) -> None:
+        """Say what is worked on, before it is."""
+
+    def enqueue(self, connection: Connection) -> None:
+        """Give it time, after all others that are ready."""
+
+    def active(self, connection: Connection) -> None:
+        """Its client said something whole, or took something: its time begins anew."""
+
+    def rests(self, connection: Connection) -> None:
+        """It waits for its client to say or to take something."""
+
+    def watch(self, fd: int, events: int) -> None:
+        """Have the connection be told of these events from now on."""
 
     def forget(self, connection: Connection) -> None:
         """Count a connection out, and take back its place for a transfer."""
-
-    def may_send(self, connection: Connection) -> bool:
-        """Ask for a place for a transfer; without one, `Connection.begin_transfer` is called
-        later."""
-
-    def end_transfer(self, connection: Connection) -> None:
-        """Give the place back."""
 
 
 def asks_for_transfer(query: bytes) -> bool:
@@ -97,235 +121,339 @@ def asks_for_transfer(query: bytes) -> bool:
     return position + 2 < end and query[position + 1] == 0 and query[position + 2] in (_AXFR, _IXFR)
 
 
-class Connection(asyncio.Protocol):
-    """One client connection."""
+class Connection:
+    """One client connection. ``client`` is who holds it, ``address`` the packed address; ``since``
+    is when it began to wait for the client. ``fd`` is that of the socket."""
 
     __slots__ = (
         "_buffer",
-        "_eof",
+        "_closing",
+        "_ended",
         "_local",
         "_messages",
-        "_paused_at",
-        "_scheduled",
+        "_outgoing",
+        "_placed",
+        "_position",
+        "_readable",
+        "_sent",
         "_server",
+        "_sock",
+        "_taken",
         "_transfer",
-        "_transport",
-        "_waiting",
+        "_writes_watched",
+        "address",
         "client",
+        "fd",
         "gone",
-        "last_active",
+        "queued",
+        "since",
     )
 
-    def __init__(self, server: Server) -> None:
+    client: Client
+
+    def __init__(self, server: Server, sock: socket.socket, address: bytes, local: bytes) -> None:
         self._server = server
-        self._buffer = bytearray()
-        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._paused_at = 0.0
-        self._eof = False
-        self._scheduled = False
+        self._sock = sock
+        self.fd = sock.fileno()
+        self._local = local
+        self.address = address
+        self._buffer = b""
+        self._position = 0
+        self._readable = False
+        self._ended = False
+        self._closing = False
+        self._outgoing = b""
+        self._writes_watched = False
+        self._sent = 0
+        self._taken = 0
         self._transfer: Transfer | None = None
         self._messages: Iterator[bytes] | None = None
-        self._waiting: bytes | None = None
-        self.client = b""
-        self._local = b""
+        self._placed = False
         self.gone = False
-        self.last_active = 0.0
+        self.queued = False
+        self.since = 0.0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of a new connection."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(_HIGH_WATER, _LOW_WATER)
-        self.last_active = time.monotonic()
-        try:
-            self.client = packed_address(transport.get_extra_info("peername")[0])
-            self._local = packed_address(transport.get_extra_info("sockname")[0])
-        except (TypeError, OSError):  # the client was gone before we looked
-            self._transport.abort()
+    def begin(self) -> None:
+        """Wait for the first query."""
+        self._server.watch(self.fd, _TO_READ)
+
+    def notice(self, events: int) -> None:
+        """The socket became readable or writable, or its other end is gone."""
+        if events & _GONE:
+            self.drop()
             return
-        self._server.register(self)
+        if events & _TO_READ:
+            self._readable = True
+        if events & _END:
+            self._ended = True
+            if self._transfer is not None and not self._placed:
+                # It may have closed its side only, and still want the zone; but no secondary does
+                # that, and who left must not be waited with.
+                self.drop()
+                return
+        if self.queued:
+            return
+        if self._outgoing:
+            if events & select.EPOLLOUT:
+                self._server.enqueue(self)
+        elif self._transfer is None and events & _TO_READ:
+            self._server.enqueue(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything."""
-        self.gone = True
+    def step(self, end: float) -> bool:
+        """Work until ``end`` by the server's clock, or until others should have their turn; True
+        when there is more to do at once. At least one query is answered."""
+        if self._outgoing and not self._flush():
+            return False
         if self._transfer is not None:
-            self._transfer.close()
-            self._transfer = self._messages = None
-        self._server.forget(self)
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every query that is complete."""
-        self._buffer += data
-        if not self._scheduled:
-            self._process()
-
-    def eof_received(self) -> bool:
-        """The client has said all it has to say, but wants its answers."""
-        self._eof = True
-        return self._busy() or self._scheduled or self._paused_at > 0
-
-    def pause_writing(self) -> None:
-        """The client does not read: do nothing more for it."""
-        self._paused_at = time.monotonic()
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        self._paused_at = 0.0
-        self.last_active = time.monotonic()
-        self._schedule(self._pump if self._messages is not None else self._process)
-
-    def check_time(self, now: float) -> None:
-        """Close the connection when its time is over."""
-        limits = self._server.limits
-        if self._paused_at:
-            if now - self._paused_at > limits.write:
-                self.abort()
-        elif not self._busy() and now - self.last_active > limits.idle:
-            self.finish() if not self.unsent() else self.abort()
-
-    def abort(self) -> None:
-        """Drop the connection now, unsent answers included."""
-        self._transport.abort()
+            return self._placed and self._send_zone(end)
+        return self._answer(end)
 
     def finish(self) -> None:
-        """Close the connection after what is under way."""
-        self._eof = True
-        if not self._busy():
-            self._transport.close()
+        """Close the connection after what it was asked for."""
+        self._closing = True
+        if not self.busy():
+            self.close()
 
-    def unsent(self) -> int:
-        """Octets of answers that the client has not taken."""
-        return self._transport.get_write_buffer_size()
+    def busy(self) -> bool:
+        """True while its client waits for something that was not sent yet."""
+        return self.queued or bool(self._outgoing) or self._transfer is not None
 
-    def _busy(self) -> bool:
-        return self._messages is not None or self._waiting is not None
+    def close(self) -> None:
+        """Close the connection; what was sent still arrives."""
+        if not self.gone:
+            self.gone = True
+            self._buffer = self._outgoing = b""
+            if self._transfer is not None:
+                self._transfer.close()
+                self._transfer = self._messages = None
+            self._server.forget(self)
+            self._sock.close()
 
-    def _schedule(self, step: Callable[[], None]) -> None:
-        if not self._scheduled and not self.gone:
-            self._scheduled = True
+    def drop(self) -> None:
+        """Close the connection at once, unsent answers included."""
+        if not self.gone:
+            # A reset: for the kernel, too, nothing is left to do.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close()
 
-            def run() -> None:
-                self._scheduled = False
-                if not self.gone:
-                    step()
+    def sends_zone(self) -> bool:
+        """True while a transfer is under way, or waits for its place."""
+        return self._transfer is not None
 
-            asyncio.get_running_loop().call_soon(run)
+    def stalled(self) -> bool:
+        """True when the client has taken nothing since this was asked last, though there is
+        something to take."""
+        before, self._taken = self._taken, self.taken()
+        return bool(self._outgoing) and self._taken == before
 
-    def _process(self) -> None:
-        """Answer up to `_BATCH` complete queries, then let others have their turn."""
-        buffer = self._buffer
+    # What `lzc.serve.transfer_places.Sending` says:
+
+    def taken(self) -> int:
+        """Octets that the client has acknowledged."""
+        try:
+            queued = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return self._sent
+        return self._sent - int(_INT.unpack(queued)[0])
+
+    def stuck(self) -> bool:
+        """True while it waits for its client to take what was sent."""
+        return bool(self._outgoing) and not self.queued
+
+    def go_on(self) -> None:
+        """Send the zone: there is a place for it now."""
+        assert self._transfer is not None
+        self._placed = True
+        if self._messages is None:
+            self._server.counts.transfers += 1
+            self._messages = self._transfer.messages()
+        if not self._outgoing:
+            self._server.enqueue(self)
+
+    def give_way(self) -> None:
+        """Wait for another place."""
+        self._placed = False
+
+    def give_up(self) -> None:
+        """There is no place any more, and no room to wait for one."""
+        self._server.counts.refused += 1
+        self.drop()
+
+    def _flush(self) -> bool:
+        """Send what could not be sent before; True when all of it is."""
+        data, self._outgoing = self._outgoing, b""
+        before = self._sent
+        whole = self._send(data)
+        if not self.gone and self._sent > before:
+            self._server.active(self)
+            if not whole:
+                self._server.rests(self)
+        return whole
+
+    def _send(self, data: bytes) -> bool:
+        """True when all of it went out; the rest goes when there is room."""
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.drop()
+            return False
+        self._sent += sent
+        if sent == len(data):
+            return True
+        self._outgoing = data[sent:]
+        if not self._writes_watched:
+            self._writes_watched = True
+            self._server.watch(self.fd, _TO_READ | select.EPOLLOUT)
+        return False
+
+    def _read(self) -> bool:
+        """Put what has come behind what is there; False when there was nothing."""
+        try:
+            data = self._sock.recv(READ)
+        except (BlockingIOError, InterruptedError):
+            self._readable = False
+            return False
+        except OSError:
+            self.drop()
+            return False
+        if not data:
+            self._readable = False
+            self._closing = True
+            return False
+        # The end is an event of its own only when it comes after what was read.
+        self._readable = len(data) == READ or self._ended
+        left = self._buffer[self._position :]
+        self._buffer = left + data if left else data
+        self._position = 0
+        return True
+
+    def _answer(self, end: float) -> bool:
+        """Answer what has come, and send the answers."""
+        server = self._server
+        clock, now, note = server.clock, server.wall(), server.note
+        quick, address, local = server.responder.quick, self.address, self._local
         answers: list[bytes] = []
-        position = 0
-        now = time.time()
-        room = _BATCH
-        while not self._paused_at and not self._busy() and room:
-            start = position + 2
-            if len(buffer) < start:
+        count, octets, more = 0, 0, True
+        while count < BATCH and octets < _ANSWERS and self._transfer is None:
+            buffer, start = self._buffer, self._position + 2
+            stop = len(buffer) + 1
+            if start < stop:
+                stop = start + (buffer[start - 2] << 8 | buffer[start - 1])
+            if stop > len(buffer):
+                more = self._readable and not self._closing and self._read()
+                if more and clock() < end:
+                    continue
                 break
-            end = start + (buffer[position] << 8 | buffer[position + 1])
-            if len(buffer) < end:
-                break
-            position = end
-            room -= 1
-            query = bytes(memoryview(buffer)[start:end])
-            if asks_for_transfer(query):
-                self._waiting = query
-                break
-            answer = self._answer(query, now)
+            self._position = stop
+            count += 1
+            query = buffer[start:stop]
+            note(query)
+            # Octets of two qtypes: most queries have none of them.
+            if len(query) < 12 or b"\0\xfc" in query or b"\0\xfb" in query:
+                answer = self._rare(query, now)
+            else:
+                try:
+                    found = quick(query, address, now, True, local)
+                    answer = found[0] if found else self._careful(query, now)
+                except Exception as error:  # a fault in one answer must not stop the others
+                    answer = self._failed(query, error)
             if answer is not None:
                 answers.append(len(answer).to_bytes(2, "big") + answer)
-        if position:
-            del buffer[:position]
-            self.last_active = time.monotonic()
-        if answers:
-            self._transport.write(b"".join(answers))
-        if self._waiting is not None:
-            self._transport.pause_reading()
-            if self._server.may_send(self):
-                self.begin_transfer()
-        elif not self._paused_at:
-            self._go_on(more=not room)
+                octets += len(answer)
+                if answer[3] & 15 == SERVFAIL:
+                    server.counts.servfail += 1
+            if clock() >= end:
+                break
+        if self.gone:
+            return False
+        if count:
+            server.counts.queries += count
+            server.active(self)
+        whole = self._send(b"".join(answers)) if answers else True
+        return not self.gone and self._go_on(whole, more)
 
-    def _go_on(self, more: bool) -> None:
-        if more:
-            self._transport.pause_reading()
-            self._schedule(self._process)
-        elif self._eof:
-            self._transport.close()
+    def _go_on(self, whole: bool, more: bool) -> bool:
+        """What comes after some answers: ``whole``, when all were taken; ``more``, when others
+        should have their turn before it is known whether there is more to do."""
+        if self._transfer is not None:
+            self._ask_for_place()
+        elif not whole:
+            self._server.rests(self)
+        elif more:
+            return True
+        elif self._closing:
+            self.close()
         else:
-            self._transport.resume_reading()
+            self._server.rests(self)
+        return False
 
-    def _answer(self, query: bytes, now: float) -> bytes | None:
-        server = self._server
-        server.counts.queries += 1
+    def _careful(self, query: bytes, now: float) -> bytes | None:
+        """The answer to a query that is not of the commonest."""
+        answer = self._server.responder.careful(query, self.address, now, True, self._local)
+        if answer is None:
+            self._server.counts.silent += 1
+            return None
+        return answer[0]
+
+    def _failed(self, query: bytes, error: Exception) -> bytes | None:
+        self._server.mishaps.note("answering a TCP query", error)
+        return servfail(query)
+
+    def _rare(self, query: bytes, now: float) -> bytes | None:
+        """The answer to a query that is too short or may ask for a zone; none where the zone is to
+        be sent."""
         if len(query) < 12:
             # RFC 7766 leaves no way to answer less than a header; RFC 5966 §6 lets us close.
-            server.counts.silent += 1
-            self._eof = True
+            self._server.counts.silent += 1
+            self._buffer, self._position = b"", 0
+            self._closing = True
             return None
         try:
-            asked = (query, self.client, now, True, self._local)
-            answer = server.responder.quick(*asked) or server.responder.careful(*asked)
-        except Exception as error:  # a fault in one answer must not stop the others
-            server.mishaps.note("answering a TCP query", error)
-            server.counts.servfail += 1
-            return servfail(query)
-        if answer is None:
-            server.counts.silent += 1
-            return None
-        wire, _ = answer
-        if wire[3] & 15 == 2:
-            server.counts.servfail += 1
-        return wire
-
-    def begin_transfer(self) -> None:
-        """Open the transfer that was asked for; there is a place for it now."""
-        query, self._waiting = self._waiting, None
-        server = self._server
-        if self.gone or query is None:
-            server.end_transfer(self)
-            return
-        server.counts.queries += 1
-        opened: Transfer | bytes | None
-        try:
-            opened = server.open_transfer(query, self.client, time.time())
+            if not asks_for_transfer(query):
+                quick = self._server.responder.quick(query, self.address, now, True, self._local)
+                return quick[0] if quick else self._careful(query, now)
+            # Whether the client may have the zone is looked at before anything waits for that.
+            opened = self._server.open_transfer(query, self.address, now)
         except Exception as error:  # as for answers
-            server.mishaps.note("opening a zone transfer", error)
-            opened = servfail(query)
+            return self._failed(query, error)
         if opened is None or isinstance(opened, bytes):
-            if opened is not None:
-                self._transport.write(len(opened).to_bytes(2, "big") + opened)
-            server.end_transfer(self)
-            self._schedule(self._process)
-            return
-        server.counts.transfers += 1
+            return opened
         self._transfer = opened
-        self._messages = opened.messages()
-        self._pump()
+        return None
 
-    def _pump(self) -> None:
-        """Send messages of the transfer until the client is full or the time slice is over."""
-        messages = self._messages
+    def _ask_for_place(self) -> None:
+        server, transfer = self._server, self._transfer
+        assert transfer is not None
+        if server.places.ask(self, Holder(transfer.key, self.address), server.clock()):
+            return
+        server.counts.refused += 1
+        wire = transfer.refuse(server.wall())
+        transfer.close()
+        self._transfer = None
+        # Behind what could not be sent before.
+        waiting, self._outgoing = self._outgoing, b""
+        if self._send(waiting + len(wire).to_bytes(2, "big") + wire):
+            server.enqueue(self)
+        elif not self.gone:
+            server.rests(self)
+
+    def _send_zone(self, end: float) -> bool:
+        """Send messages of the transfer until the client is full or the time is over."""
+        server, messages = self._server, self._messages
         assert messages is not None
-        end = time.perf_counter() + _SLICE
-        try:
-            while not self._paused_at:
-                message = next(messages, None)
-                if message is None:
-                    self._end_transfer()
-                    return
-                self._transport.write(message)
-                if time.perf_counter() > end:
-                    self._schedule(self._pump)
-                    return
-        except Exception as error:  # as for answers; the client sees the transfer break off
-            self._server.mishaps.note("sending a zone transfer", error)
-            self.abort()
-
-    def _end_transfer(self) -> None:
+        while (message := next(messages, None)) is not None:
+            if not self._send(message):
+                if not self.gone:
+                    server.rests(self)
+                return False
+            if server.clock() >= end:
+                return True
         assert self._transfer is not None
         self._transfer.close()
         self._transfer = self._messages = None
-        self.last_active = time.monotonic()
-        self._server.end_transfer(self)
-        self._schedule(self._process)
+        self._placed = False
+        server.places.leave(self, server.clock())
+        server.active(self)
+        return True

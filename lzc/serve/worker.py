@@ -24,9 +24,10 @@ from lzc.serve.proven import Marks
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.scoreboard import Slot
 from lzc.serve.serving import Serving
-from lzc.serve.sockets import BACKLOG, Listener
+from lzc.serve.sockets import Listener
 from lzc.serve.tcp import TcpServer
 from lzc.serve.tcp_connection import TcpLimits
+from lzc.serve.tcp_holders import HolderLimits
 from lzc.serve.udp import UdpServer
 from lzc.zone.place import InputError
 
@@ -113,26 +114,28 @@ class Worker:
         self._stop = asyncio.Event()
         self._serving = serving
         self._setup.proven.begin(serving.bundle.id)
+        slot, mishaps = self._setup.slot, self._mishaps
         self._udp = UdpServer(
-            serving.responder, serving.valid_until, config.packet_cache, self._mishaps
+            serving.responder, serving.valid_until, config.packet_cache, mishaps, slot
         )
-        limits = TcpLimits(idle=config.tcp_idle_timeout, connections=config.tcp_connections)
-        self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, self._mishaps)
+        holders = HolderLimits(
+            config.tcp_connections,
+            config.tcp_connections_per_client,
+            config.tcp_connections_per_network,
+        )
+        limits = TcpLimits(idle=config.tcp_idle_timeout, holders=holders)
+        self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, mishaps, slot)
         self._channel.attach(loop, self._on_message, self._stop.set)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        self._setup.slot.beat(time.monotonic())
+        slot.beat(time.monotonic())
         await self._await_health()
         for listener in self._setup.listeners:
             loop.add_reader(listener.udp, self._udp.reader(listener))
-        servers = [
-            await loop.create_server(self._tcp.connection, sock=one.tcp, backlog=BACKLOG)
-            for one in self._setup.listeners
-        ]
-        self._tcp.start()
+        self._tcp.start(loop, self._setup.listeners)
         self._beat()
         self._say_ready("ready", serving)
         await self._stop.wait()
-        await self._drain(servers)
+        await self._drain()
         return 0
 
     async def _await_health(self) -> None:
@@ -142,14 +145,12 @@ class Worker:
             await asyncio.sleep(_LOOK)
             self._setup.slot.beat(time.monotonic())
 
-    async def _drain(self, servers: list[asyncio.Server]) -> None:
+    async def _drain(self) -> None:
         """Answer what has arrived, let transfers end, and go."""
-        for server in servers:
-            server.close()
         for listener in self._setup.listeners:
             self._loop.remove_reader(listener.udp)
             self._udp.reader(listener)()
-        self._tcp.close()
+        self._tcp.stop()
         end = time.monotonic() + GRACE
         # Polling: an event would cost every answer something, for one use in a lifetime.
         while not self._tcp.idle() and time.monotonic() < end:  # noqa: ASYNC110
@@ -265,6 +266,7 @@ class Worker:
                 udp.send_errors,
                 tcp.transfers,
                 tcp.connections,
+                tcp.refused,
                 self._mishaps.total,
                 *limits,
             ]

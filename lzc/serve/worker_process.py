@@ -33,6 +33,8 @@ class WorkerProcess:
         self.restarts = 0
         self.died_young = 0
         self.hung = False
+        self._progress = (0, b"")
+        self._moved = 0.0
         self._answer: asyncio.Future[Message] | None = None
 
     def begin(self, pid: int, channel: Channel) -> None:
@@ -52,6 +54,14 @@ class WorkerProcess:
             self.channel.close()
             self.channel = None
         self.take({"event": "refused", "why": "the worker died"})
+
+    def without_progress(self, now: float) -> float:
+        """Seconds of the monotonic clock, up to ``now``, in which nothing got on: as far as one
+        sees who asks often."""
+        progress = self.slot.progress()
+        if progress != self._progress:
+            self._progress, self._moved = progress, now
+        return now - max(self._moved, self.started)
 
     def pause(self) -> float:
         """Seconds until the next process may start, now that one died."""

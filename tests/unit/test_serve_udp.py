@@ -11,6 +11,7 @@ import pytest
 
 from lzc.serve import datagrams, udp
 from lzc.serve.mishaps import Mishaps, servfail
+from lzc.serve.scoreboard import Scoreboard
 from lzc.serve.sockets import IP_PKTINFO, asked_address, reply_control
 from lzc.serve.tcp_connection import asks_for_transfer
 from lzc.serve.udp import BURST, BatchReader, UdpReader, UdpServer
@@ -174,6 +175,31 @@ def test_a_burst_is_bounded(loop: Loopback) -> None:
         loop.client.send(query_wire("b.example"))
     loop.reader()
     assert loop.udp.counts.queries <= BURST
+
+
+def test_a_turn_of_slow_queries_is_ended(loop: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000, 10**6))
+    monkeypatch.setattr("time.time", lambda: float(next(clock)))
+    for ident in range(BURST):
+        loop.client.send(query_wire(f"n{ident}.example", ident=ident))
+    loop.reader()
+    assert 0 < loop.udp.counts.queries <= datagrams.BATCH
+
+
+def test_each_query_that_no_cache_answers_is_a_sign_of_life() -> None:
+    slot = Scoreboard(1).slot(0)
+    made = Loopback(UdpReader)
+    made.udp = UdpServer(made.responder, lambda now: 1e12, 0, Mishaps(), slot)
+    made.reader = UdpReader(made.udp, made.server, b"")
+    seen = []
+    plain = made.responder.careful
+    made.udp._careful = lambda query, *rest: seen.append(slot.at_work()) or plain(query, *rest)  # type: ignore[func-returns-value]
+    for ident in range(1, 4):
+        made.ask(ident=ident)
+    assert [at_work[:2] for at_work in seen if at_work] == [b"\0\1", b"\0\2", b"\0\3"]
+    assert slot.at_work() is None
+    made.server.close()
+    made.client.close()
 
 
 def test_a_batch_answers_each_client_and_leaves_out_who_gets_silence() -> None:

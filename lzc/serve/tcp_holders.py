@@ -1,0 +1,211 @@
+"""Who holds how many TCP connections, and who loses one when there are too many.
+
+Whoever holds the most loses first: the network with the most connections, in it the client with the
+most, of these the connection that has waited for its client the longest. All of it is found without
+a look at the others, as connections come faster than anything else when somebody means harm.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+NETWORK_4: Final = 24
+"""Bits of an IPv4 network, as far as limits are concerned."""
+NETWORK_6: Final = 56
+"""Bits of an IPv6 network: what one customer gets (RFC 6177)."""
+CLIENT_6: Final = 64
+"""Bits that one IPv6 host may choose the rest of; a client over IPv4 is an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class HolderLimits:
+    """Connections open at once: of all, of a client, of a network."""
+
+    connections: int = 2048
+    per_client: int = 1024
+    per_network: int = 1536
+
+
+class Held(Protocol):
+    """A connection, as far as it is counted."""
+
+    client: Client
+
+
+T = TypeVar("T")
+
+
+class Tally(Generic[T]):
+    """How many connections each of some holders has. The largest holder is known; among equals it
+    is the one that was touched the longest ago."""
+
+    __slots__ = ("_counts", "_most", "_rows")
+
+    def __init__(self) -> None:
+        self._counts: dict[T, int] = {}
+        self._rows: dict[int, dict[T, None]] = {}
+        self._most = 0
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def count(self, holder: T) -> int:
+        """Connections of a holder."""
+        return self._counts.get(holder, 0)
+
+    def add(self, holder: T) -> None:
+        """One more."""
+        count = self._counts.get(holder, 0)
+        if count:
+            self._take_out(holder, count)
+        self._put(holder, count + 1)
+        self._most = max(self._most, count + 1)
+
+    def remove(self, holder: T) -> None:
+        """One less."""
+        count = self._counts[holder]
+        self._take_out(holder, count)
+        if count > 1:
+            self._put(holder, count - 1)
+        else:
+            del self._counts[holder]
+        if self._most not in self._rows:
+            self._most -= 1
+
+    def touch(self, holder: T) -> None:
+        """It was active just now."""
+        row = self._rows[self._counts[holder]]
+        del row[holder]
+        row[holder] = None
+
+    def largest(self) -> T:
+        """Who has the most; there must be one."""
+        return next(iter(self._rows[self._most]))
+
+    def _put(self, holder: T, count: int) -> None:
+        self._counts[holder] = count
+        self._rows.setdefault(count, {})[holder] = None
+
+    def _take_out(self, holder: T, count: int) -> None:
+        row = self._rows[count]
+        del row[holder]
+        if not row:
+            del self._rows[count]
+
+
+class Network:
+    """A network, and its clients by how many connections they have."""
+
+    __slots__ = ("clients", "connections", "prefix")
+
+    def __init__(self, prefix: bytes) -> None:
+        self.prefix = prefix
+        self.connections = 0
+        self.clients: Tally[Client] = Tally()
+
+
+class Client:
+    """A client. ``quiet`` are its connections that are not being served, first those that have
+    waited for it the longest; ``ready`` and ``queued`` are the server's."""
+
+    __slots__ = ("connections", "network", "prefix", "queued", "quiet", "ready")
+
+    def __init__(self, prefix: bytes, network: Network) -> None:
+        self.prefix = prefix
+        self.network = network
+        self.connections: dict[Held, None] = {}
+        self.quiet: OrderedDict[Held, None] = OrderedDict()
+        self.ready: deque[Held] = deque()
+        self.queued = False
+
+
+class Holders:
+    """All connections of a worker. Each call takes the same time, however many there are."""
+
+    def __init__(self, limits: HolderLimits) -> None:
+        self._limits = limits
+        self._clients: dict[bytes, Client] = {}
+        self._networks: dict[bytes, Network] = {}
+        self._tally: Tally[Network] = Tally()
+        self._total = 0
+
+    def __len__(self) -> int:
+        """Connections open now."""
+        return self._total
+
+    def enter(self, connection: Held, address: bytes) -> Client:
+        """Count a new connection in; ``address`` is packed."""
+        six = len(address) == 16
+        prefix = address[: CLIENT_6 // 8] if six else address
+        client = self._clients.get(prefix)
+        if client is None:
+            start = address[: (NETWORK_6 if six else NETWORK_4) // 8]
+            network = self._networks.get(start)
+            if network is None:
+                network = self._networks[start] = Network(start)
+            client = self._clients[prefix] = Client(prefix, network)
+        client.connections[connection] = None
+        client.network.connections += 1
+        client.network.clients.add(client)
+        self._tally.add(client.network)
+        self._total += 1
+        return client
+
+    def leave(self, connection: Held) -> None:
+        """Count a connection out, once."""
+        client = connection.client
+        network = client.network
+        del client.connections[connection]
+        client.quiet.pop(connection, None)
+        network.connections -= 1
+        network.clients.remove(client)
+        self._tally.remove(network)
+        self._total -= 1
+        if not client.connections:
+            del self._clients[client.prefix]
+        if not network.connections:
+            del self._networks[network.prefix]
+
+    def active(self, connection: Held) -> None:
+        """Its client said something, or took something."""
+        client = connection.client
+        client.network.clients.touch(client)
+        self._tally.touch(client.network)
+
+    def served(self, connection: Held) -> None:
+        """It waits for us."""
+        connection.client.quiet.pop(connection, None)
+
+    def rests(self, connection: Held, *, still: bool = False) -> None:
+        """It waits for its client; ``still``: as before, for nothing whole was said."""
+        quiet = connection.client.quiet
+        quiet[connection] = None
+        quiet.move_to_end(connection, last=not still)
+
+    def loser(self, newcomer: Held) -> Held | None:
+        """Whom to close, now that ``newcomer`` was counted in: `None` while no limit is passed.
+
+        It is the newcomer where everybody who could make room for it is being served and holds no
+        more than its own client does.
+        """
+        limits, own = self._limits, newcomer.client
+        if len(own.connections) > limits.per_client:
+            return _quietest(own) or newcomer
+        if own.network.connections > limits.per_network:
+            client = own.network.clients.largest()
+        elif self._total > limits.connections:
+            network = self._tally.largest()
+            client = network.clients.largest()
+            if network.connections > own.network.connections and not client.quiet:
+                return next(iter(client.connections))
+        else:
+            return None
+        if not client.quiet and len(client.connections) > len(own.connections):
+            return next(iter(client.connections))
+        return _quietest(client) or newcomer
+
+
+def _quietest(client: Client) -> Held | None:
+    return next(iter(client.quiet), None)

@@ -1,0 +1,230 @@
+"""Who may send a zone: places, shared among TSIG keys and among the addresses of their holders.
+
+A request that was found right gets a place, or waits for one, or is refused at once. A place that
+becomes free goes to whoever holds the fewest. Who does not take what was sent gives way to those
+who wait, and waits again himself; while nobody waits, a slow link may be as slow as it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+PLACES: Final = 8
+WAITING: Final = 256
+"""Requests that wait, of all holders."""
+WINDOW: Final = 2.0
+"""Seconds over which a reader is judged."""
+SLOW: Final = 65536
+"""Octets a second; whoever takes less gives way to those who wait."""
+
+_T = TypeVar("_T")
+
+
+class Holder(NamedTuple):
+    """Whose place it is: the TSIG key's name (empty: none) and the packed address."""
+
+    key: bytes
+    address: bytes
+
+
+class Sending(Protocol):
+    """A transfer, as far as places are concerned. None of these may call back at once."""
+
+    def taken(self) -> int:
+        """Octets that the client has taken so far."""
+
+    def stuck(self) -> bool:
+        """True while it waits for its client to take what was sent."""
+
+    def go_on(self) -> None:
+        """It has a place now."""
+
+    def give_way(self) -> None:
+        """It has no place any more, and waits for another."""
+
+    def give_up(self) -> None:
+        """It has no place any more, and no room to wait."""
+
+
+class _Place:
+    __slots__ = ("holder", "looked", "since", "slow", "taken")
+
+    def __init__(self, holder: Holder, now: float, taken: int) -> None:
+        self.holder = holder
+        self.since = self.looked = now
+        self.taken = taken
+        self.slow = False
+
+
+class _Shares:
+    """How many each holder has, and may have at most."""
+
+    __slots__ = ("_all", "_limit", "_most", "_of")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        # A key's holders are several servers as a rule, of which each is to get something; half
+        # is the most that one server has from another key's or address's patience.
+        self._most = max(1, limit * 3 // 4), max(1, limit * 3 // 4), max(1, limit // 2)
+        self._of: tuple[Counter[bytes], Counter[bytes], Counter[Holder]]
+        self._of = Counter(), Counter(), Counter()
+        self._all = 0
+
+    def room(self, holder: Holder) -> bool:
+        """Whether this holder may have one more."""
+        keys, addresses, both = self._of
+        key_most, address_most, most = self._most
+        return (
+            self._all < self._limit
+            and keys[holder.key] < key_most
+            and addresses[holder.address] < address_most
+            and both[holder] < most
+        )
+
+    def held(self, holder: Holder) -> tuple[int, int]:
+        """By its key, and by its address."""
+        return self._of[0][holder.key], self._of[1][holder.address]
+
+    def change(self, holder: Holder, by: int) -> None:
+        """One more or one less."""
+        keys, addresses, both = self._of
+        self._all += by
+        _add(keys, holder.key, by)
+        _add(addresses, holder.address, by)
+        _add(both, holder, by)
+
+
+class TransferPlaces:
+    """The places of a worker. Times are seconds of one clock.
+
+    A key has three quarters of the places at most, an address too, and one address with one key
+    half of them; the room to wait is divided alike.
+    """
+
+    def __init__(self, places: int = PLACES, waiting: int = WAITING) -> None:
+        self._places: dict[Sending, _Place] = {}
+        self._shares = _Shares(places)
+        self._waiting: dict[Sending, Holder] = {}
+        self._room = _Shares(waiting)
+        self._queues: dict[Holder, dict[Sending, int]] = {}
+        self._number = 0
+
+    def __len__(self) -> int:
+        """Places taken now."""
+        return len(self._places)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait now."""
+        return len(self._waiting)
+
+    def ask(self, one: Sending, holder: Holder, now: float) -> bool:
+        """Ask for a place: `Sending.go_on` is called now or later. False where there is no room to
+        wait either."""
+        if self._shares.room(holder):
+            self._take(one, holder, now)
+            one.go_on()
+            return True
+        waits = self._wait(one, holder)
+        self._displace(now)
+        return waits
+
+    def leave(self, one: Sending, now: float) -> None:
+        """It is done, or gone: its place is another's. Also for who waits, or has neither."""
+        place = self._places.pop(one, None)
+        if place is not None:
+            self._shares.change(place.holder, -1)
+            self._fill(now)
+        elif one in self._waiting:
+            self._stop_waiting(one)
+
+    def look(self, now: float) -> None:
+        """See who does not take what was sent, and give the places of these to who waits. To be
+        called about once a second."""
+        for one, place in self._places.items():
+            seconds = now - place.looked
+            if seconds >= WINDOW:
+                taken = one.taken()
+                place.slow = one.stuck() and taken - place.taken < SLOW * seconds
+                place.looked, place.taken = now, taken
+        self._displace(now)
+
+    def _displace(self, now: float) -> None:
+        """Slow readers give way: first who holds the most, and of these who has for the longest."""
+        if not self._waiting:
+            return
+        slow = [one for one, place in self._places.items() if place.slow]
+        slow.sort(key=lambda one: (_negative(self._held(one)), self._places[one].since))
+        losers: list[tuple[Sending, Holder]] = []
+        for one in slow:
+            holder = self._places[one].holder
+            self._shares.change(holder, -1)
+            follower = self._following()
+            if follower is None:
+                self._shares.change(holder, 1)
+                continue
+            del self._places[one]
+            self._begin(follower, now)
+            losers.append((one, holder))
+        for one, holder in losers:
+            if self._wait(one, holder):
+                one.give_way()
+            else:
+                one.give_up()
+
+    def _held(self, one: Sending) -> tuple[int, int]:
+        return self._shares.held(self._places[one].holder)
+
+    def _take(self, one: Sending, holder: Holder, now: float) -> None:
+        self._places[one] = _Place(holder, now, one.taken())
+        self._shares.change(holder, 1)
+
+    def _wait(self, one: Sending, holder: Holder) -> bool:
+        if not self._room.room(holder):
+            return False
+        self._room.change(holder, 1)
+        self._waiting[one] = holder
+        self._number += 1
+        self._queues.setdefault(holder, {})[one] = self._number
+        return True
+
+    def _stop_waiting(self, one: Sending) -> Holder:
+        holder = self._waiting.pop(one)
+        self._room.change(holder, -1)
+        queue = self._queues[holder]
+        del queue[one]
+        if not queue:
+            del self._queues[holder]
+        return holder
+
+    def _fill(self, now: float) -> None:
+        while (following := self._following()) is not None:
+            self._begin(following, now)
+
+    def _begin(self, one: Sending, now: float) -> None:
+        self._take(one, self._stop_waiting(one), now)
+        one.go_on()
+
+    def _following(self) -> Sending | None:
+        """Who waits and may have a place: whose key has the fewest, then whose address, then who
+        has waited for the longest."""
+        best: tuple[tuple[int, int], int] | None = None
+        found = None
+        for holder, queue in self._queues.items():
+            if self._shares.room(holder):
+                first = next(iter(queue))
+                rank = self._shares.held(holder), queue[first]
+                if best is None or rank < best:
+                    best, found = rank, first
+        return found
+
+
+def _add(counts: Counter[_T], one: _T, by: int) -> None:
+    counts[one] += by
+    if not counts[one]:
+        del counts[one]
+
+
+def _negative(pair: tuple[int, int]) -> tuple[int, int]:
+    return -pair[0], -pair[1]
