@@ -14,8 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SERVER_CORE = "0"
-LOAD_CORE = "1"
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE = str(_CORES[0])
+LOAD_CORE = str(_CORES[-1] if len(_CORES) < 3 else _CORES[1])
+"""The same where there is one core only."""
 
 
 @dataclass(frozen=True, slots=True)

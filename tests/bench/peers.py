@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +78,19 @@ def powerdns(
         yield Running(port, startup)
 
 
+def _nsd_keys(names: Sequence[str]) -> str:
+    return "\n".join(
+        f'key:\n    name: "{name}"\n    algorithm: hmac-sha256\n    secret: "{TSIG_SECRET}"'
+        for name in names
+    )
+
+
 @contextlib.contextmanager
-def nsd(folder: Path, zone: Path, first: str) -> Iterator[Running]:
-    """NSD from the zone file, one server process, transfers with the bench key."""
+def nsd(
+    folder: Path, zone: Path, first: str, *, server: str = "", others: Sequence[str] = ()
+) -> Iterator[Running]:
+    """NSD from the zone file, one server process, transfers with the bench key, and with ``others``
+    of the same secret; ``server`` are more lines of its section."""
     folder.mkdir(parents=True)
     port = harness.free_port()
     (folder / "nsd.conf").write_text(
@@ -96,17 +106,15 @@ def nsd(folder: Path, zone: Path, first: str) -> Iterator[Running]:
     database: ""
     xfrdir: "{folder}"
     rrl-ratelimit: 0
+    {server}
 remote-control:
     control-enable: no
-key:
-    name: "{TSIG_NAME}"
-    algorithm: hmac-sha256
-    secret: "{TSIG_SECRET}"
+{_nsd_keys((TSIG_NAME, *others))}
 zone:
     name: "{ZONE}"
     zonefile: "{zone.resolve()}"
-    provide-xfr: 127.0.0.1 {TSIG_NAME}
 """
+        + "".join(f"    provide-xfr: 127.0.0.0/8 {name}\n" for name in (TSIG_NAME, *others))
     )
     command = ["nsd", "-d", "-c", str(folder / "nsd.conf")]
     with harness.server(command, port, first, folder / "log") as startup:
