@@ -155,6 +155,8 @@ class ZoneSection(Table):
 
     source: str | None = None
     dnssec: bool = False
+    strip_dnssec: bool = False
+    """Drop what another signer added to the source: signatures, denial of existence, its keys."""
     lua: bool | None = None
     serial: Literal["date", "increment", "unixtime", "keep"] | None = None
 

@@ -36,7 +36,7 @@ Settings = tuple[Any, ...]
 `lzc.build.sources.ZoneSource` after the apex come first."""
 PATH: Final = 0
 SIGNED: Final = 2
-OF_SOURCE: Final = 5
+OF_SOURCE: Final = 6
 """Where the path, and whether the zone is signed, stand among them; where what follows begins."""
 
 

@@ -22,7 +22,8 @@ _USUAL = ("", ZoneSection())
 @dataclass(frozen=True, slots=True)
 class ZoneSource:
     """A zone to build: its apex (lower-case wire name), its file, the file's name as faults show
-    it (relative to the project), and its settings with the general ones filled in."""
+    it (relative to the project), and its settings with the general ones filled in.
+    ``strip``: what another signer added is dropped."""
 
     apex: bytes
     path: Path
@@ -30,6 +31,7 @@ class ZoneSource:
     signed: bool
     lua: bool
     policy: Policy
+    strip: bool = False
 
     @property
     def name(self) -> str:
@@ -204,6 +206,7 @@ def _with_settings(config: Config, apex: bytes, path: Path, section: ZoneSection
         signed=section.dnssec,
         lua=config.lua.enable if section.lua is None else section.lua,
         policy=section.serial or config.build.serial,
+        strip=section.strip_dnssec,
     )
 
 

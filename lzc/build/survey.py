@@ -100,6 +100,7 @@ class Survey:
             source.signed,
             source.lua,
             source.policy,
+            source.strip,
             tuple(map(astuple, keys)),
             "" if taken_by is _NOBODY else repr(taken_by),
         )

@@ -10,7 +10,7 @@ from typing import Final
 
 from lzc.build import serials
 from lzc.build.check_targets import judge
-from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone
+from lzc.build.checks import RULES_OF_ABSENCE, CheckSettings, check_zone, strip
 from lzc.build.compile import compile_zone
 from lzc.build.health_checks import discover
 from lzc.build.job import ZoneJob, ZoneResult
@@ -60,6 +60,8 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     if any(fault.rule == OVER_LIMIT for fault in faults):
         return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
     incomplete = _errors(faults)
+    if source.strip:
+        strip(zone)
     zone.records.sort()
     faults += check_zone(zone, CheckSettings(dnssec=source.signed))
     lua_records = [record for record in zone.records if record[1] == rr.LUA]

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.build import checks
-from lzc.build.checks import CheckSettings, check_zone
+from lzc.build.checks import CheckSettings, check_zone, strip
 from lzc.build.checks.index import ZoneIndex, ancestors
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
+from lzc.wire import rrtype as rr
 from lzc.zone.model import Zone
 from lzc.zone.place import Fault, Severity
 
@@ -148,6 +149,32 @@ def test_rules(body: str, expected: list[tuple[str, int]]) -> None:
 
 def test_a_zone_to_be_signed_holds_no_signatures() -> None:
     assert found("a " + RRSIG, CheckSettings(dnssec=True)) == [("presigned-and-signed", 1)]
+
+
+PRESIGNED = f"""\
+@ DNSKEY 257 3 13 AAAA
+@ CDS 0 0 0 00
+@ CDNSKEY 257 3 13 AAAA
+@ NSEC3PARAM 1 0 0 -
+@ NSEC a A
+a A 192.0.2.1
+child NS ns1.example.net.
+child DS 1 13 2 {"00" * 32}
+a RRSIG A 13 3 300 20261201000000 20261101000000 1 example.org. AAAA
+"""
+
+
+def test_what_another_signer_added_is_dropped_and_nothing_else() -> None:
+    zone = zone_of(TOP + PRESIGNED)
+    strip(zone)
+    left = sorted((record[0], rr.to_text(record[1])) for record in zone.records)
+    assert left == [(b"", "NS"), (b"", "SOA"), (b"a", "A"), (b"child", "DS"), (b"child", "NS")]
+    assert check_zone(zone, CheckSettings(dnssec=True)) == []
+
+
+def test_keys_of_other_signers_alone_are_no_fault() -> None:
+    """RFC 8901: each signer of a zone lists the others' DNSKEYs."""
+    assert found("@ DNSKEY 257 3 13 AAAA\n", CheckSettings(dnssec=True)) == []
 
 
 def test_a_zone_without_soa_and_ns() -> None:

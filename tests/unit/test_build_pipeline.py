@@ -167,6 +167,36 @@ def test_a_zone_to_be_signed_needs_keys(project: Path) -> None:
         assert not other.info.signed
 
 
+PRESIGNED = """\
+@ DNSKEY 257 3 13 AAAA
+@ NSEC www A
+www A 192.0.2.2
+www RRSIG A 13 3 300 20261201000000 20261101000000 1 example.org. AAAA
+"""
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_presigned_zone_is_a_fault_whose_way_out_leads_out(project: Path, signed: bool) -> None:
+    _zone(project, "example.org", PRESIGNED)
+    section = f'[zone."example.org"]\ndnssec = {str(signed).lower()}\n'
+    store = Keystore(project / "keys")
+    (key,) = store.generate(wire("example.org"), 13, [257], NOW)
+    (project / "lzc.toml").write_text(TOML + section)
+    (fault,) = _faults(project)
+    assert fault.rule == ("presigned-and-signed" if signed else "presigned")
+    assert 'set strip-dnssec = true in [zone."example.org"]' in fault.fix
+
+    (project / "lzc.toml").write_text(f"{TOML}{section}strip-dnssec = true\n")
+    assert _build(project).warnings == []
+    with current.open_live(project / "build") as bundle:
+        view = bundle.zone(wire("example.org"))
+        assert view is not None
+        apex = view.node(b"") or b""
+        dnskeys = nodes.rrset(apex, view.apex, rr.DNSKEY)
+        assert (dnskeys.rdatas if dnskeys else ()) == ((key.dnskey,) if signed else ())
+        assert nodes.rrset(view.node(b"www") or b"", b"", rr.RRSIG) is None
+
+
 def test_keys_that_are_not_active_yet_are_a_fault(project: Path) -> None:
     (project / "lzc.toml").write_text(TOML + '[zone."example.org"]\ndnssec = true\n')
     Keystore(project / "keys").generate(wire("example.org"), 13, [257], NOW + DAY)

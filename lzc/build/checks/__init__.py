@@ -40,7 +40,7 @@ rule                       severity  what
 ``lua-and-static``         warning   LUA record and plain record of the same type
 ``presigned-and-signed``   error     RRSIG or NSEC records in a zone that lzc signs
 ``presigned-and-lua``      error     RRSIG or NSEC records beside LUA records
-``presigned``              warning   RRSIG or NSEC records
+``presigned``              error     RRSIG or NSEC records in a zone that is not signed
 =========================  ========  ===============================================================
 
 Sibling glue and occluded data are warnings because zones in the wild hold them and every server
@@ -60,13 +60,13 @@ from lzc.build.checks.delegations import check_delegations
 from lzc.build.checks.index import CheckSettings, ZoneIndex
 from lzc.build.checks.lua import check_lua
 from lzc.build.checks.owners import check_owners
-from lzc.build.checks.presigned import check_presigned
+from lzc.build.checks.presigned import check_presigned, strip
 from lzc.build.checks.rrsets import unify_rrsets
 from lzc.build.checks.targets import check_targets
 from lzc.zone.model import Zone
 from lzc.zone.place import Fault
 
-__all__ = ["RULES_OF_ABSENCE", "CheckSettings", "check_zone", "limited"]
+__all__ = ["RULES_OF_ABSENCE", "CheckSettings", "check_zone", "limited", "strip"]
 
 
 RULES_OF_ABSENCE: Final = frozenset(
