@@ -4,10 +4,10 @@ that answers ask for as many as there may be."""
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lzc.bundle.check_list import CheckList
 from lzc.foreign_text import shown
@@ -22,6 +22,15 @@ from lzc.serve.own_address import own_address_refusal
 from lzc.serve.unlisted import Unlisted, check_in, zone_in
 
 log = logging.getLogger("lzc")
+
+_TOO_MANY: Final = "too many"
+_BARRED: Final = "barred"
+_COMPUTED: Final = "computed"
+
+
+SETTLED: Final = 3.0
+"""Seconds until what was refused counts: workers ask for what a new bundle lists somewhat before
+the checker has read that."""
 
 
 class Asked(NamedTuple):
@@ -47,6 +56,8 @@ class Admission:
         self._table = table
         self._mishaps = mishaps
         self._show = show
+        self._fresh: Counter[str] = Counter()
+        self._waiting: deque[tuple[float, Counter[str]]] = deque()
         self.barred = Barred()
         self.unlisted = Unlisted(policy.unlisted, now, policy.share)
 
@@ -55,6 +66,8 @@ class Admission:
         keys."""
         self._rules = replace(self._rules, constants=listed.constants)
         self.barred.forget()
+        self._fresh.clear()
+        self._waiting.clear()
         wanted = {}
         for check in listed.checks:
             refusal = self._rules.of_listed(check)
@@ -62,7 +75,7 @@ class Admission:
                 wanted[check.key()] = check
             else:
                 self.barred.listed[check.key()] = check, refusal
-                self._table.count_barred(computed=False)
+                self._table.count_barred(1, 0)
         if self.barred.listed:
             check, refusal = next(iter(self.barred.listed.values()))
             log.error(
@@ -81,7 +94,7 @@ class Admission:
         """What a worker's report asks for, if that is to begin now and not ``known``."""
         zone = zone_in(report)
         if not self.unlisted.admits(now) or not self.unlisted.looks_at(zone, now):
-            self.refuse()  # before any work is done for it
+            self._fresh[_TOO_MANY] += 1  # before any work is done for it
             return None
         try:
             check = check_in(report)
@@ -95,7 +108,7 @@ class Admission:
         if refusal is None:
             return Asked(key, check, zone)
         self.barred.note(key, check, refusal)
-        self._table.count_barred(computed=refusal.computed)
+        self._fresh[_COMPUTED if refusal.computed else _BARRED] += 1
         return None
 
     def asked_before(
@@ -115,10 +128,10 @@ class Admission:
                 found.append(Asked(key, one.check, one.zone))
         return found[::-1]
 
-    def refuse(self) -> None:
-        """One more was too many."""
-        self.unlisted.note(refused=1)
-        self._table.count_unlisted(len(self.unlisted), refused=1)
+    def refuse(self, number: int = 1) -> None:
+        """So many more were too many."""
+        self.unlisted.note(refused=number)
+        self._table.count_unlisted(len(self.unlisted), refused=number)
 
     def gave_up(self) -> None:
         """One more was given up for another."""
@@ -126,7 +139,16 @@ class Admission:
         self._table.count_unlisted(len(self.unlisted), evicted=1)
 
     def tell(self, now: float) -> None:
-        """Log what an operator should know, once in a while."""
+        """Count what was refused, and log what an operator should know, once in a while. To be
+        called each second."""
+        if self._fresh:
+            self._waiting.append((now, self._fresh))
+            self._fresh = Counter()
+        while self._waiting and self._waiting[0][0] <= now - SETTLED:
+            _, counts = self._waiting.popleft()
+            self.refuse(counts[_TOO_MANY])
+            self._table.count_barred(counts[_BARRED], counts[_COMPUTED])
+            self.barred.count(counts[_BARRED] + counts[_COMPUTED])
         news = self.unlisted.news(now)
         if news:
             log.warning("health: %s", news)

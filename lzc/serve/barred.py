@@ -36,17 +36,21 @@ class Barred:
 
     def note(self, key: bytes, check: Check, refusal: Refusal) -> None:
         """An answer asked for this one."""
-        self._times += 1
         self._last = check, refusal
         self._recent[key] = self._last
         self._recent.move_to_end(key)
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
 
+    def count(self, times: int) -> None:
+        """So many times answers asked for one of them, that being certain."""
+        self._times += times
+
     def forget(self) -> None:
         """Other rules hold from now on."""
         self.listed.clear()
         self._recent.clear()
+        self._times, self._last = 0, None
 
     def all(self) -> Iterator[Refused]:
         """All that are known."""
@@ -57,9 +61,9 @@ class Barred:
     def news(self, now: float) -> tuple[int, Check, Refusal] | None:
         """What an operator should know, once in a while: how many times answers asked for such, and
         the last one."""
-        if self._last is None or now - self._told_at < _QUIET:
+        if self._last is None or not self._times or now - self._told_at < _QUIET:
             return None
         told = (self._times, *self._last)
-        self._times, self._last = 0, None
+        self._times = 0
         self._told_at = now
         return told

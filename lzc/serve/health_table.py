@@ -290,10 +290,11 @@ class HealthTable:
         self.words[_EVICTED] += evicted
         self.words[_REFUSED] += refused
 
-    def count_barred(self, *, computed: bool) -> None:
-        """Say that a check was refused once more, for what a query decides of it or for where it
-        would lead."""
-        self.words[_COMPUTED if computed else _BARRED] += 1
+    def count_barred(self, barred: int, computed: int) -> None:
+        """Say how many times more a check was refused for where it would lead, and for what a query
+        decided of it."""
+        self.words[_BARRED] += barred
+        self.words[_COMPUTED] += computed
 
     def counts(self) -> dict[str, int]:
         """``checks`` in the table, and how many of them are ``up``, ``down`` and ``unknown``; of

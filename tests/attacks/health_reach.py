@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -36,8 +37,12 @@ LOCAL: Final = "127.0.0.1"
 SECRET: Final = "c0ffee"
 LETTERS: Final = string.digits + "abcdef"
 _WINDOW: Final = 32
-_PATIENCE: Final = 8.0
-"""Seconds in which a check that is made has a result, and answers know of it."""
+_PATIENCE: Final = 120.0
+"""Seconds in which a check that is made has a result at the latest, and answers know of it."""
+_ROUNDS: Final = 5
+"""Looks for what was asked for before a check that has a result now."""
+
+_LATER: Final = itertools.count()
 
 USUAL: Final = '[health]\nallow = ["127.1.0.0/16"]\n'
 """That part of loopback stands for what everybody reaches."""
@@ -55,6 +60,8 @@ ns1 A 192.0.2.53
 *.page LUA A ( ";local wanted = tostring(qname):match('^(%w+)') "
     "return ifurlup('http://x.example:{port}/page', {{'127.0.0.1'}}, "
     "{{stringmatch='token='..wanted,backupSelector='empty'}})" )
+*.later LUA A ( ";local a,b = tostring(qname):match('^(%d+)-(%d+)') "
+    "return ifportup({port}, {{'127.1.'..a..'.'..b}}, {{backupSelector='empty'}})" )
 moved LUA A "ifurlup('http://x.example:{port}/moved', {{'127.0.0.1'}})"
 """
 
@@ -207,7 +214,7 @@ def scan(server: Server, closed: int) -> dict[str, float]:
         socks = [stack.enter_context(socket.create_server((LOCAL, 0))) for _ in range(3)]
         opened = {int(sock.getsockname()[1]) for sock in socks}
         ports = [*opened, *range(1, closed + 1)]
-        found = _learned(server, {str(port): f"{port}.port" for port in ports})
+        found = _learned(server, {str(port): f"{port}.port" for port in ports}, enough=3)
     return {"ports": len(ports), "open": len(opened), "found": len(found & set(map(str, opened)))}
 
 
@@ -226,12 +233,16 @@ def read_page(server: Server, length: int) -> dict[str, float]:
     return {"queries": queries, "letters": length, "read": right}
 
 
-def _learned(server: Server, names: dict[str, str], enough: int = 0) -> set[str]:
-    """Which names are answered with an address, once their checks have had time to be made."""
+def _learned(server: Server, names: dict[str, str], enough: int) -> set[str]:
+    """Which names are answered with an address: ``enough`` of them, or those until after a check
+    was made that is allowed, and was asked for later."""
     found: set[str] = set()
     end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end and (not enough or len(found) < enough):
+    rounds = 0
+    later = f"{next(_LATER) // 250}-{next(_LATER) % 250 + 1}.later"
+    while time.monotonic() < end and len(found) < enough and rounds < _ROUNDS:
         found = {what for what, name in names.items() if server.ask(name)}
+        rounds += bool(server.ask(later))
         time.sleep(0.3)
     return found
 
@@ -239,7 +250,7 @@ def _learned(server: Server, names: dict[str, str], enough: int = 0) -> set[str]
 def redirect(_: Server, web: Target) -> dict[str, float]:
     """A target of the zone sends the checker to this machine's own server: how often it came."""
     end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end and not (web.asked["/moved"] and web.asked["/inside"]):
+    while time.monotonic() < end and not web.asked["/inside"] and web.asked["/moved"] < 3:
         time.sleep(0.2)
     return {"redirected": web.asked["/moved"], "came": web.asked["/inside"]}
 

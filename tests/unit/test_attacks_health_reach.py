@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lzc.config import LuaSection
 from tests.attacks.health_reach import HERE, attack
 
@@ -13,7 +11,6 @@ ANYTHING = (
 )
 
 
-@pytest.mark.timeout(180)
 def test_clients_learn_nothing_by_health_checks_and_make_few_of_them() -> None:
     found = attack(HERE, full=False)
     assert found["redirect"]["redirected"] > 0
@@ -23,7 +20,6 @@ def test_clients_learn_nothing_by_health_checks_and_make_few_of_them() -> None:
     assert found["flood"]["checks"] <= LuaSection().unlisted_health_checks_per_zone
 
 
-@pytest.mark.timeout(180)
 def test_they_do_where_the_settings_let_them() -> None:
     found = attack(HERE, full=False, health=ANYTHING)
     assert found["redirect"]["came"] > 0

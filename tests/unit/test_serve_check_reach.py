@@ -20,6 +20,12 @@ from lzc.lua.check_constants import of_checks
 from lzc.lua.check_reach import CheckReach
 from lzc.lua.check_rules import CheckRules
 from lzc.lua.health import Check
+from lzc.serve.admission import SETTLED, Admission
+from lzc.serve.check_policy import CheckPolicy
+from lzc.serve.health_table import HealthTable
+from lzc.serve.mishaps import Mishaps
+from lzc.serve.unlisted import BURST, ZONE_BURST, ZONE_NEW_A_SECOND, Unlisted, report_of
+from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play
 
 ZONE = b"\7example\3org\0"
@@ -55,15 +61,15 @@ def fine(_: web.BaseRequest) -> web.Response:
 
 
 async def known(clinic: Clinic, check: Check) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while clinic.view.status(check, ZONE) is None:  # noqa: ASYNC110 - as workers do
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(SOON)
 
 
 async def counted(clinic: Clinic, what: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not clinic.table.counts()[what]:  # noqa: ASYNC110 - as `lzc ctl status` does
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(SOON)
 
 
 def allowing(*networks: str) -> CheckRules:
@@ -84,7 +90,6 @@ def test_a_listed_check_of_what_may_not_be_reached_is_not_made_and_told(
         await clinic.becomes(written, True)
         assert clinic.view.status(metadata) is None
         assert clinic.view.status(denied) is None
-        await asyncio.sleep(0.1)
         assert "link-local" in clinic.known(metadata)["error"]
         assert 'allow = ["169.254.169.254/32"] in [health]' in clinic.known(metadata)["error"]
         assert "127.0.0.2/32, which deny lists" in clinic.known(denied)["error"]
@@ -295,8 +300,6 @@ def test_clients_of_one_zone_give_up_only_its_own_checks() -> None:
 
 
 def test_one_zone_takes_a_part_of_what_begins_a_second() -> None:
-    from lzc.serve.unlisted import BURST, ZONE_BURST, ZONE_NEW_A_SECOND, Unlisted
-
     unlisted = Unlisted(10_000, 0.0, 10_000)
     assert sum(unlisted.looks_at(ZONE, 0.0) for _ in range(1000)) == ZONE_BURST
     assert sum(unlisted.looks_at(ZONE, 1.0) for _ in range(1000)) == ZONE_NEW_A_SECOND
@@ -306,3 +309,27 @@ def test_one_zone_takes_a_part_of_what_begins_a_second() -> None:
     for number in range(5000):
         unlisted.looks_at(number, 1.0 + 60 * number)
     assert len(unlisted._zone_allowed) <= 1024
+
+
+def test_what_a_new_bundle_lists_counts_for_nothing_when_it_is_asked_for_somewhat_early(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = HealthTable(64)
+    admission = Admission(CheckPolicy(), table, Mishaps(), str, 0.0)
+    checks = [Check("192.0.2.1", port) for port in range(200)]
+
+    def ask(now: float) -> None:
+        for check in checks:
+            assert admission.asked(report_of(check, ZONE), now, ()) is None
+        admission.tell(now)
+
+    ask(100.0)
+    admission.load(CheckList(tuple(checks)))
+    admission.tell(100.0 + 2 * SETTLED)
+    assert not any(table.counts().values())
+    admission.load(CheckList())
+    ask(1000.0)
+    admission.tell(1000.0 + SETTLED)
+    counts = table.counts()
+    assert counts["computed"] + counts["unlisted_refused"] == 200
+    assert caplog.text.count("WARNING") == 2
