@@ -19,6 +19,12 @@ WEEK: Final = 7 * 86400
 
 MAX_RRSET: Final = 4096
 """Octets of RDATA in an RRset whose signatures are kept."""
+OCTETS: Final = 2**26
+"""Octets that all entries of a cache take at most, as CPython has them."""
+_ENTRY: Final = 350
+"""Octets of an entry besides: its tuples, its place, an object for each part."""
+_RDATA: Final = 45
+"""Octets of an RDATA besides: its object, and where it stands."""
 
 _DNSKEY: Final = 48
 _KEY_TYPES: Final = frozenset({48, 59, 60})
@@ -55,15 +61,18 @@ CacheKey = tuple[bytes, bytes, int, int, tuple[bytes, ...]]
 class SignatureCache:
     """RRSIGs made in the current window, for all zones of a worker.
 
-    Holds at most ``entries`` RRsets in two generations: when the young one is full it becomes the
-    old one, whose entries are dropped at the next turn unless asked for again. That is close to
-    least-recently-used and costs a hit nothing but one or two dict look-ups.
+    Holds at most ``entries`` RRsets, and ``octets``, in two generations: when the young one has
+    half of either it becomes the old one, whose entries are dropped at the next turn unless asked
+    for again. That is close to least-recently-used and costs a hit nothing but one or two dict
+    look-ups.
     """
 
-    __slots__ = ("_half", "old", "valid_until", "young")
+    __slots__ = ("_half", "_half_octets", "_octets", "old", "valid_until", "young")
 
-    def __init__(self, entries: int = 65536) -> None:
+    def __init__(self, entries: int = 65536, octets: int = OCTETS) -> None:
         self._half = max(1, entries // 2)
+        self._half_octets = octets // 2
+        self._octets = 0
         self.young: dict[CacheKey, tuple[bytes, ...]] = {}
         self.old: dict[CacheKey, tuple[bytes, ...]] = {}
         self.valid_until = 0
@@ -75,17 +84,23 @@ class SignatureCache:
     def put(self, key: CacheKey, signatures: tuple[bytes, ...]) -> None:
         """Keep the signatures of an RRset, unless that is so large that few like it would fill the
         memory: LUA records may make up one for each query."""
-        if sum(map(len, key[4])) > MAX_RRSET:
+        rdatas = key[4]
+        size = sum(map(len, rdatas))
+        if size > MAX_RRSET:
             return
-        if len(self.young) >= self._half:
+        size += _ENTRY + _RDATA * len(rdatas) + len(key[1]) + sum(map(len, signatures))
+        self._octets += size
+        if len(self.young) >= self._half or self._octets > self._half_octets:
             self.old = self.young
             self.young = {}
+            self._octets = size
         self.young[key] = signatures
 
     def move(self, valid_until: int) -> None:
         """Drop everything: from now on entries belong to the window that ends then."""
         self.young = {}
         self.old = {}
+        self._octets = 0
         self.valid_until = valid_until
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import dns.dnssec
 import dns.name
 import dns.rdata
@@ -202,6 +204,23 @@ def test_the_cache_is_bounded_and_keeps_what_is_asked_for() -> None:
         zone_signer.sign(ZONE, 1, ttl, (bytes(4),), NOW)
         assert zone_signer.sign(ZONE, 1, 0, (bytes(4),), NOW) is hot
         assert len(cache) <= 8
+
+
+def test_the_cache_has_a_bound_in_octets_too() -> None:
+    """LUA records may make up a thousand addresses for each query: 65,536 of these were 3 GB."""
+    cache = SignatureCache(octets=300_000)
+    for number in range(40):
+        rdatas = tuple([bytes((10, number, i >> 8, i & 255)) for i in range(1000)])
+        for _ in range(2):
+            cache.put((b"", ZONE, 1, 60, rdatas), (bytes(100),))
+        held = [*cache.young, *cache.old]
+        assert rdatas in [key[4] for key in held]
+        assert sum(sys.getsizeof(rdata) + 8 for key in held for rdata in key[4]) < 300_000
+    for number in range(1000):
+        cache.put((b"", ZONE, 1, 60, (number.to_bytes(4, "big"),)), (bytes(100),))
+    assert 300 < len(cache) < 1000
+    cache.move(0)
+    assert not len(cache)
 
 
 class TestRoles:
