@@ -6,6 +6,11 @@ from typing import Any, Final
 
 from lzc.lua import syntax as ast
 from lzc.lua.constants import Other, integer, piece
+from lzc.wire.name import MAX_NAME
+
+MAX_TEXT: Final = 4096
+"""Octets of a text that is put together: longer ones take milliseconds to be read, and are left to
+Lua, where a record is charged for its time."""
 
 Part = list[Any]
 """A part of a text, as `lzc.lua.plan` has it."""
@@ -37,7 +42,15 @@ def parts(node: ast.Node) -> list[Part]:
             found[-1][1] += part[1]
         else:
             found.append(part)
+    # Of a constant alone there is one answer; others are put together for each query.
+    if len(found) > 1 and sum(map(_longest, found)) > MAX_TEXT:
+        raise Other
     return found
+
+
+def _longest(part: Part) -> int:
+    """Octets that a part takes at most, but for names in databases."""
+    return len(part[1]) if part[0] == "is" else MAX_NAME
 
 
 def _parts(node: ast.Node) -> list[Part]:

@@ -51,6 +51,11 @@ Include = Callable[[bytes], bytes | None]
 
 _COPIED: Final = 64
 """Names that take as long to be copied as a node to be looked at."""
+MAX_NETWORKS: Final = 8192
+"""Networks of all conditions of a record: for a new client it may take a millisecond to go through
+them, which nobody is charged for."""
+MAX_CANDIDATES: Final = 4096
+"""Candidates with a check, likewise, whenever any target came or went."""
 _MAX_WEIGHT: Final = 2**31 - 1
 _LIKELY: Final = re.compile(
     rb"\s*['\"\[({]"
@@ -117,6 +122,8 @@ class _Form:
         self.effort = effort
         self.data: dict[bytes, int] = {}
         self.blocks = 0
+        self.networks = 0
+        self.candidates = 0
 
     def resolved(self, node: ast.Expression, names: Names) -> ast.Expression:
         """The expression with what ``names`` stand for in their places."""
@@ -267,7 +274,11 @@ class _Form:
         return found if node.operator == b"==" else ["not", found]
 
     def netmask(self, node: ast.Expression) -> list[Any]:
-        return ["netmask", [network_of(written) for written in texts(node)]]
+        written = texts(node)
+        self.networks += len(written)
+        if self.networks > MAX_NETWORKS:
+            raise Other
+        return ["netmask", [network_of(one) for one in written]]
 
     def expression(self, node: ast.Expression) -> Operation:
         """What a record returns."""
@@ -378,6 +389,9 @@ class _Form:
 
     def candidate(self, written: bytes) -> tuple[int, str, bytes]:
         """An address: its place among the RDATA, its octets in hex, its canonical text."""
+        self.candidates += 1
+        if self.candidates > MAX_CANDIDATES:
+            raise Other
         packed, canonical = address_of(written)
         return self.item(canonical), packed.hex(), canonical
 

@@ -37,6 +37,8 @@ OF_NAMES: Final = frozenset(("is", "name", "label"))
 
 _NAMES: Final = frozenset((rrtype.PTR, rrtype.CNAME))
 _LONGEST: Final = 250
+_KEPT: Final = 512
+"""Octets of a text that is kept with the RDATA that it is."""
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 _ATTRIBUTES: Final = {
@@ -50,9 +52,12 @@ _ATTRIBUTES: Final = {
 }
 
 
-@lru_cache(maxsize=8192)
 def content(covered: int, text: bytes) -> tuple[bytes] | None:
     """The RDATA that a record's result is, or nothing where Lua has to say what is wrong."""
+    return _kept(covered, text) if len(text) <= _KEPT else _content(covered, text)
+
+
+def _content(covered: int, text: bytes) -> tuple[bytes] | None:
     if b"\0" in text:
         return None
     if covered in _NAMES and len(text) <= _LONGEST and _PLAIN.fullmatch(text):
@@ -64,6 +69,9 @@ def content(covered: int, text: bytes) -> tuple[bytes] | None:
         return (wire_rdata.from_presentation(covered, whole, ROOT),)
     except wire_rdata.InvalidRdata:
         return None
+
+
+_kept: Final = lru_cache(maxsize=8192)(_content)
 
 
 def joined(parts: list[list[Any]], places: Places) -> Text:

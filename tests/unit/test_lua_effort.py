@@ -123,3 +123,36 @@ def test_a_number_of_any_size_may_stand_anywhere(place: str) -> None:
             lint(*parse(code, covered), RecordFacts(covered, 60), ZoneFacts(signed=True))
             recognise(code, covered)
             written_checks(code + b" or x", covered)
+
+
+def record_of(count: int, item: str, whole: str) -> bytes:
+    return whole.format(",".join(item.format(n >> 8, n & 255) for n in range(count))).encode()
+
+
+@pytest.mark.parametrize(
+    ("item", "whole", "fits", "too_many"),
+    [
+        (
+            "'10.{}.{}.0/24'",
+            ";if netmask({{{0}}}) or netmask({{{0}}}) then return 'a' end"
+            " if netmask({{{0}}}) or netmask({{{0}}}) or netmask({{{0}}}) then return 'b' end"
+            " return 'c'",
+            1600,
+            1700,
+        ),
+        ("'10.{}.{}.1'", "ifportup(80,{{{{{0}}},{{{0}}},{{{0}}}}})", 1300, 1400),
+        ("country{}{}", "'{0}'..qname:toString()", 300, 500),
+    ],
+)
+def test_what_queries_would_wait_for_is_left_to_lua_where_it_is_charged(
+    item: str, whole: str, fits: int, too_many: int
+) -> None:
+    """A plan is nobody's time: going through ten thousand networks for each new client is."""
+    assert recognise(record_of(fits, item, whole), rr.TXT) is not None
+    assert recognise(record_of(too_many, item, whole), rr.TXT) is None
+
+
+def test_texts_that_names_make_long_are_left_to_lua() -> None:
+    assert recognise(b"..".join([b"qname:toString()"] * 16), rr.TXT) is not None
+    assert recognise(b"..".join([b"qname:toString()"] * 17), rr.TXT) is None
+    assert recognise(b"'" + b"x" * 60_000 + b"'", rr.TXT) is not None
