@@ -7,6 +7,7 @@ slow or busy ends nobody.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import mmap
 import os
@@ -145,6 +146,8 @@ class Contained(Generic[Q, A]):
             # Ctrl-C is for the parent, whose end is ours too.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            # A lock that the parent holds is to end with the parent.
+            from_us, to_us = _keep(from_us, to_us)
             limit_memory(self._memory)
             with os.fdopen(from_us, "rb") as incoming, os.fdopen(to_us, "wb") as outgoing:
                 self._serve(incoming, outgoing)
@@ -179,6 +182,17 @@ class Contained(Generic[Q, A]):
                 answer = "raised", _portable(error)
             setitimer(signal.ITIMER_PROF, 0)
             self._send(outgoing, answer)
+
+
+def _keep(*kept: int) -> tuple[int, ...]:
+    """Close all files but those and the standard ones; gives their new numbers."""
+    first = 3
+    after = first + len(kept)
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD, after) for one in kept]
+    for number, one in enumerate(moved, first):
+        os.dup2(one, number)
+    os.closerange(after, os.sysconf("SC_OPEN_MAX"))
+    return tuple(range(first, after))
 
 
 def _portable(error: Exception) -> Exception:

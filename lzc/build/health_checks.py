@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from lzc.build.trials import Trial, Trials
 from lzc.config import LuaSection
 from lzc.lua.health import Check
 from lzc.wire import name as wire_name
@@ -21,8 +21,8 @@ from lzc.zone.model import LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Severity
 
 if TYPE_CHECKING:
-    from lzc.lua.discover import Discovery, Exploration
-    from lzc.lua.engine import QueryContext
+    from lzc.lua.discover import Exploration
+    from lzc.lua.engine import LuaFailure, QueryContext
 
 _CLIENT: Final = b"\x7f\x00\x00\x01"
 _OTHERS: Final = (
@@ -47,34 +47,45 @@ def discover(
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
     from lzc.lua.engine import QueryContext
 
-    discovery = _discovery(settings.exec_limit, settings.memory_limit)
     codes = [(record, LuaRecord.from_rdata(record[2])) for record in lua_records]
-    include = included_code(zone, codes, settings.insert_whitespace)
-    discovery.look_in(_contents_of(zone))
+    trials = Trials(
+        included_code(zone, codes, settings.insert_whitespace),
+        _contents_of(zone),
+        settings.exec_limit,
+        settings.memory_limit,
+    )
+    answering = [(record, lua) for record, lua in codes if lua.covered != rr.LUA]
+    asked = [
+        Trial(
+            lua.join(settings.insert_whitespace),
+            (QueryContext(zone.owner(record), zone.apex, _CLIENT),),
+        )
+        for record, lua in answering
+    ]
     found: set[Check] = set()
     faults: list[Fault] = []
-    for record, lua in codes:
-        if lua.covered == rr.LUA:
-            continue
-        query = QueryContext(zone.owner(record), zone.apex, _CLIENT)
-        code = lua.join(settings.insert_whitespace)
-        explored = discovery.explore(code, query, include)
-        found.update(explored.checks)
-        if _is_lost(explored):
-            first = explored.failures[0]
-            is_syntax = first.kind == "syntax"
+    doubtful: list[tuple[Record, LuaRecord, LuaFailure]] = []
+    elsewhere: list[Trial] = []
+    for (record, lua), one, explored in zip(answering, asked, trials.explore(asked), strict=True):
+        for exploration in explored or ():
+            found.update(exploration.checks)
+            if not _is_lost(exploration):
+                continue
+            first = exploration.failures[0]
             # A wildcard often makes its answer of the name asked for, which is not known.
             is_wildcard = record[0].rpartition(b"\x00")[2] == b"*"
-            if not is_syntax and (is_wildcard or _asks_databases(code, codes)):
-                continue
-            if not is_syntax:
-                others = [
-                    discovery.explore(code, other, include) for other in _other_ways_to_ask(query)
-                ]
-                found.update(check for other in others for check in other.checks)
-                if not all(_is_lost(other) for other in others):
-                    continue
-            faults.append(_failing(zone, record, lua.covered, is_syntax, first.message))
+            if first.kind == "syntax":
+                faults.append(_failing(zone, record, lua.covered, first))
+            elif not is_wildcard and not _asks_databases(one.code, codes):
+                doubtful.append((record, lua, first))
+                elsewhere.append(Trial(one.code, _other_ways_to_ask(one.queries[0])))
+    for (record, lua, first), others in zip(doubtful, trials.explore(elsewhere), strict=True):
+        found.update(check for other in others or () for check in other.checks)
+        if others is not None and all(map(_is_lost, others)):
+            faults.append(_failing(zone, record, lua.covered, first))
+    for (record, _), one in zip(answering, asked, strict=True):
+        if one.code in trials.ended:
+            faults.append(_hanging(zone, record, trials.ended[one.code]))
     return frozenset(found), faults
 
 
@@ -97,25 +108,16 @@ def _is_lost(explored: Exploration) -> bool:
     return bool(explored.failures) and explored.failed == explored.ways
 
 
-@lru_cache(maxsize=1)
-def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
-    """The Lua states for all the zones that a process builds: each costs milliseconds."""
-    from lzc.lua.discover import Discovery
-    from lzc.lua.engine import EngineSettings
-
-    return Discovery(EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit))
-
-
 def included_code(
     zone: Zone, codes: Sequence[tuple[Record, LuaRecord]], insert_whitespace: bool
-) -> Callable[[bytes], bytes | None]:
-    """What ``include`` finds: the records of the zone that cover LUA, those of one name as one."""
+) -> dict[bytes, bytes]:
+    """What ``include`` finds, by wire name: the records of the zone that cover LUA, those of one
+    name as one."""
     included: dict[bytes, list[bytes]] = {}
     for record, lua in codes:
         if lua.covered == rr.LUA:
             included.setdefault(zone.owner(record), []).append(lua.join(insert_whitespace))
-    texts = {owner: b"\n".join(pieces) for owner, pieces in included.items()}
-    return texts.get
+    return {owner: b"\n".join(pieces) for owner, pieces in included.items()}
 
 
 def _contents_of(zone: Zone) -> Callable[[bytes, int], list[bytes]]:
@@ -134,8 +136,20 @@ def _contents_of(zone: Zone) -> Callable[[bytes, int], list[bytes]]:
     return contents
 
 
-def _failing(zone: Zone, record: Record, covered: int, is_syntax: bool, message: str) -> Fault:
-    if is_syntax:
+def _hanging(zone: Zone, record: Record, why: str) -> Fault:
+    return Fault(
+        zone.place(record),
+        "lua-hangs",
+        f"the LUA record's code was tried, and had to be ended: {why}",
+        "no limit would end it, and it would stop one process of a server after the other",
+        "leave out the call that takes so long: one of Lua's own library, with an argument that is"
+        " very large or very long",
+    )
+
+
+def _failing(zone: Zone, record: Record, covered: int, failure: LuaFailure) -> Fault:
+    message = failure.message
+    if failure.kind == "syntax":
         return Fault(
             zone.place(record),
             "lua-syntax",

@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lzc.build.checks import RULES_OF_ABSENCE, limited
 from lzc.build.generated import chosen
 from lzc.build.health_checks import included_code
+from lzc.build.trials import Trial, Trials
 from lzc.config import LuaSection
 from lzc.lua.comments import Swallowed, swallowed
 from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts, quoted
@@ -28,9 +29,6 @@ from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
 from lzc.zone.place import Fault, Place, Severity, unpack
-
-if TYPE_CHECKING:
-    from lzc.lua.lint.measure import Meter
 
 _CLIENTS: Final = (
     (bytes((127, 0, 0, 1)), None),
@@ -53,13 +51,15 @@ _EXPLAIN: Final = (
 @dataclass(frozen=True, slots=True)
 class LintSettings:
     """``secondaries`` are those that take the zone and run PowerDNS, ``others`` the name and the
-    software of those that do not; ``enabled`` says whether LUA records run in the zone."""
+    software of those that do not; ``enabled`` says whether LUA records run in the zone, and
+    ``measured`` whether they are to be, to count their instructions."""
 
     lua: LuaSection = field(default_factory=LuaSection)
     signed: bool = False
     enabled: bool = True
     secondaries: tuple[Secondary, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
+    measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +323,8 @@ def _measure(
     zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
 ) -> dict[int, Finding]:
     """Findings about the instructions that records take, by their index in ``parsed``."""
+    if not settings.measured:
+        return {}
     limits = [(one.exec_limit, f"secondary {one.name}") for one in settings.secondaries]
     limits.append((settings.lua.exec_limit, "this server"))
     limits = sorted(one for one in limits if one[0])
@@ -331,11 +333,11 @@ def _measure(
     lowest, who = limits[0]
     lengths = [at_most(one.nodes, one.scopes) for one in parsed if one.facts.covered == rr.LUA]
     known = [length for length in lengths if length is not None]
-    included = sum(known) if len(known) == len(lengths) else None
+    longest = sum(known) if len(known) == len(lengths) else None
     doubtful = [
         (number, one)
         for number, one in enumerate(parsed)
-        if one.facts.covered != rr.LUA and not _is_short(one, included, lowest * NEAR)
+        if one.facts.covered != rr.LUA and not _is_short(one, longest, lowest * NEAR)
     ]
     if not doubtful:
         return {}
@@ -343,19 +345,26 @@ def _measure(
     from lzc.lua.engine import QueryContext
 
     codes = [(record, LuaRecord.from_rdata(record[RDATA])) for record in lua_records]
-    include = included_code(zone, codes, settings.lua.insert_whitespace)
-    meter = _meter(lowest, settings.lua.memory_limit)
-    counts: dict[bytes, int] = {}
-    found: dict[int, Finding] = {}
-    for number, one in doubtful:
-        if one.code not in counts:
+    included = included_code(zone, codes, settings.lua.insert_whitespace)
+    trials = Trials(included, lambda _name, _code: (), lowest, settings.lua.memory_limit)
+    asked: dict[bytes, Trial] = {}
+    for _, one in doubtful:
+        if one.code not in asked:
             queries = [
                 QueryContext(zone.owner(one.record), zone.apex, client, subnet)
                 for client, subnet in _CLIENTS
             ]
             code = LuaRecord.from_rdata(one.record[RDATA]).join(settings.lua.insert_whitespace)
-            counts[one.code] = meter.worst(code, queries, include)
-        finding = _too_many(counts[one.code], lowest, who)
+            asked[one.code] = Trial(code, queries)
+    counts = dict(zip(asked, trials.worst([*asked.values()], lowest), strict=True))
+    found: dict[int, Finding] = {}
+    for number, one in doubtful:
+        count = counts[one.code]
+        if count is not None:
+            finding = _too_many(count, lowest, who)
+        else:
+            why = trials.ended.get(asked[one.code].code)
+            finding = None if why is None else Finding(0, "lua-hangs", f"it had to be ended: {why}")
         if finding is not None:
             found[number] = finding
     return found
@@ -382,14 +391,6 @@ def _too_many(count: int, limit: int, who: str) -> Finding | None:
             f"the code takes {shown} of the {limit} instructions that {who} allows",
         )
     return None
-
-
-@lru_cache(maxsize=1)
-def _meter(limit: int, memory_limit: int) -> Meter:
-    """The Lua states for all the zones that a process builds: each costs milliseconds."""
-    from lzc.lua.lint.measure import Meter
-
-    return Meter(limit, memory_limit)
 
 
 def _add_exposed(

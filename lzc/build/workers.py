@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from lzc.build import trials
 from lzc.build.job import ZoneJob, ZoneResult
 from lzc.build.zone_job import build_zone
 from lzc.source.limits import NOTHING, Counts, Totals
@@ -30,8 +31,11 @@ def build_zones(jobs: Sequence[ZoneJob], before: Counts = NOTHING) -> Iterator[Z
     processes = min(cores, len(jobs))
     if processes < 2 or len(jobs) < _POOL_ZONES or not _is_large(jobs):
         totals = Totals.alone(before)
-        for job in jobs:
-            yield build_zone(replace(job, in_halves=cores > 1), totals)
+        try:
+            for job in jobs:
+                yield build_zone(replace(job, in_halves=cores > 1), totals)
+        finally:
+            trials.end()
         return
     yield from _in_pool(jobs, processes, before)
 

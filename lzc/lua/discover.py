@@ -7,6 +7,7 @@ may take, so that checks behind an ``if`` are found too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -76,9 +77,11 @@ class Ways:
 
 
 class Discovery:
-    """Runs records to learn their checks; one for a whole build, as Lua states cost time."""
+    """Runs records to learn their checks; one for a whole build, as Lua states cost time.
+    ``begin``, which may be set, is called before each run."""
 
     def __init__(self, settings: EngineSettings) -> None:
+        self.begin: Callable[[], None] = lambda: None
         self._found: dict[Check, None] = {}
         self._ways = Ways()
         isolated = replace(settings, mode="isolated")
@@ -107,6 +110,7 @@ class Discovery:
             self._ways = Ways()
             for _ in range(MAX_WAYS):
                 ways += 1
+                self.begin()
                 try:
                     engine.evaluate(code, query, include)
                 except LuaFailure as failure:

@@ -61,8 +61,11 @@ class LuaFailure(Exception):
 
     def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(f"{kind}: {message}")
-        self.kind = kind
+        self.kind: FailureKind = kind
         self.message = message
+
+    def __reduce__(self) -> tuple[type[LuaFailure], tuple[FailureKind, str]]:
+        return LuaFailure, (self.kind, self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ def test_every_fault_is_found_at_its_line_and_column_and_nothing_else(tmp_path: 
         for fault in caught.value.faults
     ]
     assert sorted(got) == sorted(expected)
-    assert {rule for rule, *_ in got} == set(RULES)
+    # What hangs is not committed: see test_build_hangs.
+    assert {rule for rule, *_ in got} == set(RULES) - {"lua-hangs"}
     for fault in caught.value.faults:
         assert fault.severity is RULES[fault.rule].severity
         assert fault.message and fault.why and fault.fix

@@ -6,7 +6,7 @@ on the client may take, with all health checks up and with all of them down.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lzc.lua.discover import Ways
@@ -37,9 +37,11 @@ class _Health:
 
 
 class Meter:
-    """Counts the instructions of records; one for a whole build, as Lua states cost time."""
+    """Counts the instructions of records; one for a whole build, as Lua states cost time.
+    ``begin``, which may be set, is called before each run."""
 
     def __init__(self, limit: int, memory_limit: int) -> None:
+        self.begin: Callable[[], None] = lambda: None
         self._ways = Ways()
         self._ceiling = limit * FACTOR
         settings = EngineSettings(exec_limit=self._ceiling, memory_limit=memory_limit)
@@ -61,6 +63,7 @@ class Meter:
             for query in queries:
                 self._ways = Ways()
                 for _ in range(MAX_WAYS):
+                    self.begin()
                     try:
                         engine.evaluate(code, query, include)
                     except LuaFailure as failure:

@@ -228,6 +228,15 @@ _TABLE: Final = (
         elsewhere=True,
     ),
     Rule(
+        "lua-hangs",
+        _ERROR,
+        "code that did not come back, or crashed its process, when it was tried",
+        "no limit would end it, and it would stop one process of a server after the other",
+        "leave out the call that takes so long",
+        ignorable=False,
+        elsewhere=True,
+    ),
+    Rule(
         "lua-check-target",
         _ERROR,
         "a health check of an address that checks may not reach",
