@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,8 @@ class Shard:
         """Raises `BundleError`."""
         name = manifests.zones_file(number)
         self.path = folder / name
-        self.transfers = _map(folder / manifests.transfers_file(number))
+        transfers = manifests.transfers_file(number)
+        self.transfers = _map(folder / transfers, manifest.files[transfers].size)
         try:
             environment, self._store = open_store(self.path, manifest.files[name].size)
         except (OSError, lmdb.Error) as error:
@@ -75,10 +77,13 @@ class Shard:
         return found
 
 
-def _map(path: Path) -> memoryview:
+def _map(path: Path, size: int) -> memoryview:
     try:
         with path.open("rb") as file:
-            if not path.stat().st_size:
+            # Pages of a mapping that are not in the file end the process when they are read.
+            if os.fstat(file.fileno()).st_size != size:
+                raise BundleError(f"{path}: damaged: its size changed since it was verified")
+            if not size:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
     except OSError as error:

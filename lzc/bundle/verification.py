@@ -64,7 +64,7 @@ def valid_stamps(output: Path, stamps: Path) -> dict[str, Stamp]:
     for path in stamps.glob("[0-9a-f]*"):
         stamp = _read_stamp(path)
         with suppress(OSError, AttributeError, TypeError):
-            if stamp == _marks(output / path.name, stamp):
+            if stamp == marks(output / path.name, stamp):
                 found[path.name] = stamp
     return found
 
@@ -74,7 +74,7 @@ def renew_stamps(output: Path, stamps: Path, valid: Mapping[str, Stamp]) -> None
     a bundle with the same file comes or goes. Raises `OSError`."""
     for identity, stamp in valid.items():
         try:
-            now = _marks(output / identity, stamp)
+            now = marks(output / identity, stamp)
         except FileNotFoundError:
             continue
         if now != stamp and all(now[name][:_CHANGED] == stamp[name][:_CHANGED] for name in stamp):
@@ -118,7 +118,8 @@ def _look(folder: Path, manifest: Manifest) -> Stamp:
     return stamp
 
 
-def _marks(folder: Path, names: Iterable[str]) -> Stamp:
+def marks(folder: Path, names: Iterable[str]) -> Stamp:
+    """What a stamp records of files in a folder, whatever they are. Raises `OSError`."""
     return {name: _mark(os.lstat(f"{folder}/{name}")) for name in names}
 
 

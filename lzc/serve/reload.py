@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from typing import Any, Final
 from lzc.bundle import current, verification
 from lzc.bundle.manifest import BundleError
 from lzc.foreign_text import shown
+from lzc.serve.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
 from lzc.serve.geo_files import GeoFiles
 from lzc.serve.process import Message
 from lzc.serve.quarantine import Quarantine
@@ -72,15 +73,17 @@ class Source:
 
 
 class Reloader:
-    """Keeps all workers on the bundle that is live. ``switched`` is called with each new one;
-    ``quarantine`` is the code that is not to be run until then, as it is at the time."""
+    """Keeps all workers on the bundle that is live. ``switched`` is called with each new one and
+    the serials of its zones; ``before`` is the one before it, ``condemned`` are those that nobody
+    opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
+    time."""
 
     def __init__(
         self,
         source: Source,
         folder: Path,
         workers: list[WorkerProcess],
-        switched: Callable[[Path], None],
+        switched: Callable[[Path, Mapping[bytes, int]], None],
         geo: GeoFiles,
         quarantine: Quarantine,
     ) -> None:
@@ -93,6 +96,9 @@ class Reloader:
         # Not source.mark(): the link may have moved since the bundle was chosen.
         self._mark = folder.name
         self._lock = asyncio.Lock()
+        self.condemned = Condemned()
+        self.before: Path | None = None
+        self._crashing: Path | None = None
         self.loaded_at = time.time()
         self.refused: dict[str, Any] | None = None
 
@@ -104,6 +110,10 @@ class Reloader:
             if mark and mark != self._mark:
                 self._mark = mark
                 await self.reload(even_if_same=False)
+            elif self._crashing is not None and not self.condemned.why(self._crashing):
+                # Its files changed: it may have been copied again.
+                self._crashing = None
+                await self.reload()
 
     async def reload(self, *, even_if_same: bool = True) -> dict[str, Any]:
         """Switch to the live bundle; keys, secrets and geo databases are read anew even where the
@@ -115,19 +125,37 @@ class Reloader:
                     return self._serving(changed=False)
                 # Here once, so that the workers need only look at the stamp.
                 verification.verify(folder, self._source.stamps)
+                serials = await asyncio.to_thread(self.tried, folder)
             except BundleError as error:
+                if isinstance(error, OpeningCrashes):
+                    self._crashing = folder
                 return self._refuse(shown(error))
             await asyncio.to_thread(self._geo.refresh, at_once=True)
             problem = await self._switch(folder)
             if problem:
+                self._crashing = folder if self.condemned.why(folder) else None
                 return self._refuse(problem)
             changed = folder != self.folder
+            if changed:
+                self.before = self.folder
             self.folder = folder
             self.refused = None
             self.loaded_at = time.time()
             log.info("serving bundle %s%s", folder.name, "" if changed else " again")
-            self._switched(folder)
+            self._switched(folder, serials)
             return self._serving(changed=changed)
+
+    def tried(self, folder: Path) -> Mapping[bytes, int]:
+        """The serials of a bundle that a child opened without harm. Raises `BundleError`, and
+        `OpeningCrashes` without another trial for one that crashed before."""
+        known = self.condemned.why(folder)
+        if known:
+            raise OpeningCrashes(known)
+        try:
+            return try_bundle(folder, self._source.stamps)
+        except OpeningCrashes as error:
+            self.condemned.add(folder, str(error))
+            raise
 
     def _serving(self, *, changed: bool) -> dict[str, Any]:
         geo = self._geo.report()
@@ -180,6 +208,11 @@ class Reloader:
         if problems:
             for worker in taking_part:
                 worker.tell({"do": "abandon"})
+            crashes = [one.result().get("crash") for one in answers if one.done()]
+            if folder != self.folder and any(crashes):
+                what = f"a worker that prepared it: {next(filter(None, crashes))}"
+                self.condemned.add(folder, crash(folder, what))
+                return self.condemned.why(folder)
             return str(problems[0])
         switched = [worker.expect() for worker in taking_part]
         for worker in taking_part:
@@ -195,3 +228,26 @@ class Reloader:
         log.error("BUNDLE REFUSED, still serving %s: %s", kept, why.replace("\n", "; "))
         self.refused = {"why": why, "at": time.time()}
         return {"ok": False, "error": why, "bundle": kept}
+
+    def condemn(self, worker: int, how: str) -> bool:
+        """Workers cannot open the bundle that is served, as this one showed: nobody does again.
+        Whether there is one before it that they can, which is served from now on."""
+        folder = self.folder
+        self.condemned.add(folder, crash(folder, f"worker {worker}: {how}"))
+        self._crashing = folder
+        self.refused = {"why": self.condemned.why(folder), "at": time.time()}
+        return self._go_back()
+
+    def _go_back(self) -> bool:
+        if any(one.ready for one in self._workers):
+            # They have it open, and go on.
+            return False
+        before, self.before = self.before, None
+        if before is None or self.condemned.why(before):
+            return False
+        try:
+            verification.verify(before, self._source.stamps)
+        except BundleError:
+            return False
+        self.folder = before
+        return True

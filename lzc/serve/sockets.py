@@ -49,7 +49,24 @@ class SocketSet:
     listeners in the same order."""
 
     endpoints: tuple[str, ...]
-    of_worker: tuple[tuple[Listener, ...], ...]
+    of_worker: list[tuple[Listener, ...]]
+
+    def close(self, worker: int) -> None:
+        """Let the kernel deal a worker's share of queries out to the others."""
+        for listener in self.of_worker[worker]:
+            listener.udp.close()
+            listener.tcp.close()
+
+    def reopen(self, worker: int) -> None:
+        """Bind the sockets of a worker again, where they were closed. Raises `OSError`."""
+        if all(listener.udp.fileno() >= 0 for listener in self.of_worker[worker]):
+            return
+        bound = []
+        for endpoint in self.endpoints:
+            host, port = parse_endpoint(endpoint)
+            wildcard = ipaddress.ip_address(host).is_unspecified
+            bound.append(Listener(_udp(host, port, wildcard), _tcp(host, port), wildcard))
+        self.of_worker[worker] = tuple(bound)
 
 
 def bind(endpoints: list[str], workers: int) -> SocketSet:
@@ -72,7 +89,7 @@ def bind(endpoints: list[str], workers: int) -> SocketSet:
                 listener.udp.close()
                 listener.tcp.close()
         raise InputError(faults)
-    return SocketSet(tuple(bound), tuple(zip(*columns, strict=True)))
+    return SocketSet(tuple(bound), list(zip(*columns, strict=True)))
 
 
 def show_endpoint(host: str, port: int) -> str:

@@ -17,18 +17,19 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.bundle import verification
 from lzc.bundle.check_list import EMPTY
+from lzc.bundle.current import CURRENT
 from lzc.bundle.manifest import CHECKS, BundleError
-from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.foreign_text import shown
 from lzc.serve import control, health_state, sockets, worker
+from lzc.serve.bundle_trial import FROM_OUTSIDE, crash
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.geo_files import GeoFiles
@@ -55,8 +56,6 @@ busy it is otherwise, it says that it gets on."""
 START_LIMIT: Final = 120.0
 """Seconds a worker gets to open its bundle (it may have to be hashed)."""
 STOP_LIMIT: Final = worker.GRACE + 3.0
-_FROM_OUTSIDE: Final = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
-"""What nobody gets by running code: an operator sent it, or the kernel for want of memory."""
 _CHECKER_PATIENCE: Final = 10
 """Times the watchdog's seconds: no answer waits for the checker, and its turns may take seconds."""
 _TICK: Final = 0.2
@@ -169,11 +168,12 @@ class Supervisor:
         self._tick_at = 0.0
         self._started = False
         self._stopping = False
+        self._failed: list[Fault] = []
 
     async def serve(self, keys: Any, path: Path, listener: socket.socket) -> None:
         """Run everything until a signal says stop."""
         self._loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
+        stop = self._stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
         server = control.ControlServer(path, listener, self._commands())
@@ -190,18 +190,20 @@ class Supervisor:
                 self._restart(place)
             self._say_ready()
             self._start_checker()
-            await server.start()
             config = self._options.config
             # Here, as no answer waits for it.
             from lzc.serve.notify import Notifier
 
             self._notifier = Notifier(config.secondary, keys, self._options.notify_times)
-            self._notify(self._reloader.folder)
+            await self._find_and_notify(self._reloader.folder)
+            await server.start()
             self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             self._spawn(self._reloader.watch())
             self._spawn(self._reloader.watch_geo())
             self._tick()
             await stop.wait()
+            if self._failed:
+                raise InputError(self._failed)
             log.info("stopping")
         finally:
             server.close()
@@ -224,6 +226,10 @@ class Supervisor:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
                 return False
+            if answer.result().get("crash"):
+                folder = self._reloader.folder
+                why = crash(folder, f"a worker: {answer.result()['crash']}")
+                raise InputError([_crashing(folder, why)])
             if answer.result()["event"] != "ready":
                 raise InputError(_faults(answer.result()))
         stopped.cancel()
@@ -305,8 +311,13 @@ class Supervisor:
 
     def _worker_died(self, place: WorkerProcess, status: int) -> None:
         pid = place.pid
-        place.end()
+        opening = not place.ready
+        crash = self._crash(place, status)
+        place.end(crash)
         if self._stopping or not self._started:
+            return
+        if opening and crash:
+            self._could_not_open(place, crash)
             return
         # With the cause out of the way, there is nothing to wait for.
         pause = 0.0 if self._put_in_quarantine(place, status) else place.pause()
@@ -314,9 +325,42 @@ class Supervisor:
         log.error("worker %d (pid %d, %s) died; starting another", place.index, pid, how(status))
         self._loop.call_later(pause, self._restart, place)
 
+    def _crash(self, place: WorkerProcess, status: int) -> str:
+        """How a worker died, where neither somebody outside nor a LUA record is to blame."""
+        if not os.WIFSIGNALED(status) or place.slot.running_lua() is not None:
+            return ""
+        if place.hung:
+            return "it did not respond"
+        return "" if os.WTERMSIG(status) in FROM_OUTSIDE else how(status)
+
+    def _could_not_open(self, place: WorkerProcess, crash: str) -> None:
+        """A worker crashed while it opened the bundle that is served: another would, too."""
+        folder = self._reloader.folder
+        went_back = self._reloader.condemn(place.index, crash)
+        why = self._reloader.condemned.why(folder).replace("\n", "; ")
+        if went_back:
+            log.error("BUNDLE REFUSED, serving the one before it, %s: %s", self._bundle(), why)
+            self._switched(self._reloader.folder)
+        elif any(one.ready for one in self._workers):
+            log.error("worker %d is not started again with this bundle: %s", place.index, why)
+            self._bound.close(place.index)
+        else:
+            self._failed = [_crashing(folder, self._reloader.condemned.why(folder))]
+            self._stop.set()
+
+    def _bundle(self) -> str:
+        return self._reloader.folder.name
+
     def _restart(self, place: WorkerProcess) -> None:
-        if not self._stopping and not place.pid:
-            self._start_worker(place)
+        if self._stopping or place.pid:
+            return
+        try:
+            self._bound.reopen(place.index)
+        except OSError as error:
+            log.error("worker %d has no sockets: %s", place.index, error.strerror)
+            self._loop.call_later(_LATE, self._restart, place)
+            return
+        self._start_worker(place)
 
     def _put_in_quarantine(self, place: WorkerProcess, status: int) -> bool:
         """Whether a LUA record stopped the worker, by a hang or a crash: nobody runs that any more.
@@ -324,7 +368,7 @@ class Supervisor:
         running = place.slot.running_lua()
         if running is None or not os.WIFSIGNALED(status):
             return False
-        if not place.hung and os.WTERMSIG(status) in _FROM_OUTSIDE:
+        if not place.hung and os.WTERMSIG(status) in FROM_OUTSIDE:
             seen = running[0] in self._suspected
             self._suspected.add(running[0])
             if not seen:
@@ -371,13 +415,19 @@ class Supervisor:
     def _start_checker(self) -> None:
         self._checker.start(self._reloader.folder, lambda: self._close_in_child(keep=None))
 
-    def _switched(self, folder: Path) -> None:
-        """All workers answer from another bundle now."""
+    def _switched(self, folder: Path, serials: Mapping[bytes, int] | None = None) -> None:
+        """All workers answer from another bundle now, whose zones have these serials."""
         self._quarantine.clear()
         self._suspected.clear()
+        for place in self._workers:
+            # Those that could not open the one before.
+            self._restart(place)
         self._checker.load(folder)
         self._take_keys()
-        self._notify(folder)
+        if serials is not None:
+            self._notify(serials)
+        else:
+            self._spawn(self._find_and_notify(folder))
 
     def _take_keys(self) -> None:
         """Sign NOTIFY with the secrets that the workers read just now."""
@@ -388,16 +438,22 @@ class Supervisor:
         except InputError as error:
             log.error("NOTIFY is signed as before: %s", str(error).replace("\n", "; "))
 
-    def _notify(self, folder: Path) -> None:
+    def _notify(self, serials: Mapping[bytes, int]) -> None:
+        if self._notifier is not None:
+            self._notifier.update(serials)
+
+    async def _find_and_notify(self, folder: Path) -> None:
+        """As `_notify`, for a bundle that was not tried: workers opened it, who need not look at
+        all of its zones."""
         if self._notifier is None or not self._notifier.secondaries:
             return
         try:
-            with Bundle.open(folder, verified_dir=self._source.stamps) as bundle:
-                serials = {info.apex: info.serial for info in bundle.zones()}
+            serials = await asyncio.to_thread(self._reloader.tried, folder)
         except BundleError as error:
             log.error("secondaries cannot be notified: %s", shown(error))
             return
-        self._notifier.update(serials)
+        if folder == self._reloader.folder:
+            self._notify(serials)
 
     def _on_hangup(self) -> None:
         self._spawn(self._reloader.reload())
@@ -480,6 +536,17 @@ def _at_work(query: bytes | None) -> str:
         return " (busy with a malformed query)"
     kind = rrtype.to_text(int.from_bytes(query[end + 1 : end + 3], "big"))
     return f" (busy with {name} {kind})"
+
+
+def _crashing(folder: Path, why: str) -> Fault:
+    return Fault(
+        Place(str(folder)),
+        "bundle-crashes",
+        why,
+        "every worker would crash, again and again, and nothing be answered",
+        f"run: lzc build; or make a bundle before it the live one:"
+        f" ln -sfn BUNDLE {folder.parent / CURRENT}",
+    )
 
 
 def _faults(failed: Message) -> list[Fault]:

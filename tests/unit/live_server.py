@@ -56,6 +56,7 @@ from lzc import config as settings
 from lzc.serve.notify import NotifyTimes
 from lzc.zone.place import InputError
 args = json.loads(sys.argv[1])
+exec(args["inject"])
 config = settings.load(args["config"])
 try:
     supervisor.run(supervisor.ServeOptions(
@@ -135,7 +136,9 @@ class LiveServer:
         workers: int = 1,
         listen: list[str] | None = None,
         watchdog: float = 3.0,
+        inject: str = "",
     ) -> None:
+        """``inject`` is Python that the server runs first, to have things go wrong in it."""
         self.project = project
         self.log: list[str] = []
         args = {
@@ -144,6 +147,7 @@ class LiveServer:
             "listen": listen or ["127.0.0.1:0"],
             "workers": workers,
             "watchdog": watchdog,
+            "inject": inject,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-c", _MAIN, json.dumps(args)], stderr=subprocess.PIPE, text=True
