@@ -183,6 +183,8 @@ class Supervisor:
             for one in self._workers:
                 self._start_worker(one)
             self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
+            # One that died before anybody listened sends no other signal.
+            self._reap()
             if not await self._all_ready(first, stop):
                 return
             self._started = True
