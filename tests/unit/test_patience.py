@@ -28,6 +28,7 @@ ALLOWED = {
     ("peers/_peers/fetch.py", "wait"): 10,
     # CPU time that the work of a test takes all of, or next to nothing of.
     ("unit/test_contained.py", "seconds"): 0.2,
+    ("unit/test_build_hangs.py", "seconds"): 0.2,
     ("unit/test_contained.py", "sleep"): 0.5,
     # A sender whose buffers are full gives up, however early, and others are answered.
     ("unit/test_serve_answers.py", "settimeout"): 0.2,
