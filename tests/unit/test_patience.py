@@ -14,6 +14,9 @@ FILES = sorted(file for room in ("unit", "peers") for file in (ROOT / "tests" / 
 SHORT_LOOK = 0.05
 """Seconds that a loop may pause before it looks again whether something has come."""
 
+LONG = 30.0
+"""Seconds that are patience enough."""
+
 WAITS = frozenset({"timeout", "settimeout", "wait", "wait_for", "join", "recv"})
 """Calls whose number is a limit of time."""
 
@@ -30,6 +33,8 @@ ALLOWED = {
     ("unit/test_contained.py", "seconds"): 0.2,
     ("unit/test_build_hangs.py", "seconds"): 0.2,
     ("unit/test_contained.py", "sleep"): 0.5,
+    # Nothing more comes: on a slow machine that may be seen too early, but not seen wrongly.
+    ("unit/test_serve_crashing_bundle.py", "sleep"): 1.2,
     # A sender whose buffers are full gives up, however early, and others are answered.
     ("unit/test_serve_answers.py", "settimeout"): 0.2,
 }
@@ -82,7 +87,7 @@ def faults(file: str, tree: ast.Module) -> list[str]:
     found = [
         f"{file}:{line}: {name} of {seconds} s: say PATIENCE"
         for name, seconds, line in limits(tree)
-        if ALLOWED.get((file, name)) != seconds
+        if seconds < LONG and ALLOWED.get((file, name)) != seconds
     ]
     found += [
         f"{file}:{line}: a pause of {seconds} s: wait for what comes later"

@@ -17,6 +17,7 @@ from lzc.bundle.manifest import BundleError, FileEntry, Manifest
 from lzc.bundle.reader import Bundle
 from lzc.contained import Begin, Contained, Home
 from lzc.serve.bundle_trial import Condemned, OpeningCrashes, try_bundle
+from tests.patience import PATIENCE
 from tests.unit.live_server import LiveServer, Project
 
 CRASH = """
@@ -136,8 +137,8 @@ def test_with_none_before_it_the_server_ends_and_says_so(project: Project, where
     have_crash(project, f"{where}:{identity}")
     server = LiveServer(project, workers=2, inject=CRASH)
     server._reader.start()
-    assert server.process.wait(20) == 1
-    server._reader.join(5)
+    assert server.process.wait(PATIENCE) == 1
+    server._reader.join(PATIENCE)
     said = "\n".join(server.log)
     assert f"{project.output / identity}: error: " in said
     assert "opening this bundle crashes the process" in said
@@ -186,8 +187,8 @@ def test_where_no_worker_and_no_bundle_is_left_the_server_ends(project: Project)
     with LiveServer(project, inject=CRASH) as server:
         have_crash(project, f"serve:{current.live(project.output).name}")
         kill(server.control("status")["workers"][0]["pid"])
-        assert server.process.wait(20) == 1
-        server._reader.join(5)
+        assert server.process.wait(PATIENCE) == 1
+        server._reader.join(PATIENCE)
         assert server.logged("[bundle-crashes]")
         assert len(crashed(project)) == 1
 
