@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from lzc.build.sources import ConfigFile, ZoneSource
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
 from lzc.source.inputs import Files, Plain, look
-from lzc.zone.place import Fault, InputError
+from lzc.zone.place import Fault, InputError, Place, Severity
 
 if TYPE_CHECKING:
     from lzc.dnssec.keystore import Keystore
+    from lzc.dnssec.outlook import DatedKey, Outlook
 
 
 class ZoneKeys:
@@ -54,14 +56,26 @@ class ZoneKeys:
             except InputError as error:
                 return (), (), list(error.faults)
         if not keys:
-            return (), (), [self._fault(source, "keys-missing", 0)]
+            return (), (), [self._missing(source)]
         # Cryptography takes a while to be imported.
         from lzc.dnssec.key import Timing
+        from lzc.dnssec.outlook import SOON, DatedKey, outlook
 
-        timed = [(ZoneKey(*key), Timing(*timing)) for key, timing in keys[1]]
-        if not any(timing.is_active(self._now) for _, timing in timed):
-            return (), keys, [self._fault(source, "keys-inactive", len(timed))]
-        return tuple(key for key, timing in timed if timing.is_published(self._now)), keys, []
+        now = self._now
+        published: list[ZoneKey] = []
+        dated: tuple[list[DatedKey], list[DatedKey]] = ([], [])
+        for plain, times in keys[1]:
+            key, timing = ZoneKey(*plain), Timing(*times)
+            is_published = timing.is_published(now)
+            dated[not is_published].append(DatedKey(key.tag, key.is_sep, timing))
+            if is_published:
+                published.append(key)
+        found = outlook(*dated, now)
+        if found is None or found.at - now > SOON:
+            return tuple(published), keys, []
+        if found.at <= now:
+            return (), keys, [self._inactive(source, [*dated[0], *dated[1]])]
+        return tuple(published), keys, [self._ending(source, found)]
 
     def _load(self, apex: bytes) -> Keys:
         if self._keystore is None:
@@ -77,24 +91,53 @@ class ZoneKeys:
             ((key.tag, key.algorithm, key.flags, key.dnskey), astuple(key.timing)) for key in keys
         )
 
-    def _fault(self, source: ZoneSource, rule: str, keys: int) -> Fault:
-        name = source.name.rstrip(".") or "."
-        place = self._file.place(f'[zone."{name}"]', name)
-        command = shlex.join(["lzc", "keys", "generate", "-c", self._file.shown_as, name])
-        if not keys:
-            return Fault(
-                place,
-                rule,
-                f"zone {name} is to be signed, but has no keys in {self._config.dnssec.keystore}",
-                fix=command,
+    def _missing(self, source: ZoneSource) -> Fault:
+        return Fault(
+            self._place(source),
+            "keys-missing",
+            f"zone {source.name} is to be signed, but has no keys in"
+            f" {self._config.dnssec.keystore}",
+            fix=self._generate(source),
+        )
+
+    def _inactive(self, source: ZoneSource, keys: Sequence[DatedKey]) -> Fault:
+        from lzc.dnssec.outlook import state_of
+
+        states = "; ".join(state_of(key, self._now) for key in keys)
+        return Fault(
+            self._place(source),
+            "keys-inactive",
+            f"zone {source.name} is to be signed, but has no active key: {states}",
+            why="its answers would carry no signatures, which is bogus below a DS",
+            fix=f"{self._generate(source)}, or correct the keys' times with dnssec-settime",
+        )
+
+    def _ending(self, source: ZoneSource, found: Outlook) -> Fault:
+        from lzc.dnssec.outlook import when
+
+        if found.build is not None:
+            fix = f"build again between {when(found.build)} and {when(found.at)}"
+        else:
+            fix = (
+                f"{self._generate(source)} --add, and give the parent its DS (lzc keys ds);"
+                " or give the keys later dates with dnssec-settime"
             )
         return Fault(
-            place,
-            rule,
-            f"zone {name} is to be signed, but none of its {keys} key(s) is active now",
-            why="its answers would carry no signatures, which is bogus below a DS",
-            fix=f"{command}, or correct the keys' times",
+            self._place(source),
+            "keys-end",
+            f"zone {source.name} {found.why}",
+            why="from then on none of its answers validates below a DS",
+            fix=fix,
+            severity=Severity.WARNING,
         )
+
+    def _place(self, source: ZoneSource) -> Place:
+        name = source.name.rstrip(".") or "."
+        return self._file.place(f'[zone."{name}"]', name)
+
+    def _generate(self, source: ZoneSource) -> str:
+        name = source.name.rstrip(".") or "."
+        return shlex.join(["lzc", "keys", "generate", "-c", self._file.shown_as, name])
 
 
 def _look(path: str) -> Plain:

@@ -6,6 +6,7 @@ import calendar
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from lzc.bundle import current, verification
 from lzc.bundle import node as nodes
 from lzc.bundle.reader import Bundle
 from lzc.cli import group
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore import Keystore, base_name
 from lzc.wire import rrtype as rr
 from lzc.zone.place import Fault, InputError
 from tests.unit.compiling import HEAD, wire
@@ -202,6 +203,50 @@ def test_keys_that_are_not_active_yet_are_a_fault(project: Path) -> None:
     Keystore(project / "keys").generate(wire("example.org"), 13, [257], NOW + DAY)
     assert [fault.rule for fault in _faults(project)] == ["keys-inactive"]
     _build(project, now=NOW + 2 * DAY)
+
+
+def _retire(project: Path, moment: float, **dates: float) -> None:
+    """Have the one key of example.org retire, and others follow it."""
+    store = Keystore(project / "keys")
+    (key,) = store.generate(wire("example.org"), 13, [257], NOW)
+    file = store.path / f"{base_name(key)}.private"
+    file.write_text(file.read_text() + f"Inactive: {_stamp(moment)}\n")
+    if dates:
+        (heir,) = store.generate(wire("example.org"), 13, [257], NOW)
+        file = store.path / f"{base_name(heir)}.private"
+        text = "".join(
+            line for line in file.read_text().splitlines(True) if line.split(":")[0] not in dates
+        )
+        file.write_text(text + "".join(f"{name}: {_stamp(at)}\n" for name, at in dates.items()))
+
+
+def _stamp(moment: float) -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(moment))
+
+
+def test_keys_that_run_out_are_told_days_ahead(project: Path) -> None:
+    (project / "lzc.toml").write_text(TOML + '[zone."example.org"]\ndnssec = true\n')
+    _retire(project, NOW + 40 * DAY)
+    assert _build(project).warnings == []
+    (fault,) = _build(project, now=NOW + 11 * DAY).warnings
+    assert (fault.rule, fault.severity) == ("keys-end", "warning")
+    assert str(fault.place).endswith("lzc.toml:3:1")
+    assert "has no active key from 2026-12-31 12:00 UTC on, in 29 days" in fault.message
+    assert "example.org --add" in fault.fix
+    (fault,) = _faults(project, now=NOW + 41 * DAY)
+    assert fault.rule == "keys-inactive"
+    assert "is retired since 2026-12-31 12:00 UTC (Inactive)" in fault.message
+    Keystore(project / "keys").generate(wire("example.org"), 13, [257], NOW)
+    assert _build(project, now=NOW + 41 * DAY).warnings == []
+
+
+def test_a_successor_that_this_bundle_does_not_publish_is_told(project: Path) -> None:
+    (project / "lzc.toml").write_text(TOML + '[zone."example.org"]\ndnssec = true\n')
+    _retire(project, NOW + 10 * DAY, Publish=NOW + 5 * DAY, Activate=NOW + 9 * DAY)
+    (fault,) = _build(project).warnings
+    assert "which takes over, is not in the bundle" in fault.message
+    assert fault.fix == "build again between 2026-11-26 12:00 UTC and 2026-12-01 12:00 UTC"
+    assert _build(project, now=NOW + 5 * DAY).warnings == []
 
 
 def test_a_new_key_changes_the_bundle_but_not_the_serial(project: Path) -> None:
