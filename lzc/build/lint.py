@@ -41,6 +41,8 @@ _ELSEWHERE: Final = re.compile(rb"\b(?:include|dblookup|_G|getfenv|setfenv|loads
 """What may lead to other records of the zone."""
 
 _LUA: Final = rr.LUA.to_bytes(2, "big")
+_FOLLOWED: Final = 100
+"""Names followed from one `include` to the next at most: what lies behind may set any global."""
 
 _EXPLAIN: Final = (
     *("lua-not-provided", "lua-instructions", "lua-unknown-global", "lua-comment-swallows"),
@@ -298,9 +300,12 @@ class _Library:
                         owner = wire_name.from_text(relative, self._zone.apex).lower()
                     except wire_name.InvalidName:
                         continue
-                    if owner not in seen:
-                        seen.add(owner)
-                        waiting.append(owner)
+                    if owner in seen:
+                        continue
+                    if len(seen) == _FOLLOWED:
+                        return Inclusion(True, sets=frozenset(written), dynamic=True)
+                    seen.add(owner)
+                    waiting.append(owner)
         return Inclusion(True, sets=frozenset(written), dynamic=dynamic)
 
     def _instead(self, owner: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from lzc.build import pipeline
 from lzc.build.lint import LintSettings, lint_zone
 from lzc.config import LuaSection
 from lzc.dnssec.keystore import Keystore
+from lzc.lua.lint.linter import included_names
 from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.versions import Secondary
 from lzc.source.zonefile import read_zone_text
@@ -71,6 +73,26 @@ def test_what_is_included_is_looked_up_in_the_zone() -> None:
         "c LUA LUA \"x=1\"\nwww LUA A \";include('c.example.org.') return '192.0.2.1'\"\n"
     )
     assert "relative to the zone, with a final dot too" in fault.message
+
+
+@pytest.mark.parametrize(("records", "told"), [(90, True), (3000, False)])
+def test_a_chain_of_includes_is_followed_so_far_and_taken_for_anything_behind(
+    records: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of 10,000 records that includes the next took all of the rest to be gone through."""
+    looked = 0
+
+    def count(*arguments: Any) -> list[bytes]:
+        nonlocal looked
+        looked += 1
+        return included_names(*arguments)
+
+    monkeypatch.setattr("lzc.build.lint.included_names", count)
+    chain = "".join(f"i{n} LUA LUA \"include('i{n + 1}')\"\n" for n in range(records - 1))
+    body = f"{chain}i{records - 1} LUA LUA \"x='192.0.2.1'\"\n"
+    rules = {rule for rule, *_ in found(body + "www LUA A \";include('i0') return x, y\"\n")}
+    assert ("lua-unknown-global" in rules) is told
+    assert looked <= 101 * (records + 1)
 
 
 def test_records_that_include_each_other_never_end() -> None:
