@@ -63,7 +63,7 @@ class TcpServer:
         self.wall = wall
         self.places = TransferPlaces(limits.transfers, limits.transfers_waiting)
         self.note = slot.note
-        self._beat = slot.beat
+        self.beat = slot.beat
         self._done = slot.done
         self._holders = Holders(limits.holders)
         self._epoll = select.epoll()
@@ -129,18 +129,24 @@ class TcpServer:
         end = now + TURN
         more = self._notice()
         queue = self._queue
+        self.beat(now)
+        clock = self.clock
         while queue:
             client = queue.popleft()
-            connection = cast(Connection, client.ready.popleft())
-            self._beat(now)
+            connection: Connection = client.ready.popleft()
             connection.queued = False
-            if not connection.gone and self._step(connection, min(end, now + SHARE)):
-                self._append(connection)
+            try:
+                if not connection.gone and connection.step(min(end, now + SHARE)):
+                    connection.queued = True
+                    client.ready.append(connection)
+            except Exception as error:  # its client sees it break off, others notice nothing
+                self.mishaps.note("serving a TCP connection", error)
+                connection.drop()
             if client.ready:
                 queue.append(client)
             else:
                 client.queued = False
-            now = self.clock()
+            now = clock()
             if now >= end:
                 break
         self._done()
@@ -174,18 +180,20 @@ class TcpServer:
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
         if not connection.queued:
-            self._append(connection)
-            self._holders.served(connection)
             client = connection.client
+            connection.queued = True
+            client.ready.append(connection)
+            client.quiet.pop(connection, None)
             if not client.queued:
                 client.queued = True
                 self._queue.append(client)
-            self._schedule()
+                self._schedule()
 
     def active(self, connection: Connection) -> None:
         """Its client said something whole, or took something: its time begins anew."""
         self._idle.pop(connection, None)
-        self._unread.pop(connection, None)
+        if self._unread:
+            self._unread.pop(connection, None)
         self._holders.active(connection)
 
     def rests(self, connection: Connection) -> None:
@@ -215,11 +223,6 @@ class TcpServer:
         self.places.leave(connection, self.clock())
 
     @staticmethod
-    def _append(connection: Connection) -> None:
-        connection.queued = True
-        connection.client.ready.append(connection)
-
-    @staticmethod
     def _again(resting: dict[Connection, None], connection: Connection, now: float) -> None:
         resting.pop(connection, None)
         resting[connection] = None
@@ -233,14 +236,6 @@ class TcpServer:
             if connection is not None:
                 connection.notice(what)
         return len(events) == _EVENTS
-
-    def _step(self, connection: Connection, end: float) -> bool:
-        try:
-            return connection.step(end)
-        except Exception as error:  # the client sees its connection break off, others do not
-            self.mishaps.note("serving a TCP connection", error)
-            connection.drop()
-            return False
 
     def _schedule(self) -> None:
         if self._loop is not None and not self._scheduled:
@@ -279,7 +274,7 @@ class TcpServer:
                     return
                 continue  # the client was gone before we looked
             now = self.clock()
-            self._beat(now)
+            self.beat(now)
             try:
                 own = local or packed_address(sock.getsockname()[0])
             except OSError:  # likewise

@@ -92,6 +92,9 @@ class Server(Protocol):
     clock: Callable[[], float]
     wall: Callable[[], float]
 
+    def beat(self, now: float) -> None:
+        """Say that work gets on."""
+
     def note(self, query: bytes) -> None:
         """Say what is worked on, before it is."""
 
@@ -448,7 +451,9 @@ class Connection:
                 if not self.gone:
                     server.rests(self)
                 return False
-            if server.clock() >= end:
+            now = server.clock()
+            server.beat(now)
+            if now >= end:
                 return True
         assert self._transfer is not None
         self._transfer.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 NETWORK_4: Final = 24
 """Bits of an IPv4 network, as far as limits are concerned."""
@@ -77,8 +77,9 @@ class Tally(Generic[T]):
     def touch(self, holder: T) -> None:
         """It was active just now."""
         row = self._rows[self._counts[holder]]
-        del row[holder]
-        row[holder] = None
+        if len(row) > 1:
+            del row[holder]
+            row[holder] = None
 
     def largest(self) -> T:
         """Who has the most; there must be one."""
@@ -108,7 +109,8 @@ class Network:
 
 class Client:
     """A client. ``quiet`` are its connections that are not being served, first those that have
-    waited for it the longest; ``ready`` and ``queued`` are the server's."""
+    waited for it the longest (whoever begins to serve one takes it out); ``ready`` and ``queued``
+    are the server's."""
 
     __slots__ = ("connections", "network", "prefix", "queued", "quiet", "ready")
 
@@ -117,7 +119,7 @@ class Client:
         self.network = network
         self.connections: dict[Held, None] = {}
         self.quiet: OrderedDict[Held, None] = OrderedDict()
-        self.ready: deque[Held] = deque()
+        self.ready: deque[Any] = deque()
         self.queued = False
 
 
@@ -173,10 +175,6 @@ class Holders:
         client = connection.client
         client.network.clients.touch(client)
         self._tally.touch(client.network)
-
-    def served(self, connection: Held) -> None:
-        """It waits for us."""
-        connection.client.quiet.pop(connection, None)
 
     def rests(self, connection: Held, *, still: bool = False) -> None:
         """It waits for its client; ``still``: as before, for nothing whole was said."""

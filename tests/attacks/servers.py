@@ -39,12 +39,13 @@ class Attacked:
 
     @property
     def cpu(self) -> float:
-        """Seconds of a processor that the process that answers has taken."""
-        found = []
-        for pid in harness.listeners(self.port):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            found.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
-        return max(found)
+        """Seconds of a processor that the processes with its sockets have taken."""
+        # Nanoseconds, where /proc/PID/stat has ticks.
+        taken = [
+            int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+            for pid in harness.listeners(self.port)
+        ]
+        return sum(taken) / 1e9
 
     @property
     def memory(self) -> float:

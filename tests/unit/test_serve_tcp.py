@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import select
 import socket
@@ -422,6 +423,61 @@ def test_accepting_has_a_bound_of_time_too(world: World) -> None:
         assert 1 <= len(world.server) <= 8
         for client in clients:
             client.close()
+
+
+class Full:
+    """A listening socket of a process that has no descriptor left, for now."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self.full = True
+        self.fileno = listening.fileno
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if self.full:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self._listening.accept()
+
+
+def test_without_a_descriptor_left_it_neither_spins_nor_gives_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        full = Full(listening)
+        calls: list[Listener] = []
+        accept = world.server._accept
+
+        def counted(one: Listener) -> None:
+            calls.append(one)
+            accept(one)
+
+        monkeypatch.setattr(world.server, "_accept", counted)
+        monkeypatch.setattr("lzc.serve.tcp._PAUSE", SOON)
+        listener = Listener(listening, full, False)  # type: ignore[arg-type]
+        with socket.create_connection(listening.getsockname()):
+            world.server.start(loop, [listener])
+            while len(calls) < 3:  # noqa: ASYNC110 - it is a pause that is tested
+                await asyncio.sleep(SOON)
+            assert len(world.server) == 0
+            full.full = False
+            while not len(world.server):  # noqa: ASYNC110
+                await asyncio.sleep(SOON)
+            world.server.stop()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        asyncio.run(serve(listening))
+    assert sum("Too many open files" in one.message for one in caplog.records) == 1
+
+
+def test_a_fault_of_ours_ends_one_connection(world: World) -> None:
+    broken, connection = world.connect(data=framed(QUERY))
+    other, _ = world.connect(bytes((192, 0, 2, 1)), framed(QUERY))
+    world.server.active = lambda one: 1 / 0 if one is connection else None  # type: ignore[assignment,method-assign]
+    assert len(world.answers(other, 1)) == 1
+    world.settle(lambda: closed(broken))
+    assert world.server.mishaps.total == 1
 
 
 def test_a_transfer_that_may_not_be_is_refused_though_all_places_are_taken(

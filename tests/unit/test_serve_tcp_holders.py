@@ -80,9 +80,9 @@ def test_who_holds_the_most_loses_its_quietest_connection() -> None:
     for number in range(4):
         crowd.come(f"198.51.{number}.1")
     crowd.holders.active(greedy[0])
-    crowd.holders.served(greedy[0])
+    greedy[0].client.quiet.pop(greedy[0])
     crowd.holders.rests(greedy[0])
-    crowd.holders.served(greedy[2])
+    greedy[2].client.quiet.pop(greedy[2])
     crowd.holders.rests(greedy[2], still=True)
     for number in range(3):
         crowd.come(f"203.0.{number}.1")
