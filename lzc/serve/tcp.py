@@ -263,7 +263,9 @@ class TcpServer:
         """Accept what has connected, for a while."""
         end = self.clock() + ACCEPT
         local = listener.local
-        while True:
+        now = 0.0
+        while now < end:
+            now = self.clock()
             try:
                 sock, peer = listener.tcp.accept()
             except (BlockingIOError, InterruptedError):
@@ -273,7 +275,6 @@ class TcpServer:
                     self._pause(listener, error)
                     return
                 continue  # the client was gone before we looked
-            now = self.clock()
             self.beat(now)
             try:
                 own = local or packed_address(sock.getsockname()[0])
@@ -281,8 +282,6 @@ class TcpServer:
                 sock.close()
                 continue
             self.add(sock, packed_address(peer[0]), own)
-            if now >= end:
-                return
 
     def _pause(self, listener: Listener, error: OSError) -> None:
         """No descriptor is left: accept again when some connections may have ended."""

@@ -154,7 +154,7 @@ class TransferPlaces:
         """Slow readers give way: first who holds the most, and of these who has for the longest."""
         if not self._waiting:
             return
-        slow = [one for one, place in self._places.items() if place.slow]
+        slow = [one for one, place in self._places.items() if place.slow and one.stuck()]
         slow.sort(key=lambda one: (_negative(self._held(one)), self._places[one].since))
         losers: list[tuple[Sending, Holder]] = []
         for one in slow:

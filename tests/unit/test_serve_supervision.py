@@ -85,6 +85,7 @@ def test_a_record_that_hangs_a_worker_is_quarantined_until_the_next_bundle(
     with udp_socket(server.port) as sock:
         sock.send(query_wire("stuck.example.org", "TXT"))
         server.wait_for(lambda: replaced(server, pid))
+    assert server.logged("busy with stuck.example.org. TXT")
     assert server.logged("QUARANTINE: the LUA record that answers stuck.example.org.")
     assert server.ask("stuck.example.org", "TXT").rcode() == dns.rcode.SERVFAIL
     assert server.answers("fine.example.org") == ["192.0.2.7"]

@@ -136,6 +136,15 @@ def test_a_reader_that_is_known_to_be_slow_gives_way_at_once() -> None:
     assert other.sending and not slow.sending
 
 
+def test_a_reader_that_was_slow_and_takes_all_now_keeps_its_place() -> None:
+    world = World(1)
+    one = world.ask("a", 1, full=True)
+    world.later()
+    one.full = False
+    assert not world.ask("b", 2).sending
+    assert one.told == ["go on"]
+
+
 def test_who_reads_or_waits_for_us_is_not_slow() -> None:
     world = World(2)
     fast, starved = world.ask("a", 1, full=True), world.ask("b", 2)
