@@ -29,7 +29,7 @@ from lzc.serve.health_table import (
 from tests.unit.clinic import LOCAL, full, listening
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
-CHECK = Check("192.0.2.1", 443)
+CHECK = Check("127.0.0.77", 443)
 KEY = CHECK.key()
 NOW = 1_800_000_000.0
 RESULT = Known(Health(DOWN, 100.0, 0.5, 200.0, 7, DOWN), "timed out", 3)
@@ -38,7 +38,7 @@ RESULT = Known(Health(DOWN, 100.0, 0.5, 200.0, 7, DOWN), "timed out", 3)
 def test_a_state_is_read_as_it_was_saved_and_is_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / ".control.health"
     named = Known(Health(UP, 1.0, 0.1, 2.0, 1, UP), check=CHECK)
-    state = State({KEY: named, bytes(16): RESULT}, {"192.0.2.1": Force("drain", NOW + 60, 60)})
+    state = State({KEY: named, bytes(16): RESULT}, {"127.0.0.77": Force("drain", NOW + 60, 60)})
     health_state.save(file, state)
     health_state.save(file, state)
     os.utime(file, (NOW, NOW))
@@ -50,7 +50,7 @@ def test_a_state_is_read_as_it_was_saved_and_is_for_its_owner_alone(tmp_path: Pa
 @pytest.mark.parametrize("age", [health_state.FRESH + 1, -health_state.FRESH - 1])
 def test_old_results_say_nothing_but_operators_words_still_hold(tmp_path: Path, age: float) -> None:
     file = tmp_path / "health"
-    forced = {"192.0.2.1": Force("down"), "192.0.2.2": Force("up", NOW + 1e6, 2e6)}
+    forced = {"127.0.0.77": Force("down"), "192.0.2.2": Force("up", NOW + 1e6, 2e6)}
     health_state.save(file, State({KEY: RESULT}, forced))
     os.utime(file, (NOW - age, NOW - age))
     assert health_state.load(file, NOW) == State({}, forced)
@@ -60,7 +60,7 @@ def test_an_operators_word_expires_and_a_clock_set_back_does_not_prolong_it(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "health"
-    health_state.save(file, State({}, {"192.0.2.1": Force("up", NOW, 60)}))
+    health_state.save(file, State({}, {"127.0.0.77": Force("up", NOW, 60)}))
     assert health_state.load(file, NOW - 1).forced
     assert not health_state.load(file, NOW).forced
     assert Force("up", NOW, 60).remaining(NOW - 1e6) == 60
@@ -79,8 +79,8 @@ def test_an_operators_word_expires_and_a_clock_set_back_does_not_prolong_it(
         b'{"format":1,"known":{"%s":[[1,2,3],[9,1,0],"",null]},"forced":{}}' % (b"00" * 16),
         b'{"format":1,"known":{"%s":[[1,2,3],[1,1,0],"","{}"]},"forced":{}}' % (b"00" * 16),
         b'{"format":1,"known":{"%s":[[1,2,3],[1,1e999,0],"",null]},"forced":{}}' % (b"00" * 16),
-        b'{"format":1,"known":{},"forced":{"192.0.2.1":["sideways",0,0]}}',
-        b'{"format":1,"known":{},"forced":{"192.0.2.1":["up",1%s,0]}}' % (b"0" * 400),
+        b'{"format":1,"known":{},"forced":{"127.0.0.77":["sideways",0,0]}}',
+        b'{"format":1,"known":{},"forced":{"127.0.0.77":["up",1%s,0]}}' % (b"0" * 400),
         b"\xff\xfe",
         b"[" * 100_000,
     ],
@@ -107,7 +107,7 @@ def test_a_file_of_another_user_is_not_read(
 ) -> None:
     """What it forces would count, and what it says is checked would be."""
     file = tmp_path / "health"
-    state = State({KEY: RESULT}, {"192.0.2.1": Force("up")})
+    state = State({KEY: RESULT}, {"127.0.0.77": Force("up")})
     health_state.save(file, state)
     assert health_state.load(file, time.time()) == state
     if os.geteuid():
@@ -120,9 +120,9 @@ def test_a_file_of_another_user_is_not_read(
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ("192.0.2.1", "192.0.2.1"),
+        ("127.0.0.77", "127.0.0.77"),
         (" 2001:DB8::0:1 ", "2001:db8::1"),
-        ("192.0.2.1:80", "192.0.2.1:80"),
+        ("127.0.0.77:80", "127.0.0.77:80"),
         ("[2001:db8:0::1]:80", "[2001:db8::1]:80"),
         (KEY.hex(), KEY.hex()),
         (KEY.hex()[:8], KEY.hex()),
@@ -133,7 +133,7 @@ def test_a_target_has_one_spelling(text: str, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "www", "192.0.2.1:0", "192.0.2.1:65536", "1.2.3", "abcdef12", "0" * 33, "00000"]
+    "text", ["", "www", "127.0.0.77:0", "127.0.0.77:65536", "1.2.3", "abcdef12", "0" * 33, "00000"]
 )
 def test_what_is_no_target_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"neither|no check|more than one"):
@@ -153,9 +153,9 @@ def test_the_narrowest_word_counts() -> None:
         "192.0.2.9:81",
         "192.0.2.9",
     )
-    forced = {"192.0.2.1": Force("down")}
+    forced = {"127.0.0.77": Force("down")}
     assert force_of(CHECK, KEY, forced) == Force("down")
-    forced["192.0.2.1:443"] = Force("up")
+    forced["127.0.0.77:443"] = Force("up")
     assert force_of(CHECK, KEY, forced) == Force("up")
     forced[KEY.hex()] = Force("drain")
     assert force_of(CHECK, KEY, forced) == Force("drain")
@@ -164,10 +164,10 @@ def test_the_narrowest_word_counts() -> None:
 
 def test_an_address_contains_its_ports() -> None:
     forced = dict.fromkeys(
-        ["192.0.2.1", "192.0.2.1:80", "192.0.2.11", "192.0.2.11:80"], Force("up")
+        ["127.0.0.77", "127.0.0.77:80", "192.0.2.11", "192.0.2.11:80"], Force("up")
     )
-    assert within("192.0.2.1", forced) == ["192.0.2.1", "192.0.2.1:80"]
-    assert within("192.0.2.1:80", forced) == ["192.0.2.1:80"]
+    assert within("127.0.0.77", forced) == ["127.0.0.77", "127.0.0.77:80"]
+    assert within("127.0.0.77:80", forced) == ["127.0.0.77:80"]
 
 
 def test_an_operators_word_is_the_status_until_it_is_taken_back() -> None:
@@ -302,7 +302,7 @@ def test_a_word_about_nothing_holds_for_checks_to_come(tmp_path: Path) -> None:
     project.build({"example.org": ""})
     with LiveServer(project) as server:
         server.wait_for(lambda: server.control("health")["ok"])
-        assert "no check at present" in ctl_health(project, "force", "192.0.2.1", "up")
+        assert "no check at present" in ctl_health(project, "force", "127.0.0.77", "up")
         project.build({"example.org": ""}, checks=[CHECK], serial=2)
         server.control("reload")
         server.wait_for(lambda: server.control("health")["checks"])
@@ -313,12 +313,12 @@ def test_a_word_about_nothing_holds_for_checks_to_come(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["", "0s", "10y", "367d", "-5m", "m"])
 def test_a_time_that_is_none_is_a_fault_of_usage(bad: str) -> None:
-    arguments = ["health", "force", "192.0.2.1", "up", f"--for={bad}"]
+    arguments = ["health", "force", "127.0.0.77", "up", f"--for={bad}"]
     assert CliRunner().invoke(ctl, arguments).exit_code == 2
 
 
 def test_what_is_taken_back_is_taken_back_for_good() -> None:
-    arguments = ["health", "force", "192.0.2.1", "auto", "--for=5m"]
+    arguments = ["health", "force", "127.0.0.77", "auto", "--for=5m"]
     run = CliRunner().invoke(ctl, arguments)
     assert run.exit_code == 2
     assert "leave --for out" in run.output
