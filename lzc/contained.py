@@ -33,6 +33,11 @@ Home = Callable[..., Any]
 """Calls, in the child, what the parent gave to `Contained.ask` for its questions."""
 
 
+def patience(time_limit: float) -> float:
+    """Seconds of CPU time for an answer, of which each execution may take ``time_limit``."""
+    return max(LIMIT, 100 * time_limit)
+
+
 class Ended(Exception):
     """A child was ended. ``at`` is the number of the last piece of work that was begun, ``number``
     the signal that ended it."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 
@@ -15,6 +16,8 @@ from lzc.answer.assumed import Address, Circumstances, Network, Target, statuses
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
 from lzc.cli.screen import echo, echo_json
+from lzc.config import Config
+from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.lua.geo import GeoFields
 from lzc.zone.place import Fault, InputError, Place
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from lzc.answer.rehearsal import Answer, Staging
     from lzc.cli.query_output import Shown
 
+_Found: TypeAlias = "tuple[Answer, bool, tuple[str, dict[str, Any]] | None]"
+"""The answer, whether a zone of the bundle has the name, and the explanation if one is wanted."""
 _FAILED: Final = ("SERVFAIL", "REFUSED")
 """RCODEs that are the input's fault: exit code 1."""
 
@@ -142,17 +147,24 @@ def command(
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "big")
     config = settings.load(config_path)
-    try:
+
+    def ask(first: int, _begin: Begin, home: Home) -> _Found:
+        """In the child, which has the bundle to itself."""
         with open_bundle(config, bundle_path) as bundle:
-            staging = stage(config, bundle, geo_files)
+            staging = stage(config, bundle, geo_files, log=lambda text, _: home(text))
             is_served = bundle.find_zone(qname.lower()) is not None
-            answer = Scene(staging, circumstances).ask(qname, number, seed)
+            answer = Scene(staging, circumstances).ask(qname, number, first)
             if answer is None:
                 raise click.UsageError("this is no query that a server answers")
+            if not explain:
+                return answer, is_served, None
             shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
-            explained = (
-                _explain(staging, circumstances, qname, number, answer, shown) if explain else None
-            )
+            explained = _explain(staging, circumstances, qname, number, answer, shown)
+            return answer, is_served, explained
+
+    try:
+        answer, is_served, explained = _contained(ask, config, seed, name, qtype)
+        shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
     except BundleError as error:
         raise InputError(
             [Fault(Place(str(bundle_path or config.output)), "bundle-unusable", str(error))]
@@ -164,6 +176,31 @@ def command(
             no_type = f"queries of type {qtype.upper()} are not answered"
             echo(f"lzc: REFUSED: {no_type if is_served else no_zone}", err=True)
         click.get_current_context().exit(1)
+
+
+def _contained(
+    ask: Callable[[int, Begin, Home], _Found], config: Config, seed: int, name: str, qtype: str
+) -> _Found:
+    """What ``ask`` gives in a process that can be ended. Raises `InputError` where it has to be."""
+    from lzc.cli.staging import log_line
+
+    child = Contained(ask, seconds=patience(config.lua.time_limit), memory=config.lua.memory_limit)
+    try:
+        return child.ask(seed, log_line)
+    except Ended as ended:
+        raise InputError(
+            [
+                Fault(
+                    Place(f"{name} {qtype.upper()}"),
+                    "lua-hangs",
+                    f"the LUA record's code was run, and had to be ended: {ended.why}",
+                    "it would stop one process of a server after the other",
+                    "leave out the call that takes so long",
+                )
+            ]
+        ) from None
+    finally:
+        child.close()
 
 
 def _question(name: str, qtype: str) -> tuple[bytes, int]:

@@ -17,7 +17,7 @@ from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache
 from lzc.foreign_text import shown
 from lzc.lua.check_reach import Refusal
-from lzc.lua.engine import EngineSettings
+from lzc.lua.engine import EngineSettings, Log
 from lzc.lua.geo import Geo
 from lzc.lua.health import Check
 from lzc.serve.check_policy import CheckPolicy
@@ -29,19 +29,24 @@ from lzc.zone.place import InputError
 
 
 def stage(
-    config: Config, bundle: Bundle, geo_files: Sequence[Path] = (), *, quiet: bool = False
+    config: Config, bundle: Bundle, geo_files: Sequence[Path] = (), *, log: Log | None = None
 ) -> Staging:
     """Set up what the server would have; ``geo_files`` instead of the configured databases, if
-    there are any. What records log goes to stderr unless ``quiet``. Raises `InputError`."""
+    there are any. ``log`` takes what records log. Raises `InputError`."""
     return Staging(
         bundle,
         ResponderSettings.from_config(config),
         EngineSettings.from_config(config.lua) if config.runs_lua else None,
         Signers(bundle, Keystore(config.keystore), SignatureCache()),
         _geo(config, geo_files),
-        None if quiet else lambda text, _: echo(f"pdnslog: {shown(text)}", err=True),
+        log,
         _refusals(config, bundle),
     )
+
+
+def log_line(text: str) -> None:
+    """Show what a record logs."""
+    echo(f"pdnslog: {shown(text)}", err=True)
 
 
 def _refusals(config: Config, bundle: Bundle) -> RefusalOf:

@@ -78,7 +78,7 @@ def command(
     now = time.time()
     with _bundle(config, config_path, bundle_path, from_sources) as bundle:
         expectations = _read(files or _default_files(config_path), bundle, now)
-        staging = stage(config, bundle, quiet=True)
+        staging = stage(config, bundle)
         base = ["lzc", "query"]
         if config_path != Path("lzc.toml"):
             base += ["-c", str(config_path)]

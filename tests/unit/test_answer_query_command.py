@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lzc.cli import query
+from lzc.lua.engine import Engine
 from tests.unit.command_line import CONFIG, HEAD, build_project, lzc
 
 ORG = (
@@ -301,3 +303,19 @@ def test_the_reason_of_a_failure_does_not_quote_the_rewritten_code(project: Path
     result = lzc(project, "query", "broken.example.org", "A", "--explain")
     assert "SERVFAIL: runtime: on purpose" in result.output
     assert "[string" not in result.output
+
+
+def test_code_that_does_not_come_back_is_said(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hanging(*_: object) -> list[bytes]:
+        while True:
+            pass
+
+    # Put into the engine, so that no library has to hang for it.
+    monkeypatch.setattr(Engine, "evaluate", hanging)
+    monkeypatch.setattr(query, "patience", lambda _: 0.2)
+    result = lzc(project, "query", "who.example.org", "TXT")
+    assert result.exit_code == 1
+    assert "it did not come back within 0.2 s of CPU time [lua-hangs]" in result.stderr
+    assert "who.example.org TXT" in result.stderr

@@ -246,15 +246,13 @@ local function lua_gsub(text, pattern, replacement, limit)
   return replace(text_of(text), text_of(pattern), replacement, limit)
 end
 
-local function size_of(value)
-  local t = type(value)
-  return t == 'string' and #value or t == 'number' and #tostring(value) or 0
-end
-
 local function lua_rep(text, count, separator)
   local times = tonumber(count)
   if times then
-    local size = (size_of(text) + size_of(separator)) * times
+    local unit = type(text) == 'string' and text or type(text) == 'number' and tostring(text) or ''
+    local size = #unit
+    if separator then size = size + #(type(separator) == 'number' and tostring(separator) or separator) end
+    size = size * times
     if size > SMALL then
       if size > MAX_STRING then error('resulting string too large', 0) end
       charge(size)
@@ -279,8 +277,7 @@ local function lua_insert(...)
   if select('#', ...) == 3 and type(list) == 'table' then
     local at = tonumber(place)
     if at then
-      at = int(at)
-      if at < -MOST_BEFORE then error('bad argument #2 to insert (position out of bounds)', 0) end
+      if not (at >= -MOST_BEFORE and at < -SMALLEST) then error('bad argument #2 to insert (position out of bounds)', 0) end
       charge(max(#list - at, 0) * 10)
     end
   end
