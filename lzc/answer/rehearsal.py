@@ -7,7 +7,7 @@ of a LUA record from a seed, so that a random choice can be had again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,7 +50,7 @@ def seed_of(seed: int, execution: int) -> int:
 class Staging:
     """All that an answer needs but the query and its circumstances. ``lua`` is `None` where LUA is
     off; ``geo`` is what databases know; ``log`` takes what records log; ``refusal`` says which
-    checks a server does not make."""
+    checks a server does not make; ``begin`` is called before each execution of a record."""
 
     bundle: Bundle
     settings: ResponderSettings
@@ -59,6 +59,7 @@ class Staging:
     geo: GeoView | None
     log: Log | None = None
     refusal: RefusalOf = never_refused
+    begin: Callable[[], None] = lambda: None
 
     def places(self, circumstances: Circumstances) -> GeoView | None:
         """Where addresses are, the client's being as assumed."""
@@ -110,7 +111,7 @@ class Scene:
             AssumedHealth(dict(circumstances.health), staging.refusal),
             staging.log,
         )
-        self._engine = None if engine is None else SeededEngine(engine)
+        self._engine = None if engine is None else SeededEngine(engine, staging.begin)
         signers = staging.signers if circumstances.dnssec else {}
         self._responder = Responder(
             staging.bundle, staging.settings, signers, self._engine, self._report
@@ -176,8 +177,9 @@ class SeededEngine:
     """An engine whose every execution starts from a seed of its own. ``chance`` turns true with the
     first that draws a random number."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, begin: Callable[[], None] = lambda: None) -> None:
         self._engine = engine
+        self._begin = begin
         self._seed = 0
         self._executions = 0
         self.chance = False
@@ -192,6 +194,7 @@ class SeededEngine:
         seed = seed_of(self._seed, self._executions)
         self._executions += 1
         self._engine.reseed(seed)
+        self._begin()
         try:
             return self._engine.evaluate(code, query, include)
         finally:

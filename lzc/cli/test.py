@@ -5,9 +5,12 @@ from __future__ import annotations
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 
@@ -25,6 +28,7 @@ from lzc.cli.screen import echo, echo_json
 from lzc.cli.staging import open_bundle, stage
 from lzc.cli.verdicts import Verdict
 from lzc.config import Config
+from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.zone.place import Fault, InputError, Place
@@ -78,17 +82,14 @@ def command(
     now = time.time()
     with _bundle(config, config_path, bundle_path, from_sources) as bundle:
         expectations = _read(files or _default_files(config_path), bundle, now)
-        staging = stage(config, bundle)
+        folder = bundle.path
         base = ["lzc", "query"]
         if config_path != Path("lzc.toml"):
             base += ["-c", str(config_path)]
         if bundle_path is not None:
             base += ["--bundle", str(bundle_path)]
-        found = [
-            _verdict(staging, expectation, client, seed, base)
-            for expectation in expectations
-            for client in expectation.clients
-        ]
+        asked = [(one, client) for one in expectations for client in one.clients]
+        found = list(_verdicts(config, folder, asked, seed, base))
     if junit is not None:
         junit.write_bytes(verdicts.as_junit(found, time.time() - now))
     if output_format == "json":
@@ -152,6 +153,37 @@ def _read(files: tuple[Path, ...] | list[Path], bundle: Bundle, now: float) -> l
     if faults:
         raise InputError(faults)
     return found
+
+
+_Asked: TypeAlias = tuple[Expectation, Circumstances]
+
+
+def _verdicts(
+    config: Config, folder: Path, asked: Sequence[_Asked], seed: int, base: list[str]
+) -> Iterator[Verdict]:
+    """The verdicts in order, from a process that can be ended: that of code which does not come
+    back fails, and the others are there all the same."""
+
+    @cache
+    def staging(begin: Begin) -> Staging:
+        """In the child, which has the bundle to itself."""
+        return replace(stage(config, Bundle.open(folder)), begin=partial(begin, 0))
+
+    def judge_one(number: int, begin: Begin, _home: Home) -> Verdict:
+        return _verdict(staging(begin), *asked[number], seed, base)
+
+    seconds, memory = patience(config.lua.time_limit), 2 * config.lua.memory_limit
+    child = Contained(judge_one, seconds=seconds, memory=memory)
+    try:
+        for number, (expectation, client) in enumerate(asked):
+            try:
+                yield child.ask(number)
+            except Ended as ended:
+                failure = Failure("an answer", f"none: code was run, and {ended.why}", 1, seed)
+                again = shlex.join([*base, *_arguments(expectation, client, seed)])
+                yield Verdict(expectation, client, (failure,), 1, 0.0, again, "")
+    finally:
+        child.close()
 
 
 def _verdict(

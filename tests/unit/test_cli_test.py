@@ -12,6 +12,8 @@ import pytest
 from click.testing import Result
 
 from lzc.answer.expectation_file import TestTable
+from lzc.cli import test as command
+from lzc.lua.engine import Engine
 from tests.unit.command_line import HEAD, build_project, lzc
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -405,3 +407,29 @@ def test_many_wrong_answers_are_told_in_short(project: Path) -> None:
     text = 'name = "dice.example.org"\ntype = "TXT"\nanswers = "none"'
     ((_, got),) = failures(project, text)
     assert re.fullmatch(r'("\d+" or ){4}\d+ others', got)
+
+
+def test_code_that_does_not_come_back_fails_its_test_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = Engine.evaluate
+
+    def hanging(self: Engine, code: bytes, *rest: Any) -> list[bytes]:
+        # Put into the engine, so that no library has to hang for it.
+        while b"bestwho" in code:
+            pass
+        return evaluate(self, code, *rest)
+
+    monkeypatch.setattr(Engine, "evaluate", hanging)
+    monkeypatch.setattr(command, "patience", lambda _: 0.2)
+    names = [("any", "A"), ("who", "TXT"), ("place", "A"), ("who", "TXT"), ("both", "A")]
+    text = "".join(
+        f'[[test]]\nname = "{name}.example.org"\ntype = "{kind}"\nrcode = "NOERROR"\n'
+        for name, kind in names
+    )
+    result = check(project, text, "--format", "json")
+    assert result.exit_code == 1
+    shown = json.loads(result.stdout)
+    assert [bool(one["failures"]) for one in shown["results"]] == [False, True, False, True, False]
+    got = shown["results"][1]["failures"][0]["got"]
+    assert "it did not come back within 0.2 s of CPU time" in got
