@@ -3,8 +3,8 @@
 python -m tests.attacks.probe PORT NAMES SECONDS
 
 A question goes out every few milliseconds whether the one before was answered or not, so that a
-server that stops for a while is noticed as often as its clients would. It ends when its standard
-input is closed, or after SECONDS.
+server that stops for a while is noticed as often as its clients would. It says when it begins, and
+ends when its standard input is closed, or after SECONDS.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
+from lzc.serve.sockets import RECEIVE_BUFFER, enlarge
 from tests.bench.inputs import ZONE
 
 PACE = 0.004
@@ -53,8 +54,10 @@ def probe(port: int, names: int, seconds: float) -> Seen:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         # The kernel says when an answer came: this process may have to wait for its core.
         udp.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
+        enlarge(udp, socket.SO_RCVBUF, RECEIVE_BUFFER)
         udp.setblocking(False)
         udp.connect(("127.0.0.1", port))
+        print("asking", flush=True)
         begin = time.monotonic()
         over = begin + seconds
         ending = False
@@ -65,6 +68,8 @@ def probe(port: int, names: int, seconds: float) -> Seen:
                     label = f"host{chance.randrange(names)}"
                     sent.append(time.time())
                     udp.send(question(len(sent) - 1 & 0xFFFF, label))
+                    # When this process had to wait, much is due: answers must not overflow.
+                    _receive(udp, sent, took)
                     continue
                 readable, _, _ = select.select([udp, sys.stdin], [], [], due - now)
                 if sys.stdin in readable:

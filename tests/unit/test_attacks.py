@@ -46,9 +46,9 @@ def test_pipelined_queries_are_all_answered(server: Attacked, name: str) -> None
 
 
 def test_expensive_answers_are_all_given(tmp_path: Path) -> None:
-    inputs.static_zone(tmp_path / "zone", 100)
+    inputs.static_zone(tmp_path / "zone", 5000)
     made = servers.project(tmp_path / "lzc", tmp_path / "zone", signed=True, extra=PATIENT)
-    with servers.lzc(made, 100) as server:
+    with servers.lzc(made, 5000) as server:
         assert attacked("expensive", server).more["unanswered"] == 0
 
 
