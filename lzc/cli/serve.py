@@ -43,7 +43,15 @@ def command(
     # To look for garbage among what imports make, where there is none, takes 20 ms of a start. The
     # supervisor turns it on again.
     gc.disable()
+    try:
+        _serve(config_path, bundle, listen, workers)
+    finally:
+        gc.enable()
 
+
+def _serve(
+    config_path: Path, bundle: Path | None, listen: tuple[str, ...], workers: int | None
+) -> None:
     from lzc import config as settings
 
     for endpoint in listen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -89,6 +90,12 @@ def test_version() -> None:
 )
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(group, arguments).exit_code == 2
+
+
+def test_a_server_that_does_not_start_leaves_the_collector_of_garbage_on() -> None:
+    assert gc.isenabled()
+    assert CliRunner().invoke(group, ["serve", "--listen", "nonsense"]).exit_code == 2
+    assert gc.isenabled()
 
 
 @pytest.mark.usefixtures("with_broken")
