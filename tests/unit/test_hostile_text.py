@@ -265,7 +265,7 @@ def evil_answer() -> dict[str, Any]:
         (
             *("queries_udp", "queries_tcp", "cache_hits", "servfail", "lua", "lua_errors"),
             *("lua_instructions", "lua_memory", "lua_time", "lua_quarantine", "lua_held"),
-            *("checks", "up"),
+            *("tcp_connections", "tcp_refused", "transfers", "checks", "up"),
             *("down", "unknown", "unlisted", "unlisted_limit", "unlisted_evicted", "restarts"),
             *("unlisted_refused", "barred", "computed", "index", "pid"),
         ),
