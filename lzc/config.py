@@ -358,6 +358,14 @@ def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str,
     text = _decode(raw, str(path))
     try:
         data = tomllib.loads(text)
+    except RecursionError:
+        fault = Fault(
+            Place(str(path)),
+            "config-syntax",
+            "values are nested too deep",
+            fix="see https://toml.io; no setting of lzc nests deeper than a table in a list",
+        )
+        raise InputError([fault]) from None
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"\s*\(at line (\d+), column (\d+)\)", str(error))
         lines = text.splitlines() or [""]

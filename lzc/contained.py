@@ -157,6 +157,8 @@ class Contained(Generic[Q, A]):
             with os.fdopen(from_us, "rb") as incoming, os.fdopen(to_us, "wb") as outgoing:
                 self._serve(incoming, outgoing)
             code = 0
+        except KeyboardInterrupt:
+            pass  # before it was ignored
         except BaseException:  # the child must end here, not in the parent's callers
             sys.excepthook(*sys.exc_info())
         finally:

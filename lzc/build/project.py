@@ -5,12 +5,12 @@ The steps are sources, keys, live serials, and zones.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import astuple, dataclass
 from operator import attrgetter
 from typing import Any
 
+from lzc import foreign_json
 from lzc.build import sources
 from lzc.build.job import ZoneJob, ZoneResult
 from lzc.build.memory import PATH, SIGNED, Entry, Memory
@@ -60,7 +60,9 @@ class Compiled:
     def constants(self) -> dict[bytes, Constants]:
         """What checks are made of that only queries ask for, by apex."""
         texts = constant_texts(self.entries)
-        return {apex: Constants.from_document(json.loads(text)) for apex, text in texts.items()}
+        return {
+            apex: Constants.from_document(foreign_json.parse(text)) for apex, text in texts.items()
+        }
 
     @property
     def records(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -59,7 +60,13 @@ def _in_pool(jobs: Sequence[ZoneJob], processes: int, before: Counts) -> Iterato
     with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(totals,)) as pool:
         chunk = max(1, min(64, len(jobs) // (processes * 4)))
         try:
-            yield from pool.map(_build_one, jobs, chunksize=chunk)
+            # Nobody is interrupted between its birth and `_begin`.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:
+                results = pool.map(_build_one, jobs, chunksize=chunk)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            yield from results
         except BrokenProcessPool as error:
             raise InputError(
                 [
@@ -86,6 +93,9 @@ def _is_large(jobs: Sequence[ZoneJob]) -> bool:
 def _begin(totals: Totals) -> None:
     global _totals
     _totals = totals
+    # Ctrl-C is for all processes of a terminal; the first one says so.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     _end_with_parent()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lzc import foreign_json
 from lzc.lua.check_constants import Constants
 from lzc.lua.health import Check
 from lzc.wire import name as wire_name
@@ -24,9 +25,11 @@ class CheckList:
     def to_octets(self) -> bytes:
         """Canonical JSON, one line."""
         document = {
-            "checks": [json.loads(text) for text in sorted({one.to_json() for one in self.checks})],
+            "checks": [
+                foreign_json.parse(text) for text in sorted({one.to_json() for one in self.checks})
+            ],
             "constants": {
-                wire_name.to_text(apex): json.loads(text)
+                wire_name.to_text(apex): foreign_json.parse(text)
                 for apex, one in self.constants.items()
                 if (text := one.to_json())
             },
@@ -41,7 +44,7 @@ EMPTY = CheckList().to_octets()
 def read(path: Path) -> CheckList:
     """Read the file. A list alone, as older bundles have it, is one of checks. Raises `OSError`,
     and `ValueError`, `TypeError` or `KeyError` for anything else."""
-    document: Any = json.loads(path.read_bytes())
+    document: Any = foreign_json.read(path)
     if isinstance(document, list):
         return CheckList(_checks(document))
     constants = {

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lzc import foreign_json
 from lzc.bundle import shards
 
 FORMAT: Final = 3
@@ -107,7 +108,7 @@ def read(folder: Path) -> tuple[Manifest, str]:
             " damaged, or the folder was renamed (a bundle's folder is named by its id)"
         )
     try:
-        document = json.loads(encoded)
+        document = foreign_json.parse(encoded)
         if document["format"] != FORMAT:
             raise BundleError(
                 f"{path}: bundle format {document['format']}; this lzc reads format {FORMAT}:"

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from lzc import foreign_json
 from lzc.bundle import manifest as manifests
 from lzc.bundle.manifest import MANIFEST, BundleError, Manifest
 
@@ -135,7 +136,7 @@ def _mark(status: os.stat_result) -> list[int]:
 
 def _read_stamp(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return foreign_json.read(path)
     except (OSError, ValueError):
         return None
 

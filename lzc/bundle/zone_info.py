@@ -6,6 +6,8 @@ import base64
 import json
 from dataclasses import dataclass, fields
 
+from lzc import foreign_json
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneKey:
@@ -66,7 +68,7 @@ class ZoneInfo:
     @classmethod
     def from_json(cls, text: bytes) -> ZoneInfo:
         """The inverse of `to_json`. Raises `ValueError`, `KeyError` or `TypeError` otherwise."""
-        values = json.loads(text)
+        values = foreign_json.parse(text)
         values["apex"] = base64.b64decode(values["apex"])
         values["keys"] = tuple(
             ZoneKey(tag, algorithm, flags, base64.b64decode(dnskey))

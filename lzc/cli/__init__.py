@@ -3,22 +3,27 @@
 Each command lives in a module of its name that defines ``command``. The module is imported when the
 command runs and not before, so that ``lzc serve`` does not pay for what ``lzc build`` needs.
 
-Exit codes: 0 success, 1 the input is at fault, 2 wrong usage.
+Exit codes: 0 success, 1 the input is at fault, 2 wrong usage, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import click
 
 import lzc
 from lzc.cli.faults import show_faults
-from lzc.cli.screen import echo, show_traceback, tamed
+from lzc.cli.screen import echo, finish, show_traceback, tamed
 from lzc.foreign_text import shown
 from lzc.zone.place import InputError
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("lzc.cli.init", "Write a small commented project to start from."),
@@ -57,23 +62,35 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options that stand before the command."""
-        try:
+        with _ends(ctx):
             return super().parse_args(ctx, args)
-        except click.ClickException as error:
-            raise tamed(error) from None
+        raise AssertionError("it ended with an exit code")
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; faults of the input and refusals of the system end it with exit code 1."""
-        try:
+        """Run a command; faults of the input and refusals of the system end it with exit code 1,
+        Ctrl-C with `INTERRUPTED`."""
+        with _ends(ctx):
             return super().invoke(ctx)
-        except click.ClickException as error:
-            raise tamed(error) from None
-        except InputError as error:
-            show_faults(error.faults, ctx.meta.get("lzc.format", "text"))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            echo(f"lzc: error: {_say(error)}", err=True)
+        raise AssertionError("it ended with an exit code")
+
+
+@contextmanager
+def _ends(ctx: click.Context) -> Iterator[None]:
+    """Says what ends a command early, and exits."""
+    try:
+        yield
+    except click.ClickException as error:
+        raise tamed(error) from None
+    except InputError as error:
+        show_faults(error.faults, ctx.meta.get("lzc.format", "text"))
+        ctx.exit(1)
+    except (KeyboardInterrupt, EOFError, click.Abort):
+        echo("lzc: interrupted", err=True)
+        ctx.exit(INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        echo(f"lzc: error: {_say(error)}", err=True)
         ctx.exit(1)
 
 
@@ -92,4 +109,12 @@ def group() -> None:
 def main() -> None:
     """Entry point of the console script ``lzc``."""
     sys.excepthook = show_traceback
-    group(prog_name="lzc")
+    try:
+        group(prog_name="lzc")
+    except OSError as error:
+        # Of saying what was wrong.
+        with suppress(OSError):
+            echo(f"lzc: error: {_say(error)}", err=True)
+        sys.exit(1)
+    finally:
+        finish()

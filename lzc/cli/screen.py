@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from types import TracebackType
 from typing import Final
@@ -40,6 +42,21 @@ def write_all(pieces: Iterator[str]) -> None:
     `tame_json`."""
     while batch := "".join(islice(pieces, 1000)):
         sys.stdout.write(batch)
+    sys.stdout.flush()
+
+
+def finish() -> None:
+    """Print what is left. Where nobody takes it any more, or there is no room for it, what was
+    printed before has failed already: it is not to fail once more when the interpreter ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            with suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def tame(text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from lzc import foreign_json
 from lzc.lua.health import Check
 
 ADDRESS: Final = "address"
@@ -57,7 +58,7 @@ class Constants:
         document = {
             "ports": sorted(self.ports),
             "urls": sorted(self.urls),
-            "options": [json.loads(one) for one in sorted(self.options)],
+            "options": [foreign_json.parse(one) for one in sorted(self.options)],
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":"))
 

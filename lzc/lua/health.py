@@ -11,6 +11,8 @@ import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Final, Protocol
 
+from lzc import foreign_json
+
 MOST_CHECKS: Final = 1 << 16
 """Checks that a server makes at most."""
 
@@ -57,7 +59,7 @@ class Check:
     @classmethod
     def from_json(cls, text: str) -> Check:
         """The inverse of `to_json`. Raises `ValueError` or `TypeError` for anything else."""
-        return cls.from_document(json.loads(text))
+        return cls.from_document(foreign_json.parse(text))
 
     @classmethod
     def from_document(cls, document: Any) -> Check:

@@ -43,6 +43,7 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
+from lzc import foreign_json
 from lzc.lua import plan_health, plan_names, plan_text
 from lzc.lua.health import Check, HealthView
 from lzc.lua.lookup2 import client_hash, name_hash
@@ -83,7 +84,7 @@ def encode(covered: int, rdatas: Sequence[bytes], operation: list[Any]) -> bytes
 
 def checks_in(encoded: bytes) -> set[Check]:
     """All that a plan asks about, whoever the client is."""
-    return checks_of(json.loads(encoded)["do"])
+    return checks_of(foreign_json.parse(encoded)["do"])
 
 
 def checks_of(operation: list[Any]) -> set[Check]:
@@ -146,7 +147,7 @@ class Planner:
     def load(self, encoded: bytes) -> Plan:
         """A plan from its octets. Raises `ValueError` for damage and other versions."""
         try:
-            document = json.loads(encoded)
+            document = foreign_json.parse(encoded)
             if document["v"] != VERSION:
                 raise ValueError(f"version {document['v']} of plans")
             rdatas = tuple(map(bytes.fromhex, document["data"]))

@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from lzc import foreign_json
 from lzc.zone.place import Fault, InputError, Place
 
 Answer = dict[str, Any]
@@ -133,7 +134,7 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> Answer | AsyncGenerator[bytes, None]:
         try:
-            request = json.loads(line)
+            request = foreign_json.parse(line)
             command = self._commands[request["do"]]
         except (ValueError, KeyError, TypeError, RecursionError):
             known = ", ".join(self._commands)
@@ -152,7 +153,7 @@ def ask(path: Path, do: str, **arguments: str | float) -> Answer:
             sock.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
             with sock.makefile("rb") as file:
                 line = file.readline()
-        answer: Answer = json.loads(line)
+        answer: Answer = foreign_json.parse(line)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "no answer"
         raise InputError(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from lzc import foreign_json
 from lzc.foreign_text import shown
 from lzc.lua.health import Check
 from lzc.serve.health_table import DOWN, FORCES, UP, Health
@@ -90,7 +91,7 @@ def load(path: Path, now: float) -> State:
             log.error("%s: another user's, so nothing is known or forced at first", shown(path))
             return State()
         try:
-            state = _decode(json.loads(file.read(_LIMIT)))
+            state = _decode(foreign_json.parse(file.read(_LIMIT)))
         except (
             *(OSError, ValueError, TypeError, KeyError),
             *(AttributeError, OverflowError, RecursionError),

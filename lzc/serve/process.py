@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from lzc import foreign_json
 from lzc.serve import sockets
 
 Message = dict[str, Any]
@@ -96,7 +97,7 @@ class Channel:
         *lines, rest = self._incoming.split(b"\n")
         self._incoming = bytearray(rest)
         for line in lines:
-            self._on_message(json.loads(line))
+            self._on_message(foreign_json.parse(line))
 
 
 def fork(main: Callable[[Channel], int]) -> tuple[int, Channel]:

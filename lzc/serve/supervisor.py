@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import os
 import resource
 import signal
@@ -480,7 +481,9 @@ class Supervisor:
         try:
             target, state = str(request["target"]), str(request["state"])
             seconds = float(request.get("seconds", 0))
-        except (KeyError, TypeError, ValueError):
+            if not math.isfinite(seconds):
+                raise ValueError
+        except (KeyError, TypeError, ValueError, OverflowError):
             return {"ok": False, "error": "expected target, state and seconds"}
         return await self._checker.force(target, state, seconds)
 

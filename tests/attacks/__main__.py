@@ -7,25 +7,53 @@ import contextlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from tests.attacks import servers
+from tests.attacks import endless_sources, health_reach, hostile_zone, messages, servers
 from tests.attacks.attacks import ATTACKS, FULL, LIMITED, SHORT, Report, Size
 from tests.bench import inputs
+
+OTHERS: Final[dict[str, tuple[Callable[[list[str]], None], frozenset[str]]]] = {
+    "health_reach": (health_reach.main, frozenset(("--full", "--before"))),
+    "endless_sources": (endless_sources.main, frozenset(("--before",))),
+    "hostile_zone": (hostile_zone.main, frozenset(("--full",))),
+    "messages": (messages.main, frozenset(("--full",))),
+}
+"""Attacks that have a server of their own, or none, and a report of their own, with the options
+that they take; each can be run by itself too."""
 
 
 def main() -> None:
     """Make the attacks that were named, on each server in turn, and print what was seen."""
+    known = [*ATTACKS, *OTHERS]
     parser = argparse.ArgumentParser(prog="python -m tests.attacks")
-    parser.add_argument("names", nargs="+", metavar="NAME", help=f"all, or: {', '.join(ATTACKS)}")
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"all, or: {', '.join(known)}")
     parser.add_argument("--full", action="store_true", help="not the short form of the tests")
     parser.add_argument("--turns", type=int, default=1, help="how often each server is attacked")
     parser.add_argument("--before", type=Path, help="a checkout of another version of lzc")
     arguments = parser.parse_args()
-    names = list(ATTACKS) if "all" in arguments.names else arguments.names
-    unknown = [name for name in names if name not in ATTACKS]
+    names = known if "all" in arguments.names else arguments.names
+    unknown = [name for name in names if name not in known]
     if unknown:
-        parser.error(f"no attack is called {unknown[0]}; there are: {', '.join(ATTACKS)}")
+        parser.error(f"no attack is called {unknown[0]}; there are: {', '.join(known)}")
+    on_servers = [name for name in names if name in ATTACKS]
+    if on_servers:
+        _attack_servers(on_servers, arguments)
+    for name in names:
+        if name in OTHERS:
+            print(f"\n{name}")
+            attack, taken = OTHERS[name]
+            attack([one for one in _options(arguments) if one.partition("=")[0] in taken])
+
+
+def _options(arguments: argparse.Namespace) -> list[str]:
+    options = ["--full"] if arguments.full else []
+    return options + ([f"--before={arguments.before}"] if arguments.before else [])
+
+
+def _attack_servers(names: list[str], arguments: argparse.Namespace) -> None:
     servers.to_load_core()
     size = FULL if arguments.full else SHORT
     print(

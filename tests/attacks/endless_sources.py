@@ -36,12 +36,12 @@ ATTACKS: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def main() -> None:
+def main(options: list[str] | None = None) -> None:
     """Make each attack on this version and, where one is named, on another."""
     parser = argparse.ArgumentParser(prog="python -m tests.attacks.endless_sources")
     parser.add_argument("--before", type=Path, help="a checkout of another version of lzc")
     parser.add_argument("--limit", type=int, default=120, help="seconds of CPU time to wait")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(options)
     print(f"{'attack':30} {'version':8} {'CPU s':>7} {'MB':>6}  outcome")
     for name, files in ATTACKS.items():
         for label, checkout in (("now", None), ("before", arguments.before)):

@@ -269,12 +269,12 @@ def attack(checkout: Path, *, full: bool, health: str = USUAL) -> dict[str, dict
         return found
 
 
-def main() -> None:
+def main(options: list[str] | None = None) -> None:
     """Print what the attacks did."""
     parser = argparse.ArgumentParser(prog="python -m tests.attacks.health_reach")
     parser.add_argument("--full", action="store_true", help="not the short form of the tests")
     parser.add_argument("--before", type=Path, help="a checkout of another version of lzc")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(options)
     for label, checkout in (("before", arguments.before), ("now", HERE)):
         if checkout is None:
             continue

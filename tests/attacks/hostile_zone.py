@@ -122,11 +122,11 @@ def run(full: bool) -> Found:
     return found
 
 
-def main() -> None:
+def main(options: list[str] | None = None) -> None:
     """Attack, and print what was seen."""
     parser = argparse.ArgumentParser(prog="python -m tests.attacks.hostile_zone")
     parser.add_argument("--full", action="store_true", help="not the short form of the tests")
-    found = run(parser.parse_args().full)
+    found = run(parser.parse_args(options).full)
     for kind, rate in found.rates.items():
         print(f"{kind:10} {rate:10,.0f} queries a second")
     print(

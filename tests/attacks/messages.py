@@ -142,11 +142,11 @@ def run(full: bool) -> Found:
     return found
 
 
-def main() -> None:
+def main(options: list[str] | None = None) -> None:
     """Attack, and print what was seen."""
     parser = argparse.ArgumentParser(prog="python -m tests.attacks.messages")
     parser.add_argument("--full", action="store_true", help="not the short form of the tests")
-    found = run(parser.parse_args().full)
+    found = run(parser.parse_args(options).full)
     for kind, count in found.sent.items():
         print(f"{kind:10} {count:7} sent {found.answered[kind]:7} answered")
     print(f"{found.longer} longer, {found.failed} failed, {found.restarts} restarts")

@@ -3,6 +3,7 @@ his answer."""
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks import __main__ as command
 from tests.attacks import servers
 from tests.attacks.attacks import ATTACKS, LIMITED, PER_CLIENT, SHORT, Report
 from tests.attacks.servers import Attacked
@@ -38,6 +40,28 @@ def attacked(name: str, server: Attacked) -> Report:
     assert server.kills == 0, server.log.read_text()
     assert report.seen.sent
     return report
+
+
+def test_every_attack_can_be_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(command.__file__).parent
+    alone = {one.stem for one in folder.glob("[a-z]*.py") if "\ndef main(" in one.read_text()}
+    assert set(command.OTHERS) == alone
+    said = {name: ["none"] for name in command.OTHERS}
+    for name, (_, taken) in command.OTHERS.items():
+        made = functools.partial(said.__setitem__, name), taken
+        monkeypatch.setitem(command.OTHERS, name, made)
+    monkeypatch.setattr("sys.argv", ["attacks", *command.OTHERS, "--full", "--before", "/old"])
+    command.main()
+    assert said["health_reach"] == ["--full", "--before=/old"]
+    assert said["messages"] == said["hostile_zone"] == ["--full"]
+    assert said["endless_sources"] == ["--before=/old"]
+    monkeypatch.setattr("sys.argv", ["attacks", "no-such"])
+    with pytest.raises(SystemExit):
+        command.main()
+    error = capsys.readouterr().err
+    assert all(name in error for name in ["no-such", *command.OTHERS, *ATTACKS])
 
 
 @pytest.mark.parametrize("name", ["pipelines", "sustained"])

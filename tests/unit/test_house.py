@@ -27,7 +27,7 @@ FLOORS = (
     {"zone"},
     {"contained"},
     {"wire"},
-    {"foreign_text"},
+    {"foreign_text", "foreign_json"},
 )
 """From the top down. Rooms of one floor do not import each other."""
 
@@ -162,3 +162,8 @@ def test_rich_draws_progress_and_nothing_else() -> None:
         name for name in modules() if any(one[:5] == "rich." for one in imports(modules()[name]))
     }
     assert users == {"lzc.cli.progress"}
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name != "lzc.foreign_json"])
+def test_json_is_read_where_whatever_it_holds_ends_in_a_value_or_a_value_error(name: str) -> None:
+    assert not calls(name) & {"json.load", "json.loads", "json.JSONDecoder", "tomllib.load"}
