@@ -45,7 +45,8 @@ _REFUSALS: Final = {
 
 
 class _Turn(NamedTuple):
-    """One query and its circumstances. ``room`` octets stay free for the TSIG RR of the answer."""
+    """One query and its circumstances. ``room`` octets stay free for the TSIG RR of the answer;
+    ``key`` is the name of the TSIG key that it was verified with."""
 
     query: Query
     client: bytes
@@ -53,6 +54,7 @@ class _Turn(NamedTuple):
     tcp: bool
     local: bytes
     room: int = 0
+    key: bytes | None = None
 
 
 class Exchange:
@@ -94,8 +96,9 @@ class Exchange:
             # A client that only wants a server cookie (RFC 7873 §5.4).
             return self._plain(query, client, now, message.NOERROR), False
         room = checked.room if checked is not None else 0
+        key = checked.key.name if checked is not None and checked.key is not None else None
         try:
-            wire, fixed = self._question(_Turn(query, client, now, tcp, local, room))
+            wire, fixed = self._question(_Turn(query, client, now, tcp, local, room, key))
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
             wire, fixed = self.fail(query, client, now, error), False
         if checked is not None:
@@ -119,6 +122,9 @@ class Exchange:
         query = turn.query
         qtype = query.qtype
         dnssec_ok = query.edns is not None and query.edns.dnssec_ok
+        shared = True
+        if dnssec_ok and qtype in (rrtype.SOA, rrtype.IXFR):
+            dnssec_ok, shared = self._soa_signed(turn)
         sections = Sections(dnssec_ok, turn.now, self._room(turn))
         told: Sequence[Item] = ()
         rcode: int | None = None
@@ -134,10 +140,27 @@ class Exchange:
         if rcode is None and not self._look_up(turn, qtype, sections):
             rcode = message.REFUSED
         if rcode is None:
-            return self._compose(turn, sections), not sections.lua_ran
+            return self._compose(turn, sections), shared and not sections.lua_ran
         sections.rcode = rcode
         sections.authoritative = False
         return self._compose(turn, sections, told), True
+
+    def _soa_signed(self, turn: _Turn) -> tuple[bool, bool]:
+        """Whether an SOA that is asked for with DO gets its RRSIG, and whether all clients get the
+        same.
+
+        PowerDNS as a secondary sets DO; where the SOA has an RRSIG and its own copy none, it takes
+        that for stale, and transfers the zone again at each refresh and after each NOTIFY.
+        """
+        access, apex = self._settings.access, turn.query.qname_lower
+        unsigned = access.takes_unsigned(apex, turn.client, turn.key)
+        by_address = access.tells_by_address(apex)
+        if not (unsigned or by_address):
+            return True, True
+        zone = self._zones.at(apex)
+        if zone is None or zone.apex != apex:
+            return True, True
+        return not unsigned, not by_address
 
     def _transfer_rcode(self, turn: _Turn) -> int | None:
         """A transfer is no answer: `lzc.answer.transfer` has it. Over UDP AXFR does not exist

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lzc.answer.transfer_access import TransferAccess
 from lzc.config import Config
 from lzc.wire.tsig import TsigKey
 
@@ -17,7 +18,8 @@ class ResponderSettings:
     read at all; ``insert_whitespace``: how the strings of a LUA record are joined;
     ``cookie_secret``: 16 octets for server cookies (RFC 9018), `None` for no cookies;
     ``require_cookie``: octets of a UDP answer above which a server cookie is needed, 0: never;
-    ``tsig_keys``: by lower-case wire name."""
+    ``tsig_keys``: by lower-case wire name; ``access``: who transfers which zone, as the SOA is told
+    to secondaries as they have it."""
 
     udp_payload_size: int = 1232
     nsid: bytes = b""
@@ -28,6 +30,7 @@ class ResponderSettings:
     cookie_secret: bytes | None = None
     require_cookie: int = 0
     tsig_keys: Mapping[bytes, TsigKey] = field(default_factory=dict)
+    access: TransferAccess = field(default_factory=lambda: TransferAccess((), ()))
 
     @classmethod
     def from_config(
@@ -49,4 +52,5 @@ class ResponderSettings:
             cookie_secret=cookie_secret,
             require_cookie=serve.require_cookie,
             tsig_keys=dict(tsig_keys or {}),
+            access=TransferAccess.from_config(config),
         )

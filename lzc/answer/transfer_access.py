@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from lzc.config import Config, SecondarySection, parse_endpoint
 from lzc.wire import name as wire_name
@@ -16,11 +23,13 @@ Network = IPv4Network | IPv6Network
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What one secondary may: zones that match ``patterns``, from ``networks``, with the TSIG key
-    ``key`` (lower-case wire name; `None`: without one)."""
+    ``key`` (lower-case wire name; `None`: without one). ``signed``: it gets them with their
+    signatures; without, it serves them unsigned or signs them itself."""
 
     key: bytes | None
     networks: tuple[Network, ...]
     patterns: tuple[str, ...]
+    signed: bool = False
 
     def names(self, apex: bytes) -> bool:
         """True when the zone is among those listed. ``*`` is every zone; patterns compare names
@@ -30,6 +39,10 @@ class Grant:
             pattern == "*" or fnmatchcase(zone, pattern.rstrip(".").lower())
             for pattern in self.patterns
         )
+
+    def holds(self, address: IPv4Address | IPv6Address) -> bool:
+        """True for an address of its networks."""
+        return any(address in network for network in self.networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +73,38 @@ class TransferAccess:
         TSIG key that its request was verified with, or `None`."""
         if key is None and self.tsig_required:
             return False
-        address = ip_address(client)
-        mapped = getattr(address, "ipv4_mapped", None)
-        if mapped is not None:
-            address = mapped
+        address = _address(client)
         users = [grant for grant in self.grants if grant.key == key]
         for grant in users:
-            if any(address in network for network in grant.networks) and grant.names(apex):
+            if grant.holds(address) and grant.names(apex):
                 return True
         if not any(address in network for network in self.allow_transfer):
             return False
         return key is None or not users or any(grant.names(apex) for grant in users)
+
+    def takes_unsigned(self, apex: bytes, client: bytes, key: bytes | None) -> bool:
+        """Whether a client that asks for the SOA is a secondary that has the zone without its
+        signatures: by the TSIG key that it asked with, or where it asked with none, by its address,
+        which counts for secondaries without a key. Where several are meant, one that has the zone
+        signed wins, unless only the others have that address.
+        """
+        users = [grant for grant in self.grants if grant.key == key and grant.names(apex)]
+        if not users:
+            return False
+        address = _address(client)
+        near = [grant for grant in users if grant.holds(address)]
+        meant = near if near or key is None else users
+        return bool(meant) and not any(grant.signed for grant in meant)
+
+    def tells_by_address(self, apex: bytes) -> bool:
+        """Whether `takes_unsigned` depends on the client's address for queries without TSIG."""
+        return any(grant.key is None and grant.names(apex) for grant in self.grants)
+
+
+def _address(client: bytes) -> IPv4Address | IPv6Address:
+    """The address of a client, IPv4 also where it came as IPv6."""
+    address = ip_address(client)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _grant(secondary: SecondarySection) -> Grant:
