@@ -8,6 +8,7 @@ from typing import Final
 
 RUNS: Final = {
     "checks": "health checks for a quarter of an hour: is one ever late, does memory grow?",
+    "refresh": "PowerDNS as a secondary for as many refreshes as an hour has: one AXFR?",
     "slow": "the tests on one core, beside loops that are busy on it",
 }
 """Each is a module beside this one, whose ``main`` takes the arguments and gives the exit code."""
