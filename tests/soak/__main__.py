@@ -7,6 +7,7 @@ import sys
 from typing import Final
 
 RUNS: Final = {
+    "chaos": "45 zones, six secondaries, and faults made on purpose: is an answer ever wrong?",
     "checks": "health checks for a quarter of an hour: is one ever late, does memory grow?",
     "refresh": "PowerDNS as a secondary for as many refreshes as an hour has: one AXFR?",
     "slow": "the tests on one core, beside loops that are busy on it",

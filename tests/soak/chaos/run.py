@@ -1,0 +1,337 @@
+"""The soak: everything started, faults made one after the other, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.query
+import dns.rdata
+import dns.rrset
+
+from lzc.dnssec.keystore import Keystore
+from lzc.wire import name as wire_name
+from tests.patience import PATIENCE
+from tests.peers._peers.process import LOOPBACK, wait_until
+from tests.soak.chaos import faults, zones
+from tests.soak.chaos.faults import Scene
+from tests.soak.chaos.probe import Judge, Keys, Prober, TcpProber, make
+from tests.soak.chaos.secondaries import Secondary, Watch
+from tests.soak.chaos.stage import Stage, Writer, health_targets
+from tests.soak.chaos.zones import ChaosZone, Question
+
+BEHIND: Final = 3.0
+"""Seconds that a secondary may be behind after its faults end, on a machine that has the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """``short`` is for tests: fewer zones, secondaries and queries, and each fault of a list once.
+    ``minutes`` count for the long form, in which faults are drawn."""
+
+    short: bool
+    seed: int
+    minutes: float
+    secondaries: Sequence[tuple[str, str]]
+    primary: Sequence[str] = tuple(faults.PRIMARY)
+    secondary: Sequence[str] = tuple(faults.SECONDARY)
+
+    @property
+    def rate(self) -> float:
+        """Queries a second."""
+        return 60.0 if self.short else 150.0
+
+    @property
+    def length(self) -> float:
+        """Seconds that a fault lasts at most."""
+        return 0.7 if self.short else 8.0
+
+    @property
+    def pause(self) -> tuple[float, float]:
+        """Seconds between two builds."""
+        return (0.2, 0.6) if self.short else (2.0, 5.0)
+
+
+@dataclass(slots=True)
+class Soak:
+    """What runs, and what was seen. ``memory``: MiB (PSS) in the order it was looked at."""
+
+    size: Size
+    stage: Stage
+    writer: Writer
+    secondaries: list[Secondary]
+    watch: Watch
+    udp: Prober
+    tcp: TcpProber
+    others: list[Prober]
+    scene: Scene
+    happened: Counter[str] = field(default_factory=Counter)
+    memory: list[dict[str, float]] = field(default_factory=list)
+    recovery: dict[str, float] = field(default_factory=dict)
+    overshoot: float = 0.0
+    seconds: float = 0.0
+    equal: bool = False
+
+    def probers(self) -> dict[str, Prober | TcpProber]:
+        """By whom and how they ask."""
+        others = zip((one.name for one in self.secondaries), self.others, strict=True)
+        return {"UDP": self.udp, "TCP": self.tcp, **dict(others)}
+
+    @property
+    def slowness(self) -> float:
+        """By what a machine that has less time than it is asked for is slower: its load on each of
+        its processors, 1 at least."""
+        return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def keys_of(stage: Stage) -> Keys:
+    """The DNSKEY RRset of each signed zone, from the keystore."""
+    found = {}
+    for zone in stage.zones.values():
+        if zone.algorithm:
+            apex = wire_name.from_text(zone.name, wire_name.ROOT)
+            rdatas = [
+                dns.rdata.from_wire("IN", "DNSKEY", key.dnskey, 0, len(key.dnskey))
+                for key in Keystore(stage.keys).load(apex)
+            ]
+            name = dns.name.from_text(zone.name)
+            found[zone.name] = dns.rrset.from_rdata_list(name, 60, rdatas)
+    return found
+
+
+@contextlib.contextmanager
+def running(folder: Path, size: Size) -> Iterator[Soak]:
+    """Everything runs and is equal when the block begins, and is gone after it."""
+    made = zones.made(size.short)
+    secondaries = [Secondary(*one, folder) for one in size.secondaries]
+    for secondary in secondaries:
+        secondary.zones = [zone for zone in made if secondary.takes(zone)]
+    listed = [
+        (one.name, one.port, one.software, [zone.name for zone in one.zones]) for one in secondaries
+    ]
+    chance = random.Random(size.seed)
+    with health_targets(zones.TARGETS) as (health_port, switch):
+        stage = Stage(folder / "lzc", made, listed, health_port)
+        writer = Writer(stage, random.Random(size.seed + 1), size.pause)
+        scene = Scene(stage, writer, secondaries, switch, chance, size.length)
+        soak = _assemble(size, made, stage, writer, secondaries, scene)
+        try:
+            status, output = stage.build()
+            assert status == 0, output
+            stage.start()
+            assert not stage.reload(), stage.last_words()
+            for secondary in secondaries:
+                secondary.prepare(stage.port, stage.keys, stage.geo)
+                secondary.start()
+            soak.watch.start()
+            wait_until(lambda: _all_have(soak), "all secondaries have all zones")
+            yield soak
+        finally:
+            writer.stop()
+            soak.tcp.stop()
+            for prober in (soak.udp, *soak.others):
+                prober.stop()
+            soak.watch.stop()
+            for secondary in secondaries:
+                secondary.stop()
+            stage.stop()
+
+
+def _assemble(
+    size: Size,
+    made: Sequence[ChaosZone],
+    stage: Stage,
+    writer: Writer,
+    secondaries: list[Secondary],
+    scene: Scene,
+) -> Soak:
+    ledger, keys = stage.ledger, keys_of(stage)
+    others = []
+    for number, one in enumerate(secondaries):
+        judge = Judge(one.name, ledger, keys, primary=False)
+        seed = size.seed + 10 + number
+        others.append(Prober(one.port, one.zones, size.rate / 20, judge, ledger, seed, dnssec=0))
+    judge = Judge("UDP", ledger, keys, primary=True)
+    return Soak(
+        size=size,
+        stage=stage,
+        writer=writer,
+        secondaries=secondaries,
+        watch=Watch(ledger, secondaries),
+        udp=Prober(stage.port, made, size.rate, judge, ledger, size.seed + 2),
+        tcp=TcpProber(
+            stage.port,
+            made,
+            size.rate / 10,
+            Judge("TCP", ledger, keys, primary=True),
+            ledger,
+            size.seed + 3,
+        ),
+        others=others,
+        scene=scene,
+    )
+
+
+def _all_have(soak: Soak) -> bool:
+    return not any(one.behind(soak.stage.ledger) for one in soak.secondaries)
+
+
+def make_faults(soak: Soak) -> None:
+    """Ask, edit and build all the time, and make the faults; in the end, see whether secondaries
+    are equal to the primary."""
+    size, begin = soak.size, time.monotonic()
+    soak.tcp.start()
+    for prober in (soak.udp, *soak.others):
+        prober.start()
+    soak.writer.start()
+    done = threading.Event()
+    side = threading.Thread(target=_secondary_faults, args=(soak, done), daemon=True)
+    side.start()
+    for name in _chosen(soak, begin + 60 * size.minutes):
+        _primary_fault(soak, name)
+        soak.memory.append(soak.stage.memory())
+        soak.overshoot = max(soak.overshoot, soak.slowness)
+    done.set()
+    side.join(PATIENCE)
+    soak.writer.stop()
+    soak.stage.ledger.fault = "the end"
+    _end(soak)
+    soak.seconds = time.monotonic() - begin
+
+
+def _chosen(soak: Soak, end: float) -> Iterator[str]:
+    """Each fault of the list once, in the long form in an order that is drawn, again and again."""
+    size, chance = soak.size, soak.scene.chance
+    while True:
+        names = list(size.primary)
+        if not size.short:
+            chance.shuffle(names)
+        for name in names:
+            yield name
+            if not size.short:
+                if time.monotonic() > end:
+                    return
+                time.sleep(chance.uniform(2.0, 8.0))
+        if size.short:
+            return
+
+
+def _primary_fault(soak: Soak, name: str) -> None:
+    ledger = soak.stage.ledger
+    ledger.fault = name
+    with soak.watch.fault(name, None):
+        begin = time.monotonic()
+        told = faults.PRIMARY[name](soak.scene)
+        took = time.monotonic() - begin
+        soak.happened[name] += 1
+        recovered = _recover(soak)
+    soak.recovery[name] = max(soak.recovery.get(name, 0.0), recovered)
+    at = begin - ledger.began
+    print(f"  {at:6.1f} s {name}: {told}; took {took:.1f} s, then {recovered:.1f} s", flush=True)
+
+
+def _recover(soak: Soak) -> float:
+    """Seconds until the server has a build again, as whoever builds in a loop would find."""
+    stage, begin = soak.stage, time.monotonic()
+    for attempt in range(4):
+        if soak.writer.cycle():
+            return time.monotonic() - begin
+        if attempt == 2:
+            stage.ledger.find(
+                f"no build gets over it; made good by hand: {stage.spoiled and stage.spoiled[0]}"
+            )
+            stage.mend()
+    stage.ledger.find("no build gets over it, though it was made good")
+    return time.monotonic() - begin
+
+
+def _secondary_faults(soak: Soak, done: threading.Event) -> None:
+    """In the short form each once; in the long one again and again."""
+    size, chance = soak.size, random.Random(soak.size.seed + 4)
+    names = list(size.secondary)
+    while names and not done.wait(0.2 if size.short else chance.uniform(10.0, 25.0)):
+        name = names.pop(0) if size.short else chance.choice(names)
+        secondary = chance.choice(soak.secondaries)
+        begin = time.monotonic()
+        with soak.watch.fault(name, secondary):
+            told = faults.SECONDARY[name](soak.scene, secondary)
+            if name != "secondary paused":
+                _wait_answering(secondary)
+        soak.happened[name] += 1
+        at, took = begin - soak.stage.ledger.began, time.monotonic() - begin
+        print(f"  {at:6.1f} s {name}: {told}; took {took:.1f} s", flush=True)
+
+
+def _wait_answering(secondary: Secondary) -> None:
+    """The fault of a secondary ends when it answers again."""
+    end = time.monotonic() + PATIENCE
+    query = dns.message.make_query(f"{secondary.zones[0].name}.", "SOA")
+    while time.monotonic() < end:
+        with contextlib.suppress(dns.exception.DNSException, OSError):
+            dns.query.udp(query, LOOPBACK, port=secondary.port, timeout=0.5)
+            return
+        time.sleep(0.05)
+
+
+def _end(soak: Soak) -> None:
+    """One build more, and all answers of all secondaries are held against it."""
+    ledger, stage = soak.stage.ledger, soak.stage
+    soak.writer.cycle(count=len(stage.zones))
+    end = time.monotonic() + PATIENCE
+    while not _all_have(soak) and time.monotonic() < end:
+        time.sleep(0.05)
+    found = len(ledger.findings)
+    for secondary in soak.secondaries:
+        for name in secondary.behind(ledger):
+            ledger.find(f"{secondary.name} never got the newest {name}")
+    serials = {name: _serial(stage.port, zone) for name, zone in stage.zones.items()}
+    for secondary in soak.secondaries:
+        for zone in secondary.zones:
+            if (theirs := _serial(secondary.port, zone)) != serials[zone.name]:
+                what = f"{zone.name} with {theirs}, the primary {serials[zone.name]}"
+                ledger.find(f"{secondary.name} has {what}")
+            for question in zones.questions(zone):
+                _compare(soak, secondary, question)
+    soak.equal = found == len(ledger.findings)
+
+
+def _serial(port: int, zone: ChaosZone) -> int | None:
+    query = make(Question(zone, "", "SOA"), 1, False)
+    try:
+        return zones.serial(dns.query.udp(query, LOOPBACK, port=port, timeout=PATIENCE))
+    except dns.exception.DNSException:
+        return None
+
+
+def _compare(soak: Soak, secondary: Secondary, question: Question) -> None:
+    ledger = soak.stage.ledger
+    query = make(question, 1, False)
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            response = dns.query.udp(query, LOOPBACK, port=secondary.port, timeout=PATIENCE)
+            generation = zones.judge(question, response)
+        except zones.ServerFailure as failure:
+            # A check that begins with the first query has no result yet, on PowerDNS.
+            if question.label == "up" and time.monotonic() < end:
+                time.sleep(0.05)
+                continue
+            ledger.find(f"{secondary.name}: {failure}")
+            return
+        except (zones.WrongAnswerError, dns.exception.DNSException) as error:
+            ledger.find(f"{secondary.name}: {error}")
+            return
+        if generation not in (None, ledger.floor[question.zone.name]):
+            ledger.find(f"{secondary.name} answers {question.name} of generation {generation}")
+        return
