@@ -100,10 +100,29 @@ class Exchange:
         try:
             wire, fixed = self._question(_Turn(query, client, now, tcp, local, room, key))
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
-            wire, fixed = self.fail(query, client, now, error), False
+            soa = None
+            if isinstance(error, SigningFailure):
+                soa = self._soa_of_transfers(_Turn(query, client, now, tcp, local, room, key))
+            wire = self.fail(query, client, now, error) if soa is None else soa
+            fixed = False
         if checked is not None:
             return tsig.sign_response(wire, checked, now), False
         return wire, fixed and (edns is None or not self._options.depends_on_client(edns))
+
+    def _soa_of_transfers(self, turn: _Turn) -> bytes | None:
+        """The SOA, without signatures, of a zone that is out of service, for who may transfer it:
+        transfers carry none, and secondaries that do not learn the serial let the zone expire."""
+        apex = turn.query.qname_lower
+        if turn.query.qtype not in (rrtype.SOA, rrtype.IXFR):
+            return None
+        if not self._settings.access.is_secondary(apex, turn.client, turn.key):
+            return None
+        zone = self._zones.unsigned(apex)
+        if zone is None:
+            return None
+        sections = Sections(False, turn.now, self._room(turn))
+        sections.answer.append(zone.soa)
+        return self._compose(turn, sections)
 
     def fail(self, query: Query, client: bytes, now: float, error: Exception) -> bytes:
         """SERVFAIL, told to the report."""

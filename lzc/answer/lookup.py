@@ -13,7 +13,7 @@ from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
 from lzc.answer.match import Kind, Match, match
 from lzc.answer.referral import add_addresses, refer
 from lzc.answer.sections import Sections, signature_of
-from lzc.answer.zone import ServedZone, ServedZones
+from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
 from lzc.bundle.node import HAS_CNAME, HAS_LUA
 from lzc.wire import message, rrtype
@@ -63,12 +63,20 @@ class Lookup:
             if target is None:
                 break
             qname, name = target, target.lower()
-            following = self._zones.for_type(name, self._qtype)
+            following = self._following(name)
             if following is None or name in seen:
                 break
             zone = following
             seen.add(name)
         return True
+
+    def _following(self, name: bytes) -> ServedZone | None:
+        """The zone that an alias leads to; `None` where that is not ours, or out of service: that
+        is for who asks for the target to meet, not for the zone of the alias."""
+        try:
+            return self._zones.for_type(name, self._qtype)
+        except SigningFailure:
+            return None
 
     def _step(self, zone: ServedZone, qname: bytes, name: bytes) -> bytes | None:
         """Append what one zone says about one name; the target when a CNAME leads on."""

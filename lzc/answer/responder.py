@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 from lzc.answer.amplification import CookieLimit
@@ -38,11 +38,12 @@ class Responder:
     ``signers`` are by apex; ``engine`` is `None` where LUA is off. ``report`` is told of every
     SERVFAIL: the QNAME and what went wrong. ``planner`` answers LUA records that have a plan;
     without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
-    asks it first, and `careful` when it has no answer; `respond` does both. Not thread-safe; use
-    one per process.
+    asks it first, and `careful` when it has no answer; `respond` does both. ``out`` are zones that
+    are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came or
+    went. Not thread-safe; use one per process.
     """
 
-    __slots__ = ("_exchange", "_limit", "quick")
+    __slots__ = ("_exchange", "_limit", "forget", "quick")
 
     def __init__(
         self,
@@ -53,8 +54,10 @@ class Responder:
         report: Callable[[bytes, Exception], None] | None = None,
         planner: Planner | None = None,
         meter: Meter | None = None,
+        out: Container[bytes] = (),
     ) -> None:
-        zones = ServedZones(bundle, signers)
+        zones = ServedZones(bundle, signers, out)
+        self.forget = zones.forget
         plans = Plans(planner, bundle.plan) if planner is not None else None
         lua = LuaAnswers(engine, settings.insert_whitespace, plans, meter)
         options = Options(settings)

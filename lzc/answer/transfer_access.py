@@ -100,6 +100,15 @@ class TransferAccess:
         """Whether `takes_unsigned` depends on the client's address for queries without TSIG."""
         return any(grant.key is None and grant.names(apex) for grant in self.grants)
 
+    def is_secondary(self, apex: bytes, client: bytes, key: bytes | None) -> bool:
+        """Whether a client that asks with a verified key, or without, has the zone by transfer: it
+        may have it as it asks, or its address is that of a secondary that lists the zone (queries
+        for the SOA need not be signed)."""
+        if self.allows(apex, client, key):
+            return True
+        address = _address(client)
+        return any(grant.names(apex) and grant.holds(address) for grant in self.grants)
+
 
 def _address(client: bytes) -> IPv4Address | IPv6Address:
     """The address of a client, IPv4 also where it came as IPv6."""

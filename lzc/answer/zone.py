@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from lzc.bundle import node as nodes
@@ -26,7 +26,15 @@ class Signer(Protocol):
 
 
 class SigningFailure(Exception):
-    """A signed zone has no usable key here: the answer is SERVFAIL rather than unsigned."""
+    """A signed zone has no usable key here: the answer is SERVFAIL rather than unsigned. ``apex``
+    is its lower-case wire name."""
+
+    def __init__(self, apex: bytes) -> None:
+        super().__init__(apex)
+        self.apex = apex
+
+    def __str__(self) -> str:
+        return f"zone {wire_name.to_text(self.apex)} is signed, but none of its keys is usable here"
 
 
 class ServedZone:
@@ -122,15 +130,24 @@ class ServedZone:
 
 class ServedZones:
     """The zones of a bundle, each with its signer. ``views`` are all there are, by apex, or `None`
-    for a bundle of too many."""
+    for a bundle of too many.
 
-    __slots__ = ("_find", "_find_parent", "_served", "_signers", "views")
+    ``out`` are zones, by apex, that are out of service for want of keys: what leads to one raises
+    `SigningFailure`, be a signature asked for or not. Half a zone would hide its fault from who
+    looks without asking for signatures, and resolvers that get none go to another server. After a
+    change of ``out``, call `forget`.
+    """
 
-    def __init__(self, bundle: Bundle, signers: Mapping[bytes, Signer]) -> None:
+    __slots__ = ("_find", "_find_parent", "_out", "_served", "_signers", "views")
+
+    def __init__(
+        self, bundle: Bundle, signers: Mapping[bytes, Signer], out: Container[bytes] = ()
+    ) -> None:
         self.views = bundle.all_views()
         self._find = bundle.find_zone
         self._find_parent = bundle.find_parent_zone
         self._signers = signers
+        self._out = out
         self._served: dict[bytes, ServedZone] = {}
 
     def of(self, view: ZoneView) -> ServedZone:
@@ -141,8 +158,21 @@ class ServedZones:
         if len(self._served) >= MAX_ZONES:
             self._served.clear()
         apex = view.apex
-        zone = self._served[apex] = ServedZone(view, self._signers.get(apex))
+        signer = self._signers.get(apex)
+        if apex in self._out:
+            raise SigningFailure(apex)
+        zone = self._served[apex] = ServedZone(view, signer)
         return zone
+
+    def forget(self, apexes: Iterable[bytes]) -> None:
+        """Look anew whether zones are in service, and how they are signed."""
+        for apex in apexes:
+            self._served.pop(apex, None)
+
+    def unsigned(self, apex: bytes) -> ServedZone | None:
+        """The zone with this apex, in service or not, without a signer."""
+        view = self._find(apex)
+        return ServedZone(view, None) if view is not None and view.apex == apex else None
 
     def at(self, name: bytes) -> ServedZone | None:
         """The zone with the longest apex at or above a lower-case wire name."""
@@ -152,9 +182,8 @@ class ServedZones:
     def for_type(self, name: bytes, qtype: int) -> ServedZone | None:
         """The zone that answers for ``qtype`` at ``name``: DS belongs to the parent side of a cut
         (RFC 4035 §3.1.4.1), as far as we serve it."""
-        zone = self.at(name)
-        if qtype == rrtype.DS and zone is not None and zone.apex == name:
-            above = self._find_parent(name)
-            if above is not None:
-                return self.of(above)
-        return zone
+        view = self._find(name)
+        if qtype == rrtype.DS and view is not None and view.apex == name:
+            # Not by way of the zone itself, which may be out of service.
+            view = self._find_parent(name) or view
+        return None if view is None else self.of(view)

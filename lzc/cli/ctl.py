@@ -41,7 +41,8 @@ def reload(config_path: Path, output_format: str) -> None:
     """Switch to the live bundle now.
 
     Keys, secrets and geo databases are read anew, too. A server that refuses goes on as before, and
-    the exit code is 1.
+    the exit code is 1. So it is where the keys of a zone or a TSIG secret cannot be used: refused
+    if that is new, told if it was so before.
     """
     answer = _ask(config_path, "reload")
     _show(answer, output_format, _reload_lines)
@@ -162,6 +163,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         else f"geo         {shown(one['path'])}, read {_age(one['read'])} ago"
         for one in answer["geo"]
     ]
+    lines += _key_lines(answer)
     if answer["refused"]:
         refused = answer["refused"]
         why = str(refused["why"]).replace("\n", "; ")
@@ -189,6 +191,33 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
                 f" {'an unknown one' if has is None else has}:"
                 f" {shown(state['error'] or 'asked')}"
             )
+    return lines
+
+
+_KEY_STATES = {"servfail": "SERVFAIL", "at risk": "KEYS RISK", "warning": "KEYS"}
+"""What a line about the keys of a zone begins with."""
+
+
+def _key_lines(answer: dict[str, Any]) -> list[str]:
+    """Zones with something wrong with their keys, and TSIG keys that cannot be used."""
+    lines = []
+    for one in answer["keys"][:_SHOWN]:
+        what = {
+            "servfail": f"all of {one['zone']}, by worker {', '.join(map(str, one['workers']))}",
+            "at risk": f"{one['zone']} is served until a worker starts again",
+            "warning": one["zone"],
+        }[one["state"]]
+        head = _KEY_STATES[one["state"]]
+        lines.append(f"{head:<11} {what}: {shown(one['place'])}: {shown(one['problem'])}")
+        lines.append(f"            fix: {shown(one['fix'])}")
+    if len(answer["keys"]) > _SHOWN:
+        lines.append(f"            and {len(answer['keys']) - _SHOWN} more about keys of zones")
+    for one in answer["tsig"]:
+        lines.append(
+            f"TSIG KEY    {one['key']}: no transfer and no NOTIFY with it:"
+            f" {shown(one['place'])}: {shown(one['problem'])}"
+        )
+        lines.append(f"            fix: {shown(one['fix'])}")
     return lines
 
 

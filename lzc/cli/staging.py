@@ -25,7 +25,7 @@ from lzc.serve.geo_files import SteadyReader, unusable
 from lzc.serve.geo_trial import try_database
 from lzc.serve.keyring import Signers
 from lzc.serve.own_address import own_address_refusal
-from lzc.zone.place import InputError
+from lzc.zone.place import Fault, InputError
 
 
 def stage(
@@ -37,7 +37,7 @@ def stage(
         bundle,
         ResponderSettings.from_config(config),
         EngineSettings.from_config(config.lua) if config.runs_lua else None,
-        Signers(bundle, Keystore(config.keystore), SignatureCache()),
+        Signers(bundle, Keystore(config.keystore), SignatureCache(), told=_tell),
         _geo(config, geo_files),
         log,
         _refusals(config, bundle),
@@ -47,6 +47,11 @@ def stage(
 def log_line(text: str) -> None:
     """Show what a record logs."""
     echo(f"pdnslog: {shown(text)}", err=True)
+
+
+def _tell(_apex: bytes, faults: tuple[Fault, ...]) -> None:
+    for fault in faults:
+        echo(str(fault), err=True)
 
 
 def _refusals(config: Config, bundle: Bundle) -> RefusalOf:

@@ -84,6 +84,12 @@ def zone_of(base: str) -> bytes | None:
     return wire_name.from_labels(labels).lower()
 
 
+def number_of(base: str) -> tuple[int, int] | None:
+    """The algorithm and the tag in a key file's name; ``None`` when it is no such."""
+    found = re.fullmatch(r"K.*\.\+(\d{3})\+(\d{5})", base)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def parse_private(text: str, *, known: bool = False) -> tuple[int, PrivateKey, Timing]:
     """Algorithm number, private key and timing of a ``.private`` file.
 

@@ -36,7 +36,8 @@ _SETTLED: Final = 2_000_000_000
 
 class Keystore:
     """The keys in one folder. Zones are wire names in any case. What another process wrote is seen
-    at the next call. A folder that does not exist holds no keys."""
+    at the next call. A folder that does not exist holds no keys; of one that cannot be read every
+    method raises `InputError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,17 +54,16 @@ class Keystore:
         for any later change to show."""
         try:
             status = self.path.stat()
+            seen = (status.st_dev, status.st_ino, status.st_mtime_ns)
+            if seen != self._seen:
+                names = sorted(os.listdir(self.path))  # noqa: PTH208 - pathlib hides errors
+                settled = time.time_ns() - status.st_mtime_ns > _SETTLED
+                self._files = _by_zone(self.path, names)
+                self._seen = seen if settled else ()
         except FileNotFoundError:
             return {}
-        seen = (status.st_dev, status.st_ino, status.st_mtime_ns)
-        if seen != self._seen:
-            settled = time.time_ns() - status.st_mtime_ns > _SETTLED
-            self._files = {}
-            for file in sorted(self.path.glob("K*.private")):
-                zone = bindfile.zone_of(file.stem)
-                if zone is not None:
-                    self._files.setdefault(zone, []).append(file)
-            self._seen = seen if settled else ()
+        except OSError as error:
+            raise InputError([_unreadable_folder(self.path, error)]) from error
         return self._files
 
     def files(self, zone: bytes) -> list[Path]:
@@ -77,17 +77,26 @@ class Keystore:
         Raises `InputError` with a fault for each file that is open to others, damaged, or does not
         fit its DNSKEY.
         """
+        keys, faults = self.sift(zone)
+        if faults:
+            raise InputError([fault for found in faults.values() for fault in found])
+        return keys
+
+    def sift(self, zone: bytes) -> tuple[list[SigningKey], dict[Path, tuple[Fault, ...]]]:
+        """As `load`, but gives what is wrong with the others beside the keys that are usable: by
+        ``.private`` file, or by the folder where all are concerned."""
         files = self._index().get(zone.lower(), [])
-        faults = _check_folder(self.path) if files else []
+        faults: dict[Path, tuple[Fault, ...]] = {}
+        found = _check_folder(self.path) if files else []
+        if found:
+            faults[self.path] = tuple(found)
         keys: list[SigningKey] = []
         for file in files:
             try:
                 keys.append(_read_pair(file, zone.lower()))
             except InputError as error:
-                faults += error.faults
-        if faults:
-            raise InputError(faults)
-        return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey))
+                faults[file] = error.faults
+        return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey)), faults
 
     def published(self, zone: bytes, now: float) -> list[SigningKey]:
         """The keys whose DNSKEY belongs in the zone at ``now``. Raises as `load` does."""
@@ -176,6 +185,28 @@ class Keystore:
 def base_name(key: SigningKey) -> str:
     """The name of a key's files without suffix."""
     return bindfile.base_name(key.zone, key.algorithm, key.tag)
+
+
+def _by_zone(folder: Path, names: Iterable[str]) -> dict[bytes, list[Path]]:
+    found: dict[bytes, list[Path]] = {}
+    for name in names:
+        if name.startswith("K") and name.endswith(".private"):
+            file = folder / name
+            zone = bindfile.zone_of(file.stem)
+            if zone is not None:
+                found.setdefault(zone, []).append(file)
+    return found
+
+
+def _unreadable_folder(folder: Path, error: OSError) -> Fault:
+    return Fault(
+        Place(str(folder)),
+        "keystore-unreadable",
+        f"the keystore cannot be read: {error.strerror}",
+        why="no zone can be signed without its keys",
+        fix="run as its owner, correct its mode and owner (a folder, 0700), or correct keystore in"
+        " [dnssec] of lzc.toml",
+    )
 
 
 def _check_folder(folder: Path) -> list[Fault]:

@@ -199,10 +199,18 @@ class ZoneSigner:
         cache.put(key, found)
         return found
 
+    def signs(self, now: float) -> bool:
+        """True when a key is active at ``now``."""
+        return any(key.is_active(now) for key in self._keys)
+
+    def changes_after(self, now: float) -> float:
+        """The next moment at which other keys may be active; infinity when there is none."""
+        return min(key.timing.changes_after(now) for key in self._keys)
+
     def _assign_roles(self, now: float) -> None:
         self._assigned = now
         self._data, self._key_signers = roles(self._keys, now)
-        self._changes = min(key.timing.changes_after(now) for key in self._keys)
+        self._changes = self.changes_after(now)
         digest = sha256(self.apex)
         for key in (*self._data, *self._key_signers):
             digest.update(key.dnskey)

@@ -240,6 +240,11 @@ class Notifier:
         """Send NOTIFY, or a query for the SOA."""
         secondary = zone.secondary
         self._forget(zone)
+        if secondary.key is None and secondary.section.tsig is not None:
+            # Never unsigned: the secondary would refuse it, or worse, take it.
+            zone.problem = f"the secret of TSIG key {secondary.section.tsig} cannot be used"
+            self._enter(zone, Phase.RESTING, self._times.longest)
+            return
         make = messages.ask_serial if polls else messages.notify
         host, port = secondary.address
         message_id = random.getrandbits(16)
@@ -338,4 +343,4 @@ class Notifier:
 def _key(section: SecondarySection, keys: Mapping[bytes, TsigKey]) -> TsigKey | None:
     if section.tsig is None:
         return None
-    return keys[wire_name.from_text(section.tsig, wire_name.ROOT).lower()]
+    return keys.get(wire_name.from_text(section.tsig, wire_name.ROOT).lower())

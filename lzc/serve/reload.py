@@ -10,8 +10,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +21,12 @@ from lzc.bundle.manifest import BundleError
 from lzc.foreign_text import shown
 from lzc.serve.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
 from lzc.serve.geo_files import GeoFiles
+from lzc.serve.key_watch import TOLD, KeysUnknown, KeyWatch
+from lzc.serve.keyring import Secrets
 from lzc.serve.process import Message
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.worker_process import WorkerProcess
+from lzc.zone.place import Fault, InputError
 
 log = logging.getLogger("lzc")
 
@@ -76,7 +80,7 @@ class Reloader:
     """Keeps all workers on the bundle that is live. ``switched`` is called with each new one and
     the serials of its zones; ``before`` is the one before it, ``condemned`` are those that nobody
     opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
-    time."""
+    time; ``secrets`` are those in use. ``keys`` knows the zones that are out of service."""
 
     def __init__(
         self,
@@ -86,6 +90,9 @@ class Reloader:
         switched: Callable[[Path, Mapping[bytes, int]], None],
         geo: GeoFiles,
         quarantine: Quarantine,
+        secrets: Secrets,
+        read_secrets: Callable[[], Secrets],
+        keys: KeyWatch,
     ) -> None:
         self._source = source
         self.folder = folder
@@ -93,6 +100,9 @@ class Reloader:
         self._switched = switched
         self._geo = geo
         self._quarantine = quarantine
+        self.secrets = secrets
+        self._read_secrets = read_secrets
+        self._keys = keys
         # Not source.mark(): the link may have moved since the bundle was chosen.
         self._mark = folder.name
         self._lock = asyncio.Lock()
@@ -117,7 +127,11 @@ class Reloader:
 
     async def reload(self, *, even_if_same: bool = True) -> dict[str, Any]:
         """Switch to the live bundle; keys, secrets and geo databases are read anew even where the
-        bundle is the same. Returns the answer of ``lzc ctl reload``."""
+        bundle is the same. Returns the answer of ``lzc ctl reload``.
+
+        What would take a zone out of service, or a TSIG key, is refused. Where they are already,
+        the switch is made for the sake of the others, and the answer is no success either.
+        """
         async with self._lock:
             try:
                 folder = self._source.locate()
@@ -130,9 +144,20 @@ class Reloader:
                 if isinstance(error, OpeningCrashes):
                     self._crashing = folder
                 return self._refuse(shown(error))
+            try:
+                secrets = self._read_secrets()
+                lost = _news(self.secrets.faults, secrets.faults)
+                report = await self._keys.examine(folder)
+                lost += _news(self._keys.out(), report.errors)
+                if lost:
+                    return self._refuse(_lines(lost))
+            except (InputError, KeysUnknown) as error:
+                return self._refuse(str(error))
             await asyncio.to_thread(self._geo.refresh, at_once=True)
+            before, self.secrets = self.secrets, secrets
             problem = await self._switch(folder)
             if problem:
+                self.secrets = before
                 self._crashing = folder if self.condemned.why(folder) else None
                 return self._refuse(problem)
             changed = folder != self.folder
@@ -143,7 +168,13 @@ class Reloader:
             self.loaded_at = time.time()
             log.info("serving bundle %s%s", folder.name, "" if changed else " again")
             self._switched(folder, serials)
-            return self._serving(changed=changed)
+            self._keys.take(report)
+            answer = self._serving(changed=changed)
+            still = [one for found in (secrets.faults, report.errors) for one in found.values()]
+            if still:
+                answer["ok"] = False
+                answer["error"] = f"serving bundle {folder.name}, but:\n{_lines(still)}"
+            return answer
 
     def tried(self, folder: Path) -> Mapping[bytes, int]:
         """The serials of a bundle that a child opened without harm. Raises `BundleError`, and
@@ -166,7 +197,7 @@ class Reloader:
         async with self._lock:
             if worker.ready:
                 answer = worker.expect()
-                worker.tell(self._prepare(self.folder, self._quarantine))
+                worker.tell(self._prepare(self.folder, self._quarantine, keep_keys=True))
                 await asyncio.wait([answer], timeout=PATIENCE)
                 if answer.done() and answer.result()["event"] == "prepared":
                     worker.tell({"do": "commit"})
@@ -177,27 +208,32 @@ class Reloader:
             await asyncio.sleep(POLL)
             async with self._lock:
                 if await asyncio.to_thread(self._geo.refresh):
-                    # Everything made anew, as for a bundle: no memory of the old data stays.
-                    problem = await self._switch(self.folder, self._quarantine)
+                    # Everything made anew, as for a bundle: no memory of the old data stays. But
+                    # for keys, which nobody asked to read again.
+                    problem = await self._switch(self.folder, self._quarantine, keep_keys=True)
                     if problem:
                         why = problem.replace("\n", "; ")
                         log.error("geo databases: still the ones from before: %s", why)
 
-    def _prepare(self, folder: Path, quarantine: Quarantine) -> Message:
+    def _prepare(self, folder: Path, quarantine: Quarantine, *, keep_keys: bool) -> Message:
         geo = [str(path) for path in self._geo.current()]
         return {
             "do": "prepare",
             "folder": str(folder),
             "quarantine": quarantine.to_message(),
             "geo": geo,
+            "secrets": self.secrets.to_message(),
+            "keep_keys": keep_keys,
         }
 
-    async def _switch(self, folder: Path, quarantine: Quarantine | None = None) -> str:
+    async def _switch(
+        self, folder: Path, quarantine: Quarantine | None = None, *, keep_keys: bool = False
+    ) -> str:
         """Both halves of the reload; what went wrong, or nothing."""
         taking_part = [worker for worker in self._workers if worker.ready]
         answers = [worker.expect() for worker in taking_part]
         for worker in taking_part:
-            worker.tell(self._prepare(folder, quarantine or Quarantine()))
+            worker.tell(self._prepare(folder, quarantine or Quarantine(), keep_keys=keep_keys))
         if answers:
             await asyncio.wait(answers, timeout=PATIENCE)
         problems = [
@@ -251,3 +287,15 @@ class Reloader:
             return False
         self.folder = before
         return True
+
+
+def _news(
+    known: Mapping[str, tuple[Fault, ...]], found: Mapping[str, tuple[Fault, ...]]
+) -> list[tuple[Fault, ...]]:
+    return [faults for name, faults in found.items() if name not in known]
+
+
+def _lines(found: Iterable[tuple[Fault, ...]]) -> str:
+    """The faults of zones or keys, of which some are told."""
+    told = [str(fault) for faults in islice(found, TOLD) for fault in faults]
+    return "\n".join(told)

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
 from lzc.answer.transfer import TransferPlan, open_transfer
 from lzc.answer.transfer_access import TransferAccess
+from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
@@ -26,18 +27,20 @@ from lzc.lua.health import HealthView
 from lzc.lua.plan import Planner
 from lzc.serve.geo_files import open_geo
 from lzc.serve.guard import GuardedEngine
-from lzc.serve.keyring import Signers, cookie_secret, tsig_keys
+from lzc.serve.keyring import Secrets, Signers
 from lzc.serve.proven import Marks
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.scoreboard import Slot
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError
+from lzc.zone.place import Fault
 
 log = logging.getLogger("lzc")
 
 EAGER_ZONES: Final = 256
 KEYS_KEPT: Final = 60.0
 """Seconds that signed answers are kept at most: a key may become active or retire meanwhile."""
+RETRY: Final = 5.0
+"""Seconds after which zones without usable keys are tried again."""
 _QUIET: Final = 60.0
 _NAMES: Final = 1000
 _LINES_A_SECOND: Final = 20
@@ -51,7 +54,7 @@ _LEVELS: Final = {
 class Serving:
     """A bundle, opened, with what is derived from it and from the secrets beside it.
 
-    Raises `BundleError` or `InputError` when something of it is not usable.
+    Raises `BundleError` when it is not usable.
     """
 
     def __init__(
@@ -63,12 +66,12 @@ class Serving:
         signatures: SignatureCache,
         health: HealthView,
         slot: Slot,
-        random_secret: bytes,
+        secrets: Secrets,
         quarantine: Quarantine | None = None,
         proven: Marks | None = None,
         databases: Sequence[Path] = (),
     ) -> None:
-        self._keys = tsig_keys(config)
+        self._keys = secrets.tsig
         self._access = TransferAccess.from_config(config)
         self.bundle = Bundle.open(folder, verified_dir=verified_dir)
         self.guard: GuardedEngine | None = None
@@ -91,7 +94,7 @@ class Serving:
             self.bundle,
             ResponderSettings.from_config(
                 config,
-                cookie_secret=cookie_secret(config) or random_secret,
+                cookie_secret=secrets.cookie,
                 tsig_keys=self._keys,
             ),
             self._signers,
@@ -99,7 +102,9 @@ class Serving:
             FailureLog(),
             planner,
             self.guard.meter if self.guard is not None else None,
+            self._signers.out,
         )
+        self._retry_at = 0.0
         self.transfers = 0
 
     def valid_until(self, now: float) -> float:
@@ -121,18 +126,31 @@ class Serving:
     def load_keys(self) -> Iterator[None]:
         """Read the private keys of a bundle with few zones, one zone a step, so that what is wrong
         with them is known before the first answer. Of more zones they are read when first asked
-        for. Raises `InputError` in the last step, with all faults."""
+        for. What is wrong with those of one zone concerns that zone: see `out`."""
         if len(self.bundle) > EAGER_ZONES:
             return
-        faults: list[Fault] = []
         for info in self.bundle.zones():
-            try:
-                self._signers.load(info)
-            except InputError as error:
-                faults.extend(error.faults)
+            self._signers.load(info)
             yield
-        if faults:
-            raise InputError(faults)
+
+    def adopt_keys(self, before: Serving) -> None:
+        """Go on with the keys that are in use, where the bundle is the same."""
+        self._signers.adopt(before._signers)
+
+    @property
+    def out(self) -> Mapping[bytes, tuple[Fault, ...]]:
+        """The zones that are out of service for want of usable keys, and why."""
+        return self._signers.out
+
+    def look_at_keys(self, now: float) -> bool:
+        """See which zones went out of service, as their keys retired, and which are back; true
+        where one did, and answers that were kept are to go. To be called every second."""
+        changed = self._signers.look(now)
+        if not self._retry_at - RETRY <= now < self._retry_at:
+            self._retry_at = now + RETRY
+            changed |= self._signers.retry(now)
+        self.responder.forget(changed)
+        return bool(changed)
 
     def close(self) -> None:
         """Close the bundle; no query and no transfer may use it any more."""
@@ -168,7 +186,8 @@ class CountedTransfer:
 
 class FailureLog:
     """Says why an answer was SERVFAIL: once a minute for each query name, some lines a second at
-    most (behind a wildcard every query has another name)."""
+    most (behind a wildcard every query has another name). Of a zone that is out of service the
+    supervisor tells."""
 
     def __init__(self) -> None:
         self._said: dict[bytes, float] = {}
@@ -177,6 +196,8 @@ class FailureLog:
 
     def __call__(self, qname: bytes, error: Exception) -> None:
         """Log ``error`` unless the same name was logged lately."""
+        if isinstance(error, SigningFailure):
+            return
         now = time.monotonic()
         name = qname.lower()
         if now - self._said.get(name, -_QUIET) < _QUIET:

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +35,8 @@ from lzc.serve.bundle_trial import FROM_OUTSIDE, crash
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.geo_files import GeoFiles
-from lzc.serve.keyring import cookie_secret, tsig_keys
+from lzc.serve.key_watch import KeyWatch, read_fault
+from lzc.serve.keyring import Secrets
 from lzc.serve.process import Channel, Message, ended, fork, how, kill
 from lzc.serve.proven import Proven
 from lzc.serve.quarantine import Quarantine
@@ -44,7 +46,7 @@ from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
-from lzc.zone.place import Fault, InputError, Place, Severity
+from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
     from lzc.serve.notify import Notifier, NotifyTimes
@@ -79,22 +81,23 @@ class ServeOptions:
 
 def run(options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT. Raises `InputError` for what keeps the server from starting:
-    no bundle, a damaged one, addresses in use, keys that cannot be read."""
+    no bundle, a damaged one, addresses in use, no secret for cookies. Keys of zones and TSIG
+    secrets that cannot be used concern those alone."""
     with tempfile.TemporaryDirectory(prefix="lzc-") as name:
         private = Path(name)
         source = Source.at(options.source, private)
         geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
         faults: list[Fault] = []
+        secrets = Secrets({}, b"")
         with _all_faults(faults):
             folder = _verified(source)
         with _all_faults(faults):
-            keys = tsig_keys(options.config)
-        with _all_faults(faults):
-            cookie_secret(options.config)
+            secrets = Secrets.read(options.config, os.urandom(COOKIE_SECRET))
         with _all_faults(faults):
             geo.open()
+        unusable = [*chain(*secrets.faults.values())]
         if faults:
-            raise InputError(faults)
+            raise InputError([*faults, *unusable])
         path = control.socket_path(
             options.config.folder, options.config.output, options.config.serve.control_socket
         )
@@ -103,8 +106,12 @@ def run(options: ServeOptions) -> None:
         _raise_file_limit()
         gc.freeze()
         gc.enable()
-        supervisor = Supervisor(options, source, folder, bound, health_state.path_beside(path), geo)
-        asyncio.run(supervisor.serve(keys, path, listener))
+        for fault in unusable:
+            log.error("TSIG KEY OUT OF SERVICE: %s", str(fault).replace("\n", "; "))
+        supervisor = Supervisor(
+            options, source, folder, bound, health_state.path_beside(path), geo, secrets
+        )
+        asyncio.run(supervisor.serve(path, listener))
 
 
 @contextlib.contextmanager
@@ -145,13 +152,14 @@ class Supervisor:
         bound: sockets.SocketSet,
         health_file: Path,
         geo: GeoFiles,
+        secrets: Secrets,
     ) -> None:
         self._options = options
         self._source = source
         self._bound = bound
         self._board = Scoreboard(options.workers)
         self._checker = CheckerProcess(CheckPolicy.from_config(options.config), health_file)
-        self._random_secret = os.urandom(COOKIE_SECRET)
+        self._keys = KeyWatch(options.config.keystore, source.stamps)
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
         ]
@@ -159,7 +167,16 @@ class Supervisor:
         self._proven = Proven(options.workers)
         self._suspected: set[int] = set()
         self._reloader = Reloader(
-            source, folder, self._workers, self._switched, geo, self._quarantine
+            source,
+            folder,
+            self._workers,
+            self._switched,
+            geo,
+            self._quarantine,
+            secrets,
+            # Those of cookies stay where no file holds them: clients keep what they were given.
+            lambda: Secrets.read(options.config, secrets.cookie),
+            self._keys,
         )
         self._geo = geo
         self._notifier: Notifier | None = None
@@ -171,7 +188,7 @@ class Supervisor:
         self._stopping = False
         self._failed: list[Fault] = []
 
-    async def serve(self, keys: Any, path: Path, listener: socket.socket) -> None:
+    async def serve(self, path: Path, listener: socket.socket) -> None:
         """Run everything until a signal says stop."""
         self._loop = asyncio.get_running_loop()
         stop = self._stop = asyncio.Event()
@@ -197,12 +214,15 @@ class Supervisor:
             # Here, as no answer waits for it.
             from lzc.serve.notify import Notifier
 
-            self._notifier = Notifier(config.secondary, keys, self._options.notify_times)
+            self._notifier = Notifier(
+                config.secondary, self._reloader.secrets.tsig, self._options.notify_times
+            )
             await self._find_and_notify(self._reloader.folder)
             await server.start()
             self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             self._spawn(self._reloader.watch())
             self._spawn(self._reloader.watch_geo())
+            self._spawn(self._keys.watch(lambda: self._reloader.folder))
             self._tick()
             await stop.wait()
             if self._failed:
@@ -267,7 +287,7 @@ class Supervisor:
             listeners=self._bound.of_worker[place.index],
             slot=place.slot,
             health=self._checker.view(),
-            random_secret=self._random_secret,
+            secrets=self._reloader.secrets,
             proven=self._proven.of_worker(place.index),
             quarantine=self._quarantine,
             geo=place.geo,
@@ -295,6 +315,10 @@ class Supervisor:
                     listener.tcp.close()
 
     def _heard(self, place: WorkerProcess, message: Message) -> None:
+        if message["event"] in ("ready", "committed", "keys"):
+            self._keys.heard(place.index, message)
+        if message["event"] == "keys":
+            return
         place.take(message)
         if message["event"] == "failed" and self._started:
             why = message["why"].replace("\n", "; ")
@@ -426,20 +450,12 @@ class Supervisor:
             # Those that could not open the one before.
             self._restart(place)
         self._checker.load(folder)
-        self._take_keys()
+        if self._notifier is not None:
+            self._notifier.take_keys(self._reloader.secrets.tsig)
         if serials is not None:
             self._notify(serials)
         else:
             self._spawn(self._find_and_notify(folder))
-
-    def _take_keys(self) -> None:
-        """Sign NOTIFY with the secrets that the workers read just now."""
-        if self._notifier is None:
-            return
-        try:
-            self._notifier.take_keys(tsig_keys(self._options.config))
-        except InputError as error:
-            log.error("NOTIFY is signed as before: %s", str(error).replace("\n", "; "))
 
     def _notify(self, serials: Mapping[bytes, int]) -> None:
         if self._notifier is not None:
@@ -502,6 +518,8 @@ class Supervisor:
             "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
             "checker": self._checker.status(),
             "geo": self._geo.report(),
+            "keys": self._keys.status(),
+            "tsig": self._reloader.secrets.status(),
             **self._quarantine.status(),
             "secondaries": self._notifier.status() if self._notifier is not None else [],
         }
@@ -556,8 +574,5 @@ def _crashing(folder: Path, why: str) -> Fault:
 
 def _faults(failed: Message) -> list[Fault]:
     """What a worker said that could not start."""
-    found = []
-    for fault in failed.get("faults", ()):
-        place, severity = Place(**fault.pop("place")), Severity(fault.pop("severity"))
-        found.append(Fault(place=place, severity=severity, **fault))
+    found = [read_fault(fault) for fault in failed.get("faults", ())]
     return found or [Fault(Place("lzc serve"), "start", failed["why"])]

@@ -18,6 +18,8 @@ from lzc.dnssec.signer import SignatureCache
 from lzc.foreign_text import shown
 from lzc.serve.guard import LIMITS
 from lzc.serve.health_table import TableView
+from lzc.serve.key_watch import describe_out
+from lzc.serve.keyring import Secrets
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.process import Channel, Message
 from lzc.serve.proven import Marks
@@ -29,7 +31,7 @@ from lzc.serve.tcp import TcpServer
 from lzc.serve.tcp_connection import TcpLimits
 from lzc.serve.tcp_holders import HolderLimits
 from lzc.serve.udp import UdpServer
-from lzc.zone.place import InputError
+from lzc.zone.place import Fault, InputError
 
 log = logging.getLogger("lzc")
 
@@ -42,9 +44,9 @@ GRACE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is given at birth. ``random_secret``: for server cookies, where the settings
-    name no file with a secret; ``proven``: code that ran to its end; ``quarantine``: what it must
-    not run; ``geo``: databases."""
+    """What a worker is given at birth: nothing that it read by itself could keep it from starting
+    later than the others, but the bundle. ``secrets`` are those of the settings, ``proven`` is code
+    that ran to its end; ``quarantine``: what it must not run; ``geo``: databases."""
 
     config: Config
     folder: Path
@@ -52,7 +54,7 @@ class WorkerSetup:
     listeners: tuple[Listener, ...]
     slot: Slot
     health: TableView
-    random_secret: bytes
+    secrets: Secrets
     proven: Marks
     quarantine: Quarantine = field(default_factory=Quarantine)
     geo: Sequence[Path] = ()
@@ -62,7 +64,7 @@ def run(setup: WorkerSetup, channel: Channel) -> int:
     """Serve until told to stop; returns the exit code of the process."""
     worker = Worker(setup, channel)
     try:
-        serving = worker.open(setup.folder, setup.quarantine, setup.geo)
+        serving = worker.open(setup.folder, setup.quarantine, setup.geo, setup.secrets)
         for _ in serving.load_keys():
             pass
     except InputError as error:
@@ -88,9 +90,12 @@ class Worker:
         self._signatures = SignatureCache()
         self._retired: list[Serving] = []
         self._prepared: Serving | None = None
+        self._said_out: dict[bytes, tuple[Fault, ...]] = {}
         self._lua_before = [0] * (2 + len(LIMITS))
 
-    def open(self, folder: Path, quarantine: Quarantine, geo: Sequence[Path]) -> Serving:
+    def open(
+        self, folder: Path, quarantine: Quarantine, geo: Sequence[Path], secrets: Secrets
+    ) -> Serving:
         """Open a bundle and make ready to answer from it."""
         setup = self._setup
         return Serving(
@@ -100,7 +105,7 @@ class Worker:
             signatures=self._signatures,
             health=setup.health,
             slot=setup.slot,
-            random_secret=setup.random_secret,
+            secrets=secrets,
             quarantine=quarantine,
             proven=setup.proven,
             databases=geo,
@@ -162,7 +167,9 @@ class Worker:
             case "prepare":
                 geo = [Path(one) for one in message["geo"]]
                 quarantine = Quarantine.from_message(message["quarantine"])
-                work = self._prepare(Path(message["folder"]), quarantine, geo)
+                secrets = Secrets.from_message(message["secrets"])
+                folder, keep = Path(message["folder"]), message["keep_keys"]
+                work = self._prepare(folder, quarantine, geo, secrets, keep_keys=keep)
                 # Kept, as the loop itself holds tasks only weakly.
                 self._preparing = self._loop.create_task(work)
             case "commit":
@@ -176,15 +183,27 @@ class Worker:
             case "stop":
                 self._stop.set()
 
-    async def _prepare(self, folder: Path, quarantine: Quarantine, geo: list[Path]) -> None:
+    async def _prepare(
+        self,
+        folder: Path,
+        quarantine: Quarantine,
+        geo: list[Path],
+        secrets: Secrets,
+        *,
+        keep_keys: bool,
+    ) -> None:
         """First half of a reload: open the new bundle, so that the second cannot fail. Queries are
-        answered from the old one between the steps."""
+        answered from the old one between the steps. ``keep_keys``: those of the same bundle are not
+        read again."""
         self._abandon()
         fresh: Serving | None = None
         try:
-            fresh = self.open(folder, quarantine, geo)
-            for _ in fresh.load_keys():
-                await asyncio.sleep(0)
+            fresh = self.open(folder, quarantine, geo, secrets)
+            if keep_keys and fresh.bundle.id == self._serving.bundle.id:
+                fresh.adopt_keys(self._serving)
+            else:
+                for _ in fresh.load_keys():
+                    await asyncio.sleep(0)
         except (BundleError, InputError, OSError) as error:
             self._refuse(fresh, str(error) if isinstance(error, InputError) else shown(error))
         except Exception as error:  # answer from the old bundle rather than not at all
@@ -231,12 +250,28 @@ class Worker:
 
     def _say_ready(self, event: str, serving: Serving) -> None:
         self._channel.send(
-            {"event": event, "bundle": serving.bundle.id, "zones": len(serving.bundle)}
+            {
+                "event": event,
+                "bundle": serving.bundle.id,
+                "zones": len(serving.bundle),
+                "out": describe_out(serving.out),
+            }
         )
+        self._said_out = dict(serving.out)
+
+    def _look_at_keys(self) -> None:
+        """Zones whose keys retire go out of service, and come back."""
+        serving = self._serving
+        if serving.look_at_keys(time.time()):
+            self._udp.expire(time.time())
+        if serving.out != self._said_out:
+            self._said_out = dict(serving.out)
+            self._channel.send({"event": "keys", "out": describe_out(serving.out)})
 
     def _beat(self) -> None:
         self._setup.slot.beat(time.monotonic())
         self._publish()
+        self._look_at_keys()
         if self._retired:
             self._close_retired()
         self._loop.call_later(BEAT, self._beat)

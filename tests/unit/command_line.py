@@ -29,7 +29,7 @@ www 600 IN A 192.0.2.1
 def lzc(folder: Path, command: str, *arguments: str) -> Result:
     """Run a command on the project in a folder; what it raises is raised."""
     head = [command]
-    if command == "keys":
+    if command in ("keys", "ctl"):
         head.append(arguments[0])
         arguments = arguments[1:]
     return CliRunner().invoke(

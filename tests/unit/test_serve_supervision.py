@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -285,16 +284,6 @@ def test_all_that_keeps_a_server_from_starting_is_said_at_once(tmp_path: Path) -
     for rule in ("bundle", "tsig-secret-unreadable", "tsig-secret", "cookie-secret-unreadable"):
         assert ended.stderr.count(f"[{rule}]") == 1
     assert ended.stderr.endswith("lzc: 5 error(s), 0 warning(s)\n")
-
-
-def test_missing_keys_are_said(project: Project) -> None:
-    project.build({"example.org": ZONE}, signed=["example.org"])
-    shutil.rmtree(project.folder / "keys")
-    ended = serve(project, "--listen", "127.0.0.1:0")
-    assert ended.returncode == 1
-    assert "example.org. is signed with key" in ended.stderr
-    assert "fix: copy the keys" in ended.stderr
-    assert "died" not in ended.stderr
 
 
 def test_a_second_server_of_the_same_project_is_refused(server: LiveServer) -> None:
