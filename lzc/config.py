@@ -47,6 +47,10 @@ def _network(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
 def _domain_name(text: str) -> str:
     wire_name.from_text(text, wire_name.ROOT)
     return text
@@ -71,6 +75,7 @@ def parse_endpoint(text: str) -> tuple[str, int]:
 
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Address = Annotated[str, AfterValidator(_address)]
 Network = Annotated[str, AfterValidator(_network)]
 DomainName = Annotated[str, AfterValidator(_domain_name)]
 
@@ -193,6 +198,8 @@ class ServeSection(Table):
     """False lets `allow-transfer` and secondaries without a key transfer zones unsigned."""
     allow_transfer: list[Network] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks from which a valid TSIG key may transfer, besides each secondary's own."""
+    notify_source: list[Address] = Field(default=[])
+    """Addresses that NOTIFY leaves from, one a family at most; default: of `listen`."""
     control_socket: str | None = None
     """UNIX socket of ``lzc ctl``; default: ``control.sock`` in the output folder."""
     health_grace: float = Field(default=2.0, ge=0, le=60)
@@ -439,6 +446,17 @@ def _cross_check(config: Config, path: str, text: str) -> list[Fault]:
                     fix="give it tsig = ..., or set tsig-required = false in [serve]",
                 )
             )
+    versions = [ipaddress.ip_address(one).version for one in config.serve.notify_source]
+    if len(set(versions)) < len(versions):
+        faults.append(
+            Fault(
+                locate(path, text, ("serve", "notify-source")),
+                "notify-source",
+                "notify-source has two addresses of one family",
+                "NOTIFY leaves from one of them, which secondaries have to know as the primary's",
+                "keep one IPv4 and one IPv6 address at most",
+            )
+        )
     seen: dict[str, str] = {}
     for name, section in config.tsig.items():
         first = seen.setdefault(name.rstrip(".").lower(), name)

@@ -179,9 +179,11 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         for one in answer["workers"]
     ]
     for secondary in answer["secondaries"]:
+        silent = secondary["silent"]
         lines.append(
             f"secondary   {shown(secondary['name'])} ({secondary['address']}):"
             f" {secondary['current']} of {secondary['zones']} zones current"
+            + ("" if silent is None else f", DOES NOT ANSWER for {_seconds(silent)}")
         )
         behind = [state for state in secondary["states"] if not state["current"]]
         for state in behind[:_SHOWN]:

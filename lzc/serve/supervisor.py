@@ -49,7 +49,8 @@ from lzc.wire.cookie import SECRET as COOKIE_SECRET
 from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
-    from lzc.serve.notify import Notifier, NotifyTimes
+    from lzc.serve.notify import Notifier
+    from lzc.serve.notify_secondary import NotifyTimes
 
 log = logging.getLogger("lzc")
 
@@ -215,7 +216,11 @@ class Supervisor:
             from lzc.serve.notify import Notifier
 
             self._notifier = Notifier(
-                config.secondary, self._reloader.secrets.tsig, self._options.notify_times
+                config.secondary,
+                self._reloader.secrets.tsig,
+                self._options.notify_times,
+                sources=config.serve.notify_source,
+                listen=self._bound.endpoints,
             )
             await self._find_and_notify(self._reloader.folder)
             await server.start()

@@ -53,7 +53,7 @@ from pathlib import Path
 from lzc.serve import log_lines, supervisor
 log_lines.set_up("%(levelname)s %(message)s")
 from lzc import config as settings
-from lzc.serve.notify import NotifyTimes
+from lzc.serve.notify_secondary import NotifyTimes
 from lzc.zone.place import InputError
 args = json.loads(sys.argv[1])
 exec(args["inject"])
@@ -66,7 +66,7 @@ try:
         workers=args["workers"],
         ready=lambda line: print(line, file=sys.stderr, flush=True),
         watchdog=args["watchdog"],
-        notify_times=NotifyTimes(0.1, 0.5, 0.05),
+        notify_times=NotifyTimes(0.1, 0.5, 0.05, patience=0.5),
     ))
 except InputError as error:
     print(error, file=sys.stderr)

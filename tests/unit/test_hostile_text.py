@@ -273,6 +273,7 @@ def evil_answer() -> dict[str, Any]:
     )
     zone = {"zone": EVIL, "serial": 1, "secondary_serial": None, "error": EVIL, "current": False}
     secondary = {"name": EVIL, "address": EVIL, "current": 0, "zones": 1, "states": [zone]}
+    secondary["silent"] = 5.0
     return {
         "ok": True,
         "bundle": EVIL,

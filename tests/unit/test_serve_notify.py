@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from lzc.config import SecondarySection
-from lzc.serve.notify import Notifier, NotifyTimes
+from lzc.serve.notify import Notifier
 from lzc.serve.notify_message import is_current
+from lzc.serve.notify_secondary import NotifyTimes
 from lzc.wire import message, name, rrtype, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import RRset, parse_query
@@ -98,7 +99,7 @@ class Stage:
 
     def at_rest(self) -> bool:
         """Whether nothing is to be sent any more."""
-        return all(turn != zone.turn for _, _, turn, zone in self.notifier._due)
+        return all(one.next_due() is None for one in self.notifier.secondaries)
 
     def end(self) -> None:
         self.notifier.close()
@@ -107,7 +108,7 @@ class Stage:
 
 ANSWERED = NotifyTimes(PATIENCE, PATIENCE, 0.02)
 """For secondaries that answer: a machine that is slow is no reason to ask again."""
-AGAIN = NotifyTimes(0.05, 0.2, 0.02)
+AGAIN = NotifyTimes(0.05, 0.2, 0.02, patience=0.05, probe=0.05)
 """For those that do not."""
 
 
@@ -170,7 +171,9 @@ def test_a_refusal_is_shown_and_tried_again() -> None:
     async def scene(stage: Stage) -> None:
         stage.secondary.rcode = message.NOTAUTH
         stage.notifier.update({ORG: 7})
-        await stage.until(lambda: stage.state()["error"] == "answered NOTAUTH")
+        await stage.until(
+            lambda: stage.state()["error"] == "answered NOTAUTH, to NOTIFY: it has no such zone"
+        )
         stage.secondary.rcode = 0
         stage.secondary.serials[ORG] = 7
         await stage.until(lambda: stage.state()["current"])
@@ -224,7 +227,7 @@ def test_a_thousand_zones_are_told_though_some_never_answer() -> None:
         stage.notifier.update(zones)
         await stage.until(lambda: stage.notifier.status()[0]["current"] == 850)
 
-    play(scene, NotifyTimes(0.02, 0.2, 0.01))
+    play(scene, NotifyTimes(0.02, 0.2, 0.01, probe=0.05))
 
 
 def test_serials_compare_as_rfc_1982_says() -> None:
