@@ -274,6 +274,7 @@ def evil_answer() -> dict[str, Any]:
     zone = {"zone": EVIL, "serial": 1, "secondary_serial": None, "error": EVIL, "current": False}
     secondary = {"name": EVIL, "address": EVIL, "current": 0, "zones": 1, "states": [zone]}
     secondary["silent"] = 5.0
+    fault = {"place": EVIL, "problem": EVIL, "fix": EVIL, "workers": [0], "state": "servfail"}
     return {
         "ok": True,
         "bundle": EVIL,
@@ -291,6 +292,8 @@ def evil_answer() -> dict[str, Any]:
         "held_zones": [EVIL],
         "workers": [{**counts, "queries_udp": 1, "queries_tcp": 1, "ready": True}],
         "secondaries": [secondary],
+        "keys": [{**fault, "zone": EVIL}],
+        "tsig": [{**fault, "key": EVIL}],
         "target": EVIL,
         "state": EVIL,
         "seconds": 5,
