@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lzc.build import serials
 from lzc.build.secondary_checks import Takers
 from lzc.build.sources import ZoneSource
+from lzc.bundle.serial_store import LastSerial
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import HealthSection, LuaSection
@@ -20,9 +20,10 @@ from lzc.zone.place import Fault
 
 @dataclass(frozen=True, slots=True)
 class ZoneJob:
-    """What building one zone needs. ``reach`` and ``limits`` are those of its project, ``keys`` are
-    published at the apex, ``live`` is the zone in the bundle before, ``now`` is in seconds since
-    the epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
+    """What building one zone needs. ``reach`` and ``limits`` are those of its project, ``keys``
+    are published at the apex, ``last`` is the last serial that the zone was given, ``lost`` is
+    true where it may have had one that nobody knows any more, ``now`` is in seconds since the
+    epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
     reach, ``in_halves`` lets a second process help with a large one."""
 
     zone_id: int
@@ -30,12 +31,13 @@ class ZoneJob:
     reach: Reach
     limits: Limits
     keys: tuple[ZoneKey, ...]
-    live: serials.LiveZone | None
+    last: LastSerial | None
     lua: LuaSection
     now: float
     takers: Takers = field(default_factory=Takers)
     health: HealthSection = field(default_factory=HealthSection)
     in_halves: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The live bundle as the next one's beginning: its serials, and its zones that did not change."""
+"""What was before as the next bundle's beginning: serials, and zones that did not change."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import lmdb
+
 from lzc.build.memory import Entry, Memory
-from lzc.build.serials import LiveZone
 from lzc.bundle import current, shards, verification
-from lzc.bundle.manifest import BundleError, Manifest
+from lzc.bundle.manifest import BundleError, Manifest, shard_files
+from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.shard import Shard
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
@@ -19,10 +21,21 @@ from lzc.bundle.zone_info import ZoneInfo
 
 class Past:
     """The live bundle in a folder of bundles; use it in a ``with`` statement. What is remembered
-    counts if it is of this bundle. Raises `BundleError` where the bundle is damaged."""
+    counts if it is of this bundle, and this is the last that was made live. Raises `BundleError`
+    where the bundle is damaged."""
 
-    def __init__(self, output: Path | None = None, memory: Memory | None = None) -> None:
-        """The live bundle in ``output``; without, the time before there was any."""
+    def __init__(
+        self,
+        output: Path | None = None,
+        memory: Memory | None = None,
+        serials: SerialStore | None = None,
+        *,
+        lost: bool = False,
+    ) -> None:
+        """The live bundle in ``output``; without, nothing but the serials. ``lost`` is true where
+        there were serials that these do not have."""
+        self.serials = SerialStore() if serials is None else serials
+        self.lost = lost
         self.folder: Path | None = None
         self.id = ""
         self.entries: Mapping[bytes, Entry] = {}
@@ -35,7 +48,7 @@ class Past:
         self.manifest: Manifest
         self.manifest, self.id = verification.verify(folder, current.verified_dir(output))
         self.folder = folder
-        if memory is not None and memory.bundle == self.id:
+        if memory is not None and memory.bundle == self.id == self.serials.last_bundle:
             self.entries, self.found_by = memory.zones, memory.found_by
             self.keystore = memory.keystore
 
@@ -44,15 +57,15 @@ class Past:
         """The number of its shards; 0 without a bundle."""
         return 0 if self.folder is None else self.manifest.shards
 
-    def live(self, apex: bytes) -> LiveZone | None:
-        """A zone's serial and digest."""
-        if self.folder is None:
-            return None
-        info = self._info(apex)
-        return None if info is None else LiveZone(info.serial, info.digest, info.source_serial)
-
     def zone(self, apex: bytes, zone_id: int) -> CompiledZone:
-        """A zone as it is in the bundle, under another id; it is in `entries`."""
+        """A zone as it is in the bundle, under another id; it is in `entries`. Raises
+        `BundleError`."""
+        try:
+            return self._zone(apex, zone_id)
+        except lmdb.Error as error:
+            raise BundleError(f"{self.folder}: damaged: {error}") from error
+
+    def _zone(self, apex: bytes, zone_id: int) -> CompiledZone:
         info = self._info(apex)
         if info is None:
             raise BundleError(f"{self.folder}: a zone is missing")
@@ -83,6 +96,9 @@ class Past:
         assert self.folder is not None
         number = shards.shard_of(apex, self.manifest.shards)
         if number not in self._shards:
+            # What is read from it gets a new hash: damage that no stamp shows would be right then.
+            for name in shard_files(number):
+                verification.verify_file(self.folder, self.manifest, name)
             self._shards[number] = Shard(self.folder, number, self.manifest)
         return self._shards[number]
 

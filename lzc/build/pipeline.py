@@ -9,22 +9,26 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lzc
-from lzc.build import memory
+from lzc.build import before, memory
 from lzc.build.memory import Memory
 from lzc.build.past import Past
 from lzc.build.project import Compiled, Progress, compile_project
 from lzc.build.sources import ConfigFile
 from lzc.bundle import current, writer
 from lzc.bundle.manifest import BundleError
+from lzc.bundle.serial_store import LastSerial
 from lzc.config import Config
 from lzc.source.collector import collector_paused
 from lzc.zone.place import Fault, InputError, Place
+
+Made = TypeVar("Made")
 
 __all__ = ["BuildResult", "Compiled", "Progress", "build", "build_time", "check"]
 
@@ -64,15 +68,17 @@ def build(
     try:
         with writer.locked(folder), collector_paused():
             surroundings = memory.surroundings(config)
-            past, faults = _live(folder, memory.load(folder, surroundings))
-            with past:
+
+            def make(past: Past, faults: list[Fault]) -> tuple[Compiled, str]:
                 compiled = compile_project(config, file, past, moment, report, faults)
                 report("write", 0, 1)
                 identity = _write(folder, compiled, past)
                 report("write", 1, 1)
-            _remember(folder, surroundings, compiled, past, identity)
-    except BundleError as error:
-        raise InputError([_damaged(folder, error)]) from error
+                _remember(folder, surroundings, compiled, past, identity)
+                return compiled, identity
+
+            remembered = memory.load(folder, surroundings)
+            compiled, identity = _after_those_before(folder, remembered, make)
     except writer.OutputBusy as error:
         raise InputError(
             [
@@ -119,12 +125,12 @@ def check(
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
     moment = build_time() if now is None else now
-    past, faults = _live(folder, Memory())
-    try:
-        with past, collector_paused():
-            return compile_project(config, file, past, moment, progress or _silent, faults)
-    except BundleError as error:
-        raise InputError([_damaged(folder, error)]) from error
+
+    def make(past: Past, faults: list[Fault]) -> Compiled:
+        return compile_project(config, file, past, moment, progress or _silent, faults)
+
+    with collector_paused():
+        return _after_those_before(folder, Memory(), make)
 
 
 def build_time() -> float:
@@ -146,29 +152,33 @@ def build_time() -> float:
     return float(text)
 
 
-def _live(folder: Path, remembered: Memory) -> tuple[Past, list[Fault]]:
+def _after_those_before(
+    folder: Path, remembered: Memory, make: Callable[[Past, list[Fault]], Made]
+) -> Made:
+    """Have something made from what is found of the builds before; without their live bundle, where
+    that shows only then that it is damaged."""
+    past, faults = before.find(folder, remembered)
     try:
-        return Past(folder, remembered), []
+        with past:
+            return make(past, faults)
     except BundleError as error:
-        return Past(), [_damaged(folder, error)]
-
-
-def _damaged(folder: Path, error: BundleError) -> Fault:
-    return Fault(
-        Place(str(folder / current.CURRENT)),
-        "live-bundle-damaged",
-        str(error),
-        why="without its serials the new ones could be lower, and secondaries would keep"
-        " the old zones",
-        fix="copy the bundle back from a server or from CI; or remove `current` and set"
-        " each SOA serial above the one that is served",
-    )
+        # What was hashed once is not hashed again, and so it was not seen.
+        with suppress(OSError):
+            (current.verified_dir(folder) / past.id).unlink()
+        past, faults = before.find_serials(folder, error)
+        with past:
+            return make(past, faults)
 
 
 def _write(folder: Path, compiled: Compiled, past: Past) -> str:
     """Have a bundle of it live, and give its id."""
     base, zones = compiled.beside(past)
+    for apex, zone in compiled.made.items():
+        info = zone.info
+        past.serials.put(apex, LastSerial(info.serial, info.digest, info.source_serial))
     if base is not None and base.checks and not zones:
+        if past.serials.stale:
+            past.serials.save(folder)
         return past.id
     return writer.write(
         folder,
@@ -178,6 +188,7 @@ def _write(folder: Path, compiled: Compiled, past: Past) -> str:
         inputs=_inputs(compiled),
         base=base,
         constants=compiled.constants,
+        serials=past.serials,
     )
 
 

@@ -118,9 +118,10 @@ class Survey:
             self._reach,
             self._limits,
             keys,
-            self._past.live(source.apex),
+            self._past.serials.get(source.apex),
             config.lua,
             self._now,
             taken_by,
             config.health,
+            lost=self._past.lost,
         )

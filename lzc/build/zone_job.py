@@ -97,7 +97,12 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     )
     faults += draft.faults
     try:
-        serial = serials.choose(source.policy, draft.serial, job.live, draft.digest, job.now)
+        serial = serials.choose(
+            source.policy, draft.serial, job.last, draft.digest, job.now, lost=job.lost
+        )
+        is_lost = job.last is None and job.lost
+        if is_lost:
+            faults.append(_serial_is_lost(zone, draft.soa, serial))
     except serials.SerialProblem as problem:
         faults.append(
             Fault(zone.place(draft.soa), problem.rule, problem.message, problem.why, problem.fix)
@@ -126,7 +131,9 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         found,
         len(lua_records),
         tuple(dict.fromkeys(zone.inputs)),
-        not any(_CLOCK.search(LuaRecord.from_rdata(one[2]).join(False)) for one in lua_records),
+        # What is lost is told once.
+        not is_lost
+        and not any(_CLOCK.search(LuaRecord.from_rdata(one[2]).join(False)) for one in lua_records),
         constants=constants,
         used=spending.counts,
     )
@@ -152,6 +159,19 @@ def _lint(
         measured=not any(fault.rule == "lua-hangs" for fault in faults),
     )
     return lint_zone(zone, lua_records, settings, faults, incomplete=incomplete)
+
+
+def _serial_is_lost(zone: Zone, soa: Record, serial: int) -> Fault:
+    name = zone.name.rstrip(".") or "."
+    return Fault(
+        zone.place(soa),
+        "serial-lost",
+        f"nothing tells the last serial of {name} any more, if it had one: it gets {serial}",
+        "secondaries that have a greater one keep what they have, and say nothing",
+        f"compare with a secondary: dig @SECONDARY {name} SOA; where its serial is greater, set"
+        " that of the SOA record to one more and build again",
+        Severity.WARNING,
+    )
 
 
 def _lua_is_off(zone: Zone, lua_records: list[Record]) -> Fault:

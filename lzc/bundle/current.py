@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from lzc.bundle.manifest import ID, BundleError
+from lzc.bundle.manifest import ID, MANIFEST, BundleError, NoBundle
 from lzc.bundle.reader import Bundle
 
 CURRENT: Final = "current"
@@ -23,26 +23,32 @@ def verified_dir(output: Path) -> Path:
 
 
 def live(output: Path) -> Path:
-    """The folder of the live bundle. Raises `BundleError` when there is none."""
+    """The folder of the live bundle. Raises `BundleError`, `NoBundle` before the first build."""
     link = output / CURRENT
     try:
         target = os.readlink(link)  # noqa: PTH115
     except FileNotFoundError as error:
-        raise BundleError(f"{link}: no bundle was built yet; run: lzc build") from error
+        raise NoBundle(f"no bundle was built yet: there is no {link}") from error
     except OSError as error:
         raise BundleError(f"{link}: not a link to a bundle: {error.strerror}") from error
     if not ID.fullmatch(target):
         raise BundleError(f"{link}: leads to {target!r}, which is no bundle beside it")
+    if not (output / target).is_dir():
+        raise BundleError(f"{link}: leads to {target}, which is not there")
     return output / target
 
 
 def locate(path: Path) -> Path:
     """The bundle's folder that a path given by an operator means: the bundle itself, a link to it,
-    or a folder of bundles, of which it is the live one. Raises `BundleError`."""
-    if path.is_dir() and (path / CURRENT).is_symlink():
-        return live(path)
+    or a folder of bundles, of which it is the live one. Raises `BundleError`, `NoBundle` where
+    nothing was built."""
+    if not os.path.lexists(path):
+        raise NoBundle(f"no bundle was built yet: there is no {path}")
     # Not path.resolve(), which raises where links lead in a circle; opening it says so.
-    return Path(os.path.realpath(path))
+    folder = Path(os.path.realpath(path))
+    if folder.is_dir() and not ID.fullmatch(folder.name) and not (folder / MANIFEST).exists():
+        return live(path)
+    return folder
 
 
 def open_live(output: Path) -> Bundle:

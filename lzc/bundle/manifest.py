@@ -52,6 +52,14 @@ class BundleError(Exception):
     is wrong with it. Such a bundle must not be served; build it again, or copy it again."""
 
 
+class NoBundle(BundleError):
+    """There is no bundle at all where one was looked for."""
+
+
+class OtherFormat(BundleError):
+    """A bundle of another format, written by an older or a newer lzc."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """One file: its size in octets and its SHA-256 in hex."""
@@ -110,7 +118,7 @@ def read(folder: Path) -> tuple[Manifest, str]:
     try:
         document = foreign_json.parse(encoded)
         if document["format"] != FORMAT:
-            raise BundleError(
+            raise OtherFormat(
                 f"{path}: bundle format {document['format']}; this lzc reads format {FORMAT}:"
                 " build again with this version"
             )

@@ -24,6 +24,7 @@ import lmdb
 from lzc.bundle import current, manifest, shards, verification
 from lzc.bundle.check_list import CheckList
 from lzc.bundle.manifest import BundleError, FileEntry, Manifest
+from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.lua.check_constants import Constants
 from lzc.lua.health import Check
@@ -93,12 +94,14 @@ def write(
     inputs: Mapping[str, Any],
     base: Base | None = None,
     constants: Mapping[bytes, Constants] | None = None,
+    serials: SerialStore | None = None,
 ) -> str:
     """Write a bundle, make it the live one, and return its id. Call it under `locked`.
 
     ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.numbered`. With ``base``,
     they are those of the shards that it does not have, and ``checks`` may be empty where it has
-    them. ``constants`` are those of zones, by apex (`lzc.bundle.check_list`).
+    them. ``constants`` are those of zones, by apex (`lzc.bundle.check_list`). ``serials``, those of
+    the new bundle among them, are saved before it is live: none is ever given twice.
     The same zones, checks, version and inputs give the same octets and the same id. Older
     bundles but the last few are removed. Raises `OSError`.
     """
@@ -128,6 +131,9 @@ def write(
     with suppress(OSError):
         verification.renew_stamps(output, stamps, valid)
         verification.write_stamp(stamps, identity, verification.stamp_of(final, made))
+    if serials is not None:
+        serials.cover(identity)
+        serials.save(output)
     current.switch(output, identity)
     return identity
 

@@ -14,7 +14,7 @@ from lzc.cli.diff_side import LIVE, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place
+from lzc.zone.place import InputError
 
 if TYPE_CHECKING:
     from lzc.config import Config
@@ -69,6 +69,7 @@ def _diff(
     from lzc.bundle import comparison
     from lzc.bundle.manifest import BundleError
     from lzc.cli import diff_json, diff_text
+    from lzc.cli.bundle_faults import unusable
 
     with ExitStack() as stack:
         try:
@@ -83,16 +84,8 @@ def _diff(
             show = diff_json.show if output_format == "json" else diff_text.show
             return show(old, new, changes, checks, insert_whitespace)
         except BundleError as error:
-            raise InputError(
-                [
-                    Fault(
-                        Place(before if after is None else f"{before} {after}"),
-                        "bundle-unusable",
-                        str(error),
-                        fix="name a bundle, a folder of bundles, or sources; lzc verify tells more",
-                    )
-                ]
-            ) from error
+            place = before if after is None else f"{before} {after}"
+            raise unusable(place, error) from error
 
 
 def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:

@@ -13,6 +13,7 @@ import click
 from lzc import config as settings
 from lzc import foreign_text
 from lzc.answer.assumed import Address, Circumstances, Network, Target, statuses
+from lzc.cli.bundle_faults import unusable
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
 from lzc.cli.screen import echo, echo_json
@@ -166,9 +167,7 @@ def command(
         answer, is_served, explained = _contained(ask, config, seed, name, qtype)
         shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
     except BundleError as error:
-        raise InputError(
-            [Fault(Place(str(bundle_path or config.output)), "bundle-unusable", str(error))]
-        ) from error
+        raise unusable(bundle_path or config.output, error) from error
     _show(shown, explained, output_format)
     if shown.status in _FAILED:
         if output_format == "text" and shown.status == "REFUSED":

@@ -23,6 +23,7 @@ from lzc.answer.rehearsal import Answer, Scene, Staging
 from lzc.answer.validation import Validator
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli import explanation, query_output, verdicts
+from lzc.cli.bundle_faults import unusable
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.screen import echo, echo_json
 from lzc.cli.staging import open_bundle, stage
@@ -114,8 +115,7 @@ def _bundle(
             with open_bundle(config, path) as bundle:
                 yield bundle
         except BundleError as error:
-            place = Place(str(path or config.output))
-            raise InputError([Fault(place, "bundle-unusable", str(error))]) from error
+            raise unusable(path or config.output, error) from error
 
 
 def _default_files(config_path: Path) -> list[Path]:

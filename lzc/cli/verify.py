@@ -9,9 +9,9 @@ import click
 from lzc import config
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle, BundleError
+from lzc.cli.bundle_faults import unusable
 from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo, echo_json
-from lzc.zone.place import Fault, InputError, Place
 
 
 @click.command("verify")
@@ -32,17 +32,7 @@ def command(folder: Path | None, config_path: Path, output_format: str) -> None:
             identity = bundle.id
             octets = sum(entry.size for entry in bundle.manifest.files.values())
     except BundleError as error:
-        raise InputError(
-            [
-                Fault(
-                    Place(str(where)),
-                    "bundle-damaged",
-                    str(error),
-                    why="answers from a damaged bundle could be wrong in any way",
-                    fix="build again, or copy the bundle again from where it was built",
-                )
-            ]
-        ) from error
+        raise unusable(where, error) from error
     if output_format == "json":
         echo_json({"id": identity, "zones": zones, "octets": octets})
     else:

@@ -136,15 +136,18 @@ def test_keys_are_not_read_again(
     assert read == [wire("z7.example")]
 
 
-def test_a_shared_file_that_is_damaged_stops_the_build(world: World) -> None:
+def test_a_shared_file_that_is_damaged_is_not_taken_over(world: World) -> None:
     folder = current.live(world.folder / "again")
     content = bytearray((folder / "zones-01.lmdb").read_bytes())
     content[len(content) // 2] ^= 1
     (folder / "zones-01.lmdb").write_bytes(content)
-    faults = world.build("again")
-    assert not isinstance(faults, BuildResult)
-    assert "zones-01.lmdb" in faults[0]
-    assert "[live-bundle-damaged]" in faults[0]
+    result = world.build("again")
+    assert isinstance(result, BuildResult)
+    (fault,) = result.warnings
+    assert "zones-01.lmdb" in fault.message
+    assert fault.rule == "live-bundle-damaged"
+    verification.verify(result.folder)
+    assert result.folder == folder
 
 
 def test_the_stamps_of_bundles_that_share_files_stay_valid(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.build.serials import LiveZone, SerialProblem, choose
+from lzc.build.serials import SerialProblem, choose
+from lzc.bundle.serial_store import LastSerial
 from lzc.zone.serial import Policy, greater
 
 NOW = float(calendar.timegm((2026, 11, 21, 23, 59, 0)))
@@ -29,7 +30,7 @@ def _choose(
     now: float = NOW,
     source_before: int | None = None,
 ) -> int:
-    before = None if live is None else LiveZone(live, "old", source_before or 0)
+    before = None if live is None else LastSerial(live, "old", source_before or 0)
     return choose(policy, source, before, "new" if changed else "old", now)
 
 

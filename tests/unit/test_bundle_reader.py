@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lzc.bundle import current, reader
+from lzc.bundle.manifest import NoBundle
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.wire import name as wire_name
 from tests.unit.compiling import compiled, open_bundle, wire, write_bundle
@@ -166,7 +167,7 @@ def test_a_copied_bundle_is_verified_once(tmp_path: Path) -> None:
 
 
 def test_without_a_bundle_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="lzc build"):
+    with pytest.raises(NoBundle, match="no bundle was built yet"):
         current.live(tmp_path)
     with pytest.raises(BundleError, match="no bundle"):
         Bundle.open(tmp_path / "current")

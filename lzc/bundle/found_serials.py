@@ -1,0 +1,178 @@
+"""The serials in a bundle of any format, whole or damaged.
+
+A file whose hash stands in the manifest is as it was written, whatever else is damaged, and every
+format so far had the same two kinds of files: zones in LMDB, with JSON about each, and their
+transfers, which begin with the SOA record. Either tells the serials.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import lmdb
+
+from lzc import foreign_json
+from lzc.bundle.manifest import ID, MANIFEST
+from lzc.bundle.serial_store import LastSerial, SerialStore, later
+from lzc.bundle.store import close_store, open_store
+from lzc.wire import name as wire_name
+from lzc.wire import rrtype as rr
+from lzc.zone.serial import MODULUS
+
+_SHA256: Final = re.compile(rb"[0-9a-f]{64}")
+_ZONES: Final = re.compile(r"zones(-[0-9]{2})?\.lmdb")
+_NAMED: Final = re.compile(rb'"(zones(?:-[0-9]{2})?\.lmdb)"')
+_HEADER: Final = 12
+
+
+@dataclass(slots=True)
+class FoundSerials:
+    """What a bundle tells, by apex; ``complete`` is false where zones may be missing, or what is
+    found be damaged."""
+
+    zones: dict[bytes, LastSerial] = field(default_factory=dict)
+    complete: bool = True
+
+
+def gather(output: Path, store: SerialStore) -> bool:
+    """Have a store know the serials of all bundles in a folder that it does not cover yet, from the
+    oldest to the newest; whether that is all there is to know of them."""
+    try:
+        entries = [one for one in os.scandir(output) if ID.fullmatch(one.name) and one.is_dir()]
+        covered = set(store.bundles)
+        unknown = [one for one in entries if one.name not in covered or not store.whole]
+        unknown.sort(key=lambda one: (one.stat().st_mtime_ns, one.name))
+    except OSError:
+        return not output.exists()
+    complete = True
+    last = store.bundles[-1:]
+    for entry in unknown:
+        found = read(Path(entry.path))
+        for apex, serial in found.zones.items():
+            # Where the store had the bundle, what is left of that is at least as new.
+            if entry.name not in covered or store.get(apex) is None:
+                store.meet(apex, serial)
+        if found.complete:
+            store.cover(entry.name)
+        complete = complete and found.complete
+    for bundle in last:
+        store.cover(bundle)
+    return complete
+
+
+def read(folder: Path) -> FoundSerials:
+    """The serials in the bundle in a folder, as far as it can be read."""
+    found = FoundSerials()
+    try:
+        manifest = (folder / MANIFEST).read_bytes()
+    except OSError:
+        manifest = b""
+    hashes = {text.decode() for text in _SHA256.findall(manifest)}
+    names = {name.decode() for name in _NAMED.findall(manifest)}
+    try:
+        names.update(filter(_ZONES.fullmatch, os.listdir(folder)))  # noqa: PTH208
+    except OSError:
+        names.clear()
+    found.complete = bool(names)
+    for name in sorted(names):
+        transfers = name.replace("zones", "transfers").replace(".lmdb", ".bin")
+        zones = _from_zones(folder / name, hashes)
+        if zones is None:
+            zones, right = _from_transfers(folder / transfers, hashes)
+            found.complete = found.complete and right
+        for apex, serial in zones.items():
+            found.zones[apex] = later(found.zones.get(apex), serial)
+    return found
+
+
+def _from_zones(path: Path, hashes: set[str]) -> dict[bytes, LastSerial] | None:
+    """Nothing where the file is damaged: reading such a one may end the process."""
+    try:
+        if _sha256(path) not in hashes:
+            return None
+        environment, handle = open_store(path, path.stat().st_size)
+    except (OSError, lmdb.Error):
+        return None
+    try:
+        database = environment.open_db(b"zones", create=False)
+        with environment.begin(db=database) as transaction, transaction.cursor() as cursor:
+            return {bytes(apex): _from_json(foreign_json.parse(text)) for apex, text in cursor}
+    except (lmdb.Error, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        close_store(handle)
+
+
+def _from_json(values: dict[str, Any]) -> LastSerial:
+    digest, source = str(values["digest"]), values.get("source_serial")
+    if not _SHA256.fullmatch(digest.encode()):
+        digest = ""
+    return LastSerial(
+        _serial(values["serial"]), digest, None if source is None else _serial(source)
+    )
+
+
+def _serial(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < MODULUS:
+        raise ValueError(f"no serial: {value!r}")
+    return value
+
+
+def _from_transfers(path: Path, hashes: set[str]) -> tuple[dict[bytes, LastSerial], bool]:
+    """What the transfers say, and whether their file is as it was written."""
+    try:
+        octets = path.read_bytes()
+    except OSError:
+        return {}, False
+    zones: dict[bytes, LastSerial] = {}
+    for message in _messages(octets):
+        try:
+            apex, serial = _first_soa(message)
+        except (ValueError, IndexError):
+            continue
+        if apex:
+            zones[apex] = later(zones.get(apex), LastSerial(serial, "", None))
+    return zones, hashlib.sha256(octets).hexdigest() in hashes
+
+
+def _messages(octets: bytes) -> Iterator[bytes]:
+    position = 0
+    while position + 2 <= len(octets):
+        end = position + 2 + int.from_bytes(octets[position : position + 2], "big")
+        yield octets[position + 2 : end]
+        position = end
+
+
+def _first_soa(message: bytes) -> tuple[bytes, int]:
+    """The apex and serial of a message of a transfer that begins with the SOA record; no apex for
+    the others. Raises `ValueError` or `IndexError` for what is no such message."""
+    end = _after_name(message, _HEADER)
+    apex = message[_HEADER:end]
+    wire_name.labels_of(apex)
+    owner = end + 4
+    fixed = _after_name(message, owner)
+    if message[fixed : fixed + 2] != rr.SOA.to_bytes(2, "big"):
+        return b"", 0
+    serial = _after_name(message, _after_name(message, fixed + 10))
+    if serial + 20 > len(message):
+        raise ValueError("cut short")
+    return apex, int.from_bytes(message[serial : serial + 4], "big")
+
+
+def _after_name(message: bytes, position: int) -> int:
+    while length := message[position]:
+        if length >= 0xC0:
+            return position + 2
+        position += 1 + length
+    return position + 1
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,213 @@
+"""The serials that zones were given, in a file of their own beside the bundles, and a copy of it.
+
+A bundle may be damaged, pruned, of another format, or an older one that an operator made live
+again. None of that may bring a serial back that secondaries have with other content. So the last
+serial of each zone stands in `FILE`, text of a form that stays as it is:
+
+    lzc serials 1 SHA256-OF-ALL-LINES-BELOW
+    bundle ID SUM
+    zone NAME FORM SERIAL SOURCE-SERIAL DIGEST SUM
+
+Bundles are those whose serials the file covers, the one made live last at the end. SUM is the
+beginning of the SHA-256 of its line up to there: where the file is damaged, the lines that are not
+still count, and the copy has the others. Later versions may add fields before SUM, and other lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lzc.bundle.current import sync_folder
+from lzc.wire.name import to_text
+from lzc.zone.serial import MODULUS, compare
+
+FILE: Final = "serials"
+COPY: Final = "serials.copy"
+
+ITSELF: Final = "live"
+"""The form of a zone that secondaries get as it is."""
+SEVERAL: Final = "several"
+"""In place of a digest: different contents were given the same serial."""
+
+_MOST_BUNDLES: Final = 100
+_SUM: Final = 16
+_HEAD: Final = re.compile(rb"lzc serials [0-9]+ ([0-9a-f]{64})")
+_ZONE: Final = re.compile(
+    rb"zone ([!-~]+ [a-z-]+) ([0-9]{1,10}) ([0-9]{1,10}|-) ([0-9a-f]{64}|several|-)"
+    rb"(?: [!-~]+)* [0-9a-f]{16}"
+)
+_BUNDLE: Final = re.compile(rb"bundle ([0-9a-f]{32})(?: [!-~]+)* [0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class LastSerial:
+    """The last serial that a zone was given. ``digest`` is that of the content it stands for
+    (`lzc.bundle.zone_info.ZoneInfo`), or `SEVERAL`, or empty where it is not known; ``source`` is
+    what the SOA record said in the source, or `None` where that is not known."""
+
+    serial: int
+    digest: str
+    source: int | None
+
+
+def later(before: LastSerial | None, found: LastSerial) -> LastSerial:
+    """Which of two counts, ``found`` being the one of the later bundle: the one that secondaries
+    take for newer (RFC 1982)."""
+    if before is None:
+        return found
+    order = compare(found.serial, before.serial)
+    if order == 0:
+        if before.digest in ("", found.digest):
+            return found
+        if not found.digest:
+            return before
+        return LastSerial(found.serial, SEVERAL, found.source)
+    return found if order == 1 else before
+
+
+class SerialStore:
+    """The last serials of a folder of bundles; get it from `load`, and change it under
+    `lzc.bundle.writer.locked` alone. ``whole`` is false where there was no undamaged file,
+    ``problems`` say of a file what is wrong with it, ``stale`` is true while the files are not
+    what is known."""
+
+    def __init__(self) -> None:
+        """What there is before the first build."""
+        self.whole = False
+        self.problems: list[tuple[Path, str]] = []
+        self.bundles: list[str] = []
+        self.stale = True
+        self._lines: dict[bytes, bytes] = {}
+
+    def __len__(self) -> int:
+        """The number of zones, those that are gone included."""
+        return len(self._lines)
+
+    @property
+    def last_bundle(self) -> str:
+        """The id of the bundle that was made live last, empty where that is not known."""
+        return self.bundles[-1] if self.whole and self.bundles else ""
+
+    def get(self, apex: bytes, form: str = ITSELF) -> LastSerial | None:
+        """The last serial of a zone (lower-case wire name), if it ever had one."""
+        line = self._lines.get(_key(apex, form))
+        return None if line is None else _read(line)
+
+    def put(self, apex: bytes, given: LastSerial, form: str = ITSELF) -> None:
+        """Give a zone a serial, whatever it had before."""
+        key = _key(apex, form)
+        source = "-" if given.source is None else str(given.source)
+        text = f"{given.serial} {source} {given.digest or '-'}".encode()
+        line = _summed(b"zone " + key + b" " + text)
+        self.stale |= self._lines.get(key) != line
+        self._lines[key] = line
+
+    def meet(self, apex: bytes, found: LastSerial, form: str = ITSELF) -> None:
+        """Take note of a serial that was found in a bundle: it counts where it is `later`."""
+        before = self.get(apex, form)
+        after = later(before, found)
+        if after != before:
+            self.put(apex, after, form)
+
+    def cover(self, bundle: str) -> None:
+        """From now on the serials of the bundle with this id need not be looked at again. The one
+        covered last is the one that is made live."""
+        if self.bundles[-1:] != [bundle]:
+            others = [one for one in self.bundles if one != bundle]
+            self.bundles = [*others, bundle][-_MOST_BUNDLES:]
+            self.stale = True
+
+    def save(self, output: Path) -> None:
+        """Bring both files to disk, one after the other. Raises `OSError`."""
+        octets = self._encode()
+        for name in (FILE, COPY):
+            fresh = output / f".{name}.new"
+            with fresh.open("wb") as out:
+                out.write(octets)
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.replace(output / name)
+            sync_folder(output)
+        self.stale = False
+
+    def _encode(self) -> bytes:
+        lines = [_summed(b"bundle " + bundle.encode()) for bundle in self.bundles]
+        lines += [line for _, line in sorted(self._lines.items())]
+        below = b"".join(line + b"\n" for line in lines)
+        return f"lzc serials 1 {hashlib.sha256(below).hexdigest()}\n".encode() + below
+
+
+def load(output: Path) -> SerialStore:
+    """What both files say together; nothing where there are none."""
+    store = SerialStore()
+    paths = [output / name for name in (COPY, FILE)]
+    read = [_read_file(path) for path in paths]
+    for path, (octets, lines, problem) in zip(paths, read, strict=True):
+        if problem:
+            store.problems.append((path, problem))
+        if octets is None:
+            continue
+        _take(store, lines)
+        store.whole = store.whole or not problem
+    copy, main = read
+    store.stale = not store.whole or bool(store.problems) or copy[0] != main[0]
+    return store
+
+
+def _read_file(path: Path) -> tuple[bytes | None, list[bytes], str]:
+    """The octets of a file, its lines that are right, and what is wrong with it."""
+    try:
+        octets = path.read_bytes()
+    except FileNotFoundError:
+        return None, [], ""
+    except OSError as error:
+        return None, [], f"cannot be read: {error.strerror}"
+    head, _, below = octets.partition(b"\n")
+    lines = below.split(b"\n")
+    found = _HEAD.fullmatch(head)
+    if found and found[1].decode() == hashlib.sha256(below).hexdigest():
+        return octets, lines, ""
+    right = [line for line in lines if line and _summed(line[: -_SUM - 1]) == line]
+    return octets, right, f"damaged: {len(right)} of its {len(lines) - 1} lines are right"
+
+
+def _take(store: SerialStore, lines: Iterable[bytes]) -> None:
+    known = store._lines
+    for line in lines:
+        if found := _ZONE.fullmatch(line):
+            key = found[1]
+            before = known.get(key)
+            if before is None:
+                if _in_range(line):
+                    known[key] = line
+            elif before != line and _in_range(line):
+                both = later(_read(before), _read(line))
+                known[key] = line if both == _read(line) else before
+        elif found := _BUNDLE.fullmatch(line):
+            store.cover(found[1].decode())
+
+
+def _in_range(line: bytes) -> bool:
+    _, _, _, serial, source, *_ = line.split(b" ")
+    return int(serial) < MODULUS and (source == b"-" or int(source) < MODULUS)
+
+
+def _read(line: bytes) -> LastSerial:
+    _, _, _, serial, source, digest, *_ = line.decode().split(" ")
+    return LastSerial(
+        int(serial), "" if digest == "-" else digest, None if source == "-" else int(source)
+    )
+
+
+def _key(apex: bytes, form: str) -> bytes:
+    return f"{to_text(apex)} {form}".encode()
+
+
+def _summed(line: bytes) -> bytes:
+    return line + b" " + hashlib.sha256(line).hexdigest()[:_SUM].encode()
