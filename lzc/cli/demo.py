@@ -39,6 +39,8 @@ import dns.zone
 from lzc.cli import group, shipped
 from lzc.cli.init import new_tsig_secret, write_secret
 from lzc.cli.screen import echo
+from lzc.private_folder import private_folder
+from lzc.serve.process import ending_with_parent
 from lzc.wire.rrtype import LUA
 
 HOST: Final = "127.0.0.1"
@@ -89,12 +91,12 @@ def command(keep: bool) -> None:
     seconds. Exits with 1 when an answer or a signature is not as it should be.
     """
     started = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="lzc-demo-"))
-    try:
+    with contextlib.ExitStack() as stack:
+        if keep:
+            folder = Path(tempfile.mkdtemp(prefix="lzc-demo-"))
+        else:
+            folder = stack.enter_context(private_folder("demo"))
         faults = _run(folder)
-    finally:
-        if not keep:
-            shutil.rmtree(folder)
     if keep:
         echo(f"\nThe project, its keys and its bundle are in {folder}")
     echo(f"\nDone in {time.monotonic() - started:.1f} s.")
@@ -191,6 +193,7 @@ def _serving(config: Path) -> Iterator[int]:
             cwd=config.parent,
             stdout=output,
             stderr=output,
+            preexec_fn=ending_with_parent(),
         )
     try:
         deadline = time.monotonic() + PATIENCE

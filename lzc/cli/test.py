@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from lzc.cli.staging import open_bundle, stage
 from lzc.cli.verdicts import Verdict
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
+from lzc.private_folder import private_folder
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.zone.place import Fault, InputError, Place
@@ -106,11 +106,11 @@ def _bundle(
     config: Config, config_path: Path, path: Path | None, from_sources: bool
 ) -> Iterator[Bundle]:
     """The bundle to test. Raises `InputError`."""
-    with tempfile.TemporaryDirectory(prefix="lzc-test-") as folder:
+    with private_folder("test") as folder:
         if from_sources:
             from lzc.build import pipeline
 
-            path = pipeline.build(config, Path(folder), config_path=config_path).folder
+            path = pipeline.build(config, folder, config_path=config_path).folder
         try:
             with open_bundle(config, path) as bundle:
                 yield bundle

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import resource
+import shutil
 import signal
 import socket
 import threading
@@ -43,13 +44,15 @@ def read_checks(folder: Path) -> CheckList:
 @dataclass(frozen=True, slots=True)
 class CheckerSetup:
     """What a checker process is given at birth. ``asked`` is the socket on which come those that
-    want a report on all checks; the others as of `Checker`."""
+    want a report on all checks; ``leftover`` is a folder to remove when the supervisor is killed;
+    the others as of `Checker`."""
 
     table: HealthTable
     reports: socket.socket
     asked: socket.socket
     policy: CheckPolicy
     file: Path | None = None
+    leftover: Path | None = None
 
 
 def run(setup: CheckerSetup, channel: Channel) -> int:
@@ -115,6 +118,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
     )
     threading.Thread(target=report_when_asked, args=(setup.asked, checker), daemon=True).start()
     stop = asyncio.Event()
+    told = False
     forcing: set[asyncio.Task[None]] = set()
 
     async def force(message: Message) -> None:
@@ -122,6 +126,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
         channel.send({"event": "forced", **answer})
 
     def on_message(message: Message) -> None:
+        nonlocal told
         match message.get("do"):
             case "load":
                 try:
@@ -133,9 +138,16 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
                 forcing.add(task)
                 task.add_done_callback(forcing.discard)
             case "stop":
+                told = True
                 stop.set()
 
-    channel.attach(asyncio.get_running_loop(), on_message, stop.set)
+    def left_alone() -> None:
+        # Whoever was to remove it cannot any more.
+        if setup.leftover is not None and not told:
+            shutil.rmtree(setup.leftover, ignore_errors=True)
+        stop.set()
+
+    channel.attach(asyncio.get_running_loop(), on_message, left_alone)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
     await checker.close()

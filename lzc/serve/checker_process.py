@@ -35,9 +35,13 @@ class CheckerProcess:
     """One checker at a time, and what outlives it: the status table and the socket on which workers
     name checks. Make it before the first fork."""
 
-    def __init__(self, policy: CheckPolicy, file: Path | None = None) -> None:
+    def __init__(
+        self, policy: CheckPolicy, file: Path | None = None, leftover: Path | None = None
+    ) -> None:
+        """``leftover`` is a folder of ours, which is to go when we are killed."""
         self._policy = policy
         self._file = file
+        self._leftover = leftover
         self._table = HealthTable()
         # Workers put checks in on one end, the checker takes them from the other.
         self._reports_in, self._reports_out = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -79,11 +83,12 @@ class CheckerProcess:
                 theirs,
                 self._policy,
                 self._file,
+                self._leftover,
             )
             return checker_main.run(setup, channel)
 
         self._table.beat(0)
-        self.pid, self.channel = fork(main)
+        self.pid, self.channel = fork(main, orphan=True)
         theirs.close()
         self.channel.attach(asyncio.get_running_loop(), self._heard_forced, lambda: None)
         ours.setblocking(False)

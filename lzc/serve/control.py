@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,9 @@ Command = Callable[[Answer], Awaitable[Answer | AsyncGenerator[bytes, None]]]
 _ADDRESS: Final = 107
 _LINE: Final = 4096
 _TIMEOUT: Final = 60.0
+"""Seconds in which a server answers, and in which a client sends a request, or takes an answer."""
+_BACKLOG: Final = 4096
+_PAUSE: Final = 0.02
 
 
 @contextlib.contextmanager
@@ -42,15 +46,25 @@ def _short(path: Path) -> Iterator[str]:
 
 
 def occupied(path: Path) -> bool:
-    """True when a server listens on the socket."""
+    """True when a server listens on the socket. Raises `OSError` where that cannot be seen."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
             with _short(path) as name:
                 probe.connect(name)
-        except OSError:
+        except (ConnectionRefusedError, FileNotFoundError):
             return False
+        except (BlockingIOError, TimeoutError):
+            pass  # so many ask it that there is no room for one more
         return True
+
+
+def left_behind(path: Path) -> bool:
+    """True where a server that was killed has left its socket."""
+    try:
+        return path.is_socket() and not occupied(path)
+    except OSError:
+        return False
 
 
 def bind(path: Path) -> socket.socket:
@@ -78,7 +92,7 @@ def bind(path: Path) -> socket.socket:
                 listener.bind(name)
         finally:
             os.umask(before)
-        listener.listen(8)
+        listener.listen(_BACKLOG)
     except OSError as error:
         raise InputError(
             [
@@ -105,8 +119,12 @@ class ControlServer:
     async def start(self) -> None:
         """Begin to accept."""
         self._server = await asyncio.start_unix_server(
-            self._serve, sock=self._listener, limit=_LINE
+            self._serve, sock=self._listener, limit=_LINE, backlog=_BACKLOG
         )
+
+    def close_in_child(self) -> None:
+        """Let go of the socket, which is the parent's."""
+        self._listener.close()
 
     def close(self) -> None:
         """Stop, and remove the socket."""
@@ -117,11 +135,11 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while line := await reader.readline():
+            while line := await asyncio.wait_for(reader.readline(), _TIMEOUT):
                 answer = await self._answer(line)
                 if isinstance(answer, dict):
                     writer.write(json.dumps(answer).encode() + b"\n")
-                    await writer.drain()
+                    await asyncio.wait_for(writer.drain(), _TIMEOUT)
                     continue
                 async with contextlib.aclosing(answer):
                     async for piece in answer:
@@ -136,7 +154,7 @@ class ControlServer:
         try:
             request = foreign_json.parse(line)
             command = self._commands[request["do"]]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             known = ", ".join(self._commands)
             return {"ok": False, "error": f'expected {{"do": ...}} with one of: {known}'}
         return await command(request)
@@ -147,26 +165,45 @@ def ask(path: Path, do: str, **arguments: str | float) -> Answer:
     server is there or it does not answer."""
     try:
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(_TIMEOUT)
-            with _short(path) as name:
-                sock.connect(name)
+            _connect(sock, path)
             sock.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
             with sock.makefile("rb") as file:
                 line = file.readline()
-        answer: Answer = foreign_json.parse(line)
+        answer = foreign_json.parse(line)
+        if not isinstance(answer, dict) or "ok" not in answer:
+            raise ValueError("no answer of lzc serve")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "no answer"
-        raise InputError(
-            [
-                Fault(
-                    Place(str(path)),
-                    "server-unreachable",
-                    f"no running server answers on the control socket: {reason}",
-                    fix="start it with: lzc serve",
-                )
-            ]
-        ) from error
+        raise InputError([_unreachable(path, error)]) from error
     return answer
+
+
+def _connect(sock: socket.socket, path: Path) -> None:
+    """Connect, when there is room among those who ask at the same time. Raises `OSError`."""
+    sock.settimeout(_TIMEOUT)
+    end = time.monotonic() + _TIMEOUT
+    with _short(path) as name:
+        while True:
+            try:
+                return sock.connect(name)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE)
+
+
+def _unreachable(path: Path, error: OSError | ValueError) -> Fault:
+    reason = getattr(error, "strerror", None) or str(error) or "no answer"
+    fix = "see whether it hangs or is overloaded: its log tells"
+    if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+        fix = "start it with: lzc serve; or name the socket of the one that runs with --socket"
+    elif isinstance(error, PermissionError):
+        fix = "run this as the user that the server runs as"
+    return Fault(
+        Place(str(path)),
+        "server-unreachable",
+        f"no running server answers on the control socket: {reason}",
+        fix=fix,
+    )
 
 
 def socket_path(folder: Path, output: Path, configured: str | None) -> Path:

@@ -20,6 +20,7 @@ Message = dict[str, Any]
 _READ: Final = 1 << 18
 _BUFFER: Final = 4 * 2**20
 """Octets: a report on ten thousand health checks fits, and goes out in one piece."""
+_PR_SET_PDEATHSIG: Final = 1
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -100,12 +101,14 @@ class Channel:
             self._on_message(foreign_json.parse(line))
 
 
-def fork(main: Callable[[Channel], int]) -> tuple[int, Channel]:
+def fork(main: Callable[[Channel], int], *, orphan: bool = False) -> tuple[int, Channel]:
     """Start a child that runs ``main`` with its end of a channel and exits with what it returns.
 
     Returns the child's process id and our end. The child starts with default signals and without
-    an event loop; nothing of the parent's stack is unwound in it.
+    an event loop; nothing of the parent's stack is unwound in it. Unless it may be an ``orphan``,
+    the kernel ends it with the parent, whatever it is doing: call this in the main thread.
     """
+    begin = None if orphan else ending_with_parent()
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         sockets.enlarge(end, socket.SO_SNDBUF, _BUFFER)
@@ -115,10 +118,28 @@ def fork(main: Callable[[Channel], int]) -> tuple[int, Channel]:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     pid = os.fork()
     if pid == 0:
+        if begin is not None:
+            begin()
         _become_child(main, ours, theirs)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     theirs.close()
     return pid, Channel(ours)
+
+
+def ending_with_parent() -> Callable[[], None]:
+    """What a child of this thread calls first for the kernel to end it with this process, whatever
+    it does then (prctl(2), PR_SET_PDEATHSIG)."""
+    # Here, as what only asks a server for something need not import it.
+    import ctypes
+
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def begin() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:
+            os._exit(0)
+
+    return begin
 
 
 def _become_child(

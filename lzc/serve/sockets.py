@@ -11,6 +11,7 @@ import errno
 import ipaddress
 import socket
 import struct
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,7 @@ BACKLOG: Final = 1024
 # Linux numbers; the socket module of Python 3.11 does not have the first.
 IP_PKTINFO: Final = 8
 _PORT_TRIES: Final = 20
+_PAUSE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,17 @@ class SocketSet:
         self.of_worker[worker] = tuple(bound)
 
 
-def bind(endpoints: list[str], workers: int) -> SocketSet:
-    """Bind everything. Raises `InputError` that names each address that cannot be had."""
+def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet:
+    """Bind everything. Raises `InputError` that names each address that cannot be had, within
+    ``patience`` seconds where somebody else has it."""
+    end = time.monotonic() + patience
     faults: list[Fault] = []
     bound: list[str] = []
     columns: list[list[Listener]] = []
     for endpoint in endpoints:
         host, port = parse_endpoint(endpoint)
         try:
-            column = _bind_address(host, port, workers)
+            column = _bind_in_time(host, port, workers, end)
         except OSError as error:
             faults.append(_fault(endpoint, error))
             continue
@@ -109,6 +113,16 @@ def _fault(endpoint: str, error: OSError) -> Fault:
         f"cannot listen on {endpoint}: {error.strerror}",
         fix=fixes.get(error.errno or 0, ""),
     )
+
+
+def _bind_in_time(host: str, port: int, workers: int, end: float) -> list[Listener]:
+    while True:
+        try:
+            return _bind_address(host, port, workers)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE)
 
 
 def _bind_address(host: str, port: int, workers: int) -> list[Listener]:

@@ -16,7 +16,6 @@ import os
 import resource
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from lzc.bundle.current import CURRENT
 from lzc.bundle.manifest import CHECKS, BundleError
 from lzc.config import Config
 from lzc.foreign_text import shown
+from lzc.private_folder import private_folder
 from lzc.serve import control, health_state, sockets, worker
 from lzc.serve.bundle_trial import FROM_OUTSIDE, crash
 from lzc.serve.check_policy import CheckPolicy
@@ -59,6 +59,8 @@ WATCHDOG: Final = 3.0
 busy it is otherwise, it says that it gets on."""
 START_LIMIT: Final = 120.0
 """Seconds a worker gets to open its bundle (it may have to be hashed)."""
+DEPARTING: Final = 5.0
+"""Seconds that processes of a server that was killed may hold its addresses yet."""
 STOP_LIMIT: Final = worker.GRACE + 3.0
 _CHECKER_PATIENCE: Final = 10
 """Times the watchdog's seconds: no answer waits for the checker, and its turns may take seconds."""
@@ -84,8 +86,7 @@ def run(options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT. Raises `InputError` for what keeps the server from starting:
     no bundle, a damaged one, addresses in use, no secret for cookies. Keys of zones and TSIG
     secrets that cannot be used concern those alone."""
-    with tempfile.TemporaryDirectory(prefix="lzc-") as name:
-        private = Path(name)
+    with private_folder("serve") as private:
         source = Source.at(options.source, private)
         geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
         faults: list[Fault] = []
@@ -102,16 +103,19 @@ def run(options: ServeOptions) -> None:
         path = control.socket_path(
             options.config.folder, options.config.output, options.config.serve.control_socket
         )
-        bound = sockets.bind(options.listen, options.workers)
+        # What is left of one that was killed lets go of its addresses in a moment.
+        patience = DEPARTING if control.left_behind(path) else 0.0
+        bound = sockets.bind(options.listen, options.workers, patience)
         listener = control.bind(path)
         _raise_file_limit()
         gc.freeze()
         gc.enable()
         for fault in unusable:
             log.error("TSIG KEY OUT OF SERVICE: %s", str(fault).replace("\n", "; "))
-        supervisor = Supervisor(
-            options, source, folder, bound, health_state.path_beside(path), geo, secrets
+        checker = CheckerProcess(
+            CheckPolicy.from_config(options.config), health_state.path_beside(path), private
         )
+        supervisor = Supervisor(options, source, folder, bound, checker, geo, secrets)
         asyncio.run(supervisor.serve(path, listener))
 
 
@@ -151,7 +155,7 @@ class Supervisor:
         source: Source,
         folder: Path,
         bound: sockets.SocketSet,
-        health_file: Path,
+        checker: CheckerProcess,
         geo: GeoFiles,
         secrets: Secrets,
     ) -> None:
@@ -159,7 +163,7 @@ class Supervisor:
         self._source = source
         self._bound = bound
         self._board = Scoreboard(options.workers)
-        self._checker = CheckerProcess(CheckPolicy.from_config(options.config), health_file)
+        self._checker = checker
         self._keys = KeyWatch(options.config.keystore, source.stamps)
         self._workers = [
             WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
@@ -195,7 +199,7 @@ class Supervisor:
         stop = self._stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
-        server = control.ControlServer(path, listener, self._commands())
+        server = self._control = control.ControlServer(path, listener, self._commands())
         try:
             self._begin_health()
             first = [one.expect() for one in self._workers]
@@ -309,6 +313,8 @@ class Supervisor:
     def _close_in_child(self, keep: int | None) -> None:
         """Let go of what belongs to others. Only descriptors: the parent's event loop, of which the
         child has a copy, must not be touched."""
+        # While somebody holds it, another server would take us to be running still.
+        self._control.close_in_child()
         channels = [one.channel for one in self._workers]
         for channel in [*channels, self._checker.channel]:
             if channel is not None:

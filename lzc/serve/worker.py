@@ -91,6 +91,7 @@ class Worker:
         self._retired: list[Serving] = []
         self._prepared: Serving | None = None
         self._said_out: dict[bytes, tuple[Fault, ...]] = {}
+        self._alone = False
         self._lua_before = [0] * (2 + len(LIMITS))
 
     def open(
@@ -130,7 +131,7 @@ class Worker:
         )
         limits = TcpLimits(idle=config.tcp_idle_timeout, holders=holders)
         self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, mishaps, slot)
-        self._channel.attach(loop, self._on_message, self._stop.set)
+        self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
         await self._await_health()
@@ -140,8 +141,14 @@ class Worker:
         self._beat()
         self._say_ready("ready", serving)
         await self._stop.wait()
-        await self._drain()
+        if not self._alone:
+            await self._drain()
         return 0
+
+    def _left_alone(self) -> None:
+        """The supervisor is gone, and another may want our addresses at once."""
+        self._alone = True
+        self._stop.set()
 
     async def _await_health(self) -> None:
         """Let queries wait in their sockets until the supervisor says that enough is known."""
