@@ -233,8 +233,13 @@ class TcpServer:
         events = self._epoll.poll(0, _EVENTS)
         for fd, what in events:
             connection = self._connections.get(fd)
-            if connection is not None:
+            if connection is None:
+                continue
+            try:
                 connection.notice(what)
+            except Exception as error:  # as in `turn`; no event of the others comes again
+                self.mishaps.note("serving a TCP connection", error)
+                connection.drop()
         return len(events) == _EVENTS
 
     def _schedule(self) -> None:
@@ -244,8 +249,10 @@ class TcpServer:
 
     def _run(self) -> None:
         self._scheduled = True
-        more = self.turn()
-        self._scheduled = False
+        try:
+            more = self.turn()
+        finally:
+            self._scheduled = False
         if more:
             self._schedule()
 
@@ -264,6 +271,7 @@ class TcpServer:
         end = self.clock() + ACCEPT
         local = listener.local
         now = 0.0
+        crowded = False
         while now < end:
             now = self.clock()
             try:
@@ -272,9 +280,13 @@ class TcpServer:
                 return
             except OSError as error:
                 if error.errno in _FULL:
-                    self._pause(listener, error)
-                    return
-                continue  # the client was gone before we looked
+                    self.mishaps.note("accepting a TCP connection", error)
+                    if crowded or not self._make_room():
+                        self._pause(listener)
+                        return
+                    crowded = True
+                continue  # or else the client was gone before we looked
+            crowded = False
             self.beat(now)
             try:
                 own = local or packed_address(sock.getsockname()[0])
@@ -283,9 +295,17 @@ class TcpServer:
                 continue
             self.add(sock, packed_address(peer[0]), own)
 
-    def _pause(self, listener: Listener, error: OSError) -> None:
-        """No descriptor is left: accept again when some connections may have ended."""
-        self.mishaps.note("accepting a TCP connection", error)
+    def _make_room(self) -> bool:
+        """No descriptor is left: that is a limit of connections, too."""
+        loser = cast("Connection | None", self._holders.surplus())
+        if loser is None:
+            return False
+        self.counts.refused += 1
+        loser.drop()
+        return True
+
+    def _pause(self, listener: Listener) -> None:
+        """Accept again when some connections may have ended."""
         loop = self._loop
         assert loop is not None
         loop.remove_reader(listener.tcp)

@@ -276,6 +276,8 @@ class Connection:
     def give_way(self) -> None:
         """Wait for another place."""
         self._placed = False
+        if self._ended:
+            self.drop()  # as in `notice`: there is no word of it a second time
 
     def give_up(self) -> None:
         """There is no place any more, and no room to wait for one."""
@@ -430,6 +432,10 @@ class Connection:
         server, transfer = self._server, self._transfer
         assert transfer is not None
         if server.places.ask(self, Holder(transfer.key, self.address), server.clock()):
+            if self._ended and not self._placed:
+                self.drop()  # as in `notice`: it left before we read what it wanted
+            elif self._outgoing:
+                server.rests(self)  # for what was asked before, it has as long as others have
             return
         server.counts.refused += 1
         wire = transfer.refuse(server.wall())

@@ -204,6 +204,13 @@ class Holders:
             return next(iter(client.connections))
         return _quietest(client) or newcomer
 
+    def surplus(self) -> Held | None:
+        """Whom to close where no more can be open, whatever the limits: of the client that has the
+        most, who has waited the longest; `None` where all of these are being served."""
+        if not self._total:
+            return None
+        return _quietest(self._tally.largest().clients.largest())
+
 
 def _quietest(client: Client) -> Held | None:
     return next(iter(client.quiet), None)

@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -471,6 +472,32 @@ def test_without_a_descriptor_left_it_neither_spins_nor_gives_up(
     assert sum("Too many open files" in one.message for one in caplog.records) == 1
 
 
+def test_who_holds_the_most_makes_room_where_no_descriptor_is_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 5
+    greedy = [world.connect(bytes((192, 0, 2, 1)))[1] for _ in range(room - 1)]
+    single = world.connect(bytes((198, 51, 100, 1)))[1]
+
+    class Descriptors:
+        def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+            if len(world.server) >= room:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return world._listener.accept()
+
+    world._listener.setblocking(False)
+    client = socket.create_connection(world._listener.getsockname())
+    world.clients.append(client)
+    client.sendall(framed(QUERY))
+    world._until(lambda: select.select([world._listener], [], [], 0)[0])
+    # Time stands still, so it goes on until nobody is left to accept; that there is no descriptor
+    # is said before that is known.
+    world.server._accept(Listener(world._listener, Descriptors(), False))  # type: ignore[arg-type]
+    assert [one.gone for one in greedy] == [True, True, False, False]
+    assert not single.gone and world.server.counts.refused == 2
+    assert len(world.answers(client, 1)) == 1
+
+
 def test_a_fault_of_ours_ends_one_connection(world: World) -> None:
     broken, connection = world.connect(data=framed(QUERY))
     other, _ = world.connect(bytes((192, 0, 2, 1)), framed(QUERY))
@@ -503,6 +530,80 @@ def test_who_finds_no_room_to_wait_is_told_at_once(make: Callable[..., World]) -
     assert [answer[3] & 15 for answer in world.answers(client, 3)] == [0, 2, 0]
     assert world.opened[-1].closed
     assert world.server.counts.refused == 1
+
+
+class Blocked:
+    """A socket that takes nothing more."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
+
+    def send(self, data: bytes) -> int:
+        raise BlockingIOError
+
+
+@pytest.mark.parametrize(("places", "waiting"), [(1, 1), (4, 0)])
+def test_a_transfer_behind_answers_that_nobody_takes_is_closed_in_time(
+    make: Callable[..., World], places: int, waiting: int
+) -> None:
+    world = make(transfers=places)
+    world.connect(bytes((192, 0, 2, 1)), framed(ZONE))
+    world.run()
+    _, connection = world.connect(data=framed(QUERY) + framed(ZONE))
+    connection._sock = Blocked(connection._sock)  # type: ignore[assignment]
+    world.run()
+    assert connection.stuck() and connection.sends_zone()
+    assert world.server.places.waiting == waiting
+    for _ in range(2):
+        world.clock.now += world.server.limits.write + 1
+        world.server.sweep()
+    assert connection.gone and world.opened[-1].closed
+    assert world.server.places.waiting == 0
+
+
+def test_a_request_whose_client_left_before_it_was_read_does_not_wait(
+    make: Callable[..., World],
+) -> None:
+    world = make(transfers=1)
+    world.connect(data=framed(ZONE))
+    world.run()
+    for number in range(20):
+        client, connection = world.connect(bytes((192, 0, 2, number)), framed(ZONE))
+        client.close()
+        world.settle(partial(getattr, connection, "gone"))
+    assert world.server.places.waiting == 0
+    assert [zone.closed for zone in world.opened] == [False] + [True] * 20
+
+
+def test_who_ended_and_is_slow_does_not_wait_for_another_place(make: Callable[..., World]) -> None:
+    world = make(transfers=1)
+    gone, connection = world.connect(data=framed(ZONE))
+    world.run()
+    gone.shutdown(socket.SHUT_WR)
+    world.settle(lambda: connection._ended)
+    world.messages = 1
+    other, _ = world.connect(bytes((192, 0, 2, 9)), framed(ZONE))
+    world.run()
+    world.clock.now += WINDOW
+    world.server.sweep()
+    assert connection.gone and world.server.places.waiting == 0
+    assert len(world.answers(other, 1)) == 1
+
+
+def test_a_fault_of_ours_at_an_event_keeps_no_event_from_others(world: World) -> None:
+    _, connection = world.connect()
+    other, _ = world.connect(bytes((192, 0, 2, 1)), framed(QUERY))
+    world.server._connections[connection.fd] = broken = type(
+        "Broken", (), {"notice": lambda self, _: 1 / 0, "drop": lambda self: connection.drop()}
+    )()
+    assert broken
+    world.clients[0].sendall(framed(QUERY))
+    assert len(world.answers(other, 1)) == 1
+    world.settle(lambda: connection.gone)
+    assert world.server.mishaps.total == 1
 
 
 @pytest.mark.parametrize("how", ["reset", "end"])
