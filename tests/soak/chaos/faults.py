@@ -22,12 +22,17 @@ import dns.tsig
 
 from tests.attacks import connections, messages
 from tests.bench.health_cell import question as bare_question
+from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK
 from tests.peers._peers.project import keyring
+from tests.soak.chaos.model import Down
 from tests.soak.chaos.probe import make
 from tests.soak.chaos.secondaries import Secondary
 from tests.soak.chaos.stage import Stage, Writer
 from tests.soak.chaos.zones import HEAVY, TARGETS, ChaosZone, Question
+
+TAKEN: Final = PATIENCE / 3
+"""Seconds until a good bundle has to be taken, though there was a fault while it was loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +141,93 @@ def rolled_back(scene: Scene) -> str:
         if not older:
             return "no older bundle"
         stage.ledger.lower(older[-1])
-        link = stage.output / "fresh-link"
-        link.symlink_to(older[-1])
-        link.replace(stage.output / "current")
+        _lead(stage, older[-1])
         if problem := stage.reload():
             stage.ledger.find(f"after a rollback: {problem.splitlines()[0]}")
     scene.wait()
     return f"{live} to {older[-1]}"
+
+
+def _takes_it(scene: Scene, bundle: str) -> str:
+    """The server has to have a bundle by itself; the seconds it took."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < TAKEN:
+        status = scene.stage.ask("status")
+        if status is not None and status["bundle"] == bundle:
+            return f"taken after {time.monotonic() - begin:.1f} s"
+        time.sleep(0.05)
+    scene.stage.ledger.find(
+        f"{bundle} is live and good, and not taken: {scene.stage.last_words(1)}"
+    )
+    return "not taken"
+
+
+def _at_a_new_bundle(scene: Scene, number: signal.Signals) -> str:
+    """A worker meets a fault while a new bundle is loaded; nobody says ``lzc ctl reload``."""
+    stage = scene.stage
+    with stage.building:
+        pids = stage.workers()
+        before = os.readlink(stage.output / "current")
+        scene.writer.edit()
+        status, output = stage.build()
+        live = os.readlink(stage.output / "current")
+        if status or live == before or not pids:
+            return f"no new bundle: {output.strip()}"
+        # It is seen within half a second, and loaded in less.
+        time.sleep(scene.chance.uniform(0.0, 0.7))
+        pid = scene.chance.choice(pids)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                scene.wait()
+                os.kill(pid, signal.SIGCONT)
+        return _takes_it(scene, live)
+
+
+def worker_killed_at_a_new_bundle(scene: Scene) -> str:
+    """SIGKILL."""
+    return _at_a_new_bundle(scene, signal.SIGKILL)
+
+
+def worker_stopped_at_a_new_bundle(scene: Scene) -> str:
+    """SIGSTOP."""
+    return _at_a_new_bundle(scene, signal.SIGSTOP)
+
+
+def folder_late(scene: Scene) -> str:
+    """``current`` arrives before the folder it leads to, as in a copy."""
+    stage = scene.stage
+    with stage.building:
+        live = os.readlink(stage.output / "current")
+        older = rolled_back(scene).partition(" to ")[2]
+        if not older:
+            return "no older bundle"
+        folder, away = stage.output / live, stage.folder / "away"
+        folder.rename(away)
+        _lead(stage, live)
+        scene.wait()
+        away.rename(folder)
+        return _takes_it(scene, live)
+
+
+def restarted(scene: Scene) -> str:
+    """As an operator restarts it: SIGTERM, and it is started again."""
+    stage = scene.stage
+    starts = stage.starts
+    stage.ledger.down.append(Down(time.monotonic()))
+    os.kill(stage.pid, signal.SIGTERM)
+    end = time.monotonic() + PATIENCE
+    while stage.starts == starts and time.monotonic() < end:
+        time.sleep(0.02)
+    stage.wait_up()
+    return f"down {stage.ledger.down[-1].seconds:.2f} s"
+
+
+def _lead(stage: Stage, bundle: str) -> None:
+    """Have ``current`` lead to it."""
+    link = stage.output / "fresh-link"
+    link.symlink_to(bundle)
+    link.replace(stage.output / "current")
 
 
 @contextlib.contextmanager
@@ -404,6 +489,10 @@ PRIMARY: Final[dict[str, Callable[[Scene], str]]] = {
     "worker stopped": worker_stopped,
     "supervisor killed": supervisor_killed,
     "supervisor stopped": supervisor_stopped,
+    "restarted": restarted,
+    "worker killed at a new bundle": worker_killed_at_a_new_bundle,
+    "worker stopped at a new bundle": worker_stopped_at_a_new_bundle,
+    "folder late": folder_late,
     "build killed": build_killed,
     "room gone": room_gone,
     "octet damaged": damaged,

@@ -237,6 +237,9 @@ class Prober:
         except OSError:
             # Nobody listens: the kernel says so at once, and somebody may soon.
             return
+        if int.from_bytes(wire[:2], "big") != asked.ident:
+            # For one who gave up and had this port before.
+            return
         del waiting[fd]
         epoll.unregister(asked.sock)
         asked.sock.close()
