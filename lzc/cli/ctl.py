@@ -133,7 +133,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     totals = answer["totals"]
     lines = [
         f"bundle      {answer['bundle']}, {answer['zones']} zones,"
-        f" live for {_age(answer['loaded_at'])}",
+        f" built {_age(answer['built_at'])} ago, live for {_age(answer['loaded_at'])}",
         f"listening   {', '.join(answer['listen'])}, for {_seconds(answer['uptime'])}",
         f"queries     {totals['queries_udp']} UDP, {totals['queries_tcp']} TCP,"
         f" {totals['cache_hits']} from the cache, {totals['servfail']} SERVFAIL",
@@ -167,7 +167,10 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     if answer["refused"]:
         refused = answer["refused"]
         why = str(refused["why"]).replace("\n", "; ")
-        lines.append(f"REFUSED     {_age(refused['at'])} ago: {why}")
+        lines.append(
+            f"REFUSED     {refused['bundle'] or 'the live bundle'}, for {_age(refused['since'])}"
+            f" ({refused['tries']} tries, the last one {_age(refused['at'])} ago): {why}"
+        )
     lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
     lines += [
         f"HELD BACK   code of zone {zone} that never ran to its end"

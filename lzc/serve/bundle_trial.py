@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lzc.bundle import verification
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.bundle.verification import Stamp
 from lzc.contained import Begin, Contained, Ended, Home
+from lzc.serve.refusal import files_of
 
 SECONDS: Final = 10.0
 """Seconds of CPU time to open a bundle and look at its zones, besides those for its size."""
@@ -45,27 +45,29 @@ class Condemned:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[str, Stamp | None]] = {}
+        self._suspected: dict[str, Stamp | None] = {}
 
     def add(self, folder: Path, why: str) -> None:
         """Never open this bundle again; ``why`` says what it did."""
-        self._found[folder.name] = why, _stamp(folder)
+        self._found[folder.name] = why, files_of(folder)
+
+    def suspect(self, folder: Path) -> bool:
+        """Note that a process hung while it opened this bundle, which may have been stopped, or
+        waited for a busy machine; True where that happened before: the same twice is no chance."""
+        stamp = files_of(folder)
+        before = self._suspected.get(folder.name)
+        self._suspected[folder.name] = stamp
+        return before is not None and before == stamp
 
     def why(self, folder: Path) -> str:
         """Why a bundle is not to be opened; empty where it may be."""
         found = self._found.get(folder.name)
         if found is None:
             return ""
-        if _stamp(folder) != found[1]:
+        if files_of(folder) != found[1]:
             del self._found[folder.name]
             return ""
         return found[0]
-
-
-def _stamp(folder: Path) -> Stamp | None:
-    try:
-        return verification.marks(folder, sorted(os.listdir(folder)))  # noqa: PTH208
-    except OSError:
-        return None
 
 
 def try_bundle(folder: Path, stamps: Path) -> Mapping[bytes, int]:

@@ -7,6 +7,7 @@ something better is there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lzc.bundle import current, verification
-from lzc.bundle.manifest import BundleError
+from lzc.bundle.manifest import MANIFEST, BundleError
+from lzc.bundle.verification import Stamp
 from lzc.foreign_text import shown
 from lzc.serve.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
 from lzc.serve.geo_files import GeoFiles
@@ -25,6 +27,7 @@ from lzc.serve.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.keyring import Secrets
 from lzc.serve.process import Message
 from lzc.serve.quarantine import Quarantine
+from lzc.serve.refusal import Refusal, files_of
 from lzc.serve.worker_process import WorkerProcess
 from lzc.zone.place import Fault, InputError
 
@@ -109,23 +112,47 @@ class Reloader:
         self.condemned = Condemned()
         self.before: Path | None = None
         self._crashing: Path | None = None
+        self.refusal = Refusal()
+        self._woken = asyncio.Event()
         self.loaded_at = time.time()
-        self.refused: dict[str, Any] | None = None
+        self.built_at = _built_at(folder)
 
     async def watch(self) -> None:
-        """Follow ``current``; never returns."""
+        """Follow ``current``, and try again what was refused; never returns."""
         while True:
-            await asyncio.sleep(POLL)
-            mark = self._source.mark()
-            if mark and mark != self._mark:
-                self._mark = mark
-                await self.reload(even_if_same=False)
-            elif self._crashing is not None and not self.condemned.why(self._crashing):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), POLL)
+            self._woken.clear()
+            try:
+                await self._look()
+            except Exception as error:  # whoever looks no more serves old data for good
+                log.error("looking for a new bundle failed: %s", shown(repr(error)))
+
+    async def _look(self) -> None:
+        mark = self._source.mark()
+        if mark and mark != self._mark:
+            self._mark = mark
+            await self.reload(even_if_same=False)
+        elif self._crashing is not None:
+            if not self.condemned.why(self._crashing):
                 # Its files changed: it may have been copied again.
                 self._crashing = None
                 await self.reload()
+        elif self.refusal.is_due() and self.refusal.folder != self.folder:
+            await self.reload(even_if_same=False, again=True)
 
-    async def reload(self, *, even_if_same: bool = True) -> dict[str, Any]:
+    def worker_is_back(self) -> None:
+        """What was refused for want of a worker is tried again at once."""
+        if self.refusal:
+            self.refusal.soon()
+            self._woken.set()
+
+    def is_to_blame(self, hung: bool, folder: Path | None = None) -> bool:
+        """Whether a bundle, which is served unless named, is to blame for a worker that crashed, or
+        ``hung``, while it opened that."""
+        return not hung or self.condemned.suspect(folder or self.folder)
+
+    async def reload(self, *, even_if_same: bool = True, again: bool = False) -> dict[str, Any]:
         """Switch to the live bundle; keys, secrets and geo databases are read anew even where the
         bundle is the same. Returns the answer of ``lzc ctl reload``.
 
@@ -133,17 +160,28 @@ class Reloader:
         the switch is made for the sake of the others, and the answer is no success either.
         """
         async with self._lock:
+            self._try = _Try(time.monotonic(), loud=not again)
             try:
-                folder = self._source.locate()
+                folder = self._try.folder = self._source.locate()
                 if folder == self.folder and not even_if_same:
+                    if self.refusal.folder != folder:
+                        self.refusal.clear()
                     return self._serving(changed=False)
-                # Here once, so that the workers need only look at the stamp.
-                verification.verify(folder, self._source.stamps)
+                files = files_of(folder)
+                try:
+                    # Here once, so that the workers need only look at the stamp.
+                    await asyncio.to_thread(verification.verify, folder, self._source.stamps)
+                except BundleError:
+                    self._try.files = files
+                    raise
                 serials = await asyncio.to_thread(self.tried, folder)
             except BundleError as error:
                 if isinstance(error, OpeningCrashes):
                     self._crashing = folder
                 return self._refuse(shown(error))
+            except OSError as error:
+                # It is being copied, say.
+                return self._refuse(f"{shown(folder)}: cannot be read: {error.strerror}")
             try:
                 secrets = self._read_secrets()
                 lost = _news(self.secrets.faults, secrets.faults)
@@ -163,10 +201,11 @@ class Reloader:
             changed = folder != self.folder
             if changed:
                 self.before = self.folder
+                self.loaded_at, self.built_at = time.time(), _built_at(folder)
             self.folder = folder
-            self.refused = None
-            self.loaded_at = time.time()
-            log.info("serving bundle %s%s", folder.name, "" if changed else " again")
+            waited = self.refusal.clear()
+            late = f", {waited:.0f} s after it was refused first" if waited else ""
+            log.info("serving bundle %s%s%s", folder.name, "" if changed else " again", late)
             self._switched(folder, serials)
             self._keys.take(report)
             answer = self._serving(changed=changed)
@@ -244,9 +283,14 @@ class Reloader:
         if problems:
             for worker in taking_part:
                 worker.tell({"do": "abandon"})
-            crashes = [one.result().get("crash") for one in answers if one.done()]
-            if folder != self.folder and any(crashes):
-                what = f"a worker that prepared it: {next(filter(None, crashes))}"
+            said = [one.result() for one in answers if one.done()]
+            crashed = next((one for one in said if one.get("crash")), None)
+            if (
+                crashed is not None
+                and folder != self.folder
+                and self.is_to_blame(crashed["hung"], folder)
+            ):
+                what = f"a worker that prepared it: {crashed['crash']}"
                 self.condemned.add(folder, crash(folder, what))
                 return self.condemned.why(folder)
             return str(problems[0])
@@ -260,9 +304,11 @@ class Reloader:
 
     def _refuse(self, why: str) -> dict[str, Any]:
         """``why`` is lines of ours."""
-        kept = self.folder.name
-        log.error("BUNDLE REFUSED, still serving %s: %s", kept, why.replace("\n", "; "))
-        self.refused = {"why": why, "at": time.time()}
+        kept, tried = self.folder.name, self._try
+        if self.refusal.note(tried.folder, why, tried.began, tried.files, loud=tried.loud):
+            age = _age(time.time() - self.built_at)
+            said = why.replace("\n", "; ")
+            log.error("BUNDLE REFUSED, still serving %s, built %s ago: %s", kept, age, said)
         return {"ok": False, "error": why, "bundle": kept}
 
     def condemn(self, worker: int, how: str) -> bool:
@@ -271,7 +317,7 @@ class Reloader:
         folder = self.folder
         self.condemned.add(folder, crash(folder, f"worker {worker}: {how}"))
         self._crashing = folder
-        self.refused = {"why": self.condemned.why(folder), "at": time.time()}
+        self.refusal.note(folder, self.condemned.why(folder), time.monotonic(), None, loud=True)
         return self._go_back()
 
     def _go_back(self) -> bool:
@@ -286,7 +332,34 @@ class Reloader:
         except BundleError:
             return False
         self.folder = before
+        self.loaded_at, self.built_at = time.time(), _built_at(before)
         return True
+
+
+@dataclass(slots=True)
+class _Try:
+    """A reload: when it ``began`` (monotonic clock), of what; ``files`` as they were where these
+    are what is wrong."""
+
+    began: float
+    loud: bool
+    folder: Path | None = None
+    files: Stamp | None = None
+
+
+def _built_at(folder: Path) -> float:
+    """Seconds since the epoch at which a bundle was built, or copied without its times."""
+    try:
+        return (folder / MANIFEST).stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 def _news(

@@ -338,6 +338,8 @@ class Supervisor:
             place.bundle != self._reloader.folder.name or place.geo != self._geo.current()
         ):
             self._spawn(self._reloader.catch_up(place))
+        if message["event"] == "ready":
+            self._reloader.worker_is_back()
 
     def _reap(self) -> None:
         """See which processes ended, and start others in their place."""
@@ -351,10 +353,10 @@ class Supervisor:
         pid = place.pid
         opening = not place.ready
         crash = self._crash(place, status)
-        place.end(crash)
+        place.end(how(status), crash)
         if self._stopping or not self._started:
             return
-        if opening and crash:
+        if opening and crash and self._reloader.is_to_blame(place.hung):
             self._could_not_open(place, crash)
             return
         # With the cause out of the way, there is nothing to wait for.
@@ -520,7 +522,8 @@ class Supervisor:
             "ok": True,
             "bundle": self._reloader.folder.name,
             "loaded_at": self._reloader.loaded_at,
-            "refused": self._reloader.refused,
+            "built_at": self._reloader.built_at,
+            "refused": self._reloader.refusal.status(),
             "zones": max(place.zones for place in self._workers),
             "uptime": time.time() - self._started_at,
             "pid": os.getpid(),

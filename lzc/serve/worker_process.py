@@ -46,14 +46,15 @@ class WorkerProcess:
         self.hung = False
         self.started = time.monotonic()
 
-    def end(self, crash: str = "") -> None:
-        """The process is gone; ``crash`` says how, where that is nobody's wish."""
+    def end(self, how: str, crash: str = "") -> None:
+        """The process is gone; ``how`` in words, ``crash`` where that is nobody's wish."""
         self.pid = 0
         self.ready = False
         if self.channel is not None:
             self.channel.close()
             self.channel = None
-        self.take({"event": "refused", "why": "the worker died", "crash": crash})
+        why = f"worker {self.index} ended while it was loaded ({how})"
+        self.take({"event": "refused", "why": why, "crash": crash, "hung": self.hung})
 
     def without_progress(self, now: float) -> float:
         """Seconds of the monotonic clock, up to ``now``, in which nothing got on: as far as one
