@@ -83,16 +83,20 @@ class Rests:
     def took(self, ident: int, zone: bytes, seconds: float, now: float) -> bool:
         """An execution of watched or new code took CPU time; True where it need not be watched."""
         if seconds > self.slow:
-            one = self._prove(ident, zone, seconds, now)
-            owed = one.owed.at(now)
-            if owed > AHEAD:
-                one.until = max(one.until, now + owed / SHARE)
+            self.charge(ident, zone, seconds, now)
             return False
         known = self._watched.get(ident)
         if known is not None and (known.owed.at(now) or now <= known.until + known.pause):
             return False
         self._watched.pop(ident, None)
         return True
+
+    def charge(self, ident: int, zone: bytes, seconds: float, now: float) -> None:
+        """Code took CPU time that is, with what it took just before, slow."""
+        one = self._prove(ident, zone, seconds, now)
+        owed = one.owed.at(now)
+        if owed > AHEAD:
+            one.until = max(one.until, now + owed / SHARE)
 
     def offended(self, ident: int, zone: bytes, now: float) -> None:
         """An execution hit the limit of time or memory. What it did before is forgotten when it has

@@ -192,6 +192,36 @@ def test_time_that_results_take_is_that_of_the_code(world: World) -> None:
         world.guard.meter(b"0.0001", world.zone, lambda: work(SLOW / 2))
 
 
+@pytest.mark.parametrize(
+    ("code", "reading", "slow"),
+    [
+        (f"{SLOW * 0.8}", SLOW * 0.8, True),
+        (f"{SLOW * 0.3}", SLOW * 0.8, True),
+        (f"{SLOW * 0.8}", SLOW * 0.1, False),
+        # The machine was busy: that is not the code's time.
+        (f"{SLOW * 0.8} waits", SLOW * 0.8, False),
+    ],
+)
+def test_to_run_code_and_to_read_its_result_are_one_time(
+    world: World, code: str, reading: float, slow: bool
+) -> None:
+    def read() -> None:
+        world.now += reading
+        world.cpu += reading
+
+    end, before, asked = world.now + 100, world.cpu, 0
+    while world.now < end:
+        asked += 1
+        if not world.ask(code, 0.001):
+            world.guard.meter(code.encode(), world.zone, read)
+    if slow:
+        assert world.cpu - before < 100 * SHARE * 1.2
+    else:
+        assert {world.ask(code, 0.001) for _ in range(10)} == {""}
+        each = reading + (0.0 if "waits" in code else float(code))
+        assert world.cpu - before >= each * (asked - 1)
+
+
 def test_slow_executions_in_a_row_are_no_hang(world: World) -> None:
     world.slot.beat(world.now)
     for number in range(60):
