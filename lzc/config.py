@@ -18,7 +18,9 @@ from typing import Annotated, Any, Literal
 
 from lzc.config_faults import OWN, describe, locate
 from lzc.config_table import AfterValidator, Field, Table, ValidationError
+from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name
+from lzc.wire.cookie import SECRET as COOKIE_SECRET
 from lzc.zone.place import Fault, InputError, Place
 
 TSIG_ALGORITHMS = (
@@ -297,22 +299,48 @@ class Config(Table):
             raise InputError([_no_base64(Place(str(path)), name)])
         return secret
 
+    def cookie_secret(self) -> bytes | None:
+        """The 16 octets for server cookies in the configured file; `None` where none is configured.
+        Raises `InputError`."""
+        name = self.serve.cookie_secret_file
+        if name is None:
+            return None
+        path = self.path(name)
+        file = shlex.quote(str(path))
+        fix = f"openssl rand -hex {COOKIE_SECRET} > {file}; chmod 600 {file}"
+        why = "whoever reads it can make cookies of any client, which then prove nothing (RFC 7873)"
+        raw = read_secret(path, "cookie-secret", "the cookie secret", why=why, fix=fix)
+        try:
+            secret = bytes.fromhex(raw.decode())
+        except ValueError:
+            secret = b""
+        if len(secret) != COOKIE_SECRET:
+            problem = f"the cookie secret is not {2 * COOKIE_SECRET} hexadecimal digits"
+            raise InputError([Fault(Place(str(path)), "cookie-secret", problem, fix=fix)])
+        return secret
+
 
 def read_secret(path: Path, rule: str, what: str, *, why: str, fix: str) -> bytes:
     """What a file holds that nobody else may read, without blanks around it.
 
     Raises `InputError` with ``rule`` when the file cannot be read, for which ``fix`` says what to
-    do, or is open to others (mode beyond 0600/0640), of which ``why`` says what comes.
+    do, is open to others (mode beyond 0600/0640), or belongs to a stranger, of which ``why`` says
+    what comes.
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            status = os.fstat(file.fileno())
             raw = file.read()
     except OSError as error:
         problem = f"{what} cannot be read: {error.strerror}"
         fault = Fault(Place(str(path)), f"{rule}-unreadable", problem, fix=fix)
         raise InputError([fault]) from error
-    if mode & (stat.S_IWGRP | stat.S_IRWXO):
+    owner = stranger(status, path)
+    if owner:
+        problem = f"{what} belongs to another user ({owner})"
+        fault = Fault(Place(str(path)), f"{rule}-owner", problem, why=why, fix=take_over(path))
+        raise InputError([fault])
+    if status.st_mode & (stat.S_IWGRP | stat.S_IRWXO):
         problem, fix = f"{what} is open to other users", f"chmod 600 {shlex.quote(str(path))}"
         fault = Fault(Place(str(path)), f"{rule}-exposed", problem, why=why, fix=fix)
         raise InputError([fault])

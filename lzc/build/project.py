@@ -16,6 +16,7 @@ from lzc.build.job import ZoneJob, ZoneResult
 from lzc.build.memory import PATH, SIGNED, Entry, Memory
 from lzc.build.past import Past
 from lzc.build.secondary_checks import ZoneTraits, check_secondaries
+from lzc.build.secret_checks import check_secrets
 from lzc.build.sources import ConfigFile
 from lzc.build.survey import Survey
 from lzc.bundle import shards
@@ -133,6 +134,8 @@ def compile_project(
     if config.secondary:
         traits = [ZoneTraits(to_text(apex), one.settings[SIGNED]) for apex, one in entries.items()]
         found.add(check_secondaries(config, file, traits))
+    if config.tsig or config.serve.cookie_secret_file is not None:
+        found.add(check_secrets(config, file))
     texts = check_texts(entries.values())
     if len(texts) > MOST_CHECKS:
         found.add([_too_many(len(texts), entries.values())])

@@ -5,6 +5,7 @@ Private keys only ever go into files, never to the terminal.
 
 from __future__ import annotations
 
+import difflib
 import shlex
 import time
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place
+from lzc.zone.place import Fault, InputError, Place, Severity
 
 
 class _ZoneName(click.ParamType[bytes]):
@@ -131,6 +132,43 @@ def generate(
         bits=bits,
     )
     _show(made, keystore.load(zone), now, output_format)
+    unused = _unused(settings, config_path, zone, made)
+    if unused is not None:
+        echo(str(unused), err=True)
+
+
+def _unused(
+    settings: config.Config, config_path: Path, zone: bytes, made: Sequence[SigningKey]
+) -> Fault | None:
+    """A warning where nothing signs with new keys: the zone may come later, or be misspelt."""
+    from lzc.build.sources import ConfigFile, find
+
+    file = ConfigFile.of(settings, config_path)
+    zones, _ = find(settings, file)
+    name = wire_name.to_text(zone)
+    section = f'[zone."{name.rstrip(".") or "."}"]'
+    source = next((one for one in zones if one.apex == zone), None)
+    if source is not None and source.signed:
+        return None
+    if source is not None:
+        problem, fix = f"zone {name} is not signed", f"set dnssec = true in {section}"
+    else:
+        near = difflib.get_close_matches(name, [one.name for one in zones], n=1)
+        files = " ".join(
+            shlex.quote(str(settings.keystore / f"{base_name(key)}.{kind}"))
+            for key in made
+            for kind in ("key", "private")
+        )
+        problem = f"the project has no zone {name}"
+        problem += f"; did you mean {near[0]}" if near else ""
+        fix = f"add the zone, with dnssec = true in {section}; or else: rm {files}"
+    return Fault(
+        file.place(section, "[build]"),
+        "key-unused",
+        f"{problem}: nothing uses the new key",
+        fix=fix,
+        severity=Severity.WARNING,
+    )
 
 
 @command.command("list")

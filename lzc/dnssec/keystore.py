@@ -18,6 +18,7 @@ from typing import Final, Literal
 from lzc.dnssec import algorithms, bindfile
 from lzc.dnssec.bindfile import InvalidKeyFile
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing, key_tag
+from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault, InputError, Place
 
@@ -112,7 +113,8 @@ class Keystore:
         bits: int = algorithms.RSA_BITS,
     ) -> list[SigningKey]:
         """Make and store a key for each of ``flags`` (256 or 257; see `FLAGS`), published and
-        active from ``now`` on. Tags are unlike those of the zone's other keys."""
+        active from ``now`` on. Tags are unlike those of the zone's other keys. Where one cannot
+        be written, none is, and `InputError` is raised."""
         moment = int(now)
         timing = Timing(created=moment, publish=moment, activate=moment)
         taken = {key.tag for key in self.load(zone)}
@@ -123,9 +125,19 @@ class Keystore:
                 key = SigningKey.make(zone, algorithm, flag, private, timing)
                 if key.tag not in taken:
                     break
-            self.add(key)
             taken.add(key.tag)
             made.append(key)
+        _make_folder(self.path)
+        written: list[Path] = []
+        try:
+            for key in made:
+                written.append(_write_pair(key, self.path))
+        except InputError:
+            # A KSK alone would sign the zone, and its ZSK be made by nobody.
+            for private_file in written:
+                private_file.unlink(missing_ok=True)
+                private_file.with_suffix(".key").unlink(missing_ok=True)
+            raise
         return made
 
     def add(self, key: SigningKey) -> Path:
@@ -210,7 +222,19 @@ def _unreadable_folder(folder: Path, error: OSError) -> Fault:
 
 
 def _check_folder(folder: Path) -> list[Fault]:
-    if not folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    status = folder.stat()
+    owner = stranger(status, folder)
+    if owner:
+        return [
+            Fault(
+                Place(str(folder)),
+                "keystore-owner",
+                f"the keystore belongs to another user ({owner})",
+                why="whoever owns it can put a key there that signs your zones",
+                fix=f"{take_over(folder)}, or correct keystore in [dnssec] of lzc.toml",
+            )
+        ]
+    if not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return []
     return [
         Fault(
@@ -224,7 +248,10 @@ def _check_folder(folder: Path) -> list[Fault]:
 
 
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError([_unwritable(folder, error)]) from error
     faults = _check_folder(folder)
     if faults:
         raise InputError(faults)
@@ -234,7 +261,7 @@ def _read_private(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             # The mode of what was opened, not of what the name may point to a moment later.
-            mode = os.fstat(opened.fileno()).st_mode
+            status = os.fstat(opened.fileno())
             raw = opened.read()
     except OSError as error:
         raise InputError(
@@ -247,6 +274,20 @@ def _read_private(file: Path) -> str:
                 )
             ]
         ) from error
+    owner = stranger(status, file)
+    if owner:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(file)),
+                    "key-owner",
+                    f"the private key belongs to another user ({owner})",
+                    why="whoever owns it can read it, forge the zone, and put another key here",
+                    fix=f"{take_over(file)}; if it is not yours, roll the key",
+                )
+            ]
+        )
+    mode = status.st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise InputError(
             [
@@ -352,12 +393,29 @@ def _write_pair(key: SigningKey, folder: Path) -> Path:
     if private.exists():
         raise _taken(private, key)
     public = folder / f"{base}.key"
-    _write(public, bindfile.format_public(key), replace=True)
+    was_there = public.exists()
+    file = public
     try:
+        _write(public, bindfile.format_public(key), replace=True)
+        file = private
         _write(private, bindfile.format_private(key), replace=False)
     except FileExistsError as error:
         raise _taken(private, key) from error
+    except OSError as error:
+        if not was_there:
+            public.unlink(missing_ok=True)
+        raise InputError([_unwritable(file, error)]) from error
     return private
+
+
+def _unwritable(file: Path, error: OSError) -> Fault:
+    return Fault(
+        Place(str(file)),
+        "key-unwritable",
+        f"cannot be written: {error.strerror}",
+        fix="correct keystore in [dnssec] of lzc.toml, the folder's permissions, or free space;"
+        " nothing of the key was kept",
+    )
 
 
 def _write(file: Path, text: str, *, replace: bool) -> None:

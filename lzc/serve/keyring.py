@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,14 +9,13 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from lzc.bundle.reader import Bundle, ZoneInfo
-from lzc.config import Config, read_secret
+from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.serve.zone_keys import zone_keys
 from lzc.wire import name as wire_name
-from lzc.wire.cookie import SECRET
 from lzc.wire.tsig import TsigKey
-from lzc.zone.place import Fault, InputError, Place
+from lzc.zone.place import Fault, InputError
 
 RETRIES: Final = 50
 """Zones without usable keys that are tried again at once."""
@@ -43,7 +41,7 @@ class Secrets:
         every client."""
         tsig, faults = tsig_keys(config)
         try:
-            return cls(tsig, cookie_secret(config) or random_secret, faults)
+            return cls(tsig, config.cookie_secret() or random_secret, faults)
         except InputError as error:
             raise InputError([*error.faults, *chain(*faults.values())]) from error
 
@@ -84,27 +82,6 @@ def tsig_keys(config: Config) -> tuple[dict[bytes, TsigKey], dict[str, tuple[Fau
         else:
             found[wire] = TsigKey(wire, section.algorithm, secret)
     return found, faults
-
-
-def cookie_secret(config: Config) -> bytes | None:
-    """The 16 octets for server cookies in the configured file; `None` where none is configured.
-    Raises `InputError`."""
-    name = config.serve.cookie_secret_file
-    if name is None:
-        return None
-    path = config.path(name)
-    file = shlex.quote(str(path))
-    fix = f"openssl rand -hex {SECRET} > {file}; chmod 600 {file}"
-    why = "whoever reads it can make cookies of any client, which then prove nothing (RFC 7873)"
-    raw = read_secret(path, "cookie-secret", "the cookie secret", why=why, fix=fix)
-    try:
-        secret = bytes.fromhex(raw.decode())
-    except ValueError:
-        secret = b""
-    if len(secret) != SECRET:
-        problem = f"the cookie secret is not {2 * SECRET} hexadecimal digits"
-        raise InputError([Fault(Place(str(path)), "cookie-secret", problem, fix=fix)])
-    return secret
 
 
 class Signers(Mapping[bytes, ZoneSigner]):

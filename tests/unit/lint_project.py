@@ -109,6 +109,7 @@ def write(folder: Path) -> list[Found]:
     """Write the project, and say what is to be found in it."""
     (folder / "zones").mkdir()
     (folder / "lzc.toml").write_text(CONFIG)
+    (folder / "lzc.toml").chmod(0o600)
     expected: list[Found] = []
     for name, entries in ZONES.items():
         lines = TOP.splitlines()

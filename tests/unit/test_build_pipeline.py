@@ -6,6 +6,7 @@ import calendar
 import fcntl
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -260,6 +261,37 @@ def test_a_new_key_changes_the_bundle_but_not_the_serial(project: Path) -> None:
     assert _serials(project)["exampleorg"] == 2026112100
 
 
+SECRETS = """
+[tsig."a."]
+secret-file = "a.tsig"
+[tsig."b."]
+secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+[serve]
+cookie-secret-file = "cookie"
+"""
+
+
+def test_secrets_that_a_server_refuses_or_others_read_are_warned_of(project: Path) -> None:
+    toml = project / "lzc.toml"
+    toml.write_text(TOML + SECRETS)
+    toml.chmod(0o644)
+    (project / "a.tsig").write_text("c2VjcmV0")
+    (project / "a.tsig").chmod(0o644)
+    (project / "cookie").write_text("00")
+    (project / "cookie").chmod(0o600)
+    faults = _build(project).warnings
+    assert {(fault.rule, Path(fault.place.file).name) for fault in faults} == {
+        ("tsig-secret-exposed", "a.tsig"),
+        ("cookie-secret", "cookie"),
+        ("tsig-secret-exposed", "lzc.toml"),
+    }
+    assert all(fault.severity == "warning" for fault in faults)
+    assert check(config.load(toml), config_path=toml, now=NOW).warnings == faults
+    for fault in faults:
+        subprocess.run(["sh", "-c", fault.fix.partition("; or")[0]], check=True)
+    assert _build(project).warnings == []
+
+
 SECONDARY = """
 [tsig."k."]
 secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
@@ -290,6 +322,7 @@ def test_secondaries_that_would_serve_a_zone_wrongly_are_warned_of(
         + '[zone."example.org"]\ndnssec = true\n'
         + SECONDARY.format(name="ns2", software=software, zones=zones)
     )
+    (project / "lzc.toml").chmod(0o600)
     _zone(project, "example.org", 'l LUA A "1"\n')
     Keystore(project / "keys").generate(wire("example.org"), 13, [257], NOW)
     warnings = [fault for fault in _build(project).warnings if fault.rule != "lua-disabled"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from click.testing import Result
 from lzc.dnssec import algorithms
 from lzc.dnssec.keystore import Keystore
 from lzc.wire import name
+from tests.patience import PATIENCE
 from tests.unit.command_line import lzc
 
 ZONE = name.from_text("example.org.")
@@ -64,6 +68,53 @@ def test_a_zone_with_active_keys_gets_no_more_by_accident(project: Path) -> None
     assert "zone-has-keys" in result.stderr
     done(keys(project, "generate", "example.org", "--add", "--zsk"))
     assert len(Keystore(project / "keys").load(ZONE)) == 2
+
+
+def test_keys_that_nothing_uses_are_told_with_the_way_out(project: Path) -> None:
+    toml = project / "lzc.toml"
+    zones = project / "zones"
+    zones.mkdir()
+    zones.joinpath("example.org.zone").write_text("")
+    toml.write_text('[build]\nsources = ["zones/*.zone"]\n')
+    result = keys(project, "generate", "exampel.org")
+    assert done(result)
+    assert "no zone exampel.org.; did you mean example.org.: nothing uses" in result.stderr
+    command = result.stderr.rpartition("or else: ")[2]
+    subprocess.run(shlex.split(command), check=True)
+    assert list((project / "keys").iterdir()) == []
+
+    result = keys(project, "generate", "example.org")
+    assert "zone example.org. is not signed: nothing uses" in result.stderr
+    assert 'set dnssec = true in [zone."example.org"]' in result.stderr
+    toml.write_text(toml.read_text() + '[zone."example.org"]\ndnssec = true\n')
+    result = keys(project, "generate", "example.org", "--add", "--format", "json")
+    assert done(result)
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("octets", "name"), [(0, "keys/Kexample.org.+008+"), (1000, ".private")])
+def test_a_full_disk_is_told_with_the_file_and_nothing_is_kept(
+    project: Path, octets: int, name: str
+) -> None:
+    """A limit of the process stands for the disk: the DNSKEY of an RSA key has less than 1,000
+    octets, the private key more."""
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({octets}, {octets}));"
+        "from lzc.cli import main; main()"
+    )
+    arguments = ["keys", "generate", "-c", "lzc.toml", "example.org", "--algorithm", "8"]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--policy", "ksk-zsk"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.returncode == 1
+    assert f"{project}/keys/Kexample.org.+008+" in ended.stderr
+    assert name in ended.stderr
+    assert "cannot be written: File too large" in ended.stderr
+    assert list((project / "keys").iterdir()) == []
 
 
 @pytest.mark.parametrize(

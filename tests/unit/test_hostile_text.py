@@ -271,10 +271,11 @@ def evil_answer() -> dict[str, Any]:
         ),
         EVIL,
     )
+    about = {"zone": EVIL, "key": EVIL, "place": EVIL, "rule": EVIL, "problem": EVIL, "fix": EVIL}
+    states = ("servfail", "at risk", "warning")
     zone = {"zone": EVIL, "serial": 1, "secondary_serial": None, "error": EVIL, "current": False}
     secondary = {"name": EVIL, "address": EVIL, "current": 0, "zones": 1, "states": [zone]}
     secondary["silent"] = 5.0
-    fault = {"place": EVIL, "problem": EVIL, "fix": EVIL, "workers": [0], "state": "servfail"}
     return {
         "ok": True,
         "bundle": EVIL,
@@ -287,13 +288,13 @@ def evil_answer() -> dict[str, Any]:
         "changed": True,
         "checks": [check],
         "geo": [{"path": EVIL, "error": EVIL, "read": 1}, {"path": EVIL, "error": "", "read": 1}],
+        "keys": [{**about, "state": state, "workers": [EVIL]} for state in states],
+        "tsig": [about],
         "refused": {"at": 1, "why": EVIL},
         "quarantine": [{"name": EVIL}],
         "held_zones": [EVIL],
         "workers": [{**counts, "queries_udp": 1, "queries_tcp": 1, "ready": True}],
         "secondaries": [secondary],
-        "keys": [{**fault, "zone": EVIL}],
-        "tsig": [{**fault, "key": EVIL}],
         "target": EVIL,
         "state": EVIL,
         "seconds": 5,

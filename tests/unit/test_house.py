@@ -27,7 +27,7 @@ FLOORS = (
     {"zone"},
     {"contained"},
     {"wire"},
-    {"foreign_text", "foreign_json", "private_folder"},
+    {"foreign_text", "foreign_json", "file_owner", "private_folder"},
 )
 """From the top down. Rooms of one floor do not import each other."""
 

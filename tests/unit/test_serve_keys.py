@@ -62,10 +62,6 @@ def expired(file: Path) -> None:
     file.write_text(file.read_text() + "Inactive: 20200101000000\n")
 
 
-def strange(file: Path) -> None:
-    os.chown(file, 12345, -1)
-
-
 FAULTS: dict[Callable[[Path], None], str] = {
     gone: "which is not here",
     exposed: "the private key is open to other users (mode 0644)",
