@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from lzc.cli.options import config_option, format_option
+from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json
 from lzc.foreign_text import one_line, shown
+from lzc.zone.place import Fault, InputError, Place
 
 _SHOWN = 20
 _UNITS = {"s": 1, "": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -27,62 +28,85 @@ def command() -> None:
 
 @command.command()
 @config_option
+@socket_option
 @format_option
-def status(config_path: Path, output_format: str) -> None:
+def status(config_path: Path, socket_path: Path | None, output_format: str) -> None:
     """Show the bundle, counters, checks, geo databases and secondaries."""
-    answer = _ask(config_path, "status")
+    answer = _ask(config_path, socket_path, "status")
     _show(answer, output_format, _status_lines)
 
 
 @command.command()
 @config_option
+@socket_option
 @format_option
-def reload(config_path: Path, output_format: str) -> None:
+def reload(config_path: Path, socket_path: Path | None, output_format: str) -> None:
     """Switch to the live bundle now.
 
     Keys, secrets and geo databases are read anew, too. A server that refuses goes on as before, and
     the exit code is 1. So it is where the keys of a zone or a TSIG secret cannot be used: refused
-    if that is new, told if it was so before.
+    if that is new, told if it was so before. Settings count when the server is started again: where
+    lzc.toml says something else by now, or cannot be used, the exit code is 1 too.
     """
-    answer = _ask(config_path, "reload")
+    answer = _ask(config_path, socket_path, "reload")
     _show(answer, output_format, _reload_lines)
 
 
 @command.group(invoke_without_command=True)
 @config_option
+@socket_option
 @format_option
 @click.pass_context
-def health(context: click.Context, config_path: Path, output_format: str) -> None:
+def health(
+    context: click.Context, config_path: Path, socket_path: Path | None, output_format: str
+) -> None:
     """List the health checks, or overrule them.
 
     Of each: its status, since when, latency, weight and last error.
     """
     if context.invoked_subcommand is None:
-        answer = _ask(config_path, "health")
+        answer = _ask(config_path, socket_path, "health")
         _show(answer, output_format, _health_lines)
 
 
 @health.command()
 @click.argument("target")
 @click.argument("state", type=click.Choice(["up", "down", "drain", "auto"]))
+@click.option("--anyway", is_flag=True, help="Though there is no such check (yet).")
 @click.option("--for", "length", metavar="TIME", help="How long, such as 90s, 10m, 2h or 1d.")
 @config_option
+@socket_option
 @format_option
 def force(
-    target: str, state: str, length: str | None, config_path: Path, output_format: str
+    target: str,
+    state: str,
+    anyway: bool,
+    length: str | None,
+    config_path: Path,
+    socket_path: Path | None,
+    output_format: str,
 ) -> None:
     """Overrule the checks of TARGET; auto takes that back.
 
     TARGET is ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as shown by `lzc
     ctl health`; the narrowest counts. What is drained is down to answers. Without --for it holds
-    until it is taken back, over reloads and restarts of the server.
+    until it is taken back, over reloads and restarts of the server; where it cannot be saved for
+    that, it holds now, and the exit code is 1.
     """
     if length is not None and state == "auto":
         raise click.BadParameter(
             "auto takes effect at once and for good: leave --for out", param_hint="--for"
         )
     seconds = _duration(length) if length is not None else 0.0
-    answer = _ask(config_path, "force", target=target, state=state, seconds=seconds)
+    answer = _ask(
+        config_path,
+        socket_path,
+        "force",
+        target=target,
+        state=state,
+        seconds=seconds,
+        anyway=anyway,
+    )
     _show(answer, output_format, _force_lines)
 
 
@@ -95,20 +119,44 @@ def _duration(text: str) -> float:
     return float(seconds)
 
 
-def _ask(config_path: Path, do: str, **arguments: str | float) -> dict[str, Any]:
+def _ask(config_path: Path, path: Path | None, do: str, **arguments: str | float) -> dict[str, Any]:
+    from lzc.serve import control
+
+    return control.ask(path or _socket_of(config_path), do, **arguments)
+
+
+def _socket_of(config_path: Path) -> Path:
     from lzc import config as settings
     from lzc.serve import control
 
-    config = settings.load(config_path)
-    path = control.socket_path(config.folder, config.output, config.serve.control_socket)
-    return control.ask(path, do, **arguments)
+    try:
+        config = settings.load(config_path)
+    except InputError as error:
+        fault = Fault(
+            Place(str(config_path)),
+            "control-socket",
+            "it would say where the control socket of the server is",
+            fix="name it, for example: --socket build/control.sock",
+        )
+        raise InputError([*error.faults, fault]) from error
+    return control.socket_path(config.folder, config.output, config.serve.control_socket)
 
 
 def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
     if output_format == "json":
         echo_json(answer)
     elif answer["ok"]:
-        for line in lines(answer):
+        try:
+            made = lines(answer)
+        except (KeyError, TypeError):
+            fault = Fault(
+                Place("lzc ctl"),
+                "server-version",
+                "the server answers as another version of lzc does",
+                fix="start it again with this version; until then --format json shows its answer",
+            )
+            raise InputError([fault]) from None
+        for line in made:
             echo(one_line(line, None))
     else:
         error = str(answer["error"]).replace("\n", "; ")
@@ -164,6 +212,11 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         for one in answer["geo"]
     ]
     lines += _key_lines(answer)
+    if answer["settings"]:
+        pending = str(answer["settings"]).replace("\n", "; ")
+        lines.append(f"SETTINGS    {pending}")
+    if checker["unsaved"]:
+        lines.append(f"NOT SAVED   health, and what is forced: {shown(checker['unsaved'])}")
     if answer["refused"]:
         refused = answer["refused"]
         why = str(refused["why"]).replace("\n", "; ")

@@ -2,7 +2,9 @@
 
 ``@config_option`` passes ``config_path: Path``; the command gives it to `lzc.config.load`.
 ``@format_option`` passes ``output_format: str``, ``"text"`` or ``"json"``; faults that end the
-command follow it too (`lzc.cli.faults`). ``@bundle_option`` passes ``bundle_path: Path | None``.
+command follow it too (`lzc.cli.faults`).
+``@socket_option`` passes ``socket_path: Path | None``, ``@bundle_option`` passes
+``bundle_path: Path | None``.
 """
 
 from __future__ import annotations
@@ -46,4 +48,12 @@ bundle_option = click.option(
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="A bundle, or a folder of bundles (its live one).  [default: output of [build]]",
+)
+
+socket_option = click.option(
+    "--socket",
+    "socket_path",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The server's control socket; lzc.toml is not read then.  [default: as lzc.toml says]",
 )

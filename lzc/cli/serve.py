@@ -69,6 +69,7 @@ def _serve(
             source=bundle if bundle is not None else config.output,
             listen=list(listen) or list(config.serve.listen),
             workers=workers or config.serve.workers,
+            file=config_path.absolute(),
             ready=lambda line: echo(line, err=True),
         )
     )

@@ -12,7 +12,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Collection, Coroutine, Hashable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from lzc.serve import health_state
 from lzc.serve.admission import Admission
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.check_runs import ALL_FILES, Run, Runs
-from lzc.serve.health_force import force_of, target_of, targets_of, within
+from lzc.serve.health_force import force_of, near, target_of, targets_of, within
 from lzc.serve.health_state import Force, Known, State
 from lzc.serve.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, Health, HealthTable
 from lzc.serve.http_probe import Request, request_of
@@ -87,7 +87,8 @@ class Entry:
 class Checker:
     """All checks and their timers. ``reports`` is where workers send checks they miss; ``policy``
     says how many of these there may be, and which checks are made at all; ``files`` is how many
-    connections there may be; ``file`` is where what is known is kept for the next start."""
+    connections there may be; ``file`` is where what is known is kept for the next start, and
+    ``tell_saving`` is told why that fails, and with an empty text that it does no longer."""
 
     def __init__(
         self,
@@ -98,6 +99,7 @@ class Checker:
         expire: float = EXPIRE,
         files: int = ALL_FILES,
         file: Path | None = None,
+        tell_saving: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._table = table
         self._reports = reports
@@ -120,6 +122,8 @@ class Checker:
         for target, force in before.forced.items():
             self._hold(target, force)
         self._saving = asyncio.Lock()
+        self._unsaved = ""
+        self._tell_saving = tell_saving
         # The event loop's own threads may all be waiting for resolvers.
         self._writer = ThreadPoolExecutor(1, "health")
         self._saved: tuple[int, ...] = ()
@@ -189,15 +193,21 @@ class Checker:
                 said = {"error": str(one.refusal), "listed": one.listed}
                 yield {**_NOT_MADE, "check": text, "key": key.hex(), **said}
 
-    async def force(self, text: str, state: str, seconds: float) -> dict[str, Any]:
+    async def force(
+        self, text: str, state: str, seconds: float, *, anyway: bool = False
+    ) -> dict[str, Any]:
         """Let a target be ``state`` (one of `FORCES`) whatever its checks find, for ``seconds`` or,
-        with 0, until it is taken back with ``auto``. Returns the answer of ``lzc ctl``."""
+        with 0, until it is taken back with ``auto``; one that no check has, only ``anyway``.
+        Returns the answer of ``lzc ctl``, which is no success where it would not be kept."""
         if state not in FORCES or not 0 <= seconds <= MAX_FORCE:
             return {"ok": False, "error": f"expected one of {', '.join(FORCES)}, and seconds"}
         try:
             target = target_of(text, self._entries)
         except ValueError as error:
             return {"ok": False, "error": str(error)}
+        unknown = "" if anyway or within(target, self._forced) else self._unknown(target)
+        if unknown:
+            return {"ok": False, "error": unknown}
         if state == FORCES[AUTO]:
             for one in within(target, self._forced):
                 self._lift(one)
@@ -210,7 +220,26 @@ class Checker:
         about = self._apply_forces(target)
         self._forces += 1
         await self._save()
-        return {"ok": True, "target": target, "state": state, "seconds": seconds, "checks": about}
+        answer = {"target": target, "state": state, "seconds": seconds, "checks": about}
+        if self._unsaved:
+            why = (
+                f"{target} is {'left to its checks' if state == FORCES[AUTO] else state} now, but"
+                f" the server will have forgotten that when it starts again: {self._unsaved}"
+            )
+            return {"ok": False, "error": why, **answer}
+        return {"ok": True, **answer}
+
+    def _unknown(self, target: str) -> str:
+        """Why a target is none that a check belongs to; empty where it is one."""
+        entries = self._entries.values()
+        known = {one for entry in entries for one in targets_of(entry.check, entry.key)}
+        if target in known:
+            return ""
+        there = ", ".join(near(target, known)) or "no checks at all"
+        return (
+            f"no check looks at {target}; there are: {there}. For a check that is yet to come,"
+            " force it with --anyway"
+        )
 
     def _hold(self, target: str, force: Force) -> None:
         self._lift(target)
@@ -265,10 +294,18 @@ class Checker:
         if self._file is None:
             return
         async with self._saving:
+            why = ""
             try:
                 await self._loop.run_in_executor(self._writer, self._write, self._file)
             except OSError as error:
-                self._mishaps.note("saving what is known of health", error)
+                why = f"{error.filename or self._file}: {error.strerror or error}"
+        if why != self._unsaved:
+            self._unsaved = why
+            if why:
+                log.error("what is known of health, and forced, cannot be saved: %s", shown(why))
+            else:
+                log.info("what is known of health, and forced, is saved again")
+            self._tell_saving(why)
 
     def _write(self, file: Path) -> None:
         mark = self._mark()

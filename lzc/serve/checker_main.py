@@ -115,6 +115,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
         setup.policy,
         files=_files(),
         file=setup.file,
+        tell_saving=lambda why: channel.send({"event": "saving", "why": why}),
     )
     threading.Thread(target=report_when_asked, args=(setup.asked, checker), daemon=True).start()
     stop = asyncio.Event()
@@ -122,7 +123,9 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
     forcing: set[asyncio.Task[None]] = set()
 
     async def force(message: Message) -> None:
-        answer = await checker.force(message["target"], message["state"], message["seconds"])
+        answer = await checker.force(
+            message["target"], message["state"], message["seconds"], anyway=message["anyway"]
+        )
         channel.send({"event": "forced", **answer})
 
     def on_message(message: Message) -> None:

@@ -48,6 +48,7 @@ class CheckerProcess:
         self._reports_in.setblocking(False)
         self._forced: asyncio.Future[Message] | None = None
         self._forcing = asyncio.Lock()
+        self._unsaved = ""
         self._asking: socket.socket | None = None
         self._stopping = False
         self.channel: Channel | None = None
@@ -90,7 +91,7 @@ class CheckerProcess:
         self._table.beat(0)
         self.pid, self.channel = fork(main, orphan=True)
         theirs.close()
-        self.channel.attach(asyncio.get_running_loop(), self._heard_forced, lambda: None)
+        self.channel.attach(asyncio.get_running_loop(), self._heard, lambda: None)
         ours.setblocking(False)
         self._asking = ours
         self.load(folder)
@@ -148,11 +149,12 @@ class CheckerProcess:
         """Let workers answer at once."""
         self._table.open()
 
-    def status(self) -> dict[str, int]:
+    def status(self) -> dict[str, Any]:
         """What ``lzc ctl status`` says of it."""
         return {
             "pid": self.pid,
             "restarts": self.restarts,
+            "unsaved": self._unsaved,
             **self._table.counts(),
             "unlisted_limit": self._policy.unlisted,
             "unlisted_share": self._policy.share,
@@ -180,13 +182,14 @@ class CheckerProcess:
             return dict(_BUSY)
         return _pieces(first, reader, writer)
 
-    async def force(self, target: str, state: str, seconds: float) -> dict[str, Any]:
+    async def force(self, target: str, state: str, seconds: float, anyway: bool) -> dict[str, Any]:
         """Have a target be up, down or drained by hand: the answer of ``lzc ctl health force``."""
         async with self._forcing:
             if self.channel is None:
                 return dict(_RESTARTING)
             self._forced = asyncio.get_running_loop().create_future()
-            self.channel.send({"do": "force", "target": target, "state": state, "seconds": seconds})
+            said = {"target": target, "state": state, "seconds": seconds, "anyway": anyway}
+            self.channel.send({"do": "force", **said})
             return await self._answer_of(self._forced)
 
     async def _answer_of(self, awaited: asyncio.Future[Message]) -> dict[str, Any]:
@@ -196,8 +199,10 @@ class CheckerProcess:
             return dict(_BUSY)
         return {"ok": True, **{name: message[name] for name in message if name != "event"}}
 
-    def _heard_forced(self, message: Message) -> None:
-        if self._forced is not None and not self._forced.done():
+    def _heard(self, message: Message) -> None:
+        if message["event"] == "saving":
+            self._unsaved = message["why"]
+        elif self._forced is not None and not self._forced.done():
             self._forced.set_result(message)
 
 

@@ -5,6 +5,7 @@ A target is an address, an address and a port, or the id of a check; the narrowe
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Collection, Mapping
@@ -16,6 +17,8 @@ from lzc.serve.health_state import Force
 
 SHORTEST_ID: Final = 6
 """Hexadecimal digits of a check's id that are enough, if no other check's begins so."""
+
+_NEAR: Final = 5
 
 
 def target_of(text: str, keys: Collection[bytes]) -> str:
@@ -52,6 +55,16 @@ def targets_of(check: Check, key: bytes) -> tuple[str, ...]:
     except ValueError:
         return (key.hex(),)
     return (key.hex(), _with_port(address, port), address) if port else (key.hex(), address)
+
+
+def near(target: str, known: Collection[str]) -> list[str]:
+    """Of all targets that checks belong to, those that somebody may mean who says ``target``: of
+    the same address, or written like it; some others where there are none."""
+    address = target.rpartition(":")[0] or target
+    spelled = [one for one in sorted(known) if not re.fullmatch(r"[0-9a-f]{32}", one)]
+    same = [one for one in spelled if address in (one, one.rpartition(":")[0])]
+    alike = difflib.get_close_matches(target, spelled, _NEAR)
+    return (list(dict.fromkeys([*same, *alike])) or spelled)[:_NEAR]
 
 
 def force_of(check: Check, key: bytes, forced: Mapping[str, Force]) -> Force | None:

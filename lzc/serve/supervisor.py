@@ -42,6 +42,7 @@ from lzc.serve.proven import Proven
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.reload import Reloader, Source
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
+from lzc.serve.settings_in_force import SettingsInForce
 from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -71,7 +72,8 @@ _LATE: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
     """What to serve, and where. ``source`` is a folder of bundles or one bundle; ``ready`` is
-    called with one line of text when the first answers can be had."""
+    called with one line of text when the first answers can be had; ``file`` is what ``config`` was
+    read from, where that is a link."""
 
     config: Config
     source: Path
@@ -79,6 +81,7 @@ class ServeOptions:
     workers: int
     ready: Callable[[str], None] = log.info
     watchdog: float = WATCHDOG
+    file: Path | None = None
     notify_times: NotifyTimes | None = None
 
 
@@ -86,6 +89,8 @@ def run(options: ServeOptions) -> None:
     """Serve until SIGTERM or SIGINT. Raises `InputError` for what keeps the server from starting:
     no bundle, a damaged one, addresses in use, no secret for cookies. Keys of zones and TSIG
     secrets that cannot be used concern those alone."""
+    # It is the end of a process that does not expect it; and all is read anew right here.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with private_folder("serve") as private:
         source = Source.at(options.source, private)
         geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
@@ -186,10 +191,12 @@ class Supervisor:
         self._geo = geo
         self._notifier: Notifier | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._settings = _settings_of(options)
         self._started_at = time.time()
         self._fair_from = 0.0
         self._tick_at = 0.0
         self._started = False
+        self._listening = self._hung_up = False
         self._stopping = False
         self._failed: list[Fault] = []
 
@@ -199,6 +206,7 @@ class Supervisor:
         stop = self._stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
+        self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         server = self._control = control.ControlServer(path, listener, self._commands())
         try:
             self._begin_health()
@@ -228,7 +236,9 @@ class Supervisor:
             )
             await self._find_and_notify(self._reloader.folder)
             await server.start()
-            self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            if self._hung_up:
+                self._spawn(self._reload({}))
+            self._listening = True
             self._spawn(self._reloader.watch())
             self._spawn(self._reloader.watch_geo())
             self._spawn(self._keys.watch(lambda: self._reloader.folder))
@@ -488,7 +498,10 @@ class Supervisor:
             self._notify(serials)
 
     def _on_hangup(self) -> None:
-        self._spawn(self._reloader.reload())
+        if self._listening:
+            self._spawn(self._reload({}))
+        else:
+            self._hung_up = True
 
     def _commands(self) -> dict[str, control.Command]:
         return {
@@ -499,7 +512,14 @@ class Supervisor:
         }
 
     async def _reload(self, _request: control.Answer) -> control.Answer:
-        return await self._reloader.reload()
+        answer = await self._reloader.reload()
+        # Not in the way of the bundle, which an operator who edits settings may need.
+        pending = await asyncio.to_thread(self._settings.look)
+        if pending:
+            log.error("SETTINGS NOT IN FORCE: %s", pending.replace("\n", "; "))
+            did = f"serving bundle {answer['bundle']}, but:" if answer["ok"] else answer["error"]
+            answer |= {"ok": False, "error": f"{did}\n{pending}"}
+        return answer
 
     async def _health(
         self, _request: control.Answer
@@ -514,7 +534,7 @@ class Supervisor:
                 raise ValueError
         except (KeyError, TypeError, ValueError, OverflowError):
             return {"ok": False, "error": "expected target, state and seconds"}
-        return await self._checker.force(target, state, seconds)
+        return await self._checker.force(target, state, seconds, request.get("anyway") is True)
 
     async def _status(self, _request: control.Answer) -> control.Answer:
         workers = [place.status() for place in self._workers]
@@ -532,6 +552,7 @@ class Supervisor:
             "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
             "checker": self._checker.status(),
             "geo": self._geo.report(),
+            "settings": self._settings.pending,
             "keys": self._keys.status(),
             "tsig": self._reloader.secrets.status(),
             **self._quarantine.status(),
@@ -558,6 +579,17 @@ class Supervisor:
     def _pids(self) -> list[int]:
         pids = [place.pid for place in self._workers]
         return [pid for pid in (*pids, self._checker.pid) if pid]
+
+
+def _settings_of(options: ServeOptions) -> SettingsInForce:
+    config = options.config
+    given = {
+        "[serve] listen": options.listen != config.serve.listen,
+        "[serve] workers": options.workers != config.serve.workers,
+        "[build] output": options.source != config.output,
+    }
+    keys = frozenset(key for key, differs in given.items() if differs)
+    return SettingsInForce(config, options.file or config.file, keys)
 
 
 def _at_work(query: bytes | None) -> str:

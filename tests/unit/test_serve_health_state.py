@@ -302,7 +302,8 @@ def test_a_word_about_nothing_holds_for_checks_to_come(tmp_path: Path) -> None:
     project.build({"example.org": ""})
     with LiveServer(project) as server:
         server.wait_for(lambda: server.control("health")["ok"])
-        assert "no check at present" in ctl_health(project, "force", "127.0.0.77", "up")
+        forced = ctl_health(project, "force", "127.0.0.77", "up", "--anyway")
+        assert "no check at present" in forced
         project.build({"example.org": ""}, checks=[CHECK], serial=2)
         server.control("reload")
         server.wait_for(lambda: server.control("health")["checks"])
@@ -346,3 +347,52 @@ def test_results_that_do_not_come_within_the_grace_are_not_waited_for(tmp_path: 
     assert served_first(tmp_path, 0.1, port) == [LOCAL, "127.0.0.2"]
     for sock in socks:
         sock.close()
+
+
+def refused(project: Project, *arguments: str) -> str:
+    run = CliRunner().invoke(ctl, ["health", "force", *arguments, "-c", str(project.config)])
+    assert run.exit_code == 1
+    assert not run.stdout
+    return run.stderr
+
+
+def test_a_word_about_what_no_check_looks_at_is_refused_and_names_what_is_near(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, UNHURRIED)
+    checks = [CHECK, Check("127.0.0.77", 80), Check("127.0.0.78", 443), Check("10.1.2.3", 1)]
+    project.build({"example.org": ""}, checks=checks)
+    with LiveServer(project) as server:
+        server.wait_for(lambda: len(server.control("health")["checks"]) == 4)
+        said = refused(project, "127.0.0.77:444", "down")
+        assert "no check looks at 127.0.0.77:444; there are: 127.0.0.77, 127.0.0.77:443," in said
+        assert "--anyway" in said
+        assert "127.0.0.78" in refused(project, "127.0.0.87", "drain")
+        # Taken back where nothing is: that one may still be forced whose name was meant.
+        assert "no check looks at" in refused(project, "127.0.0.79", "auto")
+        assert "0 checks" not in ctl_health(project, "force", "127.0.0.77", "auto")
+        ctl_health(project, "force", "127.0.0.79", "up", "--anyway")
+        ctl_health(project, "force", "127.0.0.79", "auto")
+        assert {one["forced"] for one in server.control("health")["checks"]} == {None}
+
+
+def test_a_word_that_cannot_be_kept_counts_and_is_no_success(tmp_path: Path) -> None:
+    project = Project(tmp_path, UNHURRIED)
+    project.build({"example.org": ""}, checks=[CHECK])
+    fresh = project.output / ".control.health.new"
+    fresh.mkdir()
+    with LiveServer(project) as server:
+        server.wait_for(lambda: server.control("health")["checks"])
+        said = refused(project, "127.0.0.77", "up")
+        assert "127.0.0.77 is up now, but the server will have forgotten that" in said
+        assert str(fresh) in said
+        assert server.control("health")["checks"][0]["status"] == "up"
+        assert str(fresh) in server.control("status")["checker"]["unsaved"]
+        status = CliRunner().invoke(ctl, ["status", "-c", str(project.config)]).stdout
+        assert "NOT SAVED   health, and what is forced: " in status
+        told = [line for line in server.log if "cannot be saved" in line]
+        assert len(told) == 1
+        assert "Traceback" not in told[0] and ".py" not in told[0]
+        fresh.rmdir()
+        assert "is forced to drain" in ctl_health(project, "force", "127.0.0.77", "drain")
+        assert server.control("status")["checker"]["unsaved"] == ""
