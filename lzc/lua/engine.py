@@ -132,7 +132,8 @@ class Engine:
     same ones. With ``conditions``, that is what country, netmask and their like return, wherever
     the client is (`lzc.lua.discover`). ``now`` (seconds since the epoch) is what records see for
     the time; `None` for the clock. ``count`` has `instructions` counted, which is slow. ``lookup``
-    is what ``dblookup`` asks, and may be set at any time; without it that finds nothing.
+    is what ``dblookup`` asks, and may be set at any time; without it that finds nothing. ``swept``
+    are the seconds that were spent, in executions, on garbage that others left.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class Engine:
         self._include: Include = lambda _name: None
         self._zone = b""
         self.lookup = lookup
+        self.swept = 0.0
         self._rings = Rings()
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._strikes: dict[int, int] = {}
@@ -285,6 +287,7 @@ class Engine:
                 b"python_log": self._write_log,
                 b"python_decide": self._conditions or bool,
                 b"python_crowded": self._crowded,
+                b"python_swept": self._count_swept,
             },
             settings.memory_limit,
             self._report,
@@ -309,6 +312,9 @@ class Engine:
         self._programs.clear()
         self._strikes.clear()
         self._worn_out = worn_out
+
+    def _count_swept(self, seconds: float) -> None:
+        self.swept += seconds
 
     def _rebuild(self) -> None:
         self._worn_out = False

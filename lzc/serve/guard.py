@@ -32,7 +32,10 @@ LIMITS: Final = ("instructions", "memory", "time", "quarantine", "held")
 
 
 class Evaluator(Protocol):
-    """The part of `lzc.lua.engine.Engine` that answers use."""
+    """The part of `lzc.lua.engine.Engine` that answers use. ``swept`` are the seconds spent so far
+    on garbage that other executions left."""
+
+    swept: float
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """Presentation-form contents; raises `LuaFailure`."""
@@ -63,6 +66,7 @@ class GuardedEngine:
         "_beat",
         "_clock",
         "_cpu",
+        "_engine",
         "_enter",
         "_evaluate",
         "_fast",
@@ -98,6 +102,7 @@ class GuardedEngine:
         self._clock = clock
         self._cpu = cpu
         self._beat = slot.beat
+        self._engine = engine
         self._evaluate = engine.evaluate
         self._enter = slot.enter_lua
         self._leave = slot.leave_lua
@@ -168,7 +173,7 @@ class GuardedEngine:
             raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
         self.runs += 1
         self._enter(ident, query[0], query[1])
-        began = self._cpu()
+        began, swept = self._cpu(), self._engine.swept
         offended = ended = False
         try:
             found = self._evaluate(code, query, include)
@@ -184,7 +189,8 @@ class GuardedEngine:
             self._leave()
             if ended:
                 self._proven.add(ident)
-            took, now = self._cpu() - began, self._clock()
+            swept = self._engine.swept - swept
+            took, now = self._cpu() - began - swept, self._clock()
             self._last = query[1], code, took, True
             fast = self._rests.took(ident, query[1], took, now)
             if offended:

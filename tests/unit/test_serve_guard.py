@@ -29,6 +29,7 @@ class World:
         self.now = 100.0
         self.cpu = 0.0
         self.zone = b"\0"
+        self.swept = 0.0
         self.slot = Scoreboard(1).slot(0)
         clocks = (lambda: self.now, lambda: self.cpu)
         self.guard = GuardedEngine(self, self.slot, (), *clocks, shares=shares)

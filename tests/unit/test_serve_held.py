@@ -13,6 +13,8 @@ from lzc.serve.scoreboard import Scoreboard
 
 
 class Echo:
+    swept = 0.0
+
     def evaluate(self, code: bytes, query: QueryContext, include: Any) -> list[bytes]:
         if code == b"fail":
             raise LuaFailure("runtime", "told to")
@@ -52,6 +54,8 @@ def test_in_a_zone_that_is_held_only_what_ran_to_its_end_is_run() -> None:
 @pytest.mark.parametrize("kind", ["instructions", "time", "memory"])
 def test_what_a_limit_ended_did_not_run_to_its_end(kind: FailureKind) -> None:
     class Limited:
+        swept = 0.0
+
         def evaluate(self, code: bytes, query: QueryContext, include: Any) -> list[bytes]:
             raise LuaFailure(kind, "too much")
 

@@ -161,6 +161,8 @@ def test_the_scoreboard_tells_what_a_worker_was_doing() -> None:
 
 
 class Recorder:
+    swept = 0.0
+
     def __init__(self, board: Scoreboard) -> None:
         self.slot = board.slot(0)
         self.seen: list[Any] = []

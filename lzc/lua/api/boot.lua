@@ -43,7 +43,7 @@ for name, f in next, callbacks do
       if count_kib('count') > core.collect_at then make_room() end
       return charged(clock(), f(...))
     end
-  elseif name ~= 'python_crowded' then
+  elseif name ~= 'python_crowded' and name ~= 'python_swept' then
     core[name] = function(...)
       if count_kib('count') > core.collect_at then make_room() end
       return f(...)
