@@ -200,7 +200,8 @@ def _read_chunk(
         number = (place - pack(scope.file_index, first_line, 1)) // step
         offset += sum(map(len, lines[counted:number])) + number - counted
         counted = number
-        entry = read_entry(data, offset, first_line + number, scope.file)
+        entry = read_entry(data, offset, first_line + number, scope.file, state.entry_lines())
+        state.ahead += entry.ahead
         on_entry(scope, entry)
         if entry.end >= end:
             return entry.end, entry.next_line

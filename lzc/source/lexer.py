@@ -37,7 +37,8 @@ def shown(text: bytes) -> str:
 @dataclass(slots=True)
 class Entry:
     """One logical line. ``blank`` says that it starts with white space (the previous owner is
-    meant); ``end`` is the offset and ``next_line`` the number of the line after it. With ``faults``
+    meant); ``end`` is the offset and ``next_line`` the number of the line after it; ``ahead`` lines
+    after that were looked at in vain, and are read once more. With ``faults``
     its tokens mean nothing. ``ignored`` are the rules that comments in it, or alone on the lines
     directly above, tell not to report; ``remarks`` are the comments to lzc that say nothing known,
     as tokens."""
@@ -46,6 +47,7 @@ class Entry:
     blank: bool = False
     end: int = 0
     next_line: int = 1
+    ahead: int = 0
     faults: list[Fault] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
     remarks: list[Token] = field(default_factory=list)
@@ -77,19 +79,20 @@ MARK: Final = b"lzc:"
 """What a comment starts with that is to lzc."""
 _STRING_LOOKAHEAD: Final = 65536
 """Octets after an open quote that are searched for its end, and for the next record."""
-_ENTRY_LINES: Final = 5000
+ENTRY_LINES: Final = 5000
 """Lines an entry may run over: a parenthesis open for longer was forgotten. Without this, each of
 many forgotten ones would have the rest of the file read again."""
 _DEPTH: Final = 100
 """Parentheses that may be open inside each other: more of them are forgotten ones, too."""
 
 
-def read_entry(data: bytes, start: int, line: int, file: str) -> Entry:
+def read_entry(data: bytes, start: int, line: int, file: str, most: int = ENTRY_LINES) -> Entry:
     """The entry that starts at offset ``start`` of ``data``, which is the start of line ``line``.
 
-    ``file`` is only for the places of faults. Never raises; reads at least one line.
+    ``file`` is only for the places of faults; ``most`` are the lines that an entry may run over.
+    Never raises; reads at least one line.
     """
-    return _Scan(data, start, line, file).run()
+    return _Scan(data, start, line, file).run(most)
 
 
 class _Scan:
@@ -106,7 +109,7 @@ class _Scan:
         self.file = file
         self.entry = Entry(blank=data[start : start + 1] in (b" ", b"\t"))
 
-    def run(self) -> Entry:
+    def run(self, most: int) -> Entry:
         entry, data, size = self.entry, self.data, len(self.data)
         match_piece = _PIECE.match
         opened: list[tuple[int, int, int]] = []
@@ -138,7 +141,7 @@ class _Scan:
                     entry.blank = data[self.position : self.position + 1] in (b" ", b"\t")
                     above = False
                     continue
-                if not opened or self.line - opened[0][0] > _ENTRY_LINES:
+                if not opened or self.line - opened[0][0] > most:
                     break
                 continue
             elif kind == _COMMENT:
@@ -247,10 +250,12 @@ class _Scan:
                 "add ')' at the end of the record",
             )
         ]
+        reached = self.line
         following = self.data.find(b"\n", line_start) + 1
         start = _RECORD_START.search(self.data, following) if following else None
         self.position = start.start() if start else len(self.data)
         self.line = line + self.data.count(b"\n", line_start, self.position)
+        self.entry.ahead = max(reached - self.line, 0)
 
     def _unclosed_string(self) -> None:
         """Report a string that does not end on its line. If its end follows before anything that

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from lzc.source.lexer import Token
+from lzc.source.lexer import ENTRY_LINES, Token
 from lzc.source.limits import OVER_LIMIT, Limits, OverLimit, Spending
 from lzc.source.names import NameTables
 from lzc.source.reach import Reach
@@ -20,6 +20,10 @@ MAX_WARNINGS: Final = 1000
 """Warnings kept; more of them are left out."""
 
 
+_AHEAD: Final = 100_000
+"""Lines that may be read in vain, for parentheses that are never closed."""
+_FEW_LINES: Final = 20
+"""Lines of an entry from then on."""
 _LONGEST: Final = 1000
 """Characters of a message at most; a field may be as long as a file."""
 
@@ -67,7 +71,8 @@ class ReadState:
     included file, as on other servers. ``open_files`` are the files being read, outermost first.
     ``reach`` says which files may be read (None: none), ``spending`` counts what is made of them;
     ``directives`` counts those that were understood, which tells a zone file from others.
-    ``included`` are the files that were read, ``lua_strings`` what became of the sources that
+    ``ahead`` are the lines that were read in vain, ``included`` the files that were read,
+    ``lua_strings`` what became of the sources that
     ``lua_files`` hold, by their `id`.
     ``lua_join`` stands between the strings of a LUA record; ``lua_files`` are the .lua files read
     so far, by path and by whether the covered type is LUA (None: at fault), and ``lua_faults`` the
@@ -78,6 +83,7 @@ class ReadState:
     reach: Reach | None = None
     spending: Spending = field(default_factory=lambda: Spending(Limits()))
     directives: int = 0
+    ahead: int = 0
     included: set[Path] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     errors: int = 0
@@ -99,6 +105,11 @@ class ReadState:
                 self.tables.clear()
             tables = self.tables[origin] = NameTables(origin, self.zone.apex)
         return tables
+
+    def entry_lines(self) -> int:
+        """How many lines an entry may run over: few where many were forgotten to be closed, as what
+        follows each of them would be read again and again."""
+        return ENTRY_LINES if self.ahead < _AHEAD else _FEW_LINES
 
     def report(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
         """Note an error. Raises `TooManyFaults`."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 HEAD: Final = "$TTL 60\n@ SOA ns1 h 1 7200 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n"
 ATTACKS: Final[dict[str, dict[str, str]]] = {
@@ -33,7 +33,34 @@ ATTACKS: Final[dict[str, dict[str, str]]] = {
     "a comment of 300,000 blanks": {
         "example.org.zone": f"{HEAD}a A 192.0.2.1 ; lzc: x{' ' * 300_000}y\n"
     },
+    "40,000 open parentheses": {"example.org.zone": HEAD + "a A ( b\n" * 40_000},
+    "400 open parentheses, far apart": {
+        "example.org.zone": HEAD + ("a A ( b\n" + "a A 192.0.2.1\n" * 52) * 400
+    },
+    "a string of 1 MB over lines": {"example.org.zone": f'{HEAD}a TXT "{"x" * 50}\n' * 20_000},
+    "an include of itself": {"example.org.zone": HEAD + "$INCLUDE example.org.zone\n"},
+    "an owner wide as a name is not": {
+        "example.org.zone": HEAD + "$GENERATE 0-99999 a${0,4000000,d} A 192.0.2.1\n" * 20
+    },
+    "an origin that grows": {"example.org.zone": HEAD + "$ORIGIN a\n" * 100_000},
 }
+_LONG: Final = (
+    "100 times a million records",
+    "a million different programs",
+    "one file 2,000 times",
+)
+SHORT: Final = {name: files for name, files in ATTACKS.items() if name not in _LONG}
+"""What is said within seconds."""
+
+
+class Found(NamedTuple):
+    """``seconds`` of CPU time, ``octets`` of memory, the first fault ``said``; whether it ``ended``
+    by itself."""
+
+    seconds: float
+    octets: int
+    said: str
+    ended: bool
 
 
 def main(options: list[str] | None = None) -> None:
@@ -46,12 +73,14 @@ def main(options: list[str] | None = None) -> None:
     for name, files in ATTACKS.items():
         for label, checkout in (("now", None), ("before", arguments.before)):
             if label == "now" or checkout is not None:
-                print(
-                    f"{name:30} {label:8} {_attack(files, checkout, arguments.limit)}", flush=True
-                )
+                found = attack(files, checkout, arguments.limit)
+                said = found.said if found.ended else f"ended after {arguments.limit} s"
+                took = f"{found.seconds:7.1f} {found.octets >> 20:6}"
+                print(f"{name:30} {label:8} {took}  {said[:110]}", flush=True)
 
 
-def _attack(files: dict[str, str], checkout: Path | None, limit: int) -> str:
+def attack(files: dict[str, str], checkout: Path | None = None, limit: int = 120) -> Found:
+    """What ``lzc check`` of a version says of files, with so many seconds of CPU time at most."""
     with tempfile.TemporaryDirectory(prefix="lzc-attack-sources-") as name:
         folder = Path(name)
         (folder / "zones").mkdir()
@@ -73,8 +102,8 @@ def _attack(files: dict[str, str], checkout: Path | None, limit: int) -> str:
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
     first = next((line for line in said if "error" in line), said[0] if said else "no fault")
-    outcome = first if process.returncode in (0, 1) else f"ended after {limit} s"
-    return f"{used.ru_utime + used.ru_stime:7.1f} {used.ru_maxrss // 1024:6}  {outcome[:110]}"
+    ended = process.returncode in (0, 1)
+    return Found(used.ru_utime + used.ru_stime, used.ru_maxrss << 10, first, ended)
 
 
 if __name__ == "__main__":

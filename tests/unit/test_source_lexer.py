@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lzc.source import bulk, names
 from lzc.source import ttl as ttl_text
-from lzc.source.lexer import Token, read_entry
+from lzc.source.lexer import Entry, Token, read_entry
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 
@@ -73,3 +75,21 @@ def test_ttls(text: bytes, seconds: int) -> None:
 def test_what_is_no_ttl(text: bytes) -> None:
     with pytest.raises(ttl_text.InvalidTtl):
         ttl_text.parse(text)
+
+
+@pytest.mark.parametrize("apart", [1, 52])
+def test_lines_are_not_read_again_and_again_for_parentheses_that_are_never_closed(
+    apart: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+
+    def counted(*arguments: Any) -> Entry:
+        entry = read_entry(*arguments)
+        looked_at.append(entry.ahead)
+        return entry
+
+    monkeypatch.setattr("lzc.source.bulk.read_entry", counted)
+    text = ("a A ( 192.0.2.1\n" + "b A 192.0.2.1\n" * (apart - 1)) * 3000
+    _, faults = read_zone_text(text.encode(), APEX, "z")
+    assert sum(fault.rule == "unbalanced-parenthesis" for fault in faults) == 3000
+    assert sum(looked_at) < 200_000
