@@ -60,6 +60,8 @@ WATCHDOG: Final = 3.0
 busy it is otherwise, it says that it gets on."""
 START_LIMIT: Final = 120.0
 """Seconds a worker gets to open its bundle (it may have to be hashed)."""
+LEAVING: Final = 1.0
+"""As `WATCHDOG`, once the server stops."""
 DEPARTING: Final = 5.0
 """Seconds that processes of a server that was killed may hold its addresses yet."""
 STOP_LIMIT: Final = worker.GRACE + 3.0
@@ -448,6 +450,8 @@ class Supervisor:
             if not place.pid:
                 continue
             limit = self._options.watchdog if place.slot.last_beat() else START_LIMIT
+            if self._stopping:
+                limit = min(limit, LEAVING)
             if min(place.without_progress(now), now - self._fair_from) > limit:
                 log.error(
                     "worker %d (pid %d) did not respond for %.1f s%s: killing it",
@@ -458,7 +462,8 @@ class Supervisor:
                 )
                 place.hung = True
                 os.kill(place.pid, signal.SIGKILL)
-        self._checker.watch(self._fair_from, _CHECKER_PATIENCE * self._options.watchdog)
+        patience = _CHECKER_PATIENCE * self._options.watchdog
+        self._checker.watch(self._fair_from, 3 * LEAVING if self._stopping else patience)
         self._reap()
         self._loop.call_later(_TICK, self._tick)
 

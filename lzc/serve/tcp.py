@@ -107,6 +107,11 @@ class TcpServer:
         """True when no transfer is under way and no answer waits to be read."""
         return not any(one.busy() for one in self._connections.values())
 
+    def taken(self) -> int:
+        """Octets that clients have acknowledged of what is under way: the same twice, and none of
+        them takes any more."""
+        return sum(one.taken() for one in self._connections.values() if one.busy())
+
     def add(self, sock: socket.socket, address: bytes, local: bytes) -> Connection:
         """Take a new connection, and close one where there are too many."""
         sock.setblocking(False)

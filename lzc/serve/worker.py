@@ -40,6 +40,8 @@ BEAT: Final = 0.25
 _LOOK: Final = 0.005
 GRACE: Final = 5.0
 """Seconds that transfers and unread answers get after SIGTERM."""
+STALLED: Final = 1.0
+"""Of these, those in which no client takes anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,12 @@ class Worker:
             self._loop.remove_reader(listener.udp)
             self._udp.reader(listener)()
         self._tcp.stop()
-        end = time.monotonic() + GRACE
+        moved = time.monotonic()
+        end, taken = moved + GRACE, -1
         # Polling: an event would cost every answer something, for one use in a lifetime.
-        while not self._tcp.idle() and time.monotonic() < end:  # noqa: ASYNC110
+        while not self._tcp.idle() and time.monotonic() < min(end, moved + STALLED):
+            if self._tcp.taken() != taken:
+                taken, moved = self._tcp.taken(), time.monotonic()
             await asyncio.sleep(0.05)
         self._publish()
 

@@ -3,6 +3,7 @@ up."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -78,6 +79,30 @@ def test_the_next_server_starts_whatever_the_workers_were_at(
             with LiveServer(project, listen=[f"127.0.0.1:{port}"]) as after:
                 assert after.answers("n1.example.org", "TXT")
                 assert not any(map(runs, pids))
+
+
+@pytest.mark.parametrize("busy", ["transfer", "endless", "stopped", "checker"])
+def test_whatever_its_processes_are_at_a_server_stops_long_before_they_are_given_up(
+    tmp_path: Path, busy: str
+) -> None:
+    project = Project(tmp_path, f"{UNHURRIED}exec-limit = 0\n{OPEN}")
+    project.build({"example.org": LONG + STUCK})
+    with LiveServer(project, watchdog=PATIENCE) as server, contextlib.ExitStack() as stack:
+        status = server.control("status")
+        pid = status["workers"][0]["pid"]
+        if busy == "transfer":
+            stack.enter_context(not_reading(server.port))
+        elif busy == "endless":
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                query = dns.message.make_query("stuck.example.org", "TXT").to_wire()
+                sock.sendto(query, ("127.0.0.1", server.port))
+            slow = Path(f"/proc/{pid}/stat")
+            server.wait_for(lambda: int(slow.read_text().split()[13]) > 100)
+        else:
+            os.kill(status["checker"]["pid"] if busy == "checker" else pid, signal.SIGSTOP)
+        assert server.stop() == 0
+        # That is what is said when they had to be given up, after STOP_LIMIT.
+        assert not server.logged("does not stop: killing it")
 
 
 def test_a_server_that_is_killed_leaves_no_copies_of_geo_databases(
