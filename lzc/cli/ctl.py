@@ -167,7 +167,12 @@ def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
 
 def _reload_lines(answer: dict[str, Any]) -> list[str]:
     lines = [f"serving bundle {answer['bundle']}{'' if answer['changed'] else ' (as before)'}"]
+    lines += _fallen_lines(answer)
     return lines + [_stale_geo(one) for one in answer["geo"] if one["error"]]
+
+
+def _fallen_lines(answer: dict[str, Any]) -> list[str]:
+    return [f"SERIALS     {shown(answer['fallen']['why'])}"] if answer["fallen"]["count"] else []
 
 
 def _stale_geo(one: dict[str, Any]) -> str:
@@ -224,6 +229,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
             f"REFUSED     {refused['bundle'] or 'the live bundle'}, for {_age(refused['since'])}"
             f" ({refused['tries']} tries, the last one {_age(refused['at'])} ago): {why}"
         )
+    lines += _fallen_lines(answer)
     lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
     lines += [
         f"HELD BACK   code of zone {zone} that never ran to its end"
@@ -239,6 +245,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         lines.append(
             f"secondary   {shown(secondary['name'])} ({secondary['address']}):"
             f" {secondary['current']} of {secondary['zones']} zones current"
+            + (f", {secondary['ahead']} AHEAD" if secondary["ahead"] else "")
             + ("" if silent is None else f", DOES NOT ANSWER for {_seconds(silent)}")
         )
         behind = [state for state in secondary["states"] if not state["current"]]

@@ -211,12 +211,16 @@ class Secondary:
 
     def status(self, now: float) -> dict[str, Any]:
         """For ``lzc ctl status``."""
-        zones = sorted(self.zones.values(), key=lambda zone: (zone.current, zone.apex))
+        zones = sorted(
+            self.zones.values(), key=lambda zone: (zone.current, not zone.ahead, zone.apex)
+        )
+        ahead = sum(zone.ahead for zone in zones)
         return {
             "name": self.name,
             "address": self.endpoint,
             "zones": len(zones),
-            "current": sum(zone.current for zone in zones),
+            "current": sum(zone.current for zone in zones) - ahead,
+            "ahead": ahead,
             "silent": None if self.lost_since is None else now - self.lost_since,
             "notify_from": self.source,
             "states": [zone.status() for zone in zones[:SHOWN]],
@@ -305,6 +309,10 @@ class Secondary:
         zone.theirs = serial
         if zone.current:
             zone.attempts = 0
+            if zone.ahead:
+                zone.kind = "ahead"
+                zone.problem = f"ahead, as it has {serial}; it takes nothing up to that"
+                self._words_about(zone.kind, now)
             self._enter(zone, Phase.DONE)
             return
         zone.kind = "no serial" if serial is None else "behind"

@@ -53,6 +53,11 @@ class Zone:
         """True when the secondary has our serial or a later one."""
         return self.theirs is not None and messages.is_current(self.theirs, self.serial)
 
+    @property
+    def ahead(self) -> bool:
+        """True when the secondary has a later serial than ours, and will not take it."""
+        return self.current and self.theirs != self.serial
+
     def status(self) -> dict[str, Any]:
         """For ``lzc ctl status``."""
         return {
@@ -60,7 +65,8 @@ class Zone:
             "serial": self.serial,
             "secondary_serial": self.theirs,
             "acknowledged": self.acked is not None,
-            "current": self.current,
+            "current": self.current and not self.ahead,
+            "ahead": self.ahead,
             "attempts": self.attempts,
             "error": self.problem,
         }

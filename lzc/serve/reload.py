@@ -22,6 +22,7 @@ from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
 from lzc.foreign_text import shown
 from lzc.serve.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
+from lzc.serve.fallen_serials import FallenSerials
 from lzc.serve.geo_files import GeoFiles
 from lzc.serve.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.keyring import Secrets
@@ -110,6 +111,7 @@ class Reloader:
         self._mark = folder.name
         self._lock = asyncio.Lock()
         self.condemned = Condemned()
+        self.fallen = FallenSerials()
         self.before: Path | None = None
         self._crashing: Path | None = None
         self.refusal = Refusal()
@@ -161,6 +163,8 @@ class Reloader:
         """
         async with self._lock:
             self._try = _Try(time.monotonic(), loud=not again)
+            # Before it is followed: where it leads from then on is news, be it back.
+            self._mark = self._source.mark() or self._mark
             try:
                 folder = self._try.folder = self._source.locate()
                 if folder == self.folder and not even_if_same:
@@ -192,6 +196,8 @@ class Reloader:
             except (InputError, KeysUnknown) as error:
                 return self._refuse(str(error))
             await asyncio.to_thread(self._geo.refresh, at_once=True)
+            if folder != self.folder and not self.fallen:
+                await self._know_what_is_served()
             before, self.secrets = self.secrets, secrets
             problem = await self._switch(folder)
             if problem:
@@ -206,6 +212,7 @@ class Reloader:
             waited = self.refusal.clear()
             late = f", {waited:.0f} s after it was refused first" if waited else ""
             log.info("serving bundle %s%s%s", folder.name, "" if changed else " again", late)
+            await asyncio.to_thread(self.fallen.take, folder.name, serials)
             self._switched(folder, serials)
             self._keys.take(report)
             answer = self._serving(changed=changed)
@@ -227,9 +234,23 @@ class Reloader:
             self.condemned.add(folder, str(error))
             raise
 
+    async def _know_what_is_served(self) -> None:
+        """Its serials, where nothing needed them up to now."""
+        try:
+            served = await asyncio.to_thread(try_bundle, self.folder, self._source.stamps)
+        except BundleError as error:
+            log.warning("whether serials fall is not known: %s", shown(error))
+            return
+        self.fallen.take(self.folder.name, served)
+
     def _serving(self, *, changed: bool) -> dict[str, Any]:
-        geo = self._geo.report()
-        return {"ok": True, "bundle": self.folder.name, "changed": changed, "geo": geo}
+        return {
+            "ok": True,
+            "bundle": self.folder.name,
+            "changed": changed,
+            "geo": self._geo.report(),
+            "fallen": self.fallen.status(),
+        }
 
     async def catch_up(self, worker: WorkerProcess) -> None:
         """Bring a worker that was born during a reload to what the others answer from."""

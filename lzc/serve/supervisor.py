@@ -496,6 +496,7 @@ class Supervisor:
             return
         try:
             serials = await asyncio.to_thread(self._reloader.tried, folder)
+            await asyncio.to_thread(self._reloader.fallen.take, folder.name, serials)
         except BundleError as error:
             log.error("secondaries cannot be notified: %s", shown(error))
             return
@@ -549,6 +550,7 @@ class Supervisor:
             "loaded_at": self._reloader.loaded_at,
             "built_at": self._reloader.built_at,
             "refused": self._reloader.refusal.status(),
+            "fallen": self._reloader.fallen.status(),
             "zones": max(place.zones for place in self._workers),
             "uptime": time.time() - self._started_at,
             "pid": os.getpid(),

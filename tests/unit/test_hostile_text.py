@@ -275,7 +275,7 @@ def evil_answer() -> dict[str, Any]:
     states = ("servfail", "at risk", "warning")
     zone = {"zone": EVIL, "serial": 1, "secondary_serial": None, "error": EVIL, "current": False}
     secondary = {"name": EVIL, "address": EVIL, "current": 0, "zones": 1, "states": [zone]}
-    secondary["silent"] = 5.0
+    secondary |= {"silent": 5.0, "ahead": 1}
     return {
         "ok": True,
         "bundle": EVIL,
@@ -291,6 +291,7 @@ def evil_answer() -> dict[str, Any]:
         "keys": [{**about, "state": state, "workers": [EVIL]} for state in states],
         "tsig": [about],
         "refused": {"at": 1, "why": EVIL},
+        "fallen": {"count": 1, "why": EVIL},
         "quarantine": [{"name": EVIL}],
         "held_zones": [EVIL],
         "workers": [{**counts, "queries_udp": 1, "queries_tcp": 1, "ready": True}],

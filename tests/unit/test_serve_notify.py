@@ -161,7 +161,7 @@ def test_a_secondary_that_lags_behind_is_notified_again() -> None:
         await stage.until(lambda: stage.state()["error"] == "behind")
         assert stage.state()["secondary_serial"] == 5
         assert not stage.state()["current"]
-        stage.secondary.serials[ORG] = 8
+        stage.secondary.serials[ORG] = 7
         await stage.until(lambda: stage.state()["current"])
 
     play(scene)

@@ -16,6 +16,7 @@ from lzc.serve.notify_zone import Zone
 from lzc.wire import name as wire_name
 
 ORG = wire_name.from_text("example.org.")
+COM = wire_name.from_text("example.com.")
 Answers = Callable[["Play", Zone], Reply | None]
 
 
@@ -240,3 +241,28 @@ def test_ten_thousand_zones_go_through_the_window() -> None:
     play.run(100)
     assert play.current == 10_000
     assert len(play.times("NOTIFY")) == 10_000
+
+
+@pytest.mark.parametrize("theirs", [8, 7 + 2**31 - 1])
+def test_a_secondary_that_is_ahead_is_not_called_current(theirs: int) -> None:
+    play = Play({ORG: 7, COM: 7})
+    play.reply = lambda play, zone: Reply(
+        serial=(theirs if zone.apex == ORG else 7) if zone.polls else None
+    )
+    play.run(60)
+    status = play.secondary.status(play.now)
+    assert (status["current"], status["ahead"]) == (1, 1)
+    first, second = status["states"]
+    assert (first["zone"], first["current"], first["ahead"]) == ("example.org.", False, True)
+    assert (second["current"], second["ahead"], second["error"]) == (True, False, "")
+    assert f"ahead, as it has {theirs}" in first["error"]
+    assert [level for _, level, _ in play.said] == [logging.WARNING]
+    assert f"example.org. serial 7: ahead, as it has {theirs}" in play.said[0][2]
+    # It has what it has: nothing is gained by asking again.
+    assert len(play.times("NOTIFY")) == 2
+
+    play.secondary.update({ORG: theirs + 1, COM: 7})
+    play.reply = Play.good
+    play.run(60)
+    assert play.secondary.status(play.now)["ahead"] == 0
+    assert play.current == 2

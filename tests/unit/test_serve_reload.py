@@ -208,3 +208,19 @@ def test_a_transfer_under_way_ends_with_the_zone_it_began_with(tmp_path: Path) -
         while chunk := sock.recv(1 << 20):
             received += chunk
     assert received.count(b"x" * 200) == 60_000
+
+
+def test_serials_that_fall_are_told_until_they_have_risen(server: LiveServer) -> None:
+    older = current.live(server.project.output).name
+    server.project.build({"example.org": "www A 192.0.2.2\n"}, serial=2)
+    assert server.control("reload")["fallen"]["count"] == 0
+    current.switch(server.project.output, older)
+    wait_for_answer(server, "192.0.2.1")
+    server.wait_for(lambda: server.control("status")["fallen"]["count"])
+    fallen = server.control("status")["fallen"]
+    assert fallen["zones"] == [{"zone": "example.org.", "serial": 1, "served_before": 2}]
+    assert "lzc build" in fallen["why"]
+    assert server.logged("SERIALS FELL")
+    server.project.build({"example.org": "www A 192.0.2.3\n"}, serial=3)
+    assert server.control("reload")["fallen"]["count"] == 0
+    assert server.control("status")["fallen"]["count"] == 0
