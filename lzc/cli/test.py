@@ -110,7 +110,8 @@ def _bundle(
         if from_sources:
             from lzc.build import pipeline
 
-            path = pipeline.build(config, folder, config_path=config_path).folder
+            # Both folders have a lock, of the same name.
+            path = pipeline.build(config, folder / "build", config_path=config_path).folder
         try:
             with open_bundle(config, path) as bundle:
                 yield bundle
