@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -99,7 +99,7 @@ class Reloader:
         keys: KeyWatch,
     ) -> None:
         self._source = source
-        self.folder = folder
+        self.folder = self.answering = folder
         self._workers = workers
         self._switched = switched
         self._geo = geo
@@ -253,7 +253,8 @@ class Reloader:
         }
 
     async def catch_up(self, worker: WorkerProcess) -> None:
-        """Bring a worker that was born during a reload to what the others answer from."""
+        """Bring a worker that was born during a reload to what the others answer from, before it
+        begins to answer."""
         async with self._lock:
             if worker.ready:
                 answer = worker.expect()
@@ -261,6 +262,7 @@ class Reloader:
                 await asyncio.wait([answer], timeout=PATIENCE)
                 if answer.done() and answer.result()["event"] == "prepared":
                     worker.tell({"do": "commit"})
+                worker.tell({"do": "begin"})
 
     async def watch_geo(self) -> None:
         """Follow the geo databases, while there are any."""
@@ -290,20 +292,44 @@ class Reloader:
         self, folder: Path, quarantine: Quarantine | None = None, *, keep_keys: bool = False
     ) -> str:
         """Both halves of the reload; what went wrong, or nothing."""
+        prepare = self._prepare(folder, quarantine or Quarantine(), keep_keys=keep_keys)
+        prepared: set[int] = set()
+        # One that started meanwhile, perhaps in the place of one that had prepared, answers from
+        # what was before as well.
+        while late := self._unprepared(prepared):
+            prepared |= {worker.pid for worker in late}
+            problem = await self._have_prepared(late, folder, prepare)
+            if problem:
+                for worker in self._workers:
+                    worker.tell({"do": "abandon"})
+                return problem
         taking_part = [worker for worker in self._workers if worker.ready]
-        answers = [worker.expect() for worker in taking_part]
+        self.answering = folder
+        switched = [worker.expect() for worker in taking_part]
         for worker in taking_part:
-            worker.tell(self._prepare(folder, quarantine or Quarantine(), keep_keys=keep_keys))
-        if answers:
-            await asyncio.wait(answers, timeout=PATIENCE)
+            worker.tell({"do": "commit"})
+        if switched:
+            await asyncio.wait(switched, timeout=PATIENCE)
+        self._geo.forget_superseded()
+        return ""
+
+    def _unprepared(self, prepared: Container[int]) -> list[WorkerProcess]:
+        return [one for one in self._workers if one.ready and one.pid not in prepared]
+
+    async def _have_prepared(
+        self, workers: list[WorkerProcess], folder: Path, prepare: Message
+    ) -> str:
+        """First half of the reload, in these workers; what went wrong, or nothing."""
+        answers = [worker.expect() for worker in workers]
+        for worker in workers:
+            worker.tell(prepare)
+        await asyncio.wait(answers, timeout=PATIENCE)
         problems = [
             answer.result()["why"] if answer.done() else "a worker did not answer in time"
             for answer in answers
             if not answer.done() or answer.result()["event"] != "prepared"
         ]
         if problems:
-            for worker in taking_part:
-                worker.tell({"do": "abandon"})
             said = [one.result() for one in answers if one.done()]
             crashed = next((one for one in said if one.get("crash")), None)
             if (
@@ -315,12 +341,6 @@ class Reloader:
                 self.condemned.add(folder, crash(folder, what))
                 return self.condemned.why(folder)
             return str(problems[0])
-        switched = [worker.expect() for worker in taking_part]
-        for worker in taking_part:
-            worker.tell({"do": "commit"})
-        if switched:
-            await asyncio.wait(switched, timeout=PATIENCE)
-        self._geo.forget_superseded()
         return ""
 
     def _refuse(self, why: str) -> dict[str, Any]:
@@ -352,7 +372,7 @@ class Reloader:
             verification.verify(before, self._source.stamps)
         except BundleError:
             return False
-        self.folder = before
+        self.folder = self.answering = before
         self.loaded_at, self.built_at = time.time(), _built_at(before)
         return True
 

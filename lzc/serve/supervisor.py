@@ -346,12 +346,15 @@ class Supervisor:
         if message["event"] == "failed" and self._started:
             why = message["why"].replace("\n", "; ")
             log.error("worker %d cannot start: %s", place.index, why)
-        if message["event"] == "ready" and (
-            place.bundle != self._reloader.folder.name or place.geo != self._geo.current()
-        ):
+        if message["event"] != "ready":
+            return
+        # Others may have switched while it started: whoever was told so must not be answered from
+        # what was before.
+        if place.bundle != self._reloader.answering.name or place.geo != self._geo.current():
             self._spawn(self._reloader.catch_up(place))
-        if message["event"] == "ready":
-            self._reloader.worker_is_back()
+        else:
+            place.tell({"do": "begin"})
+        self._reloader.worker_is_back()
 
     def _reap(self) -> None:
         """See which processes ended, and start others in their place."""

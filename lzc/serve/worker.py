@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -120,6 +120,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._stop = asyncio.Event()
+        self._told_to_begin = asyncio.Event()
         self._serving = serving
         self._setup.proven.begin(serving.bundle.id)
         slot, mishaps = self._setup.slot, self._mishaps
@@ -137,11 +138,12 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
         await self._await_health()
+        self._say_ready("ready", serving)
+        await self._until(self._told_to_begin.is_set)
         for listener in self._setup.listeners:
             loop.add_reader(listener.udp, self._udp.reader(listener))
         self._tcp.start(loop, self._setup.listeners)
         self._beat()
-        self._say_ready("ready", serving)
         await self._stop.wait()
         if not self._alone:
             await self._drain()
@@ -154,8 +156,12 @@ class Worker:
 
     async def _await_health(self) -> None:
         """Let queries wait in their sockets until the supervisor says that enough is known."""
-        # Polling, as the word comes through shared memory, once in the life of a server.
-        while not self._setup.health.opened() and not self._stop.is_set():
+        await self._until(self._setup.health.opened)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Let queries wait, without being taken to hang."""
+        # Polling, as the word may come through shared memory, once in the life of a worker.
+        while not condition() and not self._stop.is_set():
             await asyncio.sleep(_LOOK)
             self._setup.slot.beat(time.monotonic())
 
@@ -186,6 +192,8 @@ class Worker:
                 self._preparing = self._loop.create_task(work)
             case "commit":
                 self._commit()
+            case "begin":
+                self._told_to_begin.set()
             case "abandon":
                 self._abandon()
             case "quarantine":
