@@ -15,6 +15,7 @@ from lzc.answer import chaos
 from lzc.answer.lookup import Lookup
 from lzc.answer.lua_answer import Asker, LuaAnswers
 from lzc.answer.options import BADVERS_EXTENDED, Options
+from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import ServedZones, SigningFailure
@@ -60,7 +61,7 @@ class _Turn(NamedTuple):
 class Exchange:
     """One query, one answer."""
 
-    __slots__ = ("_lua", "_options", "_report", "_settings", "_zones")
+    __slots__ = ("_lua", "_options", "_refused", "_report", "_settings", "_zones")
 
     def __init__(
         self,
@@ -69,12 +70,14 @@ class Exchange:
         options: Options,
         settings: ResponderSettings,
         report: Callable[[bytes, Exception], None] | None,
+        refused: Report | None = None,
     ) -> None:
         self._zones = zones
         self._lua = lua
         self._options = options
         self._settings = settings
         self._report = report
+        self._refused = refused
 
     def answer(
         self, query: Query, client: bytes, now: float, tcp: bool, local: bytes
@@ -90,6 +93,8 @@ class Exchange:
         if query.tsig:
             checked = tsig.verify_request(query.wire, self._settings.tsig_keys, now, query.tsig)
             if not checked.ok:
+                if self._refused is not None:
+                    self._refused(tsig_refusal(query, client, checked, now))
                 reply = self._plain(query, client, now, checked.rcode)
                 return tsig.sign_response(reply, checked, now), False
         if not query.qname:
@@ -158,6 +163,10 @@ class Exchange:
             rcode = _REFUSALS.get(qtype)
         if rcode is None and not self._look_up(turn, qtype, sections):
             rcode = message.REFUSED
+            if turn.key is not None and qtype == rrtype.SOA and self._refused is not None:
+                # A secondary that looks for a change of a zone that was never, or is no more, here.
+                apex = query.qname_lower
+                self._refused(Refusal(Reason.NO_ZONE, turn.client, query.qtype, apex, turn.key))
         if rcode is None:
             return self._compose(turn, sections), shared and not sections.lua_ran
         sections.rcode = rcode

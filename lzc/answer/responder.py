@@ -11,6 +11,7 @@ from lzc.answer.fast import FastLane
 from lzc.answer.lua_answer import Evaluator, LuaAnswers, Meter, Plans
 from lzc.answer.options import Options
 from lzc.answer.planned import Choice
+from lzc.answer.refusal import Report
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import ServedZones, Signer
 from lzc.bundle.reader import Bundle
@@ -40,7 +41,8 @@ class Responder:
     without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
     asks it first, and `careful` when it has no answer; `respond` does both. ``out`` are zones that
     are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came or
-    went. Not thread-safe; use one per process.
+    went. ``refused`` is told which secondaries were turned away, and why. Not thread-safe; use one
+    per process.
     """
 
     __slots__ = ("_exchange", "_limit", "forget", "quick")
@@ -55,13 +57,14 @@ class Responder:
         planner: Planner | None = None,
         meter: Meter | None = None,
         out: Container[bytes] = (),
+        refused: Report | None = None,
     ) -> None:
         zones = ServedZones(bundle, signers, out)
         self.forget = zones.forget
         plans = Plans(planner, bundle.plan) if planner is not None else None
         lua = LuaAnswers(engine, settings.insert_whitespace, plans, meter)
         options = Options(settings)
-        self._exchange = Exchange(zones, lua, options, settings, report)
+        self._exchange = Exchange(zones, lua, options, settings, report, refused)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
         self._limit: CookieLimit | None = None

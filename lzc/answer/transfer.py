@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.transfer_access import TransferAccess
 from lzc.answer.zone import ServedZone
 from lzc.bundle.reader import Bundle
@@ -23,15 +24,28 @@ _HEADER_END = 14
 
 
 class TransferPlan:
-    """A zone on its way out. ``apex`` and ``serial`` say which; ``octets`` how much it is, without
-    TSIG; ``key`` is the name of the TSIG key that the request was verified with, or empty."""
+    """A zone on its way out. ``apex`` and ``serial`` say which, ``lua`` whether it has LUA records,
+    ``asked`` the type of the request; ``octets`` is how much it is, without TSIG; ``key`` is the
+    name of the TSIG key that the request was verified with, or empty."""
 
-    __slots__ = ("_checked", "_clock", "_query", "_wire", "apex", "key", "octets", "serial")
+    __slots__ = (
+        "_checked",
+        "_clock",
+        "_query",
+        "_wire",
+        "apex",
+        "asked",
+        "key",
+        "lua",
+        "octets",
+        "serial",
+    )
 
     def __init__(
         self,
         apex: bytes,
         serial: int,
+        lua: bool,
         wire: memoryview,
         query: Query,
         checked: TsigResult | None,
@@ -39,6 +53,8 @@ class TransferPlan:
     ) -> None:
         self.apex = apex
         self.serial = serial
+        self.lua = lua
+        self.asked = query.qtype
         self.octets = len(wire)
         self._wire = wire
         self._query = query
@@ -95,13 +111,15 @@ def open_transfer(
     client: bytes,
     now: float,
     clock: Callable[[], float] | None = None,
+    report: Report | None = None,
 ) -> TransferPlan | bytes | None:
     """What to do about an AXFR or IXFR request over TCP.
 
     A `TransferPlan`, or the one message that answers it (a refusal, or for IXFR the SOA when the
     client is up to date), or `None` for silence. ``keys`` are by lower-case wire name, ``client``
     is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good
-    for transfers that take less than `tsig.FUDGE` seconds).
+    for transfers that take less than `tsig.FUDGE` seconds). ``report`` is told why a zone is not
+    handed out.
     """
     try:
         asked = parse_query(query)
@@ -111,6 +129,8 @@ def open_transfer(
     if asked.tsig:
         checked = tsig.verify_request(query, keys, now, asked.tsig)
         if not checked.ok:
+            if report is not None:
+                report(tsig_refusal(asked, client, checked, now))
             return _refuse(asked, checked, now, checked.rcode)
     if asked.opcode != message.QUERY or asked.qtype not in (rrtype.AXFR, rrtype.IXFR):
         return _refuse(asked, checked, now, message.NOTIMP)
@@ -121,9 +141,13 @@ def open_transfer(
     apex = asked.qname_lower
     key = checked.key.name if checked is not None and checked.key is not None else None
     if not access.allows(apex, client, key):
+        if report is not None:
+            report(Refusal(access.why_not(client, key), client, asked.qtype, apex, key or b""))
         return _refuse(asked, checked, now, message.REFUSED)
     view = bundle.zone(apex)
     if view is None:
+        if report is not None:
+            report(Refusal(Reason.NO_ZONE, client, asked.qtype, apex, key or b""))
         return _refuse(asked, checked, now, message.NOTAUTH)
     info = view.info
     if asked.qtype == rrtype.IXFR:
@@ -134,7 +158,7 @@ def open_transfer(
         if (theirs - info.serial) & 0xFFFFFFFF < 0x80000000:
             return _up_to_date(asked, ServedZone(view, None), checked, now)
     return TransferPlan(
-        apex, info.serial, bundle.transfer(view), asked, checked, clock or (lambda: now)
+        apex, info.serial, info.lua, bundle.transfer(view), asked, checked, clock or (lambda: now)
     )
 
 

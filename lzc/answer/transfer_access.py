@@ -14,6 +14,7 @@ from ipaddress import (
     ip_network,
 )
 
+from lzc.answer.refusal import Reason
 from lzc.config import Config, SecondarySection, parse_endpoint
 from lzc.wire import name as wire_name
 
@@ -63,7 +64,7 @@ class TransferAccess:
     def from_config(cls, config: Config) -> TransferAccess:
         """The rules of a configuration."""
         return cls(
-            tuple(_grant(secondary) for secondary in config.secondary),
+            tuple(grant_of(secondary) for secondary in config.secondary),
             _networks(config.serve.allow_transfer),
             config.serve.tsig_required,
         )
@@ -81,6 +82,16 @@ class TransferAccess:
         if not any(address in network for network in self.allow_transfer):
             return False
         return key is None or not users or any(grant.names(apex) for grant in users)
+
+    def why_not(self, client: bytes, key: bytes | None) -> Reason:
+        """Why `allows` does not."""
+        if key is None and self.tsig_required:
+            return Reason.NO_KEY
+        address = _address(client)
+        known = [grant for grant in self.grants if grant.key == key and grant.holds(address)]
+        if known or any(address in network for network in self.allow_transfer):
+            return Reason.NOT_ITS_ZONE
+        return Reason.ADDRESS
 
     def takes_unsigned(self, apex: bytes, client: bytes, key: bytes | None) -> bool:
         """Whether a client that asks for the SOA is a secondary that has the zone without its
@@ -116,7 +127,8 @@ def _address(client: bytes) -> IPv4Address | IPv6Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _grant(secondary: SecondarySection) -> Grant:
+def grant_of(secondary: SecondarySection) -> Grant:
+    """What a section of the configuration grants."""
     key = None
     if secondary.tsig is not None:
         key = wire_name.from_text(secondary.tsig, wire_name.ROOT).lower()

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from lzc.cli.ctl_secondaries import secondary_lines
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json
 from lzc.foreign_text import one_line, shown
@@ -240,22 +241,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f" queries, {one['restarts']} restarts{'' if one['ready'] else ', NOT READY'}"
         for one in answer["workers"]
     ]
-    for secondary in answer["secondaries"]:
-        silent = secondary["silent"]
-        lines.append(
-            f"secondary   {shown(secondary['name'])} ({secondary['address']}):"
-            f" {secondary['current']} of {secondary['zones']} zones current"
-            + (f", {secondary['ahead']} AHEAD" if secondary["ahead"] else "")
-            + ("" if silent is None else f", DOES NOT ANSWER for {_seconds(silent)}")
-        )
-        behind = [state for state in secondary["states"] if not state["current"]]
-        for state in behind[:_SHOWN]:
-            has = state["secondary_serial"]
-            lines.append(
-                f"            {state['zone']} serial {state['serial']}, it has"
-                f" {'an unknown one' if has is None else has}:"
-                f" {shown(state['error'] or 'asked')}"
-            )
+    lines += secondary_lines(answer, _seconds)
     return lines
 
 

@@ -61,6 +61,11 @@ class Channel:
         if not waiting:
             self._writable()
 
+    @property
+    def waiting(self) -> bool:
+        """True while the other end has not taken what was sent."""
+        return bool(self._outgoing)
+
     def close(self) -> None:
         """Close this end."""
         if self._loop is not None and self.sock.fileno() >= 0:

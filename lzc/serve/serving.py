@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from lzc.answer.refusal import Reason
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
@@ -31,6 +32,7 @@ from lzc.serve.keyring import Secrets, Signers
 from lzc.serve.proven import Marks
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.scoreboard import Slot
+from lzc.serve.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
 from lzc.wire import name as wire_name
 from lzc.zone.place import Fault
 
@@ -70,7 +72,9 @@ class Serving:
         quarantine: Quarantine | None = None,
         proven: Marks | None = None,
         databases: Sequence[Path] = (),
+        report: TransferReport | None = None,
     ) -> None:
+        self.report = report or TransferReport()
         self._keys = secrets.tsig
         self._access = TransferAccess.from_config(config)
         self.bundle = Bundle.open(folder, verified_dir=verified_dir)
@@ -103,6 +107,7 @@ class Serving:
             planner,
             self.guard.meter if self.guard is not None else None,
             self._signers.out,
+            self.report.refused,
         )
         self._retry_at = 0.0
         self.transfers = 0
@@ -116,7 +121,14 @@ class Serving:
     ) -> CountedTransfer | bytes | None:
         """What to do about an AXFR or IXFR request; see `lzc.answer.transfer.open_transfer`."""
         opened = open_transfer(
-            self.bundle, self._access, self._keys, query, client, now, clock=time.time
+            self.bundle,
+            self._access,
+            self._keys,
+            query,
+            client,
+            now,
+            clock=time.time,
+            report=self.report.refused,
         )
         if not isinstance(opened, TransferPlan):
             return opened
@@ -158,14 +170,14 @@ class Serving:
 
 
 class CountedTransfer:
-    """A transfer that keeps its bundle open until it is closed."""
+    """A transfer that keeps its bundle open until it is closed, and is told of then."""
 
     def __init__(self, serving: Serving, plan: TransferPlan, client: bytes) -> None:
         self._serving = serving
         self._plan = plan
         self._client = client
         self.key = plan.key
-        self.refuse = plan.refuse
+        self._became = ""
 
     def messages(self) -> Iterator[bytes]:
         """The messages, each with its 16-bit length in front."""
@@ -176,11 +188,31 @@ class CountedTransfer:
             plan.serial,
             ipaddress.ip_address(self._client),
         )
-        return plan.messages()
+        self._became = BROKEN_OFF
+        yield from plan.messages()
+        self._became = DONE
+
+    def refuse(self, now: float) -> bytes:
+        """SERVFAIL in its place."""
+        self._became = Reason.NO_ROOM.value
+        return self._plan.refuse(now)
 
     def close(self) -> None:
         """Let go of the bundle, whether or not all was sent."""
-        self._plan.close()
+        plan = self._plan
+        if self._became:
+            self._serving.report.note(
+                Event(
+                    self._became,
+                    self._client,
+                    plan.asked,
+                    plan.apex,
+                    plan.key,
+                    serial=plan.serial,
+                    lua=plan.lua,
+                )
+            )
+        plan.close()
         self._serving.transfers -= 1
 
 

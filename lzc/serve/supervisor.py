@@ -43,6 +43,7 @@ from lzc.serve.quarantine import Quarantine
 from lzc.serve.reload import Reloader, Source
 from lzc.serve.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.settings_in_force import SettingsInForce
+from lzc.serve.transfer_watch import TransferWatch
 from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -192,6 +193,9 @@ class Supervisor:
         )
         self._geo = geo
         self._notifier: Notifier | None = None
+        self._transfers = TransferWatch(
+            options.config.secondary, self._transferred, clock=time.time
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settings = _settings_of(options)
         self._started_at = time.time()
@@ -337,7 +341,29 @@ class Supervisor:
                     listener.udp.close()
                     listener.tcp.close()
 
+    def _transferred(self, name: str, apex: bytes, serial: int) -> None:
+        if self._notifier is not None:
+            self._notifier.transferred(name, apex, serial)
+
+    def _secondaries(self) -> list[control.Answer]:
+        """What is known of each, whether or not it gets NOTIFY."""
+        told = self._notifier.status() if self._notifier is not None else []
+        found = {(one["name"], one["address"]): one for one in told}
+        return [
+            {
+                "name": section.name,
+                "address": section.address,
+                **found.get((section.name, section.address), {}),
+                "notify": section.notify,
+                "transfers": self._transfers.status_of(section),
+            }
+            for section in self._options.config.secondary
+        ]
+
     def _heard(self, place: WorkerProcess, message: Message) -> None:
+        if message["event"] == "transfers":
+            self._transfers.take(message)
+            return
         if message["event"] in ("ready", "committed", "keys"):
             self._keys.heard(place.index, message)
         if message["event"] == "keys":
@@ -566,7 +592,8 @@ class Supervisor:
             "keys": self._keys.status(),
             "tsig": self._reloader.secrets.status(),
             **self._quarantine.status(),
-            "secondaries": self._notifier.status() if self._notifier is not None else [],
+            "secondaries": self._secondaries(),
+            "strangers": self._transfers.strangers(),
         }
 
     async def _shut_down(self) -> None:

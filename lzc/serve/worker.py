@@ -30,6 +30,7 @@ from lzc.serve.sockets import Listener
 from lzc.serve.tcp import TcpServer
 from lzc.serve.tcp_connection import TcpLimits
 from lzc.serve.tcp_holders import HolderLimits
+from lzc.serve.transfer_report import TransferReport
 from lzc.serve.udp import UdpServer
 from lzc.zone.place import Fault, InputError
 
@@ -92,6 +93,7 @@ class Worker:
         self._signatures = SignatureCache()
         self._retired: list[Serving] = []
         self._prepared: Serving | None = None
+        self._report = TransferReport()
         self._said_out: dict[bytes, tuple[Fault, ...]] = {}
         self._alone = False
         self._lua_before = [0] * (2 + len(LIMITS))
@@ -112,6 +114,7 @@ class Worker:
             quarantine=quarantine,
             proven=setup.proven,
             databases=geo,
+            report=self._report,
         )
 
     async def serve(self, serving: Serving) -> int:
@@ -179,6 +182,7 @@ class Worker:
                 taken, moved = self._tcp.taken(), time.monotonic()
             await asyncio.sleep(0.05)
         self._publish()
+        self._tell_transfers()
 
     def _on_message(self, message: Message) -> None:
         match message.get("do"):
@@ -292,9 +296,15 @@ class Worker:
         self._setup.slot.beat(time.monotonic())
         self._publish()
         self._look_at_keys()
+        self._tell_transfers()
         if self._retired:
             self._close_retired()
         self._loop.call_later(BEAT, self._beat)
+
+    def _tell_transfers(self) -> None:
+        # While the supervisor reads nothing, the report gathers, which has a bound.
+        if not self._channel.waiting and (message := self._report.take()) is not None:
+            self._channel.send(message)
 
     def _lua_counts(self, serving: Serving) -> list[int]:
         """Executions, failures, and of these the `LIMITS`, those of earlier bundles included."""

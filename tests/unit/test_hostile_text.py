@@ -275,7 +275,9 @@ def evil_answer() -> dict[str, Any]:
     states = ("servfail", "at risk", "warning")
     zone = {"zone": EVIL, "serial": 1, "secondary_serial": None, "error": EVIL, "current": False}
     secondary = {"name": EVIL, "address": EVIL, "current": 0, "zones": 1, "states": [zone]}
-    secondary |= {"silent": 5.0, "ahead": 1}
+    said = {"zone": EVIL, "at": 1, "serial": 1, "why": EVIL, "reason": EVIL}
+    transfers = {"done": 1, "refused": {EVIL: 1}, "last": said, "last_refusal": said, "hint": EVIL}
+    secondary |= {"silent": 5.0, "ahead": 1, "notify": True, "transfers": transfers}
     return {
         "ok": True,
         "bundle": EVIL,
@@ -296,6 +298,7 @@ def evil_answer() -> dict[str, Any]:
         "held_zones": [EVIL],
         "workers": [{**counts, "queries_udp": 1, "queries_tcp": 1, "ready": True}],
         "secondaries": [secondary],
+        "strangers": [{"address": EVIL, **transfers}],
         "target": EVIL,
         "state": EVIL,
         "seconds": 5,

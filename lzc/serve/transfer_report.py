@@ -1,0 +1,79 @@
+"""What a worker tells the supervisor about transfers: gathered between two heartbeats."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from lzc.answer.refusal import Refusal
+
+MOST: Final = 100
+"""Different events told at once; of others only how many there were."""
+DONE: Final = "done"
+BROKEN_OFF: Final = "broken-off"
+
+
+class Event(NamedTuple):
+    """A transfer, or that there was none: ``what`` is `DONE`, `BROKEN_OFF` or the value of a
+    `lzc.answer.refusal.Reason`. ``serial`` and ``lua`` are of the zone that was sent; the rest as
+    in `Refusal`. Everything but the names and the address is ours."""
+
+    what: str
+    client: bytes
+    asked: int
+    apex: bytes
+    key: bytes
+    ahead: int = 0
+    serial: int = 0
+    lua: bool = False
+
+
+class TransferReport:
+    """Events since they were taken last, each with how often it happened."""
+
+    def __init__(self) -> None:
+        self._events: dict[Event, int] = {}
+        self._more = 0
+
+    def refused(self, refusal: Refusal) -> None:
+        """A secondary, or who takes himself for one, was turned away."""
+        self.note(Event(refusal.reason.value, *refusal[1:]))
+
+    def note(self, event: Event) -> None:
+        """Something happened."""
+        if event in self._events or len(self._events) < MOST:
+            self._events[event] = self._events.get(event, 0) + 1
+        else:
+            self._more += 1
+
+    def take(self) -> dict[str, Any] | None:
+        """The message to the supervisor; `None` when there is nothing to tell."""
+        if not self._events:
+            return None
+        events = [
+            [
+                *(one.what, one.client.hex(), one.asked, one.apex.hex(), one.key.hex()),
+                *(one.ahead, one.serial, one.lua, count),
+            ]
+            for one, count in self._events.items()
+        ]
+        message = {"event": "transfers", "events": events, "more": self._more}
+        self._events, self._more = {}, 0
+        return message
+
+
+def events_of(message: dict[str, Any]) -> list[tuple[Event, int]]:
+    """What a message says: events and how often each happened."""
+    return [
+        (
+            Event(
+                what,
+                bytes.fromhex(client),
+                asked,
+                bytes.fromhex(apex),
+                bytes.fromhex(key),
+                *rest,
+            ),
+            count,
+        )
+        for what, client, asked, apex, key, *rest, count in message["events"]
+    ]
