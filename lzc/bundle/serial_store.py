@@ -147,15 +147,15 @@ def load(output: Path) -> SerialStore:
     """What both files say together; nothing where there are none."""
     store = SerialStore()
     paths = [output / name for name in (COPY, FILE)]
-    read = [_read_file(path) for path in paths]
+    copy, main = read = [_read_file(path) for path in paths]
     for path, (octets, lines, problem) in zip(paths, read, strict=True):
         if problem:
             store.problems.append((path, problem))
         if octets is None:
             continue
-        _take(store, lines)
+        if path.name == FILE or octets != main[0]:
+            _take(store, lines)
         store.whole = store.whole or not problem
-    copy, main = read
     store.stale = not store.whole or bool(store.problems) or copy[0] != main[0]
     return store
 

@@ -10,6 +10,7 @@ RUNS: Final = {
     "chaos": "45 zones, six secondaries, and faults made on purpose: is an answer ever wrong?",
     "checks": "health checks for a quarter of an hour: is one ever late, does memory grow?",
     "refresh": "PowerDNS as a secondary for as many refreshes as an hour has: one AXFR?",
+    "damage": "every octet of an output folder flipped, and a build over it: is a serial lost?",
     "slow": "the tests on one core, beside loops that are busy on it",
 }
 """Each is a module beside this one, whose ``main`` takes the arguments and gives the exit code."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.build.serials import SerialProblem, choose
-from lzc.bundle.serial_store import LastSerial
+from lzc.bundle.serial_store import SEVERAL, LastSerial
 from lzc.zone.serial import Policy, greater
 
 NOW = float(calendar.timegm((2026, 11, 21, 23, 59, 0)))
@@ -175,3 +175,37 @@ def test_a_chosen_serial_is_always_one_that_secondaries_take(
         assert greater(serial, live)
     if greater(source, live) and source != before:
         assert serial >= source or greater(serial, source)
+
+
+@settings(max_examples=300)
+@given(
+    policy=st.sampled_from(ALL),
+    source=st.integers(0, TOP),
+    last=st.integers(0, TOP),
+    digest=st.sampled_from(["", SEVERAL, "new"]),
+    now=st.integers(0, 2**32 - 1),
+)
+def test_of_a_last_serial_without_its_source_and_content_the_same_is_true(
+    policy: Policy, source: int, last: int, digest: str, now: int
+) -> None:
+    """As of a bundle that was damaged, or one of several with that serial."""
+    try:
+        serial = choose(policy, source, LastSerial(last, digest, None), "new", float(now))
+    except SerialProblem as problem:
+        assert str(last) in f"{problem.message} {problem.fix}"
+        return
+    assert serial == last or greater(serial, last)
+    if serial == last:
+        # What secondaries have with that serial is this, or nobody can tell and the source says it.
+        assert digest == "new" or (policy == "keep" and digest == "" and source == last)
+
+
+@pytest.mark.parametrize("policy", COUNTING)
+@given(given_before=st.integers(0, 99), days=st.integers(0, 20000))
+def test_a_serial_that_is_lost_is_followed_by_one_above_all_of_that_day(
+    policy: Policy, given_before: int, days: int
+) -> None:
+    now = NOW - days * 86400.0
+    first = choose(policy, 1, None, "a", now)
+    assert greater(choose(policy, 1, None, "b", now, lost=True), first + given_before)
+    assert choose("keep", 7, None, "b", now, lost=True) == 7
