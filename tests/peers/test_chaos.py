@@ -14,12 +14,17 @@ FAULTS = (
     "worker killed",
     "build killed",
     "room gone",
+    "octet damaged",
+    "rolled back",
+    "folder late",
+    "worker killed at a new bundle",
     "reload storm",
     "key gone",
     "transfer unread",
     "geo damaged",
     "target down",
     "supervisor killed",
+    "killed with transfers unread",
 )
 """One after the other. What they meet is up to the seed, and to the turns that threads take."""
 SECONDARIES = (POWERDNS[0], NSD[0], KNOT[0])

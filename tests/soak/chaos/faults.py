@@ -31,9 +31,6 @@ from tests.soak.chaos.secondaries import Secondary
 from tests.soak.chaos.stage import Stage, Writer
 from tests.soak.chaos.zones import HEAVY, TARGETS, ChaosZone, Question
 
-TAKEN: Final = PATIENCE / 3
-"""Seconds until a good bundle has to be taken, though there was a fault while it was loaded."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -151,7 +148,7 @@ def rolled_back(scene: Scene) -> str:
 def _takes_it(scene: Scene, bundle: str) -> str:
     """The server has to have a bundle by itself; the seconds it took."""
     begin = time.monotonic()
-    while time.monotonic() - begin < TAKEN:
+    while time.monotonic() - begin < PATIENCE:
         status = scene.stage.ask("status")
         if status is not None and status["bundle"] == bundle:
             return f"taken after {time.monotonic() - begin:.1f} s"

@@ -12,6 +12,7 @@ def verdict(soak: Soak, slowness: float) -> list[str]:
     """What is not as it has to be. Seconds may be ``slowness`` times as many."""
     ledger = soak.stage.ledger
     found = [f"{one.at:.1f} s, {one.fault}: {one.what}" for one in ledger.findings]
+    found += [f"the server did not start: {one}" for one in soak.stage.failed_starts]
     found += [*soak.udp.judge.lost, *soak.tcp.judge.lost]
     found += [
         f"{one.name} was {one.lag.seconds:.1f} s behind with {one.lag.zone}, after {one.lag.after}"
@@ -52,6 +53,7 @@ def _rows(soak: Soak) -> Iterator[tuple[str, str]]:
         f"{udp['unanswered datagrams'] - udp['while down']}; {udp['late']};"
         f" {soak.udp.slowest:.2f} s",
     )
+    yield "starts that failed", str(len(stage.failed_starts))
     down = [one.seconds for one in ledger.down]
     yield (
         "supervisor restarts; seconds down",

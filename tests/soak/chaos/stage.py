@@ -61,6 +61,8 @@ class Stage:
         self._stopping = False
         self._keeper: threading.Thread | None = None
         self.starts = 0
+        self.failed_starts: list[str] = []
+        """The last words of those that ended before they answered."""
         self.build_seconds = 1.0
         """What the last build took."""
         self.spoiled: tuple[Path, bytes] | None = None
@@ -206,7 +208,8 @@ class Stage:
             if self._process is not None and self._process.running():
                 self.ledger.down[-1].end = time.monotonic()
             else:
-                self.ledger.find(f"the server does not start: {self.last_words()}")
+                self.failed_starts.append(self.last_words())
+                print(f"  DID NOT START ({self.ledger.fault}): {self.last_words()}", flush=True)
 
     def last_words(self, lines: int = 4) -> str:
         """The end of the server's log."""
@@ -233,6 +236,8 @@ class Stage:
         end = time.monotonic() + PATIENCE
         while self.ledger.down and self.ledger.down[-1].end is None and time.monotonic() < end:
             time.sleep(0.02)
+        if self.ledger.down and self.ledger.down[-1].end is None:
+            self.ledger.find(f"the server does not start: {self.last_words()}")
 
     def mend(self) -> None:
         """What should not be needed: make good what a fault did to the output folder."""
