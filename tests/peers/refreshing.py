@@ -49,9 +49,18 @@ class Tally:
 
 class Refreshing:
     """lzc and its secondary, both running, with what their logs say of the zone. ``keyless``: the
-    secondary has no TSIG key, and is known by its address."""
+    secondary has no TSIG key, and is known by its address. ``primary``: the address that the
+    secondary knows lzc by, which has others. ``settings`` are further lines of ``[serve]``."""
 
-    def __init__(self, folder: Path, release: Release, *, keyless: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        release: Release,
+        *,
+        keyless: bool = False,
+        primary: str = LOOPBACK,
+        settings: str = "",
+    ) -> None:
         self.folder = folder
         port = free_port()
         self.project = Project(folder / "project")
@@ -61,7 +70,9 @@ class Refreshing:
         self.project.config.write_text(
             f'[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\n'
             f'[zone."{ZONE}"]\ndnssec = true\n'
-            f'[serve]\nlisten = ["{LOOPBACK}:{self.project.port}"]\n'
+            f'[serve]\nlisten = ["{primary}:{self.project.port}"'
+            + (f', "{LOOPBACK}:{self.project.port}"' if primary != LOOPBACK else "")
+            + f"]\n{settings}\n"
             f"tsig-required = {str(not keyless).lower()}\n"
             f'[tsig."{TSIG_NAME}"]\nsecret-file = "keys/transfer.tsig"\n'
             f'[[secondary]]\nname = "ns2"\naddress = "{LOOPBACK}:{port}"\n'
@@ -71,6 +82,7 @@ class Refreshing:
         self.project.build()
         geo = self.project.folder / "geo" / "example.mmdb"
         self.secondary = PowerDns(folder / "pdns", port, self.project.port, geo, release, SETTINGS)
+        self.secondary.primary = f"{primary}:{self.project.port}"
         self.secondary.add_zone(ZONE)
         if keyless:
             self.secondary.pdnsutil("set-meta", ZONE, "AXFR-MASTER-TSIG")
@@ -110,6 +122,14 @@ class Refreshing:
     def await_notify(self, count: int) -> None:
         """Wait for the NOTIFY of this number."""
         wait_until(lambda: self.notifies() >= count, f"NOTIFY number {count}")
+
+    def secondary_log(self) -> str:
+        """All that PowerDNS logged."""
+        return self._pdns.log_text()
+
+    def says(self, text: str) -> bool:
+        """Whether the log of lzc has it."""
+        return text in self._lzc.log_text()
 
     def await_checks(self, count: int) -> None:
         """Wait until the secondary has asked so many times more."""

@@ -41,3 +41,16 @@ def test_notify_without_a_change_brings_no_transfer(release: Release, tmp_path: 
             pair.await_notify(before + 1)
             pair.await_checks(2)
         assert pair.transfers() == 1
+
+
+@pytest.mark.parametrize("release", POWERDNS, ids=str)
+def test_notify_leaves_from_the_address_that_the_secondary_knows(
+    release: Release, tmp_path: Path
+) -> None:
+    """The kernel would choose another, from which PowerDNS refuses it."""
+    release.require()
+    pair = Refreshing(tmp_path, release, primary="127.0.0.2")
+    with pair.run():
+        pair.await_notify(1)
+        assert "from 127.0.0.2" in pair.secondary_log()
+        assert not pair.says("answered REFUSED")
