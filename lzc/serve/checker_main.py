@@ -24,7 +24,7 @@ from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.check_runs import ALL_FILES
 from lzc.serve.checker import Checker
 from lzc.serve.health_table import HealthTable
-from lzc.serve.process import Channel, Message
+from lzc.serve.process import Channel, Message, hear_no_more
 
 log = logging.getLogger("lzc")
 
@@ -154,4 +154,5 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
     await checker.close()
+    hear_no_more(asyncio.get_running_loop())
     return 0

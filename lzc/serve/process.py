@@ -172,6 +172,15 @@ def _become_child(
         os._exit(code)
 
 
+def hear_no_more(loop: asyncio.AbstractEventLoop) -> None:
+    """Signals that a loop heard are ignored from now on: what had to be done is done. A loop that
+    closes lets go of its pipe first and of its handlers then, and a signal between the two is a
+    traceback."""
+    for number in _SIGNALS:
+        if loop.remove_signal_handler(number) and number != signal.SIGCHLD:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def ended(pid: int) -> int | None:
     """The wait status of a child that ended; `None` while it runs, and for pid 0."""
     if not pid:

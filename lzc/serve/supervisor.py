@@ -37,7 +37,7 @@ from lzc.serve.checker_process import CheckerProcess
 from lzc.serve.geo_files import GeoFiles
 from lzc.serve.key_watch import KeyWatch, read_fault
 from lzc.serve.keyring import Secrets
-from lzc.serve.process import Channel, Message, ended, fork, how, kill
+from lzc.serve.process import Channel, Message, ended, fork, hear_no_more, how, kill
 from lzc.serve.proven import Proven
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.reload import Reloader, Source
@@ -256,6 +256,7 @@ class Supervisor:
         finally:
             server.close()
             await self._shut_down()
+            hear_no_more(self._loop)
 
     def _begin_health(self) -> None:
         """Where the bundle lists checks, start them first: answers wait for their results a while.

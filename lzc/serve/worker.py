@@ -21,7 +21,7 @@ from lzc.serve.health_table import TableView
 from lzc.serve.key_watch import describe_out
 from lzc.serve.keyring import Secrets
 from lzc.serve.mishaps import Mishaps
-from lzc.serve.process import Channel, Message
+from lzc.serve.process import Channel, Message, hear_no_more
 from lzc.serve.proven import Marks
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.scoreboard import Slot
@@ -150,6 +150,7 @@ class Worker:
         await self._stop.wait()
         if not self._alone:
             await self._drain()
+        hear_no_more(loop)
         return 0
 
     def _left_alone(self) -> None:
