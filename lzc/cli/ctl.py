@@ -160,7 +160,9 @@ def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
         for line in made:
             echo(one_line(line, None))
     else:
-        error = str(answer["error"]).replace("\n", "; ")
+        # On one line: of what another process says, none can pass for one of ours.
+        error = "; ".join(part.strip() for part in str(answer["error"]).split("\n"))
+        error = error.replace(":; ", ": ")
         echo(f"lzc: error: {one_line(error)}", err=True)
     if not answer["ok"]:
         sys.exit(1)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -66,9 +66,17 @@ class KeyWatch:
 
     def heard(self, worker: int, message: Message) -> None:
         """A worker told which zones it does not serve."""
+        before = self.out()
         self._by_worker[worker] = {
             zone: tuple(map(read_fault, faults)) for zone, faults in message["out"]
         }
+        # Of what it serves again, it has read the keys after the last look at the keystore.
+        again = before.keys() - self.out().keys()
+        if again:
+            errors = self._report.errors.items()
+            self._report = replace(
+                self._report, errors={zone: one for zone, one in errors if zone not in again}
+            )
         self._tell()
 
     def out(self) -> dict[str, tuple[Fault, ...]]:

@@ -46,6 +46,8 @@ MAY_MEASURE = {
     "unit/test_lua_redteam.py",
     # Against the same work on less, on the same machine.
     "unit/test_source_limits.py",
+    # CPU time of one thread, beside what was taken off of the same.
+    "unit/test_lua_redteam_memory.py",
 }
 
 
