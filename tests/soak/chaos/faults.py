@@ -148,11 +148,8 @@ def rolled_back(scene: Scene) -> str:
 def _takes_it(scene: Scene, bundle: str) -> str:
     """The server has to have a bundle by itself; the seconds it took."""
     begin = time.monotonic()
-    while time.monotonic() - begin < PATIENCE:
-        status = scene.stage.ask("status")
-        if status is not None and status["bundle"] == bundle:
-            return f"taken after {time.monotonic() - begin:.1f} s"
-        time.sleep(0.05)
+    if scene.stage.takes(bundle):
+        return f"taken after {time.monotonic() - begin:.1f} s"
     scene.stage.ledger.find(
         f"{bundle} is live and good, and not taken: {scene.stage.last_words(1)}"
     )

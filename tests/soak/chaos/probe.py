@@ -28,6 +28,7 @@ from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK
 from tests.soak.chaos.model import Ledger
 from tests.soak.chaos.zones import (
+    CLIENT,
     ChaosZone,
     Question,
     ServerFailure,
@@ -226,6 +227,7 @@ class Prober:
         waiting[sock.fileno()] = asked
         epoll.register(sock, select.EPOLLIN)
         with contextlib.suppress(OSError):
+            sock.bind((CLIENT, 0))
             sock.connect((LOOPBACK, self._port))
             sock.send(query.to_wire())
 
@@ -323,7 +325,9 @@ class TcpProber:
             floor = ledger.floor[question.zone.name]
             excused = ledger.is_excused(question.zone.name)
             try:
-                response = dns.query.tcp(query, LOOPBACK, port=self._port, timeout=2 * WAIT)
+                response = dns.query.tcp(
+                    query, LOOPBACK, port=self._port, timeout=2 * WAIT, source=CLIENT
+                )
             except (OSError, EOFError, dns.exception.DNSException):
                 self.counts["broken connections"] += 1
                 if ledger.was_down(begin, time.monotonic()):

@@ -37,6 +37,7 @@ def _rows(soak: Soak) -> Iterator[tuple[str, str]]:
         "builds; of them refused; killed",
         f"{builds['builds']}; {builds['builds refused']}; {builds['builds killed']}",
     )
+    yield "reloads refused", str(builds["reloads refused"])
     yield "faults", str(sum(soak.happened.values()))
     for name, count in sorted(soak.happened.items()):
         recovery = soak.recovery.get(name)

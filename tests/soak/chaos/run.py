@@ -320,7 +320,9 @@ def _compare(soak: Soak, secondary: Secondary, question: Question) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            response = dns.query.udp(query, LOOPBACK, port=secondary.port, timeout=PATIENCE)
+            response = dns.query.udp(
+                query, LOOPBACK, port=secondary.port, timeout=PATIENCE, source=zones.CLIENT
+            )
             generation = zones.judge(question, response)
         except zones.ServerFailure as failure:
             # A check that begins with the first query has no result yet, on PowerDNS.

@@ -175,6 +175,16 @@ class Stage:
                 self.ledger.acknowledge(answer["bundle"])
             return ""
 
+    def takes(self, bundle: str) -> bool:
+        """Wait until the server has a bundle by itself; whether it did."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            status = self.ask("status")
+            if status is not None and status["bundle"] == bundle:
+                return True
+            time.sleep(0.05)
+        return False
+
     def start(self) -> None:
         """Run the server, and have it started again whenever it ends."""
         self._launch()
@@ -327,9 +337,14 @@ class Writer:
                 return False
             problem = stage.reload()
             if problem:
-                if not lenient and not ledger.is_lenient:
+                ledger.count("reloads refused")
+                if lenient or ledger.is_lenient:
+                    return False
+                # A worker may have ended while it was loaded: what is good is tried again.
+                live = os.readlink(stage.output / "current")
+                if not stage.takes(live) or stage.reload():
                     ledger.find(f"a reload is refused: {problem.splitlines()[0]}")
-                return False
+                    return False
             self._look_at_serials(changed, before)
             return True
 

@@ -13,6 +13,8 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
+CLIENT: Final = "127.0.0.53"
+"""Where queries come from: secondaries, at another address, may be answered otherwise."""
 GERMANY: Final = "192.0.2.64/26"
 """A network that the example's geo database puts there."""
 TARGETS: Final = ("127.0.0.1", "127.0.0.2")
@@ -167,7 +169,7 @@ def expected(question: Question, generation: int) -> tuple[set[str], int, int]:
         case "x.wild", "TXT":
             return {f'{mark}"'}, 1, dns.rcode.NOERROR
         case "who", "TXT":
-            return {f'{mark} 127.0.0.1"'}, 1, dns.rcode.NOERROR
+            return {f'{mark} {CLIENT}"'}, 1, dns.rcode.NOERROR
         case "near", "TXT":
             return {f'{mark} {"de" if question.subnet else "other"}"'}, 1, dns.rcode.NOERROR
         case "code", "TXT":
