@@ -30,6 +30,11 @@ FLAGS: Final[dict[str, tuple[int, ...]]] = {
 }
 """Policy -> flags of the keys that a zone gets. A CSK has the flags of a KSK (RFC 6781 §3.1)."""
 
+_AGAIN: Final = (
+    "bring back the key's two files as they were; where they are lost, remove what is left of them,"
+    " run lzc keys generate for the zone and then lzc build, and give the parent the new DS"
+)
+
 _ATTEMPTS: Final = 32
 _SETTLED: Final = 2_000_000_000
 """Nanoseconds after which a folder's modification time has moved on every file system."""
@@ -332,7 +337,7 @@ def _read_dnskey(file: Path, zone: bytes) -> bytes:
     elif int.from_bytes(dnskey[:2], "big") not in (KSK_FLAGS, ZSK_FLAGS):
         message = f"DNSKEY flags {int.from_bytes(dnskey[:2], 'big')}; expected 256 or 257"
     if message:
-        raise InputError([Fault(Place(str(file)), "key-unusable", message)])
+        raise InputError([Fault(Place(str(file)), "key-unusable", message, fix=_AGAIN)])
     return dnskey
 
 
@@ -367,9 +372,8 @@ def _check_match(public: Path, key: SigningKey, *, compare_flags: bool) -> None:
 
 
 def _damaged(file: Path, error: InvalidKeyFile) -> Fault:
-    return Fault(
-        Place(str(file), error.line, 1 if error.line else 0), "key-file-damaged", str(error)
-    )
+    place = Place(str(file), error.line, 1 if error.line else 0)
+    return Fault(place, "key-file-damaged", str(error), fix=_AGAIN)
 
 
 def _taken(file: Path, key: SigningKey) -> InputError:

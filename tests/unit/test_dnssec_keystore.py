@@ -268,6 +268,7 @@ class TestStore:
         with pytest.raises(InputError) as error:
             keystore.load(ZONE)
         assert [fault.rule for fault in error.value.faults] == ["key-file-damaged"] * 2
+        assert all("lzc keys generate" in fault.fix for fault in error.value.faults)
 
     def test_a_dnskey_of_another_key_is_refused(self, keystore: Keystore) -> None:
         (key,) = keystore.generate(ZONE, 15, FLAGS["csk"], NOW)
