@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +39,8 @@ def main(given: Sequence[str]) -> int:
     chosen = tuple(arguments.fault or faults.PRIMARY)
     size = Size(False, arguments.seed, arguments.minutes, ALL, primary=chosen)
     print(f"seed {arguments.seed}", flush=True)
+    # Servers are ended on the way out, whoever says so.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="lzc-chaos-"))
     with running(folder, size) as soak:
         make_faults(soak)
@@ -47,7 +52,5 @@ def main(given: Sequence[str]) -> int:
     if arguments.keep or wrong:
         print(f"logs: {folder}")
     else:
-        import shutil
-
         shutil.rmtree(folder)
     return int(bool(wrong))
