@@ -72,6 +72,12 @@ class Notifier:
                 secondary.transferred(apex, serial, self._loop.time())
         self._go_on()
 
+    def remind(self) -> None:
+        """A worker was lost, and with it questions of secondaries: tell those that are behind."""
+        for secondary in self.secondaries:
+            secondary.remind()
+        self._go_on()
+
     def status(self) -> list[dict[str, Any]]:
         """The state of every secondary."""
         now = self._loop.time()

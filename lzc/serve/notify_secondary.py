@@ -209,6 +209,15 @@ class Secondary:
                 self._enter(zone, Phase.QUEUED)
                 self._queue.append(zone)
 
+    def remind(self) -> None:
+        """A worker was lost, and what this one asked it after a NOTIFY may have got no answer: tell
+        it again of what it does not have yet, without the time it would have to take it."""
+        for zone in self.zones.values():
+            if zone.phase is Phase.RESTING and zone.acked is not None and not zone.current:
+                zone.acked, zone.polls, zone.attempts = None, False, 0
+                self._enter(zone, Phase.QUEUED)
+                self._queue.append(zone)
+
     def status(self, now: float) -> dict[str, Any]:
         """For ``lzc ctl status``."""
         zones = sorted(

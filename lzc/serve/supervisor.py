@@ -382,6 +382,8 @@ class Supervisor:
         else:
             place.tell({"do": "begin"})
         self._reloader.worker_is_back()
+        if self._notifier is not None:
+            self._notifier.remind()
 
     def _reap(self) -> None:
         """See which processes ended, and start others in their place."""

@@ -104,6 +104,27 @@ def test_the_serial_is_looked_at_with_growing_pauses() -> None:
     assert play.times("SOA") == [0.51, 1.52, 3.53, 7.54, 15.55]
 
 
+def test_one_whose_questions_went_to_a_lost_worker_is_told_again_at_once() -> None:
+    """Given an answered NOTIFY, and a query for the SOA that nobody answered: it waits for another
+    NOTIFY, and would have to for as long as a transfer may take."""
+    play = Play({ORG: 7, COM: 7}, takes=0.2)
+    play.run(3)
+    assert play.current == 2
+    play.begin()
+    play.secondary.update({ORG: 8, COM: 7})
+    play.takes = 1e9
+    play.run(3)
+    assert play.times("NOTIFY") == [0]
+    play.has.clear()
+    play.has[COM] = 0, 7
+    play.takes = 0.2
+    play.secondary.remind()
+    play.run(1)
+    assert play.times("NOTIFY") == [0, 3.0]
+    assert {apex for _, apex, what in play.sent if what == "NOTIFY"} == {ORG}
+    assert play.current == 2
+
+
 def test_a_transfer_that_is_seen_is_a_moment_to_look() -> None:
     play = Play({ORG: 7}, takes=4.0)
     play.run(4.1)
