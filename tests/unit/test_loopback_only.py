@@ -4,7 +4,6 @@ example project, and the demo. A newcomer's first `lzc serve` would tell strange
 from __future__ import annotations
 
 import ipaddress
-import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from lzc.bundle.reader import Bundle
 from lzc.cli import group
 from lzc.cli.init import new_tsig_secret, write_secret
 from tests.patience import PATIENCE
+from tests.unit.own_network import own_network
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
@@ -71,9 +71,7 @@ def test_every_check_and_every_secondary_is_on_loopback(tmp_path: Path, name: st
 def watched(*arguments: str, until: Path | None = None) -> list[str]:
     """Run a command of lzc in a network of its own, where all else than loopback leads to one
     device, a server until all checks of its project have been run. Returns what went out there."""
-    unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
-        pytest.skip("this machine allows no network namespaces")
+    unshare = own_network()
     served = [] if until is None else ["--until", str(until / "build" / "control.sock")]
     done = subprocess.run(
         [*unshare, sys.executable, "-m", WATCH, *served, *arguments],

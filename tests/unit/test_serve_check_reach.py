@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from lzc.serve.mishaps import Mishaps
 from lzc.serve.unlisted import BURST, ZONE_BURST, ZONE_NEW_A_SECOND, Unlisted, report_of
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play
+from tests.unit.own_network import own_network
 
 ZONE = b"\7example\3org\0"
 OTHER = b"\7example\3net\0"
@@ -255,9 +255,7 @@ def test_of_several_addresses_the_next_is_tried(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_addresses_of_this_machine_are_known() -> None:
-    unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
-        pytest.skip("this machine allows no network namespaces")
+    unshare = own_network()
     code = (
         "from lzc.serve.own_address import own_address_refusal as refusal\n"
         "from lzc.lua.check_reach import CheckReach\n"
