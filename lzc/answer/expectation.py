@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from lzc.answer.assumed import Circumstances
+from lzc.faults import Place
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
-from lzc.zone.place import Place
 
 RCODES: Final = {
     "NOERROR": message.NOERROR,

@@ -21,13 +21,13 @@ from lzc.answer.assumed import (
     statuses,
 )
 from lzc.answer.expectation import RCODES, Expectation, Rules
-from lzc.config_faults import describe, locate
-from lzc.config_table import AfterValidator, BeforeValidator, Field, Table, ValidationError
+from lzc.config.faults import describe, locate
+from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError
+from lzc.faults import Fault, InputError, Place
 from lzc.lua.geo import GeoFields
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
-from lzc.zone.place import Fault, InputError, Place
 
 _CONTENT: Final = ("answers", "must", "may", "one_of", "sometimes", "must_not")
 _EXPECTING: Final = (*_CONTENT, "rcode", "ttl", "signed")

@@ -23,8 +23,8 @@ from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
 from lzc.answer.zone import Signer, SigningFailure
 from lzc.bundle.reader import Bundle
+from lzc.health_check import HealthView
 from lzc.lua.engine import Engine, EngineSettings, GeoView, Include, Log, LuaFailure, QueryContext
-from lzc.lua.health import HealthView
 from lzc.wire import message
 from lzc.wire import name as wire_name
 

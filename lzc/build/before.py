@@ -9,7 +9,7 @@ from lzc.build.past import Past
 from lzc.bundle import current, found_serials, serial_store
 from lzc.bundle.manifest import BundleError, OtherFormat
 from lzc.bundle.serial_store import SerialStore
-from lzc.zone.place import Fault, Place, Severity
+from lzc.faults import Fault, Place, Severity
 
 
 def find(output: Path, remembered: Memory) -> tuple[Past, list[Fault]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from lzc.faults import Fault
+from lzc.health_check import Check
 from lzc.lua.check_reach import CheckReach, host_of
-from lzc.lua.health import Check
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord, Record, Zone
-from lzc.zone.place import Fault
 
 MADE_UP: Final = frozenset(("127.0.0.1", "198.51.100.0", "2001:db8::1", "2001:db8::"))
 """Addresses of the clients that code is tried out with (`lzc.build.health_checks`)."""

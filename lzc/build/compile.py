@@ -20,10 +20,10 @@ from lzc.build.run import Frame, RRsets, Run
 from lzc.bundle import node as nodes
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
+from lzc.faults import Fault
 from lzc.source.second_process import SecondProcess
 from lzc.wire import rrtype as rr
 from lzc.zone.model import Record, Zone
-from lzc.zone.place import Fault
 
 MIN_NAMES: Final = 100_000
 """Names of a zone from which on a second process pays."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from lzc.build.trials import Trial, Trials
 from lzc.config import LuaSection
-from lzc.lua.health import Check
+from lzc.faults import Fault, Severity
+from lzc.health_check import Check
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord, Record, Zone
-from lzc.zone.place import Fault, Severity
 
 if TYPE_CHECKING:
     from lzc.lua.discover import Exploration

@@ -10,12 +10,12 @@ from lzc.bundle.serial_store import LastSerial
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import HealthSection, LuaSection
+from lzc.faults import Fault
+from lzc.health_check import Check
 from lzc.lua.check_constants import Constants
-from lzc.lua.health import Check
 from lzc.source.limits import NOTHING, Counts, Limits
 from lzc.source.reach import Reach
 from lzc.zone.model import Input
-from lzc.zone.place import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from lzc.build.generated import chosen
 from lzc.build.health_checks import included_code
 from lzc.build.trials import Trial, Trials
 from lzc.config import LuaSection
+from lzc.faults import Fault, Place, Severity, unpack
 from lzc.lua.comments import Swallowed, swallowed
 from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts, quoted
 from lzc.lua.lint.finding import Finding
@@ -28,7 +29,6 @@ from lzc.lua.syntax import LuaSyntaxError, Node
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
-from lzc.zone.place import Fault, Place, Severity, unpack
 
 _CLIENTS: Final = (
     (bytes((127, 0, 0, 1)), None),

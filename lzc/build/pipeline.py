@@ -25,8 +25,8 @@ from lzc.bundle import current, writer
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.serial_store import LastSerial
 from lzc.config import Config
+from lzc.faults import Fault, InputError, Place
 from lzc.source.collector import collector_paused
-from lzc.zone.place import Fault, InputError, Place
 
 Made = TypeVar("Made")
 

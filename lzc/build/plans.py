@@ -11,8 +11,8 @@ from lzc.wire.name import key_of_labels
 from lzc.zone.model import LuaRecord, Record
 
 if TYPE_CHECKING:
+    from lzc.health_check import Check
     from lzc.lua.check_constants import Constants
-    from lzc.lua.health import Check
 
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}")
 """A relative name without escapes, not too long for any zone but what is out of reach anyway."""

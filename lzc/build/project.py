@@ -22,12 +22,12 @@ from lzc.build.survey import Survey
 from lzc.bundle import shards
 from lzc.bundle.writer import Base, CompiledZone
 from lzc.config import Config
+from lzc.fault_list import FaultList
+from lzc.faults import Fault, InputError, Place, Severity
+from lzc.health_check import MOST_CHECKS, Check
 from lzc.lua.check_constants import Constants
-from lzc.lua.health import MOST_CHECKS, Check
 from lzc.source.limits import KINDS, Counts
 from lzc.wire.name import to_text
-from lzc.zone.fault_list import FaultList
-from lzc.zone.place import Fault, InputError, Place, Severity
 
 Progress = Callable[[str, int, int], None]
 """Told the step under way, how much of it is done, and out of how much."""

@@ -19,11 +19,11 @@ from typing import Final
 
 from lzc.bundle import node as nodes
 from lzc.dnssec.nsec import bitmap
+from lzc.faults import Fault
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.name import relative_of_key
 from lzc.zone.model import Record, Zone
-from lzc.zone.place import Fault
 
 MAX_RRSET: Final = 63000
 """Octets of an RRset at most: with question, OPT and signatures it must fit a TCP message."""

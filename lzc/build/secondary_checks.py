@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 from lzc.build.sources import ConfigFile
 from lzc.config import Config, SecondarySection
+from lzc.faults import Fault, Severity
 from lzc.lua.lint.versions import Secondary, parse_version
-from lzc.zone.place import Fault, Severity
 
 _SHOWN = 3
 

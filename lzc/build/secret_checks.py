@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from lzc.build.sources import ConfigFile
 from lzc.config import Config
-from lzc.zone.place import Fault, InputError, Severity
+from lzc.faults import Fault, InputError, Severity
 
 
 def check_secrets(config: Config, file: ConfigFile) -> list[Fault]:

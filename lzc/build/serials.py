@@ -20,7 +20,7 @@ _AHEAD_DAYS: Final = 31
 
 
 class SerialProblem(Exception):
-    """No serial fits; the same fields as a `lzc.zone.place.Fault`."""
+    """No serial fits; the same fields as a `lzc.faults.Fault`."""
 
     def __init__(self, rule: str, message: str, why: str, fix: str) -> None:
         super().__init__(message)

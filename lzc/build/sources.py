@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lzc.build import globs
 from lzc.config import Config, ZoneSection
+from lzc.faults import Fault, Place
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, Place
 from lzc.zone.serial import Policy
 
 SUFFIX = ".zone"

@@ -17,8 +17,8 @@ from lzc.build.zone_keys import ZoneKeys
 from lzc.bundle import shards
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
+from lzc.faults import Fault
 from lzc.source.inputs import Files
-from lzc.zone.place import Fault
 
 _NOBODY: Final = Takers()
 _UNKNOWN: Final = Entry((), (), b"", 0)

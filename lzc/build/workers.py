@@ -13,8 +13,8 @@ from typing import Any, Final
 from lzc.build import trials
 from lzc.build.job import ZoneJob, ZoneResult
 from lzc.build.zone_job import build_zone
+from lzc.faults import Fault, InputError, Place
 from lzc.source.limits import NOTHING, Counts, Totals
-from lzc.zone.place import Fault, InputError, Place
 
 _POOL_ZONES: Final = 8
 _POOL_OCTETS: Final = 2_000_000

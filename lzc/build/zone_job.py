@@ -20,15 +20,15 @@ from lzc.build.plans import (
     constants_without_plans,
     lua_plans,
 )
+from lzc.fault_list import MOST, FaultList
+from lzc.faults import Fault, Severity
+from lzc.health_check import Check
 from lzc.lua.check_constants import Constants, of_checks
 from lzc.lua.check_reach import CheckReach
-from lzc.lua.health import Check
 from lzc.source.limits import OVER_LIMIT, Spending, Totals
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
-from lzc.zone.fault_list import MOST, FaultList
 from lzc.zone.model import PLACE, LuaRecord, Record, Zone
-from lzc.zone.place import Fault, Severity
 
 _CLOCK: Final = re.compile(rb"\b(?:os|_G|[gs]etfenv|load|loadstring)\b")
 """What leads to the clock."""

@@ -14,8 +14,8 @@ from lzc.build.memory import Entry, Keys
 from lzc.build.sources import ConfigFile, ZoneSource
 from lzc.bundle.zone_info import ZoneKey
 from lzc.config import Config
+from lzc.faults import Fault, InputError, Place, Severity
 from lzc.source.inputs import Files, Plain, look
-from lzc.zone.place import Fault, InputError, Place, Severity
 
 if TYPE_CHECKING:
     from lzc.dnssec.keystore import Keystore

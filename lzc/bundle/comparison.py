@@ -17,11 +17,11 @@ from lzc.bundle.reader import Bundle, ZoneView
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
 from lzc.dnssec.key import role
-from lzc.lua.health import Check
+from lzc.faults import Fault
+from lzc.health_check import Check
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.diff import Change, Data, Kind, Meaning, SerialChange, diff_node, merge
-from lzc.zone.place import Fault
 
 Node = tuple[bytes, bytes]
 

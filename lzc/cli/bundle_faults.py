@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lzc.bundle.manifest import BundleError, NoBundle, OtherFormat
-from lzc.zone.place import Fault, InputError, Place
+from lzc.faults import Fault, InputError, Place
 
 
 def unusable(place: str | Path, error: BundleError) -> InputError:

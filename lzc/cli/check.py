@@ -15,9 +15,9 @@ from lzc.cli.faults import MOST_LINES, fault_as_dict, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_commands, echo_json
+from lzc.fault_list import FaultList
+from lzc.faults import Fault, InputError, Severity
 from lzc.lua.lint.rules import RULES
-from lzc.zone.fault_list import FaultList
-from lzc.zone.place import Fault, InputError, Severity
 
 
 @click.command("check")

@@ -13,8 +13,8 @@ import click
 from lzc.cli.ctl_secondaries import secondary_lines
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json
+from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import one_line, shown
-from lzc.zone.place import Fault, InputError, Place
 
 _SHOWN = 20
 _UNITS = {"s": 1, "": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}

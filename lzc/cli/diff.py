@@ -13,8 +13,8 @@ from lzc import config as settings
 from lzc.cli.diff_side import LIVE, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
+from lzc.faults import InputError
 from lzc.wire import name as wire_name
-from lzc.zone.place import InputError
 
 if TYPE_CHECKING:
     from lzc.config import Config

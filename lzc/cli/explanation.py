@@ -8,8 +8,8 @@ from typing import Any, Final
 from lzc.answer.explain import Execution, Explanation, Step
 from lzc.answer.match import Kind
 from lzc.foreign_text import code, one_line, shown
+from lzc.health_check import Check
 from lzc.lua.geo import GeoFields
-from lzc.lua.health import Check
 from lzc.lua.layout import lay_out
 from lzc.serve.outcome import as_written
 

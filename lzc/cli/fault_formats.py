@@ -16,9 +16,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import lzc
+from lzc.faults import Fault, Place
 from lzc.foreign_text import shown
 from lzc.lua.lint.rules import RULES
-from lzc.zone.place import Fault, Place
 
 SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

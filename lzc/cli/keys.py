@@ -20,8 +20,8 @@ from lzc.cli.screen import echo, echo_json
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
+from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place, Severity
 
 
 class _ZoneName(click.ParamType[bytes]):

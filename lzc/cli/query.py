@@ -19,8 +19,8 @@ from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
 from lzc.cli.screen import echo, echo_json
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
+from lzc.faults import Fault, InputError, Place
 from lzc.lua.geo import GeoFields
-from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
     from lzc.answer.rehearsal import Answer, Staging

@@ -15,17 +15,17 @@ from lzc.cli.screen import echo
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache
+from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
+from lzc.health_check import Check
 from lzc.lua.check_reach import Refusal
 from lzc.lua.engine import EngineSettings, Log
 from lzc.lua.geo import Geo
-from lzc.lua.health import Check
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.geo_files import SteadyReader, unusable
 from lzc.serve.geo_trial import try_database
 from lzc.serve.keyring import Signers
 from lzc.serve.own_address import own_address_refusal
-from lzc.zone.place import Fault, InputError
 
 
 def stage(

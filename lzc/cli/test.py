@@ -29,10 +29,10 @@ from lzc.cli.staging import open_bundle, stage
 from lzc.cli.verdicts import Verdict
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
+from lzc.faults import Fault, InputError, Place
 from lzc.private_folder import private_folder
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
-from lzc.zone.place import Fault, InputError, Place
 
 
 @click.command("test")

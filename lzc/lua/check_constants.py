@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lzc import foreign_json
-from lzc.lua.health import Check
+from lzc.health_check import Check
 
 ADDRESS: Final = "address"
 PARTS: Final = (ADDRESS, "port", "url", "options")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from lzc.health_check import Check
 from lzc.lua.check_constants import Constants
 from lzc.lua.check_reach import CheckReach, Refusal, host_of
-from lzc.lua.health import Check
 
 _NONE = Constants()
 

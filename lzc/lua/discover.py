@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from lzc.health_check import Check
 from lzc.lua.engine import Engine, EngineSettings, Include, Lookup, LuaFailure, QueryContext
-from lzc.lua.health import Check
 
 MAX_WAYS = 256
 """Runs of a record at most; one with more conditions is explored that far."""

@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 import lupa.luajit21 as lupa
 
 from lzc.config import LuaSection
+from lzc.health_check import Check, HealthView
 from lzc.lua import address
 from lzc.lua.geo import GeoFields
-from lzc.lua.health import Check, HealthView
 from lzc.lua.ring import Rings
 from lzc.lua.state import LuaState
 from lzc.wire import name as wire_name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
+from lzc.health_check import Check
 from lzc.lua import syntax as ast
 from lzc.lua.constants import (
     Other,
@@ -16,7 +17,6 @@ from lzc.lua.constants import (
     whole,
 )
 from lzc.lua.constants import fields as fields_of
-from lzc.lua.health import Check
 
 _NUMBERS: Final = {
     b"timeout": "timeout",

@@ -29,7 +29,7 @@ equal to the text, ``["octets", 4 | 16]`` for the family of the address, ``["not
 ``["every" | "some", [condition …]]``. Parts of a text are ``["is", text]``, ``country``,
 ``continent`` and ``region`` for a code, ``latlon``, ``latlonloc``, ``["geo", attribute]``,
 ``client``, ``name`` (the QNAME), and ``["label", number]``. A check is an object of those fields of
-`lzc.lua.health.Check` that are not as usual; ``strict`` leaves it to Lua to fail where none has
+`lzc.health_check.Check` that are not as usual; ``strict`` leaves it to Lua to fail where none has
 completed. An operation may be null: that is left to Lua.
 """
 
@@ -44,8 +44,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc import foreign_json
+from lzc.health_check import Check, HealthView
 from lzc.lua import plan_health, plan_names, plan_text
-from lzc.lua.health import Check, HealthView
 from lzc.lua.lookup2 import client_hash, name_hash
 from lzc.lua.outcome import Candidates, Outcome, Select
 from lzc.lua.places import Contest, Decision, Places

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
-from lzc.lua.health import Check, HealthView
+from lzc.health_check import Check, HealthView
 from lzc.lua.lookup2 import client_hash
 from lzc.lua.outcome import Candidates, Outcome, Select
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from lzc.health_check import Check
 from lzc.lua import syntax as ast
 from lzc.lua.constants import Names, Other, is_constant
 from lzc.lua.effort import Effort, TooMuch
-from lzc.lua.health import Check
 from lzc.lua.idioms import operation_of
 from lzc.lua.parser import parse_record
 from lzc.lua.plan import checks_of

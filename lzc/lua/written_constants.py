@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lzc.health_check import Check
 from lzc.lua import syntax as ast
 from lzc.lua.check_constants import Constants, options_of
 from lzc.lua.constants import Names, Other, fields, integer, resolve, text, values
 from lzc.lua.constructed import restored
 from lzc.lua.effort import Effort, TooMuch
-from lzc.lua.health import Check
 from lzc.lua.idiom_checks import check_document, read_options
 from lzc.lua.parser import parse_record
 from lzc.lua.written_checks import CALLS, named

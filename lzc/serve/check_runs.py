@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from lzc.health_check import Check
 from lzc.lua.check_reach import CheckReach
-from lzc.lua.health import Check
 from lzc.serve.http_probe import HttpProbe, Request
 from lzc.serve.lane import Lane
 from lzc.serve.mishaps import Mishaps

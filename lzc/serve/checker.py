@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from lzc.bundle.check_list import CheckList
 from lzc.foreign_text import shown
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve import health_state
 from lzc.serve.admission import Admission
 from lzc.serve.check_policy import CheckPolicy

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.health_table import HealthTable, TableView
 from lzc.serve.process import Channel, Message, ended, fork, how

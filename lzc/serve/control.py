@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lzc import foreign_json
-from lzc.zone.place import Fault, InputError, Place
+from lzc.faults import Fault, InputError, Place
 
 Answer = dict[str, Any]
 Command = Callable[[Answer], Awaitable[Answer | AsyncGenerator[bytes, None]]]

@@ -18,9 +18,9 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import shown
 from lzc.serve.geo_trial import try_database
-from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
     from maxminddb import Reader

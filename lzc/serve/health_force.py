@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.health_state import Force
 
 SHORTEST_ID: Final = 6

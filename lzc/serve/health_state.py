@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from lzc import foreign_json
 from lzc.foreign_text import shown
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.health_table import DOWN, FORCES, UP, Health
 
 log = logging.getLogger("lzc")

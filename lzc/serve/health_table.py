@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from lzc.lua.health import MOST_CHECKS, Check
+from lzc.health_check import MOST_CHECKS, Check
 
 SLOTS: Final = 2 * MOST_CHECKS
 """Slots of the table, a power of two; with more than half of them in use, chains would be long.
@@ -333,7 +333,7 @@ class HealthTable:
 
 
 class TableView:
-    """A worker's `lzc.lua.health.HealthView` over the table.
+    """A worker's `lzc.health_check.HealthView` over the table.
 
     ``report`` takes a check that has no slot yet, and the apex of the zone that asks; it must not
     block (a datagram to the checker).

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.outcome import BODY_LIMIT, as_written, wanted_in, weight_of
 
 MOVED: Final = range(300, 400)

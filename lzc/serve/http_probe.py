@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.http_answer import HttpAnswer
 from lzc.serve.outcome import TIMED_OUT, Outcome, headers_of, is_ours, say
 

@@ -12,9 +12,9 @@ from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.contained import Begin, Contained, Ended, Home
 from lzc.dnssec.keystore import Keystore
+from lzc.faults import Fault
 from lzc.serve.zone_keys import zone_keys
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault
 
 SECONDS: Final = 10.0
 """Seconds of CPU time that the keys of a zone may take."""

@@ -15,11 +15,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from lzc.faults import Fault, Place, Severity
 from lzc.foreign_text import shown
 from lzc.serve.key_report import KeyReport, KeysUnknown, report_keys
 from lzc.serve.process import Message
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, Place, Severity
 
 __all__ = ["TOLD", "KeyWatch", "KeysUnknown", "describe_out"]
 

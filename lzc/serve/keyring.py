@@ -12,10 +12,10 @@ from lzc.bundle.reader import Bundle, ZoneInfo
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.faults import Fault, InputError
 from lzc.serve.zone_keys import zone_keys
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
-from lzc.zone.place import Fault, InputError
 
 RETRIES: Final = 50
 """Zones without usable keys that are tried again at once."""

@@ -8,7 +8,7 @@ import re
 import ssl
 from typing import Final, NamedTuple
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 
 USER_AGENT: Final = "PowerDNS Authoritative Server"
 """Sent where the record names none, as web servers know it from PowerDNS."""

@@ -20,6 +20,7 @@ from typing import Any, Final
 from lzc.bundle import current, verification
 from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
+from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
 from lzc.serve.fallen_serials import FallenSerials
@@ -30,7 +31,6 @@ from lzc.serve.process import Message
 from lzc.serve.quarantine import Quarantine
 from lzc.serve.refusal import Refusal, files_of
 from lzc.serve.worker_process import WorkerProcess
-from lzc.zone.place import Fault, InputError
 
 log = logging.getLogger("lzc")
 

@@ -22,9 +22,10 @@ from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, window
+from lzc.faults import Fault
 from lzc.foreign_text import shown
+from lzc.health_check import HealthView
 from lzc.lua.engine import Engine, EngineSettings
-from lzc.lua.health import HealthView
 from lzc.lua.plan import Planner
 from lzc.serve.geo_files import open_geo
 from lzc.serve.guard import GuardedEngine
@@ -34,7 +35,6 @@ from lzc.serve.quarantine import Quarantine
 from lzc.serve.scoreboard import Slot
 from lzc.serve.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault
 
 log = logging.getLogger("lzc")
 

@@ -13,8 +13,8 @@ from typing import Final
 
 from lzc import config as settings
 from lzc.config import Config
-from lzc.config_table import Table
-from lzc.zone.place import InputError
+from lzc.config.table import Table
+from lzc.faults import InputError
 
 _OF_A_SERVER: Final = ("serve", "lua", "health")
 """The sections of which the server reads every key."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lzc.config import parse_endpoint
-from lzc.zone.place import Fault, InputError, Place
+from lzc.faults import Fault, InputError, Place
 
 RECEIVE_BUFFER: Final = 4 * 2**20
 """Octets of SO_RCVBUF asked for: queries wait here while a worker is replaced."""

@@ -28,6 +28,7 @@ from lzc.bundle.check_list import EMPTY
 from lzc.bundle.current import CURRENT
 from lzc.bundle.manifest import CHECKS, BundleError
 from lzc.config import Config
+from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import shown
 from lzc.private_folder import private_folder
 from lzc.serve import control, health_state, sockets, worker
@@ -48,7 +49,6 @@ from lzc.serve.worker_process import WorkerProcess
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
-from lzc.zone.place import Fault, InputError, Place
 
 if TYPE_CHECKING:
     from lzc.serve.notify import Notifier

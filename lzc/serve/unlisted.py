@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 
 DEFAULT_LIMIT: Final = 2000
 """Of ``unlisted-health-checks`` in ``[lua]``."""

@@ -15,6 +15,7 @@ from typing import Final
 from lzc.bundle.reader import BundleError
 from lzc.config import Config
 from lzc.dnssec.signer import SignatureCache
+from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.guard import LIMITS
 from lzc.serve.health_table import TableView
@@ -32,7 +33,6 @@ from lzc.serve.tcp_connection import TcpLimits
 from lzc.serve.tcp_holders import HolderLimits
 from lzc.serve.transfer_report import TransferReport
 from lzc.serve.udp import UdpServer
-from lzc.zone.place import Fault, InputError
 
 log = logging.getLogger("lzc")
 

@@ -12,8 +12,8 @@ from lzc.dnssec.bindfile import number_of
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.outlook import SOON, Outlook, outlook, state_of, when
+from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place, Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from lzc.faults import pack, unpack
 from lzc.lua.comments import swallowed
 from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
 from lzc.source import inputs, lua_source
@@ -25,7 +26,6 @@ from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata
 from lzc.zone.model import LuaRecord, LuaSource
-from lzc.zone.place import pack, unpack
 
 _PATH: Final = re.compile(rb"[^()'{}]*\.lua\s*")
 """What is the path of a file, and hardly code."""

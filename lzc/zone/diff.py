@@ -12,9 +12,9 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Final, TypeVar
 
+from lzc.faults import Fault, Place
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord
-from lzc.zone.place import Fault, Place
 from lzc.zone.serial import compare
 
 Data = tuple[int, bytes]

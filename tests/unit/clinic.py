@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lzc.bundle.check_list import CheckList
+from lzc.health_check import Check
 from lzc.lua.check_constants import PARTS
 from lzc.lua.check_reach import CheckReach
 from lzc.lua.check_rules import CheckRules
-from lzc.lua.health import Check
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker import Checker
 from lzc.serve.health_table import HealthTable, TableView

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lzc.answer.assumed import AssumedHealth, Target
 from lzc.answer.stored import stored_contents
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.wire import rrtype as rr
 from tests.unit.compiling import open_bundle, wire, write_bundle
 

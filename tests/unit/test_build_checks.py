@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from lzc.build import checks
 from lzc.build.checks import CheckSettings, check_zone, strip
 from lzc.build.checks.index import ZoneIndex, ancestors
+from lzc.faults import Fault, Severity
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import Zone
-from lzc.zone.place import Fault, Severity
 
 APEX = wire_name.from_text("example.org.")
 TOP = "$TTL 300\n@ SOA ns1.example.net. hostmaster 1 10800 3600 604800 300\n@ NS ns1.example.net.\n"

@@ -12,11 +12,11 @@ from lzc.build.pipeline import build
 from lzc.build.plans import checks_without_plans, lua_plans
 from lzc.bundle import current
 from lzc.config import LuaSection
-from lzc.lua.health import Check
+from lzc.faults import Fault, InputError, Severity
+from lzc.health_check import Check
 from lzc.serve.checker_main import read_checks
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
-from lzc.zone.place import Fault, InputError, Severity
 from tests.unit.compiling import HEAD, wire
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lzc import config
 from lzc.build import pipeline
-from lzc.zone.place import Fault, InputError
+from lzc.faults import Fault, InputError
 from tests.unit import lint_project
 
 CONFIG = '[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\n'

@@ -12,7 +12,7 @@ import pytest
 
 from lzc.bundle import current, manifest, verification
 from lzc.bundle.serial_store import COPY, FILE
-from lzc.zone.place import Fault
+from lzc.faults import Fault
 from lzc.zone.serial import greater
 from tests.unit.command_line import lzc
 from tests.unit.damaging import CHANGING, STEADY, Damaged

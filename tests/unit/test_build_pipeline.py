@@ -21,8 +21,8 @@ from lzc.bundle import node as nodes
 from lzc.bundle.reader import Bundle
 from lzc.cli import group
 from lzc.dnssec.keystore import Keystore, base_name
+from lzc.faults import Fault, InputError
 from lzc.wire import rrtype as rr
-from lzc.zone.place import Fault, InputError
 from tests.unit.compiling import HEAD, wire
 
 NOW = float(calendar.timegm((2026, 11, 21, 12, 0, 0)))

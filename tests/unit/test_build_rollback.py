@@ -11,7 +11,7 @@ import pytest
 
 from lzc.bundle import current
 from lzc.bundle.serial_store import COPY, FILE
-from lzc.zone.place import InputError
+from lzc.faults import InputError
 from lzc.zone.serial import Policy, greater
 from tests.unit.compiling import wire
 from tests.unit.damaging import CHANGING, NOW, STEADY, Damaged

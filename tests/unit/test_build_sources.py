@@ -9,8 +9,8 @@ import pytest
 
 from lzc import config
 from lzc.build.sources import ConfigFile, ZoneSource, find
+from lzc.faults import Fault
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault
 from tests.unit.command_line import HEAD, lzc
 
 

@@ -11,7 +11,7 @@ import pytest
 from lzc.bundle import current, manifest, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.writer import CompiledZone
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from tests.unit.compiling import compiled, write_bundle
 
 

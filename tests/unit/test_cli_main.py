@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import lzc
 from lzc.cli import COMMANDS, group
 from lzc.cli.options import config_option, format_option
-from lzc.zone.place import Fault, InputError, Place, Severity
+from lzc.faults import Fault, InputError, Place, Severity
 
 FAULTS = [
     Fault(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lzc.config import Config, load
-from lzc.zone.place import Fault, InputError
+from lzc.faults import Fault, InputError
 
 
 def faults_of(folder: Path, text: str | bytes) -> list[Fault]:

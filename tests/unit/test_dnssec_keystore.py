@@ -15,8 +15,8 @@ from lzc.dnssec import algorithms, bindfile
 from lzc.dnssec.bindfile import InvalidKeyFile
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
+from lzc.faults import Fault, InputError
 from lzc.wire import name
-from lzc.zone.place import Fault, InputError
 
 ZONE = name.from_text("example.org.")
 NOW = 1_790_000_000

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lzc.health_check import Check
 from lzc.lua.check_constants import Constants, of_checks, options_of
 from lzc.lua.check_rules import CheckRules
-from lzc.lua.health import Check
 from lzc.lua.literal import clean_literal, constructed
 from lzc.lua.written_constants import written_constants
 from lzc.wire import rrtype

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lzc.build.lint import LintSettings, lint_zone
+from lzc.faults import Fault
 from lzc.source.zonefile import read_zone_text
-from lzc.zone.place import Fault
 from tests.unit import lint_project
 from tests.unit.compiling import wire
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lzc.faults import Severity
 from lzc.lua.engine import LuaFailure
 from lzc.lua.lint import api, language
 from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts
@@ -18,7 +19,6 @@ from lzc.lua.lint.versions import Secondary, parse_version
 from lzc.lua.syntax import LuaSyntaxError
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata, from_presentation
-from lzc.zone.place import Severity
 from tests.peers import lua_corpus, lua_questions
 from tests.unit.lua_running import Runner, query
 

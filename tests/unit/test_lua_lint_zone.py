@@ -12,12 +12,12 @@ from lzc.build import pipeline
 from lzc.build.lint import LintSettings, lint_zone
 from lzc.config import LuaSection
 from lzc.dnssec.keystore import Keystore
+from lzc.faults import Fault, InputError
 from lzc.lua.lint.linter import included_names
 from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.versions import Secondary
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
-from lzc.zone.place import Fault, InputError
 from tests.unit import lint_project
 from tests.unit.compiling import wire
 

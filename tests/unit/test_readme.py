@@ -12,7 +12,7 @@ import pytest
 
 from lzc import config
 from lzc.cli import COMMANDS, group
-from lzc.config_table import Table
+from lzc.config.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

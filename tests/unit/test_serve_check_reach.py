@@ -15,10 +15,10 @@ import pytest
 from aiohttp import web
 
 from lzc.bundle.check_list import CheckList
+from lzc.health_check import Check
 from lzc.lua.check_constants import of_checks
 from lzc.lua.check_reach import CheckReach
 from lzc.lua.check_rules import CheckRules
-from lzc.lua.health import Check
 from lzc.serve.admission import SETTLED, Admission
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.health_table import HealthTable

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lzc.bundle.check_list import CheckList
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker import Checker, show
 from lzc.serve.checker_main import report_when_asked

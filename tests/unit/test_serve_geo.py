@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from fixtures.geo import make_geo
 from lzc.cli.ctl import command as ctl
+from lzc.faults import InputError
 from lzc.serve import geo_trial
 from lzc.serve.geo_files import GeoFiles, SteadyReader, open_geo
-from lzc.zone.place import InputError
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 EXAMPLE = Path(make_geo.__file__).with_name("example.mmdb")

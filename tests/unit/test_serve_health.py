@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from lzc.cli.ctl import command as ctl
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.health_table import UP
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, full, listening, play

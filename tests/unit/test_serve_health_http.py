@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.probes import HttpProbes
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed

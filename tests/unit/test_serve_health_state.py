@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from lzc.cli.ctl import command as ctl
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve import health_state
 from lzc.serve.health_force import force_of, target_of, targets_of, within
 from lzc.serve.health_state import Force, Known, State

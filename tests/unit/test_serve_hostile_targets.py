@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.health_check import Check
 from lzc.lua.check_reach import CheckReach
-from lzc.lua.health import Check
 from lzc.serve.check_runs import Runs
 from lzc.serve.health_table import DOWN, UP, HealthTable
 from lzc.serve.mishaps import Mishaps

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve.http_answer import HttpAnswer, Verdict
 from lzc.serve.http_probe import Request, request_of
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lzc.faults import Fault, Place
 from lzc.serve.key_report import KeyReport
 from lzc.serve.key_watch import KeyWatch, describe_out
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, Place
 
 ZONE = "shop.example."
 FAULT = Fault(Place("keys"), "key-missing", "its key is not here", fix="copy it here")

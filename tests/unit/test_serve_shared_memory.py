@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.health_check import Check
 from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
-from lzc.lua.health import Check
 from lzc.lua.idioms import recognise
 from lzc.lua.outcome import Outcome
 from lzc.lua.plan import Planner

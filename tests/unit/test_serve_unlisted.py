@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from lzc.cli.ctl import command as ctl
-from lzc.lua.health import Check
+from lzc.health_check import Check
 from lzc.serve import health_state
 from lzc.serve.health_state import Known, State
 from lzc.serve.health_table import UP, Health, HealthTable

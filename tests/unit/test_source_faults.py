@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from lzc.faults import Place, Severity
 from lzc.source import state as source_state
 from lzc.source import zonefile
 from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
-from lzc.zone.place import Place, Severity
 
 APEX = wire_name.from_text("example.org.")
 GOOD = b"good 1 A 192.0.2.1\n"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.faults import Fault
 from lzc.source import halves, zonefile
 from lzc.source.state import FileScope, ReadState
 from lzc.source.zonefile import read_zone
 from lzc.zone.model import Zone
-from lzc.zone.place import Fault
 from tests.unit.compiling import HEAD, wire
 
 APEX = wire("example.org")

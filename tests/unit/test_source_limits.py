@@ -13,13 +13,13 @@ from click.testing import CliRunner
 
 from lzc.build import workers
 from lzc.cli import group
+from lzc.fault_list import FaultList
+from lzc.faults import Fault, Place, Severity
 from lzc.source import lua_rewriting, state
 from lzc.source.limits import Limits, Spending
 from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
-from lzc.zone.fault_list import FaultList
 from lzc.zone.model import Zone
-from lzc.zone.place import Fault, Place, Severity
 
 APEX = wire_name.from_text("example.org.")
 HEAD = "$TTL 60\n@ SOA ns1 h 1 7200 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n"

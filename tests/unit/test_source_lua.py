@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.faults import Fault, Severity, unpack
 from lzc.lua.rewriter import rewrite
 from lzc.lua.splitter import split_code
 from lzc.lua.syntax import LuaCodeError
@@ -19,7 +20,6 @@ from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import PLACE, LuaRecord, Zone
-from lzc.zone.place import Fault, Severity, unpack
 from tests.unit.lua_programs import Programs
 
 APEX = wire_name.from_text("example.org.")

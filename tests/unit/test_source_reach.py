@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from lzc import config as settings
 from lzc.build.reading import reach_of
 from lzc.cli import group
-from lzc.config_table import Table
+from lzc.config.table import Table
 from lzc.source import reach as reaching
 from lzc.source.inputs import read
 from lzc.source.reach import Refused

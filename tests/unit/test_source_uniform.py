@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.faults import Fault
 from lzc.source import bulk
 from lzc.source.uniform import read_addresses
 from lzc.source.zonefile import read_zone_text
 from lzc.zone.model import Zone
-from lzc.zone.place import Fault
 from tests.unit.compiling import wire
 
 APEX = wire("example.org")

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.faults import Place
 from lzc.source import bulk
 from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord
-from lzc.zone.place import Place
 
 APEX = wire_name.from_text("example.org.")
 SOA = b"@ 3600 IN SOA ns1 host 1 10800 3600 604800 300\n"

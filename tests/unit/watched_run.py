@@ -19,8 +19,8 @@ import threading
 import time
 from pathlib import Path
 
+from lzc.faults import InputError
 from lzc.serve import control
-from lzc.zone.place import InputError
 from tests.patience import SOON
 
 DEVICE = "away0"

@@ -63,8 +63,8 @@ from lzc.build.checks.owners import check_owners
 from lzc.build.checks.presigned import check_presigned, strip
 from lzc.build.checks.rrsets import unify_rrsets
 from lzc.build.checks.targets import check_targets
+from lzc.faults import Fault
 from lzc.zone.model import Zone
-from lzc.zone.place import Fault
 
 __all__ = ["RULES_OF_ABSENCE", "CheckSettings", "check_zone", "limited", "strip"]
 

@@ -8,10 +8,10 @@ from operator import itemgetter
 from typing import Final
 
 from lzc.build.checks.index import ZoneIndex, covered_type
+from lzc.faults import Fault
 from lzc.wire import rrtype as rr
 from lzc.wire.name import is_subdomain
 from lzc.zone.model import KEY, PLACE, RDATA, TYPE, Record
-from lzc.zone.place import Fault
 
 _BESIDE_CNAME: Final = frozenset({rr.CNAME, rr.RRSIG, rr.NSEC, rr.KEY, rr.SIG, rr.NXT})
 """What may share a name with a CNAME (RFC 4034 §3 and §4, RFC 2181 §10.1)."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from operator import itemgetter
 
 from lzc.build.checks.index import ZoneIndex
+from lzc.faults import Fault, Place
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, PLACE, RDATA
-from lzc.zone.place import Fault, Place
 
 
 def check_apex(index: ZoneIndex) -> Iterator[Fault]:

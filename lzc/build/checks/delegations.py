@@ -8,10 +8,10 @@ from operator import itemgetter
 from typing import Final
 
 from lzc.build.checks.index import ZoneIndex
+from lzc.faults import Fault
 from lzc.wire import rrtype as rr
 from lzc.wire.name import to_text
 from lzc.zone.model import KEY, RDATA, TYPE, Record
-from lzc.zone.place import Fault
 
 _AT_CUT: Final = frozenset({rr.NS, rr.DS, rr.NSEC, rr.RRSIG})
 _ADDRESSES: Final = frozenset({rr.A, rr.AAAA})

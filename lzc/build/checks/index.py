@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lzc.faults import Fault, Severity
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, RDATA, TYPE, Record, Zone
-from lzc.zone.place import Fault, Severity
 
 STRUCTURAL: Final = frozenset(
     {

@@ -8,9 +8,9 @@ from operator import itemgetter
 from typing import Final
 
 from lzc.build.checks.index import ZoneIndex, covered_type
+from lzc.faults import Fault
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, TYPE
-from lzc.zone.place import Fault
 
 _DECIDED_AT_BUILD: Final = frozenset(
     {

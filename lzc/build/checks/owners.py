@@ -8,10 +8,10 @@ from itertools import groupby
 from operator import itemgetter
 
 from lzc.build.checks.index import ZoneIndex
+from lzc.faults import Fault
 from lzc.wire import rrtype as rr
 from lzc.wire.name import key_of_labels, labels_of
 from lzc.zone.model import KEY
-from lzc.zone.place import Fault
 
 
 def check_owners(index: ZoneIndex) -> Iterator[Fault]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from lzc.build.checks.index import CheckSettings, ZoneIndex
+from lzc.faults import Fault
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, TYPE, Zone
-from lzc.zone.place import Fault
 
 _OF_A_SIGNER: Final = (rr.RRSIG, rr.NSEC, rr.NSEC3, rr.NSEC3PARAM)
 _KEYS: Final = frozenset({rr.DNSKEY, rr.CDS, rr.CDNSKEY})

@@ -6,11 +6,11 @@ from itertools import compress, count, islice
 from operator import eq, itemgetter
 from typing import Final
 
+from lzc.faults import Fault, Severity
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.name import to_text
 from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, Record, Zone
-from lzc.zone.place import Fault, Severity
 
 _WITHOUT_NAMES: Final = frozenset({rr.A, rr.AAAA, rr.TXT})
 """Types, among the frequent ones, whose RDATA is compared as it stands."""

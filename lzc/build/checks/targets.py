@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from lzc.build.checks.index import ZoneIndex, answers
+from lzc.faults import Fault
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.name import labels_of, to_text
 from lzc.zone.model import KEY, RDATA, TYPE, Record
-from lzc.zone.place import Fault
 
 _ALIAS_RULES: Final = {
     rr.NS: "an NS record must name the server itself (RFC 2181 §10.3)",

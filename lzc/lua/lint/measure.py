@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from lzc.health_check import Check
 from lzc.lua.discover import Ways
 from lzc.lua.engine import Engine, EngineSettings, Include, LuaFailure, QueryContext
-from lzc.lua.health import Check
 from lzc.lua.lint.straight import FACTOR
 
 MAX_WAYS: Final = 64

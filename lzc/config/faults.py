@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
-from lzc.config_table import Problem, Table
-from lzc.zone.place import Fault, Place
+from lzc.config.table import Problem, Table
+from lzc.faults import Fault, Place
 
 Path = tuple[int | str, ...]
 """The keys and list indexes that lead to a value."""

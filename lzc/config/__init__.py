@@ -16,12 +16,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from lzc.config_faults import OWN, describe, locate
-from lzc.config_table import AfterValidator, Field, Table, ValidationError
+from lzc.config.faults import OWN, describe, locate
+from lzc.config.table import AfterValidator, Field, Table, ValidationError
+from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
-from lzc.zone.place import Fault, InputError, Place
 
 TSIG_ALGORITHMS = (
     "hmac-md5",

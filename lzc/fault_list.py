@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from lzc.zone.place import Fault, Place, Severity
+from lzc.faults import Fault, Place, Severity
 
 MOST: Final = 10_000
 """Errors, and warnings, that a build tells."""
