@@ -15,10 +15,10 @@ from typing import Final
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.wire.name import InvalidName
-from lzc.wire.rdata_names import canonical, names_in, target
-from lzc.wire.rdata_rare import read_rare
-from lzc.wire.rdata_text import to_text
-from lzc.wire.rdata_wire import InvalidRdata, check_wire
+from lzc.wire.rdata.embedded_names import canonical, names_in, target
+from lzc.wire.rdata.octets import InvalidRdata, check_wire
+from lzc.wire.rdata.rare import read_rare
+from lzc.wire.rdata.text import to_text
 
 __all__ = [
     "InvalidRdata",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lzc.wire import rrtype as rr
 from lzc.wire.name import MAX_NAME, from_wire
-from lzc.wire.rdata_names import names_in
+from lzc.wire.rdata.embedded_names import names_in
 
 if TYPE_CHECKING:
     import dns.rdata

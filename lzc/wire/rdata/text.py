@@ -8,7 +8,7 @@ from socket import AF_INET6, inet_ntop  # text conversion only
 
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
-from lzc.wire.rdata_wire import parse
+from lzc.wire.rdata.octets import parse
 
 _QUOTED = [
     chr(o) if 32 <= o <= 126 and o not in b'"\\' else f"\\{chr(o)}" if o in b'"\\' else f"\\{o:03d}"

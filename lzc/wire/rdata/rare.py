@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from lzc.wire import rrtype as rr
-from lzc.wire.rdata_wire import InvalidRdata, check_wire
+from lzc.wire.rdata.octets import InvalidRdata, check_wire
 
 
 def read_rare(
