@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from lzc.health_check import Check
-from lzc.lua.check_reach import Refusal
-from lzc.lua.engine import GeoView
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.engine import GeoView
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.health.reach import Refusal
 from lzc.wire import edns
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -24,7 +24,7 @@ from lzc.answer.expectation import RCODES, Expectation, Rules
 from lzc.config.faults import describe, locate
 from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError
 from lzc.faults import Fault, InputError, Place
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.geo import GeoFields
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype

@@ -21,9 +21,9 @@ from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, ENT, WILDCARD_CHILD
 from lzc.health_check import Check
-from lzc.lua.check_reach import Refusal
-from lzc.lua.engine import Engine, GeoView, Include, LuaFailure, QueryContext
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.engine import Engine, GeoView, Include, LuaFailure, QueryContext
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.health.reach import Refusal
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.message import RRset

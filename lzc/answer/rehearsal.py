@@ -24,7 +24,15 @@ from lzc.answer.stored import stored_contents
 from lzc.answer.zone import Signer, SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.health_check import HealthView
-from lzc.lua.engine import Engine, EngineSettings, GeoView, Include, Log, LuaFailure, QueryContext
+from lzc.lua.engine.engine import (
+    Engine,
+    EngineSettings,
+    GeoView,
+    Include,
+    Log,
+    LuaFailure,
+    QueryContext,
+)
 from lzc.wire import message
 from lzc.wire import name as wire_name
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from lzc.faults import Fault
 from lzc.health_check import Check
-from lzc.lua.check_reach import CheckReach, host_of
+from lzc.lua.health.reach import CheckReach, host_of
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord, Record, Zone
 
@@ -62,9 +62,9 @@ def _written(
 ) -> dict[str, Record]:
     """The addresses that stand in a zone as constants, each with the first record that has it."""
     from lzc.lua import address
-    from lzc.lua.idioms import recognise
-    from lzc.lua.lexer import STRING, lex, string_value
+    from lzc.lua.functions.recogniser import recognise
     from lzc.lua.plan import checks_in
+    from lzc.lua.syntax.lexer import STRING, lex, string_value
 
     found: dict[str, Record] = {}
     for record in lua_records:

@@ -21,8 +21,8 @@ from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord, Record, Zone
 
 if TYPE_CHECKING:
-    from lzc.lua.discover import Exploration
-    from lzc.lua.engine import LuaFailure, QueryContext
+    from lzc.compiler.lua.discover import Exploration
+    from lzc.lua.engine.engine import LuaFailure, QueryContext
 
 _CLIENT: Final = b"\x7f\x00\x00\x01"
 _OTHERS: Final = (
@@ -45,7 +45,7 @@ def discover(
     """The checks of a zone, and what is wrong with the code of its LUA records: an error where it
     does not compile, a warning where it fails whatever the client and the health of its targets."""
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
-    from lzc.lua.engine import QueryContext
+    from lzc.lua.engine.engine import QueryContext
 
     codes = [(record, LuaRecord.from_rdata(record[2])) for record in lua_records]
     trials = Trials(

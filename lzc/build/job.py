@@ -12,7 +12,7 @@ from lzc.bundle.zone_info import ZoneKey
 from lzc.config import HealthSection, LuaSection
 from lzc.faults import Fault
 from lzc.health_check import Check
-from lzc.lua.check_constants import Constants
+from lzc.lua.health.constants import Constants
 from lzc.source.limits import NOTHING, Counts, Limits
 from lzc.source.reach import Reach
 from lzc.zone.model import Input

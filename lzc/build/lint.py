@@ -16,16 +16,16 @@ from lzc.build.health_checks import included_code
 from lzc.build.trials import Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault, Place, Severity, unpack
-from lzc.lua.comments import Swallowed, swallowed
 from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts, quoted
 from lzc.lua.lint.finding import Finding
 from lzc.lua.lint.linter import included_names, lint, parse
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
-from lzc.lua.lint.scope import Scopes
 from lzc.lua.lint.straight import FACTOR, NEAR, at_most
 from lzc.lua.lint.versions import Secondary
-from lzc.lua.syntax import LuaSyntaxError, Node
+from lzc.lua.syntax.comments import Swallowed, swallowed
+from lzc.lua.syntax.scopes import Scopes
+from lzc.lua.syntax.tree import LuaSyntaxError, Node
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
@@ -347,7 +347,7 @@ def _measure(
     if not doubtful:
         return {}
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
-    from lzc.lua.engine import QueryContext
+    from lzc.lua.engine.engine import QueryContext
 
     codes = [(record, LuaRecord.from_rdata(record[RDATA])) for record in lua_records]
     included = included_code(zone, codes, settings.lua.insert_whitespace)

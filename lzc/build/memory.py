@@ -49,7 +49,7 @@ class Entry(NamedTuple):
     """A zone that was built. ``inputs`` have the fields of `lzc.zone.model.Input`, the zone file
     first; ``digest`` and ``records`` are those of `lzc.bundle.zone_info.ZoneInfo`, ``warnings`` the
     fields of a fault's place and then its own, ``checks`` JSON texts, ``constants`` that of
-    `lzc.lua.check_constants.Constants`, ``plans`` keys. A zone that
+    `lzc.lua.health.constants.Constants`, ``plans`` keys. A zone that
     is not ``steady`` is to be built again in any case. ``keys`` are all that are in the keystore,
     published or not. ``used`` is what it took of the limits."""
 

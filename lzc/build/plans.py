@@ -12,7 +12,7 @@ from lzc.zone.model import LuaRecord, Record
 
 if TYPE_CHECKING:
     from lzc.health_check import Check
-    from lzc.lua.check_constants import Constants
+    from lzc.lua.health.constants import Constants
 
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}")
 """A relative name without escapes, not too long for any zone but what is out of reach anyway."""
@@ -24,7 +24,7 @@ def lua_plans(
     """The plans of a zone's LUA records, sorted as zones are, by `lzc.lua.plan.plan_key`. Several
     records that answer for one type at one name are run: there is no plan for them together. So is
     what might take more instructions than ``exec_limit`` (0: no limit)."""
-    from lzc.lua.idioms import most_instructions, recognise
+    from lzc.lua.functions.recogniser import most_instructions, recognise
     from lzc.lua.plan import plan_key
 
     codes: dict[tuple[bytes, int], list[bytes]] = {}
@@ -71,7 +71,7 @@ def checks_without_plans(
 ) -> set[Check]:
     """What the code of the other records asks about on ways that trying them out may not have
     taken."""
-    from lzc.lua.written_checks import written_checks
+    from lzc.compiler.lua.written_checks import written_checks
 
     found: set[Check] = set()
     for code, covered in _without_plans(lua_records, plans, apex, insert_whitespace):
@@ -84,8 +84,8 @@ def constants_without_plans(
     lua_records: Sequence[Record], plans: dict[bytes, bytes], apex: bytes, insert_whitespace: bool
 ) -> Constants:
     """The constants in calls of that code, which may look at candidates that a query decides."""
-    from lzc.lua.check_constants import Constants
-    from lzc.lua.written_constants import written_constants
+    from lzc.compiler.lua.written_constants import written_constants
+    from lzc.lua.health.constants import Constants
 
     found = Constants()
     for code, covered in _without_plans(lua_records, plans, apex, insert_whitespace):

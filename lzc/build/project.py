@@ -25,7 +25,7 @@ from lzc.config import Config
 from lzc.fault_list import FaultList
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.health_check import MOST_CHECKS, Check
-from lzc.lua.check_constants import Constants
+from lzc.lua.health.constants import Constants
 from lzc.source.limits import KINDS, Counts
 from lzc.wire.name import to_text
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from lzc.contained import Begin, Contained, Ended, Home
 
 if TYPE_CHECKING:
-    from lzc.lua.discover import Discovery, Exploration
-    from lzc.lua.engine import Lookup, QueryContext
-    from lzc.lua.lint.measure import Meter
+    from lzc.compiler.lua.discover import Discovery, Exploration
+    from lzc.compiler.lua.measure import Meter
+    from lzc.lua.engine.engine import Lookup, QueryContext
 
 MOST_ENDED: Final = 3
 """Codes of a zone that are ended at most, as each takes seconds: the rest of it is not tried."""
@@ -99,9 +99,9 @@ def end() -> None:
 def _child(memory_limit: int) -> Contained[_Request, list[Any]]:
     if memory_limit not in _children:
         # Before the fork, so that no child has to; projects without LUA records need not wait.
-        import lzc.lua.discover
+        import lzc.compiler.lua.discover
         import lzc.lua.lint.measure  # noqa: F401
-        from lzc.lua.state import SPARE_MEMORY
+        from lzc.lua.engine.state import SPARE_MEMORY
 
         # Two engines explore and two count.
         _children[memory_limit] = Contained(_work, memory=4 * (memory_limit + SPARE_MEMORY))
@@ -129,8 +129,8 @@ def _work(request: _Request, begin: Begin, home: Home) -> list[Any]:
 @lru_cache(maxsize=1)
 def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
     """The Lua states for all the zones that a process builds: each costs milliseconds."""
-    from lzc.lua.discover import Discovery
-    from lzc.lua.engine import EngineSettings
+    from lzc.compiler.lua.discover import Discovery
+    from lzc.lua.engine.engine import EngineSettings
 
     return Discovery(EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit))
 
@@ -138,6 +138,6 @@ def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
 @lru_cache(maxsize=1)
 def _meter(limit: int, memory_limit: int) -> Meter:
     """Likewise."""
-    from lzc.lua.lint.measure import Meter
+    from lzc.compiler.lua.measure import Meter
 
     return Meter(limit, memory_limit)

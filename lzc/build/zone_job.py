@@ -23,8 +23,8 @@ from lzc.build.plans import (
 from lzc.fault_list import MOST, FaultList
 from lzc.faults import Fault, Severity
 from lzc.health_check import Check
-from lzc.lua.check_constants import Constants, of_checks
-from lzc.lua.check_reach import CheckReach
+from lzc.lua.health.constants import Constants, of_checks
+from lzc.lua.health.reach import CheckReach
 from lzc.source.limits import OVER_LIMIT, Spending, Totals
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr

@@ -16,9 +16,9 @@ from lzc.cli.screen import tame, write_all
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
 from lzc.foreign_text import shown
-from lzc.lua.layout import lay_out
-from lzc.lua.rewriter import RewriteError, rewrite
-from lzc.lua.syntax import LuaSyntaxError
+from lzc.lua.syntax.layout import lay_out
+from lzc.lua.syntax.tree import LuaSyntaxError
+from lzc.lua.transfer.rewriter import RewriteError, rewrite
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype

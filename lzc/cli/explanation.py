@@ -9,8 +9,8 @@ from lzc.answer.explain import Execution, Explanation, Step
 from lzc.answer.match import Kind
 from lzc.foreign_text import code, one_line, shown
 from lzc.health_check import Check
-from lzc.lua.geo import GeoFields
-from lzc.lua.layout import lay_out
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.syntax.layout import lay_out
 from lzc.serve.outcome import as_written
 
 _OUTCOMES: Final = 16

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lzc.answer.assumed import Address, Network, Target, check_moment, parse_place
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.geo import GeoFields
 
 
 class ReadParam(click.ParamType[Any]):

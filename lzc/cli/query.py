@@ -20,7 +20,7 @@ from lzc.cli.screen import echo, echo_json
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.faults import Fault, InputError, Place
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.geo import GeoFields
 
 if TYPE_CHECKING:
     from lzc.answer.rehearsal import Answer, Staging

@@ -18,9 +18,9 @@ from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.health_check import Check
-from lzc.lua.check_reach import Refusal
-from lzc.lua.engine import EngineSettings, Log
-from lzc.lua.geo import Geo
+from lzc.lua.engine.engine import EngineSettings, Log
+from lzc.lua.engine.geo import Geo
+from lzc.lua.health.reach import Refusal
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.geo_files import SteadyReader, unusable
 from lzc.serve.geo_trial import try_database

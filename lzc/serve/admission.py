@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from lzc.bundle.check_list import CheckList
 from lzc.foreign_text import shown
 from lzc.health_check import Check
-from lzc.lua.check_reach import Refusal
+from lzc.lua.health.reach import Refusal
 from lzc.serve.barred import Barred
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.health_state import Known

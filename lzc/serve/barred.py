@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from lzc.health_check import Check
-from lzc.lua.check_reach import Refusal
+from lzc.lua.health.reach import Refusal
 
 _RECENT: Final = 100
 """Checks that no bundle lists of which it is known why they were refused last."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lzc.config import Config
-from lzc.lua.check_reach import CheckReach
-from lzc.lua.check_rules import CheckRules
+from lzc.lua.health.reach import CheckReach
+from lzc.lua.health.rules import CheckRules
 from lzc.serve.unlisted import DEFAULT_LIMIT, DEFAULT_SHARE
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lzc.health_check import Check
-from lzc.lua.check_reach import CheckReach
+from lzc.lua.health.reach import CheckReach
 from lzc.serve.http_probe import HttpProbe, Request
 from lzc.serve.lane import Lane
 from lzc.serve.mishaps import Mishaps

@@ -25,7 +25,7 @@ from lzc.serve.geo_trial import try_database
 if TYPE_CHECKING:
     from maxminddb import Reader
 
-    from lzc.lua.geo import Geo
+    from lzc.lua.engine.geo import Geo
 
 log = logging.getLogger("lzc")
 
@@ -156,7 +156,7 @@ def _why(error: Exception) -> str:
 
 
 class SteadyReader:
-    """A reader for `lzc.lua.geo.Geo` to which an address in a damaged part is one not known."""
+    """A reader for `lzc.lua.engine.geo.Geo` to which an address in a damaged part is one not known."""
 
     def __init__(self, path: Path) -> None:
         import maxminddb
@@ -182,7 +182,7 @@ def open_geo(paths: Sequence[Path]) -> Geo | None:
     Raises `InputError`."""
     if not paths:
         return None
-    from lzc.lua.geo import Geo
+    from lzc.lua.engine.geo import Geo
 
     try:
         return Geo([SteadyReader(path) for path in paths])

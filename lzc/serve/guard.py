@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol, TypeVar
 
-from lzc.lua.engine import Include, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
 from lzc.serve.rests import AHEAD, SLOW, Rests
 from lzc.serve.scoreboard import Slot
 
@@ -32,7 +32,7 @@ LIMITS: Final = ("instructions", "memory", "time", "quarantine", "held")
 
 
 class Evaluator(Protocol):
-    """The part of `lzc.lua.engine.Engine` that answers use. ``swept`` are the seconds spent so far
+    """The part of `lzc.lua.engine.engine.Engine` that answers use. ``swept`` are the seconds spent so far
     on garbage that other executions left."""
 
     swept: float
@@ -129,7 +129,7 @@ class GuardedEngine:
         self._held.add(zone)
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
-        """As `lzc.lua.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest.
+        """As `lzc.lua.engine.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest.
         Several records at a name are asked about the same ``query``, one after the other."""
         if query is not self._query:
             self._query, self._first, self._since = query, code, -1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from lzc.lua.check_reach import CheckReach, Refusal
+from lzc.lua.health.reach import CheckReach, Refusal
 
 
 def is_own(address: str) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from lzc.health_check import Check
-from lzc.lua.check_reach import CheckReach, Refusal
+from lzc.lua.health.reach import CheckReach, Refusal
 from lzc.serve.http_answer import MOVED, Body, Verdict
 from lzc.serve.http_probe import SHORTEST, is_address, tls_context
 from lzc.serve.outcome import (

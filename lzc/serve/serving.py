@@ -25,7 +25,7 @@ from lzc.dnssec.signer import SignatureCache, window
 from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.health_check import HealthView
-from lzc.lua.engine import Engine, EngineSettings
+from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner
 from lzc.serve.geo_files import open_geo
 from lzc.serve.guard import GuardedEngine

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Final
 
 from lzc.faults import pack, unpack
-from lzc.lua.comments import swallowed
-from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
+from lzc.lua.syntax.comments import swallowed
+from lzc.lua.syntax.tree import LuaCodeError, LuaSyntaxError
 from lzc.source import inputs, lua_source
 from lzc.source.files import find, names_file, refuse
 from lzc.source.lexer import Token, shown

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from lzc.faults import advance, pack
-from lzc.lua.parser import parse_record
-from lzc.lua.syntax import LuaSyntaxError
+from lzc.lua.syntax.parser import parse_record
+from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.source.lexer import Token
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import unescape

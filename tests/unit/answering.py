@@ -20,7 +20,7 @@ from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
-from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.source.lexer import read_entry
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr

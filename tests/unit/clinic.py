@@ -18,9 +18,9 @@ from cryptography.x509.oid import NameOID
 
 from lzc.bundle.check_list import CheckList
 from lzc.health_check import Check
-from lzc.lua.check_constants import PARTS
-from lzc.lua.check_reach import CheckReach
-from lzc.lua.check_rules import CheckRules
+from lzc.lua.health.constants import PARTS
+from lzc.lua.health.reach import CheckReach
+from lzc.lua.health.rules import CheckRules
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.checker import Checker
 from lzc.serve.health_table import HealthTable, TableView

@@ -26,7 +26,7 @@ from lzc.bundle import writer
 from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.health_check import Check
-from lzc.lua.check_constants import of_checks
+from lzc.lua.health.constants import of_checks
 from lzc.lua.plan import checks_in
 from lzc.serve import control
 from lzc.source.zonefile import read_zone_text

@@ -21,7 +21,7 @@ import pytest
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
-from lzc.lua.engine import Engine, EngineSettings
+from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner
 from lzc.serve.mishaps import Mishaps
 from lzc.serve.udp import BatchReader, UdpReader, UdpServer, WildcardReader

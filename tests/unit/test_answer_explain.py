@@ -10,8 +10,8 @@ from lzc.answer.explain import Execution, Explanation, explain
 from lzc.answer.match import Kind
 from lzc.answer.rehearsal import Scene, Staging
 from lzc.answer.settings import ResponderSettings
-from lzc.lua.engine import EngineSettings
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.engine import EngineSettings
+from lzc.lua.engine.geo import GeoFields
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from tests.unit.answering import HEAD, NOW, World

@@ -22,7 +22,7 @@ from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import WEEK, SignatureCache, ZoneSigner
-from lzc.lua.engine import Engine, EngineSettings
+from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner, encode, plan_key
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lzc.cli import query
-from lzc.lua.engine import Engine
+from lzc.lua.engine.engine import Engine
 from tests.unit.command_line import CONFIG, HEAD, build_project, lzc
 
 ORG = (

@@ -15,7 +15,7 @@ from lzc.bundle.reader import Bundle
 from lzc.cli import group
 from lzc.faults import Fault, InputError
 from lzc.health_check import Check
-from lzc.lua.check_constants import Constants, of_checks
+from lzc.lua.health.constants import Constants, of_checks
 
 HEAD = "$TTL 60\n@ SOA ns1 hostmaster 1 3h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.53\n"
 ZONE = b"\7example\3org\0"

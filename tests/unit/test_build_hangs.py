@@ -16,7 +16,7 @@ from lzc import config
 from lzc.build import pipeline, trials, workers
 from lzc.contained import Contained
 from lzc.faults import Fault, InputError
-from lzc.lua.engine import Engine
+from lzc.lua.engine.engine import Engine
 from tests.unit import lint_project
 
 CONFIG = '[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\n'

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from lzc.answer.expectation_file import TestTable
 from lzc.cli import test as command
-from lzc.lua.engine import Engine
+from lzc.lua.engine.engine import Engine
 from tests.unit.command_line import HEAD, build_project, lzc
 
 ROOT = Path(__file__).resolve().parents[2]

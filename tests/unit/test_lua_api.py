@@ -10,9 +10,9 @@ import struct
 import pytest
 
 from lzc.health_check import Check
-from lzc.lua.engine import Engine, EngineSettings, LuaFailure
-from lzc.lua.geo import GeoFields
-from lzc.lua.ring import MAX_KEPT, MAX_POINTS, Rings
+from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.engine.ring import MAX_KEPT, MAX_POINTS, Rings
 from lzc.wire import name as wire_name
 from tests.unit.lua_running import Health, Places, Runner, query
 

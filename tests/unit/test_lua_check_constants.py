@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lzc.compiler.lua.written_constants import written_constants
 from lzc.health_check import Check
-from lzc.lua.check_constants import Constants, of_checks, options_of
-from lzc.lua.check_rules import CheckRules
-from lzc.lua.literal import clean_literal, constructed
-from lzc.lua.written_constants import written_constants
+from lzc.lua.health.constants import Constants, of_checks, options_of
+from lzc.lua.health.rules import CheckRules
+from lzc.lua.transfer.literals import clean_literal, constructed
 from lzc.wire import rrtype
 
 ZONE = b"\7example\3org\0"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.config import HealthSection
-from lzc.lua.check_reach import CheckReach, Refusal, embedded, host_of
+from lzc.lua.health.reach import CheckReach, Refusal, embedded, host_of
 
 PLAIN = CheckReach()
 

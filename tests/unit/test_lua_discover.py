@@ -1,8 +1,8 @@
 """The checks of a record are known before anyone asks for it."""
 
+from lzc.compiler.lua.discover import Discovery
 from lzc.health_check import Check
-from lzc.lua.discover import Discovery
-from lzc.lua.engine import EngineSettings, QueryContext
+from lzc.lua.engine.engine import EngineSettings, QueryContext
 from lzc.wire import name as wire_name
 
 QUERY = QueryContext(

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lzc.lua.effort import ALWAYS, Effort, TooMuch
-from lzc.lua.idioms import recognise
+from lzc.compiler.lua.written_checks import written_checks
+from lzc.lua.functions.recogniser import recognise
 from lzc.lua.lint.context import RecordFacts, ZoneFacts
 from lzc.lua.lint.linter import included_names, lint, parse
-from lzc.lua.parser import parse_record
-from lzc.lua.written_checks import written_checks
+from lzc.lua.syntax.effort import ALWAYS, Effort, TooMuch
+from lzc.lua.syntax.parser import parse_record
 from lzc.wire import rrtype as rr
 
 DOUBLED = 60

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lzc.lua.engine import Engine, EngineSettings, LuaFailure
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure
+from lzc.lua.engine.geo import GeoFields
 from tests.unit.lua_running import Health, Places, Runner, query
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lzc.lua.geo import Geo
+from lzc.lua.engine.geo import Geo
 
 CITY = {
     "continent": {"code": "EU"},

@@ -8,8 +8,8 @@ from textwrap import dedent
 import pytest
 
 from lzc.foreign_text import code as code_line
-from lzc.lua.layout import lay_out
-from lzc.lua.lexer import lex
+from lzc.lua.syntax.layout import lay_out
+from lzc.lua.syntax.lexer import lex
 
 CORPUS = Path(__file__).parent / "lua_corpus"
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from lzc.faults import Severity
-from lzc.lua.engine import LuaFailure
+from lzc.lua.engine.engine import LuaFailure
 from lzc.lua.lint import api, language
 from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts
 from lzc.lua.lint.finding import Finding
 from lzc.lua.lint.linter import lint, parse
 from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.versions import Secondary, parse_version
-from lzc.lua.syntax import LuaSyntaxError
+from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata, from_presentation
 from tests.peers import lua_corpus, lua_questions

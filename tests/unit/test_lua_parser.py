@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua import syntax as ast
-from lzc.lua.lexer import END, FAULT, lex, string_value
-from lzc.lua.loading import check_loads
-from lzc.lua.parser import parse_record
-from lzc.lua.syntax import LuaSyntaxError, children, walk
+from lzc.lua.syntax import tree as ast
+from lzc.lua.syntax.lexer import END, FAULT, lex, string_value
+from lzc.lua.syntax.loading import check_loads
+from lzc.lua.syntax.parser import parse_record
+from lzc.lua.syntax.tree import LuaSyntaxError, children, walk
 from tests.unit.lua_programs import Programs
 
 A = 1

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.idioms import most_instructions, recognise
-from lzc.lua.lookup2 import lookup2
+from lzc.lua.functions.recogniser import most_instructions, recognise
 from lzc.lua.plan import Planner, encode
+from lzc.lua.plan.lookup2 import lookup2
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, World, chi_square, clients
 from tests.unit.lua_running import Health

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.idioms import MAX_BLOCKS, most_instructions, recognise
+from lzc.lua.functions.recogniser import MAX_BLOCKS, most_instructions, recognise
 from lzc.lua.plan import plan_key
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, chi_square, clients

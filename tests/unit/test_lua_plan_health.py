@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.idioms import recognise
+from lzc.lua.functions.recogniser import recognise
 from tests.unit.lua_planning import Record, chi_square, clients
 from tests.unit.lua_running import Health
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.answer.lua_answer import rdatas_of
-from lzc.lua.engine import LuaFailure
-from lzc.lua.idioms import recognise
-from lzc.lua.plan_text import content
+from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.functions.recogniser import recognise
+from lzc.lua.plan.text import content
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, chi_square, clients

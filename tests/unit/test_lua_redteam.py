@@ -15,8 +15,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lzc.lua.engine import EngineSettings, LuaFailure
-from lzc.lua.state import _source
+from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.state import _source
 from tests.unit.lua_running import Health, Places, Runner, query, unhurried
 
 CANARY = """;

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from lzc.lua.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.engine import EngineSettings, LuaFailure
 from tests.unit.lua_running import Runner, unhurried
 from tests.unit.test_lua_redteam import attack, runner
 

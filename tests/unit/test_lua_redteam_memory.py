@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lzc.lua.engine import MAX_LOOKED_UP, Engine, EngineSettings, LuaFailure
-from lzc.lua.ring import MAX_HASHED, MAX_KEPT, Rings
+from lzc.lua.engine.engine import MAX_LOOKED_UP, Engine, EngineSettings, LuaFailure
+from lzc.lua.engine.ring import MAX_HASHED, MAX_KEPT, Rings
 from tests.patience import PATIENCE
 from tests.unit.lua_running import Health, Places, Runner, query, unhurried
 from tests.unit.test_lua_redteam import attack, runner

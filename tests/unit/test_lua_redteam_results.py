@@ -18,7 +18,7 @@ from lzc.answer import lua_answer
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
 from lzc.dnssec.signer import MAX_RRSET, SignatureCache
-from lzc.lua.engine import LuaFailure
+from lzc.lua.engine.engine import LuaFailure
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from tests.patience import PATIENCE

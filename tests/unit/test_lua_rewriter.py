@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.lexer import lex
-from lzc.lua.rewriter import MAX_TOKEN, RewriteError, rewrite
-from lzc.lua.syntax import LuaSyntaxError
+from lzc.lua.syntax.lexer import lex
+from lzc.lua.syntax.tree import LuaSyntaxError
+from lzc.lua.transfer.rewriter import MAX_TOKEN, RewriteError, rewrite
 from tests.unit.lua_outcome import LUA, in_lua51, in_luajit, program, transferred
 from tests.unit.lua_programs import Programs
 from tests.unit.lua_running import Runner

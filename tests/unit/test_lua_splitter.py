@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.lexer import lex
-from lzc.lua.rewriter import rewrite
-from lzc.lua.splitter import SplitError, split_code
+from lzc.lua.syntax.lexer import lex
+from lzc.lua.transfer.rewriter import rewrite
+from lzc.lua.transfer.splitter import SplitError, split_code
 from tests.unit.lua_programs import Programs
 
 

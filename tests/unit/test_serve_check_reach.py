@@ -16,9 +16,9 @@ from aiohttp import web
 
 from lzc.bundle.check_list import CheckList
 from lzc.health_check import Check
-from lzc.lua.check_constants import of_checks
-from lzc.lua.check_reach import CheckReach
-from lzc.lua.check_rules import CheckRules
+from lzc.lua.health.constants import of_checks
+from lzc.lua.health.reach import CheckReach
+from lzc.lua.health.rules import CheckRules
 from lzc.serve.admission import SETTLED, Admission
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.health_table import HealthTable
@@ -258,7 +258,7 @@ def test_addresses_of_this_machine_are_known() -> None:
     unshare = own_network()
     code = (
         "from lzc.serve.own_address import own_address_refusal as refusal\n"
-        "from lzc.lua.check_reach import CheckReach\n"
+        "from lzc.lua.health.reach import CheckReach\n"
         "print([refusal(one, CheckReach()) is not None for one in"
         " ('203.0.113.7', '2001:db8:5::7', '203.0.113.8', '2001:db8:5::8', '')])"
     )

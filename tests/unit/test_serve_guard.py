@@ -10,7 +10,7 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from lzc.lua.engine import FailureKind, Include, LuaFailure, QueryContext
+from lzc.lua.engine.engine import FailureKind, Include, LuaFailure, QueryContext
 from lzc.serve.guard import GuardedEngine, code_id
 from lzc.serve.rests import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
 from lzc.serve.scoreboard import Scoreboard

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lzc.lua.engine import FailureKind, LuaFailure, QueryContext
+from lzc.lua.engine.engine import FailureKind, LuaFailure, QueryContext
 from lzc.serve.guard import GuardedEngine, code_id
 from lzc.serve.proven import CODES, Proven
 from lzc.serve.scoreboard import Scoreboard

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.health_check import Check
-from lzc.lua.check_reach import CheckReach
+from lzc.lua.health.reach import CheckReach
 from lzc.serve.check_runs import Runs
 from lzc.serve.health_table import DOWN, UP, HealthTable
 from lzc.serve.mishaps import Mishaps

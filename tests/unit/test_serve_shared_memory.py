@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.health_check import Check
-from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
-from lzc.lua.idioms import recognise
-from lzc.lua.outcome import Outcome
+from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
+from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import Planner
+from lzc.lua.plan.outcome import Outcome
 from lzc.serve.guard import GuardedEngine, code_id
 from lzc.serve.health_table import ASK_AGAIN, DOWN, UNKNOWN, UP, HealthTable, TableView
 from lzc.serve.packet_cache import PacketCache

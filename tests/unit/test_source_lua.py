@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.faults import Fault, Severity, unpack
-from lzc.lua.rewriter import rewrite
-from lzc.lua.splitter import split_code
-from lzc.lua.syntax import LuaCodeError
+from lzc.lua.syntax.tree import LuaCodeError
+from lzc.lua.transfer.rewriter import rewrite
+from lzc.lua.transfer.splitter import split_code
 from lzc.source import inputs
 from lzc.source.lua_rewriting import strings_of
 from lzc.source.zonefile import read_zone, read_zone_text
