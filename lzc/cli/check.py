@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from lzc import config
-from lzc.build import pipeline
-from lzc.build.pipeline import Compiled
 from lzc.cli.fault_formats import Sources, to_github, to_sarif
 from lzc.cli.faults import MOST_LINES, fault_as_dict, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_commands, echo_json
+from lzc.compiler import pipeline
+from lzc.compiler.pipeline import Compiled
 from lzc.fault_list import FaultList
 from lzc.faults import Fault, InputError, Severity
 from lzc.lua.lint.rules import RULES

@@ -17,8 +17,8 @@ from lzc.faults import InputError
 from lzc.wire import name as wire_name
 
 if TYPE_CHECKING:
+    from lzc.compare.zones import Meaning
     from lzc.config import Config
-    from lzc.zone.diff import Meaning
 
 
 @click.command("diff")
@@ -66,10 +66,10 @@ def _diff(
     apexes: frozenset[bytes] | None,
     output_format: str,
 ) -> bool:
-    from lzc.bundle import comparison
     from lzc.bundle.manifest import BundleError
     from lzc.cli import diff_json, diff_text
     from lzc.cli.bundle_faults import unusable
+    from lzc.compare import bundles as comparison
 
     with ExitStack() as stack:
         try:

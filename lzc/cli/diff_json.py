@@ -34,15 +34,15 @@ from typing import TYPE_CHECKING, Any
 from lzc.cli import diff_text
 from lzc.cli.faults import fault_as_dict
 from lzc.cli.screen import tame_json, write_all
+from lzc.compare.zones import Change, Data, LuaChange
 from lzc.dnssec import algorithms
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
-from lzc.zone.diff import Change, Data, LuaChange
 from lzc.zone.model import LuaRecord
 
 if TYPE_CHECKING:
-    from lzc.bundle.comparison import CheckChange, KeyChange, ZoneChange
     from lzc.cli.diff_side import Side
+    from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 
 def show(

@@ -13,7 +13,7 @@ import click
 from lzc import config as settings
 
 if TYPE_CHECKING:
-    from lzc.bundle.comparison import State
+    from lzc.compare.bundles import State
     from lzc.dnssec.keystore import Keystore
 
 LIVE: Final = "live"
@@ -35,8 +35,8 @@ class Side:
 def side(argument: str, config_path: Path, stack: ExitStack) -> Side:
     """What an argument means. Raises `BundleError`, and `InputError` for broken sources."""
     from lzc.bundle import current
-    from lzc.bundle.comparison import CompiledState
     from lzc.bundle.manifest import MANIFEST
+    from lzc.compare.bundles import CompiledState
 
     path = Path(argument)
     if argument == LIVE:
@@ -59,8 +59,8 @@ def side(argument: str, config_path: Path, stack: ExitStack) -> Side:
 
 def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
     from lzc.bundle import current
-    from lzc.bundle.comparison import BundleState
     from lzc.bundle.reader import Bundle
+    from lzc.compare.bundles import BundleState
 
     stamps = current.verified_dir(folder.parent)
     bundle = Bundle.open(folder, verified_dir=stamps if stamps.is_dir() else None)
@@ -70,9 +70,9 @@ def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
 
 def sources(path: Path) -> Side:
     """Sources, compiled as a build would, but in memory. Raises `InputError`."""
-    from lzc.build import pipeline
-    from lzc.bundle.comparison import CompiledState
     from lzc.cli.progress import progress_bar
+    from lzc.compare.bundles import CompiledState
+    from lzc.compiler import pipeline
     from lzc.dnssec.keystore import Keystore
 
     config = settings.load(path)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from lzc.cli.screen import tame, write_all
+from lzc.compare.zones import Change, Kind, LuaChange, RRsetChange
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
 from lzc.foreign_text import shown
@@ -22,13 +23,12 @@ from lzc.lua.transfer.rewriter import RewriteError, rewrite
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
-from lzc.zone.diff import Change, Kind, LuaChange, RRsetChange
 from lzc.zone.model import LuaRecord
 
 if TYPE_CHECKING:
-    from lzc.bundle.comparison import CheckChange, KeyChange, ZoneChange
     from lzc.bundle.zone_info import ZoneInfo
     from lzc.cli.diff_side import Side
+    from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 CONTEXT: Final = 3
 """Lines of unchanged code shown around changed ones."""

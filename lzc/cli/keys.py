@@ -141,7 +141,7 @@ def _unused(
     settings: config.Config, config_path: Path, zone: bytes, made: Sequence[SigningKey]
 ) -> Fault | None:
     """A warning where nothing signs with new keys: the zone may come later, or be misspelt."""
-    from lzc.build.sources import ConfigFile, find
+    from lzc.compiler.inputs.sources import ConfigFile, find
 
     file = ConfigFile.of(settings, config_path)
     zones, _ = find(settings, file)

@@ -108,7 +108,7 @@ def _bundle(
     """The bundle to test. Raises `InputError`."""
     with private_folder("test") as folder:
         if from_sources:
-            from lzc.build import pipeline
+            from lzc.compiler import pipeline
 
             # Both folders have a lock, of the same name.
             path = pipeline.build(config, folder / "build", config_path=config_path).folder

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/compiler"""
+"""The compiler: sources, checks, compiled zones, bundle."""

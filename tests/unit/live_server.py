@@ -20,12 +20,12 @@ from typing import Any, Self
 import dns.message
 import dns.query
 
-from lzc.build.compile import compile_zone
-from lzc.build.plans import constants_without_plans, lua_plans
 from lzc.bundle import writer
 from lzc.bundle.zone_info import ZoneKey
+from lzc.compiler.lua.plans import constants_without_plans, lua_plans
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.health_check import Check
+from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import of_checks
 from lzc.lua.plan import checks_in
 from lzc.serve import control

@@ -14,14 +14,14 @@ import pytest
 from lzc.answer.planned import Choice
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
-from lzc.build.compile import compile_zone
-from lzc.build.plans import lua_plans
 from lzc.bundle import writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
+from lzc.compiler.lua.plans import lua_plans
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import WEEK, SignatureCache, ZoneSigner
+from lzc.image.compile import compile_zone
 from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner, encode, plan_key
 from lzc.source.zonefile import read_zone_text

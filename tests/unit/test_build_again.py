@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import lzc
-from lzc.build import workers
-from lzc.build.job import ZoneJob
-from lzc.build.pipeline import BuildResult
 from lzc.bundle import current, manifest, verification
 from lzc.bundle.reader import Bundle
+from lzc.compiler import workers
+from lzc.compiler.inputs.job import ZoneJob
+from lzc.compiler.pipeline import BuildResult
 from lzc.dnssec.keystore import Keystore
 from lzc.source import inputs
 from lzc.source.limits import Counts

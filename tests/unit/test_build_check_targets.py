@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from lzc import config
-from lzc.build.pipeline import build
 from lzc.bundle import check_list
 from lzc.bundle.reader import Bundle
 from lzc.cli import group
+from lzc.compiler.pipeline import build
 from lzc.faults import Fault, InputError
 from lzc.health_check import Check
 from lzc.lua.health.constants import Constants, of_checks

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.build import checks
-from lzc.build.checks import CheckSettings, check_zone, strip
-from lzc.build.checks.index import ZoneIndex, ancestors
+from lzc.compiler import checks
+from lzc.compiler.checks import CheckSettings, check_zone, strip
+from lzc.compiler.checks.index import ZoneIndex, ancestors
 from lzc.faults import Fault, Severity
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name

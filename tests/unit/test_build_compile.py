@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.build import compile as compiling_module
-from lzc.build.compile import compile_zone
-from lzc.build.run import MAX_RRSET
 from lzc.bundle import node as nodes
 from lzc.dnssec.nsec import bitmap, types_in
+from lzc.image import compile as compiling_module
+from lzc.image.compile import compile_zone
+from lzc.image.name_slice import MAX_RRSET
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.build.pipeline import build
 from lzc.bundle import current, verification
+from lzc.compiler.pipeline import build
 from tests.patience import PATIENCE, SOON
 from tests.unit.compiling import HEAD
 
@@ -133,7 +133,7 @@ def test_killed_before_there_is_any_bundle(project: Path) -> None:
 def test_killed_at_fifteen_moments_with_several_processes(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lzc.build.workers._POOL_OCTETS", 1)
+    monkeypatch.setattr("lzc.compiler.workers._POOL_OCTETS", 1)
     output = project / "build"
     _change(project, 0, zones=60)
     started = time.monotonic()

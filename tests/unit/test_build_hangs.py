@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from lzc import config
-from lzc.build import pipeline, trials, workers
+from lzc.compiler import pipeline, workers
+from lzc.compiler.lua import trials
 from lzc.contained import Contained
 from lzc.faults import Fault, InputError
 from lzc.lua.engine.engine import Engine

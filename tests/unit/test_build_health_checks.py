@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.build.health_checks import discover
-from lzc.build.pipeline import build
-from lzc.build.plans import checks_without_plans, lua_plans
 from lzc.bundle import current
+from lzc.compiler.lua.health_checks import discover
+from lzc.compiler.lua.plans import checks_without_plans, lua_plans
+from lzc.compiler.pipeline import build
 from lzc.config import LuaSection
 from lzc.faults import Fault, InputError, Severity
 from lzc.health_check import Check

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.build import pipeline
+from lzc.compiler import pipeline
 from lzc.faults import Fault, InputError
 from tests.unit import lint_project
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.build.pipeline import BuildResult, build
 from lzc.bundle import current, manifest, verification
 from lzc.bundle.manifest import MANIFEST
 from lzc.bundle.serial_store import COPY, FILE
+from lzc.compiler.pipeline import BuildResult, build
 from lzc.dnssec.keystore import FLAGS, Keystore
 from tests.unit.command_line import lzc
 from tests.unit.compiling import wire

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.build.pipeline import build
 from lzc.bundle import node as nodes
 from lzc.bundle.reader import Bundle
+from lzc.compiler.pipeline import build
 from lzc.lua.plan import plan_key
 from lzc.wire import rrtype
 from tests.unit.compiling import HEAD, wire

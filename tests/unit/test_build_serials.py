@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.build.serials import SerialProblem, choose
 from lzc.bundle.serial_store import SEVERAL, LastSerial
+from lzc.compiler.serials import SerialProblem, choose
 from lzc.zone.serial import Policy, greater
 
 NOW = float(calendar.timegm((2026, 11, 21, 23, 59, 0)))

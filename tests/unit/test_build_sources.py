@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.build.sources import ConfigFile, ZoneSource, find
+from lzc.compiler.inputs.sources import ConfigFile, ZoneSource, find
 from lzc.faults import Fault
 from lzc.wire import name as wire_name
 from tests.unit.command_line import HEAD, lzc

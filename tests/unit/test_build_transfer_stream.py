@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.build import transfer_stream
+from lzc.image import transfer_stream
 from lzc.wire import rrtype as rr
 from tests.unit import compiling
 from tests.unit.compiling import wire

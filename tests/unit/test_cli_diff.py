@@ -18,11 +18,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lzc import config
-from lzc.build import pipeline
-from lzc.build.compile import compile_zone
 from lzc.bundle import current, writer
 from lzc.cli import group
+from lzc.compiler import pipeline
 from lzc.dnssec.keystore import Keystore
+from lzc.image.compile import compile_zone
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.build.lint import LintSettings, lint_zone
+from lzc.compiler.lua.lint import LintSettings, lint_zone
 from lzc.faults import Fault
 from lzc.source.zonefile import read_zone_text
 from tests.unit import lint_project

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lzc import config
-from lzc.build import pipeline
-from lzc.build.lint import LintSettings, lint_zone
+from lzc.compiler import pipeline
+from lzc.compiler.lua.lint import LintSettings, lint_zone
 from lzc.config import LuaSection
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, InputError
@@ -87,7 +87,7 @@ def test_a_chain_of_includes_is_followed_so_far_and_taken_for_anything_behind(
         looked += 1
         return included_names(*arguments)
 
-    monkeypatch.setattr("lzc.build.lint.included_names", count)
+    monkeypatch.setattr("lzc.compiler.lua.lint.included_names", count)
     chain = "".join(f"i{n} LUA LUA \"include('i{n + 1}')\"\n" for n in range(records - 1))
     body = f"{chain}i{records - 1} LUA LUA \"x='192.0.2.1'\"\n"
     rules = {rule for rule, *_ in found(body + "www LUA A \";include('i0') return x, y\"\n")}

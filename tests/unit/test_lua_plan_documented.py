@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lzc.build.plans import lua_plans
+from lzc.compiler.lua.plans import lua_plans
 from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import plan_key
 from lzc.source.zonefile import read_zone

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from lzc.build import workers
 from lzc.cli import group
+from lzc.compiler import workers
 from lzc.fault_list import FaultList
 from lzc.faults import Fault, Place, Severity
 from lzc.source import lua_rewriting, state

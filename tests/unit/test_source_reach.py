@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from lzc import config as settings
-from lzc.build.reading import reach_of
 from lzc.cli import group
+from lzc.compiler.inputs.reading import reach_of
 from lzc.config.table import Table
 from lzc.source import reach as reaching
 from lzc.source.inputs import read

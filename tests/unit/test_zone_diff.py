@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.wire import rrtype as rr
-from lzc.zone.diff import (
+from lzc.compare.zones import (
     Change,
     Data,
     Kind,
@@ -17,6 +16,7 @@ from lzc.zone.diff import (
     diff_node,
     merge,
 )
+from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord
 
 Side = dict[int, list[Data]]

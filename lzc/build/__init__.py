@@ -1,1 +1,0 @@
-"""The compiler: sources, checks, compiled zones, bundle."""
