@@ -12,7 +12,6 @@ import click
 
 from lzc import config as settings
 from lzc import foreign_text
-from lzc.answer.assumed import Address, Circumstances, Network, Target, statuses
 from lzc.cli.bundle_faults import unusable
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
@@ -21,10 +20,11 @@ from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.faults import Fault, InputError, Place
 from lzc.lua.engine.geo import GeoFields
+from lzc.rehearse.assumed import Address, Circumstances, Network, Target, statuses
 
 if TYPE_CHECKING:
-    from lzc.answer.rehearsal import Answer, Staging
     from lzc.cli.query_output import Shown
+    from lzc.rehearse.rehearsal import Answer, Staging
 
 _Found: TypeAlias = "tuple[Answer, bool, tuple[str, dict[str, Any]] | None]"
 """The answer, whether a zone of the bundle has the name, and the explanation if one is wanted."""
@@ -131,10 +131,10 @@ def command(
     LUA records run as they would for that client. SERVFAIL and REFUSED end with exit code 1, the
     reason on stderr; every other answer is a success.
     """
-    from lzc.answer.rehearsal import Scene
     from lzc.bundle.reader import BundleError
     from lzc.cli import query_output
-    from lzc.cli.staging import open_bundle, stage
+    from lzc.rehearse.rehearsal import Scene
+    from lzc.rehearse.staging import open_bundle, stage
 
     qname, number = _question(name, qtype)
     try:
@@ -181,7 +181,7 @@ def _contained(
     ask: Callable[[int, Begin, Home], _Found], config: Config, seed: int, name: str, qtype: str
 ) -> _Found:
     """What ``ask`` gives in a process that can be ended. Raises `InputError` where it has to be."""
-    from lzc.cli.staging import log_line
+    from lzc.rehearse.staging import log_line
 
     child = Contained(ask, seconds=patience(config.lua.time_limit), memory=config.lua.memory_limit)
     try:
@@ -226,8 +226,8 @@ def _explain(
     shown: Shown,
 ) -> tuple[str, dict[str, Any]]:
     """The explanation as text and as JSON."""
-    from lzc.answer.explain import explain
     from lzc.cli import explanation
+    from lzc.rehearse.explain import explain
 
     found = explain(staging, circumstances, qname, qtype, answer.seed, answer.tcp)
     why = explanation.why(found, shown.status, len(shown.as_dict()["answer"]))

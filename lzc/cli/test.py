@@ -14,23 +14,23 @@ from typing import TypeAlias
 import click
 
 from lzc import config as settings
-from lzc.answer.assumed import LOOPBACK, Circumstances, place_text
-from lzc.answer.expectation import Expectation, Failure, Seen, judge, see
-from lzc.answer.expectation_file import read_expectations
-from lzc.answer.explain import explain
-from lzc.answer.rehearsal import Answer, Scene, Staging
-from lzc.answer.validation import Validator
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli import explanation, query_output, verdicts
 from lzc.cli.bundle_faults import unusable
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.screen import echo, echo_json
-from lzc.cli.staging import open_bundle, stage
 from lzc.cli.verdicts import Verdict
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.faults import Fault, InputError, Place
 from lzc.private_folder import private_folder
+from lzc.rehearse.assumed import LOOPBACK, Circumstances, place_text
+from lzc.rehearse.expectation import Expectation, Failure, Seen, judge, see
+from lzc.rehearse.expectation_file import read_expectations
+from lzc.rehearse.explain import explain
+from lzc.rehearse.rehearsal import Answer, Scene, Staging
+from lzc.rehearse.staging import open_bundle, stage
+from lzc.rehearse.validation import Validator
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 

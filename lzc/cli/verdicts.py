@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from lzc.answer.assumed import Circumstances, place_text
-from lzc.answer.expectation import Expectation, Failure
 from lzc.foreign_text import one_line, shown
+from lzc.rehearse.assumed import Circumstances, place_text
+from lzc.rehearse.expectation import Expectation, Failure
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 

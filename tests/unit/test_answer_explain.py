@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from lzc.answer.assumed import Circumstances, Target, parse_place, statuses
-from lzc.answer.explain import Execution, Explanation, explain
 from lzc.answer.match import Kind
-from lzc.answer.rehearsal import Scene, Staging
 from lzc.answer.settings import ResponderSettings
 from lzc.lua.engine.engine import EngineSettings
 from lzc.lua.engine.geo import GeoFields
+from lzc.rehearse.assumed import Circumstances, Target, parse_place, statuses
+from lzc.rehearse.explain import Execution, Explanation, explain
+from lzc.rehearse.rehearsal import Scene, Staging
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from tests.unit.answering import HEAD, NOW, World

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lzc.answer.assumed import AssumedHealth, Target
 from lzc.answer.stored import stored_contents
 from lzc.health_check import Check
+from lzc.rehearse.assumed import AssumedHealth, Target
 from lzc.wire import rrtype as rr
 from tests.unit.compiling import open_bundle, wire, write_bundle
 

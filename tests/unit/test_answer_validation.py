@@ -10,9 +10,9 @@ import dns.name
 import dns.rdatatype
 import pytest
 
-from lzc.answer.validation import Validator
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
+from lzc.rehearse.validation import Validator
 from lzc.wire.name import from_text, to_text
 from tests.unit.answering import HEAD, NOW, World
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lzc.answer.expectation_file import TestTable
 from lzc.cli import test as command
 from lzc.lua.engine.engine import Engine
+from lzc.rehearse.expectation_file import TestTable
 from tests.unit.command_line import HEAD, build_project, lzc
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,6 +1,6 @@
 """The world as an operator says it is: who asks, from where, when, and what is up.
 
-What would be answered in it is for `lzc.answer.rehearsal` to find out.
+What would be answered in it is for `lzc.rehearse.rehearsal` to find out.
 """
 
 from __future__ import annotations

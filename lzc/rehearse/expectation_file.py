@@ -11,7 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from lzc.answer.assumed import (
+from lzc.config.faults import describe, locate
+from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError
+from lzc.faults import Fault, InputError, Place
+from lzc.lua.engine.geo import GeoFields
+from lzc.rehearse.assumed import (
     LOOPBACK,
     Circumstances,
     Network,
@@ -20,11 +24,7 @@ from lzc.answer.assumed import (
     check_place,
     statuses,
 )
-from lzc.answer.expectation import RCODES, Expectation, Rules
-from lzc.config.faults import describe, locate
-from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError
-from lzc.faults import Fault, InputError, Place
-from lzc.lua.engine.geo import GeoFields
+from lzc.rehearse.expectation import RCODES, Expectation, Rules
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lzc.answer.assumed import RefusalOf
-from lzc.answer.rehearsal import Staging
 from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle
@@ -21,6 +19,8 @@ from lzc.health_check import Check
 from lzc.lua.engine.engine import EngineSettings, Log
 from lzc.lua.engine.geo import Geo
 from lzc.lua.health.reach import Refusal
+from lzc.rehearse.assumed import RefusalOf
+from lzc.rehearse.rehearsal import Staging
 from lzc.serve.check_policy import CheckPolicy
 from lzc.serve.geo_files import SteadyReader, unusable
 from lzc.serve.geo_trial import try_database

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from lzc.answer.assumed import Circumstances
 from lzc.faults import Place
+from lzc.rehearse.assumed import Circumstances
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata

@@ -11,13 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lzc.answer.assumed import (
-    AssumedHealth,
-    AssumedPlace,
-    Circumstances,
-    RefusalOf,
-    never_refused,
-)
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
@@ -32,6 +25,13 @@ from lzc.lua.engine.engine import (
     Log,
     LuaFailure,
     QueryContext,
+)
+from lzc.rehearse.assumed import (
+    AssumedHealth,
+    AssumedPlace,
+    Circumstances,
+    RefusalOf,
+    never_refused,
 )
 from lzc.wire import message
 from lzc.wire import name as wire_name

@@ -10,12 +10,10 @@ import ipaddress
 from collections import Counter
 from dataclasses import dataclass, field
 
-from lzc.answer.assumed import AssumedHealth, Circumstances, RefusalOf
 from lzc.answer.exchange import DAMAGE
 from lzc.answer.lookup import Lookup
 from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
 from lzc.answer.match import Kind, Match, match, wildcard_of
-from lzc.answer.rehearsal import IDLE_RUNS, MAX_RUNS, Staging, draws, place_of, seed_of
 from lzc.answer.sections import Sections
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
@@ -24,6 +22,8 @@ from lzc.health_check import Check
 from lzc.lua.engine.engine import Engine, GeoView, Include, LuaFailure, QueryContext
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.health.reach import Refusal
+from lzc.rehearse.assumed import AssumedHealth, Circumstances, RefusalOf
+from lzc.rehearse.rehearsal import IDLE_RUNS, MAX_RUNS, Staging, draws, place_of, seed_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.message import RRset
