@@ -121,14 +121,14 @@ def _duration(text: str) -> float:
 
 
 def _ask(config_path: Path, path: Path | None, do: str, **arguments: str | float) -> dict[str, Any]:
-    from lzc.serve import control
+    from lzc.serve.supervise import control
 
     return control.ask(path or _socket_of(config_path), do, **arguments)
 
 
 def _socket_of(config_path: Path) -> Path:
     from lzc import config as settings
-    from lzc.serve import control
+    from lzc.serve.supervise import control
 
     try:
         config = settings.load(config_path)

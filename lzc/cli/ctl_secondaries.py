@@ -64,7 +64,7 @@ def _transfer_lines(transfers: dict[str, Any], seconds: Callable[[float], str]) 
 
 
 def _counts(refused: dict[str, int]) -> str:
-    from lzc.serve.transfer_words import WORDS
+    from lzc.serve.observe.transfer_words import WORDS
 
     return ", ".join(f"{count} {WORDS.get(kind, kind)}" for kind, count in refused.items())
 

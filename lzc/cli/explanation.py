@@ -11,7 +11,7 @@ from lzc.health_check import Check
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.syntax.layout import lay_out
 from lzc.rehearse.explain import Execution, Explanation, Step
-from lzc.serve.outcome import as_written
+from lzc.serve.health.outcome import as_written
 
 _OUTCOMES: Final = 16
 """Outcomes of chance that the text lists; JSON has them all."""

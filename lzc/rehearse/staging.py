@@ -21,11 +21,11 @@ from lzc.lua.engine.geo import Geo
 from lzc.lua.health.reach import Refusal
 from lzc.rehearse.assumed import RefusalOf
 from lzc.rehearse.rehearsal import Staging
-from lzc.serve.check_policy import CheckPolicy
-from lzc.serve.geo_files import SteadyReader, unusable
-from lzc.serve.geo_trial import try_database
-from lzc.serve.keyring import Signers
-from lzc.serve.own_address import own_address_refusal
+from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.transport.own_address import own_address_refusal
+from lzc.serve.worker.geo_files import SteadyReader, unusable
+from lzc.serve.worker.geo_trial import try_database
+from lzc.serve.worker.keyring import Signers
 
 
 def stage(

@@ -28,7 +28,7 @@ from lzc.health_check import Check
 from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import of_checks
 from lzc.lua.plan import checks_in
-from lzc.serve import control
+from lzc.serve.supervise import control
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype

@@ -23,8 +23,8 @@ from lzc.answer.settings import ResponderSettings
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner
-from lzc.serve.mishaps import Mishaps
-from lzc.serve.udp import BatchReader, UdpReader, UdpServer, WildcardReader
+from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from lzc.wire import cookie
 from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigKey

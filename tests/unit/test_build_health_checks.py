@@ -14,7 +14,7 @@ from lzc.compiler.pipeline import build
 from lzc.config import LuaSection
 from lzc.faults import Fault, InputError, Severity
 from lzc.health_check import Check
-from lzc.serve.checker_main import read_checks
+from lzc.serve.health.checker_main import read_checks
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from tests.unit.compiling import HEAD, wire

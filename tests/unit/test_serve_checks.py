@@ -12,12 +12,12 @@ import pytest
 
 from lzc.bundle.check_list import CheckList
 from lzc.health_check import Check
-from lzc.serve.check_policy import CheckPolicy
-from lzc.serve.checker import Checker, show
-from lzc.serve.checker_main import report_when_asked
-from lzc.serve.health_table import HealthTable
-from lzc.serve.lane import Lane
-from lzc.serve.probes import connection_of
+from lzc.serve.health.checker import Checker, show
+from lzc.serve.health.checker_main import report_when_asked
+from lzc.serve.health.lane import Lane
+from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.health.probes import connection_of
+from lzc.serve.ipc.health_table import HealthTable
 from tests.patience import PATIENCE
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 

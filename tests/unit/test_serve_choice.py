@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from lzc.answer.planned import Choice
-from lzc.serve.mishaps import Mishaps
-from lzc.serve.packet_cache import PacketCache
-from lzc.serve.udp import BatchReader, UdpReader, UdpServer, WildcardReader
+from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.transport.packet_cache import PacketCache
+from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
 

@@ -9,9 +9,9 @@ import dns.message
 import dns.rdatatype
 import pytest
 
-from lzc.serve import udp
-from lzc.serve.mishaps import Mishaps
-from lzc.serve.udp import BatchReader, UdpReader, UdpServer, WildcardReader
+from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.transport import udp
+from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from tests.patience import PATIENCE
 from tests.unit.answering import NOW
 from tests.unit.test_answer_plan import Pair, opt_rr, query

@@ -16,7 +16,7 @@ from lzc.bundle import current, manifest, verification
 from lzc.bundle.manifest import BundleError, FileEntry, Manifest
 from lzc.bundle.reader import Bundle
 from lzc.contained import Begin, Contained, Home
-from lzc.serve.bundle_trial import Condemned, OpeningCrashes, try_bundle
+from lzc.serve.supervise.bundle_trial import Condemned, OpeningCrashes, try_bundle
 from tests.patience import PATIENCE
 from tests.unit.live_server import LiveServer, Project
 

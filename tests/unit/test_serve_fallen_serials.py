@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from lzc.serve.fallen_serials import SHOWN, FallenSerials
+from lzc.serve.supervise.fallen_serials import SHOWN, FallenSerials
 
 ORG = b"\x07example\x03org\x00"
 COM = b"\x07example\x03com\x00"

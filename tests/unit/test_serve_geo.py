@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from fixtures.geo import make_geo
 from lzc.cli.ctl import command as ctl
 from lzc.faults import InputError
-from lzc.serve import geo_trial
-from lzc.serve.geo_files import GeoFiles, SteadyReader, open_geo
+from lzc.serve.worker import geo_trial
+from lzc.serve.worker.geo_files import GeoFiles, SteadyReader, open_geo
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 EXAMPLE = Path(make_geo.__file__).with_name("example.mmdb")

@@ -11,10 +11,10 @@ import dns.rcode
 import pytest
 
 from lzc.lua.engine.engine import FailureKind, Include, LuaFailure, QueryContext
-from lzc.serve.guard import GuardedEngine, code_id
-from lzc.serve.rests import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
-from lzc.serve.scoreboard import Scoreboard
-from lzc.serve.serving import RecordLog
+from lzc.serve.ipc.scoreboard import Scoreboard
+from lzc.serve.worker.guard import GuardedEngine, code_id
+from lzc.serve.worker.penalties import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
+from lzc.serve.worker.serving import RecordLog
 from tests.patience import PATIENCE
 from tests.unit.live_server import UNHURRIED, LiveServer, Project, query_wire, udp_socket
 
@@ -284,7 +284,7 @@ def test_what_nobody_reads_takes_no_room_in_the_log(
 ) -> None:
     caplog.set_level("INFO", "lzc")
     now = 100.0
-    monkeypatch.setattr("lzc.serve.serving.time.monotonic", lambda: now)
+    monkeypatch.setattr("lzc.serve.worker.serving.time.monotonic", lambda: now)
     log = RecordLog()
     for _ in range(1000):
         log("debug", 7)

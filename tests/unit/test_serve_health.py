@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from lzc.cli.ctl import command as ctl
 from lzc.health_check import Check
-from lzc.serve.health_table import UP
+from lzc.serve.ipc.health_table import UP
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, full, listening, play
 from tests.unit.live_server import UNHURRIED, LiveServer, Project

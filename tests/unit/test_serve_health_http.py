@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from lzc.health_check import Check
-from lzc.serve.probes import HttpProbes
+from lzc.serve.health.probes import HttpProbes
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 

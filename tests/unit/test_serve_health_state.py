@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from lzc.cli.ctl import command as ctl
 from lzc.health_check import Check
-from lzc.serve import health_state
-from lzc.serve.health_force import force_of, target_of, targets_of, within
-from lzc.serve.health_state import Force, Known, State
-from lzc.serve.health_table import (
+from lzc.serve.health import saved_state as health_state
+from lzc.serve.health.forces import force_of, target_of, targets_of, within
+from lzc.serve.health.saved_state import Force, Known, State
+from lzc.serve.ipc.health_table import (
     AUTO,
     DOWN,
     DRAIN,

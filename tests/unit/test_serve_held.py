@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lzc.lua.engine.engine import FailureKind, LuaFailure, QueryContext
-from lzc.serve.guard import GuardedEngine, code_id
-from lzc.serve.proven import CODES, Proven
-from lzc.serve.scoreboard import Scoreboard
+from lzc.serve.ipc.scoreboard import Scoreboard
+from lzc.serve.worker.guard import GuardedEngine, code_id
+from lzc.serve.worker.proven import CODES, Proven
 
 
 class Echo:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach
-from lzc.serve.check_runs import Runs
-from lzc.serve.health_table import DOWN, UP, HealthTable
-from lzc.serve.mishaps import Mishaps
+from lzc.serve.health.runs import Runs
+from lzc.serve.ipc.health_table import DOWN, UP, HealthTable
+from lzc.serve.observe.error_log import Mishaps
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 from tests.unit.live_server import UNHURRIED, LiveServer, Project

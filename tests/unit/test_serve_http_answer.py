@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.health_check import Check
-from lzc.serve.http_answer import HttpAnswer, Verdict
-from lzc.serve.http_probe import Request, request_of
+from lzc.serve.health.http_answer import HttpAnswer, Verdict
+from lzc.serve.health.http_probe import Request, request_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

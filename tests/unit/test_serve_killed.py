@@ -17,7 +17,7 @@ import pytest
 
 from lzc import private_folder
 from lzc.private_folder import LOCK
-from lzc.serve import control
+from lzc.serve.supervise import control
 from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from lzc.config import SecondarySection
-from lzc.serve.notify import Notifier
-from lzc.serve.notify_message import is_current
-from lzc.serve.notify_secondary import NotifyTimes
+from lzc.serve.notify.message import is_current
+from lzc.serve.notify.notifier import Notifier
+from lzc.serve.notify.secondary import NotifyTimes
 from lzc.wire import message, name, rrtype, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import RRset, parse_query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lzc.serve.notify_message import REFUSES_NOTIFY, Reply, Request, ask_serial, notify, read
+from lzc.serve.notify.message import REFUSES_NOTIFY, Reply, Request, ask_serial, notify, read
 from lzc.wire import message, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import parse_query

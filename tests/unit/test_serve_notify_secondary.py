@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from lzc.config import SecondarySection
-from lzc.serve import notify_message as messages
-from lzc.serve.notify_message import Reply
-from lzc.serve.notify_secondary import Secondary
-from lzc.serve.notify_zone import Zone
+from lzc.serve.notify import message as messages
+from lzc.serve.notify.message import Reply
+from lzc.serve.notify.secondary import Secondary
+from lzc.serve.notify.zone import Zone
 from lzc.wire import name as wire_name
 
 ORG = wire_name.from_text("example.org.")

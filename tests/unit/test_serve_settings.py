@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from lzc.cli import group
 from lzc.config import load
-from lzc.serve import control
-from lzc.serve.settings_in_force import SettingsInForce, differences
+from lzc.serve.supervise import control
+from lzc.serve.supervise.settings_in_force import SettingsInForce, differences
 from tests.patience import PATIENCE
 from tests.unit.live_server import LiveServer, Project
 

@@ -15,10 +15,10 @@ from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryConte
 from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import Planner
 from lzc.lua.plan.outcome import Outcome
-from lzc.serve.guard import GuardedEngine, code_id
-from lzc.serve.health_table import ASK_AGAIN, DOWN, UNKNOWN, UP, HealthTable, TableView
-from lzc.serve.packet_cache import PacketCache
-from lzc.serve.scoreboard import COUNTERS, Scoreboard
+from lzc.serve.ipc.health_table import ASK_AGAIN, DOWN, UNKNOWN, UP, HealthTable, TableView
+from lzc.serve.ipc.scoreboard import COUNTERS, Scoreboard
+from lzc.serve.transport.packet_cache import PacketCache
+from lzc.serve.worker.guard import GuardedEngine, code_id
 from lzc.wire import rrtype
 
 CHECK = Check("192.0.2.1", 443)

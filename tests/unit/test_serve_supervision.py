@@ -17,8 +17,8 @@ import dns.query
 import dns.rcode
 import pytest
 
-from lzc.serve.scoreboard import Scoreboard
-from lzc.serve.worker_process import SHORT_LIFE, WorkerProcess
+from lzc.serve.ipc.scoreboard import Scoreboard
+from lzc.serve.supervise.worker_process import SHORT_LIFE, WorkerProcess
 from tests.patience import PATIENCE
 from tests.unit.live_server import UNHURRIED, LiveServer, Project, query_wire, udp_socket
 

@@ -17,16 +17,16 @@ from functools import partial
 
 import pytest
 
-from lzc.serve.mishaps import Mishaps
-from lzc.serve.scoreboard import Scoreboard
-from lzc.serve.sockets import Listener
-from lzc.serve.supervisor import _at_work
-from lzc.serve.tcp import ACCEPT, SHARE, TURN, TcpServer
-from lzc.serve.tcp_connection import BATCH, READ, Connection, TcpLimits
-from lzc.serve.tcp_holders import HolderLimits
-from lzc.serve.transfer_places import WINDOW
-from lzc.serve.udp import UdpServer
-from lzc.serve.worker_process import WorkerProcess
+from lzc.serve.ipc.scoreboard import Scoreboard
+from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.supervise.supervisor import _at_work
+from lzc.serve.supervise.worker_process import WorkerProcess
+from lzc.serve.transport.sockets import Listener
+from lzc.serve.transport.tcp import ACCEPT, SHARE, TURN, TcpServer
+from lzc.serve.transport.tcp_connection import BATCH, READ, Connection, TcpLimits
+from lzc.serve.transport.tcp_holders import HolderLimits
+from lzc.serve.transport.transfer_slots import WINDOW
+from lzc.serve.transport.udp import UdpServer
 from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import query_wire
 
@@ -454,7 +454,7 @@ def test_without_a_descriptor_left_it_neither_spins_nor_gives_up(
             accept(one)
 
         monkeypatch.setattr(world.server, "_accept", counted)
-        monkeypatch.setattr("lzc.serve.tcp._PAUSE", SOON)
+        monkeypatch.setattr("lzc.serve.transport.tcp._PAUSE", SOON)
         listener = Listener(listening, full, False)  # type: ignore[arg-type]
         with socket.create_connection(listening.getsockname()):
             world.server.start(loop, [listener])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.serve.tcp_holders import Client, HolderLimits, Holders, Tally
+from lzc.serve.transport.tcp_holders import Client, HolderLimits, Holders, Tally
 
 
 class One:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.serve.transfer_places import SLOW, WINDOW, Holder, TransferPlaces
+from lzc.serve.transport.transfer_slots import SLOW, WINDOW, Holder, TransferPlaces
 
 
 class Reader:

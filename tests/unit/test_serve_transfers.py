@@ -17,8 +17,8 @@ import pytest
 
 from lzc.answer.refusal import Reason
 from lzc.config import SecondarySection
-from lzc.serve.transfer_report import BROKEN_OFF, DONE, MOST, Event, TransferReport
-from lzc.serve.transfer_watch import STRANGERS, TransferWatch
+from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, MOST, Event, TransferReport
+from lzc.serve.observe.transfer_watch import STRANGERS, TransferWatch
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype, tsig
 from lzc.wire.tsig import TsigKey

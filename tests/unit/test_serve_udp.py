@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lzc.serve import datagrams, udp
-from lzc.serve.mishaps import Mishaps, servfail
-from lzc.serve.scoreboard import Scoreboard
-from lzc.serve.sockets import IP_PKTINFO, asked_address, reply_control
-from lzc.serve.tcp_connection import asks_for_transfer
-from lzc.serve.udp import BURST, BatchReader, UdpReader, UdpServer
+from lzc.serve.ipc.scoreboard import Scoreboard
+from lzc.serve.observe.error_log import Mishaps, servfail
+from lzc.serve.transport import datagrams, udp
+from lzc.serve.transport.sockets import IP_PKTINFO, asked_address, reply_control
+from lzc.serve.transport.tcp_connection import asks_for_transfer
+from lzc.serve.transport.udp import BURST, BatchReader, UdpReader, UdpServer
 from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
 

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 from lzc.cli.ctl import command as ctl
 from lzc.health_check import Check
-from lzc.serve import health_state
-from lzc.serve.health_state import Known, State
-from lzc.serve.health_table import UP, Health, HealthTable
-from lzc.serve.unlisted import BURST, NEW_A_SECOND, Unlisted
+from lzc.serve.health import saved_state as health_state
+from lzc.serve.health.saved_state import Known, State
+from lzc.serve.health.unlisted import BURST, NEW_A_SECOND, Unlisted
+from lzc.serve.ipc.health_table import UP, Health, HealthTable
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play
 from tests.unit.live_server import UNHURRIED, LiveServer, Project

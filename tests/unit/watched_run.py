@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from lzc.faults import InputError
-from lzc.serve import control
+from lzc.serve.supervise import control
 from tests.patience import SOON
 
 DEVICE = "away0"

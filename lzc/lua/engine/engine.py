@@ -56,7 +56,7 @@ class LuaFailure(Exception):
     ``kind``: ``syntax`` (the code does not compile), ``runtime`` (it raised an error),
     ``instructions``, ``memory`` or ``time`` (it hit a limit), ``result`` (it returned something
     that is neither a string nor a list of strings), ``quarantine`` (it was not run, for what it
-    did before) or ``held`` (for what other code of its zone did; see `lzc.serve.guard`).
+    did before) or ``held`` (for what other code of its zone did; see `lzc.serve.worker.guard`).
     """
 
     def __init__(self, kind: FailureKind, message: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.faults import InputError
-from lzc.serve import control
+from lzc.serve.supervise import control
 from lzc.wire import name as wire_name
 from lzc.zone.serial import greater
 from tests.bench import harness
