@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.cli import diff_text
-from lzc.cli.diff_text import CONTEXT, code_diff
+from lzc.cli.diff import as_text as diff_text
+from lzc.cli.diff.as_text import CONTEXT, code_diff
 
 LINES = st.lists(st.sampled_from("abcdefgh"), max_size=30)
 

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from lzc.cli import COMMANDS, group
-from lzc.cli.fault_formats import Sources, to_github
+from lzc.cli.check.fault_formats import Sources, to_github
 from lzc.cli.faults import show_faults
 from lzc.cli.screen import show_traceback
 from lzc.faults import Fault, Place

@@ -15,11 +15,13 @@ import click
 
 from lzc import config as settings
 from lzc.bundle.reader import Bundle, BundleError
-from lzc.cli import explanation, query_output, verdicts
+from lzc.cli import explanation
 from lzc.cli.bundle_faults import unusable
 from lzc.cli.options import bundle_option, config_option, format_option
+from lzc.cli.query import output as query_output
 from lzc.cli.screen import echo, echo_json
-from lzc.cli.verdicts import Verdict
+from lzc.cli.test import verdicts
+from lzc.cli.test.verdicts import Verdict
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.faults import Fault, InputError, Place

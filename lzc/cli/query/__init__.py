@@ -23,7 +23,7 @@ from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import Address, Circumstances, Network, Target, statuses
 
 if TYPE_CHECKING:
-    from lzc.cli.query_output import Shown
+    from lzc.cli.query.output import Shown
     from lzc.rehearse.rehearsal import Answer, Staging
 
 _Found: TypeAlias = "tuple[Answer, bool, tuple[str, dict[str, Any]] | None]"
@@ -132,7 +132,7 @@ def command(
     reason on stderr; every other answer is a success.
     """
     from lzc.bundle.reader import BundleError
-    from lzc.cli import query_output
+    from lzc.cli.query import output as query_output
     from lzc.rehearse.rehearsal import Scene
     from lzc.rehearse.staging import open_bundle, stage
 

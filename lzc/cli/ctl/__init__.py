@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from lzc.cli.ctl_secondaries import secondary_lines
+from lzc.cli.ctl.secondaries import secondary_lines
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json
 from lzc.faults import Fault, InputError, Place

@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lzc.cli import diff_text
+from lzc.cli.diff import as_text as diff_text
 from lzc.cli.faults import fault_as_dict
 from lzc.cli.screen import tame_json, write_all
 from lzc.compare.zones import Change, Data, LuaChange
@@ -41,7 +41,7 @@ from lzc.wire import rrtype
 from lzc.zone.model import LuaRecord
 
 if TYPE_CHECKING:
-    from lzc.cli.diff_side import Side
+    from lzc.cli.diff.side import Side
     from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 

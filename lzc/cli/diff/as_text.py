@@ -27,7 +27,7 @@ from lzc.zone.model import LuaRecord
 
 if TYPE_CHECKING:
     from lzc.bundle.zone_info import ZoneInfo
-    from lzc.cli.diff_side import Side
+    from lzc.cli.diff.side import Side
     from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 CONTEXT: Final = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lzc import config
-from lzc.cli.fault_formats import Sources, to_github, to_sarif
+from lzc.cli.check.fault_formats import Sources, to_github, to_sarif
 from lzc.cli.faults import MOST_LINES, fault_as_dict, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lzc import config as settings
-from lzc.cli.diff_side import LIVE, Side, side, sources
+from lzc.cli.diff.side import LIVE, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.faults import InputError
@@ -67,8 +67,9 @@ def _diff(
     output_format: str,
 ) -> bool:
     from lzc.bundle.manifest import BundleError
-    from lzc.cli import diff_json, diff_text
     from lzc.cli.bundle_faults import unusable
+    from lzc.cli.diff import as_json as diff_json
+    from lzc.cli.diff import as_text as diff_text
     from lzc.compare import bundles as comparison
 
     with ExitStack() as stack:
@@ -119,6 +120,6 @@ def _insert_whitespace(config_path: Path) -> bool:
 
 
 def _meaning(insert_whitespace: bool) -> Meaning:
-    from lzc.cli.diff_text import layout_of
+    from lzc.cli.diff.as_text import layout_of
 
     return lambda record: layout_of(record, insert_whitespace)
