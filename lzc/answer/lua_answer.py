@@ -45,8 +45,8 @@ class Meter(Protocol):
 
 
 class Asker(NamedTuple):
-    """What a LUA record may know of who asks: the fields of `lzc.lua.engine.engine.QueryContext` between
-    ``zone`` and ``zone_id``, in its order."""
+    """What a LUA record may know of who asks: the fields of `lzc.lua.engine.engine.QueryContext`
+    between ``zone`` and ``zone_id``, in its order."""
 
     who: bytes
     subnet: tuple[bytes, int] | None = None

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/compare"""
+"""What differs: zones compared with zones, bundles with bundles."""

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/image"""
+"""The octets of a zone: its nodes, its chain of NSEC RRs, its messages for AXFR."""

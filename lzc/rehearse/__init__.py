@@ -1,1 +1,1 @@
-"""PACKAGE lzc/rehearse"""
+"""What if: answers on the path of the server under circumstances that are assumed."""

@@ -68,8 +68,8 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Memory:
-    """The bundle's id, what its zones were found by (`lzc.compiler.inputs.sources.fingerprint`), they
-    themselves by their apex, in its order, and the mark of the keystore."""
+    """The bundle's id, what its zones were found by (`lzc.compiler.inputs.sources.fingerprint`),
+    they themselves by their apex, in its order, and the mark of the keystore."""
 
     bundle: str = ""
     found_by: bytes = b""

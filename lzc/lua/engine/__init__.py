@@ -1,1 +1,1 @@
-"""PACKAGE lzc/lua/engine"""
+"""Lua at work: states closed to the host, their limits, and the API of LUA records."""

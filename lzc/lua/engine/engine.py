@@ -130,10 +130,10 @@ class Engine:
 
     ``seed`` starts the random choices: engines with the same seed and the same questions make the
     same ones. With ``conditions``, that is what country, netmask and their like return, wherever
-    the client is (`lzc.compiler.lua.discover`). ``now`` (seconds since the epoch) is what records see for
-    the time; `None` for the clock. ``count`` has `instructions` counted, which is slow. ``lookup``
-    is what ``dblookup`` asks, and may be set at any time; without it that finds nothing. ``swept``
-    are the seconds that were spent, in executions, on garbage that others left.
+    the client is (`lzc.compiler.lua.discover`). ``now`` (seconds since the epoch) is what records
+    see for the time; `None` for the clock. ``count`` has `instructions` counted, which is slow.
+    ``lookup`` is what ``dblookup`` asks, and may be set at any time; without it that finds
+    nothing. ``swept`` are the seconds that were spent, in executions, on garbage that others left.
     """
 
     def __init__(

@@ -115,6 +115,6 @@ def _hashing() -> Callable[[bytes, int], bytes]:
     import lupa.luajit21 as lupa
 
     runtime: Any = lupa.LuaRuntime(encoding=None, register_eval=False, register_builtins=False)
-    source = resources.files("lzc.lua").joinpath("api", "hash.lua").read_bytes()
+    source = resources.files("lzc.lua.engine").joinpath("api", "hash.lua").read_bytes()
     build: Callable[[bytes, int], bytes] = runtime.execute(_BUILD, source)
     return build

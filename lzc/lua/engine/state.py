@@ -37,7 +37,7 @@ SPARE_MEMORY = 16 * 2**20
 
 @cache
 def _source(name: str) -> bytes:
-    return resources.files("lzc.lua").joinpath("api", f"{name}.lua").read_bytes()
+    return resources.files("lzc.lua.engine").joinpath("api", f"{name}.lua").read_bytes()
 
 
 def _refuse(_object: object, name: object, _setting: bool) -> str:

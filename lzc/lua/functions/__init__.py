@@ -1,1 +1,1 @@
-"""PACKAGE lzc/lua/functions"""
+"""The functions of PowerDNS in LUA records: calls on constants, recognised."""

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/lua/health"""
+"""Which health checks may be made, by what they would reach and by who decided what they are."""

@@ -1,9 +1,9 @@
 """Plans: what LUA records of common forms choose among, and how, as data.
 
-A plan is made at build time (`lzc.lua.functions.recogniser`) and answers as its record would, without Lua. It is
-JSON: ``v`` the version of this format, ``type`` the type answered for, ``data`` the RDATA of all
-there is to choose from, in hex and each once, and ``do`` an operation, an array that starts with
-its name. Items are places in ``data``::
+A plan is made at build time (`lzc.lua.functions.recogniser`) and answers as its record would,
+without Lua. It is JSON: ``v`` the version of this format, ``type`` the type answered for, ``data``
+the RDATA of all there is to choose from, in hex and each once, and ``do`` an operation, an array
+that starts with its name. Items are places in ``data``::
 
     ["fixed", [item …]]                       all of them
     ["random", [item …]]                      one of them
@@ -11,7 +11,7 @@ its name. Items are places in ``data``::
     ["sample", count, [item …]]               so many of them, in random order
     ["weighted", "random" | "hashed" | "named", [[weight, item] …]]    in the order they are walked;
                                               "named": by the hash of the QNAME
-    ["ring", [[weight, item, text] …]]        one, by the client's hash on a ring (`lzc.lua.engine.ring`)
+    ["ring", [[weight, item, text] …]]        one, by the client's hash: `lzc.lua.engine.ring`
     ["closest", [[item, address] …]]          the nearest one; addresses in hex
     ["magic"]                                 the nearest of the addresses in the QNAME
     ["up", selector, backup, [[[item, address, check] …] …], strict]

@@ -1,5 +1,5 @@
-"""The inverse of `lzc.lua.transfer.literals.constructed`: expressions that make a string of literals and of
-octets by number are that string again."""
+"""The inverse of `lzc.lua.transfer.literals.constructed`: expressions that make a string of
+literals and of octets by number are that string again."""
 
 from __future__ import annotations
 

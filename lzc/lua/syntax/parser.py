@@ -33,8 +33,8 @@ def parse_record(code: bytes, covered: int) -> Chunk:
     Code that covers LUA itself is a chunk, which no ``;`` may stand in front of, as PowerDNS does
     not load it then. Other code that starts with ``;`` is one too; anything else is a list of
     expressions, and ``return`` stands in front of it unwritten. Raises
-    `lzc.lua.syntax.tree.LuaSyntaxError`. Trees are immutable, and the last ones are kept: zones repeat
-    their records.
+    `lzc.lua.syntax.tree.LuaSyntaxError`. Trees are immutable, and the last ones are kept: zones
+    repeat their records.
     """
     return _kept(code, covered) if len(code) <= _KEPT_SIZE else _parse(code, covered)
 

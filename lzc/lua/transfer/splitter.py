@@ -21,8 +21,8 @@ class SplitError(LuaCodeError):
 
 
 def split_code(code: bytes, limit: int = LIMIT) -> list[bytes]:
-    """Cut ``code``, as `lzc.lua.transfer.rewriter.rewrite` leaves it, into the fewest strings of at most
-    ``limit`` octets that both ways of joining make the same program of.
+    """Cut ``code``, as `lzc.lua.transfer.rewriter.rewrite` leaves it, into the fewest strings of
+    at most ``limit`` octets that both ways of joining make the same program of.
 
     ``b"".join`` of the result is ``code``. Cuts stand between tokens; a blank there is one that the
     program needs, and stays with a neighbour: no string is only a blank, as PowerDNS drops such.

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/serve/health"""
+"""Health checks at work: when they run, what they found, and what is remembered."""

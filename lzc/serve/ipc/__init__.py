@@ -1,1 +1,1 @@
-"""PACKAGE lzc/serve/ipc"""
+"""What processes share: fork and channels, and memory that one writes and others read."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from lzc import foreign_json
-from lzc.serve.transport import sockets
+from lzc.serve.ipc.buffers import enlarge
 
 Message = dict[str, Any]
 
@@ -116,7 +116,7 @@ def fork(main: Callable[[Channel], int], *, orphan: bool = False) -> tuple[int, 
     begin = None if orphan else ending_with_parent()
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
-        sockets.enlarge(end, socket.SO_SNDBUF, _BUFFER)
+        enlarge(end, socket.SO_SNDBUF, _BUFFER)
     sys.stderr.flush()
     sys.stdout.flush()
     # A signal between fork and the reset of its handler would run the parent's handler here.

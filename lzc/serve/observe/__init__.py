@@ -1,1 +1,1 @@
-"""PACKAGE lzc/serve/observe"""
+"""What is seen of the server from outside: its log, and what became of transfers."""

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/serve/supervise"""
+"""The parent of all processes: what is served, by whom, and what operators are told."""

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/serve/transport"""
+"""Queries and answers over UDP and TCP: sockets, connections, limits, the packet cache."""

@@ -17,6 +17,7 @@ from typing import Final
 
 from lzc.config import parse_endpoint
 from lzc.faults import Fault, InputError, Place
+from lzc.serve.ipc.buffers import enlarge
 
 RECEIVE_BUFFER: Final = 4 * 2**20
 """Octets of SO_RCVBUF asked for: queries wait here while a worker is replaced."""
@@ -177,16 +178,6 @@ def _udp(host: str, port: int, wildcard: bool) -> socket.socket:
     made.setblocking(False)
     made.bind((host, port))
     return made
-
-
-def enlarge(made: socket.socket, option: int, octets: int) -> None:
-    """Ask for a larger buffer: ``option`` is SO_RCVBUF or SO_SNDBUF."""
-    # The FORCE options (33 and 32) pass net.core.*mem_max, for those who may.
-    force = 33 if option == socket.SO_RCVBUF else 32
-    try:
-        made.setsockopt(socket.SOL_SOCKET, force, octets)
-    except PermissionError:
-        made.setsockopt(socket.SOL_SOCKET, option, octets)
 
 
 def _tcp(host: str, port: int) -> socket.socket:

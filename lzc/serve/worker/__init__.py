@@ -1,1 +1,1 @@
-"""PACKAGE lzc/serve/worker"""
+"""What a worker answers from: bundle, keys, geo databases, and code that may not run."""

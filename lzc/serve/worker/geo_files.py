@@ -156,7 +156,8 @@ def _why(error: Exception) -> str:
 
 
 class SteadyReader:
-    """A reader for `lzc.lua.engine.geo.Geo` to which an address in a damaged part is one not known."""
+    """A reader for `lzc.lua.engine.geo.Geo` to which an address in a damaged part is one not
+    known."""
 
     def __init__(self, path: Path) -> None:
         import maxminddb

@@ -6,8 +6,8 @@ replaces the process, and tells the successor not to run that code again. Whoeve
 written more of the kind: of that zone, only code that once ran to its end is run from then on.
 
 Code that merely took all the time or memory it may have rests after it, and so does code that takes
-long again and again (`lzc.serve.worker.penalties`): whoever asks for it does not keep other names from being
-answered.
+long again and again (`lzc.serve.worker.penalties`): whoever asks for it does not keep other names
+from being answered.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ _CODES: Final = 65536
 T = TypeVar("T")
 
 LIMITS: Final = ("instructions", "memory", "time", "quarantine", "held")
-"""Kinds of `LuaFailure` that are counted apart, as ``lua_…`` in `lzc.serve.ipc.scoreboard.COUNTERS`."""
+"""Kinds of `LuaFailure` that are counted apart, as ``lua_…`` in
+`lzc.serve.ipc.scoreboard.COUNTERS`."""
 
 
 class Evaluator(Protocol):
-    """The part of `lzc.lua.engine.engine.Engine` that answers use. ``swept`` are the seconds spent so far
-    on garbage that other executions left."""
+    """The part of `lzc.lua.engine.engine.Engine` that answers use. ``swept`` are the seconds spent
+    so far on garbage that other executions left."""
 
     swept: float
 
@@ -129,8 +130,8 @@ class GuardedEngine:
         self._held.add(zone)
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
-        """As `lzc.lua.engine.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at rest.
-        Several records at a name are asked about the same ``query``, one after the other."""
+        """As `lzc.lua.engine.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at
+        rest. Several records at a name are asked about the same ``query``, one after the other."""
         if query is not self._query:
             self._query, self._first, self._since = query, code, -1.0
         else:

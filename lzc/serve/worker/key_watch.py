@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.faults import Fault, Place, Severity
+from lzc.faults import Fault, Severity
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Message
+from lzc.serve.ipc.zones_out import LISTED, read_fault
 from lzc.serve.worker.key_report import KeyReport, KeysUnknown, report_keys
-from lzc.wire import name as wire_name
 
-__all__ = ["TOLD", "KeyWatch", "KeysUnknown", "describe_out"]
+__all__ = ["TOLD", "KeyWatch", "KeysUnknown"]
 
 log = logging.getLogger("lzc")
 
@@ -30,24 +30,8 @@ PERIOD: Final = 60.0
 _SHARE: Final = 60
 TOLD: Final = 20
 """Zones that are named in one go, in the log and where a reload is refused."""
-LISTED: Final = 1000
-"""Zones that a worker names to the supervisor, and the supervisor in its status."""
 AGAIN: Final = {Severity.ERROR: 3600.0, Severity.WARNING: 86400.0}
 """Seconds after which what is still wrong is logged again."""
-
-
-def describe_out(out: Mapping[bytes, tuple[Fault, ...]]) -> list[list[Any]]:
-    """Zones that are out of service, for a message to the supervisor."""
-    return [
-        [wire_name.to_text(apex), [asdict(fault) for fault in faults]]
-        for apex, faults in islice(out.items(), LISTED)
-    ]
-
-
-def read_fault(plain: dict[str, Any]) -> Fault:
-    """A fault from the dictionary that it was made."""
-    values = {**plain, "place": Place(**plain["place"]), "severity": Severity(plain["severity"])}
-    return Fault(**values)
 
 
 class KeyWatch:

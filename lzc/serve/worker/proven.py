@@ -22,7 +22,8 @@ _HEAD: Final = 2
 
 class Proven:
     """The tables of ``workers`` workers; made before the first fork. Codes are numbers from 1 to
-    2**64 - 1 (`lzc.serve.worker.guard.code_id`). A word has one writer and is read without a lock."""
+    2**64 - 1 (`lzc.serve.worker.guard.code_id`). A word has one writer and is read without a
+    lock."""
 
     def __init__(self, workers: int) -> None:
         size = (_HEAD + _ROOM) * 8

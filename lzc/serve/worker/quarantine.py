@@ -11,7 +11,8 @@ from lzc.wire import name as wire_name
 
 @dataclass(slots=True)
 class Quarantine:
-    """``codes`` (`lzc.serve.worker.guard.code_id`) by the name that was asked for, ``zones`` by apex."""
+    """``codes`` (`lzc.serve.worker.guard.code_id`) by the name that was asked for, ``zones`` by
+    apex."""
 
     codes: dict[int, str] = field(default_factory=dict)
     zones: set[bytes] = field(default_factory=set)

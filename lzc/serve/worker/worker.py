@@ -20,6 +20,7 @@ from lzc.foreign_text import shown
 from lzc.serve.ipc.health_table import TableView
 from lzc.serve.ipc.process import Channel, Message, hear_no_more
 from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.ipc.zones_out import describe_out
 from lzc.serve.observe.error_log import Mishaps
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.sockets import Listener
@@ -28,7 +29,6 @@ from lzc.serve.transport.tcp_connection import TcpLimits
 from lzc.serve.transport.tcp_holders import HolderLimits
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.worker.guard import LIMITS
-from lzc.serve.worker.key_watch import describe_out
 from lzc.serve.worker.keyring import Secrets
 from lzc.serve.worker.proven import Marks
 from lzc.serve.worker.quarantine import Quarantine
