@@ -25,10 +25,10 @@ from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Message
 from lzc.serve.supervise.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
 from lzc.serve.supervise.fallen_serials import FallenSerials
+from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.supervise.refused_bundle import Refusal, files_of
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.worker.geo_files import GeoFiles
-from lzc.serve.worker.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.worker.keyring import Secrets
 from lzc.serve.worker.quarantine import Quarantine
 

@@ -39,13 +39,13 @@ from lzc.serve.observe.transfer_watch import TransferWatch
 from lzc.serve.supervise import control
 from lzc.serve.supervise.bundle_trial import FROM_OUTSIDE, crash
 from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.key_watch import KeyWatch, read_fault
 from lzc.serve.supervise.reload import Reloader, Source
 from lzc.serve.supervise.settings_in_force import SettingsInForce
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.transport import sockets
 from lzc.serve.worker import worker
 from lzc.serve.worker.geo_files import GeoFiles
-from lzc.serve.worker.key_watch import KeyWatch, read_fault
 from lzc.serve.worker.keyring import Secrets
 from lzc.serve.worker.proven import Proven
 from lzc.serve.worker.quarantine import Quarantine

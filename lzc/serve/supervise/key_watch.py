@@ -19,7 +19,7 @@ from lzc.faults import Fault, Severity
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Message
 from lzc.serve.ipc.zones_out import LISTED, read_fault
-from lzc.serve.worker.key_report import KeyReport, KeysUnknown, report_keys
+from lzc.serve.supervise.key_report import KeyReport, KeysUnknown, report_keys
 
 __all__ = ["TOLD", "KeyWatch", "KeysUnknown"]
 
