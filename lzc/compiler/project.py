@@ -19,8 +19,8 @@ from lzc.compiler.incremental.live_bundle import Past
 from lzc.compiler.incremental.memory import PATH, SIGNED, Entry, Memory
 from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
-from lzc.compiler.inputs.job import ZoneJob, ZoneResult
 from lzc.compiler.inputs.sources import ConfigFile
+from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.config import Config
 from lzc.fault_list import FaultList
 from lzc.faults import Fault, InputError, Place, Severity

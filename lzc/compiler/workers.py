@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from lzc.compiler.inputs.job import ZoneJob, ZoneResult
+from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua import trials
 from lzc.compiler.zone_job import build_zone
 from lzc.faults import Fault, InputError, Place

@@ -10,7 +10,7 @@ from typing import Final
 
 from lzc.compiler import serials
 from lzc.compiler.checks import RULES_OF_ABSENCE, CheckSettings, check_zone, strip
-from lzc.compiler.inputs.job import ZoneJob, ZoneResult
+from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua.check_targets import judge
 from lzc.compiler.lua.health_checks import discover
 from lzc.compiler.lua.plans import (

@@ -1,20 +1,18 @@
-"""What lzc query and lzc test answer with: a bundle and the settings, but no server."""
+"""What ``lzc query`` and ``lzc test`` answer with: a bundle and the settings, but no server."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle
-from lzc.cli.screen import echo
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
-from lzc.foreign_text import shown
 from lzc.health_check import Check
 from lzc.lua.engine.engine import EngineSettings, Log
 from lzc.lua.engine.geo import Geo
@@ -29,29 +27,30 @@ from lzc.serve.worker.keyring import Signers
 
 
 def stage(
-    config: Config, bundle: Bundle, geo_files: Sequence[Path] = (), *, log: Log | None = None
+    config: Config,
+    bundle: Bundle,
+    geo_files: Sequence[Path] = (),
+    *,
+    tell: Callable[[Fault], None],
+    log: Log | None = None,
 ) -> Staging:
     """Set up what the server would have; ``geo_files`` instead of the configured databases, if
-    there are any. ``log`` takes what records log. Raises `InputError`."""
+    there are any. ``tell`` takes what is wrong with the keys of a zone, ``log`` what records log.
+    Raises `InputError`."""
+
+    def told(_apex: bytes, faults: tuple[Fault, ...]) -> None:
+        for fault in faults:
+            tell(fault)
+
     return Staging(
         bundle,
         ResponderSettings.from_config(config),
         EngineSettings.from_config(config.lua) if config.runs_lua else None,
-        Signers(bundle, Keystore(config.keystore), SignatureCache(), told=_tell),
+        Signers(bundle, Keystore(config.keystore), SignatureCache(), told=told),
         _geo(config, geo_files),
         log,
         _refusals(config, bundle),
     )
-
-
-def log_line(text: str) -> None:
-    """Show what a record logs."""
-    echo(f"pdnslog: {shown(text)}", err=True)
-
-
-def _tell(_apex: bytes, faults: tuple[Fault, ...]) -> None:
-    for fault in faults:
-        echo(str(fault), err=True)
 
 
 def _refusals(config: Config, bundle: Bundle) -> RefusalOf:

@@ -13,7 +13,7 @@ import lzc
 from lzc.bundle import current, manifest, verification
 from lzc.bundle.reader import Bundle
 from lzc.compiler import workers
-from lzc.compiler.inputs.job import ZoneJob
+from lzc.compiler.job import ZoneJob
 from lzc.compiler.pipeline import BuildResult
 from lzc.dnssec.keystore import Keystore
 from lzc.source import inputs

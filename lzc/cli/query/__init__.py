@@ -13,6 +13,7 @@ import click
 from lzc import config as settings
 from lzc import foreign_text
 from lzc.cli.bundle_faults import unusable
+from lzc.cli.faults import tell
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
 from lzc.cli.screen import echo, echo_json
@@ -152,7 +153,7 @@ def command(
     def ask(first: int, _begin: Begin, home: Home) -> _Found:
         """In the child, which has the bundle to itself."""
         with open_bundle(config, bundle_path) as bundle:
-            staging = stage(config, bundle, geo_files, log=lambda text, _: home(text))
+            staging = stage(config, bundle, geo_files, tell=tell, log=lambda text, _: home(text))
             is_served = bundle.find_zone(qname.lower()) is not None
             answer = Scene(staging, circumstances).ask(qname, number, first)
             if answer is None:
@@ -177,15 +178,18 @@ def command(
         click.get_current_context().exit(1)
 
 
+def _log_line(text: str) -> None:
+    """Show what a record logs."""
+    echo(f"pdnslog: {foreign_text.shown(text)}", err=True)
+
+
 def _contained(
     ask: Callable[[int, Begin, Home], _Found], config: Config, seed: int, name: str, qtype: str
 ) -> _Found:
     """What ``ask`` gives in a process that can be ended. Raises `InputError` where it has to be."""
-    from lzc.rehearse.staging import log_line
-
     child = Contained(ask, seconds=patience(config.lua.time_limit), memory=config.lua.memory_limit)
     try:
-        return child.ask(seed, log_line)
+        return child.ask(seed, _log_line)
     except Ended as ended:
         raise InputError(
             [

@@ -17,6 +17,7 @@ from lzc import config as settings
 from lzc.bundle.reader import Bundle, BundleError
 from lzc.cli import explanation
 from lzc.cli.bundle_faults import unusable
+from lzc.cli.faults import tell
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.query import output as query_output
 from lzc.cli.screen import echo, echo_json
@@ -170,7 +171,7 @@ def _verdicts(
     @cache
     def staging(begin: Begin) -> Staging:
         """In the child, which has the bundle to itself."""
-        return replace(stage(config, Bundle.open(folder)), begin=partial(begin, 0))
+        return replace(stage(config, Bundle.open(folder), tell=tell), begin=partial(begin, 0))
 
     def judge_one(number: int, begin: Begin, _home: Home) -> Verdict:
         return _verdict(staging(begin), *asked[number], seed, base)

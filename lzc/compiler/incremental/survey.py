@@ -13,9 +13,9 @@ from lzc.compiler.incremental.live_bundle import Past
 from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, Entry, Keys
 from lzc.compiler.incremental.zone_keys import ZoneKeys
 from lzc.compiler.inputs import sources
-from lzc.compiler.inputs.job import ZoneJob
 from lzc.compiler.inputs.reading import limits_of, reach_of
 from lzc.compiler.inputs.sources import ConfigFile, ZoneSource
+from lzc.compiler.job import ZoneJob
 from lzc.config import Config
 from lzc.faults import Fault
 from lzc.source.inputs import Files

@@ -35,11 +35,12 @@ from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.ipc.process import Channel, Message, ended, fork, hear_no_more, how, kill
 from lzc.serve.ipc.scoreboard import COUNTERS, Scoreboard
+from lzc.serve.ipc.zones_out import read_fault
 from lzc.serve.observe.transfer_watch import TransferWatch
 from lzc.serve.supervise import control
 from lzc.serve.supervise.bundle_trial import FROM_OUTSIDE, crash
 from lzc.serve.supervise.checker_process import CheckerProcess
-from lzc.serve.supervise.key_watch import KeyWatch, read_fault
+from lzc.serve.supervise.key_watch import KeyWatch
 from lzc.serve.supervise.reload import Reloader, Source
 from lzc.serve.supervise.settings_in_force import SettingsInForce
 from lzc.serve.supervise.worker_process import WorkerProcess
