@@ -29,12 +29,12 @@ from lzc.wire import cookie
 from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigKey
 from tests.patience import PATIENCE
+from tests.unit.answer.test_plan import NSID, Pair, opt_rr, query, subnet
 from tests.unit.answering import CLIENT, NOW
 from tests.unit.command_line import HEAD as ZONE_HEAD
 from tests.unit.command_line import build_project, lzc
 from tests.unit.live_server import LiveServer, Project
 from tests.unit.lua_planning import World as Places
-from tests.unit.test_answer_plan import NSID, Pair, opt_rr, query, subnet
 
 LIMIT = 200
 SECRET = bytes(range(16))

@@ -13,8 +13,8 @@ from lzc.serve.observe.error_log import Mishaps
 from lzc.serve.transport import udp
 from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from tests.patience import PATIENCE
+from tests.unit.answer.test_plan import Pair, opt_rr, query
 from tests.unit.answering import NOW
-from tests.unit.test_answer_plan import Pair, opt_rr, query
 
 AHEAD = 30 * 86400.0
 

@@ -20,8 +20,8 @@ from lzc.wire.compose import compose
 from lzc.wire.message import FormatError, RRset, parse_message, parse_query
 from lzc.wire.name import MAX_POINTERS, InvalidName, from_text, from_wire
 from lzc.wire.tsig import sign_request
+from tests.unit.answer.test_transfer import ACCESS, HERE, KEY, KEYS, request
 from tests.unit.answering import HEAD, NOW, World
-from tests.unit.test_answer_transfer import ACCESS, HERE, KEY, KEYS, request
 
 MANY = 1500
 

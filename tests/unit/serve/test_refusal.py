@@ -14,7 +14,7 @@ import pytest
 from lzc.bundle import current
 from lzc.serve.supervise.refused_bundle import AGAIN, SAME_FILES, Refusal, files_of
 from tests.unit.live_server import LiveServer, Project
-from tests.unit.test_serve_crashing_bundle import CRASH, crashed, have_crash, next_bundle
+from tests.unit.serve.test_crashing_bundle import CRASH, crashed, have_crash, next_bundle
 
 
 @pytest.fixture

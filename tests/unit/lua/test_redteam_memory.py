@@ -16,8 +16,8 @@ import pytest
 from lzc.lua.engine.engine import MAX_LOOKED_UP, Engine, EngineSettings, LuaFailure
 from lzc.lua.engine.ring import MAX_HASHED, MAX_KEPT, Rings
 from tests.patience import PATIENCE
+from tests.unit.lua.test_redteam import attack, runner
 from tests.unit.lua_running import Health, Places, Runner, query, unhurried
-from tests.unit.test_lua_redteam import attack, runner
 
 BIG = "local s = ('9'):rep(2^20) s = s .. s .. s .. s .. s .. s .. s .. s "
 

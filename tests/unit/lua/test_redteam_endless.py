@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from tests.unit.lua.test_redteam import attack, runner
 from tests.unit.lua_running import Runner, unhurried
-from tests.unit.test_lua_redteam import attack, runner
 
 ENDLESS = {
     "a loop": "while true do end",
