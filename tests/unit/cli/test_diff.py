@@ -28,7 +28,7 @@ from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord
 from tests.unit.compiling import HEAD, compiled, wire
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOW = 1_795_262_400.0
 LUA = """www LUA A "ifportup(5380,{'192.0.2.1','192.0.2.2'})"\n"""
 

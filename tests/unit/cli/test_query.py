@@ -33,7 +33,7 @@ sub 60 IN NS ns.example.edu.
 old 60 IN DNAME new
 """
 )
-GEO = Path(__file__).resolve().parents[2] / "fixtures/geo/example.mmdb"
+GEO = Path(__file__).resolve().parents[3] / "fixtures/geo/example.mmdb"
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from lzc.lua.engine.engine import Engine
 from lzc.rehearse.expectation_file import TestTable
 from tests.unit.command_line import HEAD, build_project, lzc
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NET = (
     HEAD
     + """\

@@ -17,7 +17,7 @@ from tests.bench import codes
 from tests.unit.lua_planning import Record, clients
 from tests.unit.lua_running import Health
 
-ZONES = Path(__file__).parents[2] / "fixtures" / "zones"
+ZONES = Path(__file__).parents[3] / "fixtures" / "zones"
 PAIR = "{'192.0.2.1', '192.0.2.2'}"
 CLOSEST = "{'192.0.2.1','192.0.2.2','198.51.100.1'}"
 WEIGHTS = "{                             {15,  '192.0.2.1'},        {100, '198.51.100.5'}  }"

@@ -206,7 +206,7 @@ def test_the_host_is_not_called_where_there_is_no_room(call: str) -> None:
     # In a process of its own: what goes wrong here is never seen again.
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, FULL.replace("CALL", call)],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=PATIENCE,
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
 
