@@ -53,8 +53,8 @@ from pathlib import Path
 from lzc.serve import log_lines, supervisor
 log_lines.set_up("%(levelname)s %(message)s")
 from lzc import config as settings
-from lzc.serve.notify_secondary import NotifyTimes
-from lzc.zone.place import InputError
+from lzc.serve.notify.secondary import NotifyTimes
+from lzc.faults import InputError
 args = json.loads(sys.argv[1])
 exec(args["inject"])
 config = settings.load(args["config"])

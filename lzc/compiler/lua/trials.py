@@ -100,7 +100,7 @@ def _child(memory_limit: int) -> Contained[_Request, list[Any]]:
     if memory_limit not in _children:
         # Before the fork, so that no child has to; projects without LUA records need not wait.
         import lzc.compiler.lua.discover
-        import lzc.lua.lint.measure  # noqa: F401
+        import lzc.compiler.lua.measure  # noqa: F401
         from lzc.lua.engine.state import SPARE_MEMORY
 
         # Two engines explore and two count.

@@ -24,7 +24,7 @@ CRASH = """
 import os, signal
 from pathlib import Path
 from lzc.bundle.reader import Bundle
-from lzc.serve.serving import Serving
+from lzc.serve.worker.serving import Serving
 
 def crashes(kind, where):
     as_before = kind.__init__
