@@ -12,6 +12,7 @@ RUNS: Final = {
     "refresh": "PowerDNS as a secondary for as many refreshes as an hour has: one AXFR?",
     "damage": "every octet of an output folder flipped, and a build over it: is a serial lost?",
     "slow": "the tests on one core, beside loops that are busy on it",
+    "outside": "the tests in a network of their own: does one send to anywhere but loopback?",
 }
 """Each is a module beside this one, whose ``main`` takes the arguments and gives the exit code."""
 

@@ -1,9 +1,9 @@
 """Run the tests with a part of one core: no test may depend on how fast its machine is.
 
-python -m tests.soak slow [--busy 1] [--short] [ARGUMENT OF PYTEST ...]
+python -m tests.soak slow [--busy 1] [--short] [--outside] [ARGUMENT OF PYTEST ...]
 
 Everything is bound to one core, the busy loops as well. The short form runs the tests that wait for
-servers, clocks or limits of time.
+servers, clocks or limits of time. With --outside, what leaves loopback is seen as well.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak slow")
     parser.add_argument("--busy", type=int, default=1, help="loops beside the tests")
     parser.add_argument("--short", action="store_true", help="only tests that wait")
+    parser.add_argument("--outside", action="store_true", help="see what leaves loopback, too")
     options, rest = parser.parse_known_args(arguments)
     core = min(os.sched_getaffinity(0))
     # Those that are started from here on have it too.
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"core {core}, beside {options.busy} busy loop(s)", flush=True)
     try:
         chosen = [*(SHORT if options.short else ()), *rest]
-        return subprocess.run([sys.executable, "-m", "pytest", *chosen], cwd=ROOT).returncode
+        runner = ("tests.soak", "outside") if options.outside else ("pytest",)
+        return subprocess.run([sys.executable, "-m", *runner, *chosen], cwd=ROOT).returncode
     finally:
         for loop in loops:
             loop.kill()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
+
+from tests import away
 
 
 def own_network() -> list[str]:
     """What to put in front of a command. Where there is no such network, the test is skipped, or
     fails with ``CI=true``."""
-    unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
-        message = "this machine allows no network namespaces"
+    unshare = away.own_network()
+    if unshare is None:
         if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+            pytest.fail(away.NOT_ALLOWED)
+        pytest.skip(away.NOT_ALLOWED)
     return unshare

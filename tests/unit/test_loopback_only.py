@@ -99,7 +99,7 @@ def test_the_watch_sees_what_goes_out(tmp_path: Path) -> None:
     built = CliRunner().invoke(group, ["build", "-c", str(settings)])
     assert built.exit_code == 0, built.output
     sent = set(watched("serve", "-c", str(settings), until=tmp_path))
-    assert sent == {"TCP 192.0.2.80:443", "TCP 2001:db8::80:443"}
+    assert sent == {"TCP 192.0.2.80:443", "TCP [2001:db8::80]:443"}
 
 
 @pytest.mark.parametrize("name", PROJECTS)
