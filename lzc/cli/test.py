@@ -21,8 +21,8 @@ from lzc.answer.explain import explain
 from lzc.answer.rehearsal import Answer, Scene, Staging
 from lzc.answer.validation import Validator
 from lzc.bundle.reader import Bundle, BundleError
+from lzc.bundle.unusable import unusable
 from lzc.cli import explanation, query_output, verdicts
-from lzc.cli.bundle_faults import unusable
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.screen import echo, echo_json
 from lzc.cli.staging import open_bundle, stage
@@ -116,7 +116,8 @@ def _bundle(
             with open_bundle(config, path) as bundle:
                 yield bundle
         except BundleError as error:
-            raise unusable(path or config.output, error) from error
+            where = path or config.output
+            raise unusable(where, error, config_path, given=path is not None) from error
 
 
 def _default_files(config_path: Path) -> list[Path]:
