@@ -202,7 +202,7 @@ def show_ds(config_path: Path, zone: bytes, digests: Sequence[str], output_forma
     published = keystore.published(zone, time.time())
     keys = [key for key in published if key.is_sep] or published
     if not keys:
-        raise InputError([_no_keys(keystore, zone)])
+        raise InputError([_no_keys(keystore, zone, config_path)])
     lines = [
         ds.to_text(zone, ds.ds_rdata(zone, key.dnskey, ds.DIGESTS[digest]))
         for key in keys
@@ -266,7 +266,7 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
     if layout == "powerdns":
         keys = [key for key in keys if key.is_published(now)]
     if not keys:
-        raise InputError([_no_keys(keystore, zone)])
+        raise InputError([_no_keys(keystore, zone, config_path)])
     files = keystore.export(keys, folder)
     for key, file in zip(keys, files, strict=True):
         echo(_pdnsutil(key, file, now) if layout == "powerdns" else str(file))
@@ -286,13 +286,14 @@ def _pdnsutil(key: SigningKey, file: Path, now: float) -> str:
     )
 
 
-def _no_keys(keystore: Keystore, zone: bytes) -> Fault:
+def _no_keys(keystore: Keystore, zone: bytes, config_path: Path) -> Fault:
     name = wire_name.to_text(zone)
+    generate = shlex.join(["lzc", "keys", "generate", "-c", str(config_path), name])
     return Fault(
         Place(str(keystore.path)),
         "zone-without-keys",
         f"{name} has no key that is in use",
-        fix=f"lzc keys generate {shlex.quote(name)}, or give a key dates with dnssec-settime",
+        fix=f"{generate}, or give a key dates with dnssec-settime",
     )
 
 

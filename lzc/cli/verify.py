@@ -9,7 +9,7 @@ import click
 from lzc import config
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle, BundleError
-from lzc.cli.bundle_faults import unusable
+from lzc.bundle.unusable import unusable
 from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo, echo_json
 
@@ -32,7 +32,7 @@ def command(folder: Path | None, config_path: Path, output_format: str) -> None:
             identity = bundle.id
             octets = sum(entry.size for entry in bundle.manifest.files.values())
     except BundleError as error:
-        raise unusable(where, error) from error
+        raise unusable(where, error, config_path, given=folder is not None) from error
     if output_format == "json":
         echo_json({"id": identity, "zones": zones, "octets": octets})
     else:

@@ -352,7 +352,7 @@ def load(path: str | os.PathLike[str]) -> Config:
 
     Raises `InputError` with every fault found; places name the line where the key stands.
     """
-    text, data = read_toml(path, fix="name the configuration with -c, or make one with: lzc init")
+    text, data = read_toml(path, fix=_where_else(Path(path)))
     # These are ours, no keys of the file; under another name they are unknown, as they should be.
     own = {f"{key} " if key in OWN else key: value for key, value in data.items()}
     resolved = Path(path).resolve()
@@ -372,6 +372,16 @@ def load(path: str | os.PathLike[str]) -> Config:
     if faults:
         raise InputError(faults)
     return config
+
+
+def _where_else(path: Path) -> str:
+    """What to do where there is no configuration: `lzc init` would replace none, and makes them
+    under one name."""
+    named = "name the configuration with -c"
+    if path.name != "lzc.toml" or os.path.lexists(path):
+        return f"{named}, or correct what is in the place of this one"
+    folder = [] if path.parent == Path() else [str(path.parent)]
+    return f"{named}, or make one with: {shlex.join(['lzc', 'init', *folder])}"
 
 
 def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str, Any]]:

@@ -30,11 +30,6 @@ FLAGS: Final[dict[str, tuple[int, ...]]] = {
 }
 """Policy -> flags of the keys that a zone gets. A CSK has the flags of a KSK (RFC 6781 §3.1)."""
 
-_AGAIN: Final = (
-    "bring back the key's two files as they were; where they are lost, remove what is left of them,"
-    " run lzc keys generate for the zone and then lzc build, and give the parent the new DS"
-)
-
 _ATTEMPTS: Final = 32
 _SETTLED: Final = 2_000_000_000
 """Nanoseconds after which a folder's modification time has moved on every file system."""
@@ -166,7 +161,7 @@ class Keystore:
         try:
             algorithm, private, timing = bindfile.parse_private(text)
         except InvalidKeyFile as error:
-            raise InputError([_damaged(file, error)]) from error
+            raise InputError([_damaged(file, zone, error)]) from error
         public = file.with_suffix(".key")
         if file.suffix == ".private" and public.exists():
             found = _read_public(public, zone.lower())
@@ -330,14 +325,14 @@ def _read_dnskey(file: Path, zone: bytes) -> bytes:
             ]
         ) from error
     except InvalidKeyFile as error:
-        raise InputError([_damaged(file, error)]) from error
+        raise InputError([_damaged(file, zone, error)]) from error
     message = ""
     if owner != zone:
         message = f"the key is for {wire_name.to_text(owner)}, not for {wire_name.to_text(zone)}"
     elif int.from_bytes(dnskey[:2], "big") not in (KSK_FLAGS, ZSK_FLAGS):
         message = f"DNSKEY flags {int.from_bytes(dnskey[:2], 'big')}; expected 256 or 257"
     if message:
-        raise InputError([Fault(Place(str(file)), "key-unusable", message, fix=_AGAIN)])
+        raise InputError([Fault(Place(str(file)), "key-unusable", message, fix=_again(zone))])
     return dnskey
 
 
@@ -348,7 +343,7 @@ def _read_pair(file: Path, zone: bytes) -> SigningKey:
     try:
         algorithm, private, timing = bindfile.parse_private(text, known=True)
     except InvalidKeyFile as error:
-        raise InputError([_damaged(file, error)]) from error
+        raise InputError([_damaged(file, zone, error)]) from error
     key = SigningKey.make(zone, algorithm, flags, private, timing)
     _check_match(public, key, compare_flags=True)
     return key
@@ -371,9 +366,17 @@ def _check_match(public: Path, key: SigningKey, *, compare_flags: bool) -> None:
         )
 
 
-def _damaged(file: Path, error: InvalidKeyFile) -> Fault:
+def _again(zone: bytes) -> str:
+    name = shlex.quote(wire_name.to_text(zone).rstrip(".") or ".")
+    return (
+        "bring back the key's two files as they were; where they are lost, remove what is left of"
+        f" them, run lzc keys generate {name} and then lzc build, and give the parent the new DS"
+    )
+
+
+def _damaged(file: Path, zone: bytes, error: InvalidKeyFile) -> Fault:
     place = Place(str(file), error.line, 1 if error.line else 0)
-    return Fault(place, "key-file-damaged", str(error), fix=_AGAIN)
+    return Fault(place, "key-file-damaged", str(error), fix=_again(zone))
 
 
 def _taken(file: Path, key: SigningKey) -> InputError:

@@ -67,15 +67,18 @@ def _diff(
     output_format: str,
 ) -> bool:
     from lzc.bundle.manifest import BundleError
-    from lzc.cli.bundle_faults import unusable
+    from lzc.bundle.unusable import unusable
     from lzc.cli.diff import as_json as diff_json
     from lzc.cli.diff import as_text as diff_text
     from lzc.compare import bundles as comparison
 
     with ExitStack() as stack:
         try:
+            at = before
             old = side(before, config_path, stack)
+            at = after or before
             new = sources(config_path) if after is None else side(after, config_path, stack)
+            at = before
             insert_whitespace = _insert_whitespace(config_path)
             _require_zones(apexes, old, new)
             changes = comparison.compare(old.state, new.state, _meaning(insert_whitespace), apexes)
@@ -85,8 +88,7 @@ def _diff(
             show = diff_json.show if output_format == "json" else diff_text.show
             return show(old, new, changes, checks, insert_whitespace)
         except BundleError as error:
-            place = before if after is None else f"{before} {after}"
-            raise unusable(place, error) from error
+            raise unusable(Path(at), error, config_path, given=at != LIVE) from error
 
 
 def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:

@@ -12,7 +12,7 @@ import click
 
 from lzc import config as settings
 from lzc import foreign_text
-from lzc.cli.bundle_faults import unusable
+from lzc.bundle.unusable import unusable
 from lzc.cli.faults import tell
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
@@ -168,7 +168,8 @@ def command(
         answer, is_served, explained = _contained(ask, config, seed, name, qtype)
         shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
     except BundleError as error:
-        raise unusable(bundle_path or config.output, error) from error
+        where = bundle_path or config.output
+        raise unusable(where, error, config_path, given=bundle_path is not None) from error
     _show(shown, explained, output_format)
     if shown.status in _FAILED:
         if output_format == "text" and shown.status == "REFUSED":

@@ -15,8 +15,8 @@ import click
 
 from lzc import config as settings
 from lzc.bundle.reader import Bundle, BundleError
+from lzc.bundle.unusable import unusable
 from lzc.cli import explanation
-from lzc.cli.bundle_faults import unusable
 from lzc.cli.faults import tell
 from lzc.cli.options import bundle_option, config_option, format_option
 from lzc.cli.query import output as query_output
@@ -119,7 +119,8 @@ def _bundle(
             with open_bundle(config, path) as bundle:
                 yield bundle
         except BundleError as error:
-            raise unusable(path or config.output, error) from error
+            where = path or config.output
+            raise unusable(where, error, config_path, given=path is not None) from error
 
 
 def _default_files(config_path: Path) -> list[Path]:

@@ -119,7 +119,8 @@ class ZoneKeys:
             fix = f"build again between {when(found.build)} and {when(found.at)}"
         else:
             fix = (
-                f"{self._generate(source)} --add, and give the parent its DS (lzc keys ds);"
+                f"{self._generate(source)} --add, and give the parent its DS"
+                f" ({self._command('ds', source)});"
                 " or give the keys later dates with dnssec-settime"
             )
         return Fault(
@@ -136,8 +137,11 @@ class ZoneKeys:
         return self._file.place(f'[zone."{name}"]', name)
 
     def _generate(self, source: ZoneSource) -> str:
+        return self._command("generate", source)
+
+    def _command(self, what: str, source: ZoneSource) -> str:
         name = source.name.rstrip(".") or "."
-        return shlex.join(["lzc", "keys", "generate", "-c", self._file.shown_as, name])
+        return shlex.join(["lzc", "keys", what, "-c", self._file.shown_as, name])
 
 
 def _look(path: str) -> Plain:

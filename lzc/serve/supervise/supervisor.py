@@ -27,6 +27,7 @@ from lzc.bundle import verification
 from lzc.bundle.check_list import EMPTY
 from lzc.bundle.current import CURRENT
 from lzc.bundle.manifest import CHECKS, BundleError
+from lzc.bundle.unusable import unusable
 from lzc.config import Config
 from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import shown
@@ -104,7 +105,7 @@ def run(options: ServeOptions) -> None:
         faults: list[Fault] = []
         secrets = Secrets({}, b"")
         with _all_faults(faults):
-            folder = _verified(source)
+            folder = _verified(source, options)
         with _all_faults(faults):
             secrets = Secrets.read(options.config, os.urandom(COOKIE_SECRET))
         with _all_faults(faults):
@@ -140,14 +141,14 @@ def _all_faults(faults: list[Fault]) -> Iterator[None]:
         faults.extend(error.faults)
 
 
-def _verified(source: Source) -> Path:
+def _verified(source: Source, options: ServeOptions) -> Path:
     """The folder of the live bundle. Raises `InputError`."""
     try:
         folder = source.locate()
         verification.verify(folder, source.stamps)
     except BundleError as error:
-        fault = Fault(Place(str(source.path)), "bundle", str(error), fix="run: lzc build")
-        raise InputError([fault]) from error
+        file, given = options.file or options.config.file, options.source != options.config.output
+        raise unusable(source.path, error, file, given=given) from error
     return folder
 
 
@@ -657,7 +658,7 @@ def _crashing(folder: Path, why: str) -> Fault:
         "bundle-crashes",
         why,
         "every worker would crash, again and again, and nothing be answered",
-        f"run: lzc build; or make a bundle before it the live one:"
+        "run: lzc build; or make a bundle before it the live one:"
         f" ln -sfn BUNDLE {folder.parent / CURRENT}",
     )
 

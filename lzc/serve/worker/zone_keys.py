@@ -64,7 +64,7 @@ def _missing(folder: Path, info: ZoneInfo) -> Fault:
         "key-missing",
         problem,
         why="its answers would not validate",
-        fix="copy the keys of the build here, or build again",
+        fix="copy the keys of the build here, or run: lzc build",
     )
 
 
@@ -91,7 +91,8 @@ def _ending(folder: Path, info: ZoneInfo, foreseen: Outlook) -> Fault:
         fix = f"lzc build, between {when(foreseen.build)} and {when(foreseen.at)}"
     else:
         fix = (
-            f"{_generate(info)} --add, then lzc build, and give the parent its DS (lzc keys ds);"
+            f"{_generate(info)} --add, then lzc build, and give the parent its DS"
+            f" (lzc keys ds {_shell_name(info)});"
             " or give the keys later dates with dnssec-settime"
         )
     return Fault(
@@ -109,4 +110,8 @@ def _name(info: ZoneInfo) -> str:
 
 
 def _generate(info: ZoneInfo) -> str:
-    return f"lzc keys generate {shlex.quote(_name(info).rstrip('.') or '.')}"
+    return f"lzc keys generate {_shell_name(info)}"
+
+
+def _shell_name(info: ZoneInfo) -> str:
+    return shlex.quote(_name(info).rstrip(".") or ".")

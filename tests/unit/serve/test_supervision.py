@@ -281,7 +281,7 @@ def test_all_that_keeps_a_server_from_starting_is_said_at_once(tmp_path: Path) -
     (tmp_path / "b.tsig").touch(0o600)
     ended = serve(project, "--listen", "127.0.0.1:0")
     assert ended.returncode == 1
-    for rule in ("bundle", "tsig-secret-unreadable", "tsig-secret", "cookie-secret-unreadable"):
+    for rule in ("no-bundle", "tsig-secret-unreadable", "tsig-secret", "cookie-secret-unreadable"):
         assert ended.stderr.count(f"[{rule}]") == 1
     assert ended.stderr.endswith("lzc: 5 error(s), 0 warning(s)\n")
 
