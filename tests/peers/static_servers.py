@@ -1,4 +1,4 @@
-"""BIND, NSD and Knot DNS of one generation serving the same zone files."""
+"""BIND, NSD and Knot DNS of any generations serving the same zone files."""
 
 from __future__ import annotations
 

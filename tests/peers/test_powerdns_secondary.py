@@ -3,8 +3,8 @@ clients, signed with the same keys."""
 
 from __future__ import annotations
 
+import functools
 import http.server
-import ipaddress
 import random
 import shlex
 import socket
@@ -20,7 +20,15 @@ import dns.zone
 import pytest
 
 from tests.patience import PATIENCE
-from tests.peers._peers.asking import ANYONE, Client, ask, essence, query, records
+from tests.peers._peers.asking import (
+    ANYONE,
+    Client,
+    ask,
+    ask_for_each,
+    essence,
+    query_wire,
+    records,
+)
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, free_port, serial_at, wait_until
 from tests.peers._peers.project import LUA_ZONES, PLAIN_ZONES, SIGNED_ZONES, Project
@@ -153,6 +161,15 @@ def both(
     )
 
 
+def both_for_each(
+    pair: Pair, name: str, rrtype: str | int
+) -> Iterator[tuple[Client, dns.message.Message, dns.message.Message]]:
+    """What both say to each of `CLIENTS`."""
+    ours = ask_for_each(pair.project.port, name, rrtype, CLIENTS)
+    theirs = ask_for_each(pair.secondary.port, name, rrtype, CLIENTS)
+    return zip(CLIENTS, ours, theirs, strict=True)
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_it_transfers_every_zone(pair: Pair, zone: str) -> None:
     assert serial_at(pair.secondary.port, zone) == serial_at(pair.project.port, zone)
@@ -160,15 +177,13 @@ def test_it_transfers_every_zone(pair: Pair, zone: str) -> None:
 
 @pytest.mark.parametrize(("name", "rrtype"), DETERMINISTIC)
 def test_a_deterministic_lua_name_has_one_answer(pair: Pair, name: str, rrtype: str | int) -> None:
-    for client in CLIENTS:
-        ours, theirs = both(pair, name, rrtype, client)
+    for client, ours, theirs in both_for_each(pair, name, rrtype):
         assert essence(ours) == essence(theirs), client
 
 
 def test_a_name_that_is_no_address_fails_as_on_4_7(pair: Pair) -> None:
     """createForward6() gives ``::`` for it from 4.9 on."""
-    for client in CLIENTS:
-        ours, theirs = both(pair, "nonsense.fwd6.example", "AAAA", client)
+    for client, ours, theirs in both_for_each(pair, "nonsense.fwd6.example", "AAAA"):
         assert ours.rcode() == dns.rcode.SERVFAIL, client
         if pair.secondary.release.at_least(4, 9):
             owner = "nonsense.fwd6.example."
@@ -238,33 +253,36 @@ def test_referrals_agree(pair: Pair, name: str) -> None:
     assert ours.rcode() == dns.rcode.NOERROR and not ours.answer
 
 
-def client_subnets(seed: random.Random, count: int) -> list[str]:
-    """Clients from anywhere: hosts in IPv4, /64 networks in IPv6."""
+@functools.cache
+def queries_of_anyone(name: str, count: int) -> list[bytes]:
+    """Queries for the address of a name from clients anywhere, others for each name: hosts in IPv4,
+    /64 networks in IPv6."""
+    seed = random.Random(name)
+    # The client's address is what a message ends with (RFC 7871 §6).
+    hosts = query_wire(name, "A", Client(subnet="192.0.2.1/32"))[:-4]
+    networks = query_wire(name, "A", Client(subnet="2001:db8::/64"))[:-8]
     return [
-        f"{ipaddress.IPv4Address(seed.getrandbits(32))}/32"
-        if seed.random() < 0.5
-        else f"{ipaddress.IPv6Address(seed.getrandbits(64) << 64)}/64"
+        hosts + seed.randbytes(4) if seed.random() < 0.5 else networks + seed.randbytes(8)
         for _ in range(count)
     ]
 
 
-def addresses(port: int, name: str, subnets: list[str]) -> list[bytes]:
+def addresses(port: int, name: str, queries: list[bytes]) -> list[bytes]:
     """The one address that each client gets, in order; the ID tells whose an answer is."""
     at = 12 + len(name.encode()) + 2 + 4
     found: dict[int, bytes] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.settimeout(PATIENCE)
         udp.connect((LOOPBACK, port))
-        for start in range(0, len(subnets), 32):
-            batch = range(start, min(start + 32, len(subnets)))
+        for start in range(0, len(queries), 32):
+            batch = range(start, min(start + 32, len(queries)))
             for number in batch:
-                asked = query(name, "A", Client(subnet=subnets[number])).to_wire()
-                udp.send(number.to_bytes(2, "big") + asked[2:])
+                udp.send(number.to_bytes(2, "big") + queries[number][2:])
             for _ in batch:
                 answer = udp.recv(4096)
                 assert answer[6:8] == b"\x00\x01", f"not one record: {answer.hex()}"
                 found[int.from_bytes(answer[:2], "big")] = answer[at + 12 : at + 16]
-    return [found[number] for number in range(len(subnets))]
+    return [found[number] for number in range(len(queries))]
 
 
 @pytest.mark.parametrize(
@@ -272,10 +290,10 @@ def addresses(port: int, name: str, subnets: list[str]) -> list[bytes]:
 )
 def test_thousands_of_clients_get_the_same_address(pair: Pair, name: str, choices: int) -> None:
     """Hashes over the client, weighted and not, for IPv4 and IPv6."""
-    subnets = client_subnets(random.Random(name), 2_500)
     owner = f"{name}.det.example.org"
-    ours = addresses(pair.project.port, owner, subnets)
-    theirs = addresses(pair.secondary.port, owner, subnets)
+    queries = queries_of_anyone(owner, 2_500)
+    ours = addresses(pair.project.port, owner, queries)
+    theirs = addresses(pair.secondary.port, owner, queries)
     assert sum(a != b for a, b in zip(ours, theirs, strict=True)) == 0
     assert len(set(ours)) == choices
 

@@ -50,7 +50,7 @@ GENERATIONS: Final = (
 
 
 class Running(NamedTuple):
-    """All four servers: their ports, what they serve, and how they are asked."""
+    """All servers: their ports, what they serve, and how they are asked."""
 
     ports: Mapping[str, int]
     names: frozenset[bytes]
@@ -195,19 +195,24 @@ class Comparison(NamedTuple):
     reasons: set[str]
 
 
-def compare(world: Running, mode: Mode, result: Comparison) -> None:
-    """Ask everything in one mode and note what is wrong in ``result``."""
-    questions = questions_for(world.names, mode)
+def compare(
+    said: Mapping[str, Sequence[Essence]],
+    questions: Sequence[Question],
+    mode: Mode,
+    apexes: frozenset[bytes],
+    result: Comparison,
+) -> None:
+    """Note in ``result`` what is wrong with the answers of its releases and those of lzc."""
     result.questions.extend(questions)
-    known: dict[bytes, Essence] = {}
-    said = {who: ask_all(port, questions, mode, known) for who, port in world.ports.items()}
-    for question, ours, *others in zip(questions, *said.values(), strict=True):
-        theirs = dict(zip(list(said)[1:], others, strict=True))
+    peers = [str(release) for release in result.releases]
+    answers = (said["lzc"], *(said[peer] for peer in peers))
+    for question, ours, *others in zip(questions, *answers, strict=True):
+        theirs = dict(zip(peers, others, strict=True))
         unexplained = []
         for peer, answer in theirs.items():
             if answer == ours:
                 continue
-            dissent = explained(question, peer, ours, answer, world.apexes)
+            dissent = explained(question, peer, ours, answer, apexes)
             if dissent is None:
                 unexplained.append((peer, differing(ours, answer)))
             else:
@@ -220,23 +225,41 @@ def compare(world: Running, mode: Mode, result: Comparison) -> None:
             result.wrong.setdefault(kind, []).append("\n".join([text, *each]))
 
 
+@pytest.fixture(scope="module")
+def comparisons(tmp_path_factory: pytest.TempPathFactory) -> dict[Sequence[Release], Comparison]:
+    """One for each generation that is there. All serve at the same time, so that lzc, and who is of
+    two generations, is asked once."""
+    require("dnssec-signzone")
+    folder = tmp_path_factory.mktemp("same")
+    found: dict[Sequence[Release], Comparison] = {
+        releases: Comparison(releases, [], {}, set())
+        for releases in GENERATIONS
+        if all(release.present() for release in releases)
+    }
+    everyone = list(dict.fromkeys(release for releases in found for release in releases))
+    for name, (zones, signed) in WORLDS.items():
+        # Those of one software say the same, and over TCP what they say over UDP.
+        known: dict[bytes, Essence] = {}
+        with running(folder / name, zones, signed, everyone) as world:
+            for mode in world.modes:
+                questions = questions_for(world.names, mode)
+                said = {
+                    who: ask_all(port, questions, mode, known) for who, port in world.ports.items()
+                }
+                for result in found.values():
+                    compare(said, questions, mode, world.apexes, result)
+    return found
+
+
 @pytest.fixture(
     scope="module", params=GENERATIONS, ids=lambda releases: ",".join(map(str, releases))
 )
-def comparison(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Comparison:
+def comparison(request: pytest.FixtureRequest) -> Comparison:
     releases: Sequence[Release] = request.param
-    require("dnssec-signzone")
     for release in releases:
         release.require()
-    folder = tmp_path_factory.mktemp("same")
-    result = Comparison(releases, [], {}, set())
-    for name, (zones, signed) in WORLDS.items():
-        with running(folder / name, zones, signed, releases) as world:
-            for mode in world.modes:
-                compare(world, mode, result)
-    return result
+    found: dict[Sequence[Release], Comparison] = request.getfixturevalue("comparisons")
+    return found[releases]
 
 
 def test_every_answer_is_that_of_the_others(comparison: Comparison) -> None:
