@@ -19,8 +19,8 @@ import click
 import lzc
 from lzc.cli.faults import show_faults
 from lzc.cli.screen import echo, finish, show_traceback, tamed
-from lzc.faults import InputError
 from lzc.foreign_text import shown
+from lzc.zone.place import InputError
 
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
@@ -37,6 +37,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("lzc.cli.serve", "Answer queries and transfers from the live bundle."),
     "ctl": ("lzc.cli.ctl", "Talk to a running server: status, reload, health."),
     "demo": ("lzc.cli.demo", "Build, serve, query and transfer the example project."),
+    "help": ("lzc.cli.help", "Read the manual: list its chapters, or show one."),
+    "man": ("lzc.cli.man", "Write manual pages of all commands."),
 }
 """Command name -> its module and its line in ``lzc --help``, in the order they are listed."""
 

@@ -31,6 +31,11 @@ def echo_json(value: object) -> None:
     click.echo(tame_json(json.dumps(value, indent=2)))
 
 
+def page(text: str) -> None:
+    """Show text of ours, colours included, in the reader's pager."""
+    click.echo_via_pager(text, color=True)
+
+
 def echo_commands(text: str) -> None:
     """Print lines that are commands to the machine that runs CI."""
     click.echo(lines(text))

@@ -15,55 +15,22 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = (
     {"__main__"},
     {"cli"},
-    {"rehearse"},
-    {"compiler", "serve"},
-    {"compare"},
+    {"build", "serve"},
     {"answer"},
-    {"image"},
     {"bundle"},
     {"source"},
-    {"lua"},
     {"dnssec"},
-    {"zone"},
+    {"lua"},
     {"config"},
-    {"wire"},
-    {"health_check"},
-    {"fault_list"},
-    {"faults"},
+    {"config_faults"},
+    {"config_table"},
+    {"zone"},
     {"contained"},
+    {"wire"},
+    {"manual"},
     {"foreign_text", "foreign_json", "file_owner", "private_folder"},
 )
 """From the top down. Rooms of one floor do not import each other."""
-
-GROUPS = {
-    "compiler": (
-        {"pipeline"},
-        {"project"},
-        {"workers"},
-        {"zone_job"},
-        {"serials"},
-        {"incremental"},
-        {"job"},
-        {"lua"},
-        {"checks"},
-        {"inputs"},
-    ),
-    "serve": (
-        {"supervise"},
-        {"worker"},
-        {"notify", "health"},
-        {"transport"},
-        {"observe", "ipc"},
-    ),
-    "lua": (
-        {"lint", "functions"},
-        {"plan"},
-        {"engine", "transfer"},
-        {"syntax"},
-        {"address", "health"},
-    ),
-}
-"""The same within rooms: folders, and modules that lie beside them."""
 
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 CORE = ("answer", "wire", "lua", "dnssec", "zone")
@@ -121,31 +88,8 @@ def room(name: str) -> str:
     return [*name.split("."), ""][1]
 
 
-def group(name: str) -> str:
-    """The part of its room that a module is in."""
-    return [*name.split("."), "", ""][2]
-
-
 def test_every_room_has_a_floor() -> None:
     assert {room(name) for name in modules()} - {""} == set(LEVEL)
-
-
-@pytest.mark.parametrize("place", GROUPS)
-def test_every_group_has_a_floor(place: str) -> None:
-    found = {group(name) for name in modules() if room(name) == place} - {""}
-    assert found == set().union(*GROUPS[place])
-
-
-@pytest.mark.parametrize("name", [name for name in modules() if room(name) in GROUPS])
-def test_imports_between_groups_point_down(name: str) -> None:
-    floors = GROUPS[room(name)]
-    level = {part: number for number, parts in enumerate(floors) for part in parts}
-    here = group(name)
-    for target in own_imports(name):
-        there = group(target)
-        if room(target) == room(name) and here != there:
-            assert here and there, f"{target}: packages hold nothing but their groups"
-            assert level[here] < level[there], target
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name != "lzc"])
@@ -209,18 +153,16 @@ def test_nothing_is_printed_but_by_way_of_the_screen(name: str) -> None:
     assert not calls(name) & PRINTING
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in modules() if name != "lzc.serve.observe.log_lines"]
-)
+@pytest.mark.parametrize("name", [name for name in modules() if name != "lzc.serve.log_lines"])
 def test_logs_go_through_the_net(name: str) -> None:
     assert not [one for one in calls(name) if "basicConfig" in one or "Handler" in one]
 
 
-def test_rich_draws_progress_and_nothing_else() -> None:
+def test_rich_draws_progress_and_the_manual_and_nothing_else() -> None:
     users = {
         name for name in modules() if any(one[:5] == "rich." for one in imports(modules()[name]))
     }
-    assert users == {"lzc.cli.progress"}
+    assert users == {"lzc.cli.progress", "lzc.cli.help"}
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name != "lzc.foreign_json"])

@@ -42,6 +42,8 @@ COMMANDS = [
     ["ctl", "status"],
     ["demo"],
     ["init", "new"],
+    ["help", "health"],
+    ["man", "-o", "pages"],
 ]
 
 
@@ -77,7 +79,7 @@ def test_ctrl_c_ends_a_command_with_130(project: Path, command: list[str], momen
 
 BUSY = """
 import os, signal, sys
-from lzc.compiler import workers
+from lzc.build import workers
 from lzc.__main__ import main
 
 workers._POOL_OCTETS = 0

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from lzc.lua import syntax
 from lzc.lua.lint import versions
 from lzc.lua.lint.addresses import family
 from lzc.lua.lint.context import Record, quoted
 from lzc.lua.lint.literals import number_of
 from lzc.lua.lint.versions import Version
-from lzc.lua.syntax import tree as syntax
-from lzc.lua.syntax.tree import Expression
+from lzc.lua.syntax import Expression
 
 MILLISECONDS: Final = 20
 """A timeout of so many seconds is taken for milliseconds: no resolver waits that long, and a
@@ -29,7 +29,7 @@ class _Value(StrEnum):
     ANY = "anything"
 
 
-_COMMON: Final[Mapping[str, tuple[_Value, Version | None]]] = {
+COMMON: Final[Mapping[str, tuple[_Value, Version | None]]] = {
     "selector": (_Value.SELECTOR, None),
     "backupSelector": (_Value.SELECTOR, None),
     "source": (_Value.ADDRESS, None),
@@ -38,13 +38,15 @@ _COMMON: Final[Mapping[str, tuple[_Value, Version | None]]] = {
     "minimumFailures": (_Value.COUNT, (5, 0)),
     "failOnIncompleteCheck": (_Value.ANY, (5, 0)),
 }
-_OF_URLS: Final[Mapping[str, tuple[_Value, Version | None]]] = {
+"""Options of every check: what they take, and since when."""
+OF_URLS: Final[Mapping[str, tuple[_Value, Version | None]]] = {
     "stringmatch": (_Value.TEXT, None),
     "useragent": (_Value.TEXT, None),
     "byteslimit": (_Value.COUNT, None),
     "httpcode": (_Value.COUNT, (5, 0)),
     "headers": (_Value.ANY, (5, 0)),
 }
+"""Those of checks of a URL besides."""
 _SELECTORS: Final = (b"random", b"all", b"hashed", b"pickclosest")
 _EMPTY_SINCE: Final[Version] = (5, 1)
 
@@ -61,7 +63,7 @@ def check_options(record: Record, function: str, argument: Expression) -> None:
             fix="write {timeout=2}",
         )
     table = record.literals.table(argument)
-    known = dict(_COMMON) if function == "ifportup" else {**_COMMON, **_OF_URLS}
+    known = dict(COMMON) if function == "ifportup" else {**COMMON, **OF_URLS}
     for field in table.fields if table is not None else ():
         if field.key is None:
             if record.literals.kind(field.value) is not None:
@@ -86,7 +88,7 @@ def _check_option(
 ) -> None:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
-        only = name in _OF_URLS
+        only = name in OF_URLS
         record.report(
             field,
             "lua-option",

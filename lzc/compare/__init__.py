@@ -1,1 +1,0 @@
-"""What differs: zones compared with zones, bundles with bundles."""

@@ -1,1 +1,0 @@
-"""Lua at work: states closed to the host, their limits, and the API of LUA records."""

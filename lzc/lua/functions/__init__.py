@@ -1,1 +1,0 @@
-"""The functions of PowerDNS in LUA records: calls on constants, recognised."""

@@ -1,1 +1,0 @@
-"""Lua code as text, tokens and a tree: what stands in it, found without running it."""

@@ -1,1 +1,0 @@
-"""Lua code that survives zone transfers: rewritten, in strings of at most 255 octets."""

@@ -1,1 +1,0 @@
-"""Health checks at work: when they run, what they found, and what is remembered."""
