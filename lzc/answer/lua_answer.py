@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from lzc.answer.planned import Kept, Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
-from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.lua.plan import Planner, plan_key
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Evaluator(Protocol):
-    """What is asked of `lzc.lua.engine.Engine`."""
+    """What is asked of `lzc.lua.engine.engine.Engine`."""
 
     def evaluate(
         self, code: bytes, query: QueryContext, include: Callable[[bytes], bytes | None]
@@ -45,8 +45,8 @@ class Meter(Protocol):
 
 
 class Asker(NamedTuple):
-    """What a LUA record may know of who asks: the fields of `lzc.lua.engine.QueryContext` between
-    ``zone`` and ``zone_id``, in its order."""
+    """What a LUA record may know of who asks: the fields of `lzc.lua.engine.engine.QueryContext`
+    between ``zone`` and ``zone_id``, in its order."""
 
     who: bytes
     subnet: tuple[bytes, int] | None = None
@@ -180,7 +180,7 @@ class LuaAnswers:
         self, zone: ServedZone, snippets: Snippets, context: tuple[Any, ...]
     ) -> list[bytes]:
         """What the codes give, in presentation form (of TXT without the quotes around it).
-        ``context`` has the fields of `lzc.lua.engine.QueryContext`. Raises `LuaFailure`."""
+        ``context`` has the fields of `lzc.lua.engine.engine.QueryContext`. Raises `LuaFailure`."""
         engine = self._engine
         if engine is None:
             return []

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lzc import foreign_json
-from lzc.lua.check_constants import Constants
-from lzc.lua.health import Check
+from lzc.health_check import Check
+from lzc.lua.health.constants import Constants
 from lzc.wire import name as wire_name
 
 

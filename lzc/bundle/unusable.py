@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from lzc.bundle.manifest import ID, MANIFEST, BundleError, NoBundle, OtherFormat
-from lzc.zone.place import Fault, InputError, Place
+from lzc.faults import Fault, InputError, Place
 
 
 def unusable(

@@ -26,8 +26,8 @@ from lzc.bundle.check_list import CheckList
 from lzc.bundle.manifest import BundleError, FileEntry, Manifest
 from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.lua.check_constants import Constants
-from lzc.lua.health import Check
+from lzc.health_check import Check
+from lzc.lua.health.constants import Constants
 
 LOCK: Final = ".lock"
 KEPT: Final = 3

@@ -19,8 +19,8 @@ import click
 import lzc
 from lzc.cli.faults import show_faults
 from lzc.cli.screen import echo, finish, show_traceback, tamed
+from lzc.faults import InputError
 from lzc.foreign_text import shown
-from lzc.zone.place import InputError
 
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from lzc import config
-from lzc.build import pipeline
 from lzc.cli.faults import fault_as_dict, show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_json
+from lzc.compiler import pipeline
 
 
 @click.command("build")

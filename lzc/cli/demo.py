@@ -40,7 +40,7 @@ from lzc.cli import group, shipped
 from lzc.cli.init import new_tsig_secret, write_secret
 from lzc.cli.screen import echo
 from lzc.private_folder import private_folder
-from lzc.serve.process import ending_with_parent
+from lzc.serve.ipc.process import ending_with_parent
 from lzc.wire.rrtype import LUA
 
 HOST: Final = "127.0.0.1"

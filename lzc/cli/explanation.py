@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import Any, Final
 
-from lzc.answer.explain import Execution, Explanation, Step
 from lzc.answer.match import Kind
 from lzc.foreign_text import code, one_line, shown
-from lzc.lua.geo import GeoFields
-from lzc.lua.health import Check
-from lzc.lua.layout import lay_out
-from lzc.serve.outcome import as_written
+from lzc.health_check import Check
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.syntax.layout import lay_out
+from lzc.rehearse.explain import Execution, Explanation, Step
+from lzc.serve.health.outcome import as_written
 
 _OUTCOMES: Final = 16
 """Outcomes of chance that the text lists; JSON has them all."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from lzc.cli.screen import echo, echo_json
-from lzc.zone.fault_list import FaultList
-from lzc.zone.place import Fault, Severity
+from lzc.fault_list import FaultList
+from lzc.faults import Fault, Severity
 
 MOST_LINES: Final = 1000
 """Errors, and warnings, that are printed for people to read."""
@@ -27,6 +27,11 @@ def fault_as_dict(fault: Fault) -> dict[str, Any]:
     }
 
 
+def tell(fault: Fault) -> None:
+    """Print one fault for people, on stderr."""
+    echo(str(fault), err=True)
+
+
 def show_faults(faults: Sequence[Fault], output_format: str) -> None:
     """Print faults: text on stderr, `MOST_LINES` of them, with a count of all as the last line, or
     one JSON object ``{"faults": [...]}`` on stdout."""
@@ -36,7 +41,7 @@ def show_faults(faults: Sequence[Fault], output_format: str) -> None:
     found = FaultList(MOST_LINES)
     found.add(faults)
     for fault in found.told():
-        echo(str(fault), err=True)
+        tell(fault)
     errors = sum(fault.severity is Severity.ERROR for fault in faults)
     warnings = len(faults) - errors
     echo(f"lzc: {errors} error(s), {warnings} warning(s)", err=True)

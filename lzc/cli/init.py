@@ -13,8 +13,8 @@ import jinja2
 
 from lzc.cli import shipped
 from lzc.cli.screen import echo
+from lzc.faults import Fault, InputError, Place
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place
 
 SECRET_OCTETS: Final = 32
 """As long as the output of HMAC-SHA256, which RFC 8945 §5.1 recommends."""

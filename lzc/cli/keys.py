@@ -20,8 +20,8 @@ from lzc.cli.screen import echo, echo_json
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
+from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place, Severity
 
 
 class _ZoneName(click.ParamType[bytes]):
@@ -141,7 +141,7 @@ def _unused(
     settings: config.Config, config_path: Path, zone: bytes, made: Sequence[SigningKey]
 ) -> Fault | None:
     """A warning where nothing signs with new keys: the zone may come later, or be misspelt."""
-    from lzc.build.sources import ConfigFile, find
+    from lzc.compiler.inputs.sources import ConfigFile, find
 
     file = ConfigFile.of(settings, config_path)
     zones, _ = find(settings, file)

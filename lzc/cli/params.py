@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from lzc.answer.assumed import Address, Network, Target, check_moment, parse_place
-from lzc.lua.geo import GeoFields
+from lzc.lua.engine.geo import GeoFields
+from lzc.rehearse.assumed import Address, Network, Target, check_moment, parse_place
 
 
 class ReadParam(click.ParamType[Any]):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lzc.build.pipeline import Progress
+from lzc.compiler.pipeline import Progress
 
 
 @contextmanager

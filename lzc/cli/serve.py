@@ -9,7 +9,7 @@ import click
 
 from lzc.cli.options import config_option
 from lzc.cli.screen import echo
-from lzc.serve import log_lines
+from lzc.serve.observe import log_lines
 
 
 @click.command()
@@ -61,7 +61,7 @@ def _serve(
             raise click.BadParameter(f"{endpoint}: {error}", param_hint="--listen") from error
     config = settings.load(config_path)
 
-    from lzc.serve import supervisor
+    from lzc.serve.supervise import supervisor
 
     supervisor.run(
         supervisor.ServeOptions(

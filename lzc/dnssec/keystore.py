@@ -18,9 +18,9 @@ from typing import Final, Literal
 from lzc.dnssec import algorithms, bindfile
 from lzc.dnssec.bindfile import InvalidKeyFile
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing, key_tag
+from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name
-from lzc.zone.place import Fault, InputError, Place
 
 Policy = Literal["csk", "ksk-zsk"]
 

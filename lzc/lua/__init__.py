@@ -1,1 +1,1 @@
-"""LUA records, as code (lexer, splitter) and as programs (sandbox, API)."""
+"""LUA records: their code as text, as plans and at work."""

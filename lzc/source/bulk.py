@@ -13,6 +13,7 @@ from functools import cache
 from socket import AF_INET, AF_INET6, inet_pton  # text conversion only
 from typing import Final
 
+from lzc.faults import pack
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import MARK, Entry, read_entry
 from lzc.source.names import ABSOLUTE, LABELS
@@ -20,7 +21,6 @@ from lzc.source.state import FileScope, ReadState
 from lzc.source.uniform import fields_of, read_addresses
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaSource
-from lzc.zone.place import pack
 
 _CHUNK: Final = 1 << 18
 _IPV4: Final = 0

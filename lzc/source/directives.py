@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from lzc.faults import Place
 from lzc.source import ttl as ttl_text
 from lzc.source.files import Found, find
 from lzc.source.generate import read_generate
@@ -15,7 +16,6 @@ from lzc.source.state import FileScope, ReadState
 from lzc.source.ttl import InvalidTtl
 from lzc.wire import name as wire_name
 from lzc.wire.name import InvalidName
-from lzc.zone.place import Place
 
 MAX_DEPTH: Final = 32
 """Files that may include each other in a row."""

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from lzc.faults import Place
 from lzc.source.lexer import Token, shown
 from lzc.source.reach import Refusal
 from lzc.source.state import FileScope, ReadState
 from lzc.wire.rdata import InvalidRdata, unescape
-from lzc.zone.place import Place
 
 
 class Found(NamedTuple):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from lzc.faults import pack
 from lzc.source.files import names_file
 from lzc.source.lexer import Entry, Token, read_entry, shown
 from lzc.source.limits import CODE_WEIGHT, GENERATED, OCTETS, OverLimit
@@ -22,7 +23,6 @@ from lzc.source.records import (
 )
 from lzc.source.state import FileScope, ReadState
 from lzc.wire import rrtype as rr
-from lzc.zone.place import pack
 
 MAX_RECORDS: Final = 1_000_000
 """Records one directive may make."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from lzc.zone.place import Fault, Place
+from lzc.faults import Fault, Place
 
 
 class Token(NamedTuple):

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from lzc.lua.comments import swallowed
-from lzc.lua.syntax import LuaCodeError, LuaSyntaxError
+from lzc.faults import pack, unpack
+from lzc.lua.syntax.comments import swallowed
+from lzc.lua.syntax.tree import LuaCodeError, LuaSyntaxError
 from lzc.source import inputs, lua_source
 from lzc.source.files import find, names_file, refuse
 from lzc.source.lexer import Token, shown
@@ -25,7 +26,6 @@ from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata
 from lzc.zone.model import LuaRecord, LuaSource
-from lzc.zone.place import pack, unpack
 
 _PATH: Final = re.compile(rb"[^()'{}]*\.lua\s*")
 """What is the path of a file, and hardly code."""

@@ -11,9 +11,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from lzc.lua.rewriter import rewrite
-from lzc.lua.splitter import LIMIT, split_code
-from lzc.lua.syntax import LuaCodeError
+from lzc.lua.syntax.tree import LuaCodeError
+from lzc.lua.transfer.rewriter import rewrite
+from lzc.lua.transfer.splitter import LIMIT, split_code
 from lzc.wire import rrtype as rr
 
 _CACHED_SIZE: Final = 4096
@@ -35,8 +35,9 @@ _HIDING: Final = (b"--", b"[[", b"[=")
 
 def strings_of(code: bytes, is_included: bool) -> bytes:
     """The character-strings of ``code`` rewritten, in wire format; at least one. ``is_included``
-    says that the covered type is LUA. Raises `LuaCodeError`: `lzc.lua.syntax.LuaSyntaxError` for
-    what is no Lua, `lzc.lua.rewriter.RewriteError` for what no secondary would get right."""
+    says that the covered type is LUA. Raises `LuaCodeError`: `lzc.lua.syntax.tree.LuaSyntaxError`
+    for what is no Lua, `lzc.lua.transfer.rewriter.RewriteError` for what no secondary would get
+    right."""
     if len(code) > _CACHED_SIZE:
         return _in_strings(_rewrite(code, is_included))
     if not code.translate(None, _PLAIN):

@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from lzc.lua.parser import parse_record
-from lzc.lua.syntax import LuaSyntaxError
+from lzc.faults import advance, pack
+from lzc.lua.syntax.parser import parse_record
+from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.source.lexer import Token
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import unescape
 from lzc.zone.model import LuaSource
-from lzc.zone.place import advance, pack
 
 _BOM: Final = b"\xef\xbb\xbf"
 _CHARACTER: Final = rb"[\xc2-\xf4][\x80-\xbf]{1,3}|[\x80-\xff]"

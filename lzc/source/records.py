@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from lzc.faults import pack
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import Entry, Token, shown
 from lzc.source.state import FileScope, ReadState
@@ -15,7 +16,6 @@ from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.name import InvalidName
 from lzc.wire.rdata import InvalidRdata
-from lzc.zone.place import pack
 
 _OTHER_CLASSES: Final = frozenset((b"CH", b"CHAOS", b"HS", b"HESIOD", b"CS"))
 _LONGEST_TYPE: Final = 32

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from lzc.faults import Fault, Place, Severity, unpack
 from lzc.source.lexer import ENTRY_LINES, Token
 from lzc.source.limits import OVER_LIMIT, Limits, OverLimit, Spending
 from lzc.source.names import NameTables
 from lzc.source.reach import Reach
 from lzc.zone.model import PLACE, LuaSource, Zone
-from lzc.zone.place import Fault, Place, Severity, unpack
 
 MAX_ERRORS: Final = 10_000
 """Errors after which a zone is given up: nobody reads further."""

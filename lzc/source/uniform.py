@@ -6,9 +6,9 @@ from itertools import repeat
 from socket import AF_INET, AF_INET6, inet_pton  # text conversion only
 from typing import Final
 
+from lzc.faults import pack
 from lzc.source.state import FileScope, ReadState
 from lzc.wire import rrtype as rr
-from lzc.zone.place import pack
 
 _FAMILIES: Final = {rr.A: AF_INET, rr.AAAA: AF_INET6}
 _END: Final = b"\x00"

@@ -56,6 +56,7 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from lzc.faults import Fault, Place, Severity
 from lzc.source import inputs
 from lzc.source.bulk import read_lines
 from lzc.source.collector import collector_paused
@@ -69,7 +70,6 @@ from lzc.source.records import read_owner, read_record
 from lzc.source.state import FileScope, GivenUp, ReadState, TooManyFaults
 from lzc.wire.name import InvalidName
 from lzc.zone.model import BLANKS_BETWEEN_STRINGS, Zone
-from lzc.zone.place import Fault, Place, Severity
 
 
 def read_zone(

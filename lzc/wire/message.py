@@ -13,7 +13,7 @@ from lzc.wire import edns as wire_edns
 from lzc.wire import rrtype
 from lzc.wire.edns import Edns, InvalidOpt
 from lzc.wire.name import InvalidName, from_wire
-from lzc.wire.rdata_names import COMPRESSIBLE
+from lzc.wire.rdata.embedded_names import COMPRESSIBLE
 
 QR: Final = 0x8000
 AA: Final = 0x0400

@@ -1,1 +1,1 @@
-"""The model of a zone: records, LUA records, serial arithmetic, places in sources."""
+"""The model of a zone: records, LUA records, serial arithmetic."""

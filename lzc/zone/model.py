@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from lzc.faults import Place, advance, unpack
 from lzc.wire import name as wire_name
-from lzc.zone.place import Place, advance, unpack
 
 Record = tuple[bytes, int, bytes, int, int]
 """``(key, type, rdata, ttl, place)``: node key relative to the apex (`lzc.wire.name`), RR type
 number, uncompressed RDATA in wire format with the case of its names kept, TTL in seconds (0 to
-2**31 - 1, RFC 2181 §8), and the place in the sources packed by `lzc.zone.place.pack`. The class is
+2**31 - 1, RFC 2181 §8), and the place in the sources packed by `lzc.faults.pack`. The class is
 always IN."""
 
 KEY: Final = 0

@@ -18,7 +18,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from lzc.serve.sockets import RECEIVE_BUFFER, enlarge
+from lzc.serve.ipc.buffers import enlarge
+from lzc.serve.transport.sockets import RECEIVE_BUFFER
 from tests.bench.inputs import ZONE
 
 PACE = 0.004

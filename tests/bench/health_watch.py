@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lzc.serve import control
+from lzc.serve.supervise import control
 
 
 @dataclass(slots=True)

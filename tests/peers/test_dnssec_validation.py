@@ -20,10 +20,10 @@ import pytest
 
 from lzc.dnssec import ds
 from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.faults import Severity
 from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
-from lzc.zone.place import Severity
 from tests.patience import PATIENCE
 from tests.peers import mass_asking
 from tests.peers._peers import find, require

@@ -26,9 +26,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from lzc.lua.engine import Engine, EngineSettings, LuaFailure, QueryContext
-from lzc.lua.geo import Geo
-from lzc.lua.health import Check, HealthView
+from lzc.health_check import Check, HealthView
+from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
+from lzc.lua.engine.geo import Geo
 from lzc.lua.plan import Planner
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE

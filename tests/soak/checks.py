@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lzc.serve import control
+from lzc.serve.supervise import control
 from tests.bench import harness, inputs, peers
 from tests.bench.health_cell import question
 from tests.bench.health_targets import Ports, Targets, address, zone

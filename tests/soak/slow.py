@@ -18,10 +18,10 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SHORT: Final = (
-    "tests/unit/test_lua_sandbox.py",
-    "tests/unit/test_serve_guard.py",
-    "tests/unit/test_serve_notify.py",
-    "tests/unit/test_serve_supervision.py",
+    "tests/unit/lua/test_sandbox.py",
+    "tests/unit/serve/test_guard.py",
+    "tests/unit/serve/test_notify.py",
+    "tests/unit/serve/test_supervision.py",
 )
 BUSY: Final = "while True: pass"
 

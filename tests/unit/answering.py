@@ -14,13 +14,13 @@ import dns.rrset
 
 from lzc.answer.responder import Responder, Response
 from lzc.answer.settings import ResponderSettings
-from lzc.build.compile import compile_zone
 from lzc.bundle import writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
-from lzc.lua.engine import LuaFailure, QueryContext
+from lzc.image.compile import compile_zone
+from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.source.lexer import read_entry
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr

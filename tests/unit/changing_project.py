@@ -10,11 +10,11 @@ from itertools import count
 from pathlib import Path
 
 from lzc import config
-from lzc.build import memory
-from lzc.build.pipeline import BuildResult, build
 from lzc.bundle import current, manifest, verification
+from lzc.compiler.incremental import memory
+from lzc.compiler.pipeline import BuildResult, build
 from lzc.dnssec.keystore import FLAGS, Keystore
-from lzc.zone.place import InputError
+from lzc.faults import InputError
 from tests.unit.compiling import HEAD, wire
 
 NOW = 1_800_000_000.0

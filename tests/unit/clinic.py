@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lzc.bundle.check_list import CheckList
-from lzc.lua.check_constants import PARTS
-from lzc.lua.check_reach import CheckReach
-from lzc.lua.check_rules import CheckRules
-from lzc.lua.health import Check
-from lzc.serve.check_policy import CheckPolicy
-from lzc.serve.checker import Checker
-from lzc.serve.health_table import HealthTable, TableView
-from lzc.serve.unlisted import DEFAULT_LIMIT, report_of
+from lzc.health_check import Check
+from lzc.lua.health.constants import PARTS
+from lzc.lua.health.reach import CheckReach
+from lzc.lua.health.rules import CheckRules
+from lzc.serve.health.checker import Checker
+from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.health.unlisted import DEFAULT_LIMIT, report_of
+from lzc.serve.ipc.health_table import HealthTable, TableView
 from tests.patience import PATIENCE, SOON
 
 LOCAL = "127.0.0.1"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lzc.build.compile import Draft, compile_zone
 from lzc.bundle import shards, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
+from lzc.image.compile import Draft, compile_zone
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lzc import config
-from lzc.build.pipeline import BuildResult, build
 from lzc.bundle import current, verification
 from lzc.bundle.manifest import ID
+from lzc.compiler.pipeline import BuildResult, build
 from lzc.zone.serial import greater
 from tests.unit.compiling import HEAD, wire
 

@@ -20,15 +20,15 @@ from typing import Any, Self
 import dns.message
 import dns.query
 
-from lzc.build.compile import compile_zone
-from lzc.build.plans import constants_without_plans, lua_plans
 from lzc.bundle import writer
 from lzc.bundle.zone_info import ZoneKey
+from lzc.compiler.lua.plans import constants_without_plans, lua_plans
 from lzc.dnssec.keystore import FLAGS, Keystore
-from lzc.lua.check_constants import of_checks
-from lzc.lua.health import Check
+from lzc.health_check import Check
+from lzc.image.compile import compile_zone
+from lzc.lua.health.constants import of_checks
 from lzc.lua.plan import checks_in
-from lzc.serve import control
+from lzc.serve.supervise import control
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -53,8 +53,8 @@ from pathlib import Path
 from lzc.serve import log_lines, supervisor
 log_lines.set_up("%(levelname)s %(message)s")
 from lzc import config as settings
-from lzc.serve.notify_secondary import NotifyTimes
-from lzc.zone.place import InputError
+from lzc.serve.notify.secondary import NotifyTimes
+from lzc.faults import InputError
 args = json.loads(sys.argv[1])
 exec(args["inject"])
 config = settings.load(args["config"])

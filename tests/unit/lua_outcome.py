@@ -8,8 +8,8 @@ from typing import Any
 import lupa.lua51 as lua51
 import lupa.luajit21 as luajit21
 
-from lzc.lua.rewriter import rewrite
-from lzc.lua.splitter import split_code
+from lzc.lua.transfer.rewriter import rewrite
+from lzc.lua.transfer.splitter import split_code
 from lzc.zone.model import LuaRecord
 
 LUA = 65402

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from lzc.answer.lua_answer import rdatas_of
-from lzc.lua.engine import Engine, LuaFailure, QueryContext
-from lzc.lua.geo import GeoFields
-from lzc.lua.idioms import recognise
+from lzc.lua.engine.engine import Engine, LuaFailure, QueryContext
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import Planner
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype

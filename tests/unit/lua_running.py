@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from lzc.lua.engine import Engine, EngineSettings, QueryContext
-from lzc.lua.geo import GeoFields
-from lzc.lua.health import Check
+from lzc.health_check import Check
+from lzc.lua.engine.engine import Engine, EngineSettings, QueryContext
+from lzc.lua.engine.geo import GeoFields
 from lzc.wire import name as wire_name
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from lzc import config
 from lzc.dnssec.keystore import Keystore
+from lzc.faults import InputError
 from lzc.file_owner import stranger
 from lzc.wire import name
-from lzc.zone.place import InputError
 
 ZONE = name.from_text("example.org.")
 OURS = os.geteuid()

@@ -11,9 +11,9 @@ from lzc import foreign_json
 from lzc.bundle import check_list, manifest, verification
 from lzc.bundle.manifest import BundleError
 from lzc.config import load
-from lzc.serve import health_state
-from lzc.serve.health_state import State
-from lzc.zone.place import InputError
+from lzc.faults import InputError
+from lzc.serve.health import saved_state as health_state
+from lzc.serve.health.saved_state import State
 from tests.unit.live_server import LiveServer, Project
 
 ODD = [

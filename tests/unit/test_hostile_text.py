@@ -17,10 +17,10 @@ import pytest
 from click.testing import CliRunner
 
 from lzc.cli import COMMANDS, group
-from lzc.cli.fault_formats import Sources, to_github
+from lzc.cli.check.fault_formats import Sources, to_github
 from lzc.cli.faults import show_faults
 from lzc.cli.screen import show_traceback
-from lzc.zone.place import Fault, Place
+from lzc.faults import Fault, Place
 from tests.patience import PATIENCE
 from tests.unit.command_line import HEAD, lzc
 from tests.unit.live_server import LiveServer, Project

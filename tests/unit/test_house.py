@@ -15,22 +15,56 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = (
     {"__main__"},
     {"cli"},
-    {"build", "serve"},
+    {"rehearse"},
+    {"compiler", "serve"},
+    {"compare"},
     {"answer"},
+    {"image"},
     {"bundle"},
     {"source"},
-    {"dnssec"},
     {"lua"},
-    {"config"},
-    {"config_faults"},
-    {"config_table"},
+    {"dnssec"},
     {"zone"},
-    {"contained"},
+    {"config"},
     {"wire"},
+    {"health_check"},
+    {"fault_list"},
+    {"faults"},
+    {"contained"},
     {"manual"},
     {"foreign_text", "foreign_json", "file_owner", "private_folder"},
 )
 """From the top down. Rooms of one floor do not import each other."""
+
+GROUPS = {
+    "compiler": (
+        {"pipeline"},
+        {"project"},
+        {"workers"},
+        {"zone_job"},
+        {"serials"},
+        {"incremental"},
+        {"job"},
+        {"lua"},
+        {"checks"},
+        {"inputs"},
+    ),
+    "serve": (
+        {"supervise"},
+        {"worker"},
+        {"notify", "health"},
+        {"transport"},
+        {"observe", "ipc"},
+    ),
+    "lua": (
+        {"lint", "functions"},
+        {"plan"},
+        {"engine", "transfer"},
+        {"syntax"},
+        {"address", "health"},
+    ),
+}
+"""The same within rooms: folders, and modules that lie beside them."""
 
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 CORE = ("answer", "wire", "lua", "dnssec", "zone")
@@ -88,8 +122,31 @@ def room(name: str) -> str:
     return [*name.split("."), ""][1]
 
 
+def group(name: str) -> str:
+    """The part of its room that a module is in."""
+    return [*name.split("."), "", ""][2]
+
+
 def test_every_room_has_a_floor() -> None:
     assert {room(name) for name in modules()} - {""} == set(LEVEL)
+
+
+@pytest.mark.parametrize("place", GROUPS)
+def test_every_group_has_a_floor(place: str) -> None:
+    found = {group(name) for name in modules() if room(name) == place} - {""}
+    assert found == set().union(*GROUPS[place])
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if room(name) in GROUPS])
+def test_imports_between_groups_point_down(name: str) -> None:
+    floors = GROUPS[room(name)]
+    level = {part: number for number, parts in enumerate(floors) for part in parts}
+    here = group(name)
+    for target in own_imports(name):
+        there = group(target)
+        if room(target) == room(name) and here != there:
+            assert here and there, f"{target}: packages hold nothing but their groups"
+            assert level[here] < level[there], target
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name != "lzc"])
@@ -153,7 +210,9 @@ def test_nothing_is_printed_but_by_way_of_the_screen(name: str) -> None:
     assert not calls(name) & PRINTING
 
 
-@pytest.mark.parametrize("name", [name for name in modules() if name != "lzc.serve.log_lines"])
+@pytest.mark.parametrize(
+    "name", [name for name in modules() if name != "lzc.serve.observe.log_lines"]
+)
 def test_logs_go_through_the_net(name: str) -> None:
     assert not [one for one in calls(name) if "basicConfig" in one or "Handler" in one]
 

@@ -79,7 +79,7 @@ def test_ctrl_c_ends_a_command_with_130(project: Path, command: list[str], momen
 
 BUSY = """
 import os, signal, sys
-from lzc.build import workers
+from lzc.compiler import workers
 from lzc.__main__ import main
 
 workers._POOL_OCTETS = 0

@@ -19,7 +19,7 @@ from lzc.bundle import current, manifest
 from tests.patience import PATIENCE
 from tests.unit.command_line import HEAD
 from tests.unit.following import CONFIG, ZONE, Operator, told, wait_until
-from tests.unit.test_serve_crashing_bundle import CRASH
+from tests.unit.serve.test_crashing_bundle import CRASH
 from tests.unit.told_building import Text, live
 from tests.unit.told_commands import commands
 from tests.unit.told_keys import date_files, date_keys, heirs, lose_the_keys

@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from lzc.serve import control
-from lzc.zone.place import InputError
+from lzc.faults import InputError
+from lzc.serve.supervise import control
 from tests.away import Watch
 from tests.patience import SOON
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from lzc.lua import syntax
 from lzc.lua.lint.addresses import family, is_network
 from lzc.lua.lint.api import FUNCTIONS, Function, Shape
 from lzc.lua.lint.candidates import check_list
@@ -13,7 +12,8 @@ from lzc.lua.lint.context import Record, quoted
 from lzc.lua.lint.geo_codes import CONTINENTS, COUNTRIES
 from lzc.lua.lint.literals import is_multiple, number_of
 from lzc.lua.lint.options import check_options
-from lzc.lua.syntax import Expression
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.tree import Expression
 from lzc.wire import name as wire_name
 
 _LISTS: Final = (

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lzc.lua import syntax
 from lzc.lua.lint import versions
 from lzc.lua.lint.addresses import family, is_network
 from lzc.lua.lint.api import SETS_SINCE, Shape
 from lzc.lua.lint.context import Record, quoted
 from lzc.lua.lint.literals import is_open
-from lzc.lua.syntax import Expression, Field
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.tree import Expression, Field
 from lzc.wire import rrtype as rr
 
 _DIGITS: Final = 20

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lzc.lua import syntax
 from lzc.lua.lint.finding import Finding
 from lzc.lua.lint.literals import Literals
-from lzc.lua.lint.scope import Scopes
 from lzc.lua.lint.versions import Secondary
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.scopes import Scopes
 
 
 @dataclass(frozen=True, slots=True)

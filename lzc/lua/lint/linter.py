@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from lzc.lua import syntax
-from lzc.lua.effort import Effort, TooMuch
-from lzc.lua.lint import scope
 from lzc.lua.lint.api import FUNCTIONS
 from lzc.lua.lint.calls import check_calls
 from lzc.lua.lint.context import Record, RecordFacts, ZoneFacts
@@ -16,10 +13,13 @@ from lzc.lua.lint.finding import Finding
 from lzc.lua.lint.literals import Literals
 from lzc.lua.lint.names import check_globals, check_leaks, check_members
 from lzc.lua.lint.results import check_results
-from lzc.lua.lint.scope import Scopes
 from lzc.lua.lint.usage import check_forwards, check_ttl, inclusions
-from lzc.lua.parser import parse_record
-from lzc.lua.syntax import Block, Chunk, Node
+from lzc.lua.syntax import scopes as scope
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.effort import Effort, TooMuch
+from lzc.lua.syntax.parser import parse_record
+from lzc.lua.syntax.scopes import Scopes
+from lzc.lua.syntax.tree import Block, Chunk, Node
 
 _HARMLESS: Final = frozenset(name.encode() for name in FUNCTIONS)
 
@@ -29,7 +29,7 @@ _LOOKS: Final = 10
 
 def parse(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
     """The nodes of a record's tree, the `Chunk` first, and its scopes. Raises
-    `lzc.lua.syntax.LuaSyntaxError`."""
+    `lzc.lua.syntax.tree.LuaSyntaxError`."""
     chunk = parse_record(code, covered)
     return tuple(syntax.walk(chunk)), scope.resolve(chunk, _HARMLESS)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
-from lzc.lua import syntax
-from lzc.lua.effort import Effort
-from lzc.lua.lint.scope import Scopes
-from lzc.lua.syntax import Expression
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.effort import Effort
+from lzc.lua.syntax.scopes import Scopes
+from lzc.lua.syntax.tree import Expression
 
 _DEPTH: Final = 40
 _LONGEST: Final = 4096
@@ -27,7 +27,7 @@ class Constant:
 
 class Literals:
     """Answers questions about the expressions of one record, as long as its ``effort`` lasts: then
-    all raise `lzc.lua.effort.TooMuch`."""
+    all raise `lzc.lua.syntax.effort.TooMuch`."""
 
     def __init__(self, scopes: Scopes, effort: Effort) -> None:
         self._scopes = scopes

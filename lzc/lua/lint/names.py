@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from lzc.lua import syntax
 from lzc.lua.lint import api, language, versions
 from lzc.lua.lint.context import Record, quoted
+from lzc.lua.syntax import tree as syntax
 from lzc.wire import rrtype as rr
 
 _GLOBALS: Final = frozenset(

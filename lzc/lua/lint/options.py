@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from lzc.lua import syntax
 from lzc.lua.lint import versions
 from lzc.lua.lint.addresses import family
 from lzc.lua.lint.context import Record, quoted
 from lzc.lua.lint.literals import number_of
 from lzc.lua.lint.versions import Version
-from lzc.lua.syntax import Expression
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.tree import Expression
 
 MILLISECONDS: Final = 20
 """A timeout of so many seconds is taken for milliseconds: no resolver waits that long, and a

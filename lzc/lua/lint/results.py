@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lzc.lua import syntax
 from lzc.lua.lint.addresses import FAMILY_OF_TYPE, family
 from lzc.lua.lint.api import FUNCTIONS, Shape
 from lzc.lua.lint.candidates import candidates
 from lzc.lua.lint.context import Record, quoted
 from lzc.lua.lint.literals import is_open
-from lzc.lua.syntax import Block, Expression
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.tree import Block, Expression
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from lzc.zone.place import Severity
+from lzc.faults import Severity
 
 _ERROR: Final = Severity.ERROR
 _WARNING: Final = Severity.WARNING

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lzc.lua import syntax
-from lzc.lua.lint.scope import Scopes
-from lzc.lua.syntax import Node
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.scopes import Scopes
+from lzc.lua.syntax.tree import Node
 
 _REPEATS: Final = (
     syntax.Function,

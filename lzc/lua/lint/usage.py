@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.lua import syntax
 from lzc.lua.lint.context import Inclusion, Record, quoted
 from lzc.lua.lint.literals import number_of
+from lzc.lua.syntax import tree as syntax
 
 CHECKS: Final = ("ifportup", "ifurlup", "ifurlextup", "pickselfweighted")
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from lzc.dnssec.keystore import FLAGS, Keystore
-from lzc.serve import control
+from lzc.faults import InputError
+from lzc.serve.supervise import control
 from lzc.wire import name as wire_name
-from lzc.zone.place import InputError
 from lzc.zone.serial import greater
 from tests.bench import harness
 from tests.patience import PATIENCE

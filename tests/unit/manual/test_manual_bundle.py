@@ -14,9 +14,9 @@ from lzc import manual
 from lzc.bundle import manifest, node, shards
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.lua.health import Check
-from lzc.lua.places import Places
+from lzc.health_check import Check
 from lzc.lua.plan import VERSION, Planner
+from lzc.lua.plan.locations import Places
 from tests.unit.command_line import HEAD, build_project
 from tests.unit.lua_running import Health
 from tests.unit.manual.test_manual_reference import cells

@@ -8,13 +8,13 @@ import tomllib
 import pytest
 
 from lzc import config, manual
-from lzc.answer.expectation_file import TestTable
 from lzc.cli import COMMANDS
-from lzc.config_table import Table
+from lzc.config.table import Table
 from lzc.lua.lint.api import FUNCTIONS, VARIABLES
 from lzc.lua.lint.options import COMMON as COMMON_OPTIONS
 from lzc.lua.lint.options import OF_URLS as OPTIONS_OF_URLS
 from lzc.lua.lint.rules import RULES
+from lzc.rehearse.expectation_file import TestTable
 from tests.unit.manual.places import ROOT
 from tests.unit.manual.reference import remade
 from tests.unit.manual.shown import sources

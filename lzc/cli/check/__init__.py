@@ -1,0 +1,107 @@
+"""``lzc check``: all that ``lzc build`` does, but for writing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from lzc import config
+from lzc.cli.check.fault_formats import Sources, to_github, to_sarif
+from lzc.cli.faults import MOST_LINES, fault_as_dict, show_faults
+from lzc.cli.options import config_option
+from lzc.cli.progress import progress_bar
+from lzc.cli.screen import echo, echo_commands, echo_json
+from lzc.compiler import pipeline
+from lzc.compiler.pipeline import Compiled
+from lzc.fault_list import FaultList
+from lzc.faults import Fault, InputError, Severity
+from lzc.lua.lint.rules import RULES
+
+
+@click.command("check")
+@config_option
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="How faults are printed: sarif is SARIF 2.1.0, github are workflow commands.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@click.option("--rules", is_flag=True, help="List the rules for LUA records, and check nothing.")
+@click.pass_context
+def command(
+    ctx: click.Context, config_path: Path, output_format: str, strict: bool, rules: bool
+) -> None:
+    """Read, check and compile the zones as build does, but write nothing.
+
+    Exits with 1 when a build would fail; warnings do not count unless --strict is given.
+    """
+    if rules:
+        _show_rules(output_format)
+        return
+    compiled: Compiled | None = None
+    faults: Sequence[Fault]
+    try:
+        settings = config.load(config_path)
+        with progress_bar() as progress:
+            compiled = pipeline.check(settings, config_path=config_path, progress=progress)
+        faults = compiled.warnings
+    except InputError as error:
+        faults = error.faults
+    _show(faults, compiled, output_format, config_path)
+    if any(strict or fault.severity is Severity.ERROR for fault in faults):
+        ctx.exit(1)
+
+
+def _show(
+    faults: Sequence[Fault], compiled: Compiled | None, output_format: str, config_path: Path
+) -> None:
+    if output_format == "sarif":
+        echo_json(to_sarif(faults, Sources(config_path)))
+    elif output_format == "github":
+        if faults:
+            found = FaultList(MOST_LINES)
+            found.add(faults)
+            echo_commands(to_github(found.told(), Sources(config_path)))
+    elif compiled is None:
+        show_faults(faults, output_format)
+    elif output_format == "json":
+        echo_json(
+            {
+                "zones": len(compiled.zones),
+                "records": compiled.records,
+                "checks": len(compiled.checks),
+                "faults": [fault_as_dict(fault) for fault in faults],
+            },
+        )
+    else:
+        if faults:
+            show_faults(faults, "text")
+        echo(f"{len(compiled.zones)} zone(s), {compiled.records} records: no errors")
+
+
+def _show_rules(output_format: str) -> None:
+    if output_format not in ("text", "json"):
+        raise click.UsageError("--rules is printed as text or json")
+    if output_format == "json":
+        listed = [
+            {
+                "rule": rule.id,
+                "severity": str(rule.severity),
+                "summary": rule.summary,
+                "why": rule.why,
+                "fix": rule.fix,
+                "ignorable": rule.ignorable,
+            }
+            for rule in RULES.values()
+        ]
+        echo_json({"rules": listed})
+        return
+    for rule in RULES.values():
+        echo(f"{rule.id} ({rule.severity}): {rule.summary}")
+        echo(f"    why: {rule.why}")
+        echo(f"    fix: {rule.fix}")

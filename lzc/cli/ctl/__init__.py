@@ -1,0 +1,319 @@
+"""``lzc ctl``: talk to a running server over its control socket."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lzc.cli.ctl.secondaries import secondary_lines
+from lzc.cli.options import config_option, format_option, socket_option
+from lzc.cli.screen import echo, echo_json
+from lzc.faults import Fault, InputError, Place
+from lzc.foreign_text import one_line, shown
+
+_SHOWN = 20
+_UNITS = {"s": 1, "": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_LONGEST = 366 * 86400
+_ID = 8
+
+
+@click.group()
+def command() -> None:
+    """Talk to a running server: status, reload, health."""
+
+
+@command.command()
+@config_option
+@socket_option
+@format_option
+def status(config_path: Path, socket_path: Path | None, output_format: str) -> None:
+    """Show the bundle, counters, checks, geo databases and secondaries."""
+    answer = _ask(config_path, socket_path, "status")
+    _show(answer, output_format, _status_lines)
+
+
+@command.command()
+@config_option
+@socket_option
+@format_option
+def reload(config_path: Path, socket_path: Path | None, output_format: str) -> None:
+    """Switch to the live bundle now.
+
+    Keys, secrets and geo databases are read anew, too. A server that refuses goes on as before, and
+    the exit code is 1. So it is where the keys of a zone or a TSIG secret cannot be used: refused
+    if that is new, told if it was so before. Settings count when the server is started again: where
+    lzc.toml says something else by now, or cannot be used, the exit code is 1 too.
+    """
+    answer = _ask(config_path, socket_path, "reload")
+    _show(answer, output_format, _reload_lines)
+
+
+@command.group(invoke_without_command=True)
+@config_option
+@socket_option
+@format_option
+@click.pass_context
+def health(
+    context: click.Context, config_path: Path, socket_path: Path | None, output_format: str
+) -> None:
+    """List the health checks, or overrule them.
+
+    Of each: its status, since when, latency, weight and last error.
+    """
+    if context.invoked_subcommand is None:
+        answer = _ask(config_path, socket_path, "health")
+        _show(answer, output_format, _health_lines)
+
+
+@health.command()
+@click.argument("target")
+@click.argument("state", type=click.Choice(["up", "down", "drain", "auto"]))
+@click.option("--anyway", is_flag=True, help="Though there is no such check (yet).")
+@click.option("--for", "length", metavar="TIME", help="How long, such as 90s, 10m, 2h or 1d.")
+@config_option
+@socket_option
+@format_option
+def force(
+    target: str,
+    state: str,
+    anyway: bool,
+    length: str | None,
+    config_path: Path,
+    socket_path: Path | None,
+    output_format: str,
+) -> None:
+    """Overrule the checks of TARGET; auto takes that back.
+
+    TARGET is ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as shown by `lzc
+    ctl health`; the narrowest counts. What is drained is down to answers. Without --for it holds
+    until it is taken back, over reloads and restarts of the server; where it cannot be saved for
+    that, it holds now, and the exit code is 1.
+    """
+    if length is not None and state == "auto":
+        raise click.BadParameter(
+            "auto takes effect at once and for good: leave --for out", param_hint="--for"
+        )
+    seconds = _duration(length) if length is not None else 0.0
+    answer = _ask(
+        config_path,
+        socket_path,
+        "force",
+        target=target,
+        state=state,
+        seconds=seconds,
+        anyway=anyway,
+    )
+    _show(answer, output_format, _force_lines)
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"([0-9]{1,8})(s|m|min|h|d|)", text.strip())
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < seconds <= _LONGEST:
+        message = f"{text} is not a time such as 90s, 10m, 2h or 1d, up to 366 days"
+        raise click.BadParameter(message, param_hint="--for")
+    return float(seconds)
+
+
+def _ask(config_path: Path, path: Path | None, do: str, **arguments: str | float) -> dict[str, Any]:
+    from lzc.serve.supervise import control
+
+    return control.ask(path or _socket_of(config_path), do, **arguments)
+
+
+def _socket_of(config_path: Path) -> Path:
+    from lzc import config as settings
+    from lzc.serve.supervise import control
+
+    try:
+        config = settings.load(config_path)
+    except InputError as error:
+        fault = Fault(
+            Place(str(config_path)),
+            "control-socket",
+            "it would say where the control socket of the server is",
+            fix="name it, for example: --socket build/control.sock",
+        )
+        raise InputError([*error.faults, fault]) from error
+    return control.socket_path(config.folder, config.output, config.serve.control_socket)
+
+
+def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
+    if output_format == "json":
+        echo_json(answer)
+    elif answer["ok"]:
+        try:
+            made = lines(answer)
+        except (KeyError, TypeError):
+            fault = Fault(
+                Place("lzc ctl"),
+                "server-version",
+                "the server answers as another version of lzc does",
+                fix="start it again with this version; until then --format json shows its answer",
+            )
+            raise InputError([fault]) from None
+        for line in made:
+            echo(one_line(line, None))
+    else:
+        # On one line: of what another process says, none can pass for one of ours.
+        error = "; ".join(part.strip() for part in str(answer["error"]).split("\n"))
+        error = error.replace(":; ", ": ")
+        echo(f"lzc: error: {one_line(error)}", err=True)
+    if not answer["ok"]:
+        sys.exit(1)
+
+
+def _reload_lines(answer: dict[str, Any]) -> list[str]:
+    lines = [f"serving bundle {answer['bundle']}{'' if answer['changed'] else ' (as before)'}"]
+    lines += _fallen_lines(answer)
+    return lines + [_stale_geo(one) for one in answer["geo"] if one["error"]]
+
+
+def _fallen_lines(answer: dict[str, Any]) -> list[str]:
+    return [f"SERIALS     {shown(answer['fallen']['why'])}"] if answer["fallen"]["count"] else []
+
+
+def _stale_geo(one: dict[str, Any]) -> str:
+    return (
+        f"GEO STALE   {shown(one['path'])}: {shown(one['error'])}; the one read"
+        f" {_age(one['read'])} ago is used"
+    )
+
+
+def _status_lines(answer: dict[str, Any]) -> list[str]:
+    totals = answer["totals"]
+    lines = [
+        f"bundle      {answer['bundle']}, {answer['zones']} zones,"
+        f" built {_age(answer['built_at'])} ago, live for {_age(answer['loaded_at'])}",
+        f"listening   {', '.join(answer['listen'])}, for {_seconds(answer['uptime'])}",
+        f"queries     {totals['queries_udp']} UDP, {totals['queries_tcp']} TCP,"
+        f" {totals['cache_hits']} from the cache, {totals['servfail']} SERVFAIL",
+        f"TCP         {totals['tcp_connections']} connections, {totals['transfers']} transfers,"
+        f" {totals['tcp_refused']} refused or closed for others",
+        f"LUA         {totals['lua']} executions, {totals['lua_errors']} failed"
+        f" ({totals['lua_instructions']} too many instructions, {totals['lua_memory']} too much"
+        f" memory, {totals['lua_time']} too long, {totals['lua_quarantine']} not run,"
+        f" {totals['lua_held']} held back with their zone)",
+    ]
+    checker = answer["checker"]
+    lines.append(
+        f"health      {checker['checks']} checks ({checker['up']} up, {checker['down']} down,"
+        f" {checker['unknown']} unknown), {checker['unlisted']} of at most"
+        f" {checker['unlisted_limit']} that no bundle lists"
+        f" ({checker['unlisted_evicted']} given up for others,"
+        f" {checker['unlisted_refused']} refused), {checker['restarts']} restarts"
+    )
+    if checker["barred"] or checker["computed"]:
+        lines.append(
+            f"NOT CHECKED {checker['barred']} times an address that checks may not reach,"
+            f" {checker['computed']} times what a query made up; lzc ctl health has the reasons"
+        )
+    lines += [
+        _stale_geo(one)
+        if one["error"]
+        else f"geo         {shown(one['path'])}, read {_age(one['read'])} ago"
+        for one in answer["geo"]
+    ]
+    lines += _key_lines(answer)
+    if answer["settings"]:
+        pending = str(answer["settings"]).replace("\n", "; ")
+        lines.append(f"SETTINGS    {pending}")
+    if checker["unsaved"]:
+        lines.append(f"NOT SAVED   health, and what is forced: {shown(checker['unsaved'])}")
+    if answer["refused"]:
+        refused = answer["refused"]
+        why = str(refused["why"]).replace("\n", "; ")
+        lines.append(
+            f"REFUSED     {refused['bundle'] or 'the live bundle'}, for {_age(refused['since'])}"
+            f" ({refused['tries']} tries, the last one {_age(refused['at'])} ago): {why}"
+        )
+    lines += _fallen_lines(answer)
+    lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
+    lines += [
+        f"HELD BACK   code of zone {zone} that never ran to its end"
+        for zone in answer["held_zones"]
+    ]
+    lines += [
+        f"worker {one['index']:<4} pid {one['pid']}, {one['queries_udp'] + one['queries_tcp']}"
+        f" queries, {one['restarts']} restarts{'' if one['ready'] else ', NOT READY'}"
+        for one in answer["workers"]
+    ]
+    lines += secondary_lines(answer, _seconds)
+    return lines
+
+
+_KEY_STATES = {"servfail": "SERVFAIL", "at risk": "KEYS RISK", "warning": "KEYS"}
+"""What a line about the keys of a zone begins with."""
+
+
+def _key_lines(answer: dict[str, Any]) -> list[str]:
+    """Zones with something wrong with their keys, and TSIG keys that cannot be used."""
+    lines = []
+    for one in answer["keys"][:_SHOWN]:
+        what = {
+            "servfail": f"all of {one['zone']}, by worker {', '.join(map(str, one['workers']))}",
+            "at risk": f"{one['zone']} is served until a worker starts again",
+            "warning": one["zone"],
+        }[one["state"]]
+        head = _KEY_STATES[one["state"]]
+        lines.append(f"{head:<11} {what}: {shown(one['place'])}: {shown(one['problem'])}")
+        lines.append(f"            fix: {shown(one['fix'])}")
+    if len(answer["keys"]) > _SHOWN:
+        lines.append(f"            and {len(answer['keys']) - _SHOWN} more about keys of zones")
+    for one in answer["tsig"]:
+        lines.append(
+            f"TSIG KEY    {one['key']}: no transfer and no NOTIFY with it:"
+            f" {shown(one['place'])}: {shown(one['problem'])}"
+        )
+        lines.append(f"            fix: {shown(one['fix'])}")
+    return lines
+
+
+def _health_lines(answer: dict[str, Any]) -> list[str]:
+    return [_health_line(one) for one in answer["checks"]] or ["no health checks"]
+
+
+def _health_line(one: dict[str, Any]) -> str:
+    status = "drained" if one["forced"] == "drain" else one["status"]
+    line = f"{status:<8} {one['key'][:_ID]}  {one['check']}"
+    if one["since"]:
+        line += f", for {_age(one['since'])}"
+    if one["forced"]:
+        left = one["forced_for"]
+        line += ", by hand" if left is None else f", by hand for another {_seconds(max(0, left))}"
+        line += f" (checks find it {one['found']})"
+    if one["checked"]:
+        line += f", {one['latency'] * 1000:.1f} ms"
+    if one["weight"] != 1:
+        line += f", weight {one['weight']}"
+    if one["failures"] > 1:
+        line += f", {one['failures']} failures in a row"
+    return line + (f": {shown(one['error'])}" if one["error"] else "")
+
+
+def _force_lines(answer: dict[str, Any]) -> list[str]:
+    count, state = answer["checks"], answer["state"]
+    if state == "auto":
+        said = "is left to its checks again"
+    else:
+        said = f"is forced to {state}"
+        if answer["seconds"]:
+            said += f" for {_seconds(answer['seconds'])}"
+    about = f"{count} check{'' if count == 1 else 's'}" if count else "no check at present"
+    return [f"{shown(answer['target'])} {said}: {about}"]
+
+
+def _age(since: float) -> str:
+    return _seconds(max(0.0, time.time() - since))
+
+
+def _seconds(count: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if count >= 2 * size:
+            return f"{count / size:.0f} {unit}"
+    return f"{count:.0f} s"

@@ -1,0 +1,77 @@
+"""What ``lzc ctl status`` says of secondaries, and of strangers who want zones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lzc.foreign_text import shown
+
+_SHOWN = 20
+_STRANGERS = 5
+_INDENT = " " * 12
+
+
+def secondary_lines(answer: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
+    """The lines; ``seconds`` puts a time in words."""
+    lines = [line for one in answer["secondaries"] for line in _lines(one, seconds)]
+    for one in answer["strangers"][:_STRANGERS]:
+        lines.append(
+            f"TURNED AWAY {shown(one['address'])}, no secondary: {_counts(one['refused'])}"
+            + _refusal(one, seconds)
+        )
+    if len(answer["strangers"]) > _STRANGERS:
+        lines.append(f"{_INDENT}and {len(answer['strangers']) - _STRANGERS} more addresses")
+    return lines
+
+
+def _lines(secondary: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
+    head = f"secondary   {shown(secondary['name'])} ({secondary['address']})"
+    lines = [f"{head}: gets no NOTIFY"]
+    if secondary["notify"]:
+        silent = secondary["silent"]
+        lines = [
+            f"{head}: {secondary['current']} of {secondary['zones']} zones current"
+            + (f", {secondary['ahead']} AHEAD" if secondary["ahead"] else "")
+            + ("" if silent is None else f", DOES NOT ANSWER for {seconds(silent)}")
+        ]
+    lines += _transfer_lines(secondary["transfers"], seconds)
+    behind = [state for state in secondary.get("states", ()) if not state["current"]]
+    for state in behind[:_SHOWN]:
+        has = state["secondary_serial"]
+        lines.append(
+            f"{_INDENT}{state['zone']} serial {state['serial']}, it has"
+            f" {'an unknown one' if has is None else has}:"
+            f" {shown(state['error'] or 'asked')}"
+        )
+    return lines
+
+
+def _transfer_lines(transfers: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
+    last = transfers["last"]
+    line = f"{_INDENT}transfers: {transfers['done']} done"
+    if last is not None:
+        age = seconds(max(0.0, time.time() - last["at"]))
+        line += f", the last of {shown(last['zone'])} serial {last['serial']} {age} ago"
+    lines = [line]
+    if transfers["refused"]:
+        counts = _counts(transfers["refused"])
+        lines.append(f"{_INDENT}NOT DONE: {counts}{_refusal(transfers, seconds)}")
+    if transfers["hint"]:
+        lines.append(f"{_INDENT}AGAIN: {shown(transfers['hint'])}")
+    return lines
+
+
+def _counts(refused: dict[str, int]) -> str:
+    from lzc.serve.observe.transfer_words import WORDS
+
+    return ", ".join(f"{count} {WORDS.get(kind, kind)}" for kind, count in refused.items())
+
+
+def _refusal(transfers: dict[str, Any], seconds: Callable[[float], str]) -> str:
+    last = transfers["last_refusal"]
+    if last is None:
+        return ""
+    age = seconds(max(0.0, time.time() - last["at"]))
+    return f"; {shown(last['zone'])} {age} ago: {shown(last['why'])}"

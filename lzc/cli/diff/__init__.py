@@ -1,0 +1,127 @@
+"""``lzc diff``: what differs between two bundles, or between a bundle and the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lzc import config as settings
+from lzc.cli.diff.side import LIVE, Side, side, sources
+from lzc.cli.faults import show_faults
+from lzc.cli.options import config_option, format_option
+from lzc.faults import InputError
+from lzc.wire import name as wire_name
+
+if TYPE_CHECKING:
+    from lzc.compare.zones import Meaning
+    from lzc.config import Config
+
+
+@click.command("diff")
+@click.argument("before", metavar="[A]", default=LIVE)
+@click.argument("after", metavar="[B]", required=False)
+@config_option
+@click.option(
+    "--zone", "zones", multiple=True, metavar="NAME", help="Only this zone; may be given again."
+)
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 1 when they differ, with 2 when comparing failed."
+)
+@format_option
+def command(
+    before: str,
+    after: str | None,
+    config_path: Path,
+    zones: tuple[str, ...],
+    exit_code: bool,
+    output_format: str,
+) -> None:
+    """Show what differs between A and B, zone by zone.
+
+    Each is a bundle, a folder of bundles (its live one), `live` for the live bundle of the
+    configuration, or sources: an lzc.toml or the folder it is in. Sources are compiled in memory;
+    nothing is written. Without B the sources of the configuration are meant, and without A the live
+    bundle: what would lzc build change? Health checks are left out with --zone, as they may be
+    shared by zones.
+    """
+    try:
+        differs = _diff(before, after, config_path, _apexes(zones), output_format)
+    except InputError as error:
+        if not exit_code:
+            raise
+        show_faults(error.faults, output_format)
+        click.get_current_context().exit(2)
+    if differs and exit_code:
+        click.get_current_context().exit(1)
+
+
+def _diff(
+    before: str,
+    after: str | None,
+    config_path: Path,
+    apexes: frozenset[bytes] | None,
+    output_format: str,
+) -> bool:
+    from lzc.bundle.manifest import BundleError
+    from lzc.bundle.unusable import unusable
+    from lzc.cli.diff import as_json as diff_json
+    from lzc.cli.diff import as_text as diff_text
+    from lzc.compare import bundles as comparison
+
+    with ExitStack() as stack:
+        try:
+            at = before
+            old = side(before, config_path, stack)
+            at = after or before
+            new = sources(config_path) if after is None else side(after, config_path, stack)
+            at = before
+            insert_whitespace = _insert_whitespace(config_path)
+            _require_zones(apexes, old, new)
+            changes = comparison.compare(old.state, new.state, _meaning(insert_whitespace), apexes)
+            # Checks belong to no zone in particular: several may ask for the same.
+            sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
+            checks = comparison.compare_checks(*sides)
+            show = diff_json.show if output_format == "json" else diff_text.show
+            return show(old, new, changes, checks, insert_whitespace)
+        except BundleError as error:
+            raise unusable(Path(at), error, config_path, given=at != LIVE) from error
+
+
+def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:
+    if not names:
+        return None
+    found = set()
+    for name in names:
+        try:
+            found.add(wire_name.from_text(name, wire_name.ROOT).lower())
+        except wire_name.InvalidName as error:
+            raise click.BadParameter(f"{name}: {error}", param_hint="--zone") from error
+    return frozenset(found)
+
+
+def _require_zones(apexes: frozenset[bytes] | None, old: Side, new: Side) -> None:
+    """A misspelt zone must not look like one that did not change."""
+    if apexes is None:
+        return
+    known = {info.apex for each in (old, new) for info in each.state.zones()}
+    missing = ", ".join(sorted(wire_name.to_text(apex) for apex in apexes - known))
+    if missing:
+        raise click.BadParameter(f"neither side has {missing}", param_hint="--zone")
+
+
+def _insert_whitespace(config_path: Path) -> bool:
+    """How strings join into code: as the configuration says, where there is one."""
+    if not config_path.is_file():
+        return settings.LuaSection().insert_whitespace
+    config: Config = settings.load(config_path)
+    return config.lua.insert_whitespace
+
+
+def _meaning(insert_whitespace: bool) -> Meaning:
+    from lzc.cli.diff.as_text import layout_of
+
+    return lambda record: layout_of(record, insert_whitespace)

@@ -1,0 +1,171 @@
+"""How ``lzc diff`` shows differences to scripts: one JSON object, written as they are found.
+
+::
+
+    before, after    {"kind": "bundle" | "sources" | "nothing", "path", "id" (empty for sources)}
+    zones            a list of the zones that differ, by the octets of their names:
+      zone, change   its name; "added", "removed" or "changed"
+      serial         {"before", "after", "taken"}: null where there is no such zone; "taken" says
+                     whether a secondary that has the one takes the other (RFC 1982)
+      signed, lua, records    {"before", "after"}
+      content_changed    whether anything but the serial and the keys differs
+      faults         faults as of `lzc check`, rule "serial-not-higher"
+      keys           {"change": "added" | "removed" | "retired", "tag", "algorithm", "role",
+                     "flags", "ds", "impact"}; "ds" is null for a ZSK
+      changes        by owner in canonical order, then by type, of two kinds:
+        RRsets       {"change", "name", "type", "ttl": {"before", "after"} | null,
+                     "removed": [{"ttl", "data"}], "added": [...]}
+        LUA records  {"change", "name", "type": "LUA", "covers", "ttl": {"before", "after"},
+                     "before": code | null, "after": code | null, "diff": [lines] }
+    checks           {"change", "before": check | null, "after": check | null}
+    different        whether anything differs
+
+Of an RRset, ``ttl`` is null where it did not change. Code is given as it runs, joined; ``diff`` is
+the unified diff of its readable layout, empty when only the TTL changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from lzc.cli.diff import as_text as diff_text
+from lzc.cli.faults import fault_as_dict
+from lzc.cli.screen import tame_json, write_all
+from lzc.compare.zones import Change, Data, LuaChange
+from lzc.dnssec import algorithms
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype
+from lzc.zone.model import LuaRecord
+
+if TYPE_CHECKING:
+    from lzc.cli.diff.side import Side
+    from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
+
+
+def show(
+    before: Side,
+    after: Side,
+    zones: Iterable[ZoneChange],
+    checks: Iterable[CheckChange],
+    insert_whitespace: bool,
+) -> bool:
+    """Print all differences; true when there are any. Nothing is collected, as there may be
+    millions: a change is a line."""
+    found = [_check(change) for change in checks]
+    differing: list[str] = []
+    pieces = _pieces(before, after, zones, found, insert_whitespace, differing)
+    write_all(map(tame_json, pieces))
+    return bool(differing or found)
+
+
+def _pieces(
+    before: Side,
+    after: Side,
+    zones: Iterable[ZoneChange],
+    checks: list[dict[str, Any]],
+    insert_whitespace: bool,
+    differing: list[str],
+) -> Iterator[str]:
+    yield f'{{"before": {json.dumps(_side(before))},\n "after": {json.dumps(_side(after))},\n'
+    yield ' "zones": ['
+    for zone in zones:
+        head = json.dumps(_zone(zone, after))
+        yield f'{"," if differing else ""}\n  {head[:-1]}, "changes": ['
+        differing.append(zone.name)
+        separator = ""
+        for change in zone.changes:
+            text = json.dumps(change_as_dict(change, zone.apex, insert_whitespace))
+            yield f"{separator}\n   {text}"
+            separator = ","
+        yield "]}"
+    different = json.dumps(bool(differing or checks))
+    yield f'],\n "checks": {json.dumps(checks)},\n "different": {different}}}\n'
+
+
+def change_as_dict(change: Change, apex: bytes, insert_whitespace: bool) -> dict[str, Any]:
+    """What differs at one owner for one type."""
+    shown: dict[str, Any] = {
+        "change": change.kind,
+        "name": diff_text.owner_text(change.key, apex),
+    }
+    if isinstance(change, LuaChange):
+        return shown | _lua(change, insert_whitespace)
+    return shown | {
+        "type": rrtype.to_text(change.rrtype),
+        "ttl": None if change.ttl is None else _both(*change.ttl),
+        "removed": [_record(change.rrtype, data) for data in change.removed],
+        "added": [_record(change.rrtype, data) for data in change.added],
+    }
+
+
+def _lua(change: LuaChange, insert_whitespace: bool) -> dict[str, Any]:
+    old, new = change.before, change.after
+
+    def code(record: LuaRecord | None) -> str | None:
+        if record is None:
+            return None
+        # Octets one to one: code need not be UTF-8.
+        return record.join(insert_whitespace).strip().decode("latin-1")
+
+    def lines(record: LuaRecord | None) -> list[str]:
+        return diff_text.code_lines(record, insert_whitespace) if record is not None else []
+
+    return {
+        "type": "LUA",
+        "covers": rrtype.to_text(change.covered),
+        "ttl": _both(old and old.ttl, new and new.ttl),
+        "before": code(old),
+        "after": code(new),
+        "diff": list(diff_text.code_diff(lines(old), lines(new))),
+    }
+
+
+def _zone(zone: ZoneChange, after: Side) -> dict[str, Any]:
+    old, new, serial = zone.before, zone.after, zone.serial
+    return {
+        "zone": zone.name,
+        "change": zone.kind,
+        "serial": _both(old and old.serial, new and new.serial)
+        | {"taken": None if serial is None else serial.is_taken},
+        "signed": _both(old and old.signed, new and new.signed),
+        "lua": _both(old and old.lua, new and new.lua),
+        "records": _both(old and old.records, new and new.records),
+        "content_changed": zone.content_changed,
+        "faults": [fault_as_dict(fault) for fault in (zone.fault,) if fault is not None],
+        "keys": [_key(change, zone, after) for change in zone.keys],
+    }
+
+
+def _key(change: KeyChange, zone: ZoneChange, after: Side) -> dict[str, Any]:
+    impact = diff_text.ds_impact(change, zone)
+    return {
+        "change": diff_text.key_kind(change, zone, after),
+        "tag": change.key.tag,
+        "algorithm": algorithms.to_text(change.key.algorithm),
+        "role": change.role,
+        "flags": change.key.flags,
+        "ds": diff_text.ds_text(change, zone.apex) if impact else None,
+        "impact": impact,
+    }
+
+
+def _side(side: Side) -> dict[str, str]:
+    return {"kind": side.kind, "path": side.path, "id": side.id}
+
+
+def _record(rrtype_number: int, data: Data) -> dict[str, Any]:
+    return {"ttl": data[0], "data": wire_rdata.to_text(rrtype_number, data[1])}
+
+
+def _check(change: CheckChange) -> dict[str, Any]:
+    return {"change": change.kind} | {
+        side: None if check is None else asdict(check)
+        for side, check in (("before", change.before), ("after", change.after))
+    }
+
+
+def _both(before: object, after: object) -> dict[str, Any]:
+    return {"before": before, "after": after}

@@ -1,0 +1,1 @@
+"""What differs: zones compared with zones, bundles with bundles."""

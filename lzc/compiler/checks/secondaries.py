@@ -1,0 +1,84 @@
+"""What the secondaries of a project cannot do with its zones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from lzc.compiler.inputs.sources import ConfigFile
+from lzc.config import Config, SecondarySection
+from lzc.faults import Fault, Severity
+from lzc.lua.lint.versions import Secondary, parse_version
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTraits:
+    """What matters to a secondary: the zone's name (final dot included), and whether it is
+    signed."""
+
+    name: str
+    signed: bool
+
+
+def takes(secondary: SecondarySection, name: str) -> bool:
+    """True when a secondary lists the zone; names with or without final dot, in any case."""
+    bare = name.rstrip(".").lower()
+    return any(fnmatchcase(bare, zone.rstrip(".").lower()) for zone in secondary.zones)
+
+
+@dataclass(frozen=True, slots=True)
+class Takers:
+    """The secondaries that take a zone: those that run PowerDNS, and the name and the software of
+    the others."""
+
+    powerdns: tuple[Secondary, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+
+
+def takers(config: Config, name: str) -> Takers:
+    """Who takes the zone."""
+    powerdns: list[Secondary] = []
+    others: list[tuple[str, str]] = []
+    for secondary in config.secondary:
+        if not takes(secondary, name):
+            continue
+        version = parse_version(secondary.software)
+        if version is None:
+            others.append((secondary.name, secondary.software))
+        else:
+            powerdns.append(Secondary(secondary.name, version, secondary.exec_limit))
+    return Takers(tuple(powerdns), tuple(others))
+
+
+def check_secondaries(config: Config, file: ConfigFile, zones: Sequence[ZoneTraits]) -> list[Fault]:
+    """Warnings about zones that a secondary would serve wrongly. Zones are handed out unsigned, and
+    only PowerDNS signs them live. (`lzc.compiler.lua.lint` tells who gets LUA records.)"""
+    faults: list[Fault] = []
+    for secondary in config.secondary:
+        if secondary.software.startswith("powerdns-"):
+            continue
+        taken = [zone for zone in zones if takes(secondary, zone.name)]
+        place = file.place(f'name = "{secondary.name}"', f'"{secondary.name}"')
+        signed = [zone.name for zone in taken if zone.signed]
+        if signed:
+            faults.append(
+                Fault(
+                    place,
+                    "secondary-cannot-sign",
+                    f"secondary {secondary.name} ({secondary.software}) gets signed zones:"
+                    f" {_list(signed)}",
+                    why="it would serve them without signatures, which is bogus below a DS",
+                    fix="use PowerDNS with the same keys there, or take the zones off its list",
+                    severity=Severity.WARNING,
+                )
+            )
+    return faults
+
+
+def _list(names: list[str]) -> str:
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    return ", ".join(names[:_SHOWN]) + f" and {len(names) - _SHOWN} more"

@@ -1,0 +1,127 @@
+"""Which zones of a project have to be built."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Final
+
+from lzc.bundle import shards
+from lzc.bundle.zone_info import ZoneKey
+from lzc.compiler.checks.secondaries import Takers, takers
+from lzc.compiler.incremental.live_bundle import Past
+from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, Entry, Keys
+from lzc.compiler.incremental.zone_keys import ZoneKeys
+from lzc.compiler.inputs import sources
+from lzc.compiler.inputs.reading import limits_of, reach_of
+from lzc.compiler.inputs.sources import ConfigFile, ZoneSource
+from lzc.compiler.job import ZoneJob
+from lzc.config import Config
+from lzc.faults import Fault
+from lzc.source.inputs import Files
+
+_NOBODY: Final = Takers()
+_UNKNOWN: Final = Entry((), (), b"", 0)
+
+
+class Survey:
+    """Sorts the zones: into ``entries`` goes what is known of those that did not change; of the
+    others, for which there are jobs, the settings alone. Call `find` or `recall`, then `look`."""
+
+    def __init__(self, config: Config, file: ConfigFile, past: Past, now: float) -> None:
+        self._config = config
+        self._file = file
+        self._past = past
+        self._now = now
+        self._files = Files()
+        self._zone_keys = ZoneKeys(config, file, now, past.keystore, self._files)
+        self._waiting: list[ZoneSource] = []
+        self._reach = reach_of(config)
+        self._limits = limits_of(config)
+        self.jobs: list[ZoneJob] = []
+        self.entries: dict[bytes, Entry] = {}
+        self.found_faults: list[Fault] = []
+        self.faults: list[Fault] = []
+
+    @property
+    def keystore(self) -> tuple[int, ...]:
+        """The mark of the keystore, where keys were looked for."""
+        return self._zone_keys.mark
+
+    def find(self) -> None:
+        """Find the zones; they may be any."""
+        self._waiting, self.found_faults = sources.find(self._config, self._file)
+        self.entries = {source.apex: _UNKNOWN for source in self._waiting}
+
+    def recall(self) -> bool:
+        """Take the zones for those remembered, as they would be found by the same; false where what
+        their paths lead to is not what it was, so that others might be found."""
+        untouched, in_place = self._files.untouched, self._files.in_place
+        waiting = []
+        for apex, entry in self._past.entries.items():
+            if untouched(entry.inputs) and entry.steady and not entry.settings[SIGNED]:
+                continue
+            if not in_place(entry.inputs[0]):
+                return False
+            path, *others = entry.settings[:OF_SOURCE]
+            waiting.append(ZoneSource(apex, Path(path), *others))
+        self._waiting = waiting
+        self.entries = dict(self._past.entries)
+        return True
+
+    def look(self) -> None:
+        """Sort the zones that were found, or could not be known at once."""
+        jobs = [job for source in self._waiting if (job := self._look_at(source)) is not None]
+        if not jobs:
+            return
+        count = shards.count(len(self.entries))
+        members = shards.members(self.entries, count)
+        of_shard = {shards.shard_of(job.source.apex, count) for job in jobs}
+        ids = {
+            apex: zone_id
+            for number in of_shard
+            for zone_id, apex in shards.numbered(members[number], number)
+        }
+        self.jobs = [replace(job, zone_id=ids[job.source.apex]) for job in jobs]
+
+    def _look_at(self, source: ZoneSource) -> ZoneJob | None:
+        """The job of a zone that changed, its id yet to be filled in."""
+        config = self._config
+        entry = self._past.entries.get(source.apex)
+        keys: tuple[ZoneKey, ...] = ()
+        all_keys: Keys = ()
+        if source.signed:
+            keys, all_keys, faults = self._zone_keys.of(source, entry)
+            self.faults += faults
+        taken_by = takers(config, source.name) if config.secondary else _NOBODY
+        settings = (
+            str(source.path),
+            source.shown_as,
+            source.signed,
+            source.lua,
+            source.policy,
+            source.strip,
+            tuple(map(astuple, keys)),
+            "" if taken_by is _NOBODY else repr(taken_by),
+        )
+        if entry is not None and entry.steady and entry.settings == settings:
+            inputs = self._files.still(entry.inputs)
+            if inputs is not None:
+                if inputs is not entry.inputs or all_keys != entry.keys:
+                    entry = entry._replace(inputs=inputs, keys=all_keys)
+                self.entries[source.apex] = entry
+                return None
+        self.entries[source.apex] = _UNKNOWN._replace(settings=settings, keys=all_keys)
+        return ZoneJob(
+            0,
+            source,
+            self._reach,
+            self._limits,
+            keys,
+            self._past.serials.get(source.apex),
+            config.lua,
+            self._now,
+            taken_by,
+            config.health,
+            lost=self._past.lost,
+        )

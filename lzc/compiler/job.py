@@ -1,0 +1,57 @@
+"""What building one zone takes and gives, as values that go from process to process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lzc.bundle.serial_store import LastSerial
+from lzc.bundle.writer import CompiledZone
+from lzc.bundle.zone_info import ZoneKey
+from lzc.compiler.checks.secondaries import Takers
+from lzc.compiler.inputs.sources import ZoneSource
+from lzc.config import HealthSection, LuaSection
+from lzc.faults import Fault
+from lzc.health_check import Check
+from lzc.lua.health.constants import Constants
+from lzc.source.limits import NOTHING, Counts, Limits
+from lzc.source.reach import Reach
+from lzc.zone.model import Input
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneJob:
+    """What building one zone needs. ``reach`` and ``limits`` are those of its project, ``keys``
+    are published at the apex, ``last`` is the last serial that the zone was given, ``lost`` is
+    true where it may have had one that nobody knows any more, ``now`` is in seconds since the
+    epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
+    reach, ``in_halves`` lets a second process help with a large one."""
+
+    zone_id: int
+    source: ZoneSource
+    reach: Reach
+    limits: Limits
+    keys: tuple[ZoneKey, ...]
+    last: LastSerial | None
+    lua: LuaSection
+    now: float
+    takers: Takers = field(default_factory=Takers)
+    health: HealthSection = field(default_factory=HealthSection)
+    in_halves: bool = False
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneResult:
+    """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
+    or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
+    else, unless ``steady`` is false: code was run that may look at the clock. ``constants`` are
+    what checks are made of that only queries ask for, ``used`` is what was taken of the limits."""
+
+    zone: CompiledZone | None
+    faults: list[Fault]
+    checks: frozenset[Check] = frozenset()
+    lua_records: int = 0
+    inputs: tuple[Input, ...] = ()
+    steady: bool = True
+    constants: Constants = field(default_factory=Constants)
+    used: Counts = NOTHING

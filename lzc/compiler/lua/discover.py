@@ -1,0 +1,123 @@
+"""Which health checks a record needs, found by running it.
+
+The checker must know them before the first query does. A record is run with every candidate down
+and with every candidate up, and along each way its conditions on the client (country, netmask …)
+may take, so that checks behind an ``if`` are found too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from lzc.health_check import Check
+from lzc.lua.engine.engine import Engine, EngineSettings, Include, Lookup, LuaFailure, QueryContext
+
+MAX_WAYS = 256
+"""Runs of a record at most; one with more conditions is explored that far."""
+
+_SEED = 1
+
+
+class Exploration(NamedTuple):
+    """What running a record showed: its checks in the order it asked for them; the ``ways`` it was
+    run along; and those that failed (one failure for each different message)."""
+
+    checks: tuple[Check, ...]
+    ways: int
+    failed: int
+    failures: tuple[LuaFailure, ...]
+
+
+class _Recorder:
+    """A health view in which all is ``up``, or nothing; it writes down what it is asked."""
+
+    def __init__(self, up: bool, found: dict[Check, None]) -> None:
+        self._up = up
+        self._found = found
+        self._runs = 0
+
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
+        self._found[check] = None
+        return self._up
+
+    def weight(self, check: Check) -> int:
+        return 1
+
+    def generation(self) -> int:
+        self._runs += 1
+        return self._runs
+
+
+class Ways:
+    """Answers yes or no to each condition, such that successive runs take every way."""
+
+    def __init__(self) -> None:
+        self._plan: list[bool] = []
+        self._taken: list[bool] = []
+
+    def decide(self) -> bool:
+        """The answer to the next condition."""
+        place = len(self._taken)
+        answer = self._plan[place] if place < len(self._plan) else True
+        self._taken.append(answer)
+        return answer
+
+    def next(self) -> bool:
+        """Turn the last yes into a no; False when there is none left."""
+        taken = self._taken
+        while taken and not taken[-1]:
+            taken.pop()
+        if not taken:
+            return False
+        self._plan = [*taken[:-1], False]
+        self._taken = []
+        return True
+
+
+class Discovery:
+    """Runs records to learn their checks; one for a whole build, as Lua states cost time.
+    ``begin``, which may be set, is called before each run."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.begin: Callable[[], None] = lambda: None
+        self._found: dict[Check, None] = {}
+        self._ways = Ways()
+        isolated = replace(settings, mode="isolated")
+        self._engines = [
+            Engine(isolated, None, _Recorder(up, self._found), _SEED, conditions=self._decide)
+            for up in (False, True)
+        ]
+
+    def _decide(self) -> bool:
+        return self._ways.decide()
+
+    def look_in(self, lookup: Lookup) -> None:
+        """What ``dblookup`` asks from now on."""
+        for engine in self._engines:
+            engine.lookup = lookup
+
+    def explore(self, code: bytes, query: QueryContext, include: Include) -> Exploration:
+        """Run a record's joined ``code``; ``query`` gives its name and zone. What fails on some way
+        contributes the checks it asked for before."""
+        self._found.clear()
+        ways = failed = 0
+        failures: dict[str, LuaFailure] = {}
+        for engine in self._engines:
+            # What a record shows must not depend on those that were run before it.
+            engine.reseed(_SEED)
+            self._ways = Ways()
+            for _ in range(MAX_WAYS):
+                ways += 1
+                self.begin()
+                try:
+                    engine.evaluate(code, query, include)
+                except LuaFailure as failure:
+                    failed += 1
+                    failures.setdefault(str(failure), failure)
+                    if failure.kind == "syntax":
+                        return Exploration((), ways, ways, (failure,))
+                if not self._ways.next():
+                    break
+        return Exploration(tuple(self._found), ways, failed, tuple(failures.values()))

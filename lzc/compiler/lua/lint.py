@@ -1,0 +1,484 @@
+"""The linter over the LUA records of a zone: places for what it finds, comments that suppress it,
+and what needs a run or the configuration to be found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
+
+from lzc.compiler.checks import RULES_OF_ABSENCE, limited
+from lzc.compiler.lua.generated import chosen
+from lzc.compiler.lua.health_checks import included_code
+from lzc.compiler.lua.trials import Trial, Trials
+from lzc.config import LuaSection
+from lzc.faults import Fault, Place, Severity, unpack
+from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts, quoted
+from lzc.lua.lint.finding import Finding
+from lzc.lua.lint.linter import included_names, lint, parse
+from lzc.lua.lint.names import did_you_mean
+from lzc.lua.lint.rules import RULES
+from lzc.lua.lint.straight import FACTOR, NEAR, at_most
+from lzc.lua.lint.versions import Secondary
+from lzc.lua.syntax.comments import Swallowed, swallowed
+from lzc.lua.syntax.scopes import Scopes
+from lzc.lua.syntax.tree import LuaSyntaxError, Node
+from lzc.wire import name as wire_name
+from lzc.wire import rrtype as rr
+from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
+
+_CLIENTS: Final = (
+    (bytes((127, 0, 0, 1)), None),
+    (bytes.fromhex("20010db8000000000000000000000001"), None),
+    (bytes((127, 0, 0, 1)), (bytes((198, 51, 100, 0)), 24)),
+)
+"""An IPv4 client, an IPv6 client, and one whose resolver sends its network (RFC 7871)."""
+
+_ELSEWHERE: Final = re.compile(rb"\b(?:include|dblookup|_G|getfenv|setfenv|loadstring)\b")
+"""What may lead to other records of the zone."""
+
+_LUA: Final = rr.LUA.to_bytes(2, "big")
+_FOLLOWED: Final = 100
+"""Names followed from one `include` to the next at most: what lies behind may set any global."""
+
+_EXPLAIN: Final = (
+    *("lua-not-provided", "lua-instructions", "lua-unknown-global", "lua-comment-swallows"),
+)
+"""Warnings that tell why code fails when it is run; all errors do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LintSettings:
+    """``secondaries`` are those that take the zone and run PowerDNS, ``others`` the name and the
+    software of those that do not; ``enabled`` says whether LUA records run in the zone, and
+    ``measured`` whether they are to be, to count their instructions."""
+
+    lua: LuaSection = field(default_factory=LuaSection)
+    signed: bool = False
+    enabled: bool = True
+    secondaries: tuple[Secondary, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+    measured: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A LUA record and its code as the operator wrote it; or as secondaries get it, where it is one
+    of many that a ``$GENERATE`` made (``has_source`` is false)."""
+
+    record: Record
+    code: bytes
+    facts: RecordFacts
+    nodes: tuple[Node, ...]
+    scopes: Scopes
+    has_source: bool
+
+
+def lint_zone(
+    zone: Zone,
+    lua_records: Sequence[Record],
+    settings: LintSettings,
+    others: Sequence[Fault] = (),
+    *,
+    incomplete: bool = False,
+) -> list[Fault]:
+    """Every fault of a zone's LUA records, ordered by place, among them those of ``others`` (what
+    the reader and the other checks found) that nothing suppresses and nothing here says better.
+
+    Of a zone that is ``incomplete``, as some of it could not be read, nothing is said to be missing
+    that may stand there.
+    """
+    found: dict[int, list[Fault]] = {}
+    if settings.enabled:
+        for one, findings in _lint_records(zone, lua_records, settings):
+            if findings:
+                place = one.record[PLACE]
+                at = None if one.has_source else place
+                found.setdefault(place, []).extend(
+                    _fault(zone, one.record, finding, at) for finding in findings
+                )
+    _add_exposed(zone, lua_records, settings, found)
+    if incomplete:
+        others = _keep_certain(zone, lua_records, settings, found, others)
+    explained = {
+        unpack(place, zone.files)
+        for place, faults in found.items()
+        if any(one.severity is Severity.ERROR or one.rule in _EXPLAIN for one in faults)
+    }
+    faults = [
+        fault for fault in others if fault.rule != "lua-fails" or fault.place not in explained
+    ]
+    if not settings.enabled and not found:
+        return faults
+    own, faults = _suppress(zone, found, faults, settings.enabled and not incomplete)
+    # Records that share a .lua file each find the same in it.
+    distinct = sorted(dict.fromkeys(own), key=lambda fault: (fault.place, fault.rule))
+    return [*faults, *limited(distinct)]
+
+
+def _keep_certain(
+    zone: Zone,
+    lua_records: Sequence[Record],
+    settings: LintSettings,
+    found: dict[int, list[Fault]],
+    others: Sequence[Fault],
+) -> list[Fault]:
+    """Take out what is missing only as far as is known: of records that use what others set. Gives
+    what is left of ``others``."""
+    open_ended = {
+        record[PLACE]
+        for record in lua_records
+        if settings.lua.mode == "shared"
+        or _ELSEWHERE.search(LuaRecord.from_rdata(record[RDATA]).join(False))
+        or LuaRecord.from_rdata(record[RDATA]).covered == rr.LUA
+    }
+    for place in open_ended & found.keys():
+        found[place] = [fault for fault in found[place] if fault.rule not in RULES_OF_ABSENCE]
+    doubtful = {unpack(place, zone.files) for place in open_ended}
+    return [one for one in others if one.rule != "lua-fails" or one.place not in doubtful]
+
+
+def _lint_records(
+    zone: Zone, lua_records: Sequence[Record], settings: LintSettings
+) -> Iterator[tuple[_Parsed, list[Finding]]]:
+    parsed = _parse(zone, lua_records, settings)
+    facts = _zone_facts(zone, lua_records, parsed, settings)
+    configuration = ZoneFacts(
+        signed=facts.signed,
+        shared=facts.shared,
+        interval=facts.interval,
+        secondaries=facts.secondaries,
+        included=facts.included,
+        elsewhere=frozenset().union(*(one.scopes.written for one in parsed)),
+        dynamic=any(one.scopes.dynamic for one in parsed),
+    )
+    known: dict[tuple[bytes, RecordFacts], list[Finding]] = {}
+    measured = _measure(zone, lua_records, parsed, settings)
+    told: dict[int, set[str]] = {}
+    for number, one in enumerate(parsed):
+        key = (one.code, one.facts)
+        findings = known.get(key)
+        if findings is None:
+            is_configuration = one.facts.covered == rr.LUA
+            given = configuration if is_configuration or facts.shared else facts
+            findings = known[key] = lint(one.nodes, one.scopes, one.facts, given)
+        more = [_swallows(zone, one.record, found) for found in _swallowed(zone, one)]
+        if number in measured:
+            more.append(measured[number])
+        findings = [*findings, *more] if more else findings
+        rules = told.setdefault(one.record[PLACE], set())
+        if not one.has_source:
+            findings = _news(zone, one.record, findings, rules)
+        rules.update(finding.rule for finding in findings)
+        yield one, findings
+
+
+def _news(
+    zone: Zone, record: Record, findings: Sequence[Finding], told: Collection[str]
+) -> list[Finding]:
+    """What is found in one of the records of a ``$GENERATE``, but for rules that were told of
+    another of them: once for each."""
+    owner = wire_name.to_text(zone.owner(record))
+    first = {finding.rule: finding for finding in reversed(findings)}
+    return [
+        replace(finding, message=f"{finding.message} (in the record of {owner})")
+        for rule, finding in first.items()
+        if rule not in told
+    ]
+
+
+def _parse(zone: Zone, lua_records: Sequence[Record], settings: LintSettings) -> list[_Parsed]:
+    """The records to look at whose code can be parsed."""
+    parsed: list[_Parsed] = []
+    for record, has_source in chosen(zone, lua_records):
+        lua = LuaRecord.from_rdata(record[RDATA])
+        code = lua.join(settings.lua.insert_whitespace)
+        if has_source:
+            code = zone.lua_sources[record[PLACE]].code
+        try:
+            nodes, scopes = _parsed(code, lua.covered)
+        except LuaSyntaxError:
+            # Told by the reader, or when the record is run.
+            continue
+        facts = RecordFacts(lua.covered, record[TTL])
+        parsed.append(_Parsed(record, code, facts, nodes, scopes, has_source))
+    return parsed
+
+
+def _swallowed(zone: Zone, one: _Parsed) -> list[Swallowed]:
+    if not one.has_source:
+        return []
+    source = zone.lua_sources[one.record[PLACE]]
+    return swallowed(source.code, source.joints)
+
+
+def _swallows(zone: Zone, record: Record, found: Swallowed) -> Finding:
+    start = unpack(zone.lua_sources[record[PLACE]].place_at(found.start), zone.files)
+    return Finding(
+        found.comment,
+        "lua-comment-swallows",
+        f"this comment runs on over {quoted(found.text)} at {start} to the end of the code",
+    )
+
+
+@lru_cache(maxsize=4096)
+def _parsed(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
+    return parse(code, covered)
+
+
+def _zone_facts(
+    zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
+) -> ZoneFacts:
+    return ZoneFacts(
+        signed=settings.signed,
+        shared=settings.lua.mode == "shared",
+        interval=settings.lua.health_check_interval,
+        secondaries=settings.secondaries,
+        included=_Library(zone, lua_records, parsed).look_up,
+    )
+
+
+class _Library:
+    """What ``include`` finds in a zone."""
+
+    def __init__(
+        self, zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed]
+    ) -> None:
+        self._zone = zone
+        self._code: dict[bytes, list[tuple[tuple[Node, ...], Scopes]]] = {}
+        self._unread: dict[bytes, list[Record]] = {}
+        ours = [one for one in parsed if one.facts.covered == rr.LUA]
+        for one in ours:
+            self._code.setdefault(zone.owner(one.record), []).append((one.nodes, one.scopes))
+        read = {(one.record[KEY], one.record[RDATA]) for one in ours}
+        for record in lua_records:
+            if record[RDATA][:2] == _LUA and (record[KEY], record[RDATA]) not in read:
+                self._unread.setdefault(zone.owner(record), []).append(record)
+        self._types: dict[bytes, set[str]] | None = None
+        self._known: dict[bytes, Inclusion] = {}
+
+    def look_up(self, name: bytes) -> Inclusion:
+        """`lzc.lua.lint.context.Included` for this zone."""
+        if name.endswith(b".") and not name.endswith(b"\\."):
+            found = self.look_up(name[:-1])
+            if found.found:
+                return found
+            return Inclusion(False, "names are relative to the zone, with a final dot too")
+        try:
+            owner = wire_name.from_text(name, self._zone.apex).lower()
+        except wire_name.InvalidName as error:
+            return Inclusion(False, f"it is no domain name: {error}")
+        known = self._known.get(owner)
+        if known is None:
+            known = self._known[owner] = self._gather(owner)
+        return known
+
+    def _read(self, owner: bytes) -> Sequence[tuple[tuple[Node, ...], Scopes]]:
+        """The code at a name, with those records of a ``$GENERATE`` that were not looked at."""
+        for record in self._unread.pop(owner, ()):
+            code = LuaRecord.from_rdata(record[RDATA]).join(False)
+            with suppress(LuaSyntaxError):
+                self._code.setdefault(owner, []).append(_parsed(code, rr.LUA))
+        return self._code.get(owner, ())
+
+    def _gather(self, owner: bytes) -> Inclusion:
+        if not self._read(owner):
+            return Inclusion(False, self._instead(owner))
+        written: set[bytes] = set()
+        dynamic = False
+        waiting, seen = [owner], {owner}
+        while waiting:
+            for nodes, scopes in self._read(waiting.pop()):
+                written |= scopes.written
+                dynamic |= scopes.dynamic
+                for inner in included_names(nodes, scopes):
+                    relative = inner if inner.endswith(b"\\.") else inner.removesuffix(b".")
+                    try:
+                        owner = wire_name.from_text(relative, self._zone.apex).lower()
+                    except wire_name.InvalidName:
+                        continue
+                    if owner in seen:
+                        continue
+                    if len(seen) == _FOLLOWED:
+                        return Inclusion(True, sets=frozenset(written), dynamic=True)
+                    seen.add(owner)
+                    waiting.append(owner)
+        return Inclusion(True, sets=frozenset(written), dynamic=dynamic)
+
+    def _instead(self, owner: bytes) -> str:
+        if self._types is None:
+            self._types = {}
+            for record in self._zone.records:
+                shown = rr.to_text(record[TYPE])
+                if record[TYPE] == rr.LUA:
+                    shown += " " + rr.to_text(LuaRecord.from_rdata(record[RDATA]).covered)
+                self._types.setdefault(self._zone.owner(record), set()).add(shown)
+        types = sorted(self._types.get(owner, ()))
+        if not types:
+            return "there is no such name in the zone"
+        if "LUA LUA" in types:
+            return "its code is not Lua"
+        return f"it has {', '.join(types)}, but no record that covers LUA"
+
+
+def _measure(
+    zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
+) -> dict[int, Finding]:
+    """Findings about the instructions that records take, by their index in ``parsed``."""
+    if not settings.measured:
+        return {}
+    limits = [(one.exec_limit, f"secondary {one.name}") for one in settings.secondaries]
+    limits.append((settings.lua.exec_limit, "this server"))
+    limits = sorted(one for one in limits if one[0])
+    if not limits:
+        return {}
+    lowest, who = limits[0]
+    lengths = [at_most(one.nodes, one.scopes) for one in parsed if one.facts.covered == rr.LUA]
+    known = [length for length in lengths if length is not None]
+    longest = sum(known) if len(known) == len(lengths) else None
+    doubtful = [
+        (number, one)
+        for number, one in enumerate(parsed)
+        if one.facts.covered != rr.LUA and not _is_short(one, longest, lowest * NEAR)
+    ]
+    if not doubtful:
+        return {}
+    # Projects without LUA records need not wait for the Lua runtime to be loaded.
+    from lzc.lua.engine.engine import QueryContext
+
+    codes = [(record, LuaRecord.from_rdata(record[RDATA])) for record in lua_records]
+    included = included_code(zone, codes, settings.lua.insert_whitespace)
+    trials = Trials(included, lambda _name, _code: (), lowest, settings.lua.memory_limit)
+    asked: dict[bytes, Trial] = {}
+    for _, one in doubtful:
+        if one.code not in asked:
+            queries = [
+                QueryContext(zone.owner(one.record), zone.apex, client, subnet)
+                for client, subnet in _CLIENTS
+            ]
+            code = LuaRecord.from_rdata(one.record[RDATA]).join(settings.lua.insert_whitespace)
+            asked[one.code] = Trial(code, queries)
+    counts = dict(zip(asked, trials.worst([*asked.values()], lowest), strict=True))
+    found: dict[int, Finding] = {}
+    for number, one in doubtful:
+        count = counts[one.code]
+        if count is not None:
+            finding = _too_many(count, lowest, who)
+        else:
+            why = trials.ended.get(asked[one.code].code)
+            finding = None if why is None else Finding(0, "lua-hangs", f"it had to be ended: {why}")
+        if finding is not None:
+            found[number] = finding
+    return found
+
+
+def _is_short(one: _Parsed, included: int | None, bound: float) -> bool:
+    longest = at_most(one.nodes, one.scopes, included)
+    return longest is not None and longest <= bound
+
+
+def _too_many(count: int, limit: int, who: str) -> Finding | None:
+    ceiling = limit * FACTOR
+    shown = f"more than {ceiling}" if count >= ceiling else f"up to {count}"
+    if count > limit:
+        return Finding(
+            0,
+            "lua-instructions",
+            f"the code takes {shown} instructions; {who} stops it at {limit}",
+        )
+    if count > limit * NEAR:
+        return Finding(
+            0,
+            "lua-instructions-near",
+            f"the code takes {shown} of the {limit} instructions that {who} allows",
+        )
+    return None
+
+
+def _add_exposed(
+    zone: Zone,
+    lua_records: Sequence[Record],
+    settings: LintSettings,
+    found: dict[int, list[Fault]],
+) -> None:
+    """One fault for a zone and a secondary, at the first LUA record."""
+    if not lua_records:
+        return
+    first = min(lua_records, key=lambda record: record[PLACE])
+    for name, software in settings.others:
+        finding = Finding(
+            0,
+            "lua-exposed",
+            f"the zone's LUA records ({len(lua_records)}) go to secondary {name} ({software})",
+        )
+        found.setdefault(first[PLACE], []).append(_fault(zone, first, finding, at=first[PLACE]))
+
+
+def _fault(zone: Zone, record: Record, finding: Finding, at: int | None = None) -> Fault:
+    rule = RULES[finding.rule]
+    if at is None:
+        source = zone.lua_sources.get(record[PLACE])
+        at = record[PLACE] if source is None else source.place_at(finding.offset)
+    return Fault(
+        unpack(at, zone.files),
+        rule.id,
+        finding.message,
+        finding.why or rule.why,
+        finding.fix or rule.fix,
+        rule.severity,
+    )
+
+
+def _suppress(
+    zone: Zone, found: dict[int, list[Fault]], others: Sequence[Fault], enabled: bool
+) -> tuple[list[Fault], list[Fault]]:
+    """What comments beside the records leave of the linter's faults and of others, and what is
+    wrong with the comments."""
+    own: list[Fault] = []
+    for place, faults in found.items():
+        ignored = zone.suppressions.get(place, frozenset())
+        own += [one for one in faults if not (one.rule in ignored and RULES[one.rule].ignorable)]
+    present = {(fault.place, fault.rule) for fault in others}
+    ignored_there: set[tuple[Place, str]] = set()
+    for place, ignored in zone.suppressions.items():
+        where = unpack(place, zone.files)
+        used = {fault.rule for fault in found.get(place, ())}
+        for rule_id in sorted(ignored):
+            rule = RULES.get(rule_id)
+            if rule is None or not rule.ignorable:
+                own.append(_unknown_suppression(zone, place, rule_id))
+                continue
+            ignored_there.add((where, rule_id))
+            if (where, rule_id) not in present and rule_id not in used and enabled:
+                own.append(_unused_suppression(zone, place, rule_id))
+    left = [fault for fault in others if (fault.place, fault.rule) not in ignored_there]
+    return own, left
+
+
+def _unknown_suppression(zone: Zone, place: int, rule_id: str) -> Fault:
+    rule = RULES["lua-suppression-unknown"]
+    exists = rule_id in RULES
+    hint = did_you_mean(rule_id, [one.id for one in RULES.values() if one.ignorable])
+    return Fault(
+        unpack(place, zone.files),
+        rule.id,
+        f"rule {rule_id} cannot be suppressed" if exists else f"there is no rule {rule_id}",
+        rule.why,
+        "correct what the rule finds" if exists else hint or rule.fix,
+        rule.severity,
+    )
+
+
+def _unused_suppression(zone: Zone, place: int, rule_id: str) -> Fault:
+    rule = RULES["lua-suppression-unused"]
+    return Fault(
+        unpack(place, zone.files),
+        rule.id,
+        f"rule {rule_id} is suppressed here, but finds nothing",
+        rule.why,
+        rule.fix,
+        rule.severity,
+    )

@@ -1,0 +1,143 @@
+"""Code of LUA records is run by a build in a child process, for it may not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from lzc.contained import Begin, Contained, Ended, Home
+
+if TYPE_CHECKING:
+    from lzc.compiler.lua.discover import Discovery, Exploration
+    from lzc.compiler.lua.measure import Meter
+    from lzc.lua.engine.engine import Lookup, QueryContext
+
+MOST_ENDED: Final = 3
+"""Codes of a zone that are ended at most, as each takes seconds: the rest of it is not tried."""
+_BATCH: Final = 256
+"""Codes of one request: those beside one that is ended are run again."""
+
+T = TypeVar("T")
+
+
+class Trial(NamedTuple):
+    """Joined code, and what it is asked."""
+
+    code: bytes
+    queries: Sequence[QueryContext]
+
+
+class _Request(NamedTuple):
+    """``limit`` is that of the instructions to count with, or `None`: the code is explored."""
+
+    trials: Sequence[Trial]
+    included: Mapping[bytes, bytes]
+    exec_limit: int
+    memory_limit: int
+    limit: int | None
+
+
+class Trials:
+    """Runs the code of one zone. ``lookup`` is what ``dblookup`` asks; ``included`` what
+    ``include`` finds. ``ended`` has, for each code that had to be ended, the reason."""
+
+    def __init__(
+        self,
+        included: Mapping[bytes, bytes],
+        lookup: Lookup,
+        exec_limit: int,
+        memory_limit: int,
+    ) -> None:
+        self._included = included
+        self._lookup = lookup
+        self._exec_limit = exec_limit
+        self._memory_limit = memory_limit
+        self.ended: dict[bytes, str] = {}
+
+    def explore(self, trials: Sequence[Trial]) -> list[list[Exploration] | None]:
+        """What `Discovery.explore` gives for each query of each; `None` for what was ended, or not
+        tried for what others did."""
+        return self._run(trials, None)
+
+    def worst(self, trials: Sequence[Trial], limit: int) -> list[int | None]:
+        """What `Meter.worst` gives for each, in the same way."""
+        return self._run(trials, limit)
+
+    def _run(self, trials: Sequence[Trial], limit: int | None) -> list[Any]:
+        found: list[Any] = []
+        for start in range(0, len(trials), _BATCH):
+            found += self._batch(trials[start : start + _BATCH], limit)
+        return found
+
+    def _batch(self, trials: Sequence[Trial], limit: int | None) -> list[Any]:
+        child = _child(self._memory_limit)
+        while len(self.ended) < MOST_ENDED:
+            left = [one for one in trials if one.code not in self.ended]
+            request = _Request(left, self._included, self._exec_limit, self._memory_limit, limit)
+            try:
+                answers = iter(child.ask(request, self._lookup))
+            except Ended as ended:
+                if not 0 <= ended.at < len(left):
+                    raise
+                self.ended[left[ended.at].code] = ended.why
+                continue
+            return [None if one.code in self.ended else next(answers) for one in trials]
+        return [None] * len(trials)
+
+
+_children: Final[dict[int, Contained[_Request, list[Any]]]] = {}
+"""By the limit of memory: one, but for tests."""
+
+
+def end() -> None:
+    """End the child, if there is one; the next trial starts another."""
+    for child in _children.values():
+        child.close()
+
+
+def _child(memory_limit: int) -> Contained[_Request, list[Any]]:
+    if memory_limit not in _children:
+        # Before the fork, so that no child has to; projects without LUA records need not wait.
+        import lzc.compiler.lua.discover
+        import lzc.compiler.lua.measure  # noqa: F401
+        from lzc.lua.engine.state import SPARE_MEMORY
+
+        # Two engines explore and two count.
+        _children[memory_limit] = Contained(_work, memory=4 * (memory_limit + SPARE_MEMORY))
+    return _children[memory_limit]
+
+
+def _work(request: _Request, begin: Begin, home: Home) -> list[Any]:
+    """In the child."""
+    include: Callable[[bytes], bytes | None] = request.included.get
+    found: list[Any] = []
+    if request.limit is None:
+        discovery = _discovery(request.exec_limit, request.memory_limit)
+        discovery.look_in(home)
+        for number, (code, queries) in enumerate(request.trials):
+            discovery.begin = partial(begin, number)
+            found.append([discovery.explore(code, query, include) for query in queries])
+        return found
+    meter = _meter(request.limit, request.memory_limit)
+    for number, (code, queries) in enumerate(request.trials):
+        meter.begin = partial(begin, number)
+        found.append(meter.worst(code, queries, include))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
+    """The Lua states for all the zones that a process builds: each costs milliseconds."""
+    from lzc.compiler.lua.discover import Discovery
+    from lzc.lua.engine.engine import EngineSettings
+
+    return Discovery(EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit))
+
+
+@lru_cache(maxsize=1)
+def _meter(limit: int, memory_limit: int) -> Meter:
+    """Likewise."""
+    from lzc.compiler.lua.measure import Meter
+
+    return Meter(limit, memory_limit)

@@ -1,0 +1,216 @@
+"""From ``lzc.toml`` to a live bundle: everything that is wrong in one run, or a bundle.
+
+Nothing is written unless everything is right. What did not change is taken from the live bundle:
+the octets of a bundle do not depend on how it was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lzc
+from lzc.bundle import current, writer
+from lzc.bundle.manifest import BundleError
+from lzc.bundle.serial_store import LastSerial
+from lzc.compiler.incremental import before, memory
+from lzc.compiler.incremental.live_bundle import Past
+from lzc.compiler.incremental.memory import Memory
+from lzc.compiler.inputs.sources import ConfigFile
+from lzc.compiler.project import Compiled, Progress, compile_project
+from lzc.config import Config
+from lzc.faults import Fault, InputError, Place
+from lzc.source.collector import collector_paused
+
+Made = TypeVar("Made")
+
+__all__ = ["BuildResult", "Compiled", "Progress", "build", "build_time", "check"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """A finished build: ``folder`` is that of the live bundle, ``seconds`` the time it took."""
+
+    id: str
+    folder: Path
+    zones: int
+    records: int
+    checks: int
+    warnings: list[Fault]
+    seconds: float
+
+
+def build(
+    config: Config,
+    output: Path | None = None,
+    *,
+    config_path: Path | None = None,
+    progress: Progress | None = None,
+    now: float | None = None,
+) -> BuildResult:
+    """Build the project's bundle into ``output`` (default: as configured) and make it live.
+
+    ``now`` (seconds since the epoch) decides serials and which keys are published; by default it is
+    SOURCE_DATE_EPOCH, or the clock. Raises `InputError` with every fault found; then nothing was
+    written.
+    """
+    started = time.monotonic()
+    folder = output if output is not None else config.output
+    file = ConfigFile.of(config, config_path)
+    report = progress or _silent
+    moment = build_time() if now is None else now
+    try:
+        with writer.locked(folder), collector_paused():
+            surroundings = memory.surroundings(config)
+
+            def make(past: Past, faults: list[Fault]) -> tuple[Compiled, str]:
+                compiled = compile_project(config, file, past, moment, report, faults)
+                report("write", 0, 1)
+                identity = _write(folder, compiled, past)
+                report("write", 1, 1)
+                _remember(folder, surroundings, compiled, past, identity)
+                return compiled, identity
+
+            remembered = memory.load(folder, surroundings)
+            compiled, identity = _after_those_before(folder, remembered, make)
+    except writer.OutputBusy as error:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(folder)),
+                    "output-busy",
+                    "another build is writing to this folder",
+                    why="two builds at once could give the same serial to different content",
+                    fix="wait until it has finished, or build into another folder with -o",
+                )
+            ]
+        ) from error
+    except OSError as error:
+        raise InputError(
+            [
+                Fault(
+                    Place(str(error.filename or folder)),
+                    "output-unwritable",
+                    f"the bundle cannot be written: {error.strerror or error}",
+                    fix="correct output in [build], or the folder's permissions and free space",
+                )
+            ]
+        ) from error
+    return BuildResult(
+        id=identity,
+        folder=folder / identity,
+        zones=len(compiled.entries),
+        records=compiled.records,
+        checks=len(compiled.check_texts),
+        warnings=compiled.warnings,
+        seconds=time.monotonic() - started,
+    )
+
+
+def check(
+    config: Config,
+    output: Path | None = None,
+    *,
+    config_path: Path | None = None,
+    progress: Progress | None = None,
+    now: float | None = None,
+) -> Compiled:
+    """Everything that `build` does, but write. Raises `InputError`."""
+    folder = output if output is not None else config.output
+    file = ConfigFile.of(config, config_path)
+    moment = build_time() if now is None else now
+
+    def make(past: Past, faults: list[Fault]) -> Compiled:
+        return compile_project(config, file, past, moment, progress or _silent, faults)
+
+    with collector_paused():
+        return _after_those_before(folder, Memory(), make)
+
+
+def build_time() -> float:
+    """SOURCE_DATE_EPOCH where it is set, as reproducible builds want it, or the clock."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return time.time()
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(
+            [
+                Fault(
+                    Place("SOURCE_DATE_EPOCH"),
+                    "source-date-epoch",
+                    f"{text!r} is not a number of seconds",
+                    fix="unset the variable, or set it to the output of: date +%s",
+                )
+            ]
+        )
+    return float(text)
+
+
+def _after_those_before(
+    folder: Path, remembered: Memory, make: Callable[[Past, list[Fault]], Made]
+) -> Made:
+    """Have something made from what is found of the builds before; without their live bundle, where
+    that shows only then that it is damaged."""
+    past, faults = before.find(folder, remembered)
+    try:
+        with past:
+            return make(past, faults)
+    except BundleError as error:
+        # What was hashed once is not hashed again, and so it was not seen.
+        with suppress(OSError):
+            (current.verified_dir(folder) / past.id).unlink()
+        past, faults = before.find_serials(folder, error)
+        with past:
+            return make(past, faults)
+
+
+def _write(folder: Path, compiled: Compiled, past: Past) -> str:
+    """Have a bundle of it live, and give its id."""
+    base, zones = compiled.beside(past)
+    for apex, zone in compiled.made.items():
+        info = zone.info
+        past.serials.put(apex, LastSerial(info.serial, info.digest, info.source_serial))
+    if base is not None and base.checks and not zones:
+        if past.serials.stale:
+            past.serials.save(folder)
+        return past.id
+    return writer.write(
+        folder,
+        zones,
+        () if base is not None and base.checks else compiled.checks,
+        version=lzc.__version__,
+        inputs=_inputs(compiled),
+        base=base,
+        constants=compiled.constants,
+        serials=past.serials,
+    )
+
+
+def _remember(
+    folder: Path, surroundings: bytes, compiled: Compiled, past: Past, identity: str
+) -> None:
+    known = (past.id, past.found_by, past.keystore, past.entries)
+    if known == (identity, compiled.found_by, compiled.keystore, compiled.entries):
+        return
+    # Without it the next build makes everything, that is all.
+    with suppress(OSError):
+        compiled.memory(identity).save(folder, surroundings)
+
+
+def _inputs(compiled: Compiled) -> dict[str, Any]:
+    content = [apex + entry.digest for apex, entry in compiled.entries.items()]
+    return {
+        "zones": len(compiled.entries),
+        "records": compiled.records,
+        "content": hashlib.sha256(b"".join(content)).hexdigest(),
+    }
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    """Report nothing."""

@@ -1,0 +1,186 @@
+"""One zone from its source to what the bundle takes. Pure but for reading the source, so that zones
+can be built in several processes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from operator import itemgetter
+from typing import Final
+
+from lzc.compiler import serials
+from lzc.compiler.checks import RULES_OF_ABSENCE, CheckSettings, check_zone, strip
+from lzc.compiler.job import ZoneJob, ZoneResult
+from lzc.compiler.lua.check_targets import judge
+from lzc.compiler.lua.health_checks import discover
+from lzc.compiler.lua.plans import (
+    checks_behind_choices,
+    checks_without_plans,
+    constants_without_plans,
+    lua_plans,
+)
+from lzc.fault_list import MOST, FaultList
+from lzc.faults import Fault, Severity
+from lzc.health_check import Check
+from lzc.image.compile import compile_zone
+from lzc.lua.health.constants import Constants, of_checks
+from lzc.lua.health.reach import CheckReach
+from lzc.source.limits import OVER_LIMIT, Spending, Totals
+from lzc.source.zonefile import read_zone
+from lzc.wire import rrtype as rr
+from lzc.zone.model import PLACE, LuaRecord, Record, Zone
+
+_CLOCK: Final = re.compile(rb"\b(?:os|_G|[gs]etfenv|load|loadstring)\b")
+"""What leads to the clock."""
+
+
+def build_zone(job: ZoneJob, totals: Totals | None = None) -> ZoneResult:
+    """Read, check and compile a zone; ``totals`` count what all zones take. Never raises for what
+    the source says."""
+    result = _build(job, totals)
+    if len(result.faults) <= MOST:
+        return result
+    found = FaultList()
+    found.add(result.faults)
+    return replace(result, faults=found.told())
+
+
+def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
+    source = job.source
+    spending = Spending(job.limits, totals)
+    zone, faults = read_zone(
+        source.path,
+        source.apex,
+        shown_as=source.shown_as,
+        insert_whitespace=job.lua.insert_whitespace,
+        in_halves=job.in_halves,
+        reach=job.reach,
+        spending=spending,
+    )
+    if any(fault.rule == OVER_LIMIT for fault in faults):
+        return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
+    incomplete = _errors(faults)
+    if source.strip:
+        strip(zone)
+    zone.records.sort()
+    faults += check_zone(zone, CheckSettings(dnssec=source.signed))
+    lua_records = [record for record in zone.records if record[1] == rr.LUA]
+    found: frozenset[Check] = frozenset()
+    tried: frozenset[Check] = frozenset()
+    constants = Constants()
+    reach = CheckReach.from_config(job.health)
+    if lua_records and not source.lua:
+        faults.append(_lua_is_off(zone, lua_records))
+    elif lua_records:
+        tried, more = discover(zone, lua_records, job.lua)
+        faults += more
+        found, more = judge(zone, lua_records, tried, reach, job.lua.insert_whitespace)
+        faults += more
+    if lua_records or zone.suppressions:
+        faults = _lint(job, zone, lua_records, faults, incomplete=incomplete)
+    if incomplete:
+        # What seems to be missing may stand in the lines that could not be read.
+        faults = [
+            fault
+            for fault in faults
+            if fault.rule not in RULES_OF_ABSENCE or fault.rule.startswith("lua-")
+        ]
+    if _errors(faults):
+        return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
+    draft = compile_zone(
+        zone,
+        job.zone_id,
+        signed=source.signed,
+        lua=source.lua,
+        keys=job.keys,
+        in_halves=job.in_halves,
+    )
+    faults += draft.faults
+    try:
+        serial = serials.choose(
+            source.policy, draft.serial, job.last, draft.digest, job.now, lost=job.lost
+        )
+        is_lost = job.last is None and job.lost
+        if is_lost:
+            faults.append(_serial_is_lost(zone, draft.soa, serial))
+    except serials.SerialProblem as problem:
+        faults.append(
+            Fault(zone.place(draft.soa), problem.rule, problem.message, problem.why, problem.fix)
+        )
+    if _errors(faults):
+        return ZoneResult(None, faults)
+    compiled = draft.finish(serial)
+    if lua_records and source.lua:
+        plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace, job.lua.exec_limit)
+        compiled = replace(compiled, plans=plans)
+        behind = checks_behind_choices(plans)
+        behind |= checks_without_plans(lua_records, plans, source.apex, job.lua.insert_whitespace)
+        listed, more = judge(zone, lua_records, behind - found, reach, job.lua.insert_whitespace)
+        found |= listed
+        faults += more
+        constants = constants_without_plans(
+            lua_records, plans, source.apex, job.lua.insert_whitespace
+        )
+        if constants != Constants():
+            constants |= of_checks(tried | behind)
+        if more:
+            return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
+    return ZoneResult(
+        compiled,
+        faults,
+        found,
+        len(lua_records),
+        tuple(dict.fromkeys(zone.inputs)),
+        # What is lost is told once.
+        not is_lost
+        and not any(_CLOCK.search(LuaRecord.from_rdata(one[2]).join(False)) for one in lua_records),
+        constants=constants,
+        used=spending.counts,
+    )
+
+
+def _errors(faults: list[Fault]) -> bool:
+    return any(fault.severity is Severity.ERROR for fault in faults)
+
+
+def _lint(
+    job: ZoneJob, zone: Zone, lua_records: list[Record], faults: list[Fault], *, incomplete: bool
+) -> list[Fault]:
+    # Projects without LUA records need not wait for the linter to be imported.
+    from lzc.compiler.lua.lint import LintSettings, lint_zone
+
+    settings = LintSettings(
+        lua=job.lua,
+        signed=job.source.signed,
+        enabled=job.source.lua,
+        secondaries=job.takers.powerdns,
+        others=job.takers.others,
+        # What had to be ended once is not run again.
+        measured=not any(fault.rule == "lua-hangs" for fault in faults),
+    )
+    return lint_zone(zone, lua_records, settings, faults, incomplete=incomplete)
+
+
+def _serial_is_lost(zone: Zone, soa: Record, serial: int) -> Fault:
+    name = zone.name.rstrip(".") or "."
+    return Fault(
+        zone.place(soa),
+        "serial-lost",
+        f"nothing tells the last serial of {name} any more, if it had one: it gets {serial}",
+        "secondaries that have a greater one keep what they have, and say nothing",
+        f"compare with a secondary: dig @SECONDARY {name} SOA; where its serial is greater, set"
+        " that of the SOA record to one more and build again",
+        Severity.WARNING,
+    )
+
+
+def _lua_is_off(zone: Zone, lua_records: list[Record]) -> Fault:
+    name = zone.name.rstrip(".") or "."
+    return Fault(
+        zone.place(min(lua_records, key=itemgetter(PLACE))),
+        "lua-disabled",
+        f"zone {name} has LUA records ({len(lua_records)}), but LUA is not enabled for it",
+        "LUA records are code, and off unless said: their names exist without data",
+        f'set enable = true in [lua], or lua = true in [zone."{name}"]',
+        Severity.WARNING,
+    )

@@ -1,0 +1,137 @@
+"""What is wrong with an ``lzc.toml``, in the operator's words and with its place.
+
+What checks values and the TOML parser of the standard library keep no positions, so places are
+found by reading the text again, line by line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from lzc.config.table import Problem, Table
+from lzc.faults import Fault, Place
+
+Path = tuple[int | str, ...]
+"""The keys and list indexes that lead to a value."""
+
+OWN = ("folder", "file")
+"""What the settings know of their file, and no key in it says."""
+
+_HEADER = re.compile(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY_PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^.\s=]+)')
+_KEY = re.compile(
+    r"""(\s*)((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*="""
+)
+
+_EXPECTED = {
+    "bool_type": "must be true or false, without quotes",
+    "int_type": "must be a whole number, without quotes",
+    "float_type": "must be a number, without quotes",
+    "datetime_type": "must be a date with a time, without quotes: 2026-12-24T18:00:00Z",
+    "string_type": "must be text in double quotes",
+    "list_type": 'must be a list in brackets, such as ["…"]',
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "missing": "is missing",
+}
+
+
+def describe(file: str, text: str, model: type[Table], problem: Problem) -> Fault:
+    """The fault that a problem of a file read as ``model`` is; ``text`` is the file's."""
+    path: Path = tuple(part for part in problem["loc"] if part != "[key]")
+    place = locate(file, text, path)
+    key = shown(path)
+    if problem["type"] == "extra_forbidden":
+        if path[0] == "zone" and len(path) > 2 and isinstance(problem["input"], dict):
+            name = ".".join(map(str, path[1:]))
+            fix = f'put the name in quotes: [zone."{name}"]'
+            return Fault(place, "config-value", f"unknown key {key}", "dots part keys in TOML", fix)
+        known = _keys_at(model, path[:-1])
+        close = difflib.get_close_matches(str(path[-1]).replace("_", "-"), known, n=1)
+        return Fault(
+            place,
+            "config-value",
+            f"unknown key {key}",
+            "a key that nobody reads is a setting that does not hold",
+            f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}",
+        )
+    message = _EXPECTED.get(problem["type"])
+    fix = ""
+    if message is None:
+        message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "must")
+    if problem["type"] == "literal_error":
+        choices = re.findall(r"'([^']+)'", str(problem["msg"]))
+        close = difflib.get_close_matches(str(problem["input"]), choices, n=1)
+        fix = f'did you mean "{close[0]}"?' if close else ""
+    if problem["type"] == "model_type" and isinstance(problem["input"], list):
+        fix = f"write [{key}], in single brackets"
+    if problem["type"] == "list_type" and isinstance(problem["input"], dict):
+        fix = f"write [[{key}]], in double brackets"
+    return Fault(place, "config-value", f"{key}: {message}", "", fix)
+
+
+def shown(path: Path) -> str:
+    """A path as messages show it: ``serve.listen[1]``, numbers from 0 as in the file's order."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[\w-]+", part):
+            text += f".{part}"
+        else:
+            text += f".{json.dumps(part, ensure_ascii=False)}"
+    return text.removeprefix(".")
+
+
+def _keys_at(model: type[Table], path: Path) -> list[str]:
+    """The keys that the table at ``path`` may have."""
+    for part in path:
+        field = next((one for one in model.model_fields.values() if one.alias == part), None)
+        # An element of a list or of a table of tables has the model that its field has.
+        if field is not None:
+            model = next(_tables_in(field.annotation))
+    return [field.alias for field in model.model_fields.values() if field.alias not in OWN]
+
+
+def _tables_in(annotation: Any) -> Iterator[type[Table]]:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _tables_in(inner)
+
+
+def locate(file: str, text: str, path: Sequence[int | str]) -> Place:
+    """Where a key stands in TOML text, or the header of its table where it does not."""
+    names = [part for part in path if isinstance(part, str)]
+    # A number after a table's name counts its headers; one at the end, the elements of a list.
+    element = path[1] if len(path) > 1 and isinstance(path[1], int) else None
+    best: tuple[int, Place] = (0, Place(file, 1, 1))
+    table: list[str] = []
+    headers = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _HEADER.match(line)
+        if header and "=" not in line.split("#")[0].split('"')[0]:
+            table = _parts(header[1])
+            headers += table == names[: len(table)] and len(table) == 1
+            depth = len(table) if table == names[: len(table)] else 0
+            column = len(line) - len(line.lstrip()) + 1
+        else:
+            key = _KEY.match(line)
+            if not key or table != names[: len(table)]:
+                continue
+            whole = table + _parts(key[2])
+            depth = len(whole) if whole == names[: len(whole)] else 0
+            column = len(key[1]) + 1
+        if isinstance(element, int) and headers and headers != element + 1:
+            continue
+        if depth > best[0]:
+            best = depth, Place(file, number, column)
+    return best[1]
+
+
+def _parts(key: str) -> list[str]:
+    return ["".join(part) for part in _KEY_PART.findall(key)]

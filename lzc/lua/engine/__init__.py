@@ -1,0 +1,1 @@
+"""Lua at work: states closed to the host, their limits, and the API of LUA records."""

@@ -1,0 +1,437 @@
+"""Runs LUA records: code and a query in, presentation-form contents out.
+
+One `Engine` lives as long as its worker process. Executions share its Lua state but nothing else:
+each sees a fresh global environment and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import lupa.luajit21 as lupa
+
+from lzc.config import LuaSection
+from lzc.health_check import Check, HealthView
+from lzc.lua import address
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.engine.ring import Rings
+from lzc.lua.engine.state import LuaState
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+
+Include = Callable[[bytes], bytes | None]
+"""Gives the joined code of the LUA record that covers LUA at a lower-case wire name, or `None`."""
+
+Lookup = Callable[[bytes, int], Sequence[bytes]]
+"""Gives the contents, in presentation form, of the static records of a type at a lower-case wire
+name; those of LUA records are not among them."""
+
+MAX_STRING = 2**20
+"""Octets of a string that ``string.rep`` makes at most."""
+
+MAX_LOOKED_UP = 4096
+"""Records that ``dblookup`` gives at most; more do not fit into a message of 64 KB."""
+
+GEO_MEMORY = 32_768
+"""Addresses whose place is kept inside the Lua state at most."""
+
+MAX_STRIKES = 3
+"""How often a record is run a second time, to count its instructions alone, before it is run so at
+once: at first much is not known yet that our functions look up once."""
+
+MAX_LOGGED = 1000
+"""Characters of what a record logs that are kept."""
+
+FailureKind = Literal[
+    "syntax", "runtime", "instructions", "memory", "time", "result", "quarantine", "held"
+]
+
+
+class LuaFailure(Exception):
+    """An execution gave no answer; the response is SERVFAIL.
+
+    ``kind``: ``syntax`` (the code does not compile), ``runtime`` (it raised an error),
+    ``instructions``, ``memory`` or ``time`` (it hit a limit), ``result`` (it returned something
+    that is neither a string nor a list of strings), ``quarantine`` (it was not run, for what it
+    did before) or ``held`` (for what other code of its zone did; see `lzc.serve.worker.guard`).
+    """
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind: FailureKind = kind
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[LuaFailure], tuple[FailureKind, str]]:
+        return LuaFailure, (self.kind, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """``mode`` as in ``[lua]``; ``exec_limit`` in VM instructions (0: none); ``memory_limit`` in
+    octets of one Lua state; ``time_limit`` in seconds of CPU time (0: none); ``chunks``: compiled
+    records kept at most."""
+
+    mode: Literal["isolated", "shared"] = "isolated"
+    exec_limit: int = 1000
+    memory_limit: int = 64 * 2**20
+    time_limit: float = 0.1
+    chunks: int = 10_000
+
+    @classmethod
+    def from_config(cls, lua: LuaSection) -> EngineSettings:
+        """The settings of ``[lua]``."""
+        return cls(
+            mode=lua.mode,
+            exec_limit=lua.exec_limit,
+            memory_limit=lua.memory_limit,
+            time_limit=lua.time_limit,
+        )
+
+
+class QueryContext(NamedTuple):
+    """What a record may know about the query. A tuple, as one is made for each query.
+
+    ``qname`` is the wire name as asked (case kept), ``zone`` the apex as lower-case wire name,
+    ``who`` the packed client address (4 or 16 octets), ``subnet`` the packed network address and
+    source prefix length of the query's ECS option, or `None`; ``local`` the packed address the
+    query came to (empty: not known); ``flags`` the 16 header flag bits of RFC 1035 §4.1.1;
+    ``edns_size`` the UDP payload size of the client's OPT (0 without).
+    """
+
+    qname: bytes
+    zone: bytes
+    who: bytes
+    subnet: tuple[bytes, int] | None = None
+    local: bytes = b""
+    tcp: bool = False
+    dnssec_ok: bool = False
+    edns_size: int = 0
+    flags: int = 0
+    message_id: int = 0
+    zone_id: int = 0
+
+
+class GeoView(Protocol):
+    """What geo functions ask; see `lzc.lua.engine.geo.Geo`."""
+
+    def lookup(self, address: bytes) -> GeoFields:
+        """All that is known of a packed address, by field; fields not known are left out."""
+
+
+Log = Callable[[str, int], None]
+"""Takes what a record logs with ``pdnslog``, and the level (PowerDNS's: 1 alert … 7 debug)."""
+
+
+class Engine:
+    """One Lua state with the PowerDNS API in it. Not thread-safe; use one per process.
+
+    ``seed`` starts the random choices: engines with the same seed and the same questions make the
+    same ones. With ``conditions``, that is what country, netmask and their like return, wherever
+    the client is (`lzc.compiler.lua.discover`). ``now`` (seconds since the epoch) is what records
+    see for the time; `None` for the clock. ``count`` has `instructions` counted, which is slow.
+    ``lookup`` is what ``dblookup`` asks, and may be set at any time; without it that finds
+    nothing. ``swept`` are the seconds that were spent, in executions, on garbage that others left.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        geo: GeoView | None,
+        health: HealthView,
+        seed: int,
+        log: Log | None = None,
+        conditions: Callable[[], bool] | None = None,
+        *,
+        now: float | None = None,
+        count: bool = False,
+        lookup: Lookup | None = None,
+    ) -> None:
+        self._settings = settings
+        self._geo = geo
+        self._health = health
+        self._seed = seed
+        self._log = log
+        self._conditions = conditions
+        self._now = now
+        self._count = count
+        self._exact = count or settings.mode == "shared"
+        self._include: Include = lambda _name: None
+        self._zone = b""
+        self.lookup = lookup
+        self.swept = 0.0
+        self._rings = Rings()
+        self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
+        self._strikes: dict[int, int] = {}
+        self._generation = health.generation()
+        self._worn_out = False
+        self._state = self._new_state()
+
+    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
+        """The contents that a record's joined ``code`` gives for a query, in presentation form
+        (for TXT without the quotes around it); an empty list means NODATA. Raises `LuaFailure`."""
+        program = self._programs.get(code)
+        if program is None:
+            program = self._compile(code)
+        generation = self._health.generation()
+        if generation != self._generation:
+            self._generation = generation
+            self._state.forget_health()
+        self._include = include
+        # All by name: with a star the call takes 0.2 µs more.
+        qname, zone, who, subnet, local, tcp, dnssec_ok, size, flags, ident, zone_id = query
+        self._zone = zone
+        network, prefix = subnet or (None, 0)
+        run, slot = program
+        try:
+            # fmt: off
+            result = run(
+                slot, qname, zone, who, network, prefix, local, tcp, dnssec_ok, size, flags, ident,
+                zone_id,
+            )
+            # fmt: on
+            if type(result) is bytes:
+                return [result]
+            if result is None:
+                return []
+            if result[0] is None and result[1] == b"instructions" and run is self._state.run:
+                # Our own functions ran on the record's budget too; count again, without them.
+                if code not in self._programs:
+                    # It was given up, to make room.
+                    _, slot = self._compile(code)
+                run = self._state.run_exact
+                self._strikes[slot] = strikes = self._strikes.get(slot, 0) + 1
+                if strikes >= MAX_STRIKES:
+                    self._programs[code] = (run, slot)
+                result = run(slot, qname, zone, who, network, prefix, *query[4:])
+        except (lupa.LuaMemoryError, lupa.LuaError, MemoryError) as error:
+            self._rebuild()
+            raise LuaFailure("memory", str(error)) from error
+        return self._contents(result)
+
+    def reseed(self, seed: int) -> None:
+        """Go on with the random choices that an engine made with this seed starts with."""
+        self._seed = seed
+        self._state.reseed(seed)
+
+    @property
+    def instructions(self) -> int | None:
+        """VM instructions of the last execution, as far as the limit; `None` where they are not
+        counted: without ``count``, or without a limit."""
+        counted = self._count and self._settings.exec_limit > 0
+        return self._state.instructions() if counted else None
+
+    def _contents(self, result: Any) -> list[bytes]:
+        if type(result) is bytes:
+            return [result]
+        if result is None:
+            return []
+        if result[0] is not None:
+            joined, count = result
+            contents: list[bytes] = joined.split(b"\0")
+            if len(contents) != count:
+                raise LuaFailure("result", "a result holds a zero octet")
+            return contents
+        kind, message = result[1].decode(), result[2].decode("utf-8", "backslashreplace")
+        if kind == "memory":
+            self._recover()
+        raise LuaFailure(kind, message)
+
+    def _compile(self, code: bytes) -> tuple[Callable[..., Any], int]:
+        if self._worn_out:
+            self._rebuild()
+        if len(self._programs) >= self._settings.chunks:
+            self._programs.clear()
+            self._strikes.clear()
+            self._state.forget_programs()
+        slot = len(self._programs) + 1
+        try:
+            message = self._state.compile(slot, code)
+        except (lupa.LuaMemoryError, lupa.LuaError, MemoryError) as error:
+            self._rebuild()
+            raise LuaFailure("memory", str(error)) from error
+        if message is not None:
+            raise LuaFailure("syntax", message.decode("utf-8", "backslashreplace"))
+        # In shared mode too: running a record twice would show in globals that live on.
+        program = (self._state.run_exact if self._exact else self._state.run, slot)
+        self._programs[code] = program
+        return program
+
+    def _new_state(self) -> LuaState:
+        settings = self._settings
+        clock = {} if self._now is None else {b"now": int(self._now)}
+        return LuaState(
+            {
+                **clock,
+                b"seed": self._seed,
+                b"exec_limit": settings.exec_limit,
+                b"time_limit": settings.time_limit,
+                b"max_string": min(MAX_STRING, settings.memory_limit // 4),
+                b"shared_mode": settings.mode == "shared",
+                b"counted": self._count,
+                b"collect_at": settings.memory_limit // 2048,
+                b"geo_size": GEO_MEMORY,
+                b"explore": self._conditions is not None,
+            },
+            {
+                b"python_parse": address.parse,
+                b"python_text": address.to_text,
+                b"python_geo": self._geo_fields,
+                b"python_status": self._status,
+                b"python_include": lambda name: self._include(name),
+                b"python_lookup": self._look_up,
+                b"python_content": _content,
+                b"python_owner": self._owner,
+                b"python_log": self._write_log,
+                b"python_decide": self._conditions or bool,
+                b"python_crowded": self._crowded,
+                b"python_swept": self._count_swept,
+            },
+            settings.memory_limit,
+            self._report,
+        )
+
+    def _report(self, error: Exception) -> None:
+        """Log what failed on our side of a call, such as a damaged geo database."""
+        self._write_log(f"{type(error).__name__}: {error}".encode(), 3)
+
+    def _recover(self) -> None:
+        try:
+            in_use = self._state.recover()
+        except lupa.LuaError:
+            self._rebuild()
+            return
+        # In shared mode globals may hold it.
+        if in_use > self._settings.memory_limit / 2:
+            self._rebuild()
+
+    def _crowded(self, worn_out: bool) -> None:
+        """The state gave up all programs, to make room; ``worn_out``: in vain."""
+        self._programs.clear()
+        self._strikes.clear()
+        self._worn_out = worn_out
+
+    def _count_swept(self, seconds: float) -> None:
+        self.swept += seconds
+
+    def _rebuild(self) -> None:
+        self._worn_out = False
+        self._programs.clear()
+        self._strikes.clear()
+        self._state = self._new_state()
+
+    def _geo_fields(self, packed: bytes) -> tuple[Any, ...]:
+        fields = self._geo.lookup(packed) if self._geo is not None else {}
+        return (
+            _bytes_of(fields.get("country")),
+            _bytes_of(fields.get("continent")),
+            _bytes_of(fields.get("region")),
+            fields.get("latitude"),
+            fields.get("longitude"),
+            fields.get("asn"),
+            _bytes_of(fields.get("city")),
+            _bytes_of(fields.get("name")),
+        )
+
+    def _look_up(self, name: bytes, rrtype: float) -> Any:
+        found = self.lookup(name, int(rrtype)) if self.lookup is not None else ()
+        if len(found) > MAX_LOOKED_UP or sum(map(len, found)) > MAX_STRING:
+            return -1
+        # A tuple becomes several results.
+        return tuple(found) or None
+
+    def _owner(self, key: bytes, position: float) -> int | bytes:
+        try:
+            return self._rings.owner(key, int(position))
+        except ValueError as error:
+            return str(error).encode()
+
+    def _status(self, kind: bytes, target: Any, candidate: bytes, *options: Any) -> Any:
+        try:
+            check = check_of(kind, target, candidate, *options)
+        except (ValueError, TypeError, OverflowError) as error:
+            return f"bad option of a health check: {error}".encode()
+        status = self._health.status(check, self._zone)
+        if status is None:
+            return -1
+        if status and kind == b"weight ":
+            return self._health.weight(check)
+        return int(status)
+
+    def _write_log(self, message: bytes, level: float) -> None:
+        if self._log is not None:
+            text = message[:MAX_LOGGED].decode("utf-8", "backslashreplace")
+            self._log(text, int(level) if 0 <= level <= 8 else 4)
+
+
+def _bytes_of(value: Any) -> bytes | None:
+    return None if value is None else str(value).encode()
+
+
+def _content(rrtype: float, text: bytes) -> bytes | None:
+    """As a record of a type is written, or `None` for what is no content of it."""
+    try:
+        rdata = wire_rdata.from_presentation(int(rrtype), text, wire_name.ROOT)
+        return wire_rdata.to_text(int(rrtype), rdata).encode()
+    except (wire_rdata.InvalidRdata, ValueError, OverflowError):
+        return None
+
+
+def check_of(
+    kind: bytes,
+    target: Any,
+    candidate: bytes,
+    timeout: Any = None,
+    source: Any = None,
+    stringmatch: Any = None,
+    useragent: Any = None,
+    interval: Any = None,
+    httpcode: Any = None,
+    byteslimit: Any = None,
+    minimum_failures: Any = None,
+    headers: Any = None,
+) -> Check:
+    """The check that a call of ifportup (``kind`` ``b"port "``, ``target`` the port), ifurlup or
+    pickselfweighted (``b"url "`` and ``b"weight "``, the URL) asks about a candidate; or of
+    ifurlextup (``b"ext "``), which asks nothing about one: the host of the URL is looked up.
+
+    Option values as Lua gives them; text that is no number leaves the default. ``headers`` are
+    lines ``name: value``. Raises `ValueError` or `TypeError` for what is neither."""
+
+    def number(value: Any, default: int) -> int:
+        if isinstance(value, bytes):
+            digits = re.match(rb"\s*\d{1,9}", value)
+            return int(digits[0]) if digits else default
+        return default if value is None else int(value)
+
+    def text(value: Any) -> str:
+        if value is None:
+            return ""
+        return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+    return Check(
+        address="" if kind == b"ext " else candidate.decode("ascii"),
+        port=int(target) if kind == b"port " else 0,
+        url="" if kind == b"port " else text(target),
+        timeout=number(timeout, 2),
+        interval=number(interval, 0),
+        source=text(source),
+        stringmatch=text(stringmatch),
+        useragent=text(useragent),
+        httpcode=number(httpcode, 200),
+        byteslimit=number(byteslimit, 0),
+        minimum_failures=max(number(minimum_failures, 1), 1),
+        headers=_headers(text(headers)),
+    )
+
+
+def _headers(lines: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for line in lines.splitlines():
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise ValueError(f"{line!r} is no header; write 'name: value'")
+        found.append((name.strip(), value.strip()))
+    return tuple(found)

@@ -1,0 +1,123 @@
+"""A Lua state closed to the host, with the API of LUA records loaded into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import lupa.luajit21 as lupa
+
+API_FILES = (
+    "limit",
+    "match",
+    "library",
+    "bounded",
+    "sandbox",
+    "address",
+    "name",
+    "hash",
+    "walk",
+    "pick",
+    "geo",
+    "format",
+    "forward",
+    "health",
+    "constants",
+    "record",
+    "lookup",
+    "run",
+)
+"""Files of ``api/`` in the order they build on each other; ``boot`` comes before them all."""
+
+SPARE_MEMORY = 16 * 2**20
+"""Octets by which the limit is lifted while garbage is collected after a memory error."""
+
+
+@cache
+def _source(name: str) -> bytes:
+    return resources.files("lzc.lua.engine").joinpath("api", f"{name}.lua").read_bytes()
+
+
+def _refuse(_object: object, name: object, _setting: bool) -> str:
+    raise AttributeError(name)
+
+
+def _closed(
+    callback: Callable[..., Any], report: Callable[[Exception], None]
+) -> Callable[..., Any]:
+    """The same, but `None` for what raises: lupa would hand the exception to the record, an object
+    of ours with a metatable to take apart. What no argument of a record explains is reported."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return callback(*arguments)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        except Exception as error:
+            report(error)
+            return None
+
+    return call
+
+
+class LuaState:
+    """One LuaJIT state. Programs (compiled records) sit in numbered slots.
+
+    ``run`` executes a slot, ``run_exact`` the same while counting every instruction of the record
+    (see ``api/limit.lua``); both take the slot and the facts of a query, and return what
+    ``api/run.lua`` says.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[bytes, Any],
+        callbacks: Mapping[bytes, Callable[..., Any]],
+        memory_limit: int,
+        report: Callable[[Exception], None],
+    ) -> None:
+        self._memory_limit = memory_limit
+        self._runtime = lupa.LuaRuntime(
+            encoding=None,
+            register_eval=False,
+            register_builtins=False,
+            unpack_returned_tuples=True,
+            attribute_filter=_refuse,
+            max_memory=0,
+        )
+        load = self._runtime.execute(
+            b"python = nil\n"
+            b"package.loaded.python = nil\n"
+            b"local loadstring, assert = loadstring, assert\n"
+            b"return function(source, name, ...) return assert(loadstring(source, name))(...) end"
+        )
+        table = self._runtime.table_from
+        shared, settings_table = table({}), table(settings)
+        callback_table = table({name: _closed(one, report) for name, one in callbacks.items()})
+        cores = []
+        for exact in (False, True):
+            core = load(_source("boot"), b"=boot", exact, shared, settings_table, callback_table)
+            for name in API_FILES:
+                load(_source(name), b"=" + name.encode(), core)
+            cores.append(core)
+        usual, exactly = cores
+        self.run: Callable[..., Any] = usual[b"run"]
+        self.run_exact: Callable[..., Any] = exactly[b"run"]
+        self.compile: Callable[[int, bytes], bytes | None] = usual[b"compile"]
+        self.forget_programs: Callable[[], None] = usual[b"forget"]
+        self.reseed: Callable[[int], None] = usual[b"reseed"]
+        self.forget_health: Callable[[], None] = usual[b"forget_health"]
+        self.instructions: Callable[[], int] = exactly[b"used"]
+        self._forget_memories: Callable[[], float] = usual[b"forget_memories"]
+        self._runtime.set_max_memory(memory_limit)
+
+    def recover(self) -> float:
+        """Forget what is only kept for speed, and collect all garbage, after a memory error. LuaJIT
+        does not try that by itself before it gives up, so what one record left would fail the
+        next. Returns the octets in use then."""
+        self._runtime.set_max_memory(self._memory_limit + SPARE_MEMORY)
+        try:
+            return self._forget_memories() * 1024
+        finally:
+            self._runtime.set_max_memory(self._memory_limit)

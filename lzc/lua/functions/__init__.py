@@ -1,0 +1,1 @@
+"""The functions of PowerDNS in LUA records: calls on constants, recognised."""

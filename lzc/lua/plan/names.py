@@ -1,0 +1,170 @@
+"""Addresses from names and names from addresses: createForward and its like without Lua.
+
+Only of names that leave no doubt, as `createReverse` itself makes them: others are left to Lua
+(`None`), which reads them as PowerDNS does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+from lzc.lua import address
+from lzc.lua.plan.locations import is_within
+
+FromName = Callable[[bytes, bytes], bytes | None]
+"""Takes a QNAME (a wire name) and the apex of the zone; gives a text, or nothing for Lua."""
+
+_OCTET: Final = re.compile(rb"0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5]")
+_NIBBLES: Final = re.compile(rb"[0-9a-fA-F]{32}")
+_HEX: Final = re.compile(rb"..[0-9a-fA-F]{8}", re.DOTALL)
+_PLACEHOLDER: Final = re.compile(rb"%([0-9]*)%")
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]+")
+
+
+def labels_of(name: bytes) -> list[bytes]:
+    """The labels of a wire name, without the root's."""
+    found = []
+    position = 0
+    while length := name[position]:
+        found.append(name[position + 1 : position + 1 + length])
+        position += 1 + length
+    return found
+
+
+def text_of(name: bytes) -> bytes | None:
+    """A name as it is written, or nothing where a label holds more than letters, digits, hyphens
+    and underscores."""
+    labels = labels_of(name)
+    if not labels or not all(map(_PLAIN.fullmatch, labels)):
+        return None
+    return b".".join(labels) + b"."
+
+
+@lru_cache(maxsize=64)
+def _apex_depth(apex: bytes) -> int:
+    return len(labels_of(apex))
+
+
+def forward(qname: bytes, apex: bytes) -> bytes | None:
+    """``createForward``"""
+    labels = labels_of(qname)
+    count = len(labels) - _apex_depth(apex)
+    if count >= 4:
+        parts = labels[:4]
+    elif count >= 1:
+        parts = labels[0].split(b"-")
+        if len(parts) < 4:
+            return _forward_hex(labels[0])
+        parts = parts[-4:]
+    else:
+        return None
+    return b".".join(parts) if all(map(_OCTET.fullmatch, parts)) else None
+
+
+def _forward_hex(label: bytes) -> bytes | None:
+    if not _HEX.fullmatch(label):
+        return None
+    return b"%d.%d.%d.%d" % tuple(bytes.fromhex(label[2:].decode()))
+
+
+def forward6(qname: bytes, apex: bytes) -> bytes | None:
+    """``createForward6``"""
+    labels = labels_of(qname)
+    count = len(labels) - _apex_depth(apex)
+    if count == 1:
+        written = labels[0].replace(b"-", b":")
+    elif count == 8:
+        written = b":".join(labels[:8])
+    else:
+        return None
+    found = address.parse(written)
+    return None if found is None or len(found[0]) != 16 else found[1]
+
+
+def candidates_of(qname: bytes) -> list[tuple[tuple[bytes], bytes]]:
+    """The IPv4 addresses that ``closestMagic`` reads in a name: each as an outcome, and packed."""
+    found = []
+    for label in labels_of(qname):
+        parsed = address.parse(label.replace(b"-", b"."))
+        if parsed is None:
+            break
+        if len(parsed[0]) != 4:
+            return []
+        found.append(((parsed[0],), parsed[0]))
+    return found
+
+
+def only_in(make: FromName, networks: list[Any], instead: str) -> FromName:
+    """``filterForward``: an address from a name where it is in the networks (in hex, with their
+    lengths), ``instead`` otherwise."""
+    inside = is_within(networks)
+    fallback = instead.encode("latin-1")
+
+    def filtered(qname: bytes, apex: bytes) -> bytes | None:
+        text = make(qname, apex)
+        found = None if text is None else address.parse(text)
+        if found is None:
+            return None
+        return text if inside(found[0]) else fallback
+
+    return filtered
+
+
+def reverse(pattern: str, exceptions: dict[str, str]) -> FromName:
+    """``createReverse``; ``exceptions`` are names by addresses in hex."""
+    fill = _Filling(pattern)
+    others = {key: name.encode("latin-1") for key, name in exceptions.items()}
+
+    def name(qname: bytes, apex: bytes) -> bytes | None:
+        octets = labels_of(qname)[3::-1]
+        if len(octets) < 4 or not all(map(_OCTET.fullmatch, octets)):
+            return None
+        digits = b"%02x%02x%02x%02x" % tuple(map(int, octets))
+        other = others.get(digits.decode())
+        return fill((*octets, b"-".join(octets), digits)) if other is None else other
+
+    return name
+
+
+def reverse6(pattern: str, exceptions: dict[str, str]) -> FromName:
+    """``createReverse6``; ``exceptions`` are names by addresses in hex."""
+    fill = _Filling(pattern)
+    others = {key: name.encode("latin-1") for key, name in exceptions.items()}
+
+    def name(qname: bytes, apex: bytes) -> bytes | None:
+        nibbles = labels_of(qname)[31::-1]
+        digits = b"".join(nibbles)
+        if len(nibbles) < 32 or not _NIBBLES.fullmatch(digits):
+            return None
+        packed = bytes.fromhex(digits.decode())
+        other = others.get(packed.hex())
+        if other is not None:
+            return other
+        groups = [digits[place : place + 4] for place in range(0, 32, 4)]
+        return fill((*nibbles, address.to_text(packed).replace(b":", b"-"), *groups))
+
+    return name
+
+
+class _Filling:
+    """A pattern in which ``%1%`` and so on stand for values, and ``%%`` for a percent sign."""
+
+    __slots__ = ("_places", "_texts")
+
+    def __init__(self, pattern: str) -> None:
+        pieces = _PLACEHOLDER.split(pattern.encode("latin-1"))
+        self._texts = pieces[0::2]
+        self._places = [int(digits) if digits else -1 for digits in pieces[1::2]]
+
+    def __call__(self, values: tuple[bytes, ...]) -> bytes:
+        found = [self._texts[0]]
+        for place, text in zip(self._places, self._texts[1:], strict=True):
+            if place < 0:
+                found.append(b"%")
+            elif 0 < place <= len(values):
+                found.append(values[place - 1])
+            found.append(text)
+        return b"".join(found)

@@ -1,0 +1,223 @@
+"""Which variable a name means: a local (an upvalue or a parameter too), or a global.
+
+Tables that sit in a local are followed only where nobody can have changed them, which is what
+`Variable.escapes` is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.tree import Block, Expression, Name, Node, Statement
+
+HARMLESS: Final = frozenset((b"ipairs", b"pairs", b"next", b"unpack", b"type", b"tostring"))
+"""Functions of the language that leave a table as it is."""
+
+_ENVIRONMENT: Final = frozenset((b"setfenv", b"getfenv", b"loadstring", b"load"))
+
+
+@dataclass(slots=True)
+class Variable:
+    """A local. ``value`` is what it is declared with, if that is known; ``writes`` counts the
+    assignments, the declaration being one. It ``escapes`` when a table in it may be changed."""
+
+    name: bytes
+    value: Expression | None
+    writes: int = 1
+    escapes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A global is read or written at ``name``; ``called`` when it is the function of a call."""
+
+    name: Name
+    written: bool = False
+    called: bool = False
+
+
+@dataclass(slots=True)
+class Scopes:
+    """``variables`` are the locals, by the offset of each name that means one; ``accesses`` those
+    of globals, in the order in which they happen if no branch is left out. ``dynamic`` is code that
+    may set globals in ways not seen here (``setfenv``, ``loadstring`` and the like)."""
+
+    variables: dict[int, Variable] = field(default_factory=dict)
+    accesses: list[Access] = field(default_factory=list)
+    dynamic: bool = False
+
+    @property
+    def written(self) -> frozenset[bytes]:
+        """The globals that the code sets."""
+        return frozenset(access.name.name for access in self.accesses if access.written)
+
+
+def resolve(chunk: syntax.Chunk, harmless: frozenset[bytes]) -> Scopes:
+    """The scopes of a record. ``harmless`` are global functions that leave their arguments as they
+    are."""
+    resolver = _Resolver(harmless | HARMLESS)
+    resolver.block(chunk.body)
+    return resolver.scopes
+
+
+class _Resolver:
+    """Goes over a chunk in the order of its execution."""
+
+    def __init__(self, harmless: frozenset[bytes]) -> None:
+        self.scopes = Scopes()
+        self._harmless = harmless
+        self._visible: list[dict[bytes, Variable]] = []
+
+    def block(self, block: Block, declared: Iterable[Name] = ()) -> None:
+        """A block whose scope starts with ``declared`` (parameters, loop variables)."""
+        self._visible.append({})
+        for name in declared:
+            self._declare(name, None)
+        for statement in block.statements:
+            self._statement(statement)
+        self._visible.pop()
+
+    def _declare(self, name: Name, value: Expression | None) -> None:
+        variable = Variable(name.name, value)
+        self._visible[-1][name.name] = variable
+        self.scopes.variables[name.offset] = variable
+
+    def _find(self, name: Name) -> Variable | None:
+        for scope in reversed(self._visible):
+            variable = scope.get(name.name)
+            if variable is not None:
+                self.scopes.variables[name.offset] = variable
+                return variable
+        return None
+
+    def _statement(self, statement: Statement) -> None:
+        match statement:
+            case syntax.Local(names=names, values=values):
+                self._expressions(values)
+                for position, name in enumerate(names):
+                    self._declare(name, values[position] if position < len(values) else None)
+            case syntax.Assignment(targets=targets, values=values):
+                self._expressions(values)
+                for target in targets:
+                    self._assign(target)
+            case syntax.CallStatement(call=call):
+                self._expressions((call,))
+            case syntax.FunctionStatement(target=target, method=method, function=function):
+                self._assign(target)
+                self._function(function, method)
+            case syntax.LocalFunction(name=name, function=function):
+                self._declare(name, function)
+                self._function(function, False)
+            case syntax.Do(body=body):
+                self.block(body)
+            case syntax.While(condition=condition, body=body):
+                self._expressions((condition,))
+                self.block(body)
+            case syntax.Repeat(body=body, condition=condition):
+                self._visible.append({})
+                for inner in body.statements:
+                    self._statement(inner)
+                self._expressions((condition,))
+                self._visible.pop()
+            case syntax.If(branches=branches, otherwise=otherwise):
+                for branch in branches:
+                    self._expressions((branch.condition,))
+                    self.block(branch.body)
+                if otherwise is not None:
+                    self.block(otherwise)
+            case syntax.NumericFor(variable=variable, start=start, stop=stop, step=step, body=body):
+                self._expressions((start, stop) if step is None else (start, stop, step))
+                self.block(body, (variable,))
+            case syntax.GenericFor(names=names, iterators=iterators, body=body):
+                self._expressions(iterators)
+                self.block(body, names)
+            case syntax.Return(values=values):
+                self._expressions(values, safe=True)
+            case _:
+                pass
+
+    def _function(self, function: syntax.Function, method: bool) -> None:
+        self._visible.append({})
+        if method:
+            self._visible[-1][b"self"] = Variable(b"self", None)
+        self.block(function.body, function.parameters)
+        self._visible.pop()
+
+    def _assign(self, target: Expression) -> None:
+        if isinstance(target, Name):
+            variable = self._find(target)
+            if variable is None:
+                self.scopes.accesses.append(Access(target, written=True))
+            else:
+                variable.writes += 1
+        elif isinstance(target, syntax.Index):
+            if isinstance(target.table, Name) and target.table.name == b"_G":
+                self._through_environment(target)
+            self._expressions((target.table, target.key))
+
+    def _through_environment(self, target: syntax.Index) -> None:
+        """``_G.name = value``"""
+        if self._find(target.table) is None:  # type: ignore[arg-type]
+            if isinstance(target.key, syntax.String):
+                name = Name(target.key.offset, target.key.end, target.key.value)
+                self.scopes.accesses.append(Access(name, written=True))
+            else:
+                self.scopes.dynamic = True
+
+    def _expressions(self, expressions: Iterable[Expression], safe: bool = False) -> None:
+        # Pairs of what is still to be seen, and whether a table there stays as it is. A loop, as an
+        # operator chain may be deeper than Python's stack.
+        waiting: list[tuple[Node, bool]] = [(e, safe) for e in reversed(tuple(expressions))]
+        while waiting:
+            node, is_safe = waiting.pop()
+            match node:
+                case Name():
+                    self._read(node, is_safe, called=False)
+                case syntax.Function():
+                    self._function(node, False)
+                case syntax.Call(function=Name() as function, arguments=arguments):
+                    self._read(function, True, called=True)
+                    local = self.scopes.variables.get(function.offset)
+                    kept = local is None and function.name in self._harmless
+                    waiting.extend((argument, kept) for argument in reversed(arguments))
+                case syntax.Call(function=function, arguments=arguments):
+                    waiting.extend((argument, False) for argument in reversed(arguments))
+                    waiting.append((function, True))
+                case syntax.MethodCall(target=target, arguments=arguments):
+                    waiting.extend((argument, False) for argument in reversed(arguments))
+                    waiting.append((target, False))
+                case syntax.Index(table=table, key=key):
+                    # What comes out of the table may be a table itself, and be changed.
+                    waiting.append((key, True))
+                    waiting.append((table, is_safe or not _holds_tables(table)))
+                case syntax.Binary(operator=operator, left=left, right=right):
+                    kept = is_safe or operator not in (b"and", b"or")
+                    waiting.append((right, kept))
+                    waiting.append((left, kept))
+                case syntax.Unary(operand=operand):
+                    waiting.append((operand, True))
+                case syntax.Parenthesis(inner=inner):
+                    waiting.append((inner, is_safe))
+                case syntax.Field(key=key, value=value):
+                    waiting.append((value, True))
+                    if key is not None:
+                        waiting.append((key, True))
+                case _:
+                    waiting.extend((child, is_safe) for child in reversed(syntax.children(node)))
+
+    def _read(self, name: Name, safe: bool, called: bool) -> None:
+        variable = self._find(name)
+        if variable is not None:
+            variable.escapes |= not safe
+            return
+        self.scopes.accesses.append(Access(name, called=called))
+        if name.name in _ENVIRONMENT or (name.name == b"_G" and not safe):
+            self.scopes.dynamic = True
+
+
+def _holds_tables(table: Expression) -> bool:
+    """False for ``_G``, whose fields are looked at one by one."""
+    return not (isinstance(table, Name) and table.name == b"_G")

@@ -1,0 +1,247 @@
+"""The world as an operator says it is: who asks, from where, when, and what is up.
+
+What would be answered in it is for `lzc.rehearse.rehearsal` to find out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from lzc.health_check import Check
+from lzc.lua.engine.engine import GeoView
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.health.reach import Refusal
+from lzc.wire import edns
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOOPBACK: Final = ipaddress.IPv4Address("127.0.0.1")
+
+LAST: Final = datetime(2106, 1, 1, tzinfo=UTC).timestamp()
+"""Seconds since the epoch at which no time begins that may be assumed."""
+
+_PLACE_FIELDS: Final = {
+    "country": "country",
+    "continent": "continent",
+    "region": "region",
+    "city": "city",
+    "lat": "latitude",
+    "lon": "longitude",
+    "asn": "asn",
+}
+
+
+class Target(NamedTuple):
+    """What a health status is assumed of: a port of an address; with port 0 all of its ports;
+    without an address everything."""
+
+    address: Address | None
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read ``IP``, ``IP:PORT``, ``[IP]:PORT`` or ``all``. Raises `ValueError`."""
+        if text == "all":
+            return cls(None)
+        try:
+            return cls(ipaddress.ip_address(text))
+        except ValueError:
+            pass
+        found = re.fullmatch(r"(?:\[([^]]+)\]|([^:]+)):([0-9]{1,5})", text)
+        try:
+            if found is None or not 0 < int(found[3]) < 65536:
+                raise ValueError
+            return cls(ipaddress.ip_address(found[1] or found[2]), int(found[3]))
+        except ValueError:
+            message = f"{text} is neither an address nor ADDRESS:PORT nor all"
+            raise ValueError(message) from None
+
+    def __str__(self) -> str:
+        if self.address is None:
+            return "all"
+        if not self.port:
+            return str(self.address)
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"{host}:{self.port}"
+
+
+RefusalOf = Callable[[Check, bytes], Refusal | None]
+"""Why a check that the code of a zone (its apex) asks for is not made, or `None`."""
+
+
+def never_refused(check: Check, zone: bytes) -> Refusal | None:
+    """Every check is made."""
+    return None
+
+
+class AssumedHealth:
+    """All checks are up, but for those told otherwise: `False` is down, `None` not known yet. Where
+    several targets match, the closest one counts: a port, before its address, before ``all``. Of
+    those that a server does not make, as ``refusal`` says, nothing is ever known."""
+
+    def __init__(
+        self, statuses: Mapping[Target, bool | None], refusal: RefusalOf = never_refused
+    ) -> None:
+        self._statuses = statuses
+        self._refusal = refusal
+
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
+        """What is assumed. The port of a URL without one is that of its scheme; a check without an
+        address has that of its URL, if a name does not stand there."""
+        if self._refusal(check, zone) is not None:
+            return None
+        address = address_of(check)
+        for target in (Target(address, port_of(check)), Target(address), Target(None)):
+            if target in self._statuses:
+                return self._statuses[target]
+        return True
+
+    def weight(self, check: Check) -> int:
+        """All that is up weighs the same."""
+        return 1
+
+    def generation(self) -> int:
+        """Nothing ever changes."""
+        return 0
+
+
+def address_of(check: Check) -> Address | None:
+    """The address that a check connects to; `None` where a name has to be looked up for that."""
+    try:
+        return ipaddress.ip_address(check.address or urlsplit(check.url).hostname or "")
+    except ValueError:
+        return None
+
+
+def port_of(check: Check) -> int:
+    """The TCP port that a check connects to."""
+    if not check.url:
+        return check.port
+    try:
+        url = urlsplit(check.url)
+        return url.port or (443 if url.scheme == "https" else 80)
+    except ValueError:
+        return 0
+
+
+class AssumedPlace:
+    """One address is where an operator says; of all others the databases are asked."""
+
+    def __init__(self, known: GeoView | None, address: bytes, fields: GeoFields) -> None:
+        self._known = known
+        self._address = address
+        self._fields = fields
+
+    def lookup(self, address: bytes) -> GeoFields:
+        """All that is known of a packed address."""
+        if address == self._address:
+            return self._fields
+        return self._known.lookup(address) if self._known is not None else {}
+
+
+def parse_place(text: str) -> GeoFields:
+    """Read ``country=DE,continent=EU,region=HE,city=…,lat=50.1,lon=8.7,asn=64497``, each of them
+    optional. Raises `ValueError`."""
+    fields: GeoFields = {}
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        name = _PLACE_FIELDS.get(key.strip())
+        if name is None or not equals or not value.strip():
+            known = ", ".join(f"{each}=…" for each in _PLACE_FIELDS)
+            raise ValueError(f"{part.strip()!r} is none of {known}")
+        fields[name] = _field(name, value.strip())
+    return check_place(fields)
+
+
+def _field(name: str, value: str) -> str | float | int:
+    if name in ("latitude", "longitude"):
+        return float(value)
+    return int(value.upper().removeprefix("AS")) if name == "asn" else value
+
+
+def check_place(fields: GeoFields) -> GeoFields:
+    """The same fields. Raises `ValueError` for coordinates off the map, or only one of the two."""
+    for name, limit in (("latitude", 90), ("longitude", 180)):
+        if not -limit <= float(fields.get(name, 0)) <= limit:
+            raise ValueError(f"{name} is from -{limit} to {limit} degrees")
+    if ("latitude" in fields) != ("longitude" in fields):
+        raise ValueError("lat and lon go together")
+    return fields
+
+
+def check_moment(moment: datetime) -> datetime:
+    """The same time. Raises `ValueError` where no signature has it: their times have 32 bits."""
+    if not 0 <= moment.timestamp() < LAST:
+        raise ValueError("a time is from 1970 to 2105")
+    return moment
+
+
+def place_text(fields: GeoFields) -> str:
+    """The inverse of `parse_place`."""
+    return ",".join(
+        f"{key}={fields[name]}" for key, name in _PLACE_FIELDS.items() if name in fields
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Who asks, and how the world is.
+
+    ``subnet`` is the client subnet (ECS) sent along; ``health`` what is assumed of targets (`True`
+    up, `False` down, `None` not known yet), all others being up; ``place`` where the client is,
+    instead of what the databases say; ``now`` in seconds since the epoch; ``clock_set`` tells that
+    LUA records see ``now`` too, and not the clock; ``dnssec`` the DO bit.
+    """
+
+    now: float
+    client: Address = LOOPBACK
+    subnet: Network | None = None
+    health: tuple[tuple[Target, bool | None], ...] = ()
+    place: GeoFields | None = None
+    clock_set: bool = False
+    dnssec: bool = False
+    tcp: bool = False
+
+    def located(self, use_subnet: bool) -> bytes:
+        """The packed address that decides about the place: PowerDNS's ``bestwho``."""
+        if use_subnet and self.subnet is not None:
+            return self.subnet.network_address.packed
+        return self.client.packed
+
+    def message(self, qname: bytes, qtype: int) -> bytes:
+        """The query of such a client in wire format, with ID 0, for a wire name."""
+        options = []
+        if self.subnet is not None:
+            family = 1 if self.subnet.version == 4 else 2
+            network = self.subnet.network_address.packed
+            options.append(
+                edns.ClientSubnet(family, self.subnet.prefixlen, 0, network).to_option(0)
+            )
+        return b"".join(
+            (
+                bytes.fromhex("000000000001000000000001"),
+                qname,
+                qtype.to_bytes(2, "big"),
+                b"\x00\x01",
+                edns.build(1232, flags=edns.DO if self.dnssec else 0, options=options),
+            )
+        )
+
+
+def statuses(
+    down: Sequence[Target], up: Sequence[Target], unknown: Sequence[Target]
+) -> tuple[tuple[Target, bool | None], ...]:
+    """What lists of targets assume. Raises `ValueError` for a target in two of them."""
+    found: dict[Target, bool | None] = {}
+    for targets, status in ((down, False), (up, True), (unknown, None)):
+        for target in targets:
+            if found.setdefault(target, status) is not status:
+                raise ValueError(f"{target} cannot be in two states at once")
+    return tuple(found.items())

@@ -1,0 +1,316 @@
+"""Expectations as operators write them: ``[[test]]`` tables of a TOML file."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from lzc.config.faults import describe, locate
+from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError
+from lzc.faults import Fault, InputError, Place
+from lzc.lua.engine.geo import GeoFields
+from lzc.rehearse.assumed import (
+    LOOPBACK,
+    Circumstances,
+    Network,
+    Target,
+    check_moment,
+    check_place,
+    statuses,
+)
+from lzc.rehearse.expectation import RCODES, Expectation, Rules
+from lzc.wire import name as wire_name
+from lzc.wire import rdata as wire_rdata
+from lzc.wire import rrtype
+
+_CONTENT: Final = ("answers", "must", "may", "one_of", "sometimes", "must_not")
+_EXPECTING: Final = (*_CONTENT, "rcode", "ttl", "signed")
+
+MOST_CLIENTS: Final = 10_000
+"""Clients, each in its circumstances, that one test may stand for."""
+
+
+def _listed(value: Any) -> Any:
+    """One value stands for a list of one."""
+    return [value] if isinstance(value, str | dict) else value
+
+
+def _checked(read: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        read(text)
+        return text
+
+    return AfterValidator(check)
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its zone: 2026-12-24T18:00:00Z, or +01:00 in place of Z")
+    return check_moment(moment)
+
+
+def _rcode(text: str) -> str:
+    if text not in RCODES:
+        raise ValueError(f"an RCODE is one of {', '.join(RCODES)}")
+    return text
+
+
+Words = Annotated[list[str], BeforeValidator(_listed)]
+Addresses = Annotated[
+    list[Annotated[str, _checked(ipaddress.ip_address)]], BeforeValidator(_listed)
+]
+Networks = Annotated[list[Annotated[str, _checked(ipaddress.ip_network)]], BeforeValidator(_listed)]
+Targets = Annotated[list[Annotated[str, _checked(Target.parse)]], BeforeValidator(_listed)]
+
+
+class PlaceTable(Table):
+    """``place``: where the client is."""
+
+    country: str | None = None
+    continent: str | None = None
+    region: str | None = None
+    city: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    asn: int | None = Field(default=None, ge=0)
+
+    def fields(self) -> GeoFields:
+        """As geo databases have it."""
+        names = {"lat": "latitude", "lon": "longitude"}
+        return {
+            names.get(name, name): value for name, value in vars(self).items() if value is not None
+        }
+
+
+def _on_the_map(place: PlaceTable) -> PlaceTable:
+    check_place(place.fields())
+    return place
+
+
+Places = Annotated[
+    list[Annotated[PlaceTable, AfterValidator(_on_the_map)]], BeforeValidator(_listed)
+]
+
+
+class TestTable(Table):
+    """``[[test]]``. Of what is expected, `None` is what is not said."""
+
+    __test__ = False
+
+    title: str = ""
+    name: str
+    type: str = "A"
+    client: Addresses = Field(default=[])
+    subnet: Networks = Field(default=[])
+    place: Places = Field(default=[])
+    down: Targets = Field(default=[])
+    up: Targets = Field(default=[])
+    unknown: Targets = Field(default=[])
+    time: Annotated[datetime, AfterValidator(_aware)] | None = None
+    tcp: bool = False
+    rcode: Annotated[str, AfterValidator(_rcode)] | None = None
+    answers: Words | None = None
+    must: Words = Field(default=[])
+    may: Words | None = None
+    one_of: Words | None = None
+    sometimes: Words | None = None
+    must_not: Words = Field(default=[])
+    ttl: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    signed: bool | None = None
+
+
+class TestFile(Table):
+    """A whole file."""
+
+    __test__ = False
+
+    test: list[TestTable] = Field(default=[])
+
+
+def read_expectations(
+    file: str, text: str, data: dict[str, Any], now: float, is_served: Callable[[bytes], bool]
+) -> list[Expectation]:
+    """The expectations of a file; ``data`` is its ``text`` as the TOML parser has it. ``now``
+    (seconds since the epoch) is the time of tests that name none; ``is_served`` tells whether a
+    lower-case wire name is in one of the zones. Raises `InputError` with every fault found."""
+    try:
+        tables = TestFile.read(data).test
+    except ValidationError as error:
+        faults = [
+            replace(describe(file, text, TestFile, problem), rule="test-value")
+            for problem in error.errors()
+        ]
+        raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
+    reader = _Reader(file, text, now, is_served)
+    found = [reader.expectation(number, table) for number, table in enumerate(tables)]
+    if not tables:
+        reader.fault((), "test-none", "holds no tests", "write tests as [[test]] tables")
+    if reader.faults:
+        raise InputError(sorted(reader.faults, key=lambda fault: fault.place))
+    return found
+
+
+class _Reader:
+    def __init__(
+        self, file: str, text: str, now: float, is_served: Callable[[bytes], bool]
+    ) -> None:
+        self._file = file
+        self._text = text
+        self._now = now
+        self._is_served = is_served
+        self.faults: list[Fault] = []
+
+    def fault(self, path: tuple[int | str, ...], rule: str, what: str, fix: str = "") -> None:
+        """Note what is wrong with the value at a path, or with the whole file."""
+        place = locate(self._file, self._text, path) if path else Place(self._file, 1, 1)
+        self.faults.append(Fault(place, rule, what, fix=fix))
+
+    def expectation(self, number: int, table: TestTable) -> Expectation:
+        """Read what needs more than its own value to be read."""
+        here = ("test", number)
+        qname, qtype = self._question(number, table)
+        said = any(getattr(table, name) not in (None, []) for name in _EXPECTING)
+        # An empty list says that nothing may come, in these; in others it says nothing.
+        if not said and [] not in (table.answers, table.may):
+            known = ", ".join(sorted(name.replace("_", "-") for name in _EXPECTING))
+            self.fault(here, "test-expects-nothing", "the test expects nothing", f"add {known}")
+        if table.answers is not None and any(getattr(table, name) for name in _CONTENT[1:]):
+            self.fault(
+                (*here, "answers"),
+                "test-contradiction",
+                "answers lists everything that comes; nothing can be said besides",
+                "leave out must, may, one-of, sometimes and must-not, or answers",
+            )
+        lists = {name: self._rdatas(number, table, name, qtype) for name in _CONTENT}
+        rules = Rules(
+            RCODES[table.rcode or "NOERROR"],
+            lists["answers"],
+            lists["must"] or frozenset(),
+            lists["may"],
+            lists["one_of"],
+            lists["sometimes"],
+            lists["must_not"] or frozenset(),
+            table.ttl,
+            table.signed,
+        )
+        wanted = rules.must.union(*(lists[name] or frozenset() for name in _CONTENT[2:5]))
+        for rdata in sorted(rules.must_not & wanted):
+            text = wire_rdata.to_text(qtype, rdata)
+            what = f"{text} is wanted and unwanted at once"
+            self.fault((*here, "must-not"), "test-contradiction", what, "remove it from one list")
+        return Expectation(
+            table.title or f"{table.name} {table.type}",
+            locate(self._file, self._text, here),
+            qname,
+            qtype,
+            self._clients(number, table),
+            rules,
+        )
+
+    def _question(self, number: int, table: TestTable) -> tuple[bytes, int]:
+        qname, qtype = wire_name.ROOT, rrtype.A
+        try:
+            qname = wire_name.from_text(table.name, wire_name.ROOT)
+        except wire_name.InvalidName as error:
+            self.fault(("test", number, "name"), "test-value", f"{table.name}: {error}")
+        else:
+            if not self._is_served(qname.lower()) and table.rcode != "REFUSED":
+                self.fault(
+                    ("test", number, "name"),
+                    "test-name",
+                    f"{table.name} is in none of the zones",
+                    'correct the name, or expect rcode = "REFUSED"',
+                )
+        try:
+            qtype = rrtype.from_text(table.type)
+        except ValueError as error:
+            self.fault(("test", number, "type"), "test-value", str(error))
+        return qname, qtype
+
+    def _rdatas(
+        self, number: int, table: TestTable, name: str, qtype: int
+    ) -> frozenset[bytes] | None:
+        """A list of RDATA in presentation format, TXT with or without its quotes."""
+        texts: list[str] | None = getattr(table, name)
+        if texts is None:
+            return None
+        key = name.replace("_", "-")
+        if texts and qtype in (rrtype.ANY, rrtype.RRSIG, rrtype.LUA):
+            what = f"the content of an answer to {table.type} cannot be tested"
+            self.fault(("test", number, key), "test-value", what, "ask for each type by itself")
+            return frozenset()
+        found = set()
+        for text in texts:
+            whole = (
+                text
+                if qtype != rrtype.TXT or text.startswith('"')
+                else json.dumps(text, ensure_ascii=False)
+            )
+            try:
+                rdata = wire_rdata.from_presentation(qtype, whole.encode(), wire_name.ROOT)
+                found.add(wire_rdata.canonical(qtype, rdata))
+            except wire_rdata.InvalidRdata as error:
+                place = self._element(locate(self._file, self._text, ("test", number, key)), text)
+                what = f"{text!r} is no RDATA of type {table.type}: {error}"
+                self.faults.append(Fault(place, "test-value", what))
+        return frozenset(found)
+
+    def _element(self, key: Place, value: str) -> Place:
+        """Where a text stands that the value of a key holds; the key, if it is written in a way of
+        its own."""
+        written = re.escape(json.dumps(value, ensure_ascii=False)) + "|" + re.escape(f"'{value}'")
+        lines = self._text.splitlines()
+        for number, line in enumerate(lines[key.line - 1 :], key.line):
+            start = key.column if number == key.line else 0
+            match = re.compile(written).search(line, start)
+            if match:
+                return Place(self._file, number, match.start() + 1)
+            if number > key.line and re.match(r"\s*(?:\[\[?\w|[\w-]+\s*=)", line):
+                break
+        return key
+
+    def _clients(self, number: int, table: TestTable) -> tuple[Circumstances, ...]:
+        """Every client with every subnet in every place."""
+        health: tuple[tuple[Target, bool | None], ...] = ()
+        try:
+            health = statuses(
+                [Target.parse(text) for text in table.down],
+                [Target.parse(text) for text in table.up],
+                [Target.parse(text) for text in table.unknown],
+            )
+        except ValueError as error:
+            self.fault(("test", number), "test-contradiction", str(error))
+        count = max(1, len(table.client)) * max(1, len(table.subnet)) * max(1, len(table.place))
+        if count > MOST_CLIENTS:
+            self.fault(
+                ("test", number),
+                "test-too-many",
+                f"each client with each subnet in each place: {count} questions; {MOST_CLIENTS} are"
+                " asked at most",
+                "write several tests, each with some of them",
+            )
+            return ()
+        clients = [ipaddress.ip_address(text) for text in table.client] or [LOOPBACK]
+        subnets: list[Network | None] = [ipaddress.ip_network(text) for text in table.subnet]
+        places: list[GeoFields | None] = [each.fields() for each in table.place]
+        return tuple(
+            Circumstances(
+                self._now if table.time is None else table.time.timestamp(),
+                client,
+                subnet,
+                health,
+                place,
+                table.time is not None,
+                table.signed is not None,
+                table.tcp,
+            )
+            for client, subnet, place in itertools.product(
+                clients, subnets or [None], places or [None]
+            )
+        )

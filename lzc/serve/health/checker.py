@@ -1,0 +1,533 @@
+"""The checker process: runs every health check on its own timer and publishes what it finds.
+
+It shares nothing with the workers but the status table it writes and a datagram socket on which
+they name checks that no bundle announced. However slow its targets are, no answer waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import socket
+import time
+from collections.abc import Callable, Collection, Coroutine, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lzc.bundle.check_list import CheckList
+from lzc.foreign_text import shown
+from lzc.health_check import Check
+from lzc.serve.health import saved_state as health_state
+from lzc.serve.health.admission import Admission
+from lzc.serve.health.forces import force_of, near, target_of, targets_of, within
+from lzc.serve.health.http_probe import Request, request_of
+from lzc.serve.health.outcome import Outcome, as_written, without_password
+from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.health.runs import ALL_FILES, Run, Runs
+from lzc.serve.health.saved_state import Force, Known, State
+from lzc.serve.ipc.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, Health, HealthTable
+from lzc.serve.observe.error_log import Mishaps
+
+log = logging.getLogger("lzc")
+
+EXPIRE: Final = 3600.0
+"""Seconds after which a check that no bundle lists and no answer asks for is given up
+(lua-health-checks-expire-delay)."""
+SECOND_LOOK: Final = 30.0
+"""Seconds between asking workers whether they still need a check and giving it up."""
+_DATAGRAM: Final = 65536
+_JITTER: Final = 0.1
+"""Of the interval, by which a run may come earlier: the interval itself is a promise."""
+_LONGEST: Final = 366 * 86400
+"""Seconds between two runs: records may say any number."""
+_LINES_A_SECOND: Final = 20
+MAX_FORCE: Final = 366 * 86400.0
+"""Seconds an operator's word holds at most, unless it is for good."""
+_STARTS_A_SECOND: Final = 5_000
+"""First runs after a bundle was loaded: ten thousand at once would be one long pause."""
+_TELL: Final = 0.25
+"""Seconds between telling workers of news that no bundle lists: each time they look at all anew."""
+_SAVE: Final = 10.0
+"""Seconds between two looks whether what is known has to be saved."""
+_REPORTS_AT_ONCE: Final = 64
+_SHOWN: Final = (
+    *("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"),
+    "minimum_failures",
+)
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A check that is run: its slot, when it was last asked for, for which ``zone`` where no bundle
+    lists it, and how its last run went; ``gap`` is the seconds between the last two results."""
+
+    check: Check
+    key: bytes
+    offset: int
+    listed: bool
+    asked: float
+    zone: bytes = b""
+    problem: str = ""
+    failures: int = 0
+    force: Force | None = None
+    request: Request | None = None
+    started: float = 0.0
+    finished: float = 0.0
+    gap: float = 0.0
+    runs: int = 0
+    asked_around: bool = False
+    dropped: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+
+class Checker:
+    """All checks and their timers. ``reports`` is where workers send checks they miss; ``policy``
+    says how many of these there may be, and which checks are made at all; ``files`` is how many
+    connections there may be; ``file`` is where what is known is kept for the next start, and
+    ``tell_saving`` is told why that fails, and with an empty text that it does no longer."""
+
+    def __init__(
+        self,
+        table: HealthTable,
+        reports: socket.socket,
+        policy: CheckPolicy,
+        *,
+        expire: float = EXPIRE,
+        files: int = ALL_FILES,
+        file: Path | None = None,
+        tell_saving: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._table = table
+        self._reports = reports
+        self._interval = policy.interval
+        self._expire = expire
+        self._entries: dict[bytes, Entry] = {}
+        self._mishaps = Mishaps()
+        self._admission = Admission(policy, table, self._mishaps, show, time.monotonic())
+        self._unlisted = self._admission.unlisted
+        self.runs = Runs(self._mishaps, policy.rules.reach, files)
+        self._lines = 0
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._file = file
+        before = health_state.load(file, time.time()) if file is not None else State()
+        self._remembered = dict(before.known)
+        self._loaded = False
+        self._forced: dict[str, Force] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        for target, force in before.forced.items():
+            self._hold(target, force)
+        self._saving = asyncio.Lock()
+        self._unsaved = ""
+        self._tell_saving = tell_saving
+        # The event loop's own threads may all be waiting for resolvers.
+        self._writer = ThreadPoolExecutor(1, "health")
+        self._saved: tuple[int, ...] = ()
+        self._forces = 0
+        reports.setblocking(False)
+        self._loop.add_reader(reports, self._take_reports)
+        self._tick()
+        self._tell_workers()
+        if file is not None:
+            self._start(self._keep_saving())
+
+    def load(self, listed: CheckList) -> None:
+        """Run exactly these checks, and those that answers asked for of their own."""
+        wanted = self._admission.load(listed)
+        for entry in list(self._entries.values()):
+            if entry.key in wanted:
+                continue
+            if entry.listed or self._admission.refusal(entry.check, entry.zone):
+                self._drop(entry)
+        self._forget_others(wanted)
+        begun = missing = 0
+        for key, check in wanted.items():
+            known = self._entries.get(key)
+            if known is not None:
+                known.listed = True
+                self._unlisted.discard(key)
+            elif self._add(check, key, None, delay=begun / _STARTS_A_SECOND):
+                begun += 1
+            else:
+                missing += 1
+        if missing:
+            log.error("health: %d checks of the bundle are not made, as the table is full", missing)
+        # Not those a bundle listed before: they were dropped.
+        zones = [one.zone for one in self._entries.values() if not one.listed]
+        for key, check, zone in self._admission.asked_before(
+            self._remembered, self._entries, zones
+        ):
+            begun += self._add(check, key, zone, delay=begun / _STARTS_A_SECOND)
+        self._remembered.clear()
+        self._loaded = True
+        self._table.count_unlisted(len(self._unlisted))
+        self._table.loaded()
+
+    def _forget_others(self, wanted: Collection[bytes]) -> None:
+        """A checker that died left slots of checks which only answers had asked for; given up, they
+        are asked for again, where they would say forever what was true then."""
+        if self._loaded or not self._table.is_loaded():
+            return
+        for key in self._table.in_use():
+            past = self._remembered.get(key)
+            if key not in wanted and key not in self._entries and (not past or not past.check):
+                self._table.remove(key)
+
+    def report(self) -> Iterator[dict[str, Any]]:
+        """All checks with what is known of them, for ``lzc ctl health``, one after the other in the
+        order of their targets. May be called in any thread."""
+        now = time.time()
+        barred = {one.key: one for one in self._admission.barred.all()}
+        lines = [(show(one.check), key) for key, one in barred.items()]
+        entries = {entry.key: entry for entry in list(self._entries.values())}
+        lines += [(show(entry.check), key) for key, entry in entries.items()]
+        for text, key in sorted(lines):
+            if key in entries:
+                yield _made(text, entries[key], self._table.read(entries[key].offset), now)
+            else:
+                one = barred[key]
+                said = {"error": str(one.refusal), "listed": one.listed}
+                yield {**_NOT_MADE, "check": text, "key": key.hex(), **said}
+
+    async def force(
+        self, text: str, state: str, seconds: float, *, anyway: bool = False
+    ) -> dict[str, Any]:
+        """Let a target be ``state`` (one of `FORCES`) whatever its checks find, for ``seconds`` or,
+        with 0, until it is taken back with ``auto``; one that no check has, only ``anyway``.
+        Returns the answer of ``lzc ctl``, which is no success where it would not be kept."""
+        if state not in FORCES or not 0 <= seconds <= MAX_FORCE:
+            return {"ok": False, "error": f"expected one of {', '.join(FORCES)}, and seconds"}
+        try:
+            target = target_of(text, self._entries)
+        except ValueError as error:
+            return {"ok": False, "error": str(error)}
+        unknown = "" if anyway or within(target, self._forced) else self._unknown(target)
+        if unknown:
+            return {"ok": False, "error": unknown}
+        if state == FORCES[AUTO]:
+            for one in within(target, self._forced):
+                self._lift(one)
+            log.info("health: %s is left to its checks again, by hand", target)
+        else:
+            until = time.time() + seconds if seconds else 0.0
+            self._hold(target, Force(state, until, seconds))
+            length = f" for {seconds:.0f} s" if seconds else ""
+            log.info("health: %s is forced to %s by hand%s", target, state, length)
+        about = self._apply_forces(target)
+        self._forces += 1
+        await self._save()
+        answer = {"target": target, "state": state, "seconds": seconds, "checks": about}
+        if self._unsaved:
+            why = (
+                f"{target} is {'left to its checks' if state == FORCES[AUTO] else state} now, but"
+                f" the server will have forgotten that when it starts again: {self._unsaved}"
+            )
+            return {"ok": False, "error": why, **answer}
+        return {"ok": True, **answer}
+
+    def _unknown(self, target: str) -> str:
+        """Why a target is none that a check belongs to; empty where it is one."""
+        entries = self._entries.values()
+        known = {one for entry in entries for one in targets_of(entry.check, entry.key)}
+        if target in known:
+            return ""
+        there = ", ".join(near(target, known)) or "no checks at all"
+        return (
+            f"no check looks at {target}; there are: {there}. For a check that is yet to come,"
+            " force it with --anyway"
+        )
+
+    def _hold(self, target: str, force: Force) -> None:
+        self._lift(target)
+        self._forced[target] = force
+        left = force.remaining(time.time())
+        if left is not None:
+            self._expiries[target] = self._loop.call_later(left, self._expired, target)
+
+    def _lift(self, target: str) -> None:
+        self._forced.pop(target, None)
+        expiry = self._expiries.pop(target, None)
+        if expiry is not None:
+            expiry.cancel()
+
+    def _expired(self, target: str) -> None:
+        self._lift(target)
+        self._forces += 1
+        self._apply_forces(target)
+        log.info("health: %s is no longer forced", target)
+
+    def _apply_forces(self, target: str) -> int:
+        """Look again what counts for each check; how many a target is about."""
+        about = 0
+        for entry in self._entries.values():
+            about += target in targets_of(entry.check, entry.key)
+            self._apply_force(entry)
+        return about
+
+    def _apply_force(self, entry: Entry) -> None:
+        entry.force = force_of(entry.check, entry.key, self._forced)
+        code = FORCES.index(entry.force.state) if entry.force else AUTO
+        self._table.force(entry.offset, code, time.time())
+
+    def _state(self) -> State:
+        # Those asked for latest come last: where there are too many, they are the ones to keep.
+        order = self._unlisted.keys()
+        last = [self._entries.get(key) for key in order]
+        entries = [entry for entry in list(self._entries.values()) if entry.listed]
+        known = {}
+        for entry in [*entries, *(one for one in last if one is not None)]:
+            health = self._table.read(entry.offset)
+            if health.found != UNKNOWN and not entry.dropped:
+                check = None if entry.listed else entry.check
+                known[entry.key] = Known(health, entry.problem, entry.failures, check, entry.zone)
+        return State(known, dict(self._forced))
+
+    def _mark(self) -> tuple[int, ...]:
+        return (self._table.generation(), len(self._entries), self._forces)
+
+    async def _save(self) -> None:
+        """Save what changed since the last time; not in the loop, which has others to serve."""
+        if self._file is None:
+            return
+        async with self._saving:
+            why = ""
+            try:
+                await self._loop.run_in_executor(self._writer, self._write, self._file)
+            except OSError as error:
+                why = f"{error.filename or self._file}: {error.strerror or error}"
+        if why != self._unsaved:
+            self._unsaved = why
+            if why:
+                log.error("what is known of health, and forced, cannot be saved: %s", shown(why))
+            else:
+                log.info("what is known of health, and forced, is saved again")
+            self._tell_saving(why)
+
+    def _write(self, file: Path) -> None:
+        mark = self._mark()
+        if mark != self._saved:
+            state = self._state()
+            if state.known or state.forced or file.exists():
+                health_state.save(file, state)
+            self._saved = mark
+        elif file.exists():
+            health_state.touch(file)
+
+    async def _keep_saving(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE)
+            await self._save()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Save what is known and stop all checks."""
+        self._loop.remove_reader(self._reports)
+        await self._save()
+        for entry in list(self._entries.values()):
+            entry.dropped = True
+            if entry.timer is not None:
+                entry.timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await self.runs.close()
+
+    def _add(self, check: Check, key: bytes, zone: bytes | None, delay: float = 0.0) -> bool:
+        """Begin to check what the bundle lists (``zone`` is `None`), or the code of a zone asks
+        for; False when there is no room, which the former gets before the latter."""
+        listed = zone is None
+        offset = self._table.add(key)
+        while offset < 0 and listed and len(self._unlisted):
+            self._evict(self._unlisted.largest())
+            offset = self._table.add(key)
+        if offset < 0:
+            return False
+        entry = Entry(check, key, offset, listed, time.monotonic(), zone or b"")
+        entry.request = request_of(check)
+        self._entries[key] = entry
+        if not listed:
+            self._unlisted.add(key, entry.zone)
+            self._table.count_unlisted(len(self._unlisted))
+        known = self._remembered.get(key)
+        if known is not None:
+            entry.problem, entry.failures = known.problem, known.failures
+            if self._table.read(offset).found == UNKNOWN:
+                self._table.restore(offset, known.health)
+        self._apply_force(entry)
+        entry.timer = self._loop.call_later(delay, self._due, entry)
+        return True
+
+    def _add_unlisted(self, check: Check, key: bytes, zone: bytes) -> None:
+        crowded = self._unlisted.crowded(zone)
+        if crowded is not None:
+            self._evict(crowded)
+        self._unlisted.begin()
+        if not self._add(check, key, zone):
+            self._admission.refuse()
+
+    def _evict(self, zone: Hashable) -> None:
+        """Give up the check of a zone that no answer asked for longest."""
+        now = time.monotonic()
+        for _ in range(self._unlisted.count(zone)):
+            entry = self._entries[self._unlisted.oldest(zone)]
+            if not self._was_asked(entry, now):
+                break
+        self._drop(self._entries[self._unlisted.oldest(zone)])
+        self._admission.gave_up()
+
+    def _was_asked(self, entry: Entry, now: float) -> bool:
+        """Whether an answer asked for it since this was called last."""
+        if not self._table.take_asked(entry.offset):
+            return False
+        entry.asked = now
+        entry.asked_around = False
+        self._unlisted.asked(entry.key)
+        return True
+
+    def _drop(self, entry: Entry) -> None:
+        entry.dropped = True
+        if entry.timer is not None:
+            entry.timer.cancel()
+        del self._entries[entry.key]
+        self._unlisted.discard(entry.key)
+        self._table.remove(entry.key, tell=entry.listed)
+        self._table.count_unlisted(len(self._unlisted))
+
+    def _take_reports(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_REPORTS_AT_ONCE):
+                report = self._reports.recv(_DATAGRAM)
+                asked = self._admission.asked(report, time.monotonic(), self._entries)
+                if asked is not None:
+                    self._add_unlisted(asked.check, asked.key, asked.zone)
+
+    def _due(self, entry: Entry) -> None:
+        entry.timer = None
+        was_up = self._table.read(entry.offset).found == UP
+
+        def done(run: Run, outcome: Outcome) -> None:
+            entry.started = run.started
+            entry.request = run.request
+            self._done(entry, outcome)
+
+        self.runs.begin(Run(entry.check, entry.request, was_up, entry.problem, done, entry.listed))
+
+    def _done(self, entry: Entry, outcome: Outcome) -> None:
+        if entry.dropped:
+            return
+        if outcome.ours:
+            # It says nothing of the target, whose status stays what it was.
+            self._mishaps.note("health checks", OSError(f"{outcome.problem}; see ulimit -n"))
+            self._plan(entry)
+            return
+        done = time.monotonic()
+        entry.gap = done - entry.finished if entry.runs else 0.0
+        entry.finished = done
+        entry.runs += 1
+        entry.problem = outcome.problem
+        entry.failures = 0 if outcome.up else entry.failures + 1
+        before = self._table.read(entry.offset)
+        now = time.time()
+        patient = before.found == UP and entry.failures < entry.check.minimum_failures
+        found = UP if outcome.up or patient else DOWN
+        weight = outcome.weight if outcome.up else None
+        latency, listed = outcome.latency, entry.listed
+        if self._table.set(entry.offset, found, latency, now, weight, tell=listed):
+            self._tell(entry, before.status, max(0.0, now - before.since))
+        self._plan(entry)
+
+    def _plan(self, entry: Entry) -> None:
+        """Set the timer of the next run, or give the check up when nobody needs it."""
+        now = time.monotonic()
+        self._was_asked(entry, now)
+        if not entry.listed and now - entry.asked > self._expire:
+            if entry.asked_around:
+                if now - entry.asked > self._expire + min(SECOND_LOOK, self._expire):
+                    self._drop(entry)
+                    return
+            else:
+                # Workers keep what they read until something changes: make them look again.
+                entry.asked_around = True
+                self._table.ask_around()
+        own = entry.check.interval
+        interval = float(min(own, _LONGEST)) if own > 0 else self._interval
+        interval *= 1 - random.uniform(0, _JITTER)
+        delay = max(0.0, entry.started + interval - now)
+        entry.timer = self._loop.call_later(delay, self._due, entry)
+
+    def _tell(self, entry: Entry, before: int, lasted: float) -> None:
+        """Log a change, but not ten thousand of them when a data centre goes."""
+        if before == UNKNOWN and not entry.problem:
+            return
+        self._lines += 1
+        if self._lines > _LINES_A_SECOND:
+            return
+        status = STATUS[self._table.read(entry.offset).status]
+        reason = f" ({shown(entry.problem)})" if entry.problem else ""
+        was = f", was {STATUS[before]} for {lasted:.0f} s" if before else ""
+        log.info("health: %s is %s%s%s", show(entry.check), status, reason, was)
+
+    def _tell_workers(self) -> None:
+        """Of checks that only answers ask for workers hear some times a second, however many come
+        and go: each time, they ask again for all they use."""
+        if self._table.untold:
+            self._table.ask_around()
+        self._loop.call_later(_TELL, self._tell_workers)
+
+    def _tick(self) -> None:
+        self._table.beat(time.monotonic())
+        if self._lines > _LINES_A_SECOND:
+            log.info("health: %d more changes in a second", self._lines - _LINES_A_SECOND)
+        self._lines = 0
+        self._admission.tell(time.monotonic())
+        self._loop.call_later(1.0, self._tick)
+
+
+def _made(text: str, entry: Entry, health: Health, now: float) -> dict[str, Any]:
+    return {
+        "check": text,
+        "key": entry.key.hex(),
+        "status": STATUS[health.status],
+        "found": STATUS[health.found],
+        "forced": entry.force.state if entry.force else None,
+        "forced_for": entry.force.remaining(now) if entry.force else None,
+        "since": health.since,
+        "checked": health.checked,
+        "latency": round(health.latency, 6),
+        "weight": health.weight,
+        "failures": entry.failures,
+        "runs": entry.runs,
+        "gap": round(entry.gap, 3),
+        "error": entry.problem,
+        "listed": entry.listed,
+    }
+
+
+_NOT_MADE: Final = _made("", Entry(Check(""), b"", 0, False, 0.0), Health(UNKNOWN), 0.0)
+
+
+def show(check: Check) -> str:
+    """A check in a line of text, foreign text in it shown: what it looks for, where, and what is
+    particular to it. Passwords and values of headers are left out, as it goes into logs."""
+    if check.url:
+        url = shown(without_password(check.url))
+        text = f"{url} at {shown(check.address)}" if check.address else url
+    else:
+        host = shown(f"[{check.address}]" if ":" in check.address else check.address)
+        text = f"{host}:{check.port}"
+    usual = Check(check.address)
+    if check.stringmatch:
+        text += f" with '{shown(as_written(check.stringmatch))}'"
+    for name in _SHOWN:
+        if getattr(check, name) != getattr(usual, name):
+            text += f" {name}={shown(getattr(check, name))}"
+    return text + (
+        f" headers={','.join(shown(name) for name, _ in check.headers)}" if check.headers else ""
+    )

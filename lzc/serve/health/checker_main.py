@@ -1,0 +1,158 @@
+"""The checker as a process: what it is told by the supervisor, and what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import resource
+import shutil
+import signal
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lzc.bundle import check_list
+from lzc.bundle.check_list import CheckList
+from lzc.bundle.manifest import CHECKS
+from lzc.foreign_text import shown
+from lzc.serve.health.checker import Checker
+from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.health.runs import ALL_FILES
+from lzc.serve.ipc.health_table import HealthTable
+from lzc.serve.ipc.process import Channel, Message, hear_no_more
+
+log = logging.getLogger("lzc")
+
+_SPARE_FILES: Final = 128
+_NICE: Final = 5
+_REQUEST: Final = 64
+_PATIENCE: Final = 20.0
+"""Seconds in which a reader of a report has to take a piece of it."""
+_AT_ONCE: Final = 50
+
+
+def read_checks(folder: Path) -> CheckList:
+    """The checks of a bundle. Raises `OSError`, `ValueError`, `TypeError` or `KeyError`."""
+    return check_list.read(folder / CHECKS)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckerSetup:
+    """What a checker process is given at birth. ``asked`` is the socket on which come those that
+    want a report on all checks; ``leftover`` is a folder to remove when the supervisor is killed;
+    the others as of `Checker`."""
+
+    table: HealthTable
+    reports: socket.socket
+    asked: socket.socket
+    policy: CheckPolicy
+    file: Path | None = None
+    leftover: Path | None = None
+
+
+def run(setup: CheckerSetup, channel: Channel) -> int:
+    """The checker process: obey the supervisor until it says stop or is gone."""
+    os.nice(_NICE)
+    with contextlib.suppress(OSError):
+        # Waking up, we do not take the processor from a worker that has it.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    return asyncio.run(_serve(setup, channel))
+
+
+def report_when_asked(asked: socket.socket, checker: Checker) -> None:
+    """Answer each socket that comes with a report. In a thread of its own: with thousands of
+    requests that fail, turns of the event loop take seconds."""
+    asked.setblocking(True)
+    with contextlib.suppress(OSError):
+        while True:
+            data, handles, _, _ = socket.recv_fds(asked, _REQUEST, 1)
+            if not data:
+                return
+            for handle in handles:
+                with contextlib.suppress(OSError), socket.socket(fileno=handle) as reader:
+                    reader.settimeout(_PATIENCE)
+                    send_report(reader, checker)
+
+
+def send_report(reader: socket.socket, checker: Checker) -> None:
+    """Send a line of JSON, some checks at a time: a report may be megabytes, and all in one piece
+    would leave holes in memory that nothing fits into. Raises `OSError`."""
+    reader.sendall(b'{"ok":true,"checks":[')
+    piece: list[str] = []
+    comma = ""
+    for one in checker.report():
+        piece.append(comma + json.dumps(one, separators=(",", ":")))
+        comma = ","
+        if len(piece) >= _AT_ONCE:
+            reader.sendall("".join(piece).encode())
+            piece.clear()
+    reader.sendall("".join(piece).encode() + b"]}\n")
+
+
+def _files() -> int:
+    """How many connections may be open at once."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = ALL_FILES if soft == resource.RLIM_INFINITY else max(16, soft - _SPARE_FILES)
+    if room < ALL_FILES:
+        log.warning(
+            "health: the limit of open files (ulimit -n, LimitNOFILE= of systemd) is %d: with"
+            " thousands of targets that do not answer, checks will be late; %d would do",
+            soft,
+            ALL_FILES + _SPARE_FILES,
+        )
+    return min(ALL_FILES, room)
+
+
+async def _serve(setup: CheckerSetup, channel: Channel) -> int:
+    checker = Checker(
+        setup.table,
+        setup.reports,
+        setup.policy,
+        files=_files(),
+        file=setup.file,
+        tell_saving=lambda why: channel.send({"event": "saving", "why": why}),
+    )
+    threading.Thread(target=report_when_asked, args=(setup.asked, checker), daemon=True).start()
+    stop = asyncio.Event()
+    told = False
+    forcing: set[asyncio.Task[None]] = set()
+
+    async def force(message: Message) -> None:
+        answer = await checker.force(
+            message["target"], message["state"], message["seconds"], anyway=message["anyway"]
+        )
+        channel.send({"event": "forced", **answer})
+
+    def on_message(message: Message) -> None:
+        nonlocal told
+        match message.get("do"):
+            case "load":
+                try:
+                    checker.load(read_checks(Path(message["folder"])))
+                except (OSError, ValueError, TypeError, KeyError) as error:
+                    log.error("health checks of the bundle cannot be read: %s", shown(error))
+            case "force":
+                task = asyncio.get_running_loop().create_task(force(message))
+                forcing.add(task)
+                task.add_done_callback(forcing.discard)
+            case "stop":
+                told = True
+                stop.set()
+
+    def left_alone() -> None:
+        # Whoever was to remove it cannot any more.
+        if setup.leftover is not None and not told:
+            shutil.rmtree(setup.leftover, ignore_errors=True)
+        stop.set()
+
+    channel.attach(asyncio.get_running_loop(), on_message, left_alone)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await checker.close()
+    hear_no_more(asyncio.get_running_loop())
+    return 0

@@ -1,0 +1,252 @@
+"""A run of an HTTP or HTTPS check as a socket and callbacks: a fifth of the work of a whole client.
+
+It sends one GET and reads one answer. What needs more, such as a redirect, is left to
+`lzc.serve.health.probes.HttpProbes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from lzc.health_check import Check
+from lzc.serve.health.http_answer import HttpAnswer
+from lzc.serve.health.outcome import TIMED_OUT, Outcome, headers_of, is_ours, say
+
+Done = Callable[[Outcome | None], None]
+"""Gets `None` where the whole client has to look."""
+
+_CHUNK: Final = 65536
+_LATE: Final = 0.1
+_CHANCES: Final = 3
+_PLAIN: Final = re.compile(r"[!-~]+")
+_PORTS: Final = {"http": 80, "https": 443}
+SHORTEST: Final = 0.1
+"""Seconds that a target gets at least."""
+
+
+class Request(NamedTuple):
+    """What to send to which port; ``server_name`` (SNI, RFC 6066 §3, without a final dot) is empty
+    where the URL has an address."""
+
+    port: int
+    octets: bytes
+    tls: bool = False
+    server_name: str = ""
+
+
+def request_of(check: Check) -> Request | None:
+    """The request of an HTTP check; `None` where the check is none, has no address of its own, or
+    its URL or headers are out of the ordinary."""
+    url = check.url
+    try:
+        parts = urlsplit(url)
+        usual = _PORTS.get(parts.scheme, 0)
+        port = usual if parts.port is None else parts.port
+    except ValueError:
+        return None
+    host = parts.hostname
+    if not usual or not check.address or not host or parts.username is not None:
+        return None
+    if not _PLAIN.fullmatch(url) or "%" in host or set(url) & set('"<>\\^`{|}'):
+        return None
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if "/." in path:
+        return None
+    authority = f"[{host}]" if ":" in host else host
+    if port != usual:
+        authority += f":{port}"
+    lines = [f"GET {path} HTTP/1.1"]
+    for name, value in headers_of(check, authority):
+        if not name or set(f"{name}{value}") & set("\r\n\0"):
+            return None
+        lines.append(f"{name}: {value}")
+    try:
+        octets = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+    server_name = "" if is_address(host) else host.rstrip(".")
+    return Request(port, octets, parts.scheme == "https", server_name)
+
+
+def is_address(host: str) -> bool:
+    """True for what is no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def tls_context() -> ssl.SSLContext:
+    """What all checks share. PowerDNS does not look at certificates: it asks addresses whether they
+    serve a host."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class HttpProbe:
+    """Sends ``request`` to a check's address, and calls ``done`` exactly once. It takes ``timeout``
+    seconds at most; ``tls`` is for requests that want it."""
+
+    __slots__ = (
+        *("_answer", "_chances", "_check", "_done", "_loop", "_request", "_sock", "_started"),
+        *("_timeout", "_timer", "_tls", "_unsent"),
+    )
+
+    def __init__(
+        self,
+        check: Check,
+        request: Request,
+        loop: asyncio.AbstractEventLoop,
+        done: Done,
+        *,
+        timeout: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._check = check
+        self._request = request
+        self._unsent = request.octets
+        self._loop = loop
+        self._done = done
+        self._timeout = max(timeout, SHORTEST)
+        self._tls = tls
+        self._started = time.monotonic()
+        self._answer = HttpAnswer(check)
+        self._chances = _CHANCES
+        self._timer: asyncio.TimerHandle | None = None
+        self._sock: socket.socket | None = None
+        try:
+            self._connect()
+        except (OSError, ValueError, OverflowError) as error:
+            self._fail(error)
+
+    def _connect(self) -> None:
+        check = self._check
+        family = socket.AF_INET6 if ":" in check.address else socket.AF_INET
+        sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        if check.source:
+            sock.bind((check.source, 0))
+        code = sock.connect_ex((check.address, self._request.port))
+        if code not in (0, errno.EINPROGRESS):
+            raise OSError(code, os.strerror(code))
+        self._set_timer(self._timeout)
+        # Descriptors, not sockets: asyncio asks what is registered by an error with the socket's
+        # text in it, with both of its addresses, six times a run; that was a fifth of the work.
+        self._loop.add_writer(sock.fileno(), self._connected)
+
+    def _set_timer(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(seconds, self._timed_out, self._loop.time() + seconds)
+
+    def _timed_out(self, due: float) -> None:
+        late = self._loop.time() - due
+        if late > _LATE and self._chances:
+            # It was us who had no time: what the target said meanwhile is still to be read.
+            self._chances -= 1
+            self._set_timer(min(late, self._timeout))
+        else:
+            self._finish(TIMED_OUT)
+
+    def _connected(self) -> None:
+        assert self._sock is not None
+        try:
+            code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code))
+            if not self._request.tls:
+                self._send()
+                return
+            assert self._tls is not None
+            plain, name = self._sock, self._request.server_name or None
+            self._loop.remove_writer(plain.fileno())
+            # It takes the descriptor over.
+            self._sock = self._tls.wrap_socket(
+                plain, server_hostname=name, do_handshake_on_connect=False
+            )
+            self._shake_hands()
+        except (OSError, ValueError) as error:
+            self._fail(error)
+
+    def _shake_hands(self) -> None:
+        sock = self._sock
+        assert isinstance(sock, ssl.SSLSocket)
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._loop.remove_writer(sock.fileno())
+            self._loop.add_reader(sock.fileno(), self._shake_hands)
+        except ssl.SSLWantWriteError:
+            self._loop.remove_reader(sock.fileno())
+            self._loop.add_writer(sock.fileno(), self._shake_hands)
+        except (OSError, ValueError) as error:
+            self._fail(error)
+        else:
+            self._loop.remove_reader(sock.fileno())
+            self._loop.add_writer(sock.fileno(), self._send)
+
+    def _send(self) -> None:
+        assert self._sock is not None
+        try:
+            # Some hundred octets into an empty buffer: they go out whole, but for odd URLs.
+            sent = self._sock.send(self._unsent)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent = 0
+        except OSError as error:
+            self._fail(error)
+            return
+        self._unsent = self._unsent[sent:]
+        if self._unsent:
+            self._loop.add_writer(self._sock.fileno(), self._send)
+        else:
+            self._loop.remove_writer(self._sock.fileno())
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        assert self._sock is not None
+        try:
+            # No record of TLS is as large: nothing stays behind decrypted, unknown to epoll.
+            data = self._sock.recv(_CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            self._fail(error)
+            return
+        verdict = self._answer.feed(data)
+        if verdict is None:
+            return
+        if verdict.elsewhere:
+            self._close()
+            self._loop.call_soon(self._done, None)
+        else:
+            self._finish(verdict.problem, verdict.weight)
+
+    def _fail(self, error: Exception) -> None:
+        self._finish(say(error), ours=is_ours(error))
+
+    def _finish(self, problem: str, weight: int = 1, *, ours: bool = False) -> None:
+        self._close()
+        latency = time.monotonic() - self._started
+        outcome = Outcome(not problem, latency, problem, weight, ours)
+        # Never from within the constructor: the caller expects to be called back later.
+        self._loop.call_soon(self._done, outcome)
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sock is not None:
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.remove_writer(self._sock.fileno())
+            self._sock.close()
+            self._sock = None

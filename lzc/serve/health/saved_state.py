@@ -1,0 +1,173 @@
+"""What is known of health, and what operators said, in a file that outlives the server.
+
+Results that are older than some minutes say nothing any more; the word of an operator holds until
+it expires. A damaged file is as good as none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from lzc import foreign_json
+from lzc.foreign_text import shown
+from lzc.health_check import Check
+from lzc.serve.ipc.health_table import DOWN, FORCES, UP, Health
+
+log = logging.getLogger("lzc")
+
+FRESH: Final = 300.0
+"""Seconds that results may be old (the file's time of modification) to be used after a start."""
+_LIMIT: Final = 256 * 2**20
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """An operator's word on a target: one of `FORCES` but ``auto``, until then (seconds since the
+    epoch; 0: until it is taken back), ``seconds`` long when it was given."""
+
+    state: str
+    until: float = 0.0
+    seconds: float = 0.0
+
+    def remaining(self, now: float) -> float | None:
+        """Seconds it still holds, not above 0 when it is over; `None`: for good. A clock that was
+        set back makes it no longer than it was meant to be."""
+        return None if not self.until else min(self.until - now, self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A check with its results: ``check`` is kept of those that no bundle lists, with the apex of
+    the zone whose code asks for it."""
+
+    health: Health
+    problem: str = ""
+    failures: int = 0
+    check: Check | None = None
+    zone: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of it: results by the key of their check, operators' words by their target."""
+
+    known: Mapping[bytes, Known] = field(default_factory=dict)
+    forced: Mapping[str, Force] = field(default_factory=dict)
+
+
+def path_beside(socket: Path) -> Path:
+    """The file of the server with this control socket."""
+    return socket.with_name(f".{socket.stem}.health")
+
+
+def load(path: Path, now: float) -> State:
+    """Read the file; nothing is known where it is missing, damaged, or not ours alone."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return State()
+    except OSError as error:
+        log.error("what was known of health cannot be read: %s", shown(error))
+        return State()
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            log.error(
+                "%s: others may write it, so nothing is known or forced at first", shown(path)
+            )
+            return State()
+        # Beside a socket in a folder for all, such as /tmp, anybody may have put one in time.
+        if status.st_uid not in (0, os.geteuid()):
+            log.error("%s: another user's, so nothing is known or forced at first", shown(path))
+            return State()
+        try:
+            state = _decode(foreign_json.parse(file.read(_LIMIT)))
+        except (
+            *(OSError, ValueError, TypeError, KeyError),
+            *(AttributeError, OverflowError, RecursionError),
+        ) as error:
+            damaged = "%s: damaged, so nothing is known or forced at first: %s"
+            log.error(damaged, shown(path), shown(repr(error)))
+            return State()
+    forced = {
+        target: force
+        for target, force in state.forced.items()
+        if (left := force.remaining(now)) is None or left > 0
+    }
+    fresh = abs(now - status.st_mtime) <= FRESH
+    return State(state.known if fresh else {}, forced)
+
+
+def save(path: Path, state: State) -> None:
+    """Replace the file, for its owner alone. Raises `OSError`."""
+    text = json.dumps(_encode(state), separators=(",", ":")).encode()
+    fresh = path.with_name(path.name + ".new")
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def touch(path: Path) -> None:
+    """Say that what the file holds is still so. Raises `OSError`."""
+    os.utime(path, (now := time.time(), now))
+
+
+def _encode(state: State) -> dict[str, Any]:
+    known = {
+        key.hex(): [
+            [one.health.since, one.health.latency, one.health.checked],
+            [one.health.found, one.health.weight, one.failures],
+            one.problem,
+            None if one.check is None else one.check.to_json(),
+            one.zone.hex(),
+        ]
+        for key, one in state.known.items()
+    }
+    forced = {
+        target: [force.state, force.until, force.seconds] for target, force in state.forced.items()
+    }
+    return {"format": _FORMAT, "known": known, "forced": forced}
+
+
+def _decode(document: Any) -> State:
+    if document["format"] != _FORMAT:
+        raise ValueError("of another version")
+    known = {}
+    for key, (times, numbers, problem, check, *zone) in document["known"].items():
+        since, latency, checked = (float(one) for one in times)
+        found, weight, failures = (int(one) for one in numbers)
+        identity = bytes.fromhex(key)
+        if len(identity) != 16 or found not in (UP, DOWN) or not 0 <= weight < 2**63:
+            raise ValueError("no health check")
+        health = Health(found, since, latency, checked, weight, found)
+        named = None if check is None else Check.from_json(check)
+        if named is not None and named.key() != identity:
+            raise ValueError("a check under another's key")
+        apex = bytes.fromhex(zone[0]) if zone else b""
+        known[identity] = Known(health, str(problem), failures, named, apex)
+    forced = {}
+    for target, (state, until, seconds) in document["forced"].items():
+        if state not in FORCES[1:]:
+            raise ValueError("no state")
+        forced[str(target)] = Force(state, float(until), float(seconds))
+    return State(known, forced)
+
+
+def kept(entries: Iterable[tuple[bytes, Known]]) -> dict[bytes, Known]:
+    """Those of which there is a result."""
+    return {key: known for key, known in entries if known.health.found in (UP, DOWN)}

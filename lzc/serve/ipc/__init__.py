@@ -1,0 +1,1 @@
+"""What processes share: fork and channels, and memory that one writes and others read."""

@@ -1,0 +1,1 @@
+"""NOTIFY (RFC 1996): telling secondaries about new serials until they have them."""

@@ -1,0 +1,379 @@
+"""A secondary, and when to tell it what: a state machine that is given the time.
+
+For each zone: NOTIFY, again and again until it is answered; then the secondary is asked for the
+SOA, with growing pauses, until its serial is ours. It gets time to transfer before it is notified
+once more. Of a secondary that answers nothing for a while one zone after the other is tried, and
+the first answer wakes all of them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from lzc.config import SecondarySection, parse_endpoint
+from lzc.foreign_text import shown
+from lzc.serve.notify import message as messages
+from lzc.serve.notify.zone import PLACED, Phase, Zone
+from lzc.wire import name as wire_name
+from lzc.wire.tsig import TsigKey
+
+WINDOW: Final = 100
+"""Zones of one secondary under way at once, at most: ten thousand zones are not ten thousand
+datagrams."""
+SHOWN: Final = 200
+"""Zones of a secondary that its status lists, those behind first."""
+_AFRESH: Final = 16
+"""The window of one that has come back."""
+_ENOUGH: Final = 3
+"""Requests without an answer, in a row, that are no bad luck."""
+_ODD: Final = 4
+"""Requests about one zone without an answer, while others get one, that are worth a word."""
+GATHER: Final = 2.0
+"""Seconds in which zones with the same problem are gathered for one line of the log."""
+QUIET: Final = 600.0
+"""Seconds in which the same problem of a secondary is logged once."""
+_LOST: Final = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTimes:
+    """Seconds. ``first``: how long an answer is waited for, and the first pause before another try,
+    which doubles up to ``longest``. ``settle``: from an answered NOTIFY to the first look at the
+    serial, which doubles too. ``patience``: from there to another NOTIFY. ``silence``: without any
+    answer, after which a secondary is lost, and then one request goes out every ``probe``."""
+
+    first: float = 1.0
+    longest: float = 60.0
+    settle: float = 0.5
+    patience: float = 15.0
+    silence: float = 4.0
+    probe: float = 2.0
+
+
+class Secondary:
+    """A server of ``[[secondary]]`` with its zones. All times are those of one clock, in seconds.
+
+    Who sends takes `orders`, and again at `next_due`; he tells what came with `answered`, and logs
+    what is in ``news``. ``source`` is the address that requests leave from, where it is known.
+    """
+
+    def __init__(
+        self, section: SecondarySection, key: TsigKey | None, times: NotifyTimes | None = None
+    ) -> None:
+        self.section = section
+        self.name = section.name
+        self.endpoint = section.address
+        self.address = parse_endpoint(section.address)
+        self.key = key
+        self.source = ""
+        self.zones: dict[bytes, Zone] = {}
+        self.news: list[tuple[int, str]] = []
+        self.lost_since: float | None = None
+        self._times = times or NotifyTimes()
+        self._patterns = [pattern.rstrip(".").lower() for pattern in section.zones]
+        self._queue: deque[Zone] = deque()
+        self._looks: deque[Zone] = deque()
+        self._under_way = 0
+        self._window = WINDOW
+        self._narrowed = 0.0
+        self._due: list[tuple[float, int, int, Zone]] = []
+        self._order = itertools.count()
+        self._unanswered = 0
+        self._silent_from: float | None = None
+        self._doubted: Zone | None = None
+        self._probe_at = 0.0
+        self._said_lost = -QUIET
+        self._said_back = True
+        self._words: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+
+    def lists(self, apex: bytes) -> bool:
+        """True when the secondary is to have a zone."""
+        if "*" in self._patterns:
+            return True
+        zone = wire_name.to_text(apex).rstrip(".").lower()
+        return any(fnmatchcase(zone, pattern) for pattern in self._patterns)
+
+    def update(self, serials: Mapping[bytes, int]) -> list[Zone]:
+        """Take the zones and serials of a bundle; gives those whose requests no longer count."""
+        gone = [self.zones.pop(apex) for apex in list(self.zones) if apex not in serials]
+        for apex, serial in serials.items():
+            known = self.zones.get(apex)
+            if (known is not None and known.serial == serial) or not self.lists(apex):
+                continue
+            fresh = Zone(apex, serial)
+            if known is not None:
+                gone.append(known)
+                fresh.theirs = known.theirs
+            self.zones[apex] = fresh
+            self._queue.append(fresh)
+        for zone in gone:
+            self._enter(zone, Phase.DONE)
+        if self._doubted in gone:
+            self._doubted = None
+        if all(zone.phase is Phase.DONE for zone in self.zones.values()):
+            self.lost_since = None
+        return gone
+
+    def orders(self, now: float) -> Iterator[Zone]:
+        """The zones to ask about now, each at most once; ``polls`` says what."""
+        while self._due and self._due[0][0] <= now:
+            _, _, turn, zone = heapq.heappop(self._due)
+            if turn == zone.turn:
+                self._time_is_up(zone, now)
+        self._say(now)
+        while (zone := self._next(now)) is not None:  # type: ignore[assignment]
+            zone.asked = now
+            zone.unsent = ""
+            if self._silent_from is None:
+                self._silent_from = now
+            self._enter(zone, Phase.ASKED, now + self._times.first)
+            yield zone
+
+    def next_due(self) -> float | None:
+        """When `orders` may have more; `None`: not before something comes."""
+        while self._due and self._due[0][2] != self._due[0][3].turn:
+            heapq.heappop(self._due)
+        times = list(self._words.values())
+        if self._due:
+            times.append(self._due[0][0])
+        if self.lost_since is not None and self._queue and not self._under_way:
+            times.append(self._probe_at)
+        return min(times) if times else None
+
+    def answered(self, zone: Zone, reply: messages.Reply, now: float) -> None:
+        """The answer to the request about a zone has come."""
+        self._window = min(WINDOW, self._window * 2)
+        zone.kind, zone.problem = reply.kind, reply.problem
+        if reply.problem:
+            self._words_about(reply.kind, now)
+            zone.polls = False
+            self._rest(zone, now)
+        elif not zone.polls:
+            zone.acked = now
+            zone.polls, zone.looks = True, 0
+            self._enter(zone, Phase.SETTLING, now + self._times.settle)
+        else:
+            self._told(zone, reply.serial, now)
+        self.heard(now)
+
+    def heard(self, now: float) -> None:
+        """The secondary is there: it answered, or came by itself."""
+        if self._doubted is not None:
+            self._words_about(_LOST, now)
+        self._unanswered = 0
+        self._silent_from = self._doubted = None
+        if self.lost_since is None:
+            return
+        away, self.lost_since = now - self.lost_since, None
+        self._window = _AFRESH
+        for zone in self.zones.values():
+            # Asked, for one that came by itself: what it was sent while it was away is lost.
+            if zone.phase in (Phase.RESTING, Phase.ASKED):
+                zone.attempts, zone.polls = 0, zone.current
+                self._enter(zone, Phase.QUEUED)
+                self._queue.append(zone)
+        if not self._said_back:
+            self._said_back = True
+            self._tell(logging.INFO, f"answers again after {away:.0f} s: {self._behind()}")
+
+    def transferred(self, apex: bytes, serial: int, now: float) -> None:
+        """It was sent a whole zone: a good moment to ask whether it has it."""
+        self.heard(now)
+        zone = self.zones.get(apex)
+        if zone is None or zone.current or not messages.is_current(serial, zone.serial):
+            return
+        if zone.phase is not Phase.ASKED and zone.phase is not Phase.DONE:
+            zone.polls = True
+            if zone.acked is None:
+                zone.acked = now
+            self._enter(zone, Phase.RESTING, now + self._times.settle / 2)
+
+    def unusable(self, zone: Zone, why: str, now: float) -> None:
+        """Nothing can be sent, for a reason of ours."""
+        zone.kind, zone.problem = "unusable", why
+        self._words_about(zone.kind, now)
+        self._enter(zone, Phase.RESTING, now + self._times.longest)
+
+    def wake(self) -> None:
+        """What kept zones resting may be over."""
+        for zone in self.zones.values():
+            if zone.phase is Phase.RESTING:
+                self._enter(zone, Phase.QUEUED)
+                self._queue.append(zone)
+
+    def remind(self) -> None:
+        """A worker was lost, and what this one asked it after a NOTIFY may have got no answer: tell
+        it again of what it does not have yet, without the time it would have to take it."""
+        for zone in self.zones.values():
+            if zone.phase is Phase.RESTING and zone.acked is not None and not zone.current:
+                zone.acked, zone.polls, zone.attempts = None, False, 0
+                self._enter(zone, Phase.QUEUED)
+                self._queue.append(zone)
+
+    def status(self, now: float) -> dict[str, Any]:
+        """For ``lzc ctl status``."""
+        zones = sorted(
+            self.zones.values(), key=lambda zone: (zone.current, not zone.ahead, zone.apex)
+        )
+        ahead = sum(zone.ahead for zone in zones)
+        return {
+            "name": self.name,
+            "address": self.endpoint,
+            "zones": len(zones),
+            "current": sum(zone.current for zone in zones) - ahead,
+            "ahead": ahead,
+            "silent": None if self.lost_since is None else now - self.lost_since,
+            "notify_from": self.source,
+            "states": [zone.status() for zone in zones[:SHOWN]],
+        }
+
+    def _next(self, now: float) -> Zone | None:
+        if self.lost_since is not None:
+            if self._under_way or now < self._probe_at:
+                return None
+            self._probe_at = now + self._times.probe
+        while self._looks:
+            zone = self._looks.popleft()
+            if zone.phase is Phase.SETTLING:
+                return zone
+        while self._queue and self._under_way < self._window:
+            zone = self._queue.popleft()
+            if zone.phase is Phase.QUEUED:
+                return zone
+        return None
+
+    def _enter(self, zone: Zone, phase: Phase, until: float | None = None) -> None:
+        """Move a zone to another phase, which ends by itself at ``until``."""
+        self._under_way += (phase in PLACED) - (zone.phase in PLACED)
+        zone.phase = phase
+        zone.turn += 1
+        if until is not None:
+            heapq.heappush(self._due, (until, next(self._order), zone.turn, zone))
+
+    def _time_is_up(self, zone: Zone, now: float) -> None:
+        if zone.phase is Phase.ASKED:
+            self._no_answer(zone, now)
+        elif zone.phase is Phase.SETTLING and self.lost_since is None:
+            self._looks.append(zone)
+        else:
+            self._enter(zone, Phase.QUEUED)
+            self._queue.append(zone)
+
+    def _no_answer(self, zone: Zone, now: float) -> None:
+        what = "query for the SOA" if zone.polls else "NOTIFY"
+        zone.kind, zone.problem = _LOST, zone.unsent or f"no answer to {what}"
+        self._unanswered += 1
+        if now - self._narrowed >= self._times.first:
+            self._narrowed = now
+            self._window = max(1, self._window // 2)
+        others_answer = self._silent_from is None or self._silent_from > zone.asked
+        if others_answer:
+            zone.attempts += 1
+            if zone.attempts == _ODD:
+                self._words_about(_LOST, now)
+        elif self._unanswered >= _ENOUGH and self.lost_since is None:
+            assert self._silent_from is not None
+            if now - self._silent_from >= self._times.silence and not self._in_doubt(zone, now):
+                self._lose(now)
+        if self.lost_since is not None:
+            zone.polls = zone.current
+            self._enter(zone, Phase.QUEUED)
+            self._queue.append(zone)
+        elif zone.current:
+            self._enter(zone, Phase.DONE)
+        else:
+            # While nothing answers, tries are few enough: the window shuts.
+            self._enter(zone, Phase.RESTING, now + self._pause(self._times.first, zone.attempts))
+
+    def _in_doubt(self, zone: Zone, now: float) -> bool:
+        """Whether it may be that it does not answer about these zones alone: one that it has is
+        asked about then."""
+        if self._doubted is not None:
+            return self._doubted is not zone
+        self._doubted = next((one for one in self.zones.values() if one.phase is Phase.DONE), None)
+        if self._doubted is None:
+            return False
+        self._doubted.polls = True
+        self._enter(self._doubted, Phase.QUEUED)
+        self._queue.appendleft(self._doubted)
+        return True
+
+    def _lose(self, now: float) -> None:
+        self.lost_since, self._doubted = self._silent_from, None
+        self._probe_at = now + self._times.probe - self._times.first
+        if now - self._said_lost >= QUIET / 10:
+            self._said_lost, self._said_back = now, False
+            self._tell(logging.WARNING, f"does not answer: {self._behind()}")
+
+    def _told(self, zone: Zone, serial: int | None, now: float) -> None:
+        """The secondary told its serial."""
+        zone.theirs = serial
+        if zone.current:
+            zone.attempts = 0
+            if zone.ahead:
+                zone.kind = "ahead"
+                zone.problem = f"ahead, as it has {serial}; it takes nothing up to that"
+                self._words_about(zone.kind, now)
+            self._enter(zone, Phase.DONE)
+            return
+        zone.kind = "no serial" if serial is None else "behind"
+        zone.problem = "no SOA in its answer" if serial is None else "behind"
+        zone.looks += 1
+        if zone.acked is not None and now - zone.acked < self._times.patience:
+            pause = self._pause(self._times.settle, zone.looks)
+            self._enter(zone, Phase.RESTING, now + pause)
+        else:
+            zone.polls = False
+            self._words_about(zone.kind, now)
+            self._rest(zone, now)
+
+    def _rest(self, zone: Zone, now: float) -> None:
+        """Something went wrong: try again, after a pause that doubles each time."""
+        self._enter(zone, Phase.RESTING, now + self._pause(self._times.first, zone.attempts))
+        zone.attempts += 1
+
+    def _pause(self, first: float, attempts: int) -> float:
+        return float(min(first * 2.0 ** min(attempts, 16), self._times.longest))
+
+    def _behind(self) -> str:
+        behind = sum(not zone.current for zone in self.zones.values())
+        return f"{behind} of {len(self.zones)} zones behind"
+
+    def _words_about(self, kind: str, now: float) -> None:
+        """Log a problem soon, with the number of zones that have it by then."""
+        if kind not in self._words and now - self._said.get(kind, -QUIET) >= QUIET:
+            self._words[kind] = now + GATHER
+
+    def _say(self, now: float) -> None:
+        for kind in [kind for kind, at in self._words.items() if at <= now]:
+            del self._words[kind]
+            having = [zone for zone in self.zones.values() if zone.kind == kind]
+            if not having:
+                continue
+            self._said[kind] = now
+            first = min(having, key=lambda zone: zone.apex)
+            which = f"{len(having)} of {len(self.zones)} zones, such as" if having[1:] else "zone"
+            advice = f"; {self._advice()}" if kind == messages.REFUSES_NOTIFY else ""
+            self._tell(
+                logging.WARNING,
+                f"{which} {wire_name.to_text(first.apex)} serial {first.serial}:"
+                f" {shown(first.problem)}{advice} (see: lzc ctl status)",
+            )
+
+    def _advice(self) -> str:
+        left = f"it left from {self.source}" if self.source else "the kernel chose where it leaves"
+        return (
+            f"{left}; where the secondary has another address of this server as the primary's, put"
+            " that into notify-source in [serve]"
+        )
+
+    def _tell(self, level: int, what: str) -> None:
+        self.news.append((level, f"secondary {shown(self.name)} ({self.endpoint}): {what}"))

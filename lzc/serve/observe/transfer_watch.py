@@ -1,0 +1,214 @@
+"""Who was sent which zone, and who was turned away: counts for status, lines for the log.
+
+Workers tell; here it is known which secondary is meant. Whoever sends packets can fill none of
+this: tables have bounds, and so has what strangers make the log say.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lzc.answer.refusal import Reason
+from lzc.answer.transfer_access import Grant, grant_of
+from lzc.config import SecondarySection
+from lzc.foreign_text import shown
+from lzc.serve.observe.transfer_report import DONE, Event, events_of
+from lzc.serve.observe.transfer_words import repeated, what, why
+from lzc.wire import name as wire_name
+
+log = logging.getLogger("lzc")
+
+QUIET: Final = 60.0
+"""Seconds in which the same reason of the same peer is logged once."""
+STRANGERS: Final = 100
+"""Addresses without a section of their own that are remembered."""
+_LINES: Final = 20
+"""Lines about strangers in `QUIET` seconds."""
+_AGAIN: Final = 4
+"""Transfers of the same serial that are no chance."""
+_HOUR: Final = 3600.0
+_ZONES: Final = 10_000
+_UNPROVEN: Final = frozenset(
+    one.value
+    for one in (
+        Reason.NO_KEY,
+        Reason.UNKNOWN_KEY,
+        Reason.BAD_SIGNATURE,
+        Reason.BAD_TIME,
+        Reason.MALFORMED_TSIG,
+    )
+)
+"""What is said without a key that was verified."""
+
+
+@dataclass(slots=True)
+class Peer:
+    """A secondary, or a stranger's address. Times are seconds since the epoch. ``last`` is the last
+    transfer, ``refusal`` the last time it was turned away; ``serials`` by zone and address: the
+    serial sent last, how often in a row, and since when."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    last: dict[str, Any] | None = None
+    refusal: dict[str, Any] | None = None
+    serials: dict[tuple[bytes, bytes], tuple[int, int, float]] = field(default_factory=dict)
+    hint: str = ""
+    hint_at: float = 0.0
+
+    def status(self, now: float) -> dict[str, Any]:
+        """For ``lzc ctl status``."""
+        counts = dict(self.counts)
+        return {
+            "done": counts.pop(DONE, 0),
+            "refused": counts,
+            "last": self.last,
+            "last_refusal": self.refusal,
+            "hint": self.hint if now - self.hint_at < _HOUR else "",
+        }
+
+
+class TransferWatch:
+    """Of a server. ``sent`` is told of each whole transfer: name of the secondary, zone, serial;
+    ``clock`` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        sections: Sequence[SecondarySection],
+        sent: Callable[[str, bytes, int], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._known: list[tuple[SecondarySection, Grant, Peer]] = [
+            (section, grant_of(section), Peer()) for section in sections
+        ]
+        self._sent = sent
+        self._clock = clock
+        self._strangers: dict[bytes, Peer] = {}
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._lines = 0
+        self._unsaid = 0
+        self._lines_from = 0.0
+        self._more = 0
+
+    def take(self, message: dict[str, Any]) -> None:
+        """A worker tells."""
+        self._more += message["more"]
+        for event, count in events_of(message):
+            self._take(event, count)
+
+    def status_of(self, section: SecondarySection) -> dict[str, Any]:
+        """What is known of a secondary."""
+        peer = next(peer for one, _, peer in self._known if one is section)
+        return peer.status(self._clock())
+
+    def strangers(self) -> list[dict[str, Any]]:
+        """Who is no secondary and was turned away, the latest first."""
+        now = self._clock()
+        return [
+            {"address": _text(client), **peer.status(now)}
+            for client, peer in reversed(self._strangers.items())
+        ]
+
+    def _take(self, event: Event, count: int) -> None:
+        meant = self._meant(event)
+        names = ", ".join(shown(section.name) for section, _, _ in meant)
+        peers = [peer for _, _, peer in meant] or [self._stranger(event.client)]
+        for peer in peers:
+            self._note(peer, event, count)
+        if event.what != DONE:
+            self._say(names, event, count)
+            return
+        for section, _, peer in meant:
+            self._look_for_repeats(section, peer, event, len(meant), count)
+            self._sent(section.name, event.apex, event.serial)
+
+    def _meant(self, event: Event) -> list[tuple[SecondarySection, Grant, Peer]]:
+        """The secondaries that an event is about: by address and key, by address alone, or by a key
+        that was verified. Of several, those that list the zone; who shares all of it is counted
+        with the others."""
+        address = ipaddress.ip_address(event.client)
+        address = getattr(address, "ipv4_mapped", None) or address
+        key = event.key or None
+        near = [one for one in self._known if one[1].holds(address)]
+        meant = [one for one in near if one[1].key == key] or near
+        if not meant and key is not None and event.what not in _UNPROVEN:
+            meant = [one for one in self._known if one[1].key == key]
+        return [one for one in meant if one[1].names(event.apex)] or meant
+
+    def _stranger(self, client: bytes) -> Peer:
+        peer = self._strangers.pop(client, None) or Peer()
+        if len(self._strangers) >= STRANGERS:
+            del self._strangers[next(iter(self._strangers))]
+        self._strangers[client] = peer
+        return peer
+
+    def _note(self, peer: Peer, event: Event, count: int) -> None:
+        peer.counts[event.what] += count
+        about = {"zone": wire_name.to_text(event.apex), "at": self._clock()}
+        if event.what == DONE:
+            peer.last = {**about, "serial": event.serial}
+        else:
+            peer.refusal = {**about, "reason": event.what, "why": why(event)}
+
+    def _look_for_repeats(
+        self, section: SecondarySection, peer: Peer, event: Event, shared: int, count: int
+    ) -> None:
+        now = self._clock()
+        place = event.apex, event.client
+        serial, times, since = peer.serials.pop(place, (-1, 0, now))
+        if serial != event.serial or now - since > _HOUR:
+            times, since = 0, now
+        times += count
+        if len(peer.serials) >= _ZONES:
+            del peer.serials[next(iter(peer.serials))]
+        peer.serials[place] = event.serial, times, since
+        if times < _AGAIN * shared:
+            return
+        zone = wire_name.to_text(event.apex)
+        hint = f"takes {zone} serial {event.serial} again and again: {repeated(section, event)}"
+        if hint != peer.hint or now - peer.hint_at >= _HOUR:
+            log.warning(
+                "secondary %s (%s): %s (%d times in %d s)",
+                shown(section.name),
+                section.address,
+                hint,
+                times,
+                now - since,
+            )
+        peer.hint, peer.hint_at = hint, now
+
+    def _say(self, names: str, event: Event, count: int) -> None:
+        now = self._clock()
+        address = _text(event.client)
+        kind = names or address, event.what
+        at, before = self._said.get(kind, (-QUIET, 0))
+        if now - at < QUIET:
+            self._said[kind] = at, before + count
+            return
+        if not names and not self._may_say(now):
+            return
+        if len(self._said) >= 10 * STRANGERS:
+            self._said.clear()
+        self._said[kind] = now, 0
+        who = f"secondary {names} ({address})" if names else address
+        again = f" ({before} more like it before)" if before else ""
+        log.warning("refused: %s to %s: %s%s", what(event), who, why(event), again)
+
+    def _may_say(self, now: float) -> bool:
+        """Whether there is room for another line about a stranger."""
+        if now - self._lines_from >= QUIET:
+            if self._unsaid:
+                log.warning("refused: %d more strangers", self._unsaid)
+            self._lines, self._unsaid, self._lines_from = 0, 0, now
+        if self._lines >= _LINES:
+            self._unsaid += 1
+            return False
+        self._lines += 1
+        return True
+
+
+def _text(client: bytes) -> str:
+    return str(ipaddress.ip_address(client))

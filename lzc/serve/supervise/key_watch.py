@@ -1,0 +1,163 @@
+"""Which zones are out of service for want of keys, and which will be: what is said of it, and when.
+
+Workers tell what they do not serve; the keystore is looked at every minute besides, as a worker
+that starts later, or a reload, will find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from lzc.faults import Fault, Severity
+from lzc.foreign_text import shown
+from lzc.serve.ipc.process import Message
+from lzc.serve.ipc.zones_out import LISTED, read_fault
+from lzc.serve.supervise.key_report import KeyReport, KeysUnknown, report_keys
+
+__all__ = ["TOLD", "KeyWatch", "KeysUnknown"]
+
+log = logging.getLogger("lzc")
+
+PERIOD: Final = 60.0
+"""Seconds between two looks at the keystore; longer, where one takes more than a second."""
+_SHARE: Final = 60
+TOLD: Final = 20
+"""Zones that are named in one go, in the log and where a reload is refused."""
+AGAIN: Final = {Severity.ERROR: 3600.0, Severity.WARNING: 86400.0}
+"""Seconds after which what is still wrong is logged again."""
+
+
+class KeyWatch:
+    """What is known of the keys of the zones that are served. ``keystore`` is their folder,
+    ``stamps`` where verifications are remembered; ``clock`` gives seconds since the epoch."""
+
+    def __init__(
+        self, keystore: Path, stamps: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._keystore = keystore
+        self._stamps = stamps
+        self._clock = clock
+        self._by_worker: dict[int, dict[str, tuple[Fault, ...]]] = {}
+        self._report = KeyReport()
+        self._logged: dict[str, tuple[str, float]] = {}
+
+    def heard(self, worker: int, message: Message) -> None:
+        """A worker told which zones it does not serve."""
+        before = self.out()
+        self._by_worker[worker] = {
+            zone: tuple(map(read_fault, faults)) for zone, faults in message["out"]
+        }
+        # Of what it serves again, it has read the keys after the last look at the keystore.
+        again = before.keys() - self.out().keys()
+        if again:
+            errors = self._report.errors.items()
+            self._report = replace(
+                self._report, errors={zone: one for zone, one in errors if zone not in again}
+            )
+        self._tell()
+
+    def out(self) -> dict[str, tuple[Fault, ...]]:
+        """The zones that some worker does not serve, and why."""
+        found: dict[str, tuple[Fault, ...]] = {}
+        for zones in self._by_worker.values():
+            found.update(zones)
+        return found
+
+    async def examine(self, folder: Path) -> KeyReport:
+        """Look at what is in the keystore for a bundle. Raises `KeysUnknown`."""
+        return await asyncio.to_thread(
+            report_keys, folder, self._stamps, self._keystore, self._clock()
+        )
+
+    def take(self, report: KeyReport) -> None:
+        """This is what is in the keystore for the bundle that is served."""
+        self._report = report
+        self._tell()
+
+    async def watch(self, folder: Callable[[], Path]) -> None:
+        """Look at the keystore, for the bundle that is served, again and again; never returns."""
+        while True:
+            begin = time.monotonic()
+            at = folder()
+            try:
+                report = await self.examine(at)
+            except KeysUnknown as error:
+                log.error("%s", shown(error))
+            else:
+                if at == folder():
+                    self.take(report)
+            took = time.monotonic() - begin
+            await asyncio.sleep(max(PERIOD, _SHARE * took))
+
+    def status(self) -> list[dict[str, Any]]:
+        """For ``lzc ctl status``: what is wrong with the keys of zones, the worst first."""
+        found = []
+        for zone, (state, faults) in islice(self._states().items(), LISTED):
+            workers = [index for index, zones in self._by_worker.items() if zone in zones]
+            found += [
+                {
+                    "zone": zone,
+                    "state": state,
+                    "workers": sorted(workers),
+                    "place": str(fault.place),
+                    "rule": fault.rule,
+                    "problem": fault.message,
+                    "fix": fault.fix,
+                }
+                for fault in faults
+            ]
+        return found
+
+    def _states(self) -> dict[str, tuple[str, tuple[Fault, ...]]]:
+        """Each zone with a fault: ``servfail`` where a worker does not serve it, ``at risk`` where
+        one that starts now would not, ``warning`` otherwise."""
+        found = {zone: ("servfail", faults) for zone, faults in self.out().items()}
+        for state, zones in (("at risk", self._report.errors), ("warning", self._report.warnings)):
+            for zone, faults in zones.items():
+                found.setdefault(zone, (state, faults))
+        return found
+
+    def _tell(self) -> None:
+        """Log what is new, and now and then what is not."""
+        now = time.monotonic()
+        states = self._states()
+        for zone in [zone for zone in self._logged if zone not in states]:
+            del self._logged[zone]
+            log.warning("zone %s: its keys are as they should be again", zone)
+        due = []
+        for zone, (state, faults) in states.items():
+            ident = f"{state} {[fault.rule for fault in faults]}"
+            severity = Severity.WARNING if state == "warning" else Severity.ERROR
+            before, at = self._logged.get(zone, ("", 0.0))
+            if before != ident or now - at >= AGAIN[severity]:
+                self._logged[zone] = ident, now
+                due.append((zone, state, faults))
+        for zone, state, faults in due[:TOLD]:
+            _log(zone, state, faults)
+        if len(due) > TOLD:
+            log.error(
+                "%d more zones have something wrong with their keys, see: lzc ctl status",
+                len(due) - TOLD,
+            )
+
+
+_SAID: Final = {
+    "servfail": "ZONE OUT OF SERVICE: all of %s is SERVFAIL: %s: %s; fix: %s",
+    "at risk": "KEYS AT RISK: %s is served with the keys that were read before, until a worker"
+    " starts again: %s: %s; fix: %s",
+    "warning": "KEYS: %s: %s: %s; fix: %s",
+}
+
+
+def _log(zone: str, state: str, faults: tuple[Fault, ...]) -> None:
+    level = logging.WARNING if state == "warning" else logging.ERROR
+    for fault in faults:
+        place, problem, fix = shown(fault.place), shown(fault.message), shown(fault.fix)
+        log.log(level, _SAID[state], zone, place, problem, fix)

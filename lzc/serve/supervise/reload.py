@@ -1,0 +1,415 @@
+"""Changing the bundle under running workers: verify, have all of them open it, then switch all.
+
+A bundle that is damaged, or that one worker cannot serve, changes nothing: the old one stays until
+something better is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from lzc.bundle import current, verification
+from lzc.bundle.manifest import MANIFEST, BundleError
+from lzc.bundle.verification import Stamp
+from lzc.faults import Fault, InputError
+from lzc.foreign_text import shown
+from lzc.serve.ipc.process import Message
+from lzc.serve.supervise.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
+from lzc.serve.supervise.fallen_serials import FallenSerials
+from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
+from lzc.serve.supervise.refused_bundle import Refusal, files_of
+from lzc.serve.supervise.worker_process import WorkerProcess
+from lzc.serve.worker.geo_files import GeoFiles
+from lzc.serve.worker.keyring import Secrets
+from lzc.serve.worker.quarantine import Quarantine
+
+log = logging.getLogger("lzc")
+
+POLL: Final = 0.5
+"""Seconds between two looks at ``current``."""
+PATIENCE: Final = 60.0
+"""Seconds that workers get to open a bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where bundles come from: ``path`` is a folder with ``current`` in it, or one bundle for good.
+    ``stamps`` is where verifications are remembered: what the supervisor has hashed, workers need
+    not hash again."""
+
+    path: Path
+    stamps: Path
+
+    @classmethod
+    def at(cls, path: Path, private: Path) -> Source:
+        """The source at ``path``; stamps go beside the bundles, or where that cannot be written
+        into the folder ``private``."""
+        output = (
+            path if (path / current.CURRENT).is_symlink() else Path(os.path.realpath(path)).parent
+        )
+        stamps = current.verified_dir(output)
+        if os.access(stamps if stamps.is_dir() else output, os.W_OK):
+            return cls(path, stamps)
+        return cls(path, private)
+
+    @property
+    def _link(self) -> Path:
+        return self.path / current.CURRENT
+
+    def locate(self) -> Path:
+        """The folder of the bundle that is live. Raises `BundleError`."""
+        folder = current.locate(self.path)
+        if not folder.is_dir():
+            raise BundleError(f"{folder}: no bundle here")
+        return folder
+
+    def mark(self) -> str:
+        """Something that changes when another bundle becomes live."""
+        try:
+            return os.readlink(self._link)  # noqa: PTH115 - the text, not where it leads
+        except OSError:
+            return ""
+
+
+class Reloader:
+    """Keeps all workers on the bundle that is live. ``switched`` is called with each new one and
+    the serials of its zones; ``before`` is the one before it, ``condemned`` are those that nobody
+    opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
+    time; ``secrets`` are those in use. ``keys`` knows the zones that are out of service."""
+
+    def __init__(
+        self,
+        source: Source,
+        folder: Path,
+        workers: list[WorkerProcess],
+        switched: Callable[[Path, Mapping[bytes, int]], None],
+        geo: GeoFiles,
+        quarantine: Quarantine,
+        secrets: Secrets,
+        read_secrets: Callable[[], Secrets],
+        keys: KeyWatch,
+    ) -> None:
+        self._source = source
+        self.folder = self.answering = folder
+        self._workers = workers
+        self._switched = switched
+        self._geo = geo
+        self._quarantine = quarantine
+        self.secrets = secrets
+        self._read_secrets = read_secrets
+        self._keys = keys
+        # Not source.mark(): the link may have moved since the bundle was chosen.
+        self._mark = folder.name
+        self._lock = asyncio.Lock()
+        self.condemned = Condemned()
+        self.fallen = FallenSerials()
+        self.before: Path | None = None
+        self._crashing: Path | None = None
+        self.refusal = Refusal()
+        self._woken = asyncio.Event()
+        self.loaded_at = time.time()
+        self.built_at = _built_at(folder)
+
+    async def watch(self) -> None:
+        """Follow ``current``, and try again what was refused; never returns."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), POLL)
+            self._woken.clear()
+            try:
+                await self._look()
+            except Exception as error:  # whoever looks no more serves old data for good
+                log.error("looking for a new bundle failed: %s", shown(repr(error)))
+
+    async def _look(self) -> None:
+        mark = self._source.mark()
+        if mark and mark != self._mark:
+            self._mark = mark
+            await self.reload(even_if_same=False)
+        elif self._crashing is not None:
+            if not self.condemned.why(self._crashing):
+                # Its files changed: it may have been copied again.
+                self._crashing = None
+                await self.reload()
+        elif self.refusal.is_due() and self.refusal.folder != self.folder:
+            await self.reload(even_if_same=False, again=True)
+
+    def worker_is_back(self) -> None:
+        """What was refused for want of a worker is tried again at once."""
+        if self.refusal:
+            self.refusal.soon()
+            self._woken.set()
+
+    def is_to_blame(self, hung: bool, folder: Path | None = None) -> bool:
+        """Whether a bundle, which is served unless named, is to blame for a worker that crashed, or
+        ``hung``, while it opened that."""
+        return not hung or self.condemned.suspect(folder or self.folder)
+
+    async def reload(self, *, even_if_same: bool = True, again: bool = False) -> dict[str, Any]:
+        """Switch to the live bundle; keys, secrets and geo databases are read anew even where the
+        bundle is the same. Returns the answer of ``lzc ctl reload``.
+
+        What would take a zone out of service, or a TSIG key, is refused. Where they are already,
+        the switch is made for the sake of the others, and the answer is no success either.
+        """
+        async with self._lock:
+            self._try = _Try(time.monotonic(), loud=not again)
+            # Before it is followed: where it leads from then on is news, be it back.
+            self._mark = self._source.mark() or self._mark
+            try:
+                folder = self._try.folder = self._source.locate()
+                if folder == self.folder and not even_if_same:
+                    if self.refusal.folder != folder:
+                        self.refusal.clear()
+                    return self._serving(changed=False)
+                files = files_of(folder)
+                try:
+                    # Here once, so that the workers need only look at the stamp.
+                    await asyncio.to_thread(verification.verify, folder, self._source.stamps)
+                except BundleError:
+                    self._try.files = files
+                    raise
+                serials = await asyncio.to_thread(self.tried, folder)
+            except BundleError as error:
+                if isinstance(error, OpeningCrashes):
+                    self._crashing = folder
+                return self._refuse(shown(error))
+            except OSError as error:
+                # It is being copied, say.
+                return self._refuse(f"{shown(folder)}: cannot be read: {error.strerror}")
+            try:
+                secrets = self._read_secrets()
+                lost = _news(self.secrets.faults, secrets.faults)
+                report = await self._keys.examine(folder)
+                lost += _news(self._keys.out(), report.errors)
+                if lost:
+                    return self._refuse(_lines(lost))
+            except (InputError, KeysUnknown) as error:
+                return self._refuse(str(error))
+            await asyncio.to_thread(self._geo.refresh, at_once=True)
+            if folder != self.folder and not self.fallen:
+                await self._know_what_is_served()
+            before, self.secrets = self.secrets, secrets
+            problem = await self._switch(folder)
+            if problem:
+                self.secrets = before
+                self._crashing = folder if self.condemned.why(folder) else None
+                return self._refuse(problem)
+            changed = folder != self.folder
+            if changed:
+                self.before = self.folder
+                self.loaded_at, self.built_at = time.time(), _built_at(folder)
+            self.folder = folder
+            waited = self.refusal.clear()
+            late = f", {waited:.0f} s after it was refused first" if waited else ""
+            log.info("serving bundle %s%s%s", folder.name, "" if changed else " again", late)
+            await asyncio.to_thread(self.fallen.take, folder.name, serials)
+            self._switched(folder, serials)
+            self._keys.take(report)
+            answer = self._serving(changed=changed)
+            still = [one for found in (secrets.faults, report.errors) for one in found.values()]
+            if still:
+                answer["ok"] = False
+                answer["error"] = f"serving bundle {folder.name}, but:\n{_lines(still)}"
+            return answer
+
+    def tried(self, folder: Path) -> Mapping[bytes, int]:
+        """The serials of a bundle that a child opened without harm. Raises `BundleError`, and
+        `OpeningCrashes` without another trial for one that crashed before."""
+        known = self.condemned.why(folder)
+        if known:
+            raise OpeningCrashes(known)
+        try:
+            return try_bundle(folder, self._source.stamps)
+        except OpeningCrashes as error:
+            self.condemned.add(folder, str(error))
+            raise
+
+    async def _know_what_is_served(self) -> None:
+        """Its serials, where nothing needed them up to now."""
+        try:
+            served = await asyncio.to_thread(try_bundle, self.folder, self._source.stamps)
+        except BundleError as error:
+            log.warning("whether serials fall is not known: %s", shown(error))
+            return
+        self.fallen.take(self.folder.name, served)
+
+    def _serving(self, *, changed: bool) -> dict[str, Any]:
+        return {
+            "ok": True,
+            "bundle": self.folder.name,
+            "changed": changed,
+            "geo": self._geo.report(),
+            "fallen": self.fallen.status(),
+        }
+
+    async def catch_up(self, worker: WorkerProcess) -> None:
+        """Bring a worker that was born during a reload to what the others answer from, before it
+        begins to answer."""
+        async with self._lock:
+            if worker.ready:
+                answer = worker.expect()
+                worker.tell(self._prepare(self.folder, self._quarantine, keep_keys=True))
+                await asyncio.wait([answer], timeout=PATIENCE)
+                if answer.done() and answer.result()["event"] == "prepared":
+                    worker.tell({"do": "commit"})
+                worker.tell({"do": "begin"})
+
+    async def watch_geo(self) -> None:
+        """Follow the geo databases, while there are any."""
+        while self._geo.current():
+            await asyncio.sleep(POLL)
+            async with self._lock:
+                if await asyncio.to_thread(self._geo.refresh):
+                    # Everything made anew, as for a bundle: no memory of the old data stays. But
+                    # for keys, which nobody asked to read again.
+                    problem = await self._switch(self.folder, self._quarantine, keep_keys=True)
+                    if problem:
+                        why = problem.replace("\n", "; ")
+                        log.error("geo databases: still the ones from before: %s", why)
+
+    def _prepare(self, folder: Path, quarantine: Quarantine, *, keep_keys: bool) -> Message:
+        geo = [str(path) for path in self._geo.current()]
+        return {
+            "do": "prepare",
+            "folder": str(folder),
+            "quarantine": quarantine.to_message(),
+            "geo": geo,
+            "secrets": self.secrets.to_message(),
+            "keep_keys": keep_keys,
+        }
+
+    async def _switch(
+        self, folder: Path, quarantine: Quarantine | None = None, *, keep_keys: bool = False
+    ) -> str:
+        """Both halves of the reload; what went wrong, or nothing."""
+        prepare = self._prepare(folder, quarantine or Quarantine(), keep_keys=keep_keys)
+        prepared: set[int] = set()
+        # One that started meanwhile, perhaps in the place of one that had prepared, answers from
+        # what was before as well.
+        while late := self._unprepared(prepared):
+            prepared |= {worker.pid for worker in late}
+            problem = await self._have_prepared(late, folder, prepare)
+            if problem:
+                for worker in self._workers:
+                    worker.tell({"do": "abandon"})
+                return problem
+        taking_part = [worker for worker in self._workers if worker.ready]
+        self.answering = folder
+        switched = [worker.expect() for worker in taking_part]
+        for worker in taking_part:
+            worker.tell({"do": "commit"})
+        if switched:
+            await asyncio.wait(switched, timeout=PATIENCE)
+        self._geo.forget_superseded()
+        return ""
+
+    def _unprepared(self, prepared: Container[int]) -> list[WorkerProcess]:
+        return [one for one in self._workers if one.ready and one.pid not in prepared]
+
+    async def _have_prepared(
+        self, workers: list[WorkerProcess], folder: Path, prepare: Message
+    ) -> str:
+        """First half of the reload, in these workers; what went wrong, or nothing."""
+        answers = [worker.expect() for worker in workers]
+        for worker in workers:
+            worker.tell(prepare)
+        await asyncio.wait(answers, timeout=PATIENCE)
+        problems = [
+            answer.result()["why"] if answer.done() else "a worker did not answer in time"
+            for answer in answers
+            if not answer.done() or answer.result()["event"] != "prepared"
+        ]
+        if problems:
+            said = [one.result() for one in answers if one.done()]
+            crashed = next((one for one in said if one.get("crash")), None)
+            if (
+                crashed is not None
+                and folder != self.folder
+                and self.is_to_blame(crashed["hung"], folder)
+            ):
+                what = f"a worker that prepared it: {crashed['crash']}"
+                self.condemned.add(folder, crash(folder, what))
+                return self.condemned.why(folder)
+            return str(problems[0])
+        return ""
+
+    def _refuse(self, why: str) -> dict[str, Any]:
+        """``why`` is lines of ours."""
+        kept, tried = self.folder.name, self._try
+        if self.refusal.note(tried.folder, why, tried.began, tried.files, loud=tried.loud):
+            age = _age(time.time() - self.built_at)
+            said = why.replace("\n", "; ")
+            log.error("BUNDLE REFUSED, still serving %s, built %s ago: %s", kept, age, said)
+        return {"ok": False, "error": why, "bundle": kept}
+
+    def condemn(self, worker: int, how: str) -> bool:
+        """Workers cannot open the bundle that is served, as this one showed: nobody does again.
+        Whether there is one before it that they can, which is served from now on."""
+        folder = self.folder
+        self.condemned.add(folder, crash(folder, f"worker {worker}: {how}"))
+        self._crashing = folder
+        self.refusal.note(folder, self.condemned.why(folder), time.monotonic(), None, loud=True)
+        return self._go_back()
+
+    def _go_back(self) -> bool:
+        if any(one.ready for one in self._workers):
+            # They have it open, and go on.
+            return False
+        before, self.before = self.before, None
+        if before is None or self.condemned.why(before):
+            return False
+        try:
+            verification.verify(before, self._source.stamps)
+        except BundleError:
+            return False
+        self.folder = self.answering = before
+        self.loaded_at, self.built_at = time.time(), _built_at(before)
+        return True
+
+
+@dataclass(slots=True)
+class _Try:
+    """A reload: when it ``began`` (monotonic clock), of what; ``files`` as they were where these
+    are what is wrong."""
+
+    began: float
+    loud: bool
+    folder: Path | None = None
+    files: Stamp | None = None
+
+
+def _built_at(folder: Path) -> float:
+    """Seconds since the epoch at which a bundle was built, or copied without its times."""
+    try:
+        return (folder / MANIFEST).stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _news(
+    known: Mapping[str, tuple[Fault, ...]], found: Mapping[str, tuple[Fault, ...]]
+) -> list[tuple[Fault, ...]]:
+    return [faults for name, faults in found.items() if name not in known]
+
+
+def _lines(found: Iterable[tuple[Fault, ...]]) -> str:
+    """The faults of zones or keys, of which some are told."""
+    told = [str(fault) for faults in islice(found, TOLD) for fault in faults]
+    return "\n".join(told)

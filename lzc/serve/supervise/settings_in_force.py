@@ -1,0 +1,90 @@
+"""The settings that a server runs with, and how ``lzc.toml`` differs from them by now.
+
+A reload reads bundles, keys, secrets and geo databases anew; settings count from the next start on.
+So a reload says which do not count yet, and what is wrong with a file that the next start would
+refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from lzc import config as settings
+from lzc.config import Config
+from lzc.config.table import Table
+from lzc.faults import InputError
+
+_OF_A_SERVER: Final = ("serve", "lua", "health")
+"""The sections of which the server reads every key."""
+_SHOWN: Final = 20
+
+
+class SettingsInForce:
+    """``config`` as it was read from ``file``; ``given`` are the keys, as in `differences`, that
+    the command line says something else about."""
+
+    def __init__(self, config: Config, file: Path, given: frozenset[str]) -> None:
+        self._config = config
+        self._file = file
+        self._given = given
+        self.pending = ""
+
+    def look(self) -> str:
+        """What of the file does not count yet, in lines; empty where all of it does. `pending` has
+        it from then on."""
+        try:
+            now = settings.load(self._file)
+        except InputError as error:
+            self.pending = (
+                f"{self._file} cannot be used, and the next start of lzc serve would fail:\n{error}"
+            )
+            return self.pending
+        found = [key for key in differences(self._config, now) if key not in self._given]
+        self.pending = ""
+        if found:
+            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+            self.pending = (
+                f"{self._file} was changed, and lzc serve has to be started again for this to"
+                f" count: {', '.join(found[:_SHOWN])}{more}"
+            )
+        return self.pending
+
+
+def differences(before: Config, now: Config) -> list[str]:
+    """The keys that a server reads and that differ, such as ``[serve] listen``; never what they
+    say, which may be a secret."""
+    found = [] if before.folder == now.folder else ["the folder that paths start from"]
+    if before.build.output != now.build.output:
+        found.append("[build] output")
+    if before.dnssec.keystore != now.dnssec.keystore:
+        found.append("[dnssec] keystore")
+    for name in _OF_A_SERVER:
+        found += _keys(f"[{name}]", getattr(before, name), getattr(now, name))
+    if before.runs_lua != now.runs_lua and "[lua] enable" not in found:
+        found.append('lua in [zone."NAME"]')
+    found += _tables('[tsig."{}"]', before.tsig, now.tsig)
+    found += _tables("[[secondary]] {}", _by_name(before), _by_name(now))
+    return found
+
+
+def _by_name(config: Config) -> dict[str, Table]:
+    return {f"{one.name} ({one.address})": one for one in config.secondary}
+
+
+def _tables(heading: str, before: Mapping[str, Table], now: Mapping[str, Table]) -> Iterator[str]:
+    for name in sorted({*before, *now}):
+        where = heading.format(name)
+        if name not in now:
+            yield f"{where} (removed)"
+        elif name not in before:
+            yield f"{where} (new)"
+        else:
+            yield from _keys(where, before[name], now[name])
+
+
+def _keys(where: str, before: Table, now: Table) -> Iterator[str]:
+    for name, field in type(before).model_fields.items():
+        if getattr(before, name) != getattr(now, name):
+            yield f"{where} {field.alias}"

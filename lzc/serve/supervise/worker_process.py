@@ -1,0 +1,105 @@
+"""The supervisor's side of a worker: its process, what it said, and when to start it again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from lzc.serve.ipc.process import Channel, Message
+from lzc.serve.ipc.scoreboard import Slot
+
+SHORT_LIFE: Final = 10.0
+"""Seconds; a worker that dies younger is restarted after a pause that doubles each time."""
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+
+
+class WorkerProcess:
+    """One place for a worker, whatever process is in it at the moment (``pid`` 0: none). ``hung``:
+    it did not respond, and was killed for it."""
+
+    def __init__(self, index: int, slot: Slot) -> None:
+        self.index = index
+        self.slot = slot
+        self.pid = 0
+        self.channel: Channel | None = None
+        self.bundle = ""
+        self.zones = 0
+        self.geo: tuple[Path, ...] = ()
+        self.ready = False
+        self.started = 0.0
+        self.restarts = 0
+        self.died_young = 0
+        self.hung = False
+        self._progress = (0, b"")
+        self._moved = 0.0
+        self._answer: asyncio.Future[Message] | None = None
+
+    def begin(self, pid: int, channel: Channel) -> None:
+        """A process was started in this place."""
+        self.pid = pid
+        self.channel = channel
+        self.ready = False
+        self.bundle = ""
+        self.hung = False
+        self.started = time.monotonic()
+
+    def end(self, how: str, crash: str = "") -> None:
+        """The process is gone; ``how`` in words, ``crash`` where that is nobody's wish."""
+        self.pid = 0
+        self.ready = False
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+        why = f"worker {self.index} ended while it was loaded ({how})"
+        self.take({"event": "refused", "why": why, "crash": crash, "hung": self.hung})
+
+    def without_progress(self, now: float) -> float:
+        """Seconds of the monotonic clock, up to ``now``, in which nothing got on: as far as one
+        sees who asks often."""
+        progress = self.slot.progress()
+        if progress != self._progress:
+            self._progress, self._moved = progress, now
+        return now - max(self._moved, self.started)
+
+    def pause(self) -> float:
+        """Seconds until the next process may start, now that one died."""
+        if time.monotonic() - self.started > SHORT_LIFE:
+            self.died_young = 0
+            return 0.0
+        self.died_young += 1
+        if self.died_young == 1:
+            return 0.0
+        return float(min(FIRST_PAUSE * 2.0 ** (self.died_young - 2), LONGEST_PAUSE))
+
+    def take(self, message: Message) -> None:
+        """An answer has come from the process."""
+        if message["event"] in ("ready", "committed"):
+            self.ready = True
+            self.bundle = message["bundle"]
+            self.zones = message["zones"]
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(message)
+
+    def tell(self, message: Message) -> None:
+        """Send a message, if there is a process."""
+        if self.channel is not None:
+            self.channel.send(message)
+
+    def expect(self) -> asyncio.Future[Message]:
+        """The next thing the worker says."""
+        self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
+    def status(self) -> dict[str, Any]:
+        """For ``lzc ctl status``."""
+        return {
+            "index": self.index,
+            "pid": self.pid,
+            "ready": self.ready,
+            "bundle": self.bundle,
+            "restarts": self.restarts,
+            **self.slot.counters(),
+        }

@@ -1,0 +1,217 @@
+"""The sockets of the server, bound before the first worker starts.
+
+Every worker has its own UDP socket and TCP listener for each listen address (SO_REUSEPORT: the
+kernel deals queries out among them). The supervisor keeps them all open: when a worker dies, its
+successor inherits the very sockets, with the queries that queued up in between.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from lzc.config import parse_endpoint
+from lzc.faults import Fault, InputError, Place
+from lzc.serve.ipc.buffers import enlarge
+
+RECEIVE_BUFFER: Final = 4 * 2**20
+"""Octets of SO_RCVBUF asked for: queries wait here while a worker is replaced."""
+SEND_BUFFER: Final = 2**20
+BACKLOG: Final = 1024
+# Linux numbers; the socket module of Python 3.11 does not have the first.
+IP_PKTINFO: Final = 8
+_PORT_TRIES: Final = 20
+_PAUSE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """The two sockets of one worker on one address. ``wildcard``: bound to 0.0.0.0 or ::, so the
+    address that was asked must be taken from each datagram and put on its answer."""
+
+    udp: socket.socket
+    tcp: socket.socket
+    wildcard: bool
+
+    @property
+    def local(self) -> bytes:
+        """The packed address, empty for a wildcard."""
+        if self.wildcard:
+            return b""
+        return ipaddress.ip_address(self.udp.getsockname()[0]).packed
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSet:
+    """``endpoints`` as bound (a port 0 replaced by the port got), and for each worker the
+    listeners in the same order."""
+
+    endpoints: tuple[str, ...]
+    of_worker: list[tuple[Listener, ...]]
+
+    def close(self, worker: int) -> None:
+        """Let the kernel deal a worker's share of queries out to the others."""
+        for listener in self.of_worker[worker]:
+            listener.udp.close()
+            listener.tcp.close()
+
+    def reopen(self, worker: int) -> None:
+        """Bind the sockets of a worker again, where they were closed. Raises `OSError`."""
+        if all(listener.udp.fileno() >= 0 for listener in self.of_worker[worker]):
+            return
+        bound = []
+        for endpoint in self.endpoints:
+            host, port = parse_endpoint(endpoint)
+            wildcard = ipaddress.ip_address(host).is_unspecified
+            bound.append(Listener(_udp(host, port, wildcard), _tcp(host, port), wildcard))
+        self.of_worker[worker] = tuple(bound)
+
+
+def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet:
+    """Bind everything. Raises `InputError` that names each address that cannot be had, within
+    ``patience`` seconds where somebody else has it."""
+    end = time.monotonic() + patience
+    faults: list[Fault] = []
+    bound: list[str] = []
+    columns: list[list[Listener]] = []
+    for endpoint in endpoints:
+        host, port = parse_endpoint(endpoint)
+        try:
+            column = _bind_in_time(host, port, workers, end)
+        except OSError as error:
+            faults.append(_fault(endpoint, error))
+            continue
+        columns.append(column)
+        bound.append(show_endpoint(host, column[0].udp.getsockname()[1]))
+    if faults:
+        for column in columns:
+            for listener in column:
+                listener.udp.close()
+                listener.tcp.close()
+        raise InputError(faults)
+    return SocketSet(tuple(bound), list(zip(*columns, strict=True)))
+
+
+def show_endpoint(host: str, port: int) -> str:
+    """``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _fault(endpoint: str, error: OSError) -> Fault:
+    fixes = {
+        errno.EADDRINUSE: "stop the other server, or choose another address with --listen",
+        errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE",
+        errno.EADDRNOTAVAIL: "this host does not have that address; check [serve] listen",
+    }
+    return Fault(
+        Place(endpoint),
+        "listen-address",
+        f"cannot listen on {endpoint}: {error.strerror}",
+        fix=fixes.get(error.errno or 0, ""),
+    )
+
+
+def _bind_in_time(host: str, port: int, workers: int, end: float) -> list[Listener]:
+    while True:
+        try:
+            return _bind_address(host, port, workers)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _bind_address(host: str, port: int, workers: int) -> list[Listener]:
+    wildcard = ipaddress.ip_address(host).is_unspecified
+    for attempt in range(_PORT_TRIES):
+        try:
+            _probe(host, port)
+            listeners: list[Listener] = []
+            chosen = port
+            for _ in range(workers):
+                udp = _udp(host, chosen, wildcard)
+                chosen = udp.getsockname()[1]
+                listeners.append(Listener(udp, _tcp(host, chosen), wildcard))
+            return listeners
+        except OSError as error:
+            # With port 0 the port that UDP got may be taken in TCP: draw again.
+            if port or error.errno != errno.EADDRINUSE or attempt == _PORT_TRIES - 1:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _probe(host: str, port: int) -> None:
+    """SO_REUSEPORT would let a second server share our port without a word, each getting half of
+    the queries. Binding once without it finds out."""
+    if not port:
+        return
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with _socket(host, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+
+
+def _socket(host: str, kind: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, kind)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return made
+
+
+def _udp(host: str, port: int, wildcard: bool) -> socket.socket:
+    made = _socket(host, socket.SOCK_DGRAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    enlarge(made, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    enlarge(made, socket.SO_SNDBUF, SEND_BUFFER)
+    if wildcard:
+        if made.family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            made.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    made.setblocking(False)
+    made.bind((host, port))
+    return made
+
+
+def _tcp(host: str, port: int) -> socket.socket:
+    made = _socket(host, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # Accepted sockets inherit it: an answer must not wait for the acknowledgement of another.
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    made.setblocking(False)
+    made.bind((host, port))
+    made.listen(BACKLOG)
+    return made
+
+
+def reply_control(control: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+    """Ancillary data for an answer, from that of its query: send from the address that was asked.
+
+    The interface index is left to routing, except for link-local IPv6 addresses, which mean
+    nothing without it.
+    """
+    for level, kind, data in control:
+        if level == socket.IPPROTO_IP and kind == IP_PKTINFO and len(data) >= 12:
+            return [(level, kind, struct.pack("=i4s4s", 0, data[4:8], bytes(4)))]
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and len(data) >= 20:
+            link_local = data[0] == 0xFE and data[1] & 0xC0 == 0x80
+            return [(level, kind, data[:20] if link_local else data[:16] + bytes(4))]
+    return []
+
+
+def asked_address(control: list[tuple[int, int, bytes]]) -> bytes:
+    """The packed local address a datagram came to; empty when the kernel did not say."""
+    for level, kind, data in control:
+        if level == socket.IPPROTO_IP and kind == IP_PKTINFO and len(data) >= 12:
+            return data[4:8]
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and len(data) >= 20:
+            return data[:16]
+    return b""

@@ -1,0 +1,322 @@
+"""Queries over TCP (RFC 7766): many a connection, answered in the order they came.
+
+All that TCP wants done stands in one queue, and is done in turns of the event loop that have a
+bound of time, so that UDP is served in between whatever TCP does. Clients take turns in the queue,
+and so do the connections of each: a thousand connections of one client get no more than the single
+one of another. A connection costs what its client makes it cost, and no more: a message must arrive
+whole in time, and who does not take his answers is given no others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.transport.sockets import Listener
+from lzc.serve.transport.tcp_connection import Connection, OpenTransfer, TcpCounts, TcpLimits
+from lzc.serve.transport.tcp_holders import Client, Holders
+from lzc.serve.transport.transfer_slots import TransferPlaces
+from lzc.serve.transport.udp import Responder, packed_address
+
+TURN: Final = 0.002
+"""Seconds of a turn of the event loop; one query may take it beyond that."""
+SHARE: Final = 0.0005
+"""Seconds of a turn for one connection, likewise."""
+ACCEPT: Final = 0.001
+"""Seconds of a turn in which connections are accepted."""
+_EVENTS: Final = 128
+"""Connections that are told of events in one turn."""
+_SWEEP: Final = 0.5
+_PAUSE: Final = 0.5
+"""Seconds without accepting when there is no descriptor left."""
+_FULL: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+class TcpServer:
+    """The TCP side of a worker: its connections and its transfers. Without `start`, whoever has it
+    calls `turn` and `sweep`."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        open_transfer: OpenTransfer,
+        limits: TcpLimits,
+        mishaps: Mishaps,
+        slot: Slot,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.responder = responder
+        self.open_transfer = open_transfer
+        self.limits = limits
+        self.counts = TcpCounts()
+        self.mishaps = mishaps
+        self.clock = clock
+        self.wall = wall
+        self.places = TransferPlaces(limits.transfers, limits.transfers_waiting)
+        self.note = slot.note
+        self.beat = slot.beat
+        self._done = slot.done
+        self._holders = Holders(limits.holders)
+        self._epoll = select.epoll()
+        self._connections: dict[int, Connection] = {}
+        self._queue: deque[Client] = deque()
+        self._idle: dict[Connection, None] = {}
+        self._unread: dict[Connection, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: Sequence[Listener] = ()
+        self._scheduled = False
+
+    def __len__(self) -> int:
+        """Connections open now."""
+        return len(self._holders)
+
+    def swap(self, responder: Responder, open_transfer: OpenTransfer) -> None:
+        """Answer from another bundle, starting with the next query. Transfers under way go on, and
+        so do those that wait for a place."""
+        self.responder = responder
+        self.open_transfer = open_transfer
+
+    def start(self, loop: asyncio.AbstractEventLoop, listeners: Sequence[Listener]) -> None:
+        """Serve from now on, in turns of the loop."""
+        self._loop = loop
+        self._listeners = listeners
+        for listener in listeners:
+            loop.add_reader(listener.tcp, self._accept, listener)
+        loop.add_reader(self._epoll.fileno(), self._readable)
+        loop.call_later(_SWEEP, self._sweep_again)
+
+    def stop(self) -> None:
+        """Accept nothing more, and close each connection once its answers are sent."""
+        assert self._loop is not None
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.tcp)
+        self._listeners = ()
+        for connection in list(self._connections.values()):
+            connection.finish()
+
+    def idle(self) -> bool:
+        """True when no transfer is under way and no answer waits to be read."""
+        return not any(one.busy() for one in self._connections.values())
+
+    def taken(self) -> int:
+        """Octets that clients have acknowledged of what is under way: the same twice, and none of
+        them takes any more."""
+        return sum(one.taken() for one in self._connections.values() if one.busy())
+
+    def add(self, sock: socket.socket, address: bytes, local: bytes) -> Connection:
+        """Take a new connection, and close one where there are too many."""
+        sock.setblocking(False)
+        connection = Connection(self, sock, address, local)
+        connection.client = self._holders.enter(connection, address)
+        self._connections[sock.fileno()] = connection
+        self.counts.connections += 1
+        loser = cast("Connection | None", self._holders.loser(connection))
+        if loser is not None:
+            self.counts.refused += 1
+            loser.drop()
+        if not connection.gone:
+            self.rests(connection)
+            connection.begin()
+        return connection
+
+    def turn(self) -> bool:
+        """Do some of what is to be done; True when there is more."""
+        now = self.clock()
+        end = now + TURN
+        more = self._notice()
+        queue = self._queue
+        self.beat(now)
+        clock = self.clock
+        while queue:
+            client = queue.popleft()
+            connection: Connection = client.ready.popleft()
+            connection.queued = False
+            try:
+                if not connection.gone and connection.step(min(end, now + SHARE)):
+                    connection.queued = True
+                    client.ready.append(connection)
+            except Exception as error:  # its client sees it break off, others notice nothing
+                self.mishaps.note("serving a TCP connection", error)
+                connection.drop()
+            if client.ready:
+                queue.append(client)
+            else:
+                client.queued = False
+            now = clock()
+            if now >= end:
+                break
+        self._done()
+        return more or bool(queue)
+
+    def sweep(self) -> None:
+        """Close the connections whose time is over, and see which transfers do not get on."""
+        now = self.clock()
+        end = now + TURN
+        while self._idle and self.clock() < end:
+            connection = next(iter(self._idle))
+            if now - connection.since <= self.limits.idle:
+                break
+            if connection.queued:
+                # Its next query may have come; it is our turn to look.
+                self._again(self._idle, connection, now)
+            else:
+                connection.close()
+        while self._unread and self.clock() < end:
+            connection = next(iter(self._unread))
+            if now - connection.since <= self.limits.write:
+                break
+            if connection.stalled():
+                connection.drop()
+            else:
+                self._again(self._unread, connection, now)
+        self.places.look(now)
+
+    # What `lzc.serve.transport.tcp_connection.Server` says:
+
+    def enqueue(self, connection: Connection) -> None:
+        """Give it time, after all others that are ready."""
+        if not connection.queued:
+            client = connection.client
+            connection.queued = True
+            client.ready.append(connection)
+            client.quiet.pop(connection, None)
+            if not client.queued:
+                client.queued = True
+                self._queue.append(client)
+                self._schedule()
+
+    def active(self, connection: Connection) -> None:
+        """Its client said something whole, or took something: its time begins anew."""
+        self._idle.pop(connection, None)
+        if self._unread:
+            self._unread.pop(connection, None)
+        self._holders.active(connection)
+
+    def rests(self, connection: Connection) -> None:
+        """It waits for its client to say or to take something."""
+        resting = self._unread if connection.stuck() else self._idle
+        still = connection in resting
+        if not still:
+            self._again(resting, connection, self.clock())
+            if resting is self._unread:
+                connection.stalled()
+        if not connection.sends_zone():
+            self._holders.rests(connection, still=still)
+
+    def watch(self, fd: int, events: int) -> None:
+        """Have the connection be told of these events from now on."""
+        if events & select.EPOLLOUT:
+            self._epoll.modify(fd, events)
+        else:
+            self._epoll.register(fd, events)
+
+    def forget(self, connection: Connection) -> None:
+        """Count a connection out, and take back its place for a transfer."""
+        self._holders.leave(connection)
+        self._idle.pop(connection, None)
+        self._unread.pop(connection, None)
+        del self._connections[connection.fd]
+        self.places.leave(connection, self.clock())
+
+    @staticmethod
+    def _again(resting: dict[Connection, None], connection: Connection, now: float) -> None:
+        resting.pop(connection, None)
+        resting[connection] = None
+        connection.since = now
+
+    def _notice(self) -> bool:
+        """Tell connections what has happened to them; True where there may be more."""
+        events = self._epoll.poll(0, _EVENTS)
+        for fd, what in events:
+            connection = self._connections.get(fd)
+            if connection is None:
+                continue
+            try:
+                connection.notice(what)
+            except Exception as error:  # as in `turn`; no event of the others comes again
+                self.mishaps.note("serving a TCP connection", error)
+                connection.drop()
+        return len(events) == _EVENTS
+
+    def _schedule(self) -> None:
+        if self._loop is not None and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        self._scheduled = True
+        try:
+            more = self.turn()
+        finally:
+            self._scheduled = False
+        if more:
+            self._schedule()
+
+    def _readable(self) -> None:
+        # The turn that is due looks at events itself.
+        if not self._scheduled:
+            self._run()
+
+    def _sweep_again(self) -> None:
+        assert self._loop is not None
+        self.sweep()
+        self._loop.call_later(_SWEEP, self._sweep_again)
+
+    def _accept(self, listener: Listener) -> None:
+        """Accept what has connected, for a while."""
+        end = self.clock() + ACCEPT
+        local = listener.local
+        now = 0.0
+        crowded = False
+        while now < end:
+            now = self.clock()
+            try:
+                sock, peer = listener.tcp.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _FULL:
+                    self.mishaps.note("accepting a TCP connection", error)
+                    if crowded or not self._make_room():
+                        self._pause(listener)
+                        return
+                    crowded = True
+                continue  # or else the client was gone before we looked
+            crowded = False
+            self.beat(now)
+            try:
+                own = local or packed_address(sock.getsockname()[0])
+            except OSError:  # likewise
+                sock.close()
+                continue
+            self.add(sock, packed_address(peer[0]), own)
+
+    def _make_room(self) -> bool:
+        """No descriptor is left: that is a limit of connections, too."""
+        loser = cast("Connection | None", self._holders.surplus())
+        if loser is None:
+            return False
+        self.counts.refused += 1
+        loser.drop()
+        return True
+
+    def _pause(self, listener: Listener) -> None:
+        """Accept again when some connections may have ended."""
+        loop = self._loop
+        assert loop is not None
+        loop.remove_reader(listener.tcp)
+
+        def resume() -> None:
+            if listener in self._listeners:
+                loop.add_reader(listener.tcp, self._accept, listener)
+
+        loop.call_later(_PAUSE, resume)

@@ -1,0 +1,470 @@
+"""One TCP connection of a client, as a state machine that is given a little time again and again.
+
+It answers what it was asked, or waits for a place to send a zone, or sends one. It reads only when
+all that was read is answered, and does nothing more while its client does not take the answers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import select
+import socket
+import struct
+import termios
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from lzc.serve.observe.error_log import Mishaps, servfail
+from lzc.serve.transport.tcp_holders import Client, HolderLimits
+from lzc.serve.transport.transfer_slots import PLACES, WAITING, Holder, TransferPlaces
+from lzc.serve.transport.udp import Responder
+from lzc.wire.message import SERVFAIL
+
+BATCH: Final = 32
+"""Queries of one connection answered in a row at most."""
+READ: Final = 16 * 1024
+"""Octets read at once."""
+_ANSWERS: Final = 64 * 1024
+"""Octets of answers from which on they are sent before more is answered."""
+_GONE: Final = select.EPOLLERR | select.EPOLLHUP
+_END: Final = select.EPOLLRDHUP
+_TO_READ: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_AXFR: Final = 252
+_IXFR: Final = 251
+_INT: Final = struct.Struct("=i")
+
+
+class Transfer(Protocol):
+    """A zone on its way out. ``key``: name of the TSIG key that asked for it, empty for none."""
+
+    key: bytes
+
+    def messages(self) -> Iterator[bytes]:
+        """The messages, each with its 16-bit length in front."""
+
+    def refuse(self, now: float) -> bytes:
+        """SERVFAIL in its place; the time is for TSIG."""
+
+    def close(self) -> None:
+        """Let go of the bundle, whether or not all was sent."""
+
+
+OpenTransfer = Callable[[bytes, bytes, float], "Transfer | bytes | None"]
+"""(query, packed client, now) -> the transfer, or one message that refuses it, or silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpLimits:
+    """``idle`` seconds without a whole query; ``write`` seconds a client may leave its answers
+    unread; ``holders``: connections; ``transfers`` at once, and how many may wait."""
+
+    idle: float = 10.0
+    write: float = 30.0
+    holders: HolderLimits = field(default_factory=HolderLimits)
+    transfers: int = PLACES
+    transfers_waiting: int = WAITING
+
+
+class TcpCounts:
+    """Counters of the TCP side of a worker. ``refused``: connections closed because there were too
+    many, and transfers that found no room to wait."""
+
+    __slots__ = ("connections", "queries", "refused", "servfail", "silent", "transfers")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.queries = 0
+        self.refused = 0
+        self.servfail = 0
+        self.silent = 0
+        self.transfers = 0
+
+
+class Server(Protocol):
+    """What a connection needs of the server that accepted it."""
+
+    responder: Responder
+    open_transfer: OpenTransfer
+    counts: TcpCounts
+    mishaps: Mishaps
+    places: TransferPlaces
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+
+    def beat(self, now: float) -> None:
+        """Say that work gets on."""
+
+    def note(self, query: bytes) -> None:
+        """Say what is worked on, before it is."""
+
+    def enqueue(self, connection: Connection) -> None:
+        """Give it time, after all others that are ready."""
+
+    def active(self, connection: Connection) -> None:
+        """Its client said something whole, or took something: its time begins anew."""
+
+    def rests(self, connection: Connection) -> None:
+        """It waits for its client to say or to take something."""
+
+    def watch(self, fd: int, events: int) -> None:
+        """Have the connection be told of these events from now on."""
+
+    def forget(self, connection: Connection) -> None:
+        """Count a connection out, and take back its place for a transfer."""
+
+
+def asks_for_transfer(query: bytes) -> bool:
+    """True for an opcode QUERY with one question of type AXFR or IXFR."""
+    if len(query) < 17 or query[2] & 0xF8 or query[4:6] != b"\0\1":
+        return False
+    position, end = 12, len(query)
+    while position < end and 0 < query[position] < 64:
+        position += 1 + query[position]
+    return position + 2 < end and query[position + 1] == 0 and query[position + 2] in (_AXFR, _IXFR)
+
+
+class Connection:
+    """One client connection. ``client`` is who holds it, ``address`` the packed address; ``since``
+    is when it began to wait for the client. ``fd`` is that of the socket."""
+
+    __slots__ = (
+        "_buffer",
+        "_closing",
+        "_ended",
+        "_local",
+        "_messages",
+        "_outgoing",
+        "_placed",
+        "_position",
+        "_readable",
+        "_sent",
+        "_server",
+        "_sock",
+        "_taken",
+        "_transfer",
+        "_writes_watched",
+        "address",
+        "client",
+        "fd",
+        "gone",
+        "queued",
+        "since",
+    )
+
+    client: Client
+
+    def __init__(self, server: Server, sock: socket.socket, address: bytes, local: bytes) -> None:
+        self._server = server
+        self._sock = sock
+        self.fd = sock.fileno()
+        self._local = local
+        self.address = address
+        self._buffer = b""
+        self._position = 0
+        self._readable = False
+        self._ended = False
+        self._closing = False
+        self._outgoing = b""
+        self._writes_watched = False
+        self._sent = 0
+        self._taken = 0
+        self._transfer: Transfer | None = None
+        self._messages: Iterator[bytes] | None = None
+        self._placed = False
+        self.gone = False
+        self.queued = False
+        self.since = 0.0
+
+    def begin(self) -> None:
+        """Wait for the first query."""
+        self._server.watch(self.fd, _TO_READ)
+
+    def notice(self, events: int) -> None:
+        """The socket became readable or writable, or its other end is gone."""
+        if events & _GONE:
+            self.drop()
+            return
+        if events & _TO_READ:
+            self._readable = True
+        if events & _END:
+            self._ended = True
+            if self._transfer is not None and not self._placed:
+                # It may have closed its side only, and still want the zone; but no secondary does
+                # that, and who left must not be waited with.
+                self.drop()
+                return
+        if self.queued:
+            return
+        if self._outgoing:
+            if events & select.EPOLLOUT:
+                self._server.enqueue(self)
+        elif self._transfer is None and events & _TO_READ:
+            self._server.enqueue(self)
+
+    def step(self, end: float) -> bool:
+        """Work until ``end`` by the server's clock, or until others should have their turn; True
+        when there is more to do at once. At least one query is answered."""
+        if self._outgoing and not self._flush():
+            return False
+        if self._transfer is not None:
+            return self._placed and self._send_zone(end)
+        return self._answer(end)
+
+    def finish(self) -> None:
+        """Close the connection after what it was asked for."""
+        self._closing = True
+        if not self.busy():
+            self.close()
+
+    def busy(self) -> bool:
+        """True while its client waits for something that was not sent yet."""
+        return self.queued or bool(self._outgoing) or self._transfer is not None
+
+    def close(self) -> None:
+        """Close the connection; what was sent still arrives."""
+        if not self.gone:
+            self.gone = True
+            self._buffer = self._outgoing = b""
+            if self._transfer is not None:
+                self._transfer.close()
+                self._transfer = self._messages = None
+            self._server.forget(self)
+            self._sock.close()
+
+    def drop(self) -> None:
+        """Close the connection at once, unsent answers included."""
+        if not self.gone:
+            # A reset: for the kernel, too, nothing is left to do.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close()
+
+    def sends_zone(self) -> bool:
+        """True while a transfer is under way, or waits for its place."""
+        return self._transfer is not None
+
+    def stalled(self) -> bool:
+        """True when the client has taken nothing since this was asked last, though there is
+        something to take."""
+        before, self._taken = self._taken, self.taken()
+        return bool(self._outgoing) and self._taken == before
+
+    # What `lzc.serve.transport.transfer_slots.Sending` says:
+
+    def taken(self) -> int:
+        """Octets that the client has acknowledged."""
+        try:
+            queued = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return self._sent
+        return self._sent - int(_INT.unpack(queued)[0])
+
+    def stuck(self) -> bool:
+        """True while it waits for its client to take what was sent."""
+        return bool(self._outgoing) and not self.queued
+
+    def go_on(self) -> None:
+        """Send the zone: there is a place for it now."""
+        assert self._transfer is not None
+        self._placed = True
+        if self._messages is None:
+            self._server.counts.transfers += 1
+            self._messages = self._transfer.messages()
+        if not self._outgoing:
+            self._server.enqueue(self)
+
+    def give_way(self) -> None:
+        """Wait for another place."""
+        self._placed = False
+        if self._ended:
+            self.drop()  # as in `notice`: there is no word of it a second time
+
+    def give_up(self) -> None:
+        """There is no place any more, and no room to wait for one."""
+        self._server.counts.refused += 1
+        self.drop()
+
+    def _flush(self) -> bool:
+        """Send what could not be sent before; True when all of it is."""
+        data, self._outgoing = self._outgoing, b""
+        before = self._sent
+        whole = self._send(data)
+        if not self.gone and self._sent > before:
+            self._server.active(self)
+            if not whole:
+                self._server.rests(self)
+        return whole
+
+    def _send(self, data: bytes) -> bool:
+        """True when all of it went out; the rest goes when there is room."""
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.drop()
+            return False
+        self._sent += sent
+        if sent == len(data):
+            return True
+        self._outgoing = data[sent:]
+        if not self._writes_watched:
+            self._writes_watched = True
+            self._server.watch(self.fd, _TO_READ | select.EPOLLOUT)
+        return False
+
+    def _read(self) -> bool:
+        """Put what has come behind what is there; False when there was nothing."""
+        try:
+            data = self._sock.recv(READ)
+        except (BlockingIOError, InterruptedError):
+            self._readable = False
+            return False
+        except OSError:
+            self.drop()
+            return False
+        if not data:
+            self._readable = False
+            self._closing = True
+            return False
+        # The end is an event of its own only when it comes after what was read.
+        self._readable = len(data) == READ or self._ended
+        left = self._buffer[self._position :]
+        self._buffer = left + data if left else data
+        self._position = 0
+        return True
+
+    def _answer(self, end: float) -> bool:
+        """Answer what has come, and send the answers."""
+        server = self._server
+        clock, now, note = server.clock, server.wall(), server.note
+        quick, address, local = server.responder.quick, self.address, self._local
+        answers: list[bytes] = []
+        count, octets, more = 0, 0, True
+        while count < BATCH and octets < _ANSWERS and self._transfer is None:
+            buffer, start = self._buffer, self._position + 2
+            stop = len(buffer) + 1
+            if start < stop:
+                stop = start + (buffer[start - 2] << 8 | buffer[start - 1])
+            if stop > len(buffer):
+                more = self._readable and not self._closing and self._read()
+                if more and clock() < end:
+                    continue
+                break
+            self._position = stop
+            count += 1
+            query = buffer[start:stop]
+            note(query)
+            # Octets of two qtypes: most queries have none of them.
+            if len(query) < 12 or b"\0\xfc" in query or b"\0\xfb" in query:
+                answer = self._rare(query, now)
+            else:
+                try:
+                    found = quick(query, address, now, True, local)
+                    answer = found[0] if found else self._careful(query, now)
+                except Exception as error:  # a fault in one answer must not stop the others
+                    answer = self._failed(query, error)
+            if answer is not None:
+                answers.append(len(answer).to_bytes(2, "big") + answer)
+                octets += len(answer)
+                if answer[3] & 15 == SERVFAIL:
+                    server.counts.servfail += 1
+            if clock() >= end:
+                break
+        if self.gone:
+            return False
+        if count:
+            server.counts.queries += count
+            server.active(self)
+        whole = self._send(b"".join(answers)) if answers else True
+        return not self.gone and self._go_on(whole, more)
+
+    def _go_on(self, whole: bool, more: bool) -> bool:
+        """What comes after some answers: ``whole``, when all were taken; ``more``, when others
+        should have their turn before it is known whether there is more to do."""
+        if self._transfer is not None:
+            self._ask_for_place()
+        elif not whole:
+            self._server.rests(self)
+        elif more:
+            return True
+        elif self._closing:
+            self.close()
+        else:
+            self._server.rests(self)
+        return False
+
+    def _careful(self, query: bytes, now: float) -> bytes | None:
+        """The answer to a query that is not of the commonest."""
+        answer = self._server.responder.careful(query, self.address, now, True, self._local)
+        if answer is None:
+            self._server.counts.silent += 1
+            return None
+        return answer[0]
+
+    def _failed(self, query: bytes, error: Exception) -> bytes | None:
+        self._server.mishaps.note("answering a TCP query", error)
+        return servfail(query)
+
+    def _rare(self, query: bytes, now: float) -> bytes | None:
+        """The answer to a query that is too short or may ask for a zone; none where the zone is to
+        be sent."""
+        if len(query) < 12:
+            # RFC 7766 leaves no way to answer less than a header; RFC 5966 §6 lets us close.
+            self._server.counts.silent += 1
+            self._buffer, self._position = b"", 0
+            self._closing = True
+            return None
+        try:
+            if not asks_for_transfer(query):
+                quick = self._server.responder.quick(query, self.address, now, True, self._local)
+                return quick[0] if quick else self._careful(query, now)
+            # Whether the client may have the zone is looked at before anything waits for that.
+            opened = self._server.open_transfer(query, self.address, now)
+        except Exception as error:  # as for answers
+            return self._failed(query, error)
+        if opened is None or isinstance(opened, bytes):
+            return opened
+        self._transfer = opened
+        return None
+
+    def _ask_for_place(self) -> None:
+        server, transfer = self._server, self._transfer
+        assert transfer is not None
+        if server.places.ask(self, Holder(transfer.key, self.address), server.clock()):
+            if self._ended and not self._placed:
+                self.drop()  # as in `notice`: it left before we read what it wanted
+            elif self._outgoing:
+                server.rests(self)  # for what was asked before, it has as long as others have
+            return
+        server.counts.refused += 1
+        wire = transfer.refuse(server.wall())
+        transfer.close()
+        self._transfer = None
+        # Behind what could not be sent before.
+        waiting, self._outgoing = self._outgoing, b""
+        if self._send(waiting + len(wire).to_bytes(2, "big") + wire):
+            server.enqueue(self)
+        elif not self.gone:
+            server.rests(self)
+
+    def _send_zone(self, end: float) -> bool:
+        """Send messages of the transfer until the client is full or the time is over."""
+        server, messages = self._server, self._messages
+        assert messages is not None
+        while (message := next(messages, None)) is not None:
+            if not self._send(message):
+                if not self.gone:
+                    server.rests(self)
+                return False
+            now = server.clock()
+            server.beat(now)
+            if now >= end:
+                return True
+        assert self._transfer is not None
+        self._transfer.close()
+        self._transfer = self._messages = None
+        self._placed = False
+        server.places.leave(self, server.clock())
+        server.active(self)
+        return True

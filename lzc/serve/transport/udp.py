@@ -1,0 +1,306 @@
+"""Queries over UDP: one function that reads, looks up and sends until the socket is empty."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from lzc.answer.planned import Choice
+from lzc.serve.ipc.scoreboard import Scoreboard, Slot
+from lzc.serve.observe.error_log import Mishaps, servfail
+from lzc.serve.transport import datagrams
+from lzc.serve.transport.packet_cache import PacketCache
+from lzc.serve.transport.sockets import Listener, asked_address, reply_control
+
+BURST: Final = 256
+"""Datagrams read in a row before TCP and timers have their turn."""
+TURN: Final = 0.004
+"""Seconds after which they have it before: looked at after some dozen datagrams."""
+_SOME: Final = 32
+_DATAGRAM: Final = 65535
+_CONTROL: Final = 128
+
+
+Answered = tuple[bytes, bool | Choice] | None
+"""The whole message, and whether it depends on nothing but the query's octets and the transport, or
+what chooses among several such answers; `None` for silence."""
+
+
+class Responder(Protocol):
+    """The part of `lzc.answer.responder.Responder` that the sockets need."""
+
+    @property
+    def quick(self) -> Callable[[bytes, bytes, float, bool, bytes], Answered]:
+        """Answers the commonest queries, given query, client, now, tcp and local."""
+
+    def careful(
+        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+    ) -> Answered:
+        """The answer to a query that ``quick`` gave `None` for."""
+
+
+ValidUntil = Callable[[float], float]
+"""Now -> when the answers kept must be made anew, both seconds since the epoch."""
+
+
+class UdpCounts:
+    """Counters of the UDP sockets of a worker."""
+
+    __slots__ = ("misses", "queries", "send_errors", "servfail", "silent", "truncated")
+
+    def __init__(self) -> None:
+        self.queries = 0
+        self.misses = 0
+        self.servfail = 0
+        self.silent = 0
+        self.truncated = 0
+        self.send_errors = 0
+
+    @property
+    def hits(self) -> int:
+        """Queries that were answered from the cache."""
+        return self.queries - self.misses
+
+
+def packed_address(text: str) -> bytes:
+    """The 4 or 16 octets of a socket's peer address."""
+    if ":" in text:
+        return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
+    return socket.inet_aton(text)
+
+
+class UdpServer:
+    """The UDP side of a worker: any number of sockets, one cache."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        valid_until: ValidUntil,
+        cache_entries: int,
+        mishaps: Mishaps,
+        slot: Slot | None = None,
+    ) -> None:
+        slot = slot or Scoreboard(1).slot(0)
+        self._note = slot.note
+        self.done = slot.done
+        self._quick = responder.quick
+        self._careful = responder.careful
+        self.cache = PacketCache(cache_entries)
+        self.counts = UdpCounts()
+        self._mishaps = mishaps
+        self._validity = valid_until
+        self._valid_from = self._valid_until = 0.0
+
+    def swap(self, responder: Responder, valid_until: ValidUntil) -> None:
+        """Answer from another bundle, starting with the next query."""
+        self._quick = responder.quick
+        self._careful = responder.careful
+        self._validity = valid_until
+        self.expire(time.time())
+
+    def reader(self, listener: Listener) -> Callable[[], None]:
+        """The callback for ``loop.add_reader`` of a socket."""
+        if listener.wildcard:
+            return WildcardReader(self, listener.udp, listener.local)
+        if datagrams.AVAILABLE:
+            return BatchReader(self, listener.udp, listener.local)
+        return UdpReader(self, listener.udp, listener.local)
+
+    def expire(self, now: float) -> None:
+        """Drop all answers: their signatures may be those of another window."""
+        self.cache.clear()
+        self._valid_from = now
+        self._valid_until = self._validity(now)
+
+    def begin(self, now: float) -> None:
+        """Call this before a turn of queries at ``now``, seconds since the epoch. A clock that was
+        set back is told by it: what was signed while it was ahead may not be valid yet."""
+        if not self._valid_from <= now < self._valid_until:
+            self.expire(now)
+
+    def answer(
+        self, query: bytes, key: bytes, client: bytes, local: bytes, now: float
+    ) -> bytes | None:
+        """The answer to a query that the young cache does not hold; never raises. ``key`` is the
+        query without its ID, ``client`` and ``local`` are packed addresses."""
+        counts = self.counts
+        cache = self.cache
+        if cache.old:
+            hit = cache.older(key)
+            if hit is not None:
+                wire = hit if isinstance(hit, bytes) else hit(client, now)
+                if wire:
+                    return query[:2] + wire
+        counts.misses += 1
+        self._note(query)
+        try:
+            answer = self._quick(query, client, now, False, local)
+            if answer is None:
+                answer = self._careful(query, client, now, False, local)
+        except Exception as error:  # a fault in one answer must not stop the others
+            self._mishaps.note("answering a UDP query", error)
+            counts.servfail += 1
+            return servfail(query)
+        if answer is None:
+            counts.silent += 1
+            return None
+        wire, cacheable = answer
+        if wire[2] & 2:
+            counts.truncated += 1
+        if wire[3] & 15 == 2:
+            counts.servfail += 1
+        elif cacheable:
+            cache.offer(key, cacheable if isinstance(cacheable, Choice) else wire)
+        return wire
+
+
+class BatchReader:
+    """Reads and answers many datagrams with two system calls: 1.2 µs less for each than
+    `UdpReader` takes."""
+
+    __slots__ = ("_datagrams", "_local", "_server")
+
+    def __init__(self, server: UdpServer, sock: socket.socket, local: bytes) -> None:
+        self._datagrams = datagrams.Datagrams(sock)
+        self._local = local
+        self._server = server
+
+    def __call__(self) -> None:
+        """Answer what is in the socket, at most `BURST` datagrams."""
+        server, local = self._server, self._local
+        batch = self._datagrams
+        now = time.time()
+        end = now + TURN
+        server.begin(now)
+        counts, cache = server.counts, server.cache
+        received, sizes, clients = batch.received, batch.sizes, batch.clients
+        answers, answer_sizes = batch.answers, batch.answer_sizes
+        try:
+            for _ in range(BURST // datagrams.BATCH):
+                count = batch.receive()
+                if not count:
+                    break
+                counts.queries += count
+                unsent = 0
+                for index, (start, size, host, answer_size) in batch.places[:count]:
+                    query = received[start : start + sizes[size]]
+                    key = query[2:]
+                    hit = cache.young.get(key)
+                    if isinstance(hit, bytes):
+                        answer: bytes | None = query[:2] + hit
+                    elif hit is not None and (chosen := hit(clients[host], now)):
+                        answer = query[:2] + chosen
+                    else:
+                        answer = server.answer(query, key, clients[host], local, now)
+                    if answer is None:
+                        counts.send_errors += batch.send(unsent, index)
+                        unsent = index + 1
+                        continue
+                    length = len(answer)
+                    answers[start : start + length] = answer
+                    answer_sizes[answer_size] = length
+                counts.send_errors += batch.send(unsent, count)
+                if count == datagrams.BATCH and time.time() >= end:
+                    break
+        except OSError as error:
+            server._mishaps.note("reading a UDP socket", error)
+        server.done()
+
+
+class UdpReader:
+    """Reads a socket that is bound to one address."""
+
+    __slots__ = ("_local", "_recvfrom", "_sendto", "_server")
+
+    def __init__(self, server: UdpServer, sock: socket.socket, local: bytes) -> None:
+        self._local = local
+        self._server = server
+        self._recvfrom = sock.recvfrom
+        self._sendto = sock.sendto
+
+    def __call__(self) -> None:
+        """Answer what is in the socket, at most `BURST` datagrams."""
+        server = self._server
+        recvfrom, sendto = self._recvfrom, self._sendto
+        now = time.time()
+        end = now + TURN
+        server.begin(now)
+        cache = server.cache
+        count = 0
+        try:
+            while count < BURST and ((count + 1) % _SOME or time.time() < end):
+                query, client = recvfrom(_DATAGRAM)
+                count += 1
+                key = query[2:]
+                hit = cache.young.get(key)
+                if isinstance(hit, bytes):
+                    answer: bytes | None = query[:2] + hit
+                else:
+                    packed = packed_address(client[0])
+                    chosen = hit(packed, now) if hit is not None else b""
+                    answer = (
+                        query[:2] + chosen
+                        if chosen
+                        else server.answer(query, key, packed, self._local, now)
+                    )
+                    if answer is None:
+                        continue
+                try:
+                    sendto(answer, client)  # type: ignore[arg-type]
+                except OSError:
+                    # Full buffer, a firewall, a spoofed port 0, an answer over the MTU of a
+                    # link without fragments: the client asks again, as over any lossy path.
+                    server.counts.send_errors += 1
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            server._mishaps.note("reading a UDP socket", error)
+        server.counts.queries += count
+        server.done()
+
+
+class WildcardReader:
+    """Reads a socket bound to 0.0.0.0 or ::. The answer leaves from the address that was asked,
+    which takes recvmsg and sendmsg: about half the speed of `UdpReader`."""
+
+    __slots__ = ("_server", "_sock")
+
+    def __init__(self, server: UdpServer, sock: socket.socket, _local: bytes) -> None:
+        self._server = server
+        self._sock = sock
+
+    def __call__(self) -> None:
+        """Answer what is in the socket, at most `BURST` datagrams."""
+        server, sock = self._server, self._sock
+        now = time.time()
+        end = now + TURN
+        server.begin(now)
+        count = 0
+        try:
+            while count < BURST and ((count + 1) % _SOME or time.time() < end):
+                query, control, _, client = sock.recvmsg(_DATAGRAM, _CONTROL)
+                count += 1
+                key = query[2:]
+                hit = server.cache.young.get(key)
+                if isinstance(hit, bytes):
+                    answer: bytes | None = query[:2] + hit
+                else:
+                    packed, local = packed_address(client[0]), asked_address(control)
+                    chosen = hit(packed, now) if hit is not None else b""
+                    answer = query[:2] + chosen if chosen else None
+                    if answer is None:
+                        answer = server.answer(query, key, packed, local, now)
+                if answer is None:
+                    continue
+                try:
+                    sock.sendmsg([answer], reply_control(control), 0, client)
+                except OSError:
+                    server.counts.send_errors += 1
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            server._mishaps.note("reading a UDP socket", error)
+        server.counts.queries += count
+        server.done()

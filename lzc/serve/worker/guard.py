@@ -1,0 +1,245 @@
+"""Watches LUA records at work, so that one that never ends can be named and kept from running.
+
+LuaJIT can spend seconds in a C function (a pathological pattern) where no instruction limit
+applies. The worker is stuck then; the supervisor reads from the scoreboard which code it was in,
+replaces the process, and tells the successor not to run that code again. Whoever wrote it may have
+written more of the kind: of that zone, only code that once ran to its end is run from then on.
+
+Code that merely took all the time or memory it may have rests after it, and so does code that takes
+long again and again (`lzc.serve.worker.penalties`): whoever asks for it does not keep other names
+from being answered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any, Final, Protocol, TypeVar
+
+from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
+from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.worker.penalties import AHEAD, SLOW, Rests
+
+_CODES: Final = 65536
+
+T = TypeVar("T")
+
+LIMITS: Final = ("instructions", "memory", "time", "quarantine", "held")
+"""Kinds of `LuaFailure` that are counted apart, as ``lua_…`` in
+`lzc.serve.ipc.scoreboard.COUNTERS`."""
+
+
+class Evaluator(Protocol):
+    """The part of `lzc.lua.engine.engine.Engine` that answers use. ``swept`` are the seconds spent
+    so far on garbage that other executions left."""
+
+    swept: float
+
+    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
+        """Presentation-form contents; raises `LuaFailure`."""
+
+
+class Proofs(Protocol):
+    """Code that ran to its end: `lzc.serve.worker.proven.Marks`, or a set."""
+
+    def add(self, code: int, /) -> None:
+        """It did."""
+
+    def __contains__(self, code: Any, /) -> bool:
+        """Whether it did."""
+
+
+def code_id(zone: bytes, code: bytes) -> int:
+    """A number from 1 to 2**64 - 1 that stands for a record's joined code in a zone (its apex).
+    The same code in another zone may include something else, and is not to be blamed for that."""
+    return int.from_bytes(hashlib.blake2b(zone + code, digest_size=8).digest(), "big") or 1
+
+
+class GuardedEngine:
+    """An engine that notes on the scoreboard what it runs, and refuses code of ``quarantine``, and
+    in the zones ``held`` what is not ``proven`` to end. Without ``shares``, code that takes long
+    may take all of a worker's time."""
+
+    __slots__ = (
+        "_beat",
+        "_clock",
+        "_cpu",
+        "_engine",
+        "_enter",
+        "_evaluate",
+        "_fast",
+        "_first",
+        "_held",
+        "_last",
+        "_leave",
+        "_proven",
+        "_quarantine",
+        "_query",
+        "_rests",
+        "_since",
+        "_together",
+        "failures",
+        "kinds",
+        "runs",
+    )
+
+    def __init__(
+        self,
+        engine: Evaluator,
+        slot: Slot,
+        quarantine: Collection[int],
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
+        *,
+        shares: bool = True,
+        held: Collection[bytes] = (),
+        proven: Proofs | None = None,
+    ) -> None:
+        self._held = set(held)
+        self._proven: Proofs = set() if proven is None else proven
+        self._clock = clock
+        self._cpu = cpu
+        self._beat = slot.beat
+        self._engine = engine
+        self._evaluate = engine.evaluate
+        self._enter = slot.enter_lua
+        self._leave = slot.leave_lua
+        self._quarantine = set(quarantine)
+        self._rests = Rests(SLOW if shares else math.inf)
+        self._together = AHEAD if shares else math.inf
+        self._query: QueryContext | None = None
+        self._first = b""
+        self._since = 0.0
+        self._fast: dict[tuple[bytes, bytes], int] = {}
+        # Zone, code, seconds, and whether these are its own CPU time, of what has run last.
+        self._last = b"", b"", 0.0, True
+        self.kinds: Counter[str] = Counter()
+        self.runs = 0
+        self.failures = 0
+
+    def quarantine(self, ident: int) -> None:
+        """Do not run this code any more."""
+        self._quarantine.add(ident)
+        self._fast = {key: known for key, known in self._fast.items() if known != ident}
+
+    def hold(self, zone: bytes) -> None:
+        """Run no code of this zone any more that never ran to its end."""
+        self._held.add(zone)
+
+    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
+        """As `lzc.lua.engine.engine.Engine.evaluate`; `LuaFailure` for code in quarantine or at
+        rest. Several records at a name are asked about the same ``query``, one after the other."""
+        if query is not self._query:
+            self._query, self._first, self._since = query, code, -1.0
+        else:
+            self._one_more(query[1])
+        key = query[1], code
+        ident = self._fast.get(key)
+        if ident is None:
+            return self._evaluate_watched(code, query, include)
+        self.runs += 1
+        self._enter(ident, query[0], query[1])
+        began = self._clock()
+        try:
+            return self._evaluate(code, query, include)
+        except LuaFailure as failure:
+            if failure.kind in ("time", "memory"):
+                self._rests.offended(ident, query[1], self._clock())
+                del self._fast[key]
+            self._failed(failure)
+            raise
+        finally:
+            self._leave()
+            now = self._clock()
+            self._last = *key, now - began, False
+            if now - began > SLOW:
+                self._beat(now)
+            if now - began > self._rests.slow:
+                # It, or the machine was busy: its own time is taken from now on.
+                self._rests.watch(ident, now)
+                self._fast.pop(key, None)
+
+    def _evaluate_watched(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
+        """As `evaluate`, for code that was slow before or has not run yet."""
+        ident = code_id(query[1], code)
+        if ident in self._quarantine:
+            raise self._failed(LuaFailure("quarantine", "quarantined: it stopped a worker"))
+        if query[1] in self._held and ident not in self._proven:
+            why = "other code of its zone stopped a worker, and this never ran to its end"
+            raise self._failed(LuaFailure("held", f"held back: {why}"))
+        if self._rests.resting(ident, query[1], self._clock()):
+            raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
+        self.runs += 1
+        self._enter(ident, query[0], query[1])
+        began, swept = self._cpu(), self._engine.swept
+        offended = ended = False
+        try:
+            found = self._evaluate(code, query, include)
+            ended = True
+        except LuaFailure as failure:
+            offended = failure.kind in ("time", "memory")
+            ended = failure.kind not in LIMITS
+            self._failed(failure)
+            raise
+        else:
+            return found
+        finally:
+            self._leave()
+            if ended:
+                self._proven.add(ident)
+            swept = self._engine.swept - swept
+            took, now = self._cpu() - began - swept, self._clock()
+            self._last = query[1], code, took, True
+            fast = self._rests.took(ident, query[1], took, now)
+            if offended:
+                self._rests.offended(ident, query[1], now)
+            elif fast:
+                if len(self._fast) >= _CODES:
+                    self._fast.clear()
+                self._fast[query[1], code] = ident
+            self._beat(now)
+
+    def _one_more(self, zone: bytes) -> None:
+        """Each of the records at a name may be fast, and all of them slow: the first is blamed, as
+        without it none is run."""
+        now = self._cpu()
+        if self._since < 0:
+            self._since = now
+        elif now - self._since > self._together:
+            self._rests.offended(code_id(zone, self._first), zone, self._clock())
+            self._fast.pop((zone, self._first), None)
+            raise self._failed(LuaFailure("time", "the records at this name take too much time"))
+
+    def meter(self, code: bytes, zone: bytes, work: Callable[[], T]) -> T:
+        """What ``work`` gives, in time that the code of a zone is charged for, together with what
+        it took to run it just before."""
+        runs, last = self.runs, self._last
+        began = self._cpu()
+        try:
+            return work()
+        finally:
+            took, now = self._cpu() - began, self._clock()
+            # Where it is run by the work itself, that is all of its time.
+            known = self.runs == runs and last[:2] == (zone, code)
+            before, own = last[2:] if known else (0.0, True)
+            slow = self._rests.slow
+            if took + before > slow:
+                ident = code_id(zone, code)
+                if not own and took <= slow:
+                    # Or the machine was busy: the next time is its own.
+                    self._rests.watch(ident, now)
+                else:
+                    # What is slow alone was charged already.
+                    more = before if own and before <= slow else 0.0
+                    self._rests.charge(ident, zone, took + more, now)
+                self._fast.pop((zone, code), None)
+                self._beat(now)
+            self._last = zone, code, took + before, own
+
+    def _failed(self, failure: LuaFailure) -> LuaFailure:
+        self.failures += 1
+        self.kinds[failure.kind] += 1
+        return failure

@@ -1,0 +1,176 @@
+"""Secrets of the running server: TSIG keys, the cookie secret, and signers from the keystore."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any, Final
+
+from lzc.bundle.reader import Bundle, ZoneInfo
+from lzc.config import Config
+from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.faults import Fault, InputError
+from lzc.serve.worker.zone_keys import zone_keys
+from lzc.wire import name as wire_name
+from lzc.wire.tsig import TsigKey
+
+RETRIES: Final = 50
+"""Zones without usable keys that are tried again at once."""
+
+
+Faults = Mapping[str, tuple[Fault, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets of the settings, as they were when they were read. ``tsig`` are by lower-case
+    wire name; ``cookie`` are 16 octets; ``faults`` say by the name of a TSIG key why it is not
+    among them: who uses it gets no transfer, and no NOTIFY."""
+
+    tsig: Mapping[bytes, TsigKey]
+    cookie: bytes
+    faults: Faults = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, config: Config, random_secret: bytes) -> Secrets:
+        """Read the files; where the settings name none for cookies, theirs is ``random_secret``.
+        Raises `InputError`, with all that is wrong, where that one cannot be used, which concerns
+        every client."""
+        tsig, faults = tsig_keys(config)
+        try:
+            return cls(tsig, config.cookie_secret() or random_secret, faults)
+        except InputError as error:
+            raise InputError([*error.faults, *chain(*faults.values())]) from error
+
+    def to_message(self) -> dict[str, Any]:
+        """For a worker, who needs no faults."""
+        keys = [[key.name.hex(), key.algorithm, key.secret.hex()] for key in self.tsig.values()]
+        return {"tsig": keys, "cookie": self.cookie.hex()}
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Secrets:
+        """What `to_message` gave."""
+        keys = [
+            TsigKey(bytes.fromhex(name), algorithm, bytes.fromhex(secret))
+            for name, algorithm, secret in message["tsig"]
+        ]
+        return cls({key.name: key for key in keys}, bytes.fromhex(message["cookie"]))
+
+    def status(self) -> list[dict[str, Any]]:
+        """For ``lzc ctl status``: the TSIG keys that cannot be used."""
+        return [
+            {"key": name, "place": str(fault.place), "problem": fault.message, "fix": fault.fix}
+            for name, faults in self.faults.items()
+            for fault in faults
+        ]
+
+
+def tsig_keys(config: Config) -> tuple[dict[bytes, TsigKey], dict[str, tuple[Fault, ...]]]:
+    """All TSIG keys of the configuration that can be used, by lower-case wire name, and what is
+    wrong with the secrets of the others, by name."""
+    found: dict[bytes, TsigKey] = {}
+    faults: dict[str, tuple[Fault, ...]] = {}
+    for name, section in config.tsig.items():
+        wire = wire_name.from_text(name, wire_name.ROOT).lower()
+        try:
+            secret = config.tsig_secret(name)
+        except InputError as error:
+            faults[name] = error.faults
+        else:
+            found[wire] = TsigKey(wire, section.algorithm, secret)
+    return found, faults
+
+
+class Signers(Mapping[bytes, ZoneSigner]):
+    """The signer of each signed zone, made when it is first asked for.
+
+    A signer holds those private keys whose DNSKEY the bundle publishes. A zone whose keys cannot be
+    used has none: it is in ``out``, with the reasons, and ``told`` is called with them. ``clock``
+    gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        keystore: Keystore,
+        cache: SignatureCache,
+        *,
+        told: Callable[[bytes, tuple[Fault, ...]], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._bundle = bundle
+        self._keystore = keystore
+        self._cache = cache
+        self._told = told
+        self._clock = clock
+        self._made: dict[bytes, ZoneSigner] = {}
+        self._changes = float("inf")
+        self._looked = clock()
+        self.out: dict[bytes, tuple[Fault, ...]] = {}
+
+    def load(self, info: ZoneInfo) -> None:
+        """Make the signer of a zone now, if it is a signed one and its keys can be used."""
+        if info.signed:
+            self._take(info, self._clock())
+
+    def adopt(self, others: Signers) -> None:
+        """Go on with the signers of the same bundle that was opened before."""
+        self._made.update(others._made)
+        self.out.update(others.out)
+        self._changes = min(self._changes, others._changes)
+
+    def look(self, now: float) -> set[bytes]:
+        """See whose keys ceased to sign or began to, by their dates; the zones that went out of
+        service or changed their signer. To be called every second."""
+        if self._looked <= now < self._changes:
+            return set()
+        self._looked = now
+        self._changes = float("inf")
+        changed = set()
+        for apex, signer in list(self._made.items()):
+            if signer.signs(now):
+                self._changes = min(self._changes, signer.changes_after(now))
+            else:
+                self._take_again(apex, now)
+                changed.add(apex)
+        return changed
+
+    def retry(self, now: float) -> set[bytes]:
+        """Try some of the zones that are out of service again; those that are back."""
+        some = list(islice(self.out, RETRIES))
+        for apex in some:
+            # To the end, for the others to have their turn.
+            self.out[apex] = self.out.pop(apex)
+            self._take_again(apex, now)
+        return {apex for apex in some if apex not in self.out}
+
+    def __getitem__(self, apex: bytes) -> ZoneSigner:
+        if apex not in self._made and apex not in self.out:
+            self._take_again(apex, self._clock())
+        return self._made[apex]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (info.apex for info in self._bundle.zones() if info.signed)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _take_again(self, apex: bytes, now: float) -> None:
+        view = self._bundle.zone(apex)
+        if view is not None and view.info.signed:
+            self._take(view.info, now)
+
+    def _take(self, info: ZoneInfo, now: float) -> None:
+        found = zone_keys(self._keystore, info, now)
+        if found.errors:
+            self._made.pop(info.apex, None)
+            self.out[info.apex] = found.errors
+            if self._told is not None:
+                self._told(info.apex, found.errors)
+            return
+        self.out.pop(info.apex, None)
+        signer = self._made[info.apex] = ZoneSigner(found.keys, self._cache)
+        self._changes = min(self._changes, signer.changes_after(now))

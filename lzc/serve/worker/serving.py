@@ -1,0 +1,268 @@
+"""Everything a worker answers from while one bundle is live; a reload makes another of these."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from lzc.answer.refusal import Reason
+from lzc.answer.responder import Responder
+from lzc.answer.settings import ResponderSettings
+from lzc.answer.stored import stored_contents
+from lzc.answer.transfer import TransferPlan, open_transfer
+from lzc.answer.transfer_access import TransferAccess
+from lzc.answer.zone import SigningFailure
+from lzc.bundle.reader import Bundle
+from lzc.config import Config
+from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.signer import SignatureCache, window
+from lzc.faults import Fault
+from lzc.foreign_text import shown
+from lzc.health_check import HealthView
+from lzc.lua.engine.engine import Engine, EngineSettings
+from lzc.lua.plan import Planner
+from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
+from lzc.serve.worker.geo_files import open_geo
+from lzc.serve.worker.guard import GuardedEngine
+from lzc.serve.worker.keyring import Secrets, Signers
+from lzc.serve.worker.proven import Marks
+from lzc.serve.worker.quarantine import Quarantine
+from lzc.wire import name as wire_name
+
+log = logging.getLogger("lzc")
+
+EAGER_ZONES: Final = 256
+KEYS_KEPT: Final = 60.0
+"""Seconds that signed answers are kept at most: a key may become active or retire meanwhile."""
+RETRY: Final = 5.0
+"""Seconds after which zones without usable keys are tried again."""
+_QUIET: Final = 60.0
+_NAMES: Final = 1000
+_LINES_A_SECOND: Final = 20
+_LEVELS: Final = {
+    **dict.fromkeys((0, 1, 2, 3), logging.ERROR),
+    4: logging.WARNING,
+    **dict.fromkeys((5, 6), logging.INFO),
+}
+
+
+class Serving:
+    """A bundle, opened, with what is derived from it and from the secrets beside it.
+
+    Raises `BundleError` when it is not usable.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        verified_dir: Path | None,
+        *,
+        signatures: SignatureCache,
+        health: HealthView,
+        slot: Slot,
+        secrets: Secrets,
+        quarantine: Quarantine | None = None,
+        proven: Marks | None = None,
+        databases: Sequence[Path] = (),
+        report: TransferReport | None = None,
+    ) -> None:
+        self.report = report or TransferReport()
+        self._keys = secrets.tsig
+        self._access = TransferAccess.from_config(config)
+        self.bundle = Bundle.open(folder, verified_dir=verified_dir)
+        self.guard: GuardedEngine | None = None
+        planner: Planner | None = None
+        if config.runs_lua:
+            settings = EngineSettings.from_config(config.lua)
+            seed = int.from_bytes(os.urandom(4), "big")
+            geo = open_geo(databases)
+            lookup = stored_contents(self.bundle)
+            engine = Engine(settings, geo, health, seed, RecordLog(), lookup=lookup)
+            if config.lua.mode == "isolated":
+                planner = Planner(geo, health, random.Random(seed).random)
+            shares = config.lua.time_limit > 0
+            barred = quarantine or Quarantine()
+            self.guard = GuardedEngine(
+                engine, slot, barred.codes, shares=shares, held=barred.zones, proven=proven
+            )
+        self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
+        self.responder = Responder(
+            self.bundle,
+            ResponderSettings.from_config(
+                config,
+                cookie_secret=secrets.cookie,
+                tsig_keys=self._keys,
+            ),
+            self._signers,
+            self.guard,
+            FailureLog(),
+            planner,
+            self.guard.meter if self.guard is not None else None,
+            self._signers.out,
+            self.report.refused,
+        )
+        self._retry_at = 0.0
+        self.transfers = 0
+
+    def valid_until(self, now: float) -> float:
+        """When answers made at ``now`` must be made anew."""
+        return min(window(now).valid_until, now + KEYS_KEPT)
+
+    def open_transfer(
+        self, query: bytes, client: bytes, now: float
+    ) -> CountedTransfer | bytes | None:
+        """What to do about an AXFR or IXFR request; see `lzc.answer.transfer.open_transfer`."""
+        opened = open_transfer(
+            self.bundle,
+            self._access,
+            self._keys,
+            query,
+            client,
+            now,
+            clock=time.time,
+            report=self.report.refused,
+        )
+        if not isinstance(opened, TransferPlan):
+            return opened
+        self.transfers += 1
+        return CountedTransfer(self, opened, client)
+
+    def load_keys(self) -> Iterator[None]:
+        """Read the private keys of a bundle with few zones, one zone a step, so that what is wrong
+        with them is known before the first answer. Of more zones they are read when first asked
+        for. What is wrong with those of one zone concerns that zone: see `out`."""
+        if len(self.bundle) > EAGER_ZONES:
+            return
+        for info in self.bundle.zones():
+            self._signers.load(info)
+            yield
+
+    def adopt_keys(self, before: Serving) -> None:
+        """Go on with the keys that are in use, where the bundle is the same."""
+        self._signers.adopt(before._signers)
+
+    @property
+    def out(self) -> Mapping[bytes, tuple[Fault, ...]]:
+        """The zones that are out of service for want of usable keys, and why."""
+        return self._signers.out
+
+    def look_at_keys(self, now: float) -> bool:
+        """See which zones went out of service, as their keys retired, and which are back; true
+        where one did, and answers that were kept are to go. To be called every second."""
+        changed = self._signers.look(now)
+        if not self._retry_at - RETRY <= now < self._retry_at:
+            self._retry_at = now + RETRY
+            changed |= self._signers.retry(now)
+        self.responder.forget(changed)
+        return bool(changed)
+
+    def close(self) -> None:
+        """Close the bundle; no query and no transfer may use it any more."""
+        self.bundle.close()
+
+
+class CountedTransfer:
+    """A transfer that keeps its bundle open until it is closed, and is told of then."""
+
+    def __init__(self, serving: Serving, plan: TransferPlan, client: bytes) -> None:
+        self._serving = serving
+        self._plan = plan
+        self._client = client
+        self.key = plan.key
+        self._became = ""
+
+    def messages(self) -> Iterator[bytes]:
+        """The messages, each with its 16-bit length in front."""
+        plan = self._plan
+        log.info(
+            "transfer: %s serial %d to %s",
+            wire_name.to_text(plan.apex),
+            plan.serial,
+            ipaddress.ip_address(self._client),
+        )
+        self._became = BROKEN_OFF
+        yield from plan.messages()
+        self._became = DONE
+
+    def refuse(self, now: float) -> bytes:
+        """SERVFAIL in its place."""
+        self._became = Reason.NO_ROOM.value
+        return self._plan.refuse(now)
+
+    def close(self) -> None:
+        """Let go of the bundle, whether or not all was sent."""
+        plan = self._plan
+        if self._became:
+            self._serving.report.note(
+                Event(
+                    self._became,
+                    self._client,
+                    plan.asked,
+                    plan.apex,
+                    plan.key,
+                    serial=plan.serial,
+                    lua=plan.lua,
+                )
+            )
+        plan.close()
+        self._serving.transfers -= 1
+
+
+class FailureLog:
+    """Says why an answer was SERVFAIL: once a minute for each query name, some lines a second at
+    most (behind a wildcard every query has another name). Of a zone that is out of service the
+    supervisor tells."""
+
+    def __init__(self) -> None:
+        self._said: dict[bytes, float] = {}
+        self._second = 0
+        self._lines = 0
+
+    def __call__(self, qname: bytes, error: Exception) -> None:
+        """Log ``error`` unless the same name was logged lately."""
+        if isinstance(error, SigningFailure):
+            return
+        now = time.monotonic()
+        name = qname.lower()
+        if now - self._said.get(name, -_QUIET) < _QUIET:
+            return
+        if len(self._said) >= _NAMES:
+            self._said.clear()
+        self._said[name] = now
+        if int(now) != self._second:
+            if self._lines > _LINES_A_SECOND:
+                log.warning("SERVFAIL: %d more names like it", self._lines - _LINES_A_SECOND)
+            self._second, self._lines = int(now), 0
+        self._lines += 1
+        if self._lines <= _LINES_A_SECOND:
+            log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), shown(error))
+
+
+class RecordLog:
+    """Takes what LUA records say with ``pdnslog``, some lines a second at most."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._lines = 0
+
+    def __call__(self, text: str, level: int) -> None:
+        """Log a line of a record; ``level`` as in syslog, 1 (alert) to 7 (debug)."""
+        severity = _LEVELS.get(level, logging.DEBUG)
+        if not log.isEnabledFor(severity):
+            return
+        second = int(time.monotonic())
+        if second != self._second:
+            if self._lines > _LINES_A_SECOND:
+                log.warning("LUA: %d more lines", self._lines - _LINES_A_SECOND)
+            self._second, self._lines = second, 0
+        self._lines += 1
+        if self._lines <= _LINES_A_SECOND:
+            log.log(severity, "LUA: %s", shown(text))

@@ -1,0 +1,339 @@
+"""A worker: one process, one event loop, its own sockets, answering from one bundle at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lzc.bundle.reader import BundleError
+from lzc.config import Config
+from lzc.dnssec.signer import SignatureCache
+from lzc.faults import Fault, InputError
+from lzc.foreign_text import shown
+from lzc.serve.ipc.health_table import TableView
+from lzc.serve.ipc.process import Channel, Message, hear_no_more
+from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.ipc.zones_out import describe_out
+from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.transfer_report import TransferReport
+from lzc.serve.transport.sockets import Listener
+from lzc.serve.transport.tcp import TcpServer
+from lzc.serve.transport.tcp_connection import TcpLimits
+from lzc.serve.transport.tcp_holders import HolderLimits
+from lzc.serve.transport.udp import UdpServer
+from lzc.serve.worker.guard import LIMITS
+from lzc.serve.worker.keyring import Secrets
+from lzc.serve.worker.proven import Marks
+from lzc.serve.worker.quarantine import Quarantine
+from lzc.serve.worker.serving import Serving
+
+log = logging.getLogger("lzc")
+
+BEAT: Final = 0.25
+"""Seconds between two heartbeats, each of which publishes the counters too."""
+_LOOK: Final = 0.005
+GRACE: Final = 5.0
+"""Seconds that transfers and unread answers get after SIGTERM."""
+STALLED: Final = 1.0
+"""Of these, those in which no client takes anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker is given at birth: nothing that it read by itself could keep it from starting
+    later than the others, but the bundle. ``secrets`` are those of the settings, ``proven`` is code
+    that ran to its end; ``quarantine``: what it must not run; ``geo``: databases."""
+
+    config: Config
+    folder: Path
+    verified_dir: Path | None
+    listeners: tuple[Listener, ...]
+    slot: Slot
+    health: TableView
+    secrets: Secrets
+    proven: Marks
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    geo: Sequence[Path] = ()
+
+
+def run(setup: WorkerSetup, channel: Channel) -> int:
+    """Serve until told to stop; returns the exit code of the process."""
+    worker = Worker(setup, channel)
+    try:
+        serving = worker.open(setup.folder, setup.quarantine, setup.geo, setup.secrets)
+        for _ in serving.load_keys():
+            pass
+    except InputError as error:
+        faults = [asdict(fault) for fault in error.faults]
+        channel.send({"event": "failed", "why": str(error), "faults": faults})
+        return 1
+    except (BundleError, OSError) as error:
+        channel.send({"event": "failed", "why": shown(error), "faults": []})
+        return 1
+    # What was made so far lives as long as the process: no collection needs to look at it.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    return asyncio.run(worker.serve(serving))
+
+
+class Worker:
+    """The state of a worker process."""
+
+    def __init__(self, setup: WorkerSetup, channel: Channel) -> None:
+        self._setup = setup
+        self._channel = channel
+        self._mishaps = Mishaps()
+        self._signatures = SignatureCache()
+        self._retired: list[Serving] = []
+        self._prepared: Serving | None = None
+        self._report = TransferReport()
+        self._said_out: dict[bytes, tuple[Fault, ...]] = {}
+        self._alone = False
+        self._lua_before = [0] * (2 + len(LIMITS))
+
+    def open(
+        self, folder: Path, quarantine: Quarantine, geo: Sequence[Path], secrets: Secrets
+    ) -> Serving:
+        """Open a bundle and make ready to answer from it."""
+        setup = self._setup
+        return Serving(
+            setup.config,
+            folder,
+            setup.verified_dir,
+            signatures=self._signatures,
+            health=setup.health,
+            slot=setup.slot,
+            secrets=secrets,
+            quarantine=quarantine,
+            proven=setup.proven,
+            databases=geo,
+            report=self._report,
+        )
+
+    async def serve(self, serving: Serving) -> int:
+        """Answer queries until the supervisor or a signal says stop."""
+        config = self._setup.config.serve
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._stop = asyncio.Event()
+        self._told_to_begin = asyncio.Event()
+        self._serving = serving
+        self._setup.proven.begin(serving.bundle.id)
+        slot, mishaps = self._setup.slot, self._mishaps
+        self._udp = UdpServer(
+            serving.responder, serving.valid_until, config.packet_cache, mishaps, slot
+        )
+        holders = HolderLimits(
+            config.tcp_connections,
+            config.tcp_connections_per_client,
+            config.tcp_connections_per_network,
+        )
+        limits = TcpLimits(idle=config.tcp_idle_timeout, holders=holders)
+        self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, mishaps, slot)
+        self._channel.attach(loop, self._on_message, self._left_alone)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        slot.beat(time.monotonic())
+        await self._await_health()
+        self._say_ready("ready", serving)
+        await self._until(self._told_to_begin.is_set)
+        for listener in self._setup.listeners:
+            loop.add_reader(listener.udp, self._udp.reader(listener))
+        self._tcp.start(loop, self._setup.listeners)
+        self._beat()
+        await self._stop.wait()
+        if not self._alone:
+            await self._drain()
+        hear_no_more(loop)
+        return 0
+
+    def _left_alone(self) -> None:
+        """The supervisor is gone, and another may want our addresses at once."""
+        self._alone = True
+        self._stop.set()
+
+    async def _await_health(self) -> None:
+        """Let queries wait in their sockets until the supervisor says that enough is known."""
+        await self._until(self._setup.health.opened)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Let queries wait, without being taken to hang."""
+        # Polling, as the word may come through shared memory, once in the life of a worker.
+        while not condition() and not self._stop.is_set():
+            await asyncio.sleep(_LOOK)
+            self._setup.slot.beat(time.monotonic())
+
+    async def _drain(self) -> None:
+        """Answer what has arrived, let transfers end, and go."""
+        for listener in self._setup.listeners:
+            self._loop.remove_reader(listener.udp)
+            self._udp.reader(listener)()
+        self._tcp.stop()
+        moved = time.monotonic()
+        end, taken = moved + GRACE, -1
+        # Polling: an event would cost every answer something, for one use in a lifetime.
+        while not self._tcp.idle() and time.monotonic() < min(end, moved + STALLED):
+            if self._tcp.taken() != taken:
+                taken, moved = self._tcp.taken(), time.monotonic()
+            await asyncio.sleep(0.05)
+        self._publish()
+        self._tell_transfers()
+
+    def _on_message(self, message: Message) -> None:
+        match message.get("do"):
+            case "prepare":
+                geo = [Path(one) for one in message["geo"]]
+                quarantine = Quarantine.from_message(message["quarantine"])
+                secrets = Secrets.from_message(message["secrets"])
+                folder, keep = Path(message["folder"]), message["keep_keys"]
+                work = self._prepare(folder, quarantine, geo, secrets, keep_keys=keep)
+                # Kept, as the loop itself holds tasks only weakly.
+                self._preparing = self._loop.create_task(work)
+            case "commit":
+                self._commit()
+            case "begin":
+                self._told_to_begin.set()
+            case "abandon":
+                self._abandon()
+            case "quarantine":
+                if self._serving.guard is not None:
+                    self._serving.guard.quarantine(message["code"])
+                    self._serving.guard.hold(bytes.fromhex(message["zone"]))
+            case "stop":
+                self._stop.set()
+
+    async def _prepare(
+        self,
+        folder: Path,
+        quarantine: Quarantine,
+        geo: list[Path],
+        secrets: Secrets,
+        *,
+        keep_keys: bool,
+    ) -> None:
+        """First half of a reload: open the new bundle, so that the second cannot fail. Queries are
+        answered from the old one between the steps. ``keep_keys``: those of the same bundle are not
+        read again."""
+        self._abandon()
+        fresh: Serving | None = None
+        try:
+            fresh = self.open(folder, quarantine, geo, secrets)
+            if keep_keys and fresh.bundle.id == self._serving.bundle.id:
+                fresh.adopt_keys(self._serving)
+            else:
+                for _ in fresh.load_keys():
+                    await asyncio.sleep(0)
+        except (BundleError, InputError, OSError) as error:
+            self._refuse(fresh, str(error) if isinstance(error, InputError) else shown(error))
+        except Exception as error:  # answer from the old bundle rather than not at all
+            self._mishaps.note("opening a bundle", error)
+            self._refuse(fresh, shown(f"{type(error).__name__}: {error}"))
+        else:
+            self._prepared = fresh
+            self._say_ready("prepared", fresh)
+
+    def _refuse(self, fresh: Serving | None, why: str) -> None:
+        if fresh is not None:
+            fresh.close()
+        self._channel.send({"event": "refused", "why": why})
+
+    def _abandon(self) -> None:
+        if self._prepared is not None:
+            self._prepared.close()
+            self._prepared = None
+
+    def _commit(self) -> None:
+        """Second half of a reload, between two queries."""
+        fresh, self._prepared = self._prepared, None
+        if fresh is None:
+            return
+        old, self._serving = self._serving, fresh
+        self._setup.proven.begin(fresh.bundle.id)
+        self._udp.swap(fresh.responder, fresh.valid_until)
+        self._tcp.swap(fresh.responder, fresh.open_transfer)
+        self._lua_before = self._lua_counts(old)
+        self._retired.append(old)
+        self._close_retired()
+        self._say_ready("committed", fresh)
+
+    def _close_retired(self) -> None:
+        """Close bundles that no transfer reads from any more."""
+        done = [one for one in self._retired if not one.transfers]
+        self._retired = [one for one in self._retired if one.transfers]
+        for one in done:
+            one.close()
+        if done:
+            # A Lua state hangs in a cycle with its callbacks, and the thresholds of the collector
+            # know nothing of its size: left alone, each reload would cost half a megabyte.
+            self._loop.call_soon(gc.collect)
+
+    def _say_ready(self, event: str, serving: Serving) -> None:
+        self._channel.send(
+            {
+                "event": event,
+                "bundle": serving.bundle.id,
+                "zones": len(serving.bundle),
+                "out": describe_out(serving.out),
+            }
+        )
+        self._said_out = dict(serving.out)
+
+    def _look_at_keys(self) -> None:
+        """Zones whose keys retire go out of service, and come back."""
+        serving = self._serving
+        if serving.look_at_keys(time.time()):
+            self._udp.expire(time.time())
+        if serving.out != self._said_out:
+            self._said_out = dict(serving.out)
+            self._channel.send({"event": "keys", "out": describe_out(serving.out)})
+
+    def _beat(self) -> None:
+        self._setup.slot.beat(time.monotonic())
+        self._publish()
+        self._look_at_keys()
+        self._tell_transfers()
+        if self._retired:
+            self._close_retired()
+        self._loop.call_later(BEAT, self._beat)
+
+    def _tell_transfers(self) -> None:
+        # While the supervisor reads nothing, the report gathers, which has a bound.
+        if not self._channel.waiting and (message := self._report.take()) is not None:
+            self._channel.send(message)
+
+    def _lua_counts(self, serving: Serving) -> list[int]:
+        """Executions, failures, and of these the `LIMITS`, those of earlier bundles included."""
+        guard = serving.guard
+        if guard is None:
+            return self._lua_before
+        counts = [guard.runs, guard.failures, *(guard.kinds[kind] for kind in LIMITS)]
+        return [before + count for before, count in zip(self._lua_before, counts, strict=True)]
+
+    def _publish(self) -> None:
+        udp, tcp = self._udp.counts, self._tcp.counts
+        runs, failures, *limits = self._lua_counts(self._serving)
+        # In the order of scoreboard.COUNTERS.
+        self._setup.slot.write_counters(
+            [
+                udp.queries,
+                tcp.queries,
+                udp.hits,
+                udp.servfail + tcp.servfail,
+                udp.truncated,
+                udp.silent + tcp.silent,
+                runs,
+                failures,
+                udp.send_errors,
+                tcp.transfers,
+                tcp.connections,
+                tcp.refused,
+                self._mishaps.total,
+                *limits,
+            ]
+        )

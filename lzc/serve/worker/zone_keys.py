@@ -1,0 +1,117 @@
+"""Whether the keys in the keystore sign a zone of a bundle, and if not, why."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lzc.bundle.zone_info import ZoneInfo
+from lzc.dnssec.bindfile import number_of
+from lzc.dnssec.key import SigningKey
+from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.outlook import SOON, Outlook, outlook, state_of, when
+from lzc.faults import Fault, InputError, Place, Severity
+from lzc.wire import name as wire_name
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneKeys:
+    """``keys`` are those that the bundle publishes and that can be used; with ``errors`` the zone
+    is not to be served, ``warnings`` are about what comes, or about keys of no use to it."""
+
+    keys: tuple[SigningKey, ...] = ()
+    errors: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+def zone_keys(keystore: Keystore, info: ZoneInfo, now: float) -> ZoneKeys:
+    """What there is to sign a zone with at ``now``, seconds since the epoch."""
+    try:
+        found, faults = keystore.sift(info.apex)
+    except InputError as error:
+        return ZoneKeys(errors=error.faults)
+    published = {key.dnskey for key in info.keys}
+    numbers = {(key.algorithm, key.tag) for key in info.keys}
+    errors: list[Fault] = []
+    warnings: list[Fault] = []
+    for file, about in faults.items():
+        if file == keystore.path or number_of(file.stem) in numbers:
+            errors += about
+        else:
+            warnings += (replace(fault, severity=Severity.WARNING) for fault in about)
+    keys = tuple(key for key in found if key.dnskey in published)
+    if not errors and not keys:
+        errors.append(_missing(keystore.path, info))
+    if errors:
+        return ZoneKeys((), tuple(errors), tuple(warnings))
+    foreseen = outlook(keys, [key for key in found if key.dnskey not in published], now)
+    if foreseen is not None and foreseen.at <= now:
+        return ZoneKeys((), (_inactive(keystore.path, info, found, foreseen, now),))
+    if foreseen is not None and foreseen.at - now <= SOON:
+        warnings.append(_ending(keystore.path, info, foreseen))
+    return ZoneKeys(keys, (), tuple(warnings))
+
+
+def _missing(folder: Path, info: ZoneInfo) -> Fault:
+    tags = ", ".join(str(key.tag) for key in info.keys)
+    problem = f"zone {_name(info)} is signed with key {tags}, which is not here"
+    if not folder.exists():
+        problem += ": there is no such folder"
+    return Fault(
+        Place(str(folder)),
+        "key-missing",
+        problem,
+        why="its answers would not validate",
+        fix="copy the keys of the build here, or run: lzc build",
+    )
+
+
+def _inactive(
+    folder: Path, info: ZoneInfo, found: Iterable[SigningKey], foreseen: Outlook, now: float
+) -> Fault:
+    states = "; ".join(state_of(key, now) for key in found)
+    problem = f"zone {_name(info)} has no active key: {states}"
+    fix = f"{_generate(info)}, then lzc build; or correct the keys' times with dnssec-settime"
+    if foreseen.build is not None:
+        problem += ", but not in this bundle"
+        fix = "lzc build"
+    return Fault(
+        Place(str(folder)),
+        "keys-inactive",
+        problem,
+        why="its answers would carry no signatures, which is bogus below a DS",
+        fix=fix,
+    )
+
+
+def _ending(folder: Path, info: ZoneInfo, foreseen: Outlook) -> Fault:
+    if foreseen.build is not None:
+        fix = f"lzc build, between {when(foreseen.build)} and {when(foreseen.at)}"
+    else:
+        fix = (
+            f"{_generate(info)} --add, then lzc build, and give the parent its DS"
+            f" (lzc keys ds {_shell_name(info)});"
+            " or give the keys later dates with dnssec-settime"
+        )
+    return Fault(
+        Place(str(folder)),
+        "keys-end",
+        f"zone {_name(info)} {foreseen.why}",
+        why="from then on none of its answers validates below a DS",
+        fix=fix,
+        severity=Severity.WARNING,
+    )
+
+
+def _name(info: ZoneInfo) -> str:
+    return wire_name.to_text(info.apex)
+
+
+def _generate(info: ZoneInfo) -> str:
+    return f"lzc keys generate {_shell_name(info)}"
+
+
+def _shell_name(info: ZoneInfo) -> str:
+    return shlex.quote(_name(info).rstrip(".") or ".")

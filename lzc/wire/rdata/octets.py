@@ -1,0 +1,68 @@
+"""Checks of RDATA that came as octets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lzc.wire import rrtype as rr
+from lzc.wire.name import MAX_NAME, from_wire
+from lzc.wire.rdata.embedded_names import names_in
+
+if TYPE_CHECKING:
+    import dns.rdata
+
+# What dnspython takes for types without a format.
+_ONLY_NAMES = frozenset({rr.MD, rr.MF, rr.MB, rr.MG, rr.MR, rr.MINFO, rr.TALINK})
+
+
+class InvalidRdata(ValueError):
+    """RDATA that is not well-formed for its type; ``field_index`` is the presentation field at
+    fault, counted from 0 (the number of fields when one is missing)."""
+
+    def __init__(self, message: str, field_index: int = 0) -> None:
+        super().__init__(message)
+        self.field_index = field_index
+
+
+def check_wire(rrtype: int, rdata: bytes) -> None:
+    """Raises `InvalidRdata` unless ``rdata`` is well-formed for its type; a type that is known to
+    neither lzc nor dnspython is well-formed whatever it holds."""
+    if rrtype == rr.LUA:
+        if not _is_strings(rdata, 2):
+            raise InvalidRdata("not the RDATA of a LUA record: type and character-strings", 2)
+        return
+    try:
+        parse(rrtype, rdata)
+        end = -1
+        for start, end in names_in(rrtype, rdata):
+            if end - start > MAX_NAME:
+                raise ValueError("name over 255 octets")
+        if rrtype == rr.TALINK:
+            end = from_wire(rdata, from_wire(rdata, 0)[1])[1]
+        if rrtype in _ONLY_NAMES and end != len(rdata):
+            raise ValueError("octets after the last name")
+    except (ValueError, IndexError) as error:
+        raise InvalidRdata(f"not the RDATA of {rr.to_text(rrtype)}: {error}", 2) from None
+
+
+def _is_strings(rdata: bytes, position: int) -> bool:
+    if len(rdata) <= position:
+        return False
+    while position < len(rdata):
+        position += 1 + rdata[position]
+    return position == len(rdata)
+
+
+def parse(rrtype: int, rdata: bytes) -> dns.rdata.Rdata:
+    """RDATA as dnspython has it. Raises `ValueError` when it is malformed."""
+    # Imported here: most zones and every server start without it.
+    import dns.exception
+    import dns.rdata
+    import dns.rdataclass
+    import dns.rdatatype
+
+    try:
+        kind = dns.rdatatype.RdataType.make(rrtype)
+        return dns.rdata.from_wire(dns.rdataclass.IN, kind, rdata, 0, len(rdata))
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ValueError(str(error) or type(error).__name__) from None

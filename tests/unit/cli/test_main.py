@@ -1,0 +1,144 @@
+"""The frame of the command line: what every command has in common."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import lzc
+from lzc.cli import COMMANDS, group
+from lzc.cli.options import config_option, format_option
+from lzc.faults import Fault, InputError, Place, Severity
+
+FAULTS = [
+    Fault(
+        Place("zones/example.org.zone", 14, 22),
+        "cname-and-other-data",
+        "www has a CNAME and an A record",
+        why="a CNAME stands alone (RFC 1034 §3.6.2)",
+        fix="remove one of them",
+    ),
+    Fault(Place("lzc.toml"), "config-value", "odd", severity=Severity.WARNING),
+]
+
+
+@click.command("broken")
+@format_option
+@config_option
+@click.option("--how", default="faults")
+def broken(output_format: str, config_path: Path, how: str) -> None:
+    if how == "system":
+        raise PermissionError(13, "Permission denied", "/nowhere")
+    if how == "bug":
+        raise ZeroDivisionError
+    raise InputError(FAULTS)
+
+
+@pytest.fixture
+def with_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = type(group).get_command
+    monkeypatch.setattr(
+        type(group),
+        "get_command",
+        lambda self, ctx, name: broken if name == "broken" else original(self, ctx, name),
+    )
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    code = (
+        "import sys; from lzc.cli import group; group(['--help'], standalone_mode=False);"
+        "print([m for m in sys.modules if m.startswith('lzc.') and m.count('.') == 2"
+        " and m.split('.')[1] in ('build', 'serve', 'answer', 'lua')])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    for name in COMMANDS:
+        assert f"  {name} " in out
+    assert out.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_listed_command_has_help(name: str) -> None:
+    result = CliRunner().invoke(group, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(f"Usage: group {name}")
+
+
+@pytest.mark.parametrize("arguments", [["keys"], ["ctl"], ["ctl", "health"]])
+def test_the_line_of_a_subcommand_is_not_cut_off(arguments: list[str]) -> None:
+    listed = CliRunner().invoke(group, [*arguments, "--help"], terminal_width=80).stdout
+    lines = listed.partition("Commands:\n")[2].splitlines()
+    assert lines
+    assert not [line for line in lines if line.endswith("...")]
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(group, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"lzc, version {lzc.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["no-such-command"], ["--no-such-option"], ["init", "a", "b"]]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(group, arguments).exit_code == 2
+
+
+def test_a_server_that_does_not_start_leaves_the_collector_of_garbage_on() -> None:
+    assert gc.isenabled()
+    assert CliRunner().invoke(group, ["serve", "--listen", "nonsense"]).exit_code == 2
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("with_broken")
+def test_faults_go_to_stderr_with_place_reason_and_remedy() -> None:
+    result = CliRunner().invoke(group, ["broken"])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "zones/example.org.zone:14:22: error: www has a CNAME and an A record"
+        " [cname-and-other-data]",
+        "    why: a CNAME stands alone (RFC 1034 §3.6.2)",
+        "    fix: remove one of them",
+        "lzc.toml: warning: odd [config-value]",
+        "lzc: 1 error(s), 1 warning(s)",
+    ]
+
+
+@pytest.mark.usefixtures("with_broken")
+def test_faults_are_json_on_stdout_when_asked() -> None:
+    result = CliRunner().invoke(group, ["broken", "--format", "json"])
+    assert (result.exit_code, result.stderr) == (1, "")
+    faults = json.loads(result.stdout)["faults"]
+    assert [fault["rule"] for fault in faults] == ["cname-and-other-data", "config-value"]
+    assert faults[0] == {
+        "file": "zones/example.org.zone",
+        "line": 14,
+        "column": 22,
+        "severity": "error",
+        "rule": "cname-and-other-data",
+        "message": "www has a CNAME and an A record",
+        "why": "a CNAME stands alone (RFC 1034 §3.6.2)",
+        "fix": "remove one of them",
+    }
+
+
+@pytest.mark.usefixtures("with_broken")
+def test_a_refusal_of_the_system_exits_with_1_and_names_the_file() -> None:
+    result = CliRunner().invoke(group, ["broken", "--how", "system"])
+    assert result.exit_code == 1
+    assert result.stderr == "lzc: error: /nowhere: Permission denied\n"
+
+
+@pytest.mark.usefixtures("with_broken")
+def test_a_bug_is_not_dressed_up_as_a_fault_of_the_input() -> None:
+    result = CliRunner().invoke(group, ["broken", "--how", "bug"])
+    assert isinstance(result.exception, ZeroDivisionError)

@@ -1,0 +1,48 @@
+"""What the supervisor says of the keys of zones, from reports of workers and of the keystore."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from lzc.faults import Fault, Place
+from lzc.serve.ipc.zones_out import describe_out
+from lzc.serve.supervise.key_report import KeyReport
+from lzc.serve.supervise.key_watch import KeyWatch
+from lzc.wire import name as wire_name
+
+ZONE = "shop.example."
+FAULT = Fault(Place("keys"), "key-missing", "its key is not here", fix="copy it here")
+OUT = {"out": describe_out({wire_name.from_text(ZONE, wire_name.ROOT): (FAULT,)})}
+
+
+def test_a_zone_that_a_worker_serves_again_is_not_at_risk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given a report made while its key was missing, which is older than what the worker read."""
+    caplog.set_level(logging.WARNING)
+    watch = KeyWatch(tmp_path, tmp_path)
+    watch.heard(0, OUT)
+    watch.take(KeyReport(errors={ZONE: (FAULT,)}))
+    assert [one["state"] for one in watch.status()] == ["servfail"]
+    watch.heard(0, {"out": []})
+    assert watch.status() == []
+    assert "AT RISK" not in caplog.text
+    assert caplog.messages[-1] == f"zone {ZONE}: its keys are as they should be again"
+
+
+def test_a_zone_that_another_worker_does_not_serve_is_still_out(tmp_path: Path) -> None:
+    watch = KeyWatch(tmp_path, tmp_path)
+    for worker in (0, 1):
+        watch.heard(worker, OUT)
+    watch.heard(0, {"out": []})
+    assert [(one["state"], one["workers"]) for one in watch.status()] == [("servfail", [1])]
+
+
+def test_keys_that_go_while_workers_have_them_are_a_risk(tmp_path: Path) -> None:
+    watch = KeyWatch(tmp_path, tmp_path)
+    watch.heard(0, {"out": []})
+    watch.take(KeyReport(errors={ZONE: (FAULT,)}))
+    assert [one["state"] for one in watch.status()] == ["at risk"]

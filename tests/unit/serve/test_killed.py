@@ -1,0 +1,199 @@
+"""A server that is killed leaves nothing behind that keeps the next one from starting, or that adds
+up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dns.message
+import pytest
+
+from lzc import private_folder
+from lzc.private_folder import LOCK
+from lzc.serve.supervise import control
+from tests.patience import PATIENCE, SOON
+from tests.unit.live_server import UNHURRIED, LiveServer, Project
+
+LONG = "".join(f'n{number} TXT "{"x" * 200}"\n' for number in range(20_000))
+OPEN = "[serve]\ntsig-required = false\n"
+STUCK = 'stuck LUA TXT ";while true do end"\n'
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there, and not only its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def not_reading(port: int) -> socket.socket:
+    """A client that asks for a zone and takes nothing of it but the first octets."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(PATIENCE)
+    sock.connect(("127.0.0.1", port))
+    wire = dns.message.make_query("example.org", "AXFR").to_wire()
+    sock.sendall(len(wire).to_bytes(2, "big") + wire)
+    assert sock.recv(1)
+    return sock
+
+
+@pytest.mark.parametrize("busy", ["transfer", "endless", "stopped"])
+def test_the_next_server_starts_whatever_the_workers_were_at(
+    tmp_path: Path, temporary: Path, busy: str
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project", f"{UNHURRIED}exec-limit = 0\n{OPEN}")
+    project.build({"example.org": LONG + STUCK})
+    with LiveServer(project, watchdog=PATIENCE) as server:
+        port, pids = server.port, [one["pid"] for one in server.control("status")["workers"]]
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if busy == "transfer":
+            sock = not_reading(port)
+        elif busy == "endless":
+            sock.sendto(
+                dns.message.make_query("stuck.example.org", "TXT").to_wire(), ("127.0.0.1", port)
+            )
+            slow = Path(f"/proc/{pids[0]}/stat")
+            server.wait_for(lambda: int(slow.read_text().split()[13]) > 100)
+        else:
+            os.kill(pids[0], signal.SIGSTOP)
+        with sock:
+            server.stop(signal.SIGKILL)
+            with LiveServer(project, listen=[f"127.0.0.1:{port}"]) as after:
+                assert after.answers("n1.example.org", "TXT")
+                assert not any(map(runs, pids))
+
+
+@pytest.mark.parametrize("busy", ["transfer", "endless", "stopped", "checker"])
+def test_whatever_its_processes_are_at_a_server_stops_long_before_they_are_given_up(
+    tmp_path: Path, busy: str
+) -> None:
+    project = Project(tmp_path, f"{UNHURRIED}exec-limit = 0\n{OPEN}")
+    project.build({"example.org": LONG + STUCK})
+    with LiveServer(project, watchdog=PATIENCE) as server, contextlib.ExitStack() as stack:
+        status = server.control("status")
+        pid = status["workers"][0]["pid"]
+        if busy == "transfer":
+            stack.enter_context(not_reading(server.port))
+        elif busy == "endless":
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                query = dns.message.make_query("stuck.example.org", "TXT").to_wire()
+                sock.sendto(query, ("127.0.0.1", server.port))
+            slow = Path(f"/proc/{pid}/stat")
+            server.wait_for(lambda: int(slow.read_text().split()[13]) > 100)
+        else:
+            os.kill(status["checker"]["pid"] if busy == "checker" else pid, signal.SIGSTOP)
+        assert server.stop() == 0
+        # That is what is said when they had to be given up, after STOP_LIMIT.
+        assert not server.logged("does not stop: killing it")
+
+
+def test_a_server_that_is_killed_leaves_no_copies_of_geo_databases(
+    tmp_path: Path, temporary: Path
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    with LiveServer(project) as server:
+        assert [one.name[:10] for one in temporary.iterdir()] == ["lzc-serve-"]
+        server.stop(signal.SIGKILL)
+        server.wait_for(lambda: not list(temporary.iterdir()))
+
+
+def test_nor_do_they_add_up_where_all_its_processes_are_killed(
+    tmp_path: Path, temporary: Path
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    for _ in range(3):
+        with LiveServer(project) as server:
+            checker = server.control("status")["checker"]["pid"]
+            os.kill(checker, signal.SIGSTOP)
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.wait(PATIENCE)
+            os.kill(checker, signal.SIGKILL)
+            while runs(checker):
+                time.sleep(SOON)
+        assert len(list(temporary.iterdir())) == 1
+    with LiveServer(project):
+        assert len(list(temporary.iterdir())) == 1
+    assert not list(temporary.iterdir())
+
+
+def test_only_folders_of_ours_whose_process_is_gone_are_removed(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    others = temporary / "lzc-others"
+    others.mkdir()
+    link = temporary / "lzc-link"
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / LOCK).touch()
+    link.symlink_to(target)
+    abandoned = temporary / "lzc-serve-abandoned"
+    abandoned.mkdir()
+    (abandoned / LOCK).touch()
+    (abandoned / "geo-0.mmdb").write_bytes(b"x")
+    odd = temporary / "lzc-serve-odd"
+    odd.mkdir()
+    (odd / LOCK).symlink_to(target / LOCK)
+    with private_folder.private_folder("test") as first:
+        with private_folder.private_folder("test") as second:
+            assert first.is_dir() and second.is_dir()
+            assert first.stat().st_mode & 0o777 == 0o700
+        assert not second.exists()
+        assert not abandoned.exists()
+        assert others.exists() and link.exists() and odd.exists() and (target / LOCK).exists()
+    assert not first.exists()
+
+
+def test_a_demo_that_is_killed_ends_its_server(tmp_path: Path, temporary: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "lzc", "demo"], stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith("Questions"):
+                break
+        (folder,) = temporary.glob("lzc-demo-*")
+        socket_of_server = folder / "build" / "control.sock"
+        while not socket_of_server.exists():
+            time.sleep(SOON)
+        pid = control.ask(socket_of_server, "status")["pid"]
+        demo.kill()
+    end = time.monotonic() + PATIENCE
+    while runs(pid):
+        assert time.monotonic() < end
+        time.sleep(SOON)
+
+
+def test_a_socket_that_is_asked_by_too_many_at_once_is_not_taken_for_a_dead_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(path))
+        assert control.left_behind(path)
+        listener.listen(0)
+        first.connect(str(path))
+        assert control.occupied(path)
+        assert not control.left_behind(path)

@@ -1,0 +1,84 @@
+"""What answers to NOTIFY and to queries for the SOA mean, in plain words."""
+
+from __future__ import annotations
+
+import pytest
+
+from lzc.serve.notify.message import REFUSES_NOTIFY, Reply, Request, ask_serial, notify, read
+from lzc.wire import message, tsig
+from lzc.wire.compose import compose
+from lzc.wire.message import parse_query
+from lzc.wire.name import from_text
+from lzc.wire.tsig import TsigKey
+
+KEY = TsigKey(from_text("transfer.example."), "hmac-sha256", b"0123456789abcdef0123456789abcdef")
+OTHER = TsigKey(KEY.name, "hmac-sha256", bytes(32))
+APEX = from_text("example.org.")
+NOW = 1_800_000_000.0
+
+
+def answer(
+    request: Request, rcode: int, keys: dict[bytes, TsigKey] | None, ahead: float = 0.0
+) -> Reply:
+    """What is read from the answer of a secondary with these TSIG keys, whose clock is ``ahead``;
+    `None`: it does not sign."""
+    asked = parse_query(request.wire)
+    checked = tsig.verify_request(request.wire, keys or {}, NOW + ahead)
+    wrong = keys is not None and not checked.ok
+    flags = message.QR | asked.opcode << 11 | (checked.rcode if wrong else rcode)
+    wire = compose(asked.id, flags, asked.question)
+    if keys is not None:
+        wire = tsig.sign_response(wire, checked, NOW + ahead)
+    return read(wire, request, APEX, NOW)
+
+
+def told() -> Request:
+    return notify(1, APEX, KEY, NOW)
+
+
+def asked() -> Request:
+    return ask_serial(1, APEX, KEY, NOW)
+
+
+@pytest.mark.parametrize("rcode", [message.NXDOMAIN, message.NOTAUTH])
+def test_that_there_is_no_such_zone_is_told_also_where_the_answer_is_not_signed(rcode: int) -> None:
+    """NSD says NXDOMAIN and Knot DNS NOTAUTH, without TSIG; BIND signs its NOTAUTH."""
+    unsigned = answer(told(), rcode, None)
+    assert unsigned.problem.endswith("unsigned, to NOTIFY: it has no such zone")
+    signed = answer(told(), rcode, {KEY.name: KEY})
+    assert signed.problem.endswith("to NOTIFY: it has no such zone")
+    for reply in (unsigned, signed):
+        assert "clock" not in reply.problem
+        assert "key" not in reply.problem
+
+
+def test_refused_notify_has_two_reasons() -> None:
+    reply = answer(told(), message.REFUSED, {KEY.name: KEY})
+    assert reply.kind == REFUSES_NOTIFY
+    assert "no such zone, or another address as its primary" in reply.problem
+
+
+def test_refused_soa_is_another_matter() -> None:
+    reply = answer(asked(), message.REFUSED, {KEY.name: KEY})
+    assert reply.kind != REFUSES_NOTIFY
+    assert reply.problem == "answered REFUSED, to the query for the SOA: it does not serve the zone"
+
+
+def test_what_is_wrong_with_tsig_is_told() -> None:
+    assert answer(told(), 0, {}).problem == (
+        "TSIG: it does not know key transfer.example. (hmac-sha256)"
+    )
+    assert answer(told(), 0, {KEY.name: OTHER}).problem == (
+        "TSIG: it has another secret for key transfer.example."
+    )
+    assert answer(told(), 0, {KEY.name: KEY}, 1000).problem == (
+        "TSIG: its clock is 1000 s ahead of ours"
+    )
+    assert answer(told(), 0, {KEY.name: KEY}, -1000).problem == (
+        "TSIG: its clock is 1000 s behind ours"
+    )
+    assert answer(told(), 0, None).problem == "its answer has no TSIG of key transfer.example."
+
+
+def test_a_good_answer_is_no_problem() -> None:
+    assert answer(told(), 0, {KEY.name: KEY}) == Reply()

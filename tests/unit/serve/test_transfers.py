@@ -1,0 +1,231 @@
+"""Transfers and refusals: counted beside the secondary, and said once in plain words."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import pytest
+
+from lzc.answer.refusal import Reason
+from lzc.config import SecondarySection
+from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, MOST, Event, TransferReport
+from lzc.serve.observe.transfer_watch import STRANGERS, TransferWatch
+from lzc.wire import name as wire_name
+from lzc.wire import rrtype, tsig
+from lzc.wire.tsig import TsigKey
+from tests.patience import PATIENCE
+from tests.unit.live_server import TSIG_NAME, TSIG_SECRET, LiveServer, Project
+
+KEY = wire_name.from_text("transfer.example.")
+OTHER = wire_name.from_text("other.example.")
+ORG = wire_name.from_text("example.org.")
+COM = wire_name.from_text("example.com.")
+NS2, NS3 = bytes((192, 0, 2, 2)), bytes((192, 0, 2, 3))
+AWAY = bytes((203, 0, 113, 9))
+
+
+def section(name: str, host: str, key: str, **more: Any) -> SecondarySection:
+    return SecondarySection(name=name, address=f"{host}:53", tsig=key, **more)
+
+
+class Watched:
+    """A watch with a clock of the test's own, told by a worker's report."""
+
+    def __init__(self, *sections: SecondarySection) -> None:
+        self.now = 1_800_000_000.0
+        self.sections = sections or (
+            section("ns2", "192.0.2.2", "transfer.example.", software="powerdns-5.1"),
+            section("ns3", "192.0.2.3", "other.example.", zones=["*.org"]),
+        )
+        self.sent: list[tuple[str, bytes, int]] = []
+        self.watch = TransferWatch(
+            self.sections, lambda *about: self.sent.append(about), lambda: self.now
+        )
+
+    def tell(self, what: str, client: bytes, key: bytes, apex: bytes = ORG, **more: Any) -> None:
+        report = TransferReport()
+        report.note(Event(what, client, rrtype.AXFR, apex, key, **more))
+        message = report.take()
+        assert message is not None
+        self.watch.take(message)
+
+    def of(self, number: int) -> dict[str, Any]:
+        return self.watch.status_of(self.sections[number])
+
+
+def test_a_transfer_counts_beside_its_secondary_and_is_passed_on() -> None:
+    watched = Watched()
+    watched.tell(DONE, NS2, KEY, serial=7)
+    assert watched.of(0)["done"] == 1
+    assert watched.of(0)["last"] == {"zone": "example.org.", "serial": 7, "at": watched.now}
+    assert watched.of(1)["done"] == 0
+    assert watched.sent == [("ns2", ORG, 7)]
+
+
+@pytest.mark.parametrize(
+    ("what", "client", "key", "more", "words"),
+    [
+        (Reason.ADDRESS, AWAY, KEY, {}, "no [[secondary]] with it has this address"),
+        (Reason.NO_KEY, NS2, b"", {}, "without TSIG"),
+        (Reason.UNKNOWN_KEY, NS2, OTHER, {}, "key other.example. is not in lzc.toml"),
+        (Reason.BAD_SIGNATURE, NS2, KEY, {}, "key transfer.example. has another secret there"),
+        (Reason.BAD_TIME, NS2, KEY, {"ahead": 900}, "its clock is 900 s ahead of ours"),
+        (Reason.BAD_TIME, NS2, KEY, {"ahead": -900}, "its clock is 900 s behind ours"),
+        (Reason.MALFORMED_TSIG, NS2, KEY, {}, "malformed"),
+        (Reason.NOT_ITS_ZONE, NS2, KEY, {}, "does not list example.org."),
+        (Reason.NO_ZONE, NS2, KEY, {}, "no zone example.org. here"),
+        (Reason.NO_ROOM, NS2, KEY, {}, "too many transfers"),
+    ],
+)
+def test_every_reason_is_a_line_and_a_count(
+    what: Reason,
+    client: bytes,
+    key: bytes,
+    more: dict[str, Any],
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watched = Watched()
+    for _ in range(3):
+        watched.tell(what.value, client, key, **more)
+    assert watched.of(0)["refused"] == {what.value: 3}
+    assert words in watched.of(0)["last_refusal"]["why"]
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    line = record.getMessage()
+    assert "AXFR of example.org." in line
+    assert "secondary ns2" in line
+    assert words in line
+    watched.now += 61
+    watched.tell(what.value, client, key, **more)
+    assert "(2 more like it before)" in caplog.records[-1].getMessage()
+
+
+def test_one_that_gives_up_is_counted_too() -> None:
+    watched = Watched()
+    watched.tell(BROKEN_OFF, NS2, KEY, serial=7)
+    assert watched.of(0)["refused"] == {"broken-off": 1}
+
+
+def test_who_is_no_secondary_is_told_apart() -> None:
+    """Also where he names the key of one, with a signature that is wrong."""
+    watched = Watched()
+    watched.tell(Reason.BAD_SIGNATURE.value, AWAY, KEY)
+    assert watched.of(0)["refused"] == {}
+    [stranger] = watched.watch.strangers()
+    assert stranger["address"] == "203.0.113.9"
+    assert stranger["refused"] == {"bad-signature": 1}
+
+
+def test_secondaries_with_one_address_are_told_apart_by_key_and_zone() -> None:
+    watched = Watched(
+        section("a", "192.0.2.2", "transfer.example.", zones=["*.com"]),
+        section("b", "192.0.2.2", "transfer.example.", zones=["*.org"]),
+        section("c", "192.0.2.2", "other.example."),
+    )
+    watched.tell(DONE, NS2, KEY, ORG, serial=7)
+    assert [watched.of(number)["done"] for number in range(3)] == [0, 1, 0]
+
+
+def test_strangers_fill_neither_memory_nor_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    watched = Watched()
+    report = TransferReport()
+    for number in range(5000):
+        client = (0xC6120000 + number).to_bytes(4, "big")
+        report.note(Event(Reason.UNKNOWN_KEY.value, client, rrtype.SOA, ORG, OTHER))
+        if number % 150 == 149:
+            message = report.take()
+            assert message is not None
+            assert len(message["events"]) == MOST
+            assert message["more"] == 150 - MOST
+            watched.watch.take(message)
+    assert len(watched.watch.strangers()) == STRANGERS
+    assert len(caplog.records) <= 21
+
+
+def test_a_serial_that_is_taken_again_and_again_has_a_hint(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """PowerDNS refuses zones with LUA records from 5.1 on, after it has transferred them."""
+    watched = Watched()
+    for number in range(20):
+        watched.now += 3
+        watched.tell(DONE, NS2, KEY, serial=7, lua=True)
+        assert bool(watched.of(0)["hint"]) is (number >= 3)
+    assert "enable-lua-record-updates=yes" in watched.of(0)["hint"]
+    [record] = caplog.records
+    assert "secondary ns2 (192.0.2.2:53): takes example.org. serial 7 again and again" in (
+        record.getMessage()
+    )
+    watched.now += 3601
+    assert watched.of(0)["hint"] == ""
+
+
+def test_new_serials_and_other_software_have_no_such_hint() -> None:
+    watched = Watched()
+    for serial in range(20):
+        watched.tell(DONE, NS2, KEY, serial=serial, lua=True)
+        watched.tell(DONE, NS3, OTHER, serial=7)
+    assert watched.of(0)["hint"] == ""
+    assert "enable-lua" not in watched.of(1)["hint"]
+    assert "its log says why" in watched.of(1)["hint"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_tells_who_got_what_and_who_did_not(tmp_path: Path, workers: int) -> None:
+    project = Project(
+        tmp_path,
+        f'[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:1"\ntsig = "{TSIG_NAME}"\n'
+        'zones = ["example.org"]\nnotify = false\n',
+    )
+    project.build({"example.org": "", "example.com": ""}, serial=7)
+    name = wire_name.from_text(TSIG_NAME)
+    good = TsigKey(name, "hmac-sha256", base64.b64decode(TSIG_SECRET))
+    bad = TsigKey(name, "hmac-sha256", bytes(16))
+    unknown = TsigKey(OTHER, "hmac-sha256", bytes(16))
+
+    with LiveServer(project, workers=workers) as server:
+
+        def ask(zone: str, kind: str, key: TsigKey | None, ahead: float = 0.0) -> int:
+            wire = dns.message.make_query(zone, kind, use_edns=False).to_wire()
+            if key is not None:
+                wire, _ = tsig.sign_request(wire, key, time.time() + ahead)
+            if kind == "SOA":
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                    udp.settimeout(PATIENCE)
+                    udp.sendto(wire, ("127.0.0.1", server.port))
+                    return udp.recv(4096)[3] & 15
+            with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as tcp:
+                tcp.sendall(len(wire).to_bytes(2, "big") + wire)
+                return tcp.recv(65536)[5] & 15
+
+        assert ask("example.org", "AXFR", good) == dns.rcode.NOERROR
+        assert ask("example.com", "AXFR", good) == dns.rcode.REFUSED
+        assert ask("example.org", "AXFR", None) == dns.rcode.REFUSED
+        assert ask("example.org", "AXFR", bad) == dns.rcode.NOTAUTH
+        assert ask("example.org", "SOA", unknown) == dns.rcode.NOTAUTH
+        assert ask("example.org", "SOA", good, 5000) == dns.rcode.NOTAUTH
+        assert ask("example.net", "SOA", good) == dns.rcode.REFUSED
+        expected = dict.fromkeys(
+            ("not-its-zone", "no-key", "bad-signature", "unknown-key", "bad-time", "no-zone"), 1
+        )
+
+        def told() -> dict[str, Any] | None:
+            found: dict[str, Any] = server.control("status")["secondaries"][0]["transfers"]
+            return found if sum(found["refused"].values()) == 6 and found["done"] else None
+
+        transfers = server.wait_for(told)
+        assert transfers["refused"] == expected
+        assert transfers["done"] == 1
+        assert transfers["last"]["serial"] == 7
+        assert server.logged("its clock is 5000 s ahead of ours")
+        assert server.logged("key transfer.example. has another secret there")
