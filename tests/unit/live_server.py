@@ -50,7 +50,8 @@ ns1 A 192.0.2.53
 _MAIN = """
 import json, sys
 from pathlib import Path
-from lzc.serve import log_lines, supervisor
+from lzc.serve.observe import log_lines
+from lzc.serve.supervise import supervisor
 log_lines.set_up("%(levelname)s %(message)s")
 from lzc import config as settings
 from lzc.serve.notify.secondary import NotifyTimes

@@ -31,23 +31,23 @@ ALLOWED = {
     ("peers/_peers/fetch.py", "wait"): 10,
     # CPU time that the work of a test takes all of, or next to nothing of.
     ("unit/test_contained.py", "seconds"): 0.2,
-    ("unit/test_build_hangs.py", "seconds"): 0.2,
+    ("unit/compiler/test_hangs.py", "seconds"): 0.2,
     ("unit/test_contained.py", "sleep"): 0.5,
     # Nothing more comes: on a slow machine that may be seen too early, but not seen wrongly.
-    ("unit/test_serve_crashing_bundle.py", "sleep"): 1.2,
+    ("unit/serve/test_crashing_bundle.py", "sleep"): 1.2,
     # A sender whose buffers are full gives up, however early, and others are answered.
-    ("unit/test_serve_answers.py", "settimeout"): 0.2,
+    ("unit/serve/test_answers.py", "settimeout"): 0.2,
 }
 """What may be shorter, as nothing is concluded from it but that it is to be tried again."""
 
 CLOCKS = frozenset({"process_time", "perf_counter", "thread_time"})
 MAY_MEASURE = {
     # 200 times what the limits allow.
-    "unit/test_lua_redteam.py",
+    "unit/lua/test_redteam.py",
     # Against the same work on less, on the same machine.
-    "unit/test_source_limits.py",
+    "unit/source/test_limits.py",
     # CPU time of one thread, beside what was taken off of the same.
-    "unit/test_lua_redteam_memory.py",
+    "unit/lua/test_redteam_memory.py",
 }
 
 

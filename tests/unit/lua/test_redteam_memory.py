@@ -186,7 +186,7 @@ CALLS = {
 
 PROGRAM = """
 import sys
-from lzc.lua.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.engine import EngineSettings, LuaFailure
 from tests.unit.lua_running import Health, Places, Runner
 run = Runner(EngineSettings(memory_limit=2**23, exec_limit=100_000, time_limit=0), Places({}), Health(True))
 run.engine.lookup = lambda _name, _code: [b'x' * 50] * 100
