@@ -42,7 +42,7 @@ OWN_OF_KERNEL: Final = frozenset({130, 131, 132, 133, 135, 136, 143})
 """Types of ICMPv6: a kernel looks for routers and neighbours, and tells its multicast groups
 (RFC 4861, RFC 2710, RFC 3810), whatever programs do."""
 
-NOT_ALLOWED: Final = "this machine allows no network namespaces"
+NOT_ALLOWED: Final = "there is no unshare or no ip, or this machine allows no network namespaces"
 
 ALL_PROTOCOLS: Final = 3
 SO_TIMESTAMPNS: Final = 35
@@ -53,7 +53,7 @@ def own_network() -> list[str] | None:
     """What to put in front of a command that gets a network of its own, and may change it; nothing
     where this machine allows none."""
     unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    if shutil.which("unshare") is None:
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
         return None
     allowed = subprocess.run([*unshare, "true"], capture_output=True).returncode == 0
     return unshare if allowed else None

@@ -4,6 +4,7 @@ which test."""
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -116,6 +117,32 @@ def test_where_no_network_is_to_be_had_it_says_so(
     ended = run(tmp_path, ON_LOOPBACK, PATH=f"{programs}:{os.environ['PATH']}", CI=ci)
     assert NOT_ALLOWED in ended.stderr
     assert (ended.returncode, "1 passed" in ended.stdout) == (code, passed), ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("ci", "runner"),
+    [("true", "-m tests.soak outside"), ("", "-m pytest")],
+    ids=["CI", "elsewhere"],
+)
+def test_every_run_in_ci_sees_what_leaves(tmp_path: Path, ci: str, runner: str) -> None:
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "run", tmp_path / "tests")
+    for name, text in {
+        ".ci/install": "#!/bin/sh\n",
+        ".ci/debian": "#!/bin/sh\n",
+        ".venv/bin/python": '#!/bin/sh\necho "$*"\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    ended = subprocess.run(
+        [tmp_path / "tests" / "run", "-k", "some name"],
+        env=os.environ | {"CI": ci},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.stdout == f"{runner} -k some name\n", ended.stderr
 
 
 def test_a_packet_is_of_the_test_that_began_last_before_it() -> None:
