@@ -54,8 +54,10 @@ def inside(user: str, group: str, arguments: Sequence[str]) -> int:
         with Watch() as watch:
             code = _run([*(as_before if user != "0" else ()), *PYTEST, *told, *arguments])
         lines = report(watch.sent(), begun.read().splitlines())
+    if code < 0:
+        lines.append(f"pytest was ended by signal {-code}: of the tests left, nothing is known")
     print("\n".join(lines) or "nothing was sent to anywhere but loopback", flush=True)
-    return code or bool(lines)
+    return code if code > 0 else bool(lines)
 
 
 def report(sent: Sequence[Sent], begun: Sequence[str]) -> list[str]:

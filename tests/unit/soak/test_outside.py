@@ -17,7 +17,7 @@ from tests.patience import PATIENCE
 from tests.soak.outside import BEFORE, report
 from tests.unit.own_network import own_network
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 ON_LOOPBACK = """
 import socket, subprocess, sys
@@ -96,10 +96,18 @@ def test_the_exit_code_of_pytest_is_kept(tmp_path: Path) -> None:
     assert run(tmp_path, "").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+def test_a_run_that_is_killed_is_no_success(tmp_path: Path) -> None:
+    own_network()
+    ended = run(tmp_path, "import os\n\ndef test_killing():\n    os.kill(os.getpid(), 9)\n")
+    assert "pytest was ended by signal 9" in ended.stdout
+    assert "nothing was sent" not in ended.stdout
+    assert ended.returncode == 1
+
+
 def test_pytest_has_the_settings_it_has_without() -> None:
     own_network()
     ended = outside("--collect-only", "--quiet")
-    assert "\ntests/unit/test_soak_outside.py: " in ended.stdout, ended.stdout + ended.stderr
+    assert "\ntests/unit/soak/test_outside.py: " in ended.stdout, ended.stdout + ended.stderr
     assert "\ntests/peers/" in ended.stdout
     assert ended.returncode == 0
 
