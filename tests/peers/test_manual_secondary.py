@@ -104,5 +104,6 @@ def moved(text: str, places: Mapping[str, str]) -> str:
 
 def secondary(name: str, port: int) -> str:
     """The table of the secondary as it is shown, at an address of this machine."""
-    (shown,) = [text for _, file, text in fences(sources()[name]) if file == "+lzc.toml"]
+    tables = [text for _, file, text in fences(sources()[name]) if file == "+lzc.toml"]
+    (shown,) = [text for text in tables if "powerdns" in text]
     return re.sub(r"(?m)^address = .*$", f'address = "{LOOPBACK}:{port}"', shown)
