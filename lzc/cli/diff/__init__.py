@@ -74,11 +74,8 @@ def _diff(
 
     with ExitStack() as stack:
         try:
-            at = before
             old = side(before, config_path, stack)
-            at = after or before
-            new = sources(config_path) if after is None else side(after, config_path, stack)
-            at = before
+            new = sources(config_path) if after is None else _new(after, config_path, stack)
             insert_whitespace = _insert_whitespace(config_path)
             _require_zones(apexes, old, new)
             changes = comparison.compare(old.state, new.state, _meaning(insert_whitespace), apexes)
@@ -88,7 +85,18 @@ def _diff(
             show = diff_json.show if output_format == "json" else diff_text.show
             return show(old, new, changes, checks, insert_whitespace)
         except BundleError as error:
-            raise unusable(Path(at), error, config_path, given=at != LIVE) from error
+            raise unusable(Path(before), error, config_path, given=before != LIVE) from error
+
+
+def _new(argument: str, config_path: Path, stack: ExitStack) -> Side:
+    """The side that is compared with; a fault of it is its own."""
+    from lzc.bundle.manifest import BundleError
+    from lzc.bundle.unusable import unusable
+
+    try:
+        return side(argument, config_path, stack)
+    except BundleError as error:
+        raise unusable(Path(argument), error, config_path, given=argument != LIVE) from error
 
 
 def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:
