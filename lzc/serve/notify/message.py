@@ -92,7 +92,7 @@ def read(reply: bytes, request: Request, apex: bytes, now: float) -> Reply:
         checked = tsig.verify_response(reply, request.key, request.mac, now)
         rcode = reply[3] & 15
         if not checked.ok and (checked.rr is not None or not rcode):
-            return _tsig_problem(checked, request.key, now)
+            return _tsig_problem(checked, request, request.key, now)
         if checked.rr is None:
             # NSD and Knot DNS do not sign that they do not have a zone.
             return _error(rcode, request, ", unsigned")
@@ -110,8 +110,10 @@ def read(reply: bytes, request: Request, apex: bytes, now: float) -> Reply:
 
 def _error(rcode: int, request: Request, more: str = "") -> Reply:
     said = f"answered {RCODES.get(rcode, rcode)}{more}"
-    if request.wire[2] & 0x78 == NOTIFY << 3:
-        if rcode == REFUSED:
+    if _is_notify(request):
+        # Knot DNS says NOTAUTH, or up to 3.3 BADKEY, where its acl has another address. Who signs
+        # it has let the sender in.
+        if rcode == REFUSED or (rcode == NOTAUTH and (request.key is None or more)):
             why = "it has no such zone, or another address as its primary"
             return Reply(f"{said}, to NOTIFY: {why}", kind=REFUSES_NOTIFY)
         why = ": it has no such zone" if rcode in (NXDOMAIN, NOTAUTH) else ""
@@ -125,7 +127,11 @@ def _error(rcode: int, request: Request, more: str = "") -> Reply:
     return Reply(f"{said}, to the query for the SOA{why}", kind=f"SOA {rcode}")
 
 
-def _tsig_problem(checked: TsigResult, key: TsigKey, now: float) -> Reply:
+def _is_notify(request: Request) -> bool:
+    return request.wire[2] & 0x78 == NOTIFY << 3
+
+
+def _tsig_problem(checked: TsigResult, request: Request, key: TsigKey, now: float) -> Reply:
     """Why an answer cannot be believed; the other side may say so itself (RFC 8945 §5.2)."""
     name, rr = wire_name.to_text(key.name), checked.rr
     if rr is None:
@@ -133,6 +139,9 @@ def _tsig_problem(checked: TsigResult, key: TsigKey, now: float) -> Reply:
     told = bool(rr.error)
     if checked.error == tsig.BADKEY:
         what = f"it does not know key {name} ({key.algorithm})"
+        if told and _is_notify(request):
+            what += ", or takes NOTIFY with it from another address only"
+            return Reply(f"TSIG: {what}", kind=REFUSES_NOTIFY)
         if not told:
             what = f"its answer has another key than {name} ({key.algorithm})"
         return Reply(f"TSIG: {what}", kind="TSIG key")

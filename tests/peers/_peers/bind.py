@@ -34,7 +34,7 @@ key "{tsig}" {{ algorithm hmac-sha256; secret "{secret}"; }};
     transferred="""\
 zone "{zone}" {{
     type secondary;
-    primaries {{ {address} port {primary_port} key "{tsig}"; }};
+    primaries {{ {primary} port {primary_port} key "{tsig}"; }};
     file "{zone}.db";
     masterfile-format text;
 }};

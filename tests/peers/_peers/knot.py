@@ -32,15 +32,15 @@ template:
     primary="""\
 remote:
   - id: lzc
-    address: {address}@{primary_port}
+    address: {primary}@{primary_port}
     key: {tsig}
 acl:
   - id: signed
-    address: {address}
+    address: {primary}
     key: {tsig}
     action: [notify, transfer]
   - id: unsigned
-    address: {address}
+    address: {primary}
     action: [notify, transfer]
 """,
     transferred="""\

@@ -35,9 +35,9 @@ key:
 zone:
     name: "{zone}"
     zonefile: "{zone}.db"
-    request-xfr: AXFR {address}@{primary_port} {tsig}
-    allow-notify: {address} {tsig}
-    allow-notify: {address} NOKEY
+    request-xfr: AXFR {primary}@{primary_port} {tsig}
+    allow-notify: {primary} {tsig}
+    allow-notify: {primary} NOKEY
     provide-xfr: {address} NOKEY
 """,
     loaded="""\

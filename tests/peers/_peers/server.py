@@ -18,8 +18,8 @@ class Server:
     file, and the parts of this file as templates.
 
     All know ``folder``, ``address`` and ``port``, and the TSIG key as ``tsig`` and ``secret``. Of a
-    secondary, ``primary`` and ``transferred``, which is for one ``zone``, know ``primary_port``
-    too. ``loaded`` is for a ``zone`` from a ``file``.
+    secondary, ``primary`` and ``transferred``, which is for one ``zone``, know ``primary``, an
+    address, and ``primary_port`` too. ``loaded`` is for a ``zone`` from a ``file``.
 
     It runs as any `Release` of this software: Debian 12's where none is given.
     """
@@ -40,9 +40,11 @@ class Server:
         primary_port: int,
         zones: Sequence[str],
         release: Release | None = None,
+        primary: str = LOOPBACK,
     ) -> Iterator[Process]:
-        """Run it while the block runs, which starts when it has transferred all of ``zones``."""
-        names = {**_names(folder, port), "primary_port": primary_port}
+        """Run it while the block runs, which starts when it has transferred all of ``zones``. It
+        knows its primary by the address ``primary`` alone."""
+        names = {**_names(folder, port), "primary": primary, "primary_port": primary_port}
         text = self.head.format(**names) + self.primary.format(**names)
         text += "".join(self.transferred.format(zone=zone, **names) for zone in zones)
         with self._run(folder, port, text, zones, release) as process:

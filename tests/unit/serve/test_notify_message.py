@@ -44,7 +44,10 @@ def asked() -> Request:
 def test_that_there_is_no_such_zone_is_told_also_where_the_answer_is_not_signed(rcode: int) -> None:
     """NSD says NXDOMAIN and Knot DNS NOTAUTH, without TSIG; BIND signs its NOTAUTH."""
     unsigned = answer(told(), rcode, None)
-    assert unsigned.problem.endswith("unsigned, to NOTIFY: it has no such zone")
+    # Knot DNS says the same to who is not in its acl.
+    or_else = ", or another address as its primary" if rcode == message.NOTAUTH else ""
+    assert unsigned.problem.endswith(f"unsigned, to NOTIFY: it has no such zone{or_else}")
+    assert (unsigned.kind == REFUSES_NOTIFY) == bool(or_else)
     signed = answer(told(), rcode, {KEY.name: KEY})
     assert signed.problem.endswith("to NOTIFY: it has no such zone")
     for reply in (unsigned, signed):
@@ -65,9 +68,15 @@ def test_refused_soa_is_another_matter() -> None:
 
 
 def test_what_is_wrong_with_tsig_is_told() -> None:
-    assert answer(told(), 0, {}).problem == (
+    assert answer(asked(), 0, {}).problem == (
         "TSIG: it does not know key transfer.example. (hmac-sha256)"
     )
+    unknown = answer(told(), 0, {})
+    assert unknown.problem == (
+        "TSIG: it does not know key transfer.example. (hmac-sha256), or takes NOTIFY with it from"
+        " another address only"
+    )
+    assert unknown.kind == REFUSES_NOTIFY
     assert answer(told(), 0, {KEY.name: OTHER}).problem == (
         "TSIG: it has another secret for key transfer.example."
     )
