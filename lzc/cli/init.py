@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +79,15 @@ def _refuse_overwriting(paths: list[Path]) -> None:
         raise InputError(faults)
 
 
+def _unwritable(path: Path, error: OSError) -> Fault:
+    return Fault(
+        Place(str(path)),
+        "file-unwritable",
+        f"cannot be written: {error.strerror}",
+        fix="name another folder, or correct its permissions or free space; nothing was kept",
+    )
+
+
 @click.command()
 @click.argument(
     "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), required=False
@@ -99,13 +109,22 @@ def command(folder: Path, zone: str) -> None:
     files = project_files(zone)
     secret = folder / "keys" / "transfer.tsig"
     _refuse_overwriting([*(folder / name for name in files), secret])
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    made: list[Path] = []
+    try:
+        for name, text in files.items():
+            made.append(folder / name)
+            made[-1].parent.mkdir(parents=True, exist_ok=True)
+            made[-1].write_text(text)
+        made.append(secret)
+        write_secret(secret, new_tsig_secret())
+    except OSError as error:
+        # Half a project would be in the way of the next try.
+        for path in made:
+            with suppress(OSError):
+                path.unlink()
+        raise InputError([_unwritable(made[-1], error)]) from error
+    for path in made:
         echo(f"wrote {path}")
-    write_secret(secret, new_tsig_secret())
-    echo(f"wrote {secret}")
     config = "" if folder == Path() else f" -c {shlex.quote(str(folder / 'lzc.toml'))}"
     name, below = shlex.quote(zone), shlex.quote(f"whoami.{zone}")
     echo(

@@ -12,6 +12,7 @@ import shlex
 import stat
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -410,7 +411,8 @@ def _write_pair(key: SigningKey, folder: Path) -> Path:
         raise _taken(private, key) from error
     except OSError as error:
         if not was_there:
-            public.unlink(missing_ok=True)
+            with suppress(OSError):
+                public.unlink()
         raise InputError([_unwritable(file, error)]) from error
     return private
 
