@@ -86,6 +86,19 @@ def test_an_unknown_chapter_is_told_with_what_is_near(word: str, said: str) -> N
     assert said in error
 
 
+def test_the_installed_command_has_the_manual_wherever_it_is_run(tmp_path: Path) -> None:
+    for words in (["help", "keys"], ["man", "-o", "pages"]):
+        done = subprocess.run(
+            [Path(sys.executable).with_name("lzc"), *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "pages/lzc.toml.5").is_file()
+
+
 def test_every_chapter_that_lies_there_is_listed() -> None:
     folder = Path(manual.__file__).parent
     assert {path.stem for path in folder.glob("*.md")} == {*manual.NAMES}
