@@ -81,10 +81,13 @@ class GeoFiles:
                 changed = True
                 log.info("geo database %s: read anew", shown(path))
             except (OSError, ValueError, RuntimeError) as error:
-                self._taken[path] = stamp
-                self._problems[path] = _why(error)
-                kept = "geo database %s: the one from before is kept: %s"
-                log.error(kept, shown(path), shown(self._problems[path]))
+                # A disk that is full may have room in a moment, though the file stays as it is.
+                if not isinstance(error, OSError):
+                    self._taken[path] = stamp
+                known, self._problems[path] = self._problems.get(path), _why(error)
+                if self._problems[path] != known or self._taken[path] == stamp:
+                    kept = "geo database %s: the one from before is kept: %s"
+                    log.error(kept, shown(path), shown(self._problems[path]))
         return changed
 
     def report(self) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 from pathlib import Path
 from unittest import mock
@@ -129,6 +131,26 @@ def test_the_first_file_that_knows_a_field_counts_and_any_may_change(tmp_path: P
     database(second, make_geo.SYDNEY)
     assert files.refresh(at_once=True)
     assert country(files) == "AU"
+
+
+def test_a_copy_for_which_there_is_no_room_is_made_once_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "geo.mmdb"
+    database(path, make_geo.TOKYO)
+    files = files_at(tmp_path, path)
+    database(path, make_geo.LONDON)
+    with monkeypatch.context() as full:
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        full.setattr(shutil, "copyfile", mock.Mock(side_effect=error))
+        for _ in range(3):
+            assert not files.refresh(at_once=True)
+    assert country(files) == "JP"
+    assert files.report()[0]["error"] == "No space left on device"
+    assert caplog.text.count("No space left on device") == 1
+    assert files.refresh()
+    assert country(files) == "GB"
+    assert files.report()[0]["error"] == ""
 
 
 def test_files_that_cannot_be_read_at_the_start_are_all_named(tmp_path: Path) -> None:
