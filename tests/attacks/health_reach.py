@@ -121,7 +121,9 @@ class Server:
         self.port = _free_port()
         (folder / "zones").mkdir(parents=True)
         (folder / "zones" / "example.org.zone").write_text(ZONE.format(port=port))
-        if "class HealthSection" not in (checkout / "lzc" / "config.py").read_text():
+        # Versions of before have their settings in one file, and the oldest have no such section.
+        settings = (*(checkout / "lzc").glob("config.py"), *(checkout / "lzc").glob("config/*.py"))
+        if not any("class HealthSection" in file.read_text() for file in settings):
             health = ""
         (folder / "lzc.toml").write_text(
             '[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\n'
