@@ -105,7 +105,10 @@ def _say(error: OSError) -> str:
 @click.version_option(lzc.__version__, "--version", prog_name="lzc")
 def group() -> None:
     """Compile zones that hold LUA records, serve signed answers from them, and hand the same zones
-    to secondaries so that they give the same answers."""
+    to secondaries so that they give the same answers.
+
+    The manual: lzc help.
+    """
 
 
 def main() -> None:
