@@ -32,9 +32,6 @@ from lzc.wire.name import ROOT
 Text = Callable[[bytes, bytes], bytes | None]
 """Takes the client's address, packed, and the QNAME; gives a text, or nothing for Lua."""
 
-OF_NAMES: Final = frozenset(("is", "name", "label"))
-"""Parts that are the same whoever asks."""
-
 _NAMES: Final = frozenset((rrtype.PTR, rrtype.CNAME))
 _LONGEST: Final = 250
 _KEPT: Final = 512
