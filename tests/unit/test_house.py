@@ -57,7 +57,9 @@ GROUPS = {
         {"observe", "ipc"},
     ),
     "lua": (
-        {"lint", "functions"},
+        {"lint"},
+        {"functions"},
+        {"definition"},
         {"plan"},
         {"engine", "transfer"},
         {"syntax"},

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.config import Config, SecondarySection
 from lzc.faults import Fault, Severity
-from lzc.lua.lint.versions import Secondary, parse_version
+from lzc.lua.definition.versions import Secondary, parse_version
 
 _SHOWN = 3
 

@@ -16,13 +16,13 @@ from lzc.compiler.lua.health_checks import included_code
 from lzc.compiler.lua.trials import Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault, Place, Severity, unpack
-from lzc.lua.lint.context import Inclusion, RecordFacts, ZoneFacts, quoted
-from lzc.lua.lint.finding import Finding
+from lzc.lua.definition.finding import Finding
+from lzc.lua.definition.record import Inclusion, RecordFacts, ZoneFacts, quoted
+from lzc.lua.definition.versions import Secondary
 from lzc.lua.lint.linter import included_names, lint, parse
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.straight import FACTOR, NEAR, at_most
-from lzc.lua.lint.versions import Secondary
 from lzc.lua.syntax.comments import Swallowed, swallowed
 from lzc.lua.syntax.scopes import Scopes
 from lzc.lua.syntax.tree import LuaSyntaxError, Node
@@ -261,7 +261,7 @@ class _Library:
         self._known: dict[bytes, Inclusion] = {}
 
     def look_up(self, name: bytes) -> Inclusion:
-        """`lzc.lua.lint.context.Included` for this zone."""
+        """`lzc.lua.definition.record.Included` for this zone."""
         if name.endswith(b".") and not name.endswith(b"\\."):
             found = self.look_up(name[:-1])
             if found.found:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lzc.health_check import Check
+from lzc.lua.functions import CHECKING
 from lzc.lua.functions.recogniser import operation_of
 from lzc.lua.plan import checks_of
 from lzc.lua.syntax import tree as ast
@@ -19,8 +20,6 @@ from lzc.lua.syntax.constants import Names, Other, is_constant
 from lzc.lua.syntax.effort import Effort, TooMuch
 from lzc.lua.syntax.parser import parse_record
 
-CALLS: Final = frozenset((b"ifportup", b"ifurlup", b"ifurlextup", b"pickselfweighted"))
-"""The functions that ask for checks."""
 _CHOICE: Final = re.compile(rb"\b(?:if|and|or|for|while|repeat|function)\b")
 """Words without which each run takes the same way."""
 
@@ -28,7 +27,7 @@ _CHOICE: Final = re.compile(rb"\b(?:if|and|or|for|while|repeat|function)\b")
 def written_checks(code: bytes, covered: int) -> set[Check]:
     """The checks of all calls on constants in a record's joined ``code`` that chooses between some;
     constants may have names, as long as each is given once."""
-    if not _CHOICE.search(code) or not any(name in code for name in CALLS):
+    if not _CHOICE.search(code) or not any(name in code for name in CHECKING):
         return set()
     try:
         nodes = tuple(ast.walk(parse_record(code, covered)))
@@ -40,7 +39,7 @@ def written_checks(code: bytes, covered: int) -> set[Check]:
     for node in nodes:
         if not isinstance(node, ast.Call) or not isinstance(node.function, ast.Name):
             continue
-        if node.function.name in CALLS:
+        if node.function.name in CHECKING:
             try:
                 found |= checks_of(operation_of(node, names, covered, effort))
             except (Other, RecursionError):

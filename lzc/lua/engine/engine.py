@@ -6,7 +6,6 @@ each sees a fresh global environment and leaves nothing behind.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
@@ -14,11 +13,12 @@ from typing import Any, Literal, NamedTuple, Protocol
 import lupa.luajit21 as lupa
 
 from lzc.config import LuaSection
-from lzc.health_check import Check, HealthView
+from lzc.health_check import HealthView
 from lzc.lua import address
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.engine.ring import Rings
 from lzc.lua.engine.state import LuaState
+from lzc.lua.health.options import IN_LUA, OF_CHECKS, OPTIONS, check_of
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 
@@ -44,6 +44,9 @@ once: at first much is not known yet that our functions look up once."""
 
 MAX_LOGGED = 1000
 """Characters of what a record logs that are kept."""
+
+_OPTIONS = tuple(option.field for option in OF_CHECKS)
+"""In the order of the values that ``api/health.lua`` gives."""
 
 FailureKind = Literal[
     "syntax", "runtime", "instructions", "memory", "time", "result", "quarantine", "held"
@@ -273,6 +276,12 @@ class Engine:
                 b"counted": self._count,
                 b"collect_at": settings.memory_limit // 2048,
                 b"geo_size": GEO_MEMORY,
+                b"check_options": b" ".join(option.name.encode() for option in OF_CHECKS),
+                b"option_types": b" ".join(
+                    f"{option.name}={IN_LUA[option.takes]}".encode()
+                    for option in OPTIONS.values()
+                    if option.takes in IN_LUA
+                ),
                 b"explore": self._conditions is not None,
             },
             {
@@ -350,7 +359,7 @@ class Engine:
 
     def _status(self, kind: bytes, target: Any, candidate: bytes, *options: Any) -> Any:
         try:
-            check = check_of(kind, target, candidate, *options)
+            check = check_of(kind, target, candidate, dict(zip(_OPTIONS, options, strict=True)))
         except (ValueError, TypeError, OverflowError) as error:
             return f"bad option of a health check: {error}".encode()
         status = self._health.status(check, self._zone)
@@ -377,61 +386,3 @@ def _content(rrtype: float, text: bytes) -> bytes | None:
         return wire_rdata.to_text(int(rrtype), rdata).encode()
     except (wire_rdata.InvalidRdata, ValueError, OverflowError):
         return None
-
-
-def check_of(
-    kind: bytes,
-    target: Any,
-    candidate: bytes,
-    timeout: Any = None,
-    source: Any = None,
-    stringmatch: Any = None,
-    useragent: Any = None,
-    interval: Any = None,
-    httpcode: Any = None,
-    byteslimit: Any = None,
-    minimum_failures: Any = None,
-    headers: Any = None,
-) -> Check:
-    """The check that a call of ifportup (``kind`` ``b"port "``, ``target`` the port), ifurlup or
-    pickselfweighted (``b"url "`` and ``b"weight "``, the URL) asks about a candidate; or of
-    ifurlextup (``b"ext "``), which asks nothing about one: the host of the URL is looked up.
-
-    Option values as Lua gives them; text that is no number leaves the default. ``headers`` are
-    lines ``name: value``. Raises `ValueError` or `TypeError` for what is neither."""
-
-    def number(value: Any, default: int) -> int:
-        if isinstance(value, bytes):
-            digits = re.match(rb"\s*\d{1,9}", value)
-            return int(digits[0]) if digits else default
-        return default if value is None else int(value)
-
-    def text(value: Any) -> str:
-        if value is None:
-            return ""
-        return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-    return Check(
-        address="" if kind == b"ext " else candidate.decode("ascii"),
-        port=int(target) if kind == b"port " else 0,
-        url="" if kind == b"port " else text(target),
-        timeout=number(timeout, 2),
-        interval=number(interval, 0),
-        source=text(source),
-        stringmatch=text(stringmatch),
-        useragent=text(useragent),
-        httpcode=number(httpcode, 200),
-        byteslimit=number(byteslimit, 0),
-        minimum_failures=max(number(minimum_failures, 1), 1),
-        headers=_headers(text(headers)),
-    )
-
-
-def _headers(lines: str) -> tuple[tuple[str, str], ...]:
-    found = []
-    for line in lines.splitlines():
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip():
-            raise ValueError(f"{line!r} is no header; write 'name: value'")
-        found.append((name.strip(), value.strip()))
-    return tuple(found)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from lzc.lua.definition.form import is_method
+from lzc.lua.definition.function import Part
+from lzc.lua.functions import called
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Other, integer, piece
 from lzc.wire.name import MAX_NAME
@@ -12,26 +15,13 @@ MAX_TEXT: Final = 4096
 """Octets of a text that is put together: longer ones take milliseconds to be read, and are left to
 Lua, where a record is charged for its time."""
 
-Part = list[Any]
-"""A part of a text, as `lzc.lua.plan` has it."""
-
-CODES: Final = {
-    b"countryCode": "country",
-    b"continentCode": "continent",
-    b"regionCode": "region",
-}
-_CALLS: Final = {**CODES, b"latlon": "latlon", b"latlonloc": "latlonloc"}
-_ATTRIBUTES: Final = b"ASn City Continent Country Country2 Name Region Location".split()
-"""In the order of their numbers, by which they go where there are no names for them."""
-
 
 def code_of(node: ast.Node) -> str | None:
     """What of a place a call of countryCode and its like gives."""
     if isinstance(node, ast.Parenthesis):
         return code_of(node.inner)
-    if isinstance(node, ast.Call) and not node.arguments and isinstance(node.function, ast.Name):
-        return CODES.get(node.function.name)
-    return None
+    function, _ = called(node)
+    return function.code or None if function is not None else None
 
 
 def parts(node: ast.Node) -> list[Part]:
@@ -60,47 +50,23 @@ def _parts(node: ast.Node) -> list[Part]:
         return _parts(node.left) + _parts(node.right)
     if isinstance(node, ast.String | ast.Number):
         return [["is", piece(node).decode("latin-1")]]
-    if isinstance(node, ast.Call) and isinstance(node.function, ast.Name):
-        return [_called(node.function.name, node.arguments)]
-    if _is_method(node, b"qname", b"toString"):
+    if isinstance(node, ast.Call):
+        return [_called(node)]
+    if is_method(node, b"qname", b"toString"):
         return [["name"]]
-    if _is_method(node, b"bestwho", b"toString"):
+    if is_method(node, b"bestwho", b"toString"):
         return [["client"]]
-    if isinstance(node, ast.Index) and _is_method(node.table, b"qname", b"getRawLabels"):
+    if isinstance(node, ast.Index) and is_method(node.table, b"qname", b"getRawLabels"):
         place = integer(node.key, 127)
         if place:
             return [["label", place]]
     raise Other
 
 
-def _called(name: bytes, arguments: tuple[ast.Expression, ...]) -> Part:
-    kind = _CALLS.get(name)
-    if kind is not None and not arguments:
-        return [kind]
-    if name == b"geoiplookup" and len(arguments) == 2:
-        address, attribute = arguments
-        if _is_method(address, b"bestwho", b"toString"):
-            return ["geo", _attribute(attribute)]
-    raise Other
-
-
-def _attribute(node: ast.Node) -> str:
-    if isinstance(node, ast.Number):
-        return _ATTRIBUTES[integer(node, len(_ATTRIBUTES) - 1)].decode()
-    if not isinstance(node, ast.Index) or not isinstance(node.key, ast.String):
+def _called(node: ast.Call) -> Part:
+    function, arguments = called(node)
+    if function is not None and function.code:
+        return [function.code]
+    if function is None or function.part is None:
         raise Other
-    if not isinstance(node.table, ast.Name) or node.table.name != b"GeoIPQueryAttribute":
-        raise Other
-    if node.key.value not in _ATTRIBUTES:
-        raise Other
-    return node.key.value.decode()
-
-
-def _is_method(node: ast.Node, target: bytes, method: bytes) -> bool:
-    return (
-        isinstance(node, ast.MethodCall)
-        and isinstance(node.target, ast.Name)
-        and node.target.name == target
-        and node.method.name == method
-        and not node.arguments
-    )
+    return function.part(*arguments)

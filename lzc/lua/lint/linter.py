@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from lzc.lua.lint.api import FUNCTIONS
+from lzc.lua.definition.finding import Finding
+from lzc.lua.definition.literals import Literals
+from lzc.lua.definition.record import Record, RecordFacts, ZoneFacts
+from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint.calls import check_calls
-from lzc.lua.lint.context import Record, RecordFacts, ZoneFacts
-from lzc.lua.lint.finding import Finding
-from lzc.lua.lint.literals import Literals
 from lzc.lua.lint.names import check_globals, check_leaks, check_members
 from lzc.lua.lint.results import check_results
-from lzc.lua.lint.usage import check_forwards, check_ttl, inclusions
+from lzc.lua.lint.usage import check_ttl, includes, inclusions
 from lzc.lua.syntax import scopes as scope
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.effort import Effort, TooMuch
@@ -62,7 +62,9 @@ def _check(record: Record, nodes: Sequence[Node]) -> None:
     check_members(record, nodes)
     check_leaks(record)
     check_calls(record, calls)
-    check_forwards(record, calls)
+    for function in FUNCTIONS.values():
+        if function.judge is not None:
+            function.judge(record, calls)
     check_ttl(record, calls)
     check_results(record, _body(nodes))
 
@@ -81,8 +83,7 @@ def included_names(nodes: Sequence[Node], scopes: Scopes) -> list[bytes]:
     with suppress(TooMuch):
         for node in nodes:
             if isinstance(node, syntax.Call) and node.arguments:
-                includes = record.function_name(node.function) == "include"
-                name = literals.text(node.arguments[0]) if includes else None
+                name = literals.text(node.arguments[0]) if includes(record, node) else None
                 if name is not None:
                     found.append(name)
     return found

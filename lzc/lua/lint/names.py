@@ -6,15 +6,18 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from lzc.lua.lint import api, language, versions
-from lzc.lua.lint.context import Record, quoted
+from lzc.lua.definition import versions
+from lzc.lua.definition.record import Record, quoted
+from lzc.lua.functions import FUNCTIONS
+from lzc.lua.lint import language
+from lzc.lua.lint.variables import METHODS, VARIABLES
 from lzc.lua.syntax import tree as syntax
 from lzc.wire import rrtype as rr
 
 _GLOBALS: Final = frozenset(
-    (*api.FUNCTIONS, *api.VARIABLES, *language.FUNCTIONS, *language.VALUES, *language.LIBRARIES)
+    (*FUNCTIONS, *VARIABLES, *language.FUNCTIONS, *language.VALUES, *language.LIBRARIES)
 )
-_CALLABLE: Final = (*api.FUNCTIONS, *language.FUNCTIONS)
+_CALLABLE: Final = (*FUNCTIONS, *language.FUNCTIONS)
 
 
 def check_globals(
@@ -60,8 +63,8 @@ def _asked_about(nodes: Sequence[syntax.Node]) -> set[bytes]:
 
 
 def _check_provided(record: Record, node: syntax.Name, name: str) -> None:
-    function = api.FUNCTIONS.get(name)
-    since = function.since if function is not None else api.VARIABLES.get(name)
+    function = FUNCTIONS.get(name)
+    since = function.since if function is not None else VARIABLES.get(name)
     old = versions.too_old(record.zone.secondaries, since) if since is not None else ""
     if since is not None and old:
         record.report(
@@ -69,7 +72,7 @@ def _check_provided(record: Record, node: syntax.Name, name: str) -> None:
             "lua-secondary-version",
             f"{name} is in PowerDNS from {versions.shown(since)} on; too old: {old}",
         )
-    if name in api.NOT_PROVIDED:
+    if function is not None and function.refused:
         record.report(node, "lua-not-provided", f"lzc refuses {name}")
 
 
@@ -143,15 +146,15 @@ def _check_member(record: Record, index: syntax.Index, called: bool, extended: s
 
 def _check_method(record: Record, call: syntax.MethodCall) -> None:
     name = record.function_name(call.target)
-    if name is None or name not in api.METHODS:
+    if name is None or name not in METHODS:
         return
     method = call.method.name.decode("latin-1")
-    if method not in api.METHODS[name]:
+    if method not in METHODS[name]:
         record.report(
             call.method,
             "lua-unknown-function",
             f"{name} has no method {quoted(method)}",
-            fix=did_you_mean(method, api.METHODS[name]),
+            fix=did_you_mean(method, METHODS[name]),
         )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lzc.lua.lint.addresses import FAMILY_OF_TYPE, family
-from lzc.lua.lint.api import FUNCTIONS, Shape
-from lzc.lua.lint.candidates import candidates
-from lzc.lua.lint.context import Record, quoted
-from lzc.lua.lint.literals import is_open
+from lzc.lua.definition.addresses import FAMILY_OF_TYPE, family
+from lzc.lua.definition.function import Parameter
+from lzc.lua.definition.literals import is_open
+from lzc.lua.definition.parameters import STRINGS
+from lzc.lua.definition.record import Record, quoted
+from lzc.lua.functions import FUNCTIONS
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Block, Expression
 from lzc.wire import name as wire_name
@@ -89,8 +90,8 @@ def _report_empty(record: Record, node: syntax.Node | int, what: str) -> None:
 
 
 def _check_result(record: Record, result: Expression) -> None:
-    # Pairs of an expression and the shape of the list that it comes from (`None`: it is a result).
-    waiting: list[tuple[Expression, Shape | None]] = [(result, None)]
+    # Pairs of an expression and what kind of list it comes from (`None`: it is a result).
+    waiting: list[tuple[Expression, Parameter | None]] = [(result, None)]
     for _ in range(_MOST):
         if not waiting:
             return
@@ -113,7 +114,7 @@ def _check_result(record: Record, result: Expression) -> None:
                 items = [field for field in node.fields if field.key is None]
                 open_end = items[-1:] if is_open(node) else []
                 waiting.extend(
-                    (field.value, within or Shape.STRINGS)
+                    (field.value, within or STRINGS)
                     for field in reversed(items)
                     if field not in open_end
                 )
@@ -122,22 +123,19 @@ def _check_result(record: Record, result: Expression) -> None:
 
 
 def _chosen_from(
-    record: Record, call: syntax.Call, within: Shape | None
-) -> list[tuple[Expression, Shape | None]]:
+    record: Record, call: syntax.Call, within: Parameter | None
+) -> list[tuple[Expression, Parameter | None]]:
     """What the result of a call may be, where it is a function of the API that chooses."""
-    name = record.function_name(call.function)
-    if name is None or name not in FUNCTIONS:
+    function = FUNCTIONS.get(record.function_name(call.function) or "")
+    given = call.arguments
+    if function is None or function.chosen is None or function.chosen >= len(given):
         return []
-    function, given = FUNCTIONS[name], call.arguments
-    if name == "filterForward":
-        return [(given[2], within)] if len(given) > 2 else []
-    position = function.chooses
-    if position is None or position >= len(given) or name == "netmask":
-        return []
-    shape = function.shapes[position]
-    if within is None and shape is Shape.SETS and len(given) > 2:
-        _check_selectors(record, given[2])
-    return [(item, shape) for item in candidates(record, shape, given[position])]
+    if within is None and function.options is not None and function.options < len(given):
+        _check_selectors(record, given[function.options])
+    parameter, argument = function.parameters[function.chosen], given[function.chosen]
+    if parameter.candidates is None:
+        return [(argument, within)]
+    return [(item, parameter) for item in parameter.candidates(record, argument)]
 
 
 def _check_selectors(record: Record, options: Expression) -> None:
@@ -149,7 +147,7 @@ def _check_selectors(record: Record, options: Expression) -> None:
                 _report_empty(record, field, f"with {key.decode()}='empty' nothing is returned")
 
 
-def _check_text(record: Record, node: Expression, text: bytes, within: Shape | None) -> None:
+def _check_text(record: Record, node: Expression, text: bytes, within: Parameter | None) -> None:
     covered = record.facts.covered
     if text == b"" and covered not in (rr.TXT, rr.SPF):
         if within is None:
@@ -173,7 +171,7 @@ def _check_text(record: Record, node: Expression, text: bytes, within: Shape | N
             f" {rr.to_text(covered)}",
             fix=f"move it to a LUA {'AAAA' if found == 6 else 'A'} record",
         )
-    elif within in (Shape.SETS, Shape.ADDRESSES):
+    elif within is not None and within.addresses:
         # Checked with the arguments; and a port may follow here.
         return
     elif not _is_content(covered, text):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.lua.lint.context import Inclusion, Record, quoted
-from lzc.lua.lint.literals import number_of
+from lzc.lua.definition.literals import number_of
+from lzc.lua.definition.record import Inclusion, Record, quoted
+from lzc.lua.functions import FUNCTIONS
 from lzc.lua.syntax import tree as syntax
-
-CHECKS: Final = ("ifportup", "ifurlup", "ifurlextup", "pickselfweighted")
 
 TTL: Final = 60
 """Seconds of a TTL that are always fine."""
@@ -19,12 +18,18 @@ ROUNDS: Final = 12
 _NOTHING: Final = Inclusion(True, dynamic=True)
 
 
+def includes(record: Record, call: syntax.Call) -> bool:
+    """Whether a call runs another record."""
+    function = FUNCTIONS.get(record.function_name(call.function) or "")
+    return function is not None and function.includes
+
+
 def inclusions(record: Record, calls: list[syntax.Call]) -> list[Inclusion]:
     """What the record includes; names that are not literal may be anything. Reports those that are
     not there."""
     found: list[Inclusion] = []
     for call in calls:
-        if record.function_name(call.function) != "include" or not call.arguments:
+        if not includes(record, call) or not call.arguments:
             continue
         name = record.literals.text(call.arguments[0])
         if name is None:
@@ -42,39 +47,13 @@ def inclusions(record: Record, calls: list[syntax.Call]) -> list[Inclusion]:
     return found
 
 
-def check_forwards(record: Record, calls: list[syntax.Call]) -> None:
-    """Report createForward where filterForward does not say which addresses it may give."""
-    filtered: set[int] = set()
-    made: list[tuple[syntax.Call, str]] = []
-    for call in calls:
-        name = record.function_name(call.function)
-        if name == "filterForward" and call.arguments:
-            behind = record.literals.behind(call.arguments[0])
-            if isinstance(behind, syntax.String):
-                continue
-            if not isinstance(behind, syntax.Call):
-                # Where it comes from is not known: perhaps from createForward.
-                return
-            filtered.add(behind.offset)
-        elif name in ("createForward", "createForward6"):
-            made.append((call, name))
-    for call, name in made:
-        if call.offset not in filtered:
-            net = "192.0.2.0/24" if name == "createForward" else "2001:db8::/32"
-            record.report(
-                call,
-                "lua-open-forward",
-                f"{name} without filterForward gives any address",
-                fix=f"wrap it: filterForward({name}(), newNMG({{'{net}'}}))",
-            )
-
-
 def check_ttl(record: Record, calls: list[syntax.Call]) -> None:
     """Report a TTL by which answers outlive many rounds of the checks they depend on."""
     intervals: list[float] = []
     first: syntax.Call | None = None
     for call in calls:
-        if record.function_name(call.function) in CHECKS:
+        function = FUNCTIONS.get(record.function_name(call.function) or "")
+        if function is not None and function.options is not None:
             first = first or call
             intervals.append(_interval(record, call))
     if first is None:

@@ -7,7 +7,7 @@ from typing import Final
 from lzc.answer.refusal import Reason
 from lzc.config import SecondarySection
 from lzc.foreign_text import shown
-from lzc.lua.lint.versions import parse_version
+from lzc.lua.definition.versions import parse_version
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from lzc.compiler.lua.written_checks import written_checks
+from lzc.lua.definition.record import RecordFacts, ZoneFacts
 from lzc.lua.functions.recogniser import recognise
-from lzc.lua.lint.context import RecordFacts, ZoneFacts
 from lzc.lua.lint.linter import included_names, lint, parse
 from lzc.lua.syntax.effort import ALWAYS, Effort, TooMuch
 from lzc.lua.syntax.parser import parse_record

@@ -13,9 +13,9 @@ from lzc.compiler.lua.lint import LintSettings, lint_zone
 from lzc.config import LuaSection
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, InputError
+from lzc.lua.definition.versions import Secondary
 from lzc.lua.lint.linter import included_names
 from lzc.lua.lint.rules import RULES
-from lzc.lua.lint.versions import Secondary
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from tests.unit import lint_project

@@ -15,7 +15,8 @@ from lzc.bundle import manifest, node, shards
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.health_check import Check
-from lzc.lua.plan import VERSION, Planner
+from lzc.lua.plan import Planner
+from lzc.lua.plan.format import VERSION
 from lzc.lua.plan.locations import Places
 from tests.unit.command_line import HEAD, build_project
 from tests.unit.lua_running import Health

@@ -10,10 +10,10 @@ import pytest
 from lzc import config, manual
 from lzc.cli import COMMANDS
 from lzc.config.table import Table
-from lzc.lua.lint.api import FUNCTIONS, VARIABLES
-from lzc.lua.lint.options import COMMON as COMMON_OPTIONS
-from lzc.lua.lint.options import OF_URLS as OPTIONS_OF_URLS
+from lzc.lua.functions import FUNCTIONS
+from lzc.lua.health.options import OPTIONS
 from lzc.lua.lint.rules import RULES
+from lzc.lua.lint.variables import VARIABLES
 from lzc.rehearse.expectation_file import TestTable
 from tests.unit.manual.places import ROOT
 from tests.unit.manual.reference import remade
@@ -94,7 +94,7 @@ def test_every_function_variable_and_option_of_lua_records_is_described() -> Non
     assert set(re.findall(r"`([A-Za-z0-9]+)\(", first)) == FUNCTIONS.keys()
     assert set(re.findall(r"`([A-Za-z_]+)`", first)) == VARIABLES.keys()
     options = set(re.findall(r"`([A-Za-z]+)`", section.rpartition("\n|")[2]))
-    assert {*COMMON_OPTIONS, *OPTIONS_OF_URLS} <= options
+    assert OPTIONS.keys() <= options
 
 
 def test_every_dependency_has_a_sentence() -> None:

@@ -3,7 +3,7 @@
 -- mirrored asks Python.
 
 local core = ...
-local type, error, next, rawget, tonumber = type, error, next, rawget, tonumber
+local type, error, next, rawget, tonumber, unpack = type, error, next, rawget, tonumber, unpack
 local random = core.random
 local sort, concat = table.sort, table.concat
 local export, parse, text_of, ours = core.export, core.parse, core.text_of, core.ours
@@ -16,11 +16,14 @@ local FEW = 8
 -- yet; shared by both loadings of this file. What one zone may not ask about, another may.
 core.shared.checks = core.shared.checks or {}
 
--- What of the options a check consists of; the others say what to do with its result.
-local FIELDS = {
-  'timeout', 'source', 'stringmatch', 'useragent', 'interval', 'httpcode', 'byteslimit',
-  'minimumFailures',
-}
+-- What of the options a check consists of, in the order that the host takes them in; the others say
+-- what to do with its result.
+local OPTIONS = {}
+for name in string.gmatch(core.check_options, '%S+') do OPTIONS[#OPTIONS + 1] = name end
+
+-- Values are strings and numbers, but where an option says otherwise.
+local OTHERWISE = {}
+for name, kind in string.gmatch(core.option_types, '(%S+)=(%S+)') do OTHERWISE[name] = kind end
 
 -- Headers as lines "name: value": from one such text, a list of them, or a table by name.
 local function header_lines(headers)
@@ -37,23 +40,15 @@ end
 -- Values go with their lengths, so that no text of one looks like another option.
 local function options_key(options)
   local key = ''
-  for i = 1, #FIELDS do
-    local value = rawget(options, FIELDS[i])
+  for i = 1, #OPTIONS do
+    local value = rawget(options, OPTIONS[i])
     if value ~= nil then
-      value = text_of(value)
+      value = OPTIONS[i] == 'headers' and header_lines(value) or text_of(value)
       key = key .. i .. ' ' .. #value .. ' ' .. value
     end
   end
-  local headers = rawget(options, 'headers')
-  if headers ~= nil then
-    headers = header_lines(headers)
-    key = key .. 'h ' .. #headers .. ' ' .. headers
-  end
   return key
 end
-
--- Values are strings and numbers, but where an option says otherwise.
-local OTHERWISE = {headers = 'table', failOnIncompleteCheck = 'boolean'}
 
 local function check_options(options)
   if type(options) ~= 'table' or core.is_object(options) then
@@ -90,14 +85,19 @@ local function ask(group, kind, target, options, candidate)
   local _, address, port = parse(candidate)
   -- A port of the candidate's own comes before that of the call.
   if kind == 'port ' and port ~= 0 then target = port end
-  local o = options or {}
-  local source, headers = rawget(o, 'source'), rawget(o, 'headers')
-  -- Its port, if any, has no part in it.
-  if source ~= nil then _, source = parse(source) end
-  if headers ~= nil then headers = header_lines(headers) end
-  local state = python_status(kind, target, address, rawget(o, 'timeout'), source,
-    rawget(o, 'stringmatch'), rawget(o, 'useragent'), rawget(o, 'interval'),
-    rawget(o, 'httpcode'), rawget(o, 'byteslimit'), rawget(o, 'minimumFailures'), headers)
+  local values = {}
+  for i = 1, #OPTIONS do
+    local name = OPTIONS[i]
+    local value = options and rawget(options, name)
+    if name == 'source' and value ~= nil then
+      -- Its port, if any, has no part in it.
+      _, value = parse(value)
+    elseif name == 'headers' and value ~= nil then
+      value = header_lines(value)
+    end
+    values[i] = value
+  end
+  local state = python_status(kind, target, address, unpack(values, 1, #OPTIONS))
   ours(40)
   if type(state) == 'string' then error('Caught exception: ' .. state, 0) end
   group[candidate] = state

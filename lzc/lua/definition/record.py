@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lzc.lua.lint.finding import Finding
-from lzc.lua.lint.literals import Literals
-from lzc.lua.lint.versions import Secondary
+from lzc.lua.definition.finding import Finding
+from lzc.lua.definition.literals import Literals
+from lzc.lua.definition.versions import Secondary
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.scopes import Scopes
 

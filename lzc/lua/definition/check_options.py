@@ -1,0 +1,250 @@
+"""The options of health checks in calls: what is wrong with them, and what a plan has of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from lzc.health_check import Check
+from lzc.lua.definition import versions
+from lzc.lua.definition.addresses import family
+from lzc.lua.definition.function import Parameter
+from lzc.lua.definition.literals import number_of
+from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.versions import Version
+from lzc.lua.health.constants import Constants
+from lzc.lua.health.options import IN_LUA, OPTIONS, SELECTORS, Option, Takes, check_of
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.constants import Other, address_of, integer, text, texts, values, whole
+from lzc.lua.syntax.constants import fields as fields_of
+from lzc.lua.syntax.tree import Expression
+
+MILLISECONDS: Final = 20
+"""A timeout of so many seconds is taken for milliseconds: no resolver waits that long, and a
+status would be that old."""
+
+_OF_TCP: Final = {name: option for name, option in OPTIONS.items() if not option.http}
+_EMPTY_SINCE: Final[Version] = (5, 1)
+_MOST: Final = 999_999_999
+_MAX_SETTINGS: Final = 3000
+"""Octets of all settings together: of more than 4096, some of them ours, Lua makes an error."""
+
+_FIELDS: Final = tuple((field.name, field.default) for field in fields(Check))
+
+
+def _check_options(
+    known: Mapping[str, Option], record: Record, function: str, argument: Expression
+) -> None:
+    kind = record.literals.kind(argument)
+    node = record.literals.behind(argument)
+    if kind not in (None, "table", "nil"):
+        record.report(
+            node,
+            "lua-argument",
+            f"{function} takes a table of options, not a {kind}",
+            fix="write {timeout=2}",
+        )
+    table = record.literals.table(argument)
+    for field in table.fields if table is not None else ():
+        if field.key is None:
+            if record.literals.kind(field.value) is not None:
+                record.report(
+                    field,
+                    "lua-option",
+                    "an option without a name",
+                    fix="write name=value, such as timeout=2",
+                )
+            continue
+        name = record.literals.text(field.key)
+        if name is not None:
+            _check_option(record, function, field, name.decode("latin-1"), known)
+
+
+def _check_option(
+    record: Record,
+    function: str,
+    field: syntax.Field,
+    name: str,
+    known: Mapping[str, Option],
+) -> None:
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        only = name in OPTIONS
+        record.report(
+            field,
+            "lua-option",
+            f"{function} has no option {quoted(name)}",
+            why="it is of checks over HTTP; here it is ignored" if only else "",
+            fix="use ifurlup" if only else f"did you mean {close[0]}?" if close else "",
+        )
+        return
+    option = known[name]
+    if option.since is not None:
+        _check_version(record, field, f"option {name}", option.since)
+    if option.takes not in IN_LUA:
+        _check_value(record, field, name, option.takes)
+
+
+def _check_version(record: Record, field: syntax.Field, what: str, since: Version) -> None:
+    old = versions.too_old(record.zone.secondaries, since)
+    if old:
+        record.report(
+            field,
+            "lua-secondary-version",
+            f"{what} is in PowerDNS from {versions.shown(since)} on; too old: {old}",
+        )
+
+
+def _check_value(record: Record, field: syntax.Field, name: str, takes: Takes) -> None:
+    text = record.literals.text(field.value)
+    kind = record.literals.kind(field.value)
+    if kind == "nil":
+        return
+    if kind in ("table", "function", "boolean"):
+        record.report(field, "lua-option", f"option {name} takes {takes}, not a {kind}")
+        return
+    if text is None:
+        return
+    match takes:
+        case Takes.SELECTOR:
+            _check_selector(record, field, name, text)
+        case Takes.SECONDS | Takes.COUNT:
+            number = number_of(text)
+            if number is None or number < 0 or number != int(number):
+                record.report(
+                    field, "lua-option", f"option {name} takes {takes}, not {quoted(text)}"
+                )
+            elif name == "timeout" and number >= MILLISECONDS:
+                _report_timeout(record, field, int(number))
+        case Takes.ADDRESS if family(text) is None:
+            record.report(field, "lua-bad-address", f"option {name}: {quoted(text)} is no address")
+        case _:
+            pass
+
+
+def _check_selector(record: Record, field: syntax.Field, name: str, text: bytes) -> None:
+    found = text.decode("latin-1")
+    if found == "empty":
+        _check_version(record, field, f"{name}='empty'", _EMPTY_SINCE)
+    elif found not in SELECTORS:
+        close = difflib.get_close_matches(found, SELECTORS, n=1, cutoff=0.5)
+        record.report(
+            field,
+            "lua-option",
+            f"{name} takes {Takes.SELECTOR}, not {quoted(text)}",
+            why="an unknown selector means 'random', without a word",
+            fix=f"did you mean '{close[0]}'?" if close else "",
+        )
+
+
+def _report_timeout(record: Record, field: syntax.Field, seconds: int) -> None:
+    likely = max(1, round(seconds / 1000)) if seconds >= 100 else 2
+    record.report(
+        field,
+        "lua-timeout",
+        f"timeout={seconds} is {seconds} seconds; it looks like milliseconds",
+        why=f"timeout is in whole seconds, as on PowerDNS: a target that does not answer keeps its"
+        f" status for {seconds} s",
+        fix=f"write timeout={likely}",
+    )
+
+
+def _parameter(known: Mapping[str, Option]) -> Parameter:
+    return Parameter("a table of options", partial(_check_options, known))
+
+
+TCP_OPTIONS: Final = _parameter(_OF_TCP)
+HTTP_OPTIONS: Final = _parameter(OPTIONS)
+
+
+class Options(NamedTuple):
+    """The options of a call. ``selector`` is `None` where none is given; ``strict`` asks for an
+    error as long as no check has completed; ``settings`` are those of the check, as
+    `lzc.lua.health.options.check_of` takes them."""
+
+    selector: str | None
+    backup: str
+    strict: bool
+    settings: dict[str, Any]
+
+
+def read_options(node: Expression | None) -> Options:
+    """The table of options of a call, or that there is none."""
+    given = fields_of(node) if node is not None else {}
+    selector = _selector(given.pop(b"selector", None))
+    backup = _selector(given.pop(b"backupSelector", None)) or "random"
+    fail = given.pop(b"failOnIncompleteCheck", None)
+    settings: dict[str, Any] = {}
+    for name, value in given.items():
+        option = OPTIONS.get(name.decode("latin-1"))
+        if option is not None:
+            settings[option.field] = _READ[option.takes](value)
+        elif not isinstance(value, syntax.String):
+            _number(value)
+    return Options(selector, backup, fail is not None and _is_true(fail), settings)
+
+
+def check_document(
+    kind: bytes, target: int | bytes, candidate: bytes, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """The check that a call asks about a candidate: what of it is not as usual."""
+    size = sum(len(str(value)) + 3 for value in (target, *settings.values()))
+    if size > _MAX_SETTINGS:
+        raise Other
+    try:
+        check = check_of(kind, target, candidate, settings)
+    except ValueError as error:
+        raise Other from error
+    return {name: value for name, usual in _FIELDS if (value := getattr(check, name)) != usual}
+
+
+def _selector(node: Expression | None) -> str | None:
+    if node is None:
+        return None
+    name = text(node).decode("latin-1")
+    if name not in SELECTORS:
+        raise Other
+    return name
+
+
+def _number(node: Expression) -> int:
+    if isinstance(node, syntax.String) and len(node.value) <= len(str(_MOST)):
+        return whole(node.value, _MOST)
+    return integer(node, _MOST)
+
+
+def _is_true(node: Expression) -> bool:
+    if isinstance(node, syntax.Boolean):
+        return node.value
+    return text(node) == b"true"
+
+
+def _headers(node: Expression) -> bytes:
+    """Headers as lines: from one such text, a list of them, or a table by name."""
+    if not isinstance(node, syntax.Table):
+        return text(node)
+    if not node.fields:
+        return b""
+    if node.fields[0].key is None:
+        lines = texts(node) if len(values(node)) else []
+    else:
+        lines = [name + b": " + text(value) for name, value in fields_of(node).items()]
+    return b"\n".join(sorted(lines))
+
+
+_READ: Final[Mapping[Takes, Callable[[Expression], int | bytes]]] = {
+    Takes.SECONDS: _number,
+    Takes.COUNT: _number,
+    Takes.TEXT: text,
+    Takes.ADDRESS: lambda node: address_of(text(node))[1],
+    Takes.HEADERS: _headers,
+}
+"""How a value of each kind is read as Lua hands it on."""
+
+
+def url_of(node: Expression) -> Constants:
+    """The URL that an argument is, as a constant that checks may be made with."""
+    return Constants(urls=frozenset((text(node).decode("latin-1"),)))

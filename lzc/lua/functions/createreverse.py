@@ -1,0 +1,85 @@
+"""createReverse, createReverse6: a name from the address asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from lzc.lua.definition.addresses import family
+from lzc.lua.definition.form import Form
+from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.parameters import refuse, scalar
+from lzc.lua.definition.record import Record, quoted
+from lzc.lua.syntax.constants import Other, address_of, fields, port_of, text
+from lzc.lua.syntax.tree import Expression
+
+_FIELD: Final = re.compile(rb"%([0-9]+)%|%%")
+_PLAIN_FORMAT: Final = re.compile(rb"(?:[^%]|%%|%[1-9][0-9]{0,3}%)*", re.DOTALL)
+
+
+def _format(last: int) -> Parameter:
+    """A format with so many fields."""
+
+    def look(record: Record, function: str, node: Expression, text: bytes) -> None:
+        if b"%" in _FIELD.sub(b"", text.replace(b"%%", b"")):
+            record.report(
+                node,
+                "lua-argument",
+                f"{function}: {quoted(text)} has a percent sign that starts no field",
+                why="the answer would be the word error",
+                fix=f"fields are %1% to %{last}%; a percent sign is %%",
+            )
+            return
+        for found in _FIELD.finditer(text):
+            if found[1] is not None and not 1 <= int(found[1]) <= last:
+                record.report(
+                    node,
+                    "lua-argument",
+                    f"{function}: {found[0].decode()} is no field",
+                    why="nothing is put in its place",
+                    fix=f"fields are %1% to %{last}%",
+                )
+
+    return scalar(f"a format with %1% to %{last}%", look)
+
+
+def _check_exceptions(record: Record, function: str, argument: Expression) -> None:
+    if record.literals.kind(argument) not in (None, "table"):
+        refuse(record, function, _EXCEPTIONS.what, argument)
+    table = record.literals.table(argument)
+    for field in table.fields if table is not None else ():
+        key = None if field.key is None else record.literals.text(field.key)
+        if field.key is None and record.literals.kind(field.value) is not None:
+            record.report(field, "lua-argument", f"{function}: an exception without its address")
+        elif key is not None and family(key) is None:
+            record.report(field, "lua-bad-address", f"{function}: {quoted(key)} is no address")
+
+
+_EXCEPTIONS: Final = Parameter("a table from address to name", _check_exceptions)
+
+
+def _reverse(name: str) -> Callable[..., Operation]:
+    def operation(
+        _form: Form, pattern: Expression, exceptions: Expression | None = None
+    ) -> Operation:
+        form = text(pattern)
+        if not _PLAIN_FORMAT.fullmatch(form):
+            raise Other
+        names: dict[str, str] = {}
+        for written, other in fields(exceptions).items() if exceptions is not None else ():
+            packed, _ = address_of(written)
+            if packed.hex() in names or port_of(written):
+                raise Other
+            names[packed.hex()] = text(other).decode("latin-1")
+        return [name, form.decode("latin-1"), names]
+
+    return operation
+
+
+FUNCTIONS = (
+    Function("createReverse", (_format(6), _EXCEPTIONS), optional=1, operation=_reverse("reverse")),
+    Function(
+        "createReverse6", (_format(41), _EXCEPTIONS), optional=1, operation=_reverse("reverse6")
+    ),
+)

@@ -1,0 +1,8 @@
+"""dblookup: the contents of records that this server has."""
+
+from __future__ import annotations
+
+from lzc.lua.definition.function import Function
+from lzc.lua.definition.parameters import ANY
+
+FUNCTIONS = (Function("dblookup", (ANY, ANY), since=(4, 9)),)

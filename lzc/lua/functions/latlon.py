@@ -1,0 +1,11 @@
+"""latlon, latlonloc, latlonMagic: coordinates, of the client or of the address asked for."""
+
+from __future__ import annotations
+
+from lzc.lua.definition.function import Function
+
+FUNCTIONS = (
+    Function("latlon", part=lambda: ["latlon"]),
+    Function("latlonloc", part=lambda: ["latlonloc"]),
+    Function("latlonMagic"),
+)

@@ -1,0 +1,12 @@
+"""netmask: whether the client is in one of some networks."""
+
+from __future__ import annotations
+
+from lzc.lua.definition.function import Function
+from lzc.lua.definition.parameters import NETWORKS
+
+FUNCTIONS = (
+    Function(
+        "netmask", (NETWORKS,), condition=lambda form, list_: ["netmask", form.networks(list_)]
+    ),
+)

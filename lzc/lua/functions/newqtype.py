@@ -1,0 +1,8 @@
+"""newQType: the type of a record, by its name."""
+
+from __future__ import annotations
+
+from lzc.lua.definition.function import Function
+from lzc.lua.definition.parameters import TEXT
+
+FUNCTIONS = (Function("newQType", (TEXT,)),)

@@ -1,0 +1,21 @@
+"""pickclosest and closestMagic: the nearest of some addresses, of a list or of the name asked
+for."""
+
+from __future__ import annotations
+
+from lzc.lua.definition.function import Function
+from lzc.lua.definition.parameters import ADDRESSES
+from lzc.lua.syntax.constants import texts
+
+FUNCTIONS = (
+    Function(
+        "pickclosest",
+        (ADDRESSES,),
+        chosen=0,
+        operation=lambda form, items: [
+            "closest",
+            [form.candidate(written)[:2] for written in texts(items)],
+        ],
+    ),
+    Function("closestMagic", operation=lambda form: ["magic"]),
+)

@@ -1,0 +1,137 @@
+"""pickwrandom, pickwhashed, picknamehashed: one item by its weight, by chance, the hash of the
+client, or that of the name asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lzc.lua.definition.form import Form
+from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.literals import is_open
+from lzc.lua.definition.parameters import NO_ITEM, listed, spread
+from lzc.lua.definition.record import Record
+from lzc.lua.definition.walk import list_walk
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.constants import Other, integer, pair, text, values, whole
+from lzc.lua.syntax.tree import Expression, Field
+
+_MAX_WEIGHT: Final = 2**31 - 1
+_DIGITS: Final = 20
+
+
+def _check(record: Record, function: str, argument: Expression) -> None:
+    weights: list[int | None] = []
+    for field in listed(record, function, WEIGHTED.what, argument):
+        if record.literals.kind(field.value) == "nil":
+            continue
+        complaint = _complaint(record, field)
+        if complaint is not None:
+            node, message, fix = complaint
+            record.report(node, "lua-argument", f"{function}: {message}", fix=fix)
+            return
+        found = record.literals.table(field.value)
+        known = found is not None and len(found.fields) > 1 and found.fields[0].key is None
+        text = record.literals.text(found.fields[0].value) if found is not None and known else None
+        weights.append(None if text is None else _whole(text))
+    if weights and all(weight == 0 for weight in weights):
+        record.report(
+            record.literals.behind(argument),
+            "lua-argument",
+            f"{function}: all weights are 0, so there is nothing to choose",
+            fix="give at least one item a weight of 1 or more",
+        )
+
+
+def _complaint(record: Record, field: Field) -> tuple[syntax.Node, str, str] | None:
+    """Where and why an item is no pair of weight and item, and what to do."""
+    literals = record.literals
+    kind = literals.kind(field.value)
+    found = literals.table(field.value)
+    if found is None:
+        node = literals.behind(field.value)
+        fix = "write a weight in front: {10, '192.0.2.1'}"
+        return None if kind is None else (node, f"an item is {{weight, item}}, not a {kind}", fix)
+    if is_open(found) or any(one.key is not None for one in found.fields):
+        return None
+    if len(found.fields) < 2:
+        return found, "an item is {weight, item}; one of the two is missing", ""
+    weight, item = (one.value for one in found.fields[:2])
+    none = (*NO_ITEM, "nil")
+    if literals.kind(weight) in none or not _is_weight(literals.text(weight)):
+        message = "a weight is a whole number from 0 to 2147483647"
+        return weight, message, "the weight comes first: {10, '192.0.2.1'}"
+    if literals.kind(item) in none:
+        return item, "what is chosen is a string", ""
+    return None
+
+
+def _is_weight(text: bytes | None) -> bool:
+    if text is None:
+        return True
+    weight = _whole(text)
+    return weight is not None and weight <= _MAX_WEIGHT
+
+
+def _whole(text: bytes) -> int | None:
+    """The whole number that a text starts with, which is all that counts of a weight."""
+    digits = re.match(rb"\s*\+?0*([0-9]+)", text)
+    if digits is None:
+        return None
+    # Of more digits Python makes no number (CVE-2020-10735), and the largest weight has ten.
+    return int(digits[1][:_DIGITS])
+
+
+def _chosen(record: Record, field: Field) -> Iterator[Expression]:
+    inner = record.literals.table(field.value)
+    if inner is not None and len(inner.fields) > 1:
+        yield inner.fields[1].value
+
+
+WEIGHTED: Final = Parameter("a list of {weight, item}", _check, spread(_chosen))
+
+
+def pairs(form: Form, node: Expression) -> list[tuple[int, int, bytes]]:
+    """Weights, items and texts of a list of such pairs; the sum of the weights is one itself."""
+    found: list[tuple[int, int, bytes]] = []
+    for value in values(node):
+        weight, item = pair(value)
+        if isinstance(weight, syntax.String):
+            number = whole(weight.value, _MAX_WEIGHT)
+        else:
+            number = integer(weight, _MAX_WEIGHT)
+        content = text(item)
+        found.append((number, form.item(content), content))
+    if not 0 < sum(number for number, _, _ in found) <= _MAX_WEIGHT:
+        raise Other
+    return found
+
+
+def _weighted(form: Form, how: str, node: Expression) -> Operation:
+    found = pairs(form, node)
+    return ["weighted", how, [found[number][:2] for number in list_walk(len(found))]]
+
+
+FUNCTIONS = (
+    Function(
+        "pickwrandom",
+        (WEIGHTED,),
+        chosen=0,
+        operation=lambda form, items: _weighted(form, "random", items),
+    ),
+    Function(
+        "pickwhashed",
+        (WEIGHTED,),
+        chosen=0,
+        operation=lambda form, items: _weighted(form, "hashed", items),
+    ),
+    # It came with 4.9 or 5.0; it is not held against 4.9.
+    Function(
+        "picknamehashed",
+        (WEIGHTED,),
+        since=(4, 9),
+        chosen=0,
+        operation=lambda form, items: _weighted(form, "named", items),
+    ),
+)
