@@ -3,6 +3,7 @@ every type, asked through unbound and delv, with each algorithm, by a CSK and by
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import time
 from collections.abc import Iterator
@@ -95,6 +96,7 @@ class Names(NamedTuple):
     absent: list[str]
 
 
+@functools.cache
 def names_of(zone: str) -> Names:
     """What exists in a fixture zone, and names beside, below and between that do not, or that a
     wildcard makes."""
