@@ -3,6 +3,7 @@ goes, or a full disk, without a word too many."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 @pytest.mark.parametrize("moment", [1, 5, 30, 90, 150])
 def test_ctrl_c_ends_a_command_with_130(project: Path, command: list[str], moment: int) -> None:
+    # What `lzc init` made when it was interrupted late, which it does not replace.
+    shutil.rmtree(project / "new", ignore_errors=True)
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPT_AT, str(moment), *command],
         cwd=project,
