@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ def numbered() -> list[str]:
     return _NUMBER.findall(manual.chapter("differences").source)
 
 
+@cache
 def held() -> dict[str, list[str]]:
     """The names of the tests that are marked with a difference, by its number."""
     found: dict[str, list[str]] = {}
