@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.answer.match import unoccluded, wildcard_of
+from lzc.answer.match import unoccluded
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.bundle.node import OCCLUDED
@@ -10,6 +10,7 @@ from lzc.dnssec.nsec import bitmap, types_in
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.message import RRset
+from lzc.wire.name import wildcard_of
 
 Owner = tuple[bytes, bytes]
 """Key and node of an NSEC owner."""

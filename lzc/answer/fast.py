@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from lzc.answer import denial
 from lzc.answer.exchange import DAMAGE
 from lzc.answer.lua_answer import LuaAnswers, lua_rrs
-from lzc.answer.match import closest_encloser, wildcard_of
+from lzc.answer.match import closest_encloser
 from lzc.answer.options import Options
 from lzc.answer.planned import Choice, Planned, choice
 from lzc.answer.signed_wire import SignedWire
@@ -34,7 +34,7 @@ from lzc.wire import message, rrtype
 from lzc.wire.compose import MAX_MESSAGE
 from lzc.wire.edns import Edns
 from lzc.wire.message import FormatError, parse_query
-from lzc.wire.name import MAX_LABEL, MAX_NAME, key_of
+from lzc.wire.name import MAX_LABEL, MAX_NAME, key_of, wildcard_of
 
 _HEADER: Final = struct.Struct(">5H").pack
 _ENTRY: Final = struct.Struct(">HHI").unpack_from

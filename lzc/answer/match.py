@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from lzc.answer.zone import ServedZone
 from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
+from lzc.wire.name import wildcard_of
 
 _CUT: Final = DELEGATION | OCCLUDED
 _STOP: Final = DELEGATION | HAS_DNAME
@@ -59,11 +60,6 @@ def match(zone: ServedZone, key: bytes) -> Match:
         if found is not None:
             return Match(Kind.WILDCARD, wildcard, found)
     return Match(Kind.MISSING, encloser, node)
-
-
-def wildcard_of(encloser: bytes) -> bytes:
-    """The key of the ``*`` child of a node."""
-    return encloser + b"\x00*" if encloser else b"*"
 
 
 def closest_encloser(zone: ServedZone, key: bytes) -> tuple[bytes, bytes]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lzc.answer.transfer_access import TransferAccess
 from lzc.config import Config
+from lzc.wire.edns import UDP_SIZE
 from lzc.wire.tsig import TsigKey
 
 
@@ -21,7 +22,7 @@ class ResponderSettings:
     ``tsig_keys``: by lower-case wire name; ``access``: who transfers which zone, as the SOA is told
     to secondaries as they have it."""
 
-    udp_payload_size: int = 1232
+    udp_payload_size: int = UDP_SIZE
     nsid: bytes = b""
     server_id: str = ""
     version: str = "lzc"

@@ -16,6 +16,7 @@ from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import FormatError, Query, first_authority, parse_query
+from lzc.wire.rdata import soa_serial
 from lzc.wire.tsig import TsigKey, TsigResult
 from lzc.wire.tsig_stream import TsigStream
 
@@ -73,7 +74,7 @@ class TransferPlan:
         question = query.question
         rest = _HEADER_END + len(question)
         # RFC 5936 §2.2.5: an OPT RR in the first message answers that of the query.
-        opt = wire_edns.build(1232) if query.edns is not None else b""
+        opt = wire_edns.build(wire_edns.UDP_SIZE) if query.edns is not None else b""
         position, end = 0, len(self._wire)
         while position < end:
             size = self._wire[position] << 8 | self._wire[position + 1]
@@ -167,7 +168,7 @@ def _client_serial(query: Query) -> int | None:
     rr = first_authority(query)
     if rr is None or rr.rrtype != rrtype.SOA or len(rr.rdata) < 22:
         return None
-    return int.from_bytes(rr.rdata[-20:-16], "big")
+    return soa_serial(rr.rdata)
 
 
 def _up_to_date(query: Query, zone: ServedZone, checked: TsigResult | None, now: float) -> bytes:
@@ -193,4 +194,4 @@ def _refuse(
 def _opt(query: Query, extended_rcode: int = 0) -> bytes:
     if query.edns is None:
         return b""
-    return wire_edns.build(1232, extended_rcode=extended_rcode)
+    return wire_edns.build(wire_edns.UDP_SIZE, extended_rcode=extended_rcode)

@@ -22,6 +22,7 @@ from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
+from lzc.wire.edns import MIN_UDP_SIZE, UDP_SIZE
 
 TSIG_ALGORITHMS = (
     "hmac-md5",
@@ -175,7 +176,7 @@ class ServeSection(Table):
     workers: int = Field(default=1, ge=1, le=256)
     edns_client_subnet: bool = True
     geoip: list[str] = Field(default=[])
-    udp_payload_size: int = Field(default=1232, ge=512, le=4096)
+    udp_payload_size: int = Field(default=UDP_SIZE, ge=MIN_UDP_SIZE, le=4096)
     """Octets of a UDP answer at most, and what our OPT advertises (RFC 9715)."""
     nsid: str = ""
     server_id: str = ""

@@ -12,6 +12,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from lzc.dnssec.key import SigningKey
+from lzc.wire.name import is_wildcard
 from lzc.wire.rdata import canonical
 
 WEEK: Final = 7 * 86400
@@ -242,7 +243,7 @@ def _count(owner: bytes) -> int:
     while length := owner[position]:
         position += 1 + length
         labels += 1
-    return labels - 1 if owner.startswith(b"\x01*") else labels
+    return labels - 1 if is_wildcard(owner) else labels
 
 
 def _wildcard(owner: bytes, labels: int) -> bytes:
@@ -253,7 +254,7 @@ def _wildcard(owner: bytes, labels: int) -> bytes:
     if not surplus:
         return owner
     position = 0
-    if owner.startswith(b"\x01*"):
+    if is_wildcard(owner):
         position = 2
     for _ in range(surplus):
         position += 1 + owner[position]

@@ -23,6 +23,7 @@ from lzc.image import structure, transfer_stream
 from lzc.image.name_slice import Frame, RRsets, Run
 from lzc.source.second_process import SecondProcess
 from lzc.wire import rrtype as rr
+from lzc.wire.rdata import soa_serial, soa_times, with_serial
 from lzc.zone.model import Record, Zone
 
 MIN_NAMES: Final = 100_000
@@ -32,7 +33,6 @@ _RUN: Final = 1 << 13
 _FIRST_SHARE: Final = 0.46
 """Share of the process that also takes over what the other one made."""
 
-_SERIAL: Final = slice(-20, -16)
 """Where the serial stands in SOA RDATA, counted from its end."""
 
 _EMPTY: Final = [nodes.encode(flags, b"", ()) for flags in range(256)]
@@ -61,11 +61,11 @@ class Draft:
     @property
     def serial(self) -> int:
         """The serial that the source says."""
-        return int.from_bytes(self.soa[2][_SERIAL], "big")
+        return soa_serial(self.soa[2])
 
     def finish(self, serial: int) -> CompiledZone:
         """The zone with the given serial; use it once, it takes the draft's lists."""
-        rdata = self.soa[2][: _SERIAL.start] + serial.to_bytes(4, "big") + self.soa[2][-16:]
+        rdata = with_serial(self.soa[2], serial)
         blob = nodes.blob(rr.SOA, self.soa[3], [rdata])
         rrsets = [(rr.SOA, 1, blob) if entry[0] == rr.SOA else entry for entry in self.apex_rrsets]
         apex_key = self.zone_id.to_bytes(4, "big")
@@ -80,7 +80,7 @@ class Draft:
             lua=self.lua,
             digest=self.digest,
             soa_ttl=self.soa[3],
-            soa_minimum=int.from_bytes(rdata[-4:], "big"),
+            soa_minimum=soa_times(rdata)[-1],
             records=self.records,
             transfer_offset=0,
             transfer_length=sum(map(len, messages)),
@@ -164,7 +164,7 @@ class _Compiler:
         flags = apex.flags(0, rrsets)
         apex_nsec = apex.nsec(0)
         if self.signed:
-            rrsets = self.with_keys(rrsets, int.from_bytes(soa[2][-4:], "big"))
+            rrsets = self.with_keys(rrsets, soa_times(soa[2])[-1])
         return Draft(
             apex=zone.apex,
             zone_id=self.zone_id,
@@ -268,7 +268,7 @@ def _digest(apex: bytes, soa: Record, bodies: transfer_stream.Bodies) -> str:
     secondary by transfer, so a rollover needs no new serial."""
     digest = hashlib.sha256(b"lzc zone 1\x00")
     digest.update(apex)
-    digest.update(soa[3].to_bytes(4, "big") + soa[2][: _SERIAL.start] + soa[2][-16:])
+    digest.update(soa[3].to_bytes(4, "big") + soa[2][:-20] + soa[2][-16:])
     for content in bodies.contents:
         digest.update(content)
     return digest.hexdigest()

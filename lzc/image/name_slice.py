@@ -251,9 +251,7 @@ class Run:
             listed = here - {rr.LUA}
             if self.frame.lua and rr.LUA in here:
                 listed |= {
-                    int.from_bytes(record[2][:2], "big")
-                    for record in records
-                    if record[1] == rr.LUA
+                    wire_rdata.covered_type(record[2]) for record in records if record[1] == rr.LUA
                 }
                 listed.discard(rr.LUA)
         listed |= {rr.RRSIG, rr.NSEC}

@@ -230,7 +230,7 @@ class Circumstances:
                 qname,
                 qtype.to_bytes(2, "big"),
                 b"\x00\x01",
-                edns.build(1232, flags=edns.DO if self.dnssec else 0, options=options),
+                edns.build(edns.UDP_SIZE, flags=edns.DO if self.dnssec else 0, options=options),
             )
         )
 

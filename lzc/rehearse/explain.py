@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from lzc.answer.exchange import DAMAGE
 from lzc.answer.lookup import Lookup
 from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
-from lzc.answer.match import Kind, Match, match, wildcard_of
+from lzc.answer.match import Kind, Match, match
 from lzc.answer.sections import Sections
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
@@ -26,7 +26,9 @@ from lzc.rehearse.assumed import AssumedHealth, Circumstances, RefusalOf
 from lzc.rehearse.rehearsal import IDLE_RUNS, MAX_RUNS, Staging, draws, place_of, seed_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
+from lzc.wire.edns import UDP_SIZE
 from lzc.wire.message import RRset
+from lzc.wire.name import wildcard_of
 
 
 @dataclass(slots=True)
@@ -148,7 +150,7 @@ def _asker(circumstances: Circumstances, use_subnet: bool, tcp: bool) -> Asker:
         b"",
         tcp,
         circumstances.dnssec,
-        1232,
+        UDP_SIZE,
     )
 
 

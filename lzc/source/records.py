@@ -287,7 +287,7 @@ def choose_ttl(
     if state.default_ttl is not None:
         return state.default_ttl
     if head.rrtype == rr.SOA:
-        state.default_ttl = min(int.from_bytes(rdata[-4:], "big"), ttl_text.MAX_TTL)
+        state.default_ttl = min(wire_rdata.soa_times(rdata)[-1], ttl_text.MAX_TTL)
         return state.default_ttl
     if state.last_ttl is not None:
         return state.last_ttl

@@ -16,6 +16,9 @@ DO: Final = 0x8000
 """The DNSSEC OK bit in the flags of an OPT RR (RFC 3225)."""
 
 MIN_UDP_SIZE: Final = 512
+"""Octets that every UDP answer may have (RFC 1035 §2.3.4)."""
+UDP_SIZE: Final = 1232
+"""Octets of a UDP message that cross the Internet in one piece (RFC 9715)."""
 
 _ADDRESS_OCTETS = {1: 4, 2: 16}
 _OPTION = struct.Struct(">HH")

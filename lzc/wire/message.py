@@ -51,7 +51,7 @@ CLASS_ANY: Final = 255
 HEADER: Final = struct.Struct(">6H")
 _QUESTION = struct.Struct(">HH")
 _RR = struct.Struct(">HHIH")
-_EDNS_REPLY = wire_edns.build(1232)
+_EDNS_REPLY = wire_edns.build(wire_edns.UDP_SIZE)
 
 
 class FormatError(Exception):

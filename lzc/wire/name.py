@@ -193,6 +193,21 @@ def key_labels(key: bytes) -> list[bytes]:
     return labels
 
 
+def wildcard_of(key: bytes) -> bytes:
+    """The node key of the wildcard right below a name (RFC 4592 §2.1.1)."""
+    return key + b"\x00*" if key else b"*"
+
+
+def is_wildcard_key(key: bytes) -> bool:
+    """True for the node key of a wildcard."""
+    return key == b"*" or key.endswith(b"\x00*")
+
+
+def is_wildcard(name: bytes) -> bool:
+    """True for the wire name of a wildcard."""
+    return name.startswith(b"\x01*")
+
+
 def relative_of_key(key: bytes) -> bytes:
     """The wire form of a node key, without apex and root label (``b""`` for the apex)."""
     if b"\x00" not in key and b"\x01" not in key:

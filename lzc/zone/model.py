@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from lzc.faults import Place, advance, unpack
 from lzc.wire import name as wire_name
+from lzc.wire.rdata import covered_type, strings_in
 
 Record = tuple[bytes, int, bytes, int, int]
 """``(key, type, rdata, ttl, place)``: node key relative to the apex (`lzc.wire.name`), RR type
@@ -110,15 +111,7 @@ class LuaRecord:
         """Read wire RDATA: 16-bit covered type, then character-strings. Raises `ValueError`."""
         if len(rdata) < 3:
             raise ValueError("LUA RDATA needs a covered type and at least one character-string")
-        strings: list[bytes] = []
-        position = 2
-        while position < len(rdata):
-            end = position + 1 + rdata[position]
-            if end > len(rdata):
-                raise ValueError("character-string runs past the end of the RDATA")
-            strings.append(rdata[position + 1 : end])
-            position = end
-        return cls(int.from_bytes(rdata[:2], "big"), tuple(strings), ttl)
+        return cls(covered_type(rdata), tuple(strings_in(rdata, 2)), ttl)
 
     def to_rdata(self) -> bytes:
         """Wire RDATA. Raises `ValueError` for a string over 255 octets."""

@@ -19,7 +19,7 @@ from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
-from lzc.wire.rdata.text import generic
+from lzc.wire.rdata.writing import generic
 from tests.peers._peers.presence import find, require
 
 APEX = wire_name.from_text("example.org.")

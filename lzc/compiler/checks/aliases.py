@@ -7,10 +7,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from lzc.compiler.checks.index import ZoneIndex, covered_type
+from lzc.compiler.checks.index import ZoneIndex
 from lzc.faults import Fault
 from lzc.wire import rrtype as rr
-from lzc.wire.name import is_subdomain
+from lzc.wire.name import is_subdomain, is_wildcard_key
+from lzc.wire.rdata import covered_type
 from lzc.zone.model import KEY, PLACE, RDATA, TYPE, Record
 
 _BESIDE_CNAME: Final = frozenset({rr.CNAME, rr.RRSIG, rr.NSEC, rr.KEY, rr.SIG, rr.NXT})
@@ -31,7 +32,7 @@ def check_cnames(index: ZoneIndex) -> Iterator[Fault]:
             )
         yield from _beside_cname(index, cnames[0], index.at(key), "CNAME")
     for key, group in groupby(index.of_type(rr.LUA), key=itemgetter(KEY)):
-        cname = next((record for record in group if covered_type(record) == rr.CNAME), None)
+        cname = next((record for record in group if covered_type(record[RDATA]) == rr.CNAME), None)
         if cname is not None:
             yield from _beside_cname(index, cname, index.at(key), "LUA CNAME")
     yield from _loops(index)
@@ -49,7 +50,7 @@ def _beside_cname(
         fix = f"remove the {kind} record, or everything else at this name"
     what = rr.to_text(other[TYPE])
     if other[TYPE] == rr.LUA:
-        what = f"LUA {rr.to_text(covered_type(other))}"
+        what = f"LUA {rr.to_text(covered_type(other[RDATA]))}"
     yield index.error(
         cname,
         "cname-and-other-data",
@@ -63,17 +64,17 @@ def _beside_cname(
 def _conflicts(cname: Record, record: Record) -> bool:
     if record[TYPE] != rr.LUA:
         return record[TYPE] not in _BESIDE_CNAME
-    if covered_type(record) == rr.LUA:
+    if covered_type(record[RDATA]) == rr.LUA:
         # Never answered, only included by others.
         return False
-    return cname[TYPE] != rr.LUA or covered_type(record) != rr.CNAME
+    return cname[TYPE] != rr.LUA or covered_type(record[RDATA]) != rr.CNAME
 
 
 def _loops(index: ZoneIndex) -> Iterator[Fault]:
     """Each circle of CNAMEs once, at its first record in the zone's order."""
     following: dict[bytes, tuple[Record, bytes]] = {}
     aliases = {record[KEY] for record in index.of_type(rr.CNAME)}
-    any_wildcard = any(key.endswith(b"*") for key in aliases)
+    any_wildcard = any(is_wildcard_key(key) for key in aliases)
     for record in index.of_type(rr.CNAME):
         target = index.key_of(record[RDATA].lower())
         if target not in aliases and not any_wildcard:

@@ -8,6 +8,7 @@ from operator import itemgetter
 from lzc.compiler.checks.index import ZoneIndex
 from lzc.faults import Fault, Place
 from lzc.wire import rrtype as rr
+from lzc.wire.rdata import soa_times
 from lzc.zone.model import KEY, PLACE, RDATA
 
 
@@ -44,9 +45,7 @@ def check_apex(index: ZoneIndex) -> Iterator[Fault]:
             "remove one of them",
         )
     for record in at_apex[:1]:
-        refresh, retry, expire = (
-            int.from_bytes(record[RDATA][at : at + 4 or None], "big") for at in (-16, -12, -8)
-        )
+        refresh, retry, expire, _ = soa_times(record[RDATA])
         if expire <= refresh + retry:
             yield index.warning(
                 record,

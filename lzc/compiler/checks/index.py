@@ -14,6 +14,7 @@ from typing import Final
 from lzc.faults import Fault, Severity
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
+from lzc.wire.rdata import covered_type
 from lzc.zone.model import KEY, RDATA, TYPE, Record, Zone
 
 STRUCTURAL: Final = frozenset(
@@ -111,7 +112,7 @@ class ZoneIndex:
         """The records of the wildcard that would answer for a missing name (RFC 4592 §3.3.1)."""
         for ancestor in ancestors(key):
             if ancestor != key and self.exists(ancestor):
-                return self.at(ancestor + b"\x00*" if ancestor else b"*")
+                return self.at(wire_name.wildcard_of(ancestor))
         return []
 
     def cut_above(self, key: bytes) -> bytes | None:
@@ -168,15 +169,9 @@ def ancestors(key: bytes) -> Iterator[bytes]:
     yield b""
 
 
-def covered_type(record: Record) -> int:
-    """The type a LUA record answers for."""
-    return int.from_bytes(record[RDATA][:2], "big")
-
-
 def answers(records: list[Record], *rrtypes: int) -> bool:
     """True when ``records``, all of one name, give an answer for one of the types: by themselves or
     by a LUA record."""
-    return any(
-        record[TYPE] in rrtypes or (record[TYPE] == rr.LUA and covered_type(record) in rrtypes)
-        for record in records
-    )
+    types = {record[TYPE] for record in records}
+    types.update(covered_type(record[RDATA]) for record in records if record[TYPE] == rr.LUA)
+    return not types.isdisjoint(rrtypes)

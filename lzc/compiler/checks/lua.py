@@ -7,10 +7,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from lzc.compiler.checks.index import ZoneIndex, covered_type
+from lzc.compiler.checks.index import ZoneIndex
 from lzc.faults import Fault
 from lzc.wire import rrtype as rr
-from lzc.zone.model import KEY, TYPE
+from lzc.wire.rdata import covered_type
+from lzc.zone.model import KEY, RDATA, TYPE
 
 _DECIDED_AT_BUILD: Final = frozenset(
     {
@@ -35,7 +36,7 @@ def check_lua(index: ZoneIndex) -> Iterator[Fault]:
     for key, group in groupby(records, key=itemgetter(KEY)):
         static = {record[TYPE]: record for record in index.at(key)}
         for record in group:
-            covered = covered_type(record)
+            covered = covered_type(record[RDATA])
             what = rr.to_text(covered)
             if covered in _DECIDED_AT_BUILD or covered in rr.META_TYPES or not covered:
                 yield index.error(

@@ -10,7 +10,7 @@ from operator import itemgetter
 from lzc.compiler.checks.index import ZoneIndex
 from lzc.faults import Fault
 from lzc.wire import rrtype as rr
-from lzc.wire.name import key_of_labels, labels_of
+from lzc.wire.name import is_wildcard_key, key_of_labels, labels_of
 from lzc.zone.model import KEY
 
 
@@ -42,7 +42,7 @@ def _repeated_apex(index: ZoneIndex) -> Iterator[Fault]:
 
 def _wildcards(index: ZoneIndex) -> Iterator[Fault]:
     for record in index.of_type(rr.NS):
-        if _is_wildcard(record[KEY]):
+        if is_wildcard_key(record[KEY]):
             yield index.error(
                 record,
                 "wildcard-ns",
@@ -52,7 +52,7 @@ def _wildcards(index: ZoneIndex) -> Iterator[Fault]:
                 "delegate each name by itself",
             )
     for record in index.of_type(rr.DNAME):
-        if _is_wildcard(record[KEY]):
+        if is_wildcard_key(record[KEY]):
             yield index.warning(
                 record,
                 "wildcard-dname",
@@ -73,7 +73,3 @@ def _wildcards(index: ZoneIndex) -> Iterator[Fault]:
                 "such a name only matches itself (RFC 4592 §2.1.1)",
                 "put the asterisk first, or write the names out",
             )
-
-
-def _is_wildcard(key: bytes) -> bool:
-    return key == b"*" or key.endswith(b"\x00*")

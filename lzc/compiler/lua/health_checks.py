@@ -73,7 +73,7 @@ def discover(
                 continue
             first = exploration.failures[0]
             # A wildcard often makes its answer of the name asked for, which is not known.
-            is_wildcard = record[0].rpartition(b"\x00")[2] == b"*"
+            is_wildcard = wire_name.is_wildcard_key(record[0])
             if first.kind == "syntax":
                 faults.append(_failing(zone, record, lua.covered, first))
             elif not is_wildcard and not _asks_databases(one.code, codes):

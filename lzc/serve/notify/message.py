@@ -18,6 +18,7 @@ from lzc.wire.message import (
     FormatError,
     parse_message,
 )
+from lzc.wire.rdata import soa_serial
 from lzc.wire.tsig import TsigKey, TsigResult
 
 RCODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
@@ -104,7 +105,7 @@ def read(reply: bytes, request: Request, apex: bytes, now: float) -> Reply:
         return _error(message.rcode, request)
     for rr in message.answer:
         if rr.rrtype == rrtype.SOA and rr.owner.lower() == apex and len(rr.rdata) >= 22:
-            return Reply(serial=int.from_bytes(rr.rdata[-20:-16], "big"))
+            return Reply(serial=soa_serial(rr.rdata))
     return Reply()
 
 

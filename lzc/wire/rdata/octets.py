@@ -28,8 +28,11 @@ def check_wire(rrtype: int, rdata: bytes) -> None:
     """Raises `InvalidRdata` unless ``rdata`` is well-formed for its type; a type that is known to
     neither lzc nor dnspython is well-formed whatever it holds."""
     if rrtype == rr.LUA:
-        if not _is_strings(rdata, 2):
-            raise InvalidRdata("not the RDATA of a LUA record: type and character-strings", 2)
+        try:
+            strings_in(rdata, 2)
+        except ValueError:
+            message = "not the RDATA of a LUA record: type and character-strings"
+            raise InvalidRdata(message, 2) from None
         return
     try:
         parse(rrtype, rdata)
@@ -45,12 +48,19 @@ def check_wire(rrtype: int, rdata: bytes) -> None:
         raise InvalidRdata(f"not the RDATA of {rr.to_text(rrtype)}: {error}", 2) from None
 
 
-def _is_strings(rdata: bytes, position: int) -> bool:
-    if len(rdata) <= position:
-        return False
+def strings_in(rdata: bytes, position: int) -> list[bytes]:
+    """The character-strings (RFC 1035 §3.3) from ``position`` to the end, one at least. Raises
+    `ValueError` where there is none, or one that runs past the end."""
+    strings: list[bytes] = []
     while position < len(rdata):
-        position += 1 + rdata[position]
-    return position == len(rdata)
+        end = position + 1 + rdata[position]
+        strings.append(rdata[position + 1 : end])
+        position = end
+    if not strings:
+        raise ValueError("no character-string")
+    if position != len(rdata):
+        raise ValueError("character-string runs past the end of the RDATA")
+    return strings
 
 
 def parse(rrtype: int, rdata: bytes) -> dns.rdata.Rdata:

@@ -21,6 +21,7 @@ from lzc.dnssec.signer import MAX_RRSET, SignatureCache
 from lzc.lua.engine.engine import LuaFailure
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
+from lzc.wire.rdata.lua_result import address
 from tests.patience import PATIENCE
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 from tests.unit.lua_running import Runner
@@ -88,11 +89,11 @@ def test_large_results_are_not_kept() -> None:
 
 
 def test_blanks_around_an_address_are_not_kept() -> None:
-    wire_rdata._address.cache_clear()
+    address.cache_clear()
     for number in range(20):
         text = b"192.0.2.1" + b" " * (1000 + number)
         assert rdatas_of(A, [text]) == [b"\xc0\0\2\1"]
-    assert wire_rdata._address.cache_info().currsize == 1
+    assert address.cache_info().currsize == 1
     with pytest.raises(LuaFailure):
         rdatas_of(A, [b"192.0.2.1" + b" " * 1000 + b"x"])
 
