@@ -95,9 +95,9 @@ class Fault:
 class InputError(Exception):
     """The operator's input is at fault: carries every `Fault` found in the run (at least one)."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = tuple(faults)
+    def __init__(self, faults: Fault | Sequence[Fault]) -> None:
+        self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
         return InputError, (self.faults,)

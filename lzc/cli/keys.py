@@ -111,18 +111,14 @@ def generate(
     active = [key for key in keystore.load(zone) if key.is_active(now)]
     if active and not add:
         raise InputError(
-            [
-                Fault(
-                    Place(str(keystore.path)),
-                    "zone-has-keys",
-                    f"{wire_name.to_text(zone)} already has active keys: "
-                    + ", ".join(
-                        f"{key.tag} ({algorithms.to_text(key.algorithm)})" for key in active
-                    ),
-                    why="one more key signs everything once more, and needs a DS at the parent",
-                    fix="add --add if that is what you want",
-                )
-            ]
+            Fault(
+                Place(str(keystore.path)),
+                "zone-has-keys",
+                f"{wire_name.to_text(zone)} already has active keys: "
+                + ", ".join(f"{key.tag} ({algorithms.to_text(key.algorithm)})" for key in active),
+                why="one more key signs everything once more, and needs a DS at the parent",
+                fix="add --add if that is what you want",
+            )
         )
     made = keystore.generate(
         zone,
@@ -202,7 +198,7 @@ def show_ds(config_path: Path, zone: bytes, digests: Sequence[str], output_forma
     published = keystore.published(zone, time.time())
     keys = [key for key in published if key.is_sep] or published
     if not keys:
-        raise InputError([_no_keys(keystore, zone, config_path)])
+        raise InputError(_no_keys(keystore, zone, config_path))
     lines = [
         ds.to_text(zone, ds.ds_rdata(zone, key.dnskey, ds.DIGESTS[digest]))
         for key in keys
@@ -266,7 +262,7 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
     if layout == "powerdns":
         keys = [key for key in keys if key.is_published(now)]
     if not keys:
-        raise InputError([_no_keys(keystore, zone, config_path)])
+        raise InputError(_no_keys(keystore, zone, config_path))
     files = keystore.export(keys, folder)
     for key, file in zip(keys, files, strict=True):
         echo(_pdnsutil(key, file, now) if layout == "powerdns" else str(file))

@@ -81,26 +81,22 @@ def build(
             compiled, identity = _after_those_before(folder, remembered, make)
     except writer.OutputBusy as error:
         raise InputError(
-            [
-                Fault(
-                    Place(str(folder)),
-                    "output-busy",
-                    "another build is writing to this folder",
-                    why="two builds at once could give the same serial to different content",
-                    fix="wait until it has finished, or build into another folder with -o",
-                )
-            ]
+            Fault(
+                Place(str(folder)),
+                "output-busy",
+                "another build is writing to this folder",
+                why="two builds at once could give the same serial to different content",
+                fix="wait until it has finished, or build into another folder with -o",
+            )
         ) from error
     except OSError as error:
         raise InputError(
-            [
-                Fault(
-                    Place(str(error.filename or folder)),
-                    "output-unwritable",
-                    f"the bundle cannot be written: {error.strerror or error}",
-                    fix="correct output in [build], or the folder's permissions and free space",
-                )
-            ]
+            Fault(
+                Place(str(error.filename or folder)),
+                "output-unwritable",
+                f"the bundle cannot be written: {error.strerror or error}",
+                fix="correct output in [build], or the folder's permissions and free space",
+            )
         ) from error
     return BuildResult(
         id=identity,
@@ -140,14 +136,12 @@ def build_time() -> float:
         return time.time()
     if not (text.isascii() and text.isdigit()):
         raise InputError(
-            [
-                Fault(
-                    Place("SOURCE_DATE_EPOCH"),
-                    "source-date-epoch",
-                    f"{text!r} is not a number of seconds",
-                    fix="unset the variable, or set it to the output of: date +%s",
-                )
-            ]
+            Fault(
+                Place("SOURCE_DATE_EPOCH"),
+                "source-date-epoch",
+                f"{text!r} is not a number of seconds",
+                fix="unset the variable, or set it to the output of: date +%s",
+            )
         )
     return float(text)
 

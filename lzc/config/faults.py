@@ -18,9 +18,6 @@ from lzc.faults import Fault, Place
 Path = tuple[int | str, ...]
 """The keys and list indexes that lead to a value."""
 
-OWN = ("folder", "file")
-"""What the settings know of their file, and no key in it says."""
-
 _HEADER = re.compile(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY_PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^.\s=]+)')
 _KEY = re.compile(
@@ -94,7 +91,7 @@ def _keys_at(model: type[Table], path: Path) -> list[str]:
         # An element of a list or of a table of tables has the model that its field has.
         if field is not None:
             model = next(_tables_in(field.annotation))
-    return [field.alias for field in model.model_fields.values() if field.alias not in OWN]
+    return [field.alias for field in model.model_fields.values()]
 
 
 def _tables_in(annotation: Any) -> Iterator[type[Table]]:

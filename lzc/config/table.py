@@ -124,9 +124,11 @@ class Table:
             raise ValidationError(problems)
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Self:
-        """The table that a TOML parser gave. Raises `ValidationError`."""
+    def read(cls, data: Mapping[str, Any], **own: Any) -> Self:
+        """The table that a TOML parser gave; ``own`` are attributes beside its keys. Raises
+        `ValidationError`."""
         made = cls.__new__(cls)
+        made.__dict__.update(own)
         problems: list[Problem] = []
         made._fill(data, (), problems)
         if problems:

@@ -156,7 +156,7 @@ def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
                 "the server answers as another version of lzc does",
                 fix="start it again with this version; until then --format json shows its answer",
             )
-            raise InputError([fault]) from None
+            raise InputError(fault) from None
         for line in made:
             echo(one_line(line, None))
     else:

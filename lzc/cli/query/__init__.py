@@ -193,15 +193,13 @@ def _contained(
         return child.ask(seed, _log_line)
     except Ended as ended:
         raise InputError(
-            [
-                Fault(
-                    Place(f"{name} {qtype.upper()}"),
-                    "lua-hangs",
-                    f"the LUA record's code was run, and had to be ended: {ended.why}",
-                    "it would stop one process of a server after the other",
-                    "leave out the call that takes so long",
-                )
-            ]
+            Fault(
+                Place(f"{name} {qtype.upper()}"),
+                "lua-hangs",
+                f"the LUA record's code was run, and had to be ended: {ended.why}",
+                "it would stop one process of a server after the other",
+                "leave out the call that takes so long",
+            )
         ) from None
     finally:
         child.close()

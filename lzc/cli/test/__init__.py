@@ -129,14 +129,12 @@ def _default_files(config_path: Path) -> list[Path]:
     found += sorted((folder / "tests").glob("*.toml"))
     if not found:
         raise InputError(
-            [
-                Fault(
-                    Place(str(folder / "tests.toml")),
-                    "test-file-missing",
-                    "no tests here, nor in tests/*.toml",
-                    fix="write [[test]] tables with name, type, client and what must be answered",
-                )
-            ]
+            Fault(
+                Place(str(folder / "tests.toml")),
+                "test-file-missing",
+                "no tests here, nor in tests/*.toml",
+                fix="write [[test]] tables with name, type, client and what must be answered",
+            )
         )
     return found
 
