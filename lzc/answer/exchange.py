@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 import lmdb
 
 from lzc.answer import chaos
-from lzc.answer.lookup import Lookup
+from lzc.answer.lookup import AnswerLookup
 from lzc.answer.lua_answer import Asker, LuaAnswers
-from lzc.answer.options import BADVERS_EXTENDED, Options
+from lzc.answer.options import BADVERS_EXTENDED, OptBuilder
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
@@ -67,7 +67,7 @@ class Exchange:
         self,
         zones: ServedZones,
         lua: LuaAnswers,
-        options: Options,
+        options: OptBuilder,
         settings: ResponderSettings,
         report: Callable[[bytes, Exception], None] | None,
         refused: Report | None = None,
@@ -214,7 +214,7 @@ class Exchange:
             query.flags,
             query.id,
         )
-        return Lookup(self._zones, self._lua, qtype, asker, sections).run(query.qname)
+        return AnswerLookup(self._zones, self._lua, qtype, asker, sections).run(query.qname)
 
     def _room(self, turn: _Turn) -> int:
         """Octets that the answer may have."""

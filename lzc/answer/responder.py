@@ -8,8 +8,8 @@ from typing import NamedTuple
 from lzc.answer.amplification import CookieLimit
 from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
-from lzc.answer.lua_answer import Evaluator, LuaAnswers, Meter, Plans
-from lzc.answer.options import Options
+from lzc.answer.lua_answer import CpuMeter, LuaAnswers, LuaEvaluator, Plans
+from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice
 from lzc.answer.refusal import Report
 from lzc.answer.settings import ResponderSettings
@@ -39,10 +39,10 @@ class Responder:
     ``signers`` are by apex; ``engine`` is `None` where LUA is off. ``report`` is told of every
     SERVFAIL: the QNAME and what went wrong. ``planner`` answers LUA records that have a plan;
     without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
-    asks it first, and `careful` when it has no answer; `respond` does both. ``out`` are zones that
-    are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came or
-    went. ``refused`` is told which secondaries were turned away, and why. Not thread-safe; use one
-    per process.
+    asks it first, and `any_query` when it has no answer; `respond` does both. ``out`` are zones
+    that are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came
+    or went. ``refused`` is told which secondaries were turned away, and why. Not thread-safe; use
+    one per process.
     """
 
     __slots__ = ("_exchange", "_limit", "forget", "quick")
@@ -52,10 +52,10 @@ class Responder:
         bundle: Bundle,
         settings: ResponderSettings,
         signers: Mapping[bytes, Signer],
-        engine: Evaluator | None,
+        engine: LuaEvaluator | None,
         report: Callable[[bytes, Exception], None] | None = None,
         planner: Planner | None = None,
-        meter: Meter | None = None,
+        meter: CpuMeter | None = None,
         out: Container[bytes] = (),
         refused: Report | None = None,
     ) -> None:
@@ -63,7 +63,7 @@ class Responder:
         self.forget = zones.forget
         plans = Plans(planner, bundle.plan) if planner is not None else None
         lua = LuaAnswers(engine, settings.insert_whitespace, plans, meter)
-        options = Options(settings)
+        options = OptBuilder(settings)
         self._exchange = Exchange(zones, lua, options, settings, report, refused)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
@@ -83,10 +83,10 @@ class Responder:
         """
         found = self.quick(query, client, now, tcp, local)
         if found is None:
-            found = self.careful(query, client, now, tcp, local)
+            found = self.any_query(query, client, now, tcp, local)
         return None if found is None else Response(*found)
 
-    def careful(
+    def any_query(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
     ) -> tuple[bytes, bool | Choice] | None:
         """What `respond` gives, for a query that `quick` has no answer to."""

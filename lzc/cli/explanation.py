@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Final
 
-from lzc.answer.match import Kind
+from lzc.answer.match import MatchKind
 from lzc.foreign_text import code, one_line, shown
 from lzc.health_check import Check
 from lzc.lua.engine.geo import GeoFields
@@ -122,17 +122,17 @@ def as_text(explanation: Explanation, why: str) -> str:
 
 def _step_text(step: Step) -> str:
     name, node = step.name, step.node
-    if step.kind is Kind.EXACT:
+    if step.kind is MatchKind.EXACT:
         if step.is_ent:
             return f"{name} is an empty non-terminal: only names below it own records"
         return f"{name} exists, with {_types(step)}"
-    if step.kind is Kind.WILDCARD:
+    if step.kind is MatchKind.WILDCARD:
         return f"{name} does not exist; the wildcard {node} answers, with {_types(step)}"
-    if step.kind is Kind.DELEGATION:
+    if step.kind is MatchKind.DELEGATION:
         if name == node:
             return f"{name} is delegated to other name servers"
         return f"{name} belongs to {node}, which is delegated to other name servers"
-    if step.kind is Kind.DNAME:
+    if step.kind is MatchKind.DNAME:
         return f"{name} is below {node}, whose DNAME moves all names below it"
     text = f"{name} does not exist; its closest encloser {node} has no wildcard"
     if step.blocked:
@@ -211,7 +211,7 @@ def why(explanation: Explanation, status: str, answers: int) -> str:
     last = explanation.steps[-1]
     if status == "NXDOMAIN":
         return f"NXDOMAIN: {last.name} does not exist, and no wildcard stands in for it"
-    if last.kind is Kind.DELEGATION and explanation.qtype != "DS":
+    if last.kind is MatchKind.DELEGATION and explanation.qtype != "DS":
         return f"{status}: a referral to the name servers of {last.node}"
     if last.target:
         return f"{status}: {last.target} is in none of the bundle's zones, or was followed already"

@@ -15,7 +15,7 @@ from lzc.bundle import shards
 from lzc.bundle.writer import Base, CompiledZone
 from lzc.compiler.checks.secondaries import ZoneTraits, check_secondaries
 from lzc.compiler.checks.secrets import check_secrets
-from lzc.compiler.incremental.live_bundle import Past
+from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import PATH, SIGNED, Entry, Memory
 from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
@@ -74,28 +74,28 @@ class Compiled:
         """What to remember of the bundle with this id."""
         return Memory(bundle, self.found_by, dict(self.entries), self.keystore)
 
-    def beside(self, past: Past) -> tuple[Base | None, list[CompiledZone]]:
+    def beside(self, live: LiveBundle) -> tuple[Base | None, list[CompiledZone]]:
         """What the next bundle has of the live one, and the zones of its other shards by id."""
         count = shards.count(len(self.entries))
         changed = frozenset(range(count))
-        if past.folder is not None and past.shards == count and past.entries:
-            come_or_gone = self.entries.keys() ^ past.entries.keys()
+        if live.folder is not None and live.shards == count and live.entries:
+            come_or_gone = self.entries.keys() ^ live.entries.keys()
             changed = frozenset(
                 shards.shard_of(apex, count) for apex in {*self.made, *come_or_gone}
             )
-        zones = [] if not changed else self._zones_of(changed, count, past)
+        zones = [] if not changed else self._zones_of(changed, count, live)
         taken = frozenset(range(count)) - changed
-        if past.folder is None or not taken:
+        if live.folder is None or not taken:
             return None, zones
-        same_checks = check_texts(past.entries.values()) == self.check_texts and constant_texts(
-            past.entries
+        same_checks = check_texts(live.entries.values()) == self.check_texts and constant_texts(
+            live.entries
         ) == constant_texts(self.entries)
-        return Base(past.folder, past.manifest, taken, same_checks), zones
+        return Base(live.folder, live.manifest, taken, same_checks), zones
 
-    def _zones_of(self, numbers: Set[int], count: int, past: Past) -> list[CompiledZone]:
+    def _zones_of(self, numbers: Set[int], count: int, live: LiveBundle) -> list[CompiledZone]:
         members = shards.members(self.entries, count)
         return [
-            self.made.get(apex) or past.zone(apex, zone_id)
+            self.made.get(apex) or live.zone(apex, zone_id)
             for number in sorted(numbers)
             for zone_id, apex in shards.numbered(members[number], number)
         ]
@@ -104,16 +104,16 @@ class Compiled:
 def compile_project(
     config: Config,
     file: ConfigFile,
-    past: Past,
+    live: LiveBundle,
     now: float,
     report: Progress,
     faults: Sequence[Fault] = (),
 ) -> Compiled:
-    """Build the zones that are not as ``past`` remembers them. Raises `InputError` with every fault
+    """Build the zones that are not as ``live`` remembers them. Raises `InputError` with every fault
     found, and those given; what is given and found may be warnings, too."""
-    survey = Survey(config, file, past, now)
+    survey = Survey(config, file, live, now)
     found_by = sources.fingerprint(config)
-    if found_by != past.found_by or not survey.recall():
+    if found_by != live.found_by or not survey.recall():
         survey.find()
     survey.look()
     found = FaultList()

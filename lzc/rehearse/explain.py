@@ -11,9 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from lzc.answer.exchange import DAMAGE
-from lzc.answer.lookup import Lookup
+from lzc.answer.lookup import AnswerLookup
 from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
-from lzc.answer.match import Kind, Match, match
+from lzc.answer.match import Match, MatchKind, match
 from lzc.answer.sections import Sections
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
@@ -44,7 +44,7 @@ class Step:
 
     name: str
     zone: str
-    kind: Kind
+    kind: MatchKind
     node: str
     types: tuple[str, ...]
     covered: tuple[str, ...]
@@ -154,7 +154,7 @@ def _asker(circumstances: Circumstances, use_subnet: bool, tcp: bool) -> Asker:
     )
 
 
-class WatchedLookup(Lookup):
+class WatchedLookup(AnswerLookup):
     """A look-up that tells of each name and of each LUA record before it goes on."""
 
     __slots__ = ("_watch",)
@@ -196,7 +196,7 @@ def _step_of(zone: ServedZone, name: bytes, found: Match) -> Step:
         tuple(rrtype.to_text(kind) for kind in nodes.types(node)),
         tuple(dict.fromkeys(rrtype.to_text(record.covered) for record in nodes.lua_records(node))),
         bool(node[0] & ENT),
-        _blocked_wildcard(zone, found.key) if found.kind is Kind.MISSING else "",
+        _blocked_wildcard(zone, found.key) if found.kind is MatchKind.MISSING else "",
     )
 
 

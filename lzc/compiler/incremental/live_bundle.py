@@ -19,7 +19,7 @@ from lzc.bundle.zone_info import ZoneInfo
 from lzc.compiler.incremental.memory import Entry, Memory
 
 
-class Past:
+class LiveBundle:
     """The live bundle in a folder of bundles; use it in a ``with`` statement. What is remembered
     counts if it is of this bundle, and this is the last that was made live. Raises `BundleError`
     where the bundle is damaged."""

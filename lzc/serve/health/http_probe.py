@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.serve.health.http_answer import HttpAnswer
-from lzc.serve.health.outcome import TIMED_OUT, Outcome, headers_of, is_ours, say
+from lzc.serve.health.outcome import TIMED_OUT, CheckResult, headers_of, is_ours, say
 
-Done = Callable[[Outcome | None], None]
+Done = Callable[[CheckResult | None], None]
 """Gets `None` where the whole client has to look."""
 
 _CHUNK: Final = 65536
@@ -238,7 +238,7 @@ class HttpProbe:
     def _finish(self, problem: str, weight: int = 1, *, ours: bool = False) -> None:
         self._close()
         latency = time.monotonic() - self._started
-        outcome = Outcome(not problem, latency, problem, weight, ours)
+        outcome = CheckResult(not problem, latency, problem, weight, ours)
         # Never from within the constructor: the caller expects to be called back later.
         self._loop.call_soon(self._done, outcome)
 

@@ -16,7 +16,7 @@ QUIET: Final = 60.0
 _KINDS: Final = 1000
 
 
-class Mishaps:
+class ErrorLog:
     """Logs an exception with its traceback the first time, then at most once in `QUIET` seconds
     with the number of times it happened meanwhile."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lzc.answer.match import Kind
+from lzc.answer.match import MatchKind
 from lzc.answer.settings import ResponderSettings
 from lzc.lua.engine.engine import EngineSettings
 from lzc.lua.engine.geo import GeoFields
@@ -74,13 +74,15 @@ def only(explanation: Explanation) -> Execution:
 @pytest.mark.parametrize(
     ("name", "kind", "node"),
     [
-        ("www", Kind.EXACT, "www"),
-        ("x.wild", Kind.WILDCARD, "*.wild"),
-        ("x.sub", Kind.DELEGATION, "sub"),
-        ("nothing.www", Kind.MISSING, "www"),
+        ("www", MatchKind.EXACT, "www"),
+        ("x.wild", MatchKind.WILDCARD, "*.wild"),
+        ("x.sub", MatchKind.DELEGATION, "sub"),
+        ("nothing.www", MatchKind.MISSING, "www"),
     ],
 )
-def test_the_node_that_decides_is_named(staging: Staging, name: str, kind: Kind, node: str) -> None:
+def test_the_node_that_decides_is_named(
+    staging: Staging, name: str, kind: MatchKind, node: str
+) -> None:
     (step,) = told(staging, name).steps
     assert (step.kind, step.node) == (kind, f"{node}.example.org.")
 
@@ -88,10 +90,10 @@ def test_the_node_that_decides_is_named(staging: Staging, name: str, kind: Kind,
 def test_aliases_are_followed_from_zone_to_zone(staging: Staging) -> None:
     first, second = told(staging, "alias").steps
     assert (first.zone, first.target) == ("example.org.", "there.example.net.")
-    assert (second.zone, second.kind, second.types) == ("example.net.", Kind.EXACT, ("A",))
+    assert (second.zone, second.kind, second.types) == ("example.net.", MatchKind.EXACT, ("A",))
     assert told(staging, "out").steps[-1].target == "www.elsewhere.example."
     moved = told(staging, "there.old").steps
-    assert [step.kind for step in moved] == [Kind.DNAME, Kind.EXACT]
+    assert [step.kind for step in moved] == [MatchKind.DNAME, MatchKind.EXACT]
 
 
 def test_empty_non_terminals_and_wildcards_out_of_reach_are_told(staging: Staging) -> None:
