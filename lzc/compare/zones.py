@@ -10,10 +10,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from lzc.faults import Fault, Place
 from lzc.wire import rrtype as rr
+from lzc.wire.rdata import with_serial
 from lzc.zone.model import LuaRecord
 from lzc.zone.serial import compare
 
@@ -26,11 +27,8 @@ RRsets = Mapping[int, Sequence[Data]]
 Meaning = Callable[[LuaRecord], Hashable]
 """Gives what is equal for LUA records of one type that are the same program."""
 
-_SERIAL: Final = slice(-20, -16)
-"""Where the serial stands in SOA RDATA."""
 
-
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What became of something."""
 
     ADDED = "added"
@@ -80,9 +78,9 @@ class RRsetChange:
     ttl: tuple[int, int] | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """Whether the RRset came, went or changed."""
-        return _kind(self.before, self.after)
+        return kind_of(self.before, self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +94,9 @@ class LuaChange:
     is_same_code: bool = False
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """Whether the record came, went or changed."""
-        return _kind(self.before, self.after)
+        return kind_of(self.before, self.after)
 
 
 Change = RRsetChange | LuaChange
@@ -139,7 +137,7 @@ def _rdata(data: Data) -> bytes:
 
 
 def _but_serial(data: Data) -> bytes:
-    return data[1][: _SERIAL.start] + data[1][_SERIAL.stop :]
+    return with_serial(data[1], 0)
 
 
 def _diff_lua(
@@ -191,10 +189,11 @@ def _without(records: list[LuaRecord], common: Counter[LuaRecord]) -> list[LuaRe
     return kept
 
 
-def _kind(before: object, after: object) -> Kind:
+def kind_of(before: object, after: object) -> ChangeKind:
+    """What became of something, of which one side may have nothing (what is false)."""
     if not before:
-        return Kind.ADDED
-    return Kind.CHANGED if after else Kind.REMOVED
+        return ChangeKind.ADDED
+    return ChangeKind.CHANGED if after else ChangeKind.REMOVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from lzc.bundle.writer import Base, CompiledZone
 from lzc.compiler.checks.secondaries import ZoneTraits, check_secondaries
 from lzc.compiler.checks.secrets import check_secrets
 from lzc.compiler.incremental.live_bundle import LiveBundle
-from lzc.compiler.incremental.memory import PATH, SIGNED, Entry, Memory
+from lzc.compiler.incremental.memory import PATH, SIGNED, BuiltZone, Memory
 from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.sources import ConfigFile
@@ -40,7 +40,7 @@ class Compiled:
     others are in the live bundle; the health checks that all ask for, as JSON texts; and
     warnings."""
 
-    entries: Mapping[bytes, Entry]
+    entries: Mapping[bytes, BuiltZone]
     found_by: bytes
     keystore: tuple[int, ...]
     made: Mapping[bytes, CompiledZone]
@@ -146,7 +146,7 @@ def compile_project(
 
 
 def _build(
-    jobs: Sequence[ZoneJob], entries: Mapping[bytes, Entry], report: Progress
+    jobs: Sequence[ZoneJob], entries: Mapping[bytes, BuiltZone], report: Progress
 ) -> dict[bytes, ZoneResult]:
     total = len(entries)
     done = total - len(jobs)
@@ -163,7 +163,7 @@ def _build(
     return results
 
 
-def _used(entries: Mapping[bytes, Entry]) -> Counts:
+def _used(entries: Mapping[bytes, BuiltZone]) -> Counts:
     """What the zones that need not be built took of the limits."""
     records, generated, includes, repeated, octets = (
         sum(entry.used[kind] for entry in entries.values()) for kind in range(len(KINDS))
@@ -171,18 +171,18 @@ def _used(entries: Mapping[bytes, Entry]) -> Counts:
     return records, generated, includes, repeated, octets
 
 
-def check_texts(entries: Collection[Entry]) -> frozenset[str]:
+def check_texts(entries: Collection[BuiltZone]) -> frozenset[str]:
     """The health checks of zones, as JSON texts."""
     return frozenset().union(*(entry.checks for entry in entries if entry.checks))
 
 
-def constant_texts(entries: Mapping[bytes, Entry]) -> dict[bytes, str]:
+def constant_texts(entries: Mapping[bytes, BuiltZone]) -> dict[bytes, str]:
     """What checks are made of that only queries ask for, as JSON texts, of zones with such."""
     return {apex: entry.constants for apex, entry in entries.items() if entry.constants}
 
 
-def _entry(begun: Entry, zone: CompiledZone, result: ZoneResult) -> Entry:
-    return Entry(
+def _entry(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZone:
+    return BuiltZone(
         begun.settings,
         [(one.path, one.real, one.sha256, one.mark) for one in result.inputs],
         bytes.fromhex(zone.info.digest),
@@ -205,7 +205,7 @@ def _warning(plain: tuple[Any, ...]) -> Fault:
     return Fault(Place(file, line, column), rule, message, why, fix, Severity.WARNING)
 
 
-def _too_many(checks: int, entries: Collection[Entry]) -> Fault:
+def _too_many(checks: int, entries: Collection[BuiltZone]) -> Fault:
     most = max(entries, key=lambda entry: len(entry.checks))
     return Fault(
         Place(most.settings[PATH]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from lzc.cli.screen import tame, write_all
-from lzc.compare.zones import Change, Kind, LuaChange, RRsetChange
+from lzc.compare.zones import Change, ChangeKind, LuaChange, RRsetChange
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
 from lzc.foreign_text import shown
@@ -38,7 +38,7 @@ ALIKE: Final = 100_000
 Opcode = tuple[str, int, int, int, int]
 """What `difflib.SequenceMatcher.get_opcodes` gives."""
 
-_MARKS: Final = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
+_MARKS: Final = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "~"}
 _COLOURS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
 
 
@@ -239,7 +239,7 @@ def owner_text(key: bytes, apex: bytes) -> str:
 def key_kind(change: KeyChange, zone: ZoneChange, after: Side) -> str:
     """``added``, ``removed`` or ``retired``: the zone no longer publishes it, but the keystore of
     the sources still has it."""
-    if change.kind is not Kind.REMOVED or after.keystore is None:
+    if change.kind is not ChangeKind.REMOVED or after.keystore is None:
         return change.kind
     if zone.after is None or not zone.after.signed:
         return change.kind
@@ -251,7 +251,7 @@ def ds_impact(change: KeyChange, zone: ZoneChange) -> str:
     """What the key means for the parent zone, empty for a ZSK."""
     if change.role == "ZSK":
         return ""
-    if change.kind is Kind.ADDED:
+    if change.kind is ChangeKind.ADDED:
         return "the parent needs this DS once every server publishes the key"
     if zone.after is None or not zone.after.signed:
         return "the parent must have lost this DS, and its TTL have passed, or the zone is bogus"

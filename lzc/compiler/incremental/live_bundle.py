@@ -16,7 +16,7 @@ from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.shard import Shard
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.compiler.incremental.memory import Entry, Memory
+from lzc.compiler.incremental.memory import BuiltZone, Memory
 
 
 class LiveBundle:
@@ -38,7 +38,7 @@ class LiveBundle:
         self.lost = lost
         self.folder: Path | None = None
         self.id = ""
-        self.entries: Mapping[bytes, Entry] = {}
+        self.entries: Mapping[bytes, BuiltZone] = {}
         self.found_by = b""
         self.keystore: tuple[int, ...] = ()
         self._shards: dict[int, Shard] = {}

@@ -10,7 +10,7 @@ from lzc.bundle import shards
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.checks.secondaries import Takers, takers
 from lzc.compiler.incremental.live_bundle import LiveBundle
-from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, Entry, Keys
+from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, BuiltZone, Keys
 from lzc.compiler.incremental.zone_keys import ZoneKeys
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.reading import limits_of, reach_of
@@ -21,7 +21,7 @@ from lzc.faults import Fault
 from lzc.source.inputs import Files
 
 _NOBODY: Final = Takers()
-_UNKNOWN: Final = Entry((), (), b"", 0)
+_UNKNOWN: Final = BuiltZone((), (), b"", 0)
 
 
 class Survey:
@@ -39,7 +39,7 @@ class Survey:
         self._reach = reach_of(config)
         self._limits = limits_of(config)
         self.jobs: list[ZoneJob] = []
-        self.entries: dict[bytes, Entry] = {}
+        self.entries: dict[bytes, BuiltZone] = {}
         self.found_faults: list[Fault] = []
         self.faults: list[Fault] = []
 

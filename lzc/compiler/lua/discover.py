@@ -12,7 +12,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from lzc.health_check import Check
-from lzc.lua.engine.engine import Engine, EngineSettings, Include, Lookup, LuaFailure, QueryContext
+from lzc.lua.engine.engine import (
+    Engine,
+    EngineSettings,
+    Include,
+    LuaFailure,
+    QueryContext,
+    StoredRecords,
+)
 
 MAX_WAYS = 256
 """Runs of a record at most; one with more conditions is explored that far."""
@@ -93,7 +100,7 @@ class Discovery:
     def _decide(self) -> bool:
         return self._ways.decide()
 
-    def look_in(self, lookup: Lookup) -> None:
+    def look_in(self, lookup: StoredRecords) -> None:
         """What ``dblookup`` asks from now on."""
         for engine in self._engines:
             engine.lookup = lookup

@@ -11,7 +11,7 @@ from lzc.contained import Begin, Contained, Ended, Home
 if TYPE_CHECKING:
     from lzc.compiler.lua.discover import Discovery, Exploration
     from lzc.compiler.lua.measure import Meter
-    from lzc.lua.engine.engine import Lookup, QueryContext
+    from lzc.lua.engine.engine import QueryContext, StoredRecords
 
 MOST_ENDED: Final = 3
 """Codes of a zone that are ended at most, as each takes seconds: the rest of it is not tried."""
@@ -45,7 +45,7 @@ class Trials:
     def __init__(
         self,
         included: Mapping[bytes, bytes],
-        lookup: Lookup,
+        lookup: StoredRecords,
         exec_limit: int,
         memory_limit: int,
     ) -> None:

@@ -25,7 +25,7 @@ from lzc.wire import rdata as wire_rdata
 Include = Callable[[bytes], bytes | None]
 """Gives the joined code of the LUA record that covers LUA at a lower-case wire name, or `None`."""
 
-Lookup = Callable[[bytes, int], Sequence[bytes]]
+StoredRecords = Callable[[bytes, int], Sequence[bytes]]
 """Gives the contents, in presentation form, of the static records of a type at a lower-case wire
 name; those of LUA records are not among them."""
 
@@ -150,7 +150,7 @@ class Engine:
         *,
         now: float | None = None,
         count: bool = False,
-        lookup: Lookup | None = None,
+        lookup: StoredRecords | None = None,
     ) -> None:
         self._settings = settings
         self._geo = geo

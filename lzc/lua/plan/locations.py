@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from lzc.lua.engine.engine import GeoView
 
-Place = tuple[Any, ...]
+Location = tuple[Any, ...]
 """What is known of an address: country, continent, region, latitude, longitude, AS number, city,
 organisation of the AS, and whether the latitude is known. Texts are in lower case."""
 
@@ -48,9 +48,9 @@ class Decision:
 class Places:
     """What geo databases know of addresses, and what follows from it.
 
-    ``place`` gives the `Place` of a packed address; ``nearest`` the candidates of a `Contest` that
-    are nearest to one; ``branch`` which condition of a `Decision` is the first to hold for one, or
-    their number for none.
+    ``place`` gives the `Location` of a packed address; ``nearest`` the candidates of a `Contest`
+    that are nearest to one; ``branch`` which condition of a `Decision` is the first to hold for
+    one, or their number for none.
     """
 
     def __init__(self, geo: GeoView | None) -> None:
@@ -108,7 +108,7 @@ class Places:
                 nearest.append(candidate)
         return tuple(nearest)
 
-    def _read(self, packed: bytes) -> Place:
+    def _read(self, packed: bytes) -> Location:
         fields = self._geo.lookup(packed) if self._geo is not None else {}
         return (
             _code(fields.get("country")),
