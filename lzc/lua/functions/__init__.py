@@ -1,87 +1,26 @@
-"""The functions of PowerDNS in LUA records: a module each, or one for a few that share what they
-are, with their Lua in the file of the same name beside it.
+"""The functions of PowerDNS in LUA records: a pair of files each, or for a few that share what they
+are. The module describes them; the Lua beside it is what runs.
 
-To add one, write the two files and list the module here.
+A function is there because its pair is: nothing else lists it by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module, resources
 from typing import Final
 
 from lzc.lua.definition.function import Function
-from lzc.lua.functions import (
-    all,
-    asnum,
-    country,
-    createforward,
-    createreverse,
-    dblookup,
-    geoiplookup,
-    ifportup,
-    ifurlextup,
-    ifurlup,
-    include,
-    latlon,
-    netmask,
-    newca,
-    newdn,
-    newdr,
-    newnetmask,
-    newnmg,
-    newqtype,
-    pdnslog,
-    pdnsrandom,
-    pickchashed,
-    pickclosest,
-    pickhashed,
-    pickrandom,
-    pickrandomsample,
-    pickselfweighted,
-    pickwrandom,
-    report,
-    resolve,
-    view,
-)
 from lzc.lua.syntax.tree import Call, Expression, Name, Node
 
-_MODULES: Final = (
-    all,
-    asnum,
-    country,
-    createforward,
-    createreverse,
-    dblookup,
-    geoiplookup,
-    ifportup,
-    ifurlextup,
-    ifurlup,
-    include,
-    latlon,
-    netmask,
-    newca,
-    newdn,
-    newdr,
-    newnetmask,
-    newnmg,
-    newqtype,
-    pdnslog,
-    pdnsrandom,
-    pickchashed,
-    pickclosest,
-    pickhashed,
-    pickrandom,
-    pickrandomsample,
-    pickselfweighted,
-    pickwrandom,
-    report,
-    resolve,
-    view,
-)
 
-FUNCTIONS: Final[Mapping[str, Function]] = {
-    function.name: function for module in _MODULES for function in module.FUNCTIONS
-}
+def _described() -> Iterator[Function]:
+    names = [file.name.partition(".") for file in resources.files(__name__).iterdir()]
+    for stem in sorted(stem for stem, _, kind in names if kind == "lua"):
+        yield from import_module(f"{__name__}.{stem}").FUNCTIONS
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {function.name: function for function in _described()}
 """Every function by its name."""
 
 CHECKING: Final = frozenset(

@@ -56,3 +56,8 @@ core.api.newNMG = core.export(function(list)
   if list ~= nil then add_masks(group, list) end
   return group
 end)
+
+core.api.newNetmask = core.export(function(text)
+  network_of(text)
+  return core.netmask_of(text_of(text))
+end)

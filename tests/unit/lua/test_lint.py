@@ -235,6 +235,8 @@ def test_results_fit_the_covered_type(covered: str, code: str, rules: list[str])
         ";if tcp then return '192.0.2.1' else »local x = 1 end",
         ";local none = »{} return none",
         "ifportup(443, {'192.0.2.1'}, {»backupSelector='empty'})",
+        "ifurlextup({{['192.0.2.1'] = 'https://example.org/'}}, {»selector='empty'})",
+        "pickselfweighted('https://example.org/', {'192.0.2.1'}, {»backupSelector='empty'})",
     ],
 )
 def test_empty_results_matter_where_they_are_signed(code: str) -> None:
