@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.lua.engine.engine import GeoView
@@ -97,8 +96,9 @@ class AssumedHealth:
         address has that of its URL, if a name does not stand there."""
         if self._refusal(check, zone) is not None:
             return None
-        address = address_of(check)
-        for target in (Target(address, port_of(check)), Target(address), Target(None)):
+        known = check.known_address()
+        address = ipaddress.ip_address(known) if known else None
+        for target in (Target(address, check.endpoint().port or 0), Target(address), Target(None)):
             if target in self._statuses:
                 return self._statuses[target]
         return True
@@ -109,25 +109,6 @@ class AssumedHealth:
 
     def generation(self) -> int:
         """Nothing ever changes."""
-        return 0
-
-
-def address_of(check: Check) -> Address | None:
-    """The address that a check connects to; `None` where a name has to be looked up for that."""
-    try:
-        return ipaddress.ip_address(check.address or urlsplit(check.url).hostname or "")
-    except ValueError:
-        return None
-
-
-def port_of(check: Check) -> int:
-    """The TCP port that a check connects to."""
-    if not check.url:
-        return check.port
-    try:
-        url = urlsplit(check.url)
-        return url.port or (443 if url.scheme == "https" else 80)
-    except ValueError:
         return 0
 
 

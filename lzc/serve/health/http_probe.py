@@ -47,15 +47,13 @@ class Request(NamedTuple):
 def request_of(check: Check) -> Request | None:
     """The request of an HTTP check; `None` where the check is none, has no address of its own, or
     its URL or headers are out of the ordinary."""
-    url = check.url
-    try:
-        parts = urlsplit(url)
-        usual = _PORTS.get(parts.scheme, 0)
-        port = usual if parts.port is None else parts.port
-    except ValueError:
+    url, port = check.url, check.endpoint().port
+    if not check.address or port is None or not url:
         return None
-    host = parts.hostname
-    if not usual or not check.address or not host or parts.username is not None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    usual = _PORTS.get(parts.scheme, 0)
+    if not usual or parts.username is not None:
         return None
     if not _PLAIN.fullmatch(url) or "%" in host or set(url) & set('"<>\\^`{|}'):
         return None

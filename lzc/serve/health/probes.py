@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach, Refusal
@@ -99,15 +98,10 @@ class TcpProbe:
 def connection_of(check: Check) -> Check | None:
     """The connection that an HTTP check begins with, as a check of its own; `None` where the URL
     does not tell or its host has to be looked up."""
-    try:
-        parts = urlsplit(check.url)
-        usual = 443 if parts.scheme == "https" else 80
-        port = usual if parts.port is None else parts.port
-    except ValueError:
+    address, port = check.address, check.endpoint().port
+    if not address or port is None:
         return None
-    if not check.address or not parts.hostname:
-        return None
-    return Check(check.address, port, timeout=check.timeout, source=check.source)
+    return Check(address, port, timeout=check.timeout, source=check.source)
 
 
 class HttpProbes:
