@@ -7,16 +7,17 @@ A function is there because its pair is: nothing else lists it by name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module, resources
+from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from lzc.lua.definition.function import Function
+from lzc.lua.definition.record import Record
 from lzc.lua.syntax.tree import Call, Expression, Name, Node
 
 
 def _described() -> Iterator[Function]:
-    names = [file.name.partition(".") for file in resources.files(__name__).iterdir()]
-    for stem in sorted(stem for stem, _, kind in names if kind == "lua"):
+    for stem in sorted(file.stem for file in Path(__file__).parent.glob("*.lua")):
         yield from import_module(f"{__name__}.{stem}").FUNCTIONS
 
 
@@ -27,6 +28,11 @@ CHECKING: Final = frozenset(
     function.name.encode() for function in FUNCTIONS.values() if function.options is not None
 )
 """The names of those that ask for health checks."""
+
+
+def meant(record: Record, call: Call) -> Function | None:
+    """The function that a call of a record means, be it through a local; `None` for any other."""
+    return FUNCTIONS.get(record.function_name(call.function) or "")
 
 
 def called(node: Node) -> tuple[Function | None, tuple[Expression, ...]]:

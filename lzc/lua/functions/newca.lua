@@ -16,11 +16,7 @@ api.newCAFromRaw = export(function(raw, port)
   return new_address(raw, core.int(port) % 65536)
 end)
 
-local function members_of(set)
-  local members = type(set) == 'table' and rawget(set, 'members')
-  if type(members) ~= 'table' then error('ComboAddressSet expected', 0) end
-  return members
-end
+local members_of = core.field_of('ComboAddressSet', 'members', 'table')
 
 -- Ports make no difference.
 local Set = core.class({

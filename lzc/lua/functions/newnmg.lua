@@ -1,14 +1,10 @@
 local core = ...
-local type, error, next, setmetatable, rawget, rawset = type, error, next, setmetatable, rawget, rawset
+local type, error, next, setmetatable, rawset = type, error, next, setmetatable, rawset
 local byte, sub = string.byte, string.sub
 local ours, text_of, packed_of = core.ours, core.text_of, core.packed_of
 local network_of, contains = core.network_of, core.contains
 
-local function masks_of(group)
-  local masks = type(group) == 'table' and rawget(group, 'masks')
-  if type(masks) ~= 'table' then error('NetmaskGroup expected', 0) end
-  return masks
-end
+local masks_of = core.field_of('NetmaskGroup', 'masks', 'table')
 
 -- The longest network that holds the address decides, and of the same one, what was added last; a
 -- "!" in front of it says no.

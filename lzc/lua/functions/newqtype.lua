@@ -1,14 +1,10 @@
 local core = ...
-local type, error, next, setmetatable, rawget = type, error, next, setmetatable, rawget
+local next, setmetatable = next, setmetatable
 
 local names = {}
 for name, value in next, core.types do names[value] = name end
 
-local function code_of(value)
-  local code = type(value) == 'table' and rawget(value, 'code')
-  if type(code) ~= 'number' then error('QType expected', 0) end
-  return code
-end
+local code_of = core.field_of('QType', 'code', 'number')
 
 local function type_name(value)
   local code = code_of(value)

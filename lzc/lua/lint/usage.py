@@ -6,7 +6,7 @@ from typing import Final
 
 from lzc.lua.definition.literals import number_of
 from lzc.lua.definition.record import Inclusion, Record, quoted
-from lzc.lua.functions import FUNCTIONS
+from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 
 TTL: Final = 60
@@ -20,7 +20,7 @@ _NOTHING: Final = Inclusion(True, dynamic=True)
 
 def includes(record: Record, call: syntax.Call) -> bool:
     """Whether a call runs another record."""
-    function = FUNCTIONS.get(record.function_name(call.function) or "")
+    function = meant(record, call)
     return function is not None and function.includes
 
 
@@ -52,7 +52,7 @@ def check_ttl(record: Record, calls: list[syntax.Call]) -> None:
     intervals: list[float] = []
     first: syntax.Call | None = None
     for call in calls:
-        function = FUNCTIONS.get(record.function_name(call.function) or "")
+        function = meant(record, call)
         if function is not None and function.options is not None:
             first = first or call
             intervals.append(_interval(record, call))

@@ -170,11 +170,8 @@ Address = class({
   __tostring = function(self) return to_text(packed_of(self)) end,
 })
 
-local function entry_of(netmask)
-  local entry = type(netmask) == 'table' and rawget(netmask, 'entry')
-  if type(entry) ~= 'string' then error('Netmask expected', 0) end
-  return network_of(entry)
-end
+local text_in = core.field_of('Netmask', 'entry', 'string')
+local function entry_of(netmask) return network_of(text_in(netmask)) end
 
 local function netmask_text(entry) return to_text(entry[1]) .. '/' .. entry[5] end
 

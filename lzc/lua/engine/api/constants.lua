@@ -1,7 +1,7 @@
 -- The table `pdns`: response codes, type numbers, log levels; and the header of the query.
 
 local core = ...
-local error, setmetatable, rawget, type, tonumber = error, setmetatable, rawget, type, tonumber
+local next, setmetatable, rawget, tonumber = next, setmetatable, rawget, tonumber
 local floor = math.floor
 local class = core.class
 
@@ -44,11 +44,7 @@ end
 
 -- The header of the query (RFC 1035 §4.1.1).
 local Header
-local function flags_of(header)
-  local flags = type(header) == 'table' and rawget(header, 'flags')
-  if type(flags) ~= 'number' then error('DNSHeader expected', 0) end
-  return flags
-end
+local flags_of = core.field_of('DNSHeader', 'flags', 'number')
 
 local function flag(bit_value)
   return function(self) return floor(flags_of(self) / bit_value) % 2 == 1 end
