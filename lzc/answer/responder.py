@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lzc.answer.amplification import CookieLimit
 from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
+from lzc.answer.lookup import AnswerLookup
 from lzc.answer.lua_answer import CpuMeter, LuaAnswers, LuaEvaluator, Plans
 from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice
@@ -21,6 +22,18 @@ from lzc.wire.message import FormatError, parse_query
 Quick = Callable[[bytes, bytes, float, bool, bytes], tuple[bytes, bool | Choice] | None]
 """Takes query, client, now, tcp and local as `Responder.respond`; gives what a `Response` holds, or
 `None` for a query that takes more care."""
+
+
+class Parts(NamedTuple):
+    """What a responder is put together from. Who watches how an answer is made gives subclasses of
+    these, so that nothing on the path of a query asks whether it is watched."""
+
+    zones: Callable[[Bundle, Mapping[bytes, Signer], Container[bytes]], ServedZones] = ServedZones
+    lua: Callable[..., LuaAnswers] = LuaAnswers
+    lookup: Callable[..., AnswerLookup] = AnswerLookup
+
+
+UNWATCHED: Final = Parts()
 
 
 class Response(NamedTuple):
@@ -41,8 +54,8 @@ class Responder:
     without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
     asks it first, and `any_query` when it has no answer; `respond` does both. ``out`` are zones
     that are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came
-    or went. ``refused`` is told which secondaries were turned away, and why. Not thread-safe; use
-    one per process.
+    or went. ``refused`` is told which secondaries were turned away, and why. ``parts`` are what it
+    is put together from. Not thread-safe; use one per process.
     """
 
     __slots__ = ("_exchange", "_limit", "forget", "quick")
@@ -58,13 +71,15 @@ class Responder:
         meter: CpuMeter | None = None,
         out: Container[bytes] = (),
         refused: Report | None = None,
+        parts: Parts = UNWATCHED,
     ) -> None:
-        zones = ServedZones(bundle, signers, out)
+        zones = parts.zones(bundle, signers, out)
         self.forget = zones.forget
         plans = Plans(planner, bundle.plan) if planner is not None else None
-        lua = LuaAnswers(engine, settings.insert_whitespace, plans, meter)
+        lua = parts.lua(engine, settings.insert_whitespace, plans, meter)
         options = OptBuilder(settings)
-        self._exchange = Exchange(zones, lua, options, settings, report, refused)
+        look_up = parts.lookup
+        self._exchange = Exchange(zones, lua, options, settings, report, refused, look_up)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
         self._limit: CookieLimit | None = None

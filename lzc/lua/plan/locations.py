@@ -50,14 +50,17 @@ class Places:
 
     ``place`` gives the `Location` of a packed address; ``nearest`` the candidates of a `Contest`
     that are nearest to one; ``branch`` which condition of a `Decision` is the first to hold for
-    one, or their number for none.
+    one, or their number for none. So many ``places``, and so many ``decisions`` of either kind are
+    kept.
     """
 
-    def __init__(self, geo: GeoView | None) -> None:
+    def __init__(
+        self, geo: GeoView | None, places: int = _PLACES, decisions: int = _DECISIONS
+    ) -> None:
         self._geo = geo
-        self.place = lru_cache(_PLACES)(self._read)
-        self.nearest = lru_cache(_DECISIONS)(self._find_nearest)
-        self.branch = lru_cache(_DECISIONS)(self._find_branch)
+        self.place = lru_cache(places)(self._read)
+        self.nearest = lru_cache(decisions)(self._find_nearest)
+        self.branch = lru_cache(decisions)(self._find_branch)
 
     def condition(self, name: str, *arguments: Any) -> Condition:
         """A condition as plans have it. Raises `ValueError` or `TypeError` for what is none."""

@@ -212,6 +212,12 @@ class GuardedEngine:
             self._fast.pop((zone, self._first), None)
             raise self._failed(LuaFailure("time", "the records at this name take too much time"))
 
+    def forgive(self) -> None:
+        """Forget how long code took: what comes next is answered as by a worker that has begun."""
+        self._penalties = Penalties(self._penalties.slow)
+        self._fast.clear()
+        self._last = b"", b"", 0.0, True
+
     def meter(self, code: bytes, zone: bytes, work: Callable[[], T]) -> T:
         """What ``work`` gives, in time that the code of a zone is charged for, together with what
         it took to run it just before."""
