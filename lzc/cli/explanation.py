@@ -10,7 +10,8 @@ from lzc.foreign_text import code, one_line, shown
 from lzc.health_check import Check
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.syntax.layout import lay_out
-from lzc.rehearse.explain import Execution, Explanation, Step
+from lzc.rehearse.execution import Execution
+from lzc.rehearse.explain import Explanation, Step
 from lzc.serve.health.outcome import as_written
 
 _OUTCOMES: Final = 16
@@ -55,6 +56,9 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         "type": execution.covered,
         "ttl": execution.ttl,
         "code": execution.code.decode("utf-8", "backslashreplace").strip(),
+        "plan": {"operation": execution.plan, "answered": not execution.ran}
+        if execution.plan
+        else None,
         "results": list(execution.results),
         "failure": {"message": execution.failure, "line": execution.line or None}
         if execution.failure
@@ -81,7 +85,7 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         "instructions": execution.instructions,
         "instruction-limit": execution.limit or None,
         "runs": execution.runs,
-        "random": execution.runs > 1,
+        "random": execution.chance,
         "outcomes": [
             {"results": list(outcome), "runs": count}
             for outcome, count in execution.outcomes.most_common()
@@ -160,6 +164,9 @@ def _execution_lines(execution: Execution) -> list[str]:
         lines.append(f"health check: {shown(check_text(check))}: {shown(str(said))}")
     for address, place in execution.places.items():
         lines.append(f"place of {address}: {shown(_place_text(place))}")
+    if execution.plan:
+        answered = "left this query to the code" if execution.ran else "answered, no Lua was run"
+        lines.append(f"plan: {execution.plan}; it {answered}")
     if execution.instructions is not None:
         lines.append(f"instructions: {execution.instructions} of {execution.limit}")
     if execution.failure:
@@ -167,7 +174,7 @@ def _execution_lines(execution: Execution) -> list[str]:
         lines.append(f"failed: {shown(execution.failure)}{at}")
     else:
         lines.append(f"returned: {_outcome_text(execution.results)}")
-    if execution.runs == 1:
+    if not execution.chance:
         lines.append("chance: none; this client gets the same as long as health and place stay")
         return lines
     count = len(execution.outcomes)

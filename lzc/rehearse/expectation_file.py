@@ -17,6 +17,7 @@ from lzc.faults import Fault, InputError, Place
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import (
     LOOPBACK,
+    Address,
     Circumstances,
     Network,
     Target,
@@ -107,6 +108,7 @@ class TestTable(Table):
     name: str
     type: str = "A"
     client: Addresses = Field(default=[])
+    local: Addresses = Field(default=[])
     subnet: Networks = Field(default=[])
     place: Places = Field(default=[])
     down: Targets = Field(default=[])
@@ -276,7 +278,7 @@ class _Reader:
         return key
 
     def _clients(self, number: int, table: TestTable) -> tuple[Circumstances, ...]:
-        """Every client with every subnet in every place."""
+        """Every client at every address of its family, with every subnet, in every place."""
         health: tuple[tuple[Target, bool | None], ...] = ()
         try:
             health = statuses(
@@ -286,7 +288,9 @@ class _Reader:
             )
         except ValueError as error:
             self.fault(("test", number), "test-contradiction", str(error))
-        count = max(1, len(table.client)) * max(1, len(table.subnet)) * max(1, len(table.place))
+        clients = [ipaddress.ip_address(text) for text in table.client] or [LOOPBACK]
+        asked = self._asked(number, clients, [ipaddress.ip_address(text) for text in table.local])
+        count = len(asked) * max(1, len(table.subnet)) * max(1, len(table.place))
         if count > MOST_CLIENTS:
             self.fault(
                 ("test", number),
@@ -296,7 +300,6 @@ class _Reader:
                 "write several tests, each with some of them",
             )
             return ()
-        clients = [ipaddress.ip_address(text) for text in table.client] or [LOOPBACK]
         subnets: list[Network | None] = [ipaddress.ip_network(text) for text in table.subnet]
         places: list[GeoFields | None] = [each.fields() for each in table.place]
         return tuple(
@@ -309,8 +312,27 @@ class _Reader:
                 table.time is not None,
                 table.signed is not None,
                 table.tcp,
+                local,
             )
-            for client, subnet, place in itertools.product(
-                clients, subnets or [None], places or [None]
+            for (client, local), subnet, place in itertools.product(
+                asked, subnets or [None], places or [None]
             )
         )
+
+    def _asked(
+        self, number: int, clients: list[Address], local: list[Address]
+    ) -> list[tuple[Address, Address | None]]:
+        """Each client with each address that it asks; `None` for one that the server listens on."""
+        found: list[tuple[Address, Address | None]] = []
+        for client in clients:
+            mine: list[Address | None]
+            mine = [address for address in local if address.version == client.version]
+            if local and not mine:
+                self.fault(
+                    ("test", number, "local"),
+                    "test-contradiction",
+                    f"a client at {client} can ask none of these",
+                    "add an address of its family, IPv4 or IPv6, or leave the client out",
+                )
+            found += ((client, address) for address in mine or [None])
+        return found
