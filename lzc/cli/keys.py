@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from lzc import config
-from lzc.cli.options import config_option, format_option
+from lzc.cli.options import ReadParam, config_option, format_option
 from lzc.cli.screen import echo, echo_json
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
@@ -24,33 +24,17 @@ from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire import name as wire_name
 
 
-class _ZoneName(click.ParamType[bytes]):
-    name = "zone"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> bytes:
-        if isinstance(value, bytes):
-            return value
-        try:
-            return wire_name.from_text(value, wire_name.ROOT).lower()
-        except wire_name.InvalidName as error:
-            self.fail(f"{value!r} is not a domain name: {error}", param, ctx)
+def _read_zone(text: str) -> bytes:
+    try:
+        return wire_name.from_text(text, wire_name.ROOT).lower()
+    except wire_name.InvalidName as error:
+        raise ValueError(f"{text!r} is not a domain name: {error}") from error
 
 
-class _AlgorithmName(click.ParamType[int]):
-    name = "algorithm"
+_ZONE = ReadParam("zone", _read_zone)
+_ALGORITHM = ReadParam("algorithm", algorithms.from_text)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return algorithms.from_text(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-_zone_argument = click.argument("zone", type=_ZoneName())
+_zone_argument = click.argument("zone", type=_ZONE)
 _role_options = (
     click.option(
         "--ksk", "flags", flag_value=KSK_FLAGS, type=int, help="A KSK (or CSK), flags 257."
@@ -69,7 +53,7 @@ def command() -> None:
 @_zone_argument
 @click.option(
     "--algorithm",
-    type=_AlgorithmName(),
+    type=_ALGORITHM,
     metavar="NAME|NUMBER",
     help="RSASHA256, ECDSAP256SHA256, ECDSAP384SHA384 or ED25519. [default: of [dnssec]]",
 )
@@ -169,7 +153,7 @@ def _unused(
 
 @command.command("list")
 @config_option
-@click.argument("zone", type=_ZoneName(), required=False)
+@click.argument("zone", type=_ZONE, required=False)
 @format_option
 def list_keys(config_path: Path, zone: bytes | None, output_format: str) -> None:
     """List the keys of ZONE, or of all zones: role, state and DS."""

@@ -22,8 +22,7 @@ from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.config import Config
-from lzc.fault_list import FaultList
-from lzc.faults import Fault, InputError, Place, Severity
+from lzc.faults import Fault, FaultList, InputError, Place, Severity
 from lzc.health_check import MOST_CHECKS, Check
 from lzc.lua.health.constants import Constants
 from lzc.source.limits import KINDS, Counts
@@ -165,10 +164,8 @@ def _build(
 
 def _used(entries: Mapping[bytes, BuiltZone]) -> Counts:
     """What the zones that need not be built took of the limits."""
-    records, generated, includes, repeated, octets = (
-        sum(entry.used[kind] for entry in entries.values()) for kind in range(len(KINDS))
-    )
-    return records, generated, includes, repeated, octets
+    kinds = range(len(KINDS))
+    return tuple([sum(entry.used[kind] for entry in entries.values()) for kind in kinds])
 
 
 def check_texts(entries: Collection[BuiltZone]) -> frozenset[str]:

@@ -19,8 +19,7 @@ from lzc.compiler.lua.plans import (
     constants_without_plans,
     lua_plans,
 )
-from lzc.fault_list import MOST, FaultList
-from lzc.faults import Fault, Severity
+from lzc.faults import MOST, Fault, FaultList, Severity
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import Constants, of_checks

@@ -87,15 +87,9 @@ class Files:
                 status = os.lstat(path)
             except OSError:
                 return False
-            if mark != (
-                status.st_dev,
-                status.st_ino,
-                status.st_size,
-                status.st_mtime_ns,
-                status.st_ctime_ns,
-            ):
+            if mark != mark_of(status) or not S_ISREG(status.st_mode):
                 return False
-            if not S_ISREG(status.st_mode) or not self._leads_to(path, real):
+            if not self._leads_to(path, real):
                 return False
         return True
 

@@ -28,7 +28,6 @@ FLOORS = (
     {"config"},
     {"wire"},
     {"health_check"},
-    {"fault_list"},
     {"faults"},
     {"contained"},
     {"manual"},

@@ -57,7 +57,7 @@ class _Recorder:
         return self._runs
 
 
-class Ways:
+class Branches:
     """Answers yes or no to each condition, such that successive runs take every way."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Discovery:
     def __init__(self, settings: EngineSettings) -> None:
         self.begin: Callable[[], None] = lambda: None
         self._found: dict[Check, None] = {}
-        self._ways = Ways()
+        self._ways = Branches()
         isolated = replace(settings, mode="isolated")
         self._engines = [
             Engine(isolated, None, _Recorder(up, self._found), _SEED, conditions=self._decide)
@@ -114,7 +114,7 @@ class Discovery:
         for engine in self._engines:
             # What a record shows must not depend on those that were run before it.
             engine.reseed(_SEED)
-            self._ways = Ways()
+            self._ways = Branches()
             for _ in range(MAX_WAYS):
                 ways += 1
                 self.begin()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lzc.compiler.lua.discover import Ways
+from lzc.compiler.lua.discover import Branches
 from lzc.health_check import Check
 from lzc.lua.engine.engine import Engine, EngineSettings, Include, LuaFailure, QueryContext
 from lzc.lua.lint.straight import FACTOR
@@ -42,7 +42,7 @@ class Meter:
 
     def __init__(self, limit: int, memory_limit: int) -> None:
         self.begin: Callable[[], None] = lambda: None
-        self._ways = Ways()
+        self._ways = Branches()
         self._ceiling = limit * FACTOR
         settings = EngineSettings(exec_limit=self._ceiling, memory_limit=memory_limit)
         self._engines = [
@@ -61,7 +61,7 @@ class Meter:
             # The count must not depend on the records that were run before.
             engine.reseed(_SEED)
             for query in queries:
-                self._ways = Ways()
+                self._ways = Branches()
                 for _ in range(MAX_WAYS):
                     self.begin()
                     try:

@@ -54,6 +54,7 @@ from lzc.serve.worker.quarantine import Quarantine
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
+from lzc.wire.message import question_end
 
 if TYPE_CHECKING:
     from lzc.serve.notify.notifier import Notifier
@@ -643,15 +644,11 @@ def _at_work(query: bytes | None) -> str:
     """What a worker was doing, for the log."""
     if query is None:
         return ""
-    end = 12
-    while end < len(query) - 5 and 0 < query[end] < 64:
-        end += 1 + query[end]
-    try:
-        name = wire_name.to_text(query[12 : end + 1])
-    except IndexError:
+    end = question_end(query)
+    if not end:
         return " (busy with a malformed query)"
-    kind = rrtype.to_text(int.from_bytes(query[end + 1 : end + 3], "big"))
-    return f" (busy with {name} {kind})"
+    kind = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big"))
+    return f" (busy with {wire_name.to_text(query[12 : end - 4])} {kind})"
 
 
 def _crashing(folder: Path, why: str) -> Fault:

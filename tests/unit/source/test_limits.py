@@ -13,8 +13,7 @@ from click.testing import CliRunner
 
 from lzc.cli import group
 from lzc.compiler import workers
-from lzc.fault_list import FaultList
-from lzc.faults import Fault, Place, Severity
+from lzc.faults import Fault, FaultList, Place, Severity
 from lzc.source import lua_rewriting, state
 from lzc.source.limits import Limits, Spending
 from lzc.source.zonefile import read_zone, read_zone_text
