@@ -120,7 +120,8 @@ def _above_all(policy: Policy, now: float) -> int:
     """A serial that is greater than any that was counted or dated up to now, or a little ahead."""
     if policy == "unixtime":
         return int(now) + 3600
-    return int(time.strftime("%Y%m%d99", time.gmtime(now)))
+    # A hundred may have been given today.
+    return int(time.strftime("%Y%m%d00", time.gmtime(now + 86400)))
 
 
 def _limit(policy: Policy, now: float) -> int:
