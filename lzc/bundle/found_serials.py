@@ -93,7 +93,7 @@ def read(folder: Path) -> FoundSerials:
 
 
 def _from_zones(path: Path, hashes: set[str]) -> dict[bytes, LastSerial] | None:
-    """Nothing where the file is damaged: reading such a one may end the process."""
+    """None where the file is damaged: to read a damaged file may end the process."""
     try:
         if _sha256(path) not in hashes:
             return None

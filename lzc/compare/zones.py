@@ -25,7 +25,8 @@ RRsets = Mapping[int, Sequence[Data]]
 """The records of one owner by RR type."""
 
 Meaning = Callable[[LuaRecord], Hashable]
-"""Gives what is equal for LUA records of one type that are the same program."""
+"""Maps a LUA record to a value that is equal for records of one covered type with the same
+program."""
 
 
 class ChangeKind(StrEnum):
@@ -159,21 +160,21 @@ def _pair(
     """Records of the same code belong together; of the others, the first and the first."""
     # There may be thousands at a name: each is looked at once.
     waiting: dict[Hashable, deque[int]] = {}
-    for place, new in enumerate(news):
-        waiting.setdefault(meaning(new), deque()).append(place)
+    for position, new in enumerate(news):
+        waiting.setdefault(meaning(new), deque()).append(position)
     taken: set[int] = set()
     left = []
     for old in olds:
-        places = waiting.get(meaning(old))
-        if not places:
+        positions = waiting.get(meaning(old))
+        if not positions:
             left.append(old)
             continue
-        place = places.popleft()
-        taken.add(place)
-        new = news[place]
+        position = positions.popleft()
+        taken.add(position)
+        new = news[position]
         if old.ttl != new.ttl:
             yield LuaChange(key, covered, old, new, is_same_code=True)
-    others = [new for place, new in enumerate(news) if place not in taken]
+    others = [new for position, new in enumerate(news) if position not in taken]
     for before, after in zip_longest(left, others):
         yield LuaChange(key, covered, before, after)
 

@@ -1,6 +1,7 @@
 """Which serial a zone gets: greater than the last when its content changed, the same otherwise.
 
-The last one is the last that was handed out (`lzc.bundle.serial_store`), whatever bundle is live.
+The last serial is the last that was handed out (`lzc.bundle.serial_store`), whatever bundle is
+live.
 
 A secondary that has serial *s* takes only a serial that RFC 1982 calls greater. A serial that slips
 by unnoticed splits the servers of a zone for days, so whatever is not plainly an increase is an

@@ -21,7 +21,8 @@ class ZoneLimitsSection(Table):
     repeated: int = Field(default=16 * 2**20, ge=0)
     """Octets of files that ``$INCLUDE`` reads not for the first time."""
     octets: int = Field(default=512 * 2**20, ge=1)
-    """Octets read from files and made by ``$GENERATE``; of Lua code that it makes, 64 for one."""
+    """Octets read from files and made by ``$GENERATE``; an octet of Lua code that it makes counts
+    as 64."""
 
 
 class TotalLimitsSection(Table):

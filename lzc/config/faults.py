@@ -1,7 +1,7 @@
-"""What is wrong with an ``lzc.toml``, in the operator's words and with its place.
+"""What is wrong with an ``lzc.toml``, in the operator's words and with its location.
 
-What checks values and the TOML parser of the standard library keep no positions, so places are
-found by reading the text again, line by line.
+What checks values and the TOML parser of the standard library keep no positions, so keys are
+looked for in the text again, line by line.
 """
 
 from __future__ import annotations

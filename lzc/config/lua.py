@@ -24,4 +24,4 @@ class LuaSection(Table):
     unlisted_health_checks: int = Field(default=2000, ge=0, le=32768)
     """Checks at most that no bundle lists, as a query decides what they look at; 0: none."""
     unlisted_health_checks_per_zone: int = Field(default=200, ge=0, le=32768)
-    """Of these, those at most that one zone has."""
+    """How many of these one zone may have."""

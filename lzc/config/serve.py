@@ -32,15 +32,15 @@ class ServeSection(Table):
     tcp_connections: int = Field(default=2048, ge=1)
     """TCP connections open at once, each worker, at most."""
     tcp_connections_per_client: int = Field(default=1024, ge=1)
-    """Of these, those of one IPv4 address or one IPv6 /64."""
+    """How many of these may come from one IPv4 address or one IPv6 /64."""
     tcp_connections_per_network: int = Field(default=1536, ge=1)
-    """Of these, those of one IPv4 /24 or one IPv6 /56."""
+    """How many of these may come from one IPv4 /24 or one IPv6 /56."""
     tsig_required: bool = True
     """False lets `allow-transfer` and secondaries without a key transfer zones unsigned."""
     allow_transfer: list[Network] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks from which a valid TSIG key may transfer, besides each secondary's own."""
     notify_source: list[Address] = Field(default=[])
-    """Addresses that NOTIFY leaves from, one a family at most; default: of `listen`."""
+    """Addresses that NOTIFY leaves from, at most one of each family; default: those of `listen`."""
     control_socket: str | None = None
     """UNIX socket of ``lzc ctl``; default: ``control.sock`` in the output folder."""
     health_grace: float = Field(default=2.0, ge=0, le=60)

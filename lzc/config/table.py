@@ -66,6 +66,17 @@ class AfterValidator:
     check: Callable[[Any], Any]
 
 
+def read_by(read: Callable[[str], object]) -> AfterValidator:
+    """Checks text that ``read`` understands, and keeps it as it is. ``read`` raises `ValueError`
+    otherwise."""
+
+    def check(text: str) -> str:
+        read(text)
+        return text
+
+    return AfterValidator(check)
+
+
 @dataclass(frozen=True, slots=True)
 class BeforeValidator:
     """Changes a value before its type is looked at."""

@@ -19,7 +19,8 @@ class TsigSection(Table):
 
 
 def from_base64(text: str | bytes) -> bytes:
-    """What a secret says; empty for an empty one, which protects nothing, and for other text."""
+    """The octets of a secret in base64; none where it is empty, which protects nothing, or not
+    base64."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
@@ -27,7 +28,7 @@ def from_base64(text: str | bytes) -> bytes:
 
 
 def no_base64(place: Place, name: str) -> Fault:
-    """What is wrong at a place that has to have the secret of a key."""
+    """The fault of a TSIG secret that is empty or not base64; ``name`` is that of its key."""
     return Fault(
         place,
         "tsig-secret",

@@ -6,27 +6,8 @@ import ipaddress
 import re
 from typing import Annotated
 
-from lzc.config.table import AfterValidator
+from lzc.config.table import AfterValidator, read_by
 from lzc.wire import name as wire_name
-
-
-def _endpoint(text: str) -> str:
-    parse_endpoint(text)
-    return text
-
-
-def _network(text: str) -> str:
-    ipaddress.ip_network(text)
-    return text
-
-
-def _address(text: str) -> str:
-    return str(ipaddress.ip_address(text))
-
-
-def _domain_name(text: str) -> str:
-    wire_name.from_text(text, wire_name.ROOT)
-    return text
 
 
 def parse_endpoint(text: str) -> tuple[str, int]:
@@ -41,7 +22,11 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(host)), int(port)
 
 
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Address = Annotated[str, AfterValidator(_address)]
-Network = Annotated[str, AfterValidator(_network)]
-DomainName = Annotated[str, AfterValidator(_domain_name)]
+def _domain_name(text: str) -> bytes:
+    return wire_name.from_text(text, wire_name.ROOT)
+
+
+Endpoint = Annotated[str, read_by(parse_endpoint)]
+Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.ip_address(text)))]
+Network = Annotated[str, read_by(ipaddress.ip_network)]
+DomainName = Annotated[str, read_by(_domain_name)]

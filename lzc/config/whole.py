@@ -72,7 +72,7 @@ class Config(Table):
         return self.lua.enable or any(section.lua for section in self.zone.values())
 
     def tsig_secret(self, name: str) -> bytes:
-        """The secret of a key, read from its file where it has one.
+        """The secret of a TSIG key, from ``secret`` or from the file that ``secret-file`` names.
 
         Raises `InputError` when the file is missing, holds anything but base64, or is open to
         others (mode beyond 0600/0640).

@@ -31,7 +31,7 @@ MIN_NAMES: Final = 100_000
 
 _RUN: Final = 1 << 13
 _FIRST_SHARE: Final = 0.46
-"""Share of the process that also takes over what the other one made."""
+"""Share of the names for the process that also takes over what the other process made."""
 
 """Where the serial stands in SOA RDATA, counted from its end."""
 

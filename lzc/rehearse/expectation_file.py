@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from lzc.config.faults import describe, locate
-from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError
+from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError, read_by
 from lzc.faults import Fault, InputError, Place
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import (
@@ -42,14 +42,6 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | dict) else value
 
 
-def _checked(read: Callable[[str], object]) -> AfterValidator:
-    def check(text: str) -> str:
-        read(text)
-        return text
-
-    return AfterValidator(check)
-
-
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone: 2026-12-24T18:00:00Z, or +01:00 in place of Z")
@@ -63,11 +55,9 @@ def _rcode(text: str) -> str:
 
 
 Words = Annotated[list[str], BeforeValidator(_listed)]
-Addresses = Annotated[
-    list[Annotated[str, _checked(ipaddress.ip_address)]], BeforeValidator(_listed)
-]
-Networks = Annotated[list[Annotated[str, _checked(ipaddress.ip_network)]], BeforeValidator(_listed)]
-Targets = Annotated[list[Annotated[str, _checked(Target.parse)]], BeforeValidator(_listed)]
+Addresses = Annotated[list[Annotated[str, read_by(ipaddress.ip_address)]], BeforeValidator(_listed)]
+Networks = Annotated[list[Annotated[str, read_by(ipaddress.ip_network)]], BeforeValidator(_listed)]
+Targets = Annotated[list[Annotated[str, read_by(Target.parse)]], BeforeValidator(_listed)]
 
 
 class PlaceTable(Table):

@@ -105,10 +105,10 @@ class Files:
     def _leads_to(self, path: str, real: str) -> bool:
         """Whether a path that is no link leads to ``real``."""
         folder, _, name = path.rpartition("/")
-        place = self._folders.get(folder)
-        if place is None:
-            place = self._folders[folder] = os.path.realpath(folder)
-        return f"{place}/{name}" == real
+        found = self._folders.get(folder)
+        if found is None:
+            found = self._folders[folder] = os.path.realpath(folder)
+        return f"{found}/{name}" == real
 
     def _look_inside(self, known: Plain) -> Plain | None:
         if known not in self._changed:

@@ -16,8 +16,8 @@ KINDS: Final = ("records", "generated", "includes", "repeated", "octets")
 RECORDS, GENERATED, INCLUDES, REPEATED, OCTETS = range(5)
 
 CODE_WEIGHT: Final = 64
-"""As so many octets counts one of Lua code that ``$GENERATE`` makes: about what it takes to parse
-and rewrite it, beside one of an address."""
+"""How many octets an octet of Lua code counts as that ``$GENERATE`` makes: about what parsing and
+rewriting it costs in comparison with an octet of an address."""
 
 _WORDS: Final = (
     "{} records",

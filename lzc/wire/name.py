@@ -7,7 +7,7 @@ A *wire name* is the uncompressed wire format of RFC 1035 §3.1, root label incl
 A *node key* is a name relative to its zone's apex, turned so that plain byte order is the canonical
 order of RFC 4034 §6.1: labels lower-case, the one nearest the apex first, joined by a zero octet
 (octets 0 and 1 inside a label become ``01 01`` and ``01 02``). The apex itself is ``b""``. The name
-before a missing one in key order gives the NSEC owner and the closest encloser without a tree.
+before a missing name in key order gives the NSEC owner and the closest encloser without a tree.
 """
 
 from __future__ import annotations

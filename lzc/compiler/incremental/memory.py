@@ -37,7 +37,7 @@ Settings = tuple[Any, ...]
 PATH: Final = 0
 SIGNED: Final = 2
 OF_SOURCE: Final = 6
-"""Where the path, and whether the zone is signed, stand among them; where what follows begins."""
+"""Indices among them: the path, whether the zone is signed, and the first behind the source's."""
 
 
 Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]
