@@ -28,7 +28,7 @@ FEW: Final = 16
 T = TypeVar("T")
 
 
-class LuaEvaluator(Protocol):
+class Evaluator(Protocol):
     """What is asked of `lzc.lua.engine.engine.Engine`."""
 
     def evaluate(
@@ -37,7 +37,7 @@ class LuaEvaluator(Protocol):
         """Presentation-form contents; raises `LuaFailure`."""
 
 
-class CpuMeter(Protocol):
+class Meter(Protocol):
     """Runs work that the code of a zone (by its apex) is charged for."""
 
     def __call__(self, code: bytes, zone: bytes, work: Callable[[], T], /) -> T:
@@ -109,10 +109,10 @@ class LuaAnswers:
 
     def __init__(
         self,
-        engine: LuaEvaluator | None,
+        engine: Evaluator | None,
         insert_whitespace: bool,
         plans: Plans | None = None,
-        meter: CpuMeter | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._plans = plans
         self._meter = meter

@@ -33,7 +33,7 @@ def zones_file(shard: int) -> str:
 
 
 def transfers_file(shard: int) -> str:
-    """The file with the transfers of a shard's zones, concatenated."""
+    """The transfers of a shard's zones, one behind the other."""
     return f"transfers-{shard:02}.bin"
 
 

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from heapq import merge
 from pathlib import Path
+from types import TracebackType
 from typing import Final, Self
 from zlib import crc32
 
@@ -129,7 +130,12 @@ class Bundle:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __len__(self) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from lzc.cli.screen import echo, echo_json
-from lzc.faults import Fault, FaultList, Severity
+from lzc.fault_list import FaultList
+from lzc.faults import Fault, Severity
 
 MOST_LINES: Final = 1000
 """Errors, and warnings, that are printed for people to read."""

@@ -87,9 +87,15 @@ class Files:
                 status = os.lstat(path)
             except OSError:
                 return False
-            if mark != mark_of(status) or not S_ISREG(status.st_mode):
+            if mark != (
+                status.st_dev,
+                status.st_ino,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+            ):
                 return False
-            if not self._leads_to(path, real):
+            if not S_ISREG(status.st_mode) or not self._leads_to(path, real):
                 return False
         return True
 
@@ -105,10 +111,10 @@ class Files:
     def _leads_to(self, path: str, real: str) -> bool:
         """Whether a path that is no link leads to ``real``."""
         folder, _, name = path.rpartition("/")
-        found = self._folders.get(folder)
-        if found is None:
-            found = self._folders[folder] = os.path.realpath(folder)
-        return f"{found}/{name}" == real
+        place = self._folders.get(folder)
+        if place is None:
+            place = self._folders[folder] = os.path.realpath(folder)
+        return f"{place}/{name}" == real
 
     def _look_inside(self, known: Plain) -> Plain | None:
         if known not in self._changed:

@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from types import TracebackType
 from typing import Any, Final, Self
 
 _WITHOUT_REFERENCES: Final = 2
@@ -28,7 +29,12 @@ class SecondProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         if self._child:
             os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)

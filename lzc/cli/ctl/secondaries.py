@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lzc.foreign_text import shown
@@ -12,20 +13,20 @@ _STRANGERS = 5
 _INDENT = " " * 12
 
 
-def secondary_lines(answer: dict[str, Any]) -> list[str]:
-    """The lines about all of them."""
-    lines = [line for one in answer["secondaries"] for line in _lines(one)]
+def secondary_lines(answer: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
+    """The lines; ``seconds`` puts a time in words."""
+    lines = [line for one in answer["secondaries"] for line in _lines(one, seconds)]
     for one in answer["strangers"][:_STRANGERS]:
         lines.append(
             f"TURNED AWAY {shown(one['address'])}, no secondary: {_counts(one['refused'])}"
-            + _refusal(one)
+            + _refusal(one, seconds)
         )
     if len(answer["strangers"]) > _STRANGERS:
         lines.append(f"{_INDENT}and {len(answer['strangers']) - _STRANGERS} more addresses")
     return lines
 
 
-def _lines(secondary: dict[str, Any]) -> list[str]:
+def _lines(secondary: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
     head = f"secondary   {shown(secondary['name'])} ({secondary['address']})"
     lines = [f"{head}: gets no NOTIFY"]
     if secondary["notify"]:
@@ -35,7 +36,7 @@ def _lines(secondary: dict[str, Any]) -> list[str]:
             + (f", {secondary['ahead']} AHEAD" if secondary["ahead"] else "")
             + ("" if silent is None else f", DOES NOT ANSWER for {seconds(silent)}")
         ]
-    lines += _transfer_lines(secondary["transfers"])
+    lines += _transfer_lines(secondary["transfers"], seconds)
     behind = [state for state in secondary.get("states", ()) if not state["current"]]
     for state in behind[:_SHOWN]:
         has = state["secondary_serial"]
@@ -47,15 +48,16 @@ def _lines(secondary: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _transfer_lines(transfers: dict[str, Any]) -> list[str]:
+def _transfer_lines(transfers: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
     last = transfers["last"]
     line = f"{_INDENT}transfers: {transfers['done']} done"
     if last is not None:
-        line += f", the last of {shown(last['zone'])} serial {last['serial']} {age(last['at'])} ago"
+        age = seconds(max(0.0, time.time() - last["at"]))
+        line += f", the last of {shown(last['zone'])} serial {last['serial']} {age} ago"
     lines = [line]
     if transfers["refused"]:
         counts = _counts(transfers["refused"])
-        lines.append(f"{_INDENT}NOT DONE: {counts}{_refusal(transfers)}")
+        lines.append(f"{_INDENT}NOT DONE: {counts}{_refusal(transfers, seconds)}")
     if transfers["hint"]:
         lines.append(f"{_INDENT}AGAIN: {shown(transfers['hint'])}")
     return lines
@@ -67,21 +69,9 @@ def _counts(refused: dict[str, int]) -> str:
     return ", ".join(f"{count} {WORDS.get(kind, kind)}" for kind, count in refused.items())
 
 
-def _refusal(transfers: dict[str, Any]) -> str:
+def _refusal(transfers: dict[str, Any], seconds: Callable[[float], str]) -> str:
     last = transfers["last_refusal"]
     if last is None:
         return ""
-    return f"; {shown(last['zone'])} {age(last['at'])} ago: {shown(last['why'])}"
-
-
-def age(since: float) -> str:
-    """How long ago something was, in words."""
-    return seconds(max(0.0, time.time() - since))
-
-
-def seconds(count: float) -> str:
-    """A time in words."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if count >= 2 * size:
-            return f"{count / size:.0f} {unit}"
-    return f"{count:.0f} s"
+    age = seconds(max(0.0, time.time() - last["at"]))
+    return f"; {shown(last['zone'])} {age} ago: {shown(last['why'])}"

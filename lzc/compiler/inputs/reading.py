@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
-from operator import attrgetter
 from pathlib import Path
 
 from lzc.config import Config
-from lzc.source.limits import KINDS, Limits
+from lzc.source.limits import Limits
 from lzc.source.reach import Guarded, Reach
 
 
@@ -33,8 +32,11 @@ def reach_of(config: Config) -> Reach:
 
 def limits_of(config: Config) -> Limits:
     """How much a zone, and all of a build, may take."""
-    of_kinds = attrgetter(*KINDS)
-    return Limits(of_kinds(config.build.zone_limits), of_kinds(config.build.total_limits))
+    zone, total = config.build.zone_limits, config.build.total_limits
+    return Limits(
+        (zone.records, zone.generated, zone.includes, zone.repeated, zone.octets),
+        (total.records, total.generated, total.includes, total.repeated, total.octets),
+    )
 
 
 def fixed_part(pattern: str) -> str:

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.serve.health.saved_state import Force
@@ -41,9 +42,16 @@ def target_of(text: str, keys: Collection[bytes]) -> str:
 
 def targets_of(check: Check, key: bytes) -> tuple[str, ...]:
     """The targets that a check belongs to, the narrowest first."""
-    host, port = check.endpoint()
+    address, port = check.address, check.port
+    if check.url:
+        try:
+            parts = urlsplit(check.url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            address = address or parts.hostname or ""
+        except ValueError:
+            port = 0
     try:
-        address = str(ipaddress.ip_address(host))
+        address = str(ipaddress.ip_address(address))
     except ValueError:
         return (key.hex(),)
     return (key.hex(), _with_port(address, port), address) if port else (key.hex(), address)
