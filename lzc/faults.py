@@ -6,9 +6,10 @@ A compiled zone may hold a million records, so a place is packed into one ``int`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from lzc.foreign_text import shown
 
@@ -19,6 +20,8 @@ _LINE_MASK = (1 << _LINE_BITS) - 1
 
 _LONGEST = 4000
 """Characters of a message."""
+MOST: Final = 10_000
+"""Errors, and warnings, that a build tells."""
 
 
 def pack(file: int, line: int, column: int) -> int:
@@ -95,9 +98,43 @@ class Fault:
 class InputError(Exception):
     """The operator's input is at fault: carries every `Fault` found in the run (at least one)."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = tuple(faults)
+    def __init__(self, faults: Fault | Sequence[Fault]) -> None:
+        self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
         return InputError, (self.faults,)
+
+
+class FaultList:
+    """The first faults of each severity, none of them twice; those that follow are counted."""
+
+    def __init__(self, most: int = MOST) -> None:
+        """Keep ``most`` errors and as many warnings."""
+        self._most = most
+        self._kept: dict[Fault, None] = {}
+        self._seen = dict.fromkeys(Severity, 0)
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Take more faults."""
+        for fault in faults:
+            if fault in self._kept:
+                continue
+            self._seen[fault.severity] += 1
+            if self._seen[fault.severity] <= self._most:
+                self._kept[fault] = None
+
+    def told(self) -> list[Fault]:
+        """What to tell: the faults kept, and a last one for those that were not."""
+        more = {one: seen - self._most for one, seen in self._seen.items() if seen > self._most}
+        if not more:
+            return list(self._kept)
+        left_out = " and ".join(f"{count} more {severity}s" for severity, count in more.items())
+        last = Fault(
+            Place("lzc"),
+            "more-faults",
+            f"{left_out} are not told",
+            fix="correct those that are, and check again",
+            severity=Severity.ERROR if Severity.ERROR in more else Severity.WARNING,
+        )
+        return [*self._kept, last]

@@ -7,14 +7,25 @@ distinct `Check`, however many records, answers or worker processes use it.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
+from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from lzc import foreign_json
 
 MOST_CHECKS: Final = 1 << 16
 """Checks that a server makes at most."""
+
+
+class Endpoint(NamedTuple):
+    """An address, or a name that has to be looked up, and a TCP port; `None` where a URL does not
+    tell."""
+
+    host: str
+    port: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,29 @@ class Check:
     def key(self) -> bytes:
         """16 octets that identify this check in shared memory and on the command line (as hex)."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).digest()
+
+    def endpoint(self) -> Endpoint:
+        """What is connected to. Of a URL, the port is its own or that of its scheme."""
+        if not self.url:
+            return Endpoint(self.address, self.port)
+        host, port = self.address, None
+        # Either may be malformed.
+        with suppress(ValueError):
+            parts = urlsplit(self.url)
+            host = host or parts.hostname or ""
+            usual = 443 if parts.scheme == "https" else 80
+            port = (usual if parts.port is None else parts.port) if parts.hostname else None
+        return Endpoint(host, port)
+
+    def known_address(self) -> str:
+        """The address that is connected to, that of a URL in its own notation; empty where a name
+        has to be looked up for that."""
+        host = self.endpoint().host
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return self.address
+        return host
 
 
 _LATER: Final = frozenset(("minimum_failures", "headers"))

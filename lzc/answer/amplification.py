@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from lzc.answer.options import BADCOOKIE_EXTENDED, Options
+from lzc.answer.options import BADCOOKIE_EXTENDED, OptBuilder
 from lzc.answer.planned import Choice
 from lzc.answer.settings import ResponderSettings
 from lzc.wire import cookie, message
@@ -32,7 +32,7 @@ class CookieLimit:
 
     __slots__ = ("_limit", "_options", "_secret")
 
-    def __init__(self, settings: ResponderSettings, options: Options) -> None:
+    def __init__(self, settings: ResponderSettings, options: OptBuilder) -> None:
         self._limit = settings.require_cookie
         self._secret = settings.cookie_secret
         self._options = options

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 import lmdb
 
 from lzc.answer import chaos
-from lzc.answer.lookup import Lookup
+from lzc.answer.lookup import AnswerLookup
 from lzc.answer.lua_answer import Asker, LuaAnswers
-from lzc.answer.options import BADVERS_EXTENDED, Options
+from lzc.answer.options import BADVERS_EXTENDED, OptBuilder
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
@@ -61,17 +61,19 @@ class _Turn(NamedTuple):
 class Exchange:
     """One query, one answer."""
 
-    __slots__ = ("_lua", "_options", "_refused", "_report", "_settings", "_zones")
+    __slots__ = ("_look_up", "_lua", "_options", "_refused", "_report", "_settings", "_zones")
 
     def __init__(
         self,
         zones: ServedZones,
         lua: LuaAnswers,
-        options: Options,
+        options: OptBuilder,
         settings: ResponderSettings,
         report: Callable[[bytes, Exception], None] | None,
         refused: Report | None = None,
+        look_up: Callable[..., AnswerLookup] = AnswerLookup,
     ) -> None:
+        self._look_up = look_up
         self._zones = zones
         self._lua = lua
         self._options = options
@@ -161,7 +163,7 @@ class Exchange:
             qtype = rrtype.SOA
         else:
             rcode = _REFUSALS.get(qtype)
-        if rcode is None and not self._look_up(turn, qtype, sections):
+        if rcode is None and not self._found(turn, qtype, sections):
             rcode = message.REFUSED
             if turn.key is not None and qtype == rrtype.SOA and self._refused is not None:
                 # A secondary that looks for a change of a zone that was never, or is no more, here.
@@ -201,7 +203,7 @@ class Exchange:
         known = zone is not None and zone.apex == turn.query.qname_lower
         return None if known else message.NOTAUTH
 
-    def _look_up(self, turn: _Turn, qtype: int, sections: Sections) -> bool:
+    def _found(self, turn: _Turn, qtype: int, sections: Sections) -> bool:
         query = turn.query
         edns = query.edns
         asker = Asker(
@@ -214,7 +216,7 @@ class Exchange:
             query.flags,
             query.id,
         )
-        return Lookup(self._zones, self._lua, qtype, asker, sections).run(query.qname)
+        return self._look_up(self._zones, self._lua, qtype, asker, sections).run(query.qname)
 
     def _room(self, turn: _Turn) -> int:
         """Octets that the answer may have."""

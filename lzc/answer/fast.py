@@ -15,7 +15,7 @@ from lzc.answer import denial
 from lzc.answer.exchange import DAMAGE
 from lzc.answer.lua_answer import LuaAnswers, lua_rrs
 from lzc.answer.match import closest_encloser
-from lzc.answer.options import Options
+from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice, Planned, choice
 from lzc.answer.signed_wire import SignedWire
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
@@ -117,7 +117,7 @@ class FastLane:
         self,
         zones: ServedZones,
         lua: LuaAnswers,
-        options: Options,
+        options: OptBuilder,
         size: int,
         fail: Callable[[bytes, bytes, float, Exception], tuple[bytes, bool] | None],
     ) -> None:

@@ -1,7 +1,7 @@
 """The authoritative algorithm: RFC 1034 §4.3.2, as later RFCs have it.
 
-One `Lookup` answers one question. It follows CNAME and DNAME as long as the bundle is authoritative
-for the target, and leaves what it found in `Sections`.
+One `AnswerLookup` answers one question. It follows CNAME and DNAME as long as the bundle is
+authoritative for the target, and leaves what it found in `Sections`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from lzc.answer import denial
 from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
-from lzc.answer.match import Kind, Match, match
+from lzc.answer.match import Match, MatchKind, match
 from lzc.answer.referral import add_addresses, refer
 from lzc.answer.sections import Sections, signature_of
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
@@ -27,7 +27,7 @@ _ADDRESSED: Final = frozenset({rrtype.NS, rrtype.MX, rrtype.SRV, rrtype.SVCB, rr
 _NO_SNIPPETS: Final[dict[int, Snippets]] = {}
 
 
-class Lookup:
+class AnswerLookup:
     """Answers one question from the zones of a bundle.
 
     ``tcp`` decides how much ANY gets (RFC 8482: over UDP one RRset). `run` raises `LuaFailure` and
@@ -83,19 +83,19 @@ class Lookup:
         key = wire_name.key_of(name, zone.apex)
         found = match(zone, key)
         kind = found.kind
-        if kind is Kind.EXACT:
+        if kind is MatchKind.EXACT:
             return self._at_node(zone, qname, key, found, None)
-        if kind is Kind.WILDCARD:
+        if kind is MatchKind.WILDCARD:
             wildcard = wire_name.relative_of_key(found.key) + zone.apex
             return self._at_node(zone, qname, key, found, wildcard)
-        if kind is Kind.DELEGATION:
+        if kind is MatchKind.DELEGATION:
             if self._qtype == rrtype.DS and found.key == key:
                 return self._at_node(zone, qname, key, found, None)
             if not self.sections.answer:
                 self.sections.authoritative = False
             refer(self.sections, zone, found)
             return None
-        if kind is Kind.DNAME:
+        if kind is MatchKind.DNAME:
             return self._redirect(zone, qname, found)
         self.sections.rcode = message.NXDOMAIN
         prove = self.sections.dnssec_ok and zone.signed

@@ -28,7 +28,7 @@ FEW: Final = 16
 T = TypeVar("T")
 
 
-class Evaluator(Protocol):
+class LuaEvaluator(Protocol):
     """What is asked of `lzc.lua.engine.engine.Engine`."""
 
     def evaluate(
@@ -37,7 +37,7 @@ class Evaluator(Protocol):
         """Presentation-form contents; raises `LuaFailure`."""
 
 
-class Meter(Protocol):
+class CpuMeter(Protocol):
     """Runs work that the code of a zone (by its apex) is charged for."""
 
     def __call__(self, code: bytes, zone: bytes, work: Callable[[], T], /) -> T:
@@ -109,10 +109,10 @@ class LuaAnswers:
 
     def __init__(
         self,
-        engine: Evaluator | None,
+        engine: LuaEvaluator | None,
         insert_whitespace: bool,
         plans: Plans | None = None,
-        meter: Meter | None = None,
+        meter: CpuMeter | None = None,
     ) -> None:
         self._plans = plans
         self._meter = meter

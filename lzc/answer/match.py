@@ -13,7 +13,7 @@ _CUT: Final = DELEGATION | OCCLUDED
 _STOP: Final = DELEGATION | HAS_DNAME
 
 
-class Kind(IntEnum):
+class MatchKind(IntEnum):
     """How a name was matched."""
 
     EXACT = 0
@@ -31,7 +31,7 @@ class Match(NamedTuple):
     closest encloser (`MISSING`).
     """
 
-    kind: Kind
+    kind: MatchKind
     key: bytes
     node: bytes
 
@@ -42,24 +42,24 @@ def match(zone: ServedZone, key: bytes) -> Match:
     if node is not None:
         flags = node[0]
         if not flags & _CUT:
-            return Match(Kind.EXACT, key, node)
+            return Match(MatchKind.EXACT, key, node)
         if flags & OCCLUDED:
             return _topmost(zone, key)
-        return Match(Kind.DELEGATION, key, node)
+        return Match(MatchKind.DELEGATION, key, node)
     encloser, node = closest_encloser(zone, key)
     flags = node[0]
     if flags & _CUT:
         if flags & OCCLUDED:
             return _topmost(zone, encloser)
-        return Match(Kind.DELEGATION, encloser, node)
+        return Match(MatchKind.DELEGATION, encloser, node)
     if flags & HAS_DNAME:
-        return Match(Kind.DNAME, encloser, node)
+        return Match(MatchKind.DNAME, encloser, node)
     if flags & WILDCARD_CHILD:
         wildcard = wildcard_of(encloser)
         found = zone.node(wildcard)
         if found is not None:
-            return Match(Kind.WILDCARD, wildcard, found)
-    return Match(Kind.MISSING, encloser, node)
+            return Match(MatchKind.WILDCARD, wildcard, found)
+    return Match(MatchKind.MISSING, encloser, node)
 
 
 def closest_encloser(zone: ServedZone, key: bytes) -> tuple[bytes, bytes]:
@@ -91,13 +91,13 @@ def _topmost(zone: ServedZone, key: bytes) -> Match:
     label of a name."""
     end = 0
     if zone.apex_node[0] & HAS_DNAME:
-        return Match(Kind.DNAME, b"", zone.apex_node)
+        return Match(MatchKind.DNAME, b"", zone.apex_node)
     while end >= 0:
         end = key.find(b"\x00", end)
         ancestor = key if end < 0 else key[:end]
         node = zone.node(ancestor)
         if node is not None and node[0] & _STOP:
-            kind = Kind.DELEGATION if node[0] & DELEGATION else Kind.DNAME
+            kind = MatchKind.DELEGATION if node[0] & DELEGATION else MatchKind.DNAME
             return Match(kind, ancestor, node)
         if end < 0:
             break

@@ -12,7 +12,7 @@ BADCOOKIE_EXTENDED = 1
 """Likewise of RCODE 23 (RFC 7873 §8)."""
 
 
-class Options:
+class OptBuilder:
     """Makes OPT RRs by the operator's settings.
 
     ``plain`` and ``plain_dnssec_ok`` are those without options, the DO bit clear and set.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lzc.answer.amplification import CookieLimit
 from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
-from lzc.answer.lua_answer import Evaluator, LuaAnswers, Meter, Plans
-from lzc.answer.options import Options
+from lzc.answer.lookup import AnswerLookup
+from lzc.answer.lua_answer import CpuMeter, LuaAnswers, LuaEvaluator, Plans
+from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice
 from lzc.answer.refusal import Report
 from lzc.answer.settings import ResponderSettings
@@ -21,6 +22,18 @@ from lzc.wire.message import FormatError, parse_query
 Quick = Callable[[bytes, bytes, float, bool, bytes], tuple[bytes, bool | Choice] | None]
 """Takes query, client, now, tcp and local as `Responder.respond`; gives what a `Response` holds, or
 `None` for a query that takes more care."""
+
+
+class Parts(NamedTuple):
+    """What a responder is put together from. Who watches how an answer is made gives subclasses of
+    these, so that nothing on the path of a query asks whether it is watched."""
+
+    zones: Callable[[Bundle, Mapping[bytes, Signer], Container[bytes]], ServedZones] = ServedZones
+    lua: Callable[..., LuaAnswers] = LuaAnswers
+    lookup: Callable[..., AnswerLookup] = AnswerLookup
+
+
+UNWATCHED: Final = Parts()
 
 
 class Response(NamedTuple):
@@ -39,10 +52,10 @@ class Responder:
     ``signers`` are by apex; ``engine`` is `None` where LUA is off. ``report`` is told of every
     SERVFAIL: the QNAME and what went wrong. ``planner`` answers LUA records that have a plan;
     without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
-    asks it first, and `careful` when it has no answer; `respond` does both. ``out`` are zones that
-    are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came or
-    went. ``refused`` is told which secondaries were turned away, and why. Not thread-safe; use one
-    per process.
+    asks it first, and `any_query` when it has no answer; `respond` does both. ``out`` are zones
+    that are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came
+    or went. ``refused`` is told which secondaries were turned away, and why. ``parts`` are what it
+    is put together from. Not thread-safe; use one per process.
     """
 
     __slots__ = ("_exchange", "_limit", "forget", "quick")
@@ -52,19 +65,21 @@ class Responder:
         bundle: Bundle,
         settings: ResponderSettings,
         signers: Mapping[bytes, Signer],
-        engine: Evaluator | None,
+        engine: LuaEvaluator | None,
         report: Callable[[bytes, Exception], None] | None = None,
         planner: Planner | None = None,
-        meter: Meter | None = None,
+        meter: CpuMeter | None = None,
         out: Container[bytes] = (),
         refused: Report | None = None,
+        parts: Parts = UNWATCHED,
     ) -> None:
-        zones = ServedZones(bundle, signers, out)
+        zones = parts.zones(bundle, signers, out)
         self.forget = zones.forget
         plans = Plans(planner, bundle.plan) if planner is not None else None
-        lua = LuaAnswers(engine, settings.insert_whitespace, plans, meter)
-        options = Options(settings)
-        self._exchange = Exchange(zones, lua, options, settings, report, refused)
+        lua = parts.lua(engine, settings.insert_whitespace, plans, meter)
+        options = OptBuilder(settings)
+        look_up = parts.lookup
+        self._exchange = Exchange(zones, lua, options, settings, report, refused, look_up)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
         self._limit: CookieLimit | None = None
@@ -83,10 +98,10 @@ class Responder:
         """
         found = self.quick(query, client, now, tcp, local)
         if found is None:
-            found = self.careful(query, client, now, tcp, local)
+            found = self.any_query(query, client, now, tcp, local)
         return None if found is None else Response(*found)
 
-    def careful(
+    def any_query(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
     ) -> tuple[bytes, bool | Choice] | None:
         """What `respond` gives, for a query that `quick` has no answer to."""

@@ -68,7 +68,7 @@ class ServedZone:
         self.info = info
         self.apex: bytes = view.apex
         self.node: Callable[[bytes], bytes | None] = view.node
-        self.predecessor = view.predecessor
+        self.predecessor: Callable[[bytes], tuple[bytes, bytes]] = view.predecessor
         self.signed = info.signed
         self.signer = signer
         self.zone_id = info.zone_id

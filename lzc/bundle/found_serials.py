@@ -20,9 +20,10 @@ import lmdb
 from lzc import foreign_json
 from lzc.bundle.manifest import ID, MANIFEST
 from lzc.bundle.serial_store import LastSerial, SerialStore, later
-from lzc.bundle.store import close_store, open_store
+from lzc.bundle.shard import close_store, open_store
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
+from lzc.wire.message import skip_name
 from lzc.zone.serial import MODULUS
 
 _SHA256: Final = re.compile(rb"[0-9a-f]{64}")
@@ -92,7 +93,7 @@ def read(folder: Path) -> FoundSerials:
 
 
 def _from_zones(path: Path, hashes: set[str]) -> dict[bytes, LastSerial] | None:
-    """Nothing where the file is damaged: reading such a one may end the process."""
+    """None where the file is damaged: to read a damaged file may end the process."""
     try:
         if _sha256(path) not in hashes:
             return None
@@ -152,25 +153,17 @@ def _messages(octets: bytes) -> Iterator[bytes]:
 def _first_soa(message: bytes) -> tuple[bytes, int]:
     """The apex and serial of a message of a transfer that begins with the SOA record; no apex for
     the others. Raises `ValueError` or `IndexError` for what is no such message."""
-    end = _after_name(message, _HEADER)
+    end = skip_name(message, _HEADER)
     apex = message[_HEADER:end]
     wire_name.labels_of(apex)
     owner = end + 4
-    fixed = _after_name(message, owner)
+    fixed = skip_name(message, owner)
     if message[fixed : fixed + 2] != rr.SOA.to_bytes(2, "big"):
         return b"", 0
-    serial = _after_name(message, _after_name(message, fixed + 10))
+    serial = skip_name(message, skip_name(message, fixed + 10))
     if serial + 20 > len(message):
         raise ValueError("cut short")
     return apex, int.from_bytes(message[serial : serial + 4], "big")
-
-
-def _after_name(message: bytes, position: int) -> int:
-    while length := message[position]:
-        if length >= 0xC0:
-            return position + 2
-        position += 1 + length
-    return position + 1
 
 
 def _sha256(path: Path) -> str:

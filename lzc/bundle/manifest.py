@@ -33,7 +33,7 @@ def zones_file(shard: int) -> str:
 
 
 def transfers_file(shard: int) -> str:
-    """The transfers of a shard's zones, one behind the other."""
+    """The file with the transfers of a shard's zones, concatenated."""
     return f"transfers-{shard:02}.bin"
 
 

@@ -95,7 +95,8 @@ class SerialStore:
         return self.bundles[-1] if self.whole and self.bundles else ""
 
     def get(self, apex: bytes, form: str = ITSELF) -> LastSerial | None:
-        """The last serial of a zone (lower-case wire name), if it ever had one."""
+        """The last serial of a zone (lower-case wire name); None for a zone that never had a
+        serial."""
         line = self._lines.get(_key(apex, form))
         return None if line is None else _read(line)
 
@@ -116,8 +117,8 @@ class SerialStore:
             self.put(apex, after, form)
 
     def cover(self, bundle: str) -> None:
-        """From now on the serials of the bundle with this id need not be looked at again. The one
-        covered last is the one that is made live."""
+        """From now on the serials of the bundle with this id need not be looked at again. The
+        bundle covered last is the bundle that is made live."""
         if self.bundles[-1:] != [bundle]:
             others = [one for one in self.bundles if one != bundle]
             self.bundles = [*others, bundle][-_MOST_BUNDLES:]

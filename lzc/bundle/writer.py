@@ -71,7 +71,7 @@ def locked(output: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The live bundle, verified, and what of it the next one has unchanged: the numbers of its
+    """The live bundle, verified, and what of it the next bundle has unchanged: the numbers of its
     shards, and whether its list of checks."""
 
     folder: Path

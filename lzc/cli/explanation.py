@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import Any, Final
 
-from lzc.answer.match import Kind
+from lzc.answer.match import MatchKind
 from lzc.foreign_text import code, one_line, shown
 from lzc.health_check import Check
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.syntax.layout import lay_out
-from lzc.rehearse.explain import Execution, Explanation, Step
+from lzc.rehearse.execution import Execution
+from lzc.rehearse.explain import Explanation, Step
 from lzc.serve.health.outcome import as_written
 
 _OUTCOMES: Final = 16
@@ -55,6 +56,9 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         "type": execution.covered,
         "ttl": execution.ttl,
         "code": execution.code.decode("utf-8", "backslashreplace").strip(),
+        "plan": {"operation": execution.plan, "answered": not execution.ran}
+        if execution.plan
+        else None,
         "results": list(execution.results),
         "failure": {"message": execution.failure, "line": execution.line or None}
         if execution.failure
@@ -81,7 +85,7 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         "instructions": execution.instructions,
         "instruction-limit": execution.limit or None,
         "runs": execution.runs,
-        "random": execution.runs > 1,
+        "random": execution.chance,
         "outcomes": [
             {"results": list(outcome), "runs": count}
             for outcome, count in execution.outcomes.most_common()
@@ -122,17 +126,17 @@ def as_text(explanation: Explanation, why: str) -> str:
 
 def _step_text(step: Step) -> str:
     name, node = step.name, step.node
-    if step.kind is Kind.EXACT:
+    if step.kind is MatchKind.EXACT:
         if step.is_ent:
             return f"{name} is an empty non-terminal: only names below it own records"
         return f"{name} exists, with {_types(step)}"
-    if step.kind is Kind.WILDCARD:
+    if step.kind is MatchKind.WILDCARD:
         return f"{name} does not exist; the wildcard {node} answers, with {_types(step)}"
-    if step.kind is Kind.DELEGATION:
+    if step.kind is MatchKind.DELEGATION:
         if name == node:
             return f"{name} is delegated to other name servers"
         return f"{name} belongs to {node}, which is delegated to other name servers"
-    if step.kind is Kind.DNAME:
+    if step.kind is MatchKind.DNAME:
         return f"{name} is below {node}, whose DNAME moves all names below it"
     text = f"{name} does not exist; its closest encloser {node} has no wildcard"
     if step.blocked:
@@ -160,6 +164,9 @@ def _execution_lines(execution: Execution) -> list[str]:
         lines.append(f"health check: {shown(check_text(check))}: {shown(str(said))}")
     for address, place in execution.places.items():
         lines.append(f"place of {address}: {shown(_place_text(place))}")
+    if execution.plan:
+        answered = "left this query to the code" if execution.ran else "answered, no Lua was run"
+        lines.append(f"plan: {execution.plan}; it {answered}")
     if execution.instructions is not None:
         lines.append(f"instructions: {execution.instructions} of {execution.limit}")
     if execution.failure:
@@ -167,7 +174,7 @@ def _execution_lines(execution: Execution) -> list[str]:
         lines.append(f"failed: {shown(execution.failure)}{at}")
     else:
         lines.append(f"returned: {_outcome_text(execution.results)}")
-    if execution.runs == 1:
+    if not execution.chance:
         lines.append("chance: none; this client gets the same as long as health and place stay")
         return lines
     count = len(execution.outcomes)
@@ -211,7 +218,7 @@ def why(explanation: Explanation, status: str, answers: int) -> str:
     last = explanation.steps[-1]
     if status == "NXDOMAIN":
         return f"NXDOMAIN: {last.name} does not exist, and no wildcard stands in for it"
-    if last.kind is Kind.DELEGATION and explanation.qtype != "DS":
+    if last.kind is MatchKind.DELEGATION and explanation.qtype != "DS":
         return f"{status}: a referral to the name servers of {last.node}"
     if last.target:
         return f"{status}: {last.target} is in none of the bundle's zones, or was followed already"

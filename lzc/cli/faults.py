@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from lzc.cli.screen import echo, echo_json
-from lzc.fault_list import FaultList
-from lzc.faults import Fault, Severity
+from lzc.faults import Fault, FaultList, Severity
 
 MOST_LINES: Final = 1000
 """Errors, and warnings, that are printed for people to read."""

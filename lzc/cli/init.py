@@ -122,7 +122,7 @@ def command(folder: Path, zone: str) -> None:
         for path in made:
             with suppress(OSError):
                 path.unlink()
-        raise InputError([_unwritable(made[-1], error)]) from error
+        raise InputError(_unwritable(made[-1], error)) from error
     for path in made:
         echo(f"wrote {path}")
     config = "" if folder == Path() else f" -c {shlex.quote(str(folder / 'lzc.toml'))}"

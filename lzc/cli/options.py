@@ -1,4 +1,4 @@
-"""Options that commands share.
+"""Options that commands share, and arguments that are more than text.
 
 ``@config_option`` passes ``config_path: Path``; the command gives it to `lzc.config.load`.
 ``@format_option`` passes ``output_format: str``, ``"text"`` or ``"json"``; faults that end the
@@ -9,9 +9,30 @@ command follow it too (`lzc.cli.faults`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class ReadParam(click.ParamType[Any]):
+    """What a function reads from text; its `ValueError` is wrong usage."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Read the argument."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def _note_format(ctx: click.Context, _: click.Parameter, value: str) -> str:

@@ -16,14 +16,23 @@ from lzc.bundle.node import RR_HEAD
 from lzc.bundle.reader import Bundle, ZoneView
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
-from lzc.compare.zones import Change, Data, Kind, Meaning, SerialChange, diff_node, merge
+from lzc.compare.zones import (
+    Change,
+    ChangeKind,
+    Data,
+    Meaning,
+    SerialChange,
+    diff_node,
+    kind_of,
+    merge,
+)
 from lzc.dnssec.key import role
 from lzc.faults import Fault
 from lzc.health_check import Check
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 
-Node = tuple[bytes, bytes]
+KeyedNode = tuple[bytes, bytes]
 
 _head = struct.Struct(">2xH2xIH").unpack_from
 _ENTRY: Final = 8
@@ -32,7 +41,7 @@ _ID: Final = 4
 """Octets of the zone id in front of a node's key."""
 
 
-class State(Protocol):
+class Snapshot(Protocol):
     """What can be compared."""
 
     @property
@@ -42,11 +51,11 @@ class State(Protocol):
     def zones(self) -> Iterator[ZoneInfo]:
         """All zones, ordered by the octets of their apex."""
 
-    def nodes(self, info: ZoneInfo) -> Iterator[Node]:
+    def nodes(self, info: ZoneInfo) -> Iterator[KeyedNode]:
         """Keys and nodes of a zone in canonical order."""
 
 
-class BundleState:
+class BundleSnapshot:
     """An open bundle, of which nothing is kept in memory."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -57,12 +66,12 @@ class BundleState:
         """All zones, ordered by the octets of their apex."""
         return self._bundle.zones()
 
-    def nodes(self, info: ZoneInfo) -> Iterator[Node]:
+    def nodes(self, info: ZoneInfo) -> Iterator[KeyedNode]:
         """Keys and nodes of a zone in canonical order."""
         return ZoneView(self._bundle, info).nodes()
 
 
-class CompiledState:
+class CompiledSnapshot:
     """Zones as the compiler left them in memory; without any, the state before the first build."""
 
     def __init__(self, zones: Iterable[CompiledZone] = (), checks: Sequence[Check] = ()) -> None:
@@ -73,7 +82,7 @@ class CompiledState:
         """All zones, ordered by the octets of their apex."""
         return iter([self._zones[apex].info for apex in sorted(self._zones)])
 
-    def nodes(self, info: ZoneInfo) -> Iterator[Node]:
+    def nodes(self, info: ZoneInfo) -> Iterator[KeyedNode]:
         """Keys and nodes of a zone in canonical order."""
         return ((key[_ID:], node) for key, node in self._zones[info.apex].items)
 
@@ -82,7 +91,7 @@ class CompiledState:
 class KeyChange:
     """A DNSKEY that came or went."""
 
-    kind: Kind
+    kind: ChangeKind
     key: ZoneKey
     role: str
 
@@ -100,11 +109,9 @@ class ZoneChange:
     changes: Iterator[Change] = field(default_factory=lambda: iter(()))
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """Whether the zone came, went or changed."""
-        if self.before is None:
-            return Kind.ADDED
-        return Kind.REMOVED if self.after is None else Kind.CHANGED
+        return kind_of(self.before, self.after)
 
     @property
     def name(self) -> str:
@@ -134,15 +141,13 @@ class CheckChange:
     after: Check | None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """Whether the check came, went or changed."""
-        if self.before is None:
-            return Kind.ADDED
-        return Kind.REMOVED if self.after is None else Kind.CHANGED
+        return kind_of(self.before, self.after)
 
 
 def compare(
-    before: State, after: State, meaning: Meaning, apexes: Collection[bytes] | None = None
+    before: Snapshot, after: Snapshot, meaning: Meaning, apexes: Collection[bytes] | None = None
 ) -> Iterator[ZoneChange]:
     """The zones that differ, of those with the given apexes (lower-case wire names; ``None``: of
     all), one after the other: use up a zone's changes before the next. Code split into other
@@ -186,8 +191,8 @@ def _by_target(checks: Iterable[Check]) -> dict[tuple[str, int, str], list[Check
 
 
 def _changes(
-    before: Iterator[Node],
-    after: Iterator[Node],
+    before: Iterator[KeyedNode],
+    after: Iterator[KeyedNode],
     old: ZoneInfo,
     new: ZoneInfo,
     meaning: Meaning,
@@ -228,6 +233,6 @@ def _rrsets(node: bytes | None, key: bytes, info: ZoneInfo) -> Mapping[int, Sequ
 def _key_changes(old: ZoneInfo | None, new: ZoneInfo | None) -> tuple[KeyChange, ...]:
     olds = old.keys if old is not None else ()
     news = new.keys if new is not None else ()
-    gone = [KeyChange(Kind.REMOVED, key, role(key, olds)) for key in olds if key not in news]
-    come = [KeyChange(Kind.ADDED, key, role(key, news)) for key in news if key not in olds]
+    gone = [KeyChange(ChangeKind.REMOVED, key, role(key, olds)) for key in olds if key not in news]
+    come = [KeyChange(ChangeKind.ADDED, key, role(key, news)) for key in news if key not in olds]
     return (*gone, *come)

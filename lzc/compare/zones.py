@@ -10,10 +10,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from lzc.faults import Fault, Place
 from lzc.wire import rrtype as rr
+from lzc.wire.rdata import with_serial
 from lzc.zone.model import LuaRecord
 from lzc.zone.serial import compare
 
@@ -24,13 +25,11 @@ RRsets = Mapping[int, Sequence[Data]]
 """The records of one owner by RR type."""
 
 Meaning = Callable[[LuaRecord], Hashable]
-"""Gives what is equal for LUA records of one type that are the same program."""
-
-_SERIAL: Final = slice(-20, -16)
-"""Where the serial stands in SOA RDATA."""
+"""Maps a LUA record to a value that is equal for records of one covered type with the same
+program."""
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What became of something."""
 
     ADDED = "added"
@@ -80,9 +79,9 @@ class RRsetChange:
     ttl: tuple[int, int] | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """Whether the RRset came, went or changed."""
-        return _kind(self.before, self.after)
+        return kind_of(self.before, self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +95,9 @@ class LuaChange:
     is_same_code: bool = False
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """Whether the record came, went or changed."""
-        return _kind(self.before, self.after)
+        return kind_of(self.before, self.after)
 
 
 Change = RRsetChange | LuaChange
@@ -139,7 +138,7 @@ def _rdata(data: Data) -> bytes:
 
 
 def _but_serial(data: Data) -> bytes:
-    return data[1][: _SERIAL.start] + data[1][_SERIAL.stop :]
+    return with_serial(data[1], 0)
 
 
 def _diff_lua(
@@ -161,21 +160,21 @@ def _pair(
     """Records of the same code belong together; of the others, the first and the first."""
     # There may be thousands at a name: each is looked at once.
     waiting: dict[Hashable, deque[int]] = {}
-    for place, new in enumerate(news):
-        waiting.setdefault(meaning(new), deque()).append(place)
+    for position, new in enumerate(news):
+        waiting.setdefault(meaning(new), deque()).append(position)
     taken: set[int] = set()
     left = []
     for old in olds:
-        places = waiting.get(meaning(old))
-        if not places:
+        positions = waiting.get(meaning(old))
+        if not positions:
             left.append(old)
             continue
-        place = places.popleft()
-        taken.add(place)
-        new = news[place]
+        position = positions.popleft()
+        taken.add(position)
+        new = news[position]
         if old.ttl != new.ttl:
             yield LuaChange(key, covered, old, new, is_same_code=True)
-    others = [new for place, new in enumerate(news) if place not in taken]
+    others = [new for position, new in enumerate(news) if position not in taken]
     for before, after in zip_longest(left, others):
         yield LuaChange(key, covered, before, after)
 
@@ -191,10 +190,11 @@ def _without(records: list[LuaRecord], common: Counter[LuaRecord]) -> list[LuaRe
     return kept
 
 
-def _kind(before: object, after: object) -> Kind:
+def kind_of(before: object, after: object) -> ChangeKind:
+    """What became of something, of which one side may have nothing (what is false)."""
     if not before:
-        return Kind.ADDED
-    return Kind.CHANGED if after else Kind.REMOVED
+        return ChangeKind.ADDED
+    return ChangeKind.CHANGED if after else ChangeKind.REMOVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from lzc.bundle import current, writer
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.serial_store import LastSerial
 from lzc.compiler.incremental import before, memory
-from lzc.compiler.incremental.live_bundle import Past
+from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import Memory
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.compiler.project import Compiled, Progress, compile_project
@@ -69,38 +69,34 @@ def build(
         with writer.locked(folder), collector_paused():
             surroundings = memory.surroundings(config)
 
-            def make(past: Past, faults: list[Fault]) -> tuple[Compiled, str]:
-                compiled = compile_project(config, file, past, moment, report, faults)
+            def make(live: LiveBundle, faults: list[Fault]) -> tuple[Compiled, str]:
+                compiled = compile_project(config, file, live, moment, report, faults)
                 report("write", 0, 1)
-                identity = _write(folder, compiled, past)
+                identity = _write(folder, compiled, live)
                 report("write", 1, 1)
-                _remember(folder, surroundings, compiled, past, identity)
+                _remember(folder, surroundings, compiled, live, identity)
                 return compiled, identity
 
             remembered = memory.load(folder, surroundings)
             compiled, identity = _after_those_before(folder, remembered, make)
     except writer.OutputBusy as error:
         raise InputError(
-            [
-                Fault(
-                    Place(str(folder)),
-                    "output-busy",
-                    "another build is writing to this folder",
-                    why="two builds at once could give the same serial to different content",
-                    fix="wait until it has finished, or build into another folder with -o",
-                )
-            ]
+            Fault(
+                Place(str(folder)),
+                "output-busy",
+                "another build is writing to this folder",
+                why="two builds at once could give the same serial to different content",
+                fix="wait until it has finished, or build into another folder with -o",
+            )
         ) from error
     except OSError as error:
         raise InputError(
-            [
-                Fault(
-                    Place(str(error.filename or folder)),
-                    "output-unwritable",
-                    f"the bundle cannot be written: {error.strerror or error}",
-                    fix="correct output in [build], or the folder's permissions and free space",
-                )
-            ]
+            Fault(
+                Place(str(error.filename or folder)),
+                "output-unwritable",
+                f"the bundle cannot be written: {error.strerror or error}",
+                fix="correct output in [build], or the folder's permissions and free space",
+            )
         ) from error
     return BuildResult(
         id=identity,
@@ -126,8 +122,8 @@ def check(
     file = ConfigFile.of(config, config_path)
     moment = build_time() if now is None else now
 
-    def make(past: Past, faults: list[Fault]) -> Compiled:
-        return compile_project(config, file, past, moment, progress or _silent, faults)
+    def make(live: LiveBundle, faults: list[Fault]) -> Compiled:
+        return compile_project(config, file, live, moment, progress or _silent, faults)
 
     with collector_paused():
         return _after_those_before(folder, Memory(), make)
@@ -140,46 +136,44 @@ def build_time() -> float:
         return time.time()
     if not (text.isascii() and text.isdigit()):
         raise InputError(
-            [
-                Fault(
-                    Place("SOURCE_DATE_EPOCH"),
-                    "source-date-epoch",
-                    f"{text!r} is not a number of seconds",
-                    fix="unset the variable, or set it to the output of: date +%s",
-                )
-            ]
+            Fault(
+                Place("SOURCE_DATE_EPOCH"),
+                "source-date-epoch",
+                f"{text!r} is not a number of seconds",
+                fix="unset the variable, or set it to the output of: date +%s",
+            )
         )
     return float(text)
 
 
 def _after_those_before(
-    folder: Path, remembered: Memory, make: Callable[[Past, list[Fault]], Made]
+    folder: Path, remembered: Memory, make: Callable[[LiveBundle, list[Fault]], Made]
 ) -> Made:
     """Have something made from what is found of the builds before; without their live bundle, where
     that shows only then that it is damaged."""
-    past, faults = before.find(folder, remembered)
+    live, faults = before.find(folder, remembered)
     try:
-        with past:
-            return make(past, faults)
+        with live:
+            return make(live, faults)
     except BundleError as error:
         # What was hashed once is not hashed again, and so it was not seen.
         with suppress(OSError):
-            (current.verified_dir(folder) / past.id).unlink()
-        past, faults = before.find_serials(folder, error)
-        with past:
-            return make(past, faults)
+            (current.verified_dir(folder) / live.id).unlink()
+        live, faults = before.find_serials(folder, error)
+        with live:
+            return make(live, faults)
 
 
-def _write(folder: Path, compiled: Compiled, past: Past) -> str:
+def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
     """Have a bundle of it live, and give its id."""
-    base, zones = compiled.beside(past)
+    base, zones = compiled.beside(live)
     for apex, zone in compiled.made.items():
         info = zone.info
-        past.serials.put(apex, LastSerial(info.serial, info.digest, info.source_serial))
+        live.serials.put(apex, LastSerial(info.serial, info.digest, info.source_serial))
     if base is not None and base.checks and not zones:
-        if past.serials.stale:
-            past.serials.save(folder)
-        return past.id
+        if live.serials.stale:
+            live.serials.save(folder)
+        return live.id
     return writer.write(
         folder,
         zones,
@@ -188,14 +182,14 @@ def _write(folder: Path, compiled: Compiled, past: Past) -> str:
         inputs=_inputs(compiled),
         base=base,
         constants=compiled.constants,
-        serials=past.serials,
+        serials=live.serials,
     )
 
 
 def _remember(
-    folder: Path, surroundings: bytes, compiled: Compiled, past: Past, identity: str
+    folder: Path, surroundings: bytes, compiled: Compiled, live: LiveBundle, identity: str
 ) -> None:
-    known = (past.id, past.found_by, past.keystore, past.entries)
+    known = (live.id, live.found_by, live.keystore, live.entries)
     if known == (identity, compiled.found_by, compiled.keystore, compiled.entries):
         return
     # Without it the next build makes everything, that is all.

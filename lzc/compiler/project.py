@@ -15,15 +15,14 @@ from lzc.bundle import shards
 from lzc.bundle.writer import Base, CompiledZone
 from lzc.compiler.checks.secondaries import ZoneTraits, check_secondaries
 from lzc.compiler.checks.secrets import check_secrets
-from lzc.compiler.incremental.live_bundle import Past
-from lzc.compiler.incremental.memory import PATH, SIGNED, Entry, Memory
+from lzc.compiler.incremental.live_bundle import LiveBundle
+from lzc.compiler.incremental.memory import PATH, SIGNED, BuiltZone, Memory
 from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.config import Config
-from lzc.fault_list import FaultList
-from lzc.faults import Fault, InputError, Place, Severity
+from lzc.faults import Fault, FaultList, InputError, Place, Severity
 from lzc.health_check import MOST_CHECKS, Check
 from lzc.lua.health.constants import Constants
 from lzc.source.limits import KINDS, Counts
@@ -40,7 +39,7 @@ class Compiled:
     others are in the live bundle; the health checks that all ask for, as JSON texts; and
     warnings."""
 
-    entries: Mapping[bytes, Entry]
+    entries: Mapping[bytes, BuiltZone]
     found_by: bytes
     keystore: tuple[int, ...]
     made: Mapping[bytes, CompiledZone]
@@ -74,28 +73,28 @@ class Compiled:
         """What to remember of the bundle with this id."""
         return Memory(bundle, self.found_by, dict(self.entries), self.keystore)
 
-    def beside(self, past: Past) -> tuple[Base | None, list[CompiledZone]]:
+    def beside(self, live: LiveBundle) -> tuple[Base | None, list[CompiledZone]]:
         """What the next bundle has of the live one, and the zones of its other shards by id."""
         count = shards.count(len(self.entries))
         changed = frozenset(range(count))
-        if past.folder is not None and past.shards == count and past.entries:
-            come_or_gone = self.entries.keys() ^ past.entries.keys()
+        if live.folder is not None and live.shards == count and live.entries:
+            come_or_gone = self.entries.keys() ^ live.entries.keys()
             changed = frozenset(
                 shards.shard_of(apex, count) for apex in {*self.made, *come_or_gone}
             )
-        zones = [] if not changed else self._zones_of(changed, count, past)
+        zones = [] if not changed else self._zones_of(changed, count, live)
         taken = frozenset(range(count)) - changed
-        if past.folder is None or not taken:
+        if live.folder is None or not taken:
             return None, zones
-        same_checks = check_texts(past.entries.values()) == self.check_texts and constant_texts(
-            past.entries
+        same_checks = check_texts(live.entries.values()) == self.check_texts and constant_texts(
+            live.entries
         ) == constant_texts(self.entries)
-        return Base(past.folder, past.manifest, taken, same_checks), zones
+        return Base(live.folder, live.manifest, taken, same_checks), zones
 
-    def _zones_of(self, numbers: Set[int], count: int, past: Past) -> list[CompiledZone]:
+    def _zones_of(self, numbers: Set[int], count: int, live: LiveBundle) -> list[CompiledZone]:
         members = shards.members(self.entries, count)
         return [
-            self.made.get(apex) or past.zone(apex, zone_id)
+            self.made.get(apex) or live.zone(apex, zone_id)
             for number in sorted(numbers)
             for zone_id, apex in shards.numbered(members[number], number)
         ]
@@ -104,16 +103,16 @@ class Compiled:
 def compile_project(
     config: Config,
     file: ConfigFile,
-    past: Past,
+    live: LiveBundle,
     now: float,
     report: Progress,
     faults: Sequence[Fault] = (),
 ) -> Compiled:
-    """Build the zones that are not as ``past`` remembers them. Raises `InputError` with every fault
+    """Build the zones that are not as ``live`` remembers them. Raises `InputError` with every fault
     found, and those given; what is given and found may be warnings, too."""
-    survey = Survey(config, file, past, now)
+    survey = Survey(config, file, live, now)
     found_by = sources.fingerprint(config)
-    if found_by != past.found_by or not survey.recall():
+    if found_by != live.found_by or not survey.recall():
         survey.find()
     survey.look()
     found = FaultList()
@@ -146,7 +145,7 @@ def compile_project(
 
 
 def _build(
-    jobs: Sequence[ZoneJob], entries: Mapping[bytes, Entry], report: Progress
+    jobs: Sequence[ZoneJob], entries: Mapping[bytes, BuiltZone], report: Progress
 ) -> dict[bytes, ZoneResult]:
     total = len(entries)
     done = total - len(jobs)
@@ -163,26 +162,24 @@ def _build(
     return results
 
 
-def _used(entries: Mapping[bytes, Entry]) -> Counts:
+def _used(entries: Mapping[bytes, BuiltZone]) -> Counts:
     """What the zones that need not be built took of the limits."""
-    records, generated, includes, repeated, octets = (
-        sum(entry.used[kind] for entry in entries.values()) for kind in range(len(KINDS))
-    )
-    return records, generated, includes, repeated, octets
+    kinds = range(len(KINDS))
+    return tuple([sum(entry.used[kind] for entry in entries.values()) for kind in kinds])
 
 
-def check_texts(entries: Collection[Entry]) -> frozenset[str]:
+def check_texts(entries: Collection[BuiltZone]) -> frozenset[str]:
     """The health checks of zones, as JSON texts."""
     return frozenset().union(*(entry.checks for entry in entries if entry.checks))
 
 
-def constant_texts(entries: Mapping[bytes, Entry]) -> dict[bytes, str]:
+def constant_texts(entries: Mapping[bytes, BuiltZone]) -> dict[bytes, str]:
     """What checks are made of that only queries ask for, as JSON texts, of zones with such."""
     return {apex: entry.constants for apex, entry in entries.items() if entry.constants}
 
 
-def _entry(begun: Entry, zone: CompiledZone, result: ZoneResult) -> Entry:
-    return Entry(
+def _entry(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZone:
+    return BuiltZone(
         begun.settings,
         [(one.path, one.real, one.sha256, one.mark) for one in result.inputs],
         bytes.fromhex(zone.info.digest),
@@ -205,7 +202,7 @@ def _warning(plain: tuple[Any, ...]) -> Fault:
     return Fault(Place(file, line, column), rule, message, why, fix, Severity.WARNING)
 
 
-def _too_many(checks: int, entries: Collection[Entry]) -> Fault:
+def _too_many(checks: int, entries: Collection[BuiltZone]) -> Fault:
     most = max(entries, key=lambda entry: len(entry.checks))
     return Fault(
         Place(most.settings[PATH]),

@@ -1,6 +1,7 @@
 """Which serial a zone gets: greater than the last when its content changed, the same otherwise.
 
-The last one is the last that was handed out (`lzc.bundle.serial_store`), whatever bundle is live.
+The last serial is the last that was handed out (`lzc.bundle.serial_store`), whatever bundle is
+live.
 
 A secondary that has serial *s* takes only a serial that RFC 1982 calls greater. A serial that slips
 by unnoticed splits the servers of a zone for days, so whatever is not plainly an increase is an
@@ -120,7 +121,8 @@ def _above_all(policy: Policy, now: float) -> int:
     """A serial that is greater than any that was counted or dated up to now, or a little ahead."""
     if policy == "unixtime":
         return int(now) + 3600
-    return int(time.strftime("%Y%m%d99", time.gmtime(now)))
+    # A hundred may have been given today.
+    return int(time.strftime("%Y%m%d00", time.gmtime(now + 86400)))
 
 
 def _limit(policy: Policy, now: float) -> int:

@@ -69,15 +69,13 @@ def _in_pool(jobs: Sequence[ZoneJob], processes: int, before: Counts) -> Iterato
             yield from results
         except BrokenProcessPool as error:
             raise InputError(
-                [
-                    Fault(
-                        Place("lzc build"),
-                        "build-process-killed",
-                        "a process of the build was killed",
-                        why="the system does so when memory runs out",
-                        fix="give the build more memory, or split the largest zones",
-                    )
-                ]
+                Fault(
+                    Place("lzc build"),
+                    "build-process-killed",
+                    "a process of the build was killed",
+                    why="the system does so when memory runs out",
+                    fix="give the build more memory, or split the largest zones",
+                )
             ) from error
 
 

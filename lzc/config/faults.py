@@ -1,7 +1,7 @@
-"""What is wrong with an ``lzc.toml``, in the operator's words and with its place.
+"""What is wrong with an ``lzc.toml``, in the operator's words and with its location.
 
-What checks values and the TOML parser of the standard library keep no positions, so places are
-found by reading the text again, line by line.
+What checks values and the TOML parser of the standard library keep no positions, so keys are
+looked for in the text again, line by line.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from lzc.faults import Fault, Place
 
 Path = tuple[int | str, ...]
 """The keys and list indexes that lead to a value."""
-
-OWN = ("folder", "file")
-"""What the settings know of their file, and no key in it says."""
 
 _HEADER = re.compile(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY_PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^.\s=]+)')
@@ -94,7 +91,7 @@ def _keys_at(model: type[Table], path: Path) -> list[str]:
         # An element of a list or of a table of tables has the model that its field has.
         if field is not None:
             model = next(_tables_in(field.annotation))
-    return [field.alias for field in model.model_fields.values() if field.alias not in OWN]
+    return [field.alias for field in model.model_fields.values()]
 
 
 def _tables_in(annotation: Any) -> Iterator[type[Table]]:

@@ -66,6 +66,17 @@ class AfterValidator:
     check: Callable[[Any], Any]
 
 
+def read_by(read: Callable[[str], object]) -> AfterValidator:
+    """Checks text that ``read`` understands, and keeps it as it is. ``read`` raises `ValueError`
+    otherwise."""
+
+    def check(text: str) -> str:
+        read(text)
+        return text
+
+    return AfterValidator(check)
+
+
 @dataclass(frozen=True, slots=True)
 class BeforeValidator:
     """Changes a value before its type is looked at."""
@@ -124,9 +135,11 @@ class Table:
             raise ValidationError(problems)
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Self:
-        """The table that a TOML parser gave. Raises `ValidationError`."""
+    def read(cls, data: Mapping[str, Any], **own: Any) -> Self:
+        """The table that a TOML parser gave; ``own`` are attributes beside its keys. Raises
+        `ValidationError`."""
         made = cls.__new__(cls)
+        made.__dict__.update(own)
         problems: list[Problem] = []
         made._fill(data, (), problems)
         if problems:

@@ -68,7 +68,7 @@ def base_name(zone: bytes, algorithm: int, tag: int) -> str:
 
 
 def zone_of(base: str) -> bytes | None:
-    """The lower-case wire name of the zone in a key file's name, ``None`` when it is no such."""
+    """The lower-case wire name of the zone in a key file's name, ``None`` for other file names."""
     found = re.fullmatch(r"K(.*)\.\+\d{3}\+\d{5}", base)
     if found is None:
         return None
@@ -85,7 +85,7 @@ def zone_of(base: str) -> bytes | None:
 
 
 def number_of(base: str) -> tuple[int, int] | None:
-    """The algorithm and the tag in a key file's name; ``None`` when it is no such."""
+    """The algorithm and the key tag in a key file's name; ``None`` for other file names."""
     found = re.fullmatch(r"K.*\.\+(\d{3})\+(\d{5})", base)
     return (int(found[1]), int(found[2])) if found else None
 

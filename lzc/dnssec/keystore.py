@@ -65,7 +65,7 @@ class Keystore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise InputError([_unreadable_folder(self.path, error)]) from error
+            raise InputError(_unreadable_folder(self.path, error)) from error
         return self._files
 
     def files(self, zone: bytes) -> list[Path]:
@@ -162,7 +162,7 @@ class Keystore:
         try:
             algorithm, private, timing = bindfile.parse_private(text)
         except InvalidKeyFile as error:
-            raise InputError([_damaged(file, zone, error)]) from error
+            raise InputError(_damaged(file, zone, error)) from error
         public = file.with_suffix(".key")
         if file.suffix == ".private" and public.exists():
             found = _read_public(public, zone.lower())
@@ -170,15 +170,13 @@ class Keystore:
                 flags = found
         if flags is None:
             raise InputError(
-                [
-                    Fault(
-                        Place(str(file)),
-                        "key-role-unknown",
-                        "the file does not say whether the key is a KSK or a ZSK",
-                        why="only the DNSKEY holds the flags, and there is no .key file beside it",
-                        fix="add --ksk (also for a CSK) or --zsk",
-                    )
-                ]
+                Fault(
+                    Place(str(file)),
+                    "key-role-unknown",
+                    "the file does not say whether the key is a KSK or a ZSK",
+                    why="only the DNSKEY holds the flags, and there is no .key file beside it",
+                    fix="add --ksk (also for a CSK) or --zsk",
+                )
             )
         if timing == Timing():
             timing = Timing(created=int(now), publish=int(now), activate=int(now))
@@ -252,7 +250,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError([_unwritable(folder, error)]) from error
+        raise InputError(_unwritable(folder, error)) from error
     faults = _check_folder(folder)
     if faults:
         raise InputError(faults)
@@ -266,41 +264,34 @@ def _read_private(file: Path) -> str:
             raw = opened.read()
     except OSError as error:
         raise InputError(
-            [
-                Fault(
-                    Place(str(file)),
-                    "key-unreadable",
-                    f"the private key cannot be read: {error.strerror}",
-                    fix="run as the keystore's owner, or correct its mode and owner",
-                )
-            ]
+            Fault(
+                Place(str(file)),
+                "key-unreadable",
+                f"the private key cannot be read: {error.strerror}",
+                fix="run as the keystore's owner, or correct its mode and owner",
+            )
         ) from error
     owner = stranger(status, file)
     if owner:
         raise InputError(
-            [
-                Fault(
-                    Place(str(file)),
-                    "key-owner",
-                    f"the private key belongs to another user ({owner})",
-                    why="whoever owns it can read it, forge the zone, and put another key here",
-                    fix=f"{take_over(file)}; if it is not yours, roll the key",
-                )
-            ]
+            Fault(
+                Place(str(file)),
+                "key-owner",
+                f"the private key belongs to another user ({owner})",
+                why="whoever owns it can read it, forge the zone, and put another key here",
+                fix=f"{take_over(file)}; if it is not yours, roll the key",
+            )
         )
     mode = status.st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise InputError(
-            [
-                Fault(
-                    Place(str(file)),
-                    "key-exposed",
-                    f"the private key is open to other users (mode {stat.S_IMODE(mode):04o})",
-                    why="whoever reads it can forge the zone",
-                    fix=f"chmod 600 {shlex.quote(str(file))};"
-                    " if others may have read it, roll the key",
-                )
-            ]
+            Fault(
+                Place(str(file)),
+                "key-exposed",
+                f"the private key is open to other users (mode {stat.S_IMODE(mode):04o})",
+                why="whoever reads it can forge the zone",
+                fix=f"chmod 600 {shlex.quote(str(file))}; if others may have read it, roll the key",
+            )
         )
     return raw.decode("utf-8", "replace")
 
@@ -315,25 +306,23 @@ def _read_dnskey(file: Path, zone: bytes) -> bytes:
         owner, dnskey = bindfile.parse_public(file.read_text("utf-8", "replace"))
     except OSError as error:
         raise InputError(
-            [
-                Fault(
-                    Place(str(file)),
-                    "key-without-dnskey",
-                    f"the DNSKEY of a private key cannot be read: {error.strerror}",
-                    why="it holds the key's role",
-                    fix="put the .key file back, or import the .private file with --ksk or --zsk",
-                )
-            ]
+            Fault(
+                Place(str(file)),
+                "key-without-dnskey",
+                f"the DNSKEY of a private key cannot be read: {error.strerror}",
+                why="it holds the key's role",
+                fix="put the .key file back, or import the .private file with --ksk or --zsk",
+            )
         ) from error
     except InvalidKeyFile as error:
-        raise InputError([_damaged(file, zone, error)]) from error
+        raise InputError(_damaged(file, zone, error)) from error
     message = ""
     if owner != zone:
         message = f"the key is for {wire_name.to_text(owner)}, not for {wire_name.to_text(zone)}"
     elif int.from_bytes(dnskey[:2], "big") not in (KSK_FLAGS, ZSK_FLAGS):
         message = f"DNSKEY flags {int.from_bytes(dnskey[:2], 'big')}; expected 256 or 257"
     if message:
-        raise InputError([Fault(Place(str(file)), "key-unusable", message, fix=_again(zone))])
+        raise InputError(Fault(Place(str(file)), "key-unusable", message, fix=_again(zone)))
     return dnskey
 
 
@@ -344,7 +333,7 @@ def _read_pair(file: Path, zone: bytes) -> SigningKey:
     try:
         algorithm, private, timing = bindfile.parse_private(text, known=True)
     except InvalidKeyFile as error:
-        raise InputError([_damaged(file, zone, error)]) from error
+        raise InputError(_damaged(file, zone, error)) from error
     key = SigningKey.make(zone, algorithm, flags, private, timing)
     _check_match(public, key, compare_flags=True)
     return key
@@ -355,15 +344,13 @@ def _check_match(public: Path, key: SigningKey, *, compare_flags: bool) -> None:
     dnskey = _read_dnskey(public, key.zone)
     if dnskey[skip:] != key.dnskey[skip:]:
         raise InputError(
-            [
-                Fault(
-                    Place(str(public)),
-                    "key-mismatch",
-                    f"DNSKEY {key_tag(dnskey)} is not of the private key beside it ({key.tag})",
-                    why="signatures would not verify",
-                    fix="put the .key and .private files of one key together",
-                )
-            ]
+            Fault(
+                Place(str(public)),
+                "key-mismatch",
+                f"DNSKEY {key_tag(dnskey)} is not of the private key beside it ({key.tag})",
+                why="signatures would not verify",
+                fix="put the .key and .private files of one key together",
+            )
         )
 
 
@@ -382,15 +369,13 @@ def _damaged(file: Path, zone: bytes, error: InvalidKeyFile) -> Fault:
 
 def _taken(file: Path, key: SigningKey) -> InputError:
     return InputError(
-        [
-            Fault(
-                Place(str(file)),
-                "key-exists",
-                f"{wire_name.to_text(key.zone)} already has a key with tag {key.tag}",
-                why="keys are never overwritten, and equal tags make resolvers try each key",
-                fix="it may be the same key; otherwise generate another one",
-            )
-        ]
+        Fault(
+            Place(str(file)),
+            "key-exists",
+            f"{wire_name.to_text(key.zone)} already has a key with tag {key.tag}",
+            why="keys are never overwritten, and equal tags make resolvers try each key",
+            fix="it may be the same key; otherwise generate another one",
+        )
     )
 
 
@@ -413,7 +398,7 @@ def _write_pair(key: SigningKey, folder: Path) -> Path:
         if not was_there:
             with suppress(OSError):
                 public.unlink()
-        raise InputError([_unwritable(file, error)]) from error
+        raise InputError(_unwritable(file, error)) from error
     return private
 
 

@@ -20,7 +20,7 @@ from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
 from lzc.faults import Fault
 from lzc.image import structure, transfer_stream
-from lzc.image.name_slice import Frame, RRsets, Run
+from lzc.image.name_slice import Frame, NameSlice, RRsets
 from lzc.source.second_process import SecondProcess
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import soa_serial, soa_times, with_serial
@@ -31,7 +31,7 @@ MIN_NAMES: Final = 100_000
 
 _RUN: Final = 1 << 13
 _FIRST_SHARE: Final = 0.46
-"""Share of the process that also takes over what the other one made."""
+"""Share of the names for the process that also takes over what the other process made."""
 
 """Where the serial stands in SOA RDATA, counted from its end."""
 
@@ -153,7 +153,7 @@ class _Compiler:
             found = self.compile_in_halves()
         else:
             found = self.compile(0, len(names))
-        apex = Run(self.frame, 0, 1)
+        apex = NameSlice(self.frame, 0, 1)
         rrsets = apex.rrsets(0)
         soa = next(record for record in apex.records if record[1] == rr.SOA)
         soa_blob = nodes.blob(rr.SOA, soa[3], [soa[2]])
@@ -183,16 +183,16 @@ class _Compiler:
         )
 
     def compile(self, first: int, last: int) -> _Compiled:
-        """The names from ``first`` up to ``last``, a run at a time."""
+        """The names from ``first`` up to ``last``, a slice at a time."""
         found = _Compiled()
         rrs: list[bytes] = []
         for start in range(first, last, _RUN):
-            run = Run(self.frame, start, min(start + _RUN, last))
-            found.nodes += run.nodes()
-            joined, sizes = run.transferred()
+            names = NameSlice(self.frame, start, min(start + _RUN, last))
+            found.nodes += names.nodes()
+            joined, sizes = names.transferred()
             rrs.append(joined)
             found.sizes += sizes
-            found.faults += run.faults
+            found.faults += names.faults
         found.rrs = b"".join(rrs)
         return found
 

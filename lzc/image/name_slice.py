@@ -1,8 +1,8 @@
-"""A run of consecutive names of a zone, compiled: nodes, and RRs for the transfer.
+"""A slice of the names of a zone, compiled: nodes, and RRs for the transfer.
 
 Works on columns rather than rows: for what all records share, one call of a built-in goes through
 thousands of them in a tenth of the time that a loop takes. What a column says of names that are not
-simple is replaced afterwards. A run is short enough for its columns to stay in the processor's
+simple is replaced afterwards. A slice is short enough for its columns to stay in the processor's
 cache.
 """
 
@@ -46,7 +46,7 @@ RRsets = list[tuple[int, int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the runs of a zone share. ``starts`` are the indices of each name's first record, and
+    """What the slices of a zone share. ``starts`` are the indices of each name's first record, and
     the end of the last one's; ``occluded`` has a mark for each name."""
 
     zone: Zone
@@ -68,7 +68,7 @@ class Frame:
         return relative_of_key(self.names[index]) + self.zone.apex
 
 
-class Run:
+class NameSlice:
     """The names of ``frame`` from index ``first`` up to ``last``. After `nodes`, ``faults`` has the
     records and RRsets that fit no message, and `transferred` may be called."""
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.lua.engine.engine import GeoView
@@ -23,6 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOOPBACK: Final = ipaddress.IPv4Address("127.0.0.1")
+LOOPBACK_6: Final = ipaddress.IPv6Address("::1")
 
 LAST: Final = datetime(2106, 1, 1, tzinfo=UTC).timestamp()
 """Seconds since the epoch at which no time begins that may be assumed."""
@@ -97,8 +97,9 @@ class AssumedHealth:
         address has that of its URL, if a name does not stand there."""
         if self._refusal(check, zone) is not None:
             return None
-        address = address_of(check)
-        for target in (Target(address, port_of(check)), Target(address), Target(None)):
+        known = check.known_address()
+        address = ipaddress.ip_address(known) if known else None
+        for target in (Target(address, check.endpoint().port or 0), Target(address), Target(None)):
             if target in self._statuses:
                 return self._statuses[target]
         return True
@@ -109,25 +110,6 @@ class AssumedHealth:
 
     def generation(self) -> int:
         """Nothing ever changes."""
-        return 0
-
-
-def address_of(check: Check) -> Address | None:
-    """The address that a check connects to; `None` where a name has to be looked up for that."""
-    try:
-        return ipaddress.ip_address(check.address or urlsplit(check.url).hostname or "")
-    except ValueError:
-        return None
-
-
-def port_of(check: Check) -> int:
-    """The TCP port that a check connects to."""
-    if not check.url:
-        return check.port
-    try:
-        url = urlsplit(check.url)
-        return url.port or (443 if url.scheme == "https" else 80)
-    except ValueError:
         return 0
 
 
@@ -197,7 +179,8 @@ class Circumstances:
     ``subnet`` is the client subnet (ECS) sent along; ``health`` what is assumed of targets (`True`
     up, `False` down, `None` not known yet), all others being up; ``place`` where the client is,
     instead of what the databases say; ``now`` in seconds since the epoch; ``clock_set`` tells that
-    LUA records see ``now`` too, and not the clock; ``dnssec`` the DO bit.
+    LUA records see ``now`` too, and not the clock; ``dnssec`` the DO bit; ``local`` is the address
+    that it asks, of its own family, `None` for one that the server listens on.
     """
 
     now: float
@@ -208,6 +191,19 @@ class Circumstances:
     clock_set: bool = False
     dnssec: bool = False
     tcp: bool = False
+    local: Address | None = None
+
+    def reached(self, listen: Sequence[Address]) -> bytes:
+        """The packed address that the query comes to: the first of those of the client's family
+        that a server listens on, or loopback where that stands for all (0.0.0.0, ::). Nothing for a
+        client that reaches none."""
+        if self.local is not None:
+            return self.local.packed
+        mine = [address for address in listen if address.version == self.client.version]
+        named = [address for address in mine if not address.is_unspecified]
+        if mine and not named:
+            return (LOOPBACK if self.client.version == 4 else LOOPBACK_6).packed
+        return named[0].packed if named else b""
 
     def located(self, use_subnet: bool) -> bytes:
         """The packed address that decides about the place: PowerDNS's ``bestwho``."""

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from lzc.config.faults import describe, locate
-from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError
+from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError, read_by
 from lzc.faults import Fault, InputError, Place
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import (
     LOOPBACK,
+    Address,
     Circumstances,
     Network,
     Target,
@@ -41,14 +42,6 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | dict) else value
 
 
-def _checked(read: Callable[[str], object]) -> AfterValidator:
-    def check(text: str) -> str:
-        read(text)
-        return text
-
-    return AfterValidator(check)
-
-
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone: 2026-12-24T18:00:00Z, or +01:00 in place of Z")
@@ -62,11 +55,9 @@ def _rcode(text: str) -> str:
 
 
 Words = Annotated[list[str], BeforeValidator(_listed)]
-Addresses = Annotated[
-    list[Annotated[str, _checked(ipaddress.ip_address)]], BeforeValidator(_listed)
-]
-Networks = Annotated[list[Annotated[str, _checked(ipaddress.ip_network)]], BeforeValidator(_listed)]
-Targets = Annotated[list[Annotated[str, _checked(Target.parse)]], BeforeValidator(_listed)]
+Addresses = Annotated[list[Annotated[str, read_by(ipaddress.ip_address)]], BeforeValidator(_listed)]
+Networks = Annotated[list[Annotated[str, read_by(ipaddress.ip_network)]], BeforeValidator(_listed)]
+Targets = Annotated[list[Annotated[str, read_by(Target.parse)]], BeforeValidator(_listed)]
 
 
 class PlaceTable(Table):
@@ -107,6 +98,7 @@ class TestTable(Table):
     name: str
     type: str = "A"
     client: Addresses = Field(default=[])
+    local: Addresses = Field(default=[])
     subnet: Networks = Field(default=[])
     place: Places = Field(default=[])
     down: Targets = Field(default=[])
@@ -276,7 +268,7 @@ class _Reader:
         return key
 
     def _clients(self, number: int, table: TestTable) -> tuple[Circumstances, ...]:
-        """Every client with every subnet in every place."""
+        """Every client at every address of its family, with every subnet, in every place."""
         health: tuple[tuple[Target, bool | None], ...] = ()
         try:
             health = statuses(
@@ -286,7 +278,9 @@ class _Reader:
             )
         except ValueError as error:
             self.fault(("test", number), "test-contradiction", str(error))
-        count = max(1, len(table.client)) * max(1, len(table.subnet)) * max(1, len(table.place))
+        clients = [ipaddress.ip_address(text) for text in table.client] or [LOOPBACK]
+        asked = self._asked(number, clients, [ipaddress.ip_address(text) for text in table.local])
+        count = len(asked) * max(1, len(table.subnet)) * max(1, len(table.place))
         if count > MOST_CLIENTS:
             self.fault(
                 ("test", number),
@@ -296,7 +290,6 @@ class _Reader:
                 "write several tests, each with some of them",
             )
             return ()
-        clients = [ipaddress.ip_address(text) for text in table.client] or [LOOPBACK]
         subnets: list[Network | None] = [ipaddress.ip_network(text) for text in table.subnet]
         places: list[GeoFields | None] = [each.fields() for each in table.place]
         return tuple(
@@ -309,8 +302,27 @@ class _Reader:
                 table.time is not None,
                 table.signed is not None,
                 table.tcp,
+                local,
             )
-            for client, subnet, place in itertools.product(
-                clients, subnets or [None], places or [None]
+            for (client, local), subnet, place in itertools.product(
+                asked, subnets or [None], places or [None]
             )
         )
+
+    def _asked(
+        self, number: int, clients: list[Address], local: list[Address]
+    ) -> list[tuple[Address, Address | None]]:
+        """Each client with each address that it asks; `None` for one that the server listens on."""
+        found: list[tuple[Address, Address | None]] = []
+        for client in clients:
+            mine: list[Address | None]
+            mine = [address for address in local if address.version == client.version]
+            if local and not mine:
+                self.fault(
+                    ("test", number, "local"),
+                    "test-contradiction",
+                    f"a client at {client} can ask none of these",
+                    "add an address of its family, IPv4 or IPv6, or leave the client out",
+                )
+            found += ((client, address) for address in mine or [None])
+        return found

@@ -1,40 +1,38 @@
 """Answers without a server, under circumstances that are assumed.
 
-The answer is made by the `Responder` that the server has, over an engine that starts each execution
-of a LUA record from a seed, so that a random choice can be had again.
+They are made by what answers in a worker (`lzc.serve.worker.answering`), plans included. All chance
+in an answer comes from a seed, so that it can be had again.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
-from lzc.answer.responder import Responder
+from lzc.answer.responder import UNWATCHED
 from lzc.answer.settings import ResponderSettings
-from lzc.answer.stored import stored_contents
 from lzc.answer.zone import Signer, SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.health_check import HealthView
-from lzc.lua.engine.engine import (
-    Engine,
-    EngineSettings,
-    GeoView,
-    Include,
-    Log,
-    LuaFailure,
-    QueryContext,
-)
+from lzc.lua.engine.engine import Engine, EngineSettings, GeoView, Log, LuaFailure
+from lzc.lua.plan import Planner
 from lzc.rehearse.assumed import (
+    Address,
     AssumedHealth,
     AssumedPlace,
     Circumstances,
     RefusalOf,
     never_refused,
 )
+from lzc.rehearse.chance import Chance, SeededEngine
+from lzc.rehearse.execution import place_of
+from lzc.rehearse.watch import Watch
+from lzc.rehearse.watched import WatchedGeo, WatchedHealth, WatchedPlanner, watched_parts
+from lzc.serve.ipc.scoreboard import Scoreboard
+from lzc.serve.worker.answering import answering, lua_parts
 from lzc.wire import message
-from lzc.wire import name as wire_name
 
 MAX_RUNS: Final = 10_000
 """Runs at most in search of what chance can bring."""
@@ -43,31 +41,31 @@ IDLE_RUNS: Final = 1_000
 """Runs in a row without news that end the search: a choice of 1 in 100 is missed once in 20,000
 times."""
 
-_STEP: Final = 1_000_003
-
-_CHUNK: Final = re.compile(r'\[string ".*?"\]:(\d+): ', re.DOTALL)
-"""How Lua starts a message: the name of the chunk, which is its code, and the line."""
+SignersAt = Callable[[float], tuple[Mapping[bytes, Signer], Container[bytes]]]
+"""The signers at a time, by apex, and the zones that are out of service for want of one."""
 
 
-def seed_of(seed: int, execution: int) -> int:
-    """The seed of one execution (from 0) among those that one query causes."""
-    return (seed + execution * _STEP) % 2**32
+def no_signers(_now: float) -> tuple[Mapping[bytes, Signer], Container[bytes]]:
+    """No zone is signed."""
+    return {}, ()
 
 
 @dataclass(frozen=True, slots=True)
 class Staging:
     """All that an answer needs but the query and its circumstances. ``lua`` is `None` where LUA is
     off; ``geo`` is what databases know; ``log`` takes what records log; ``refusal`` says which
-    checks a server does not make; ``begin`` is called before each execution of a record."""
+    checks a server does not make; ``begin`` is called before each execution of a record; queries
+    come to one of the addresses ``listen``."""
 
     bundle: Bundle
     settings: ResponderSettings
     lua: EngineSettings | None
-    signers: Mapping[bytes, Signer]
-    geo: GeoView | None
+    signers: SignersAt = no_signers
+    geo: GeoView | None = None
     log: Log | None = None
     refusal: RefusalOf = never_refused
     begin: Callable[[], None] = lambda: None
+    listen: tuple[Address, ...] = ()
 
     def places(self, circumstances: Circumstances) -> GeoView | None:
         """Where addresses are, the client's being as assumed."""
@@ -75,24 +73,6 @@ class Staging:
             return self.geo
         client = circumstances.located(self.settings.edns_client_subnet)
         return AssumedPlace(self.geo, client, circumstances.place)
-
-    def engine(
-        self,
-        circumstances: Circumstances,
-        geo: GeoView | None,
-        health: HealthView,
-        log: Log | None,
-    ) -> Engine | None:
-        """An engine that sees the circumstances' time, with ``geo`` and ``health`` as given.
-
-        It counts instructions, as it would otherwise run a long record twice, which takes other
-        random numbers.
-        """
-        if self.lua is None:
-            return None
-        now = circumstances.now if circumstances.clock_set else None
-        lookup = stored_contents(self.bundle)
-        return Engine(self.lua, geo, health, 0, log, now=now, count=True, lookup=lookup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +88,63 @@ class Answer:
 
 
 class Scene:
-    """One set of circumstances, to be asked questions in. Not for several threads."""
+    """One set of circumstances, to be asked questions in, and a ``watch`` of what the last one
+    caused, if there is to be one. Not for several threads."""
 
-    def __init__(self, staging: Staging, circumstances: Circumstances) -> None:
+    def __init__(
+        self, staging: Staging, circumstances: Circumstances, watch: Watch | None = None
+    ) -> None:
         self.circumstances = circumstances
+        self._watch = watch
+        self._chance = Chance()
         self._reasons: list[str] = []
-        engine = staging.engine(
-            circumstances,
-            staging.places(circumstances),
-            AssumedHealth(dict(circumstances.health), staging.refusal),
-            staging.log,
+        self._local = circumstances.reached(staging.listen)
+        engine: SeededEngine | None = None
+        planner: Planner | None = None
+        if staging.lua is not None:
+            plain, planner = self._lua_parts(staging, staging.lua)
+            engine = SeededEngine(plain, self._chance, staging.begin, watch)
+        signers, out = staging.signers(circumstances.now)
+        self._responder, self._guard = answering(
+            staging.bundle,
+            staging.settings,
+            signers,
+            out,
+            Scoreboard(1).slot(0),
+            self._report,
+            engine=engine,
+            planner=planner,
+            shares=staging.lua is not None and staging.lua.time_limit > 0,
+            parts=UNWATCHED if watch is None else watched_parts(watch),
         )
-        self._engine = None if engine is None else SeededEngine(engine, staging.begin)
-        signers = staging.signers if circumstances.dnssec else {}
-        self._responder = Responder(
-            staging.bundle, staging.settings, signers, self._engine, self._report
+
+    def _lua_parts(
+        self, staging: Staging, settings: EngineSettings
+    ) -> tuple[Engine, Planner | None]:
+        """Instructions are counted, as an engine would otherwise run a long record twice, which
+        takes other random numbers."""
+        circumstances, watch = self.circumstances, self._watch
+        geo = staging.places(circumstances)
+        health: HealthView = AssumedHealth(dict(circumstances.health), staging.refusal)
+        if watch is not None:
+            settings = replace(settings, geo_memory=0)
+            geo, health = WatchedGeo(geo, watch), WatchedHealth(health, watch)
+
+        def log(text: str, level: int) -> None:
+            if staging.log is not None and self._chance.in_question:
+                staging.log(text, level)
+
+        return lua_parts(
+            settings,
+            staging.bundle,
+            geo,
+            health,
+            log,
+            0,
+            self._chance.random,
+            now=circumstances.now if circumstances.clock_set else None,
+            count=True,
+            planner=Planner if watch is None else partial(WatchedPlanner, watch),
         )
 
     def ask(self, qname: bytes, qtype: int, seed: int) -> Answer | None:
@@ -130,28 +152,41 @@ class Scene:
 
         An answer truncated over UDP is asked for again over TCP, as a resolver does.
         """
-        if self._engine is not None:
-            self._engine.chance = False
+        self._chance.drawn = False
+        self._chance.in_question = True
         return self._ask(qname, qtype, seed)
 
     def _ask(self, qname: bytes, qtype: int, seed: int) -> Answer | None:
-        circumstances, engine = self.circumstances, self._engine
+        circumstances, chance = self.circumstances, self._chance
         query = circumstances.message(qname, qtype)
         tcp = circumstances.tcp
         while True:
             self._reasons.clear()
-            if engine is not None:
-                engine.start(seed)
-            response = self._responder.respond(
-                query, circumstances.client.packed, circumstances.now, tcp=tcp
-            )
-            if response is None:
+            chance.start(seed)
+            if self._guard is not None:
+                self._guard.forgive()
+            wire = self._respond(query, qname, tcp)
+            if wire is None:
                 return None
-            if tcp or not response.wire[2] << 8 & message.TC:
+            if tcp or not wire[2] << 8 & message.TC:
                 break
             tcp = True
-        chance = engine is not None and engine.chance
-        return Answer(response.wire, tcp, seed, tuple(self._reasons), chance)
+        return Answer(wire, tcp, seed, tuple(self._reasons), chance.drawn)
+
+    def _respond(self, query: bytes, qname: bytes, tcp: bool) -> bytes | None:
+        """What `Responder.respond` gives, in its two steps, the watch being told of each."""
+        circumstances, responder, watch = self.circumstances, self._responder, self._watch
+        asked = query, circumstances.client.packed, circumstances.now, tcp, self._local
+        if watch is not None:
+            watch.begin()
+        found = responder.quick(*asked)
+        if watch is not None and found is not None:
+            watch.answered_at_once(qname)
+        elif watch is not None:
+            watch.begin()
+        if found is None:
+            found = responder.any_query(*asked)
+        return None if found is None else found[0]
 
     def ask_often(self, qname: bytes, qtype: int, seed: int) -> Iterator[Answer]:
         """The answers that chance can bring, each as often as it comes: one where chance has no
@@ -166,69 +201,16 @@ class Scene:
             yield answer
             if not answer.chance and not run:
                 return
+            self._chance.in_question = False
             idle = idle + 1 if answer.wire in seen else 0
             seen.add(answer.wire)
             if idle >= IDLE_RUNS:
                 return
 
     def _report(self, _: bytes, error: Exception) -> None:
-        if isinstance(error, SigningFailure):
-            zone = wire_name.to_text(error.args[0])
-            self._reasons.append(f"zone {zone} is signed, but none of its keys is usable here")
-        elif isinstance(error, LuaFailure):
+        if isinstance(error, LuaFailure):
             self._reasons.append(place_of(error)[0])
-        else:
+        elif isinstance(error, SigningFailure):
             self._reasons.append(str(error))
-
-
-class SeededEngine:
-    """An engine whose every execution starts from a seed of its own. ``chance`` turns true with the
-    first that draws a random number."""
-
-    def __init__(self, engine: Engine, begin: Callable[[], None] = lambda: None) -> None:
-        self._engine = engine
-        self._begin = begin
-        self._seed = 0
-        self._executions = 0
-        self.chance = False
-
-    def start(self, seed: int) -> None:
-        """A new query comes."""
-        self._seed = seed
-        self._executions = 0
-
-    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
-        """As `Engine.evaluate`."""
-        seed = seed_of(self._seed, self._executions)
-        self._executions += 1
-        self._engine.reseed(seed)
-        self._begin()
-        try:
-            return self._engine.evaluate(code, query, include)
-        finally:
-            if not self.chance:
-                self.chance = draws(self._engine, query, seed)
-
-
-def draws(engine: Engine, query: QueryContext, seed: int) -> bool:
-    """Whether the execution before drew a random number, the engine having been set to ``seed``
-    for it: then the next number is not the first that the seed gives. Without one, no seed makes a
-    difference to that execution."""
-
-    def draw() -> list[bytes]:
-        return engine.evaluate(b"pdnsrandom()", query, lambda _name: None)
-
-    try:
-        following = draw()
-        engine.reseed(seed)
-        return following != draw()
-    except LuaFailure:
-        # A limit too small for even this; or a record in shared mode has its own pdnsrandom.
-        return True
-
-
-def place_of(error: LuaFailure) -> tuple[str, int]:
-    """Message and line of a failure; the line counts from 1, and is 0 where Lua tells none."""
-    found = _CHUNK.match(error.message)
-    message = _CHUNK.sub("", error.message)
-    return f"{error.kind}: {message}", int(found[1]) if found else 0
+        else:
+            self._reasons.append(f"the bundle is damaged: {error}")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle
-from lzc.config import Config
+from lzc.config import Config, parse_endpoint
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
@@ -18,12 +21,15 @@ from lzc.lua.engine.engine import EngineSettings, Log
 from lzc.lua.engine.geo import Geo
 from lzc.lua.health.reach import Refusal
 from lzc.rehearse.assumed import RefusalOf
-from lzc.rehearse.rehearsal import Staging
+from lzc.rehearse.rehearsal import SignersAt, Staging
 from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.transport.own_address import own_address_refusal
 from lzc.serve.worker.geo_files import SteadyReader, unusable
 from lzc.serve.worker.geo_trial import try_database
 from lzc.serve.worker.keyring import Signers
+
+_TIMES: Final = 16
+"""Times whose signers are kept: tests name few."""
 
 
 def stage(
@@ -38,19 +44,35 @@ def stage(
     there are any. ``tell`` takes what is wrong with the keys of a zone, ``log`` what records log.
     Raises `InputError`."""
 
-    def told(_apex: bytes, faults: tuple[Fault, ...]) -> None:
-        for fault in faults:
-            tell(fault)
-
     return Staging(
         bundle,
         ResponderSettings.from_config(config),
         EngineSettings.from_config(config.lua) if config.runs_lua else None,
-        Signers(bundle, Keystore(config.keystore), SignatureCache(), told=told),
+        _signers(config, bundle, tell),
         _geo(config, geo_files),
         log,
         _refusals(config, bundle),
+        listen=tuple(ip_address(parse_endpoint(text)[0]) for text in config.serve.listen),
     )
+
+
+def _signers(config: Config, bundle: Bundle, tell: Callable[[Fault], None]) -> SignersAt:
+    """The signers as a server has them at a time. Each fault of the keys is told once."""
+    keystore, cache = Keystore(config.keystore), SignatureCache()
+    told: set[Fault] = set()
+
+    def tell_new(_apex: bytes, faults: tuple[Fault, ...]) -> None:
+        for fault in faults:
+            if fault not in told:
+                told.add(fault)
+                tell(fault)
+
+    @lru_cache(_TIMES)
+    def signers(now: float) -> tuple[Signers, Container[bytes]]:
+        made = Signers(bundle, keystore, cache, told=tell_new, clock=lambda: now)
+        return made, made.out
+
+    return signers
 
 
 def _refusals(config: Config, bundle: Bundle) -> RefusalOf:

@@ -14,7 +14,8 @@ from lzc.wire.rdata import InvalidRdata, unescape
 
 
 class Found(NamedTuple):
-    """A file: its resolved path, how places show it, and its path as it was named."""
+    """A file that a zone file names: its resolved path, its path in messages, and as it was
+    written."""
 
     path: Path
     label: str

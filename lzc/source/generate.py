@@ -25,7 +25,7 @@ from lzc.source.state import FileScope, ReadState
 from lzc.wire import rrtype as rr
 
 MAX_RECORDS: Final = 1_000_000
-"""Records one directive may make."""
+"""Records that one directive may make at most."""
 
 _RANGE = re.compile(rb"(\d{1,10})-(\d{1,10})(?:/(\d{1,10}))?")
 _PLACEHOLDER = re.compile(

@@ -26,7 +26,7 @@ _LEAD: Final = 1 << 16
 """Octets that are read before the guess: SOA, default TTL and the usual suffixes stand there."""
 
 _FIRST_SHARE: Final = 0.54
-"""Share of the process that also takes over what the other one read."""
+"""Share of the file for the process that also takes over what the other process read."""
 
 _BORDER: Final = re.compile(rb"\n(?=[0-9A-Za-z])")
 """In front of a line that surely names its owner."""

@@ -87,15 +87,9 @@ class Files:
                 status = os.lstat(path)
             except OSError:
                 return False
-            if mark != (
-                status.st_dev,
-                status.st_ino,
-                status.st_size,
-                status.st_mtime_ns,
-                status.st_ctime_ns,
-            ):
+            if mark != mark_of(status) or not S_ISREG(status.st_mode):
                 return False
-            if not S_ISREG(status.st_mode) or not self._leads_to(path, real):
+            if not self._leads_to(path, real):
                 return False
         return True
 
@@ -111,10 +105,10 @@ class Files:
     def _leads_to(self, path: str, real: str) -> bool:
         """Whether a path that is no link leads to ``real``."""
         folder, _, name = path.rpartition("/")
-        place = self._folders.get(folder)
-        if place is None:
-            place = self._folders[folder] = os.path.realpath(folder)
-        return f"{place}/{name}" == real
+        found = self._folders.get(folder)
+        if found is None:
+            found = self._folders[folder] = os.path.realpath(folder)
+        return f"{found}/{name}" == real
 
     def _look_inside(self, known: Plain) -> Plain | None:
         if known not in self._changed:

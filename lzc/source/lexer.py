@@ -1,8 +1,8 @@
 """Zone-file text to tokens, one entry (logical line) at a time (RFC 1035 §5.1).
 
-An entry ends at a line break outside parentheses. Whatever is wrong inside one is noted with its
-place, and the caller goes on after it, so that one run finds every fault of a file. Escapes stay in
-place: only the meaning of a field says how they are undone.
+An entry ends at a line break outside parentheses. Whatever is wrong inside an entry is noted with
+its place, and the caller goes on after it, so that one run finds every fault of a file. Escapes
+stay in place: only the meaning of a field says how they are undone.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ KINDS: Final = ("records", "generated", "includes", "repeated", "octets")
 RECORDS, GENERATED, INCLUDES, REPEATED, OCTETS = range(5)
 
 CODE_WEIGHT: Final = 64
-"""As so many octets counts one of Lua code that ``$GENERATE`` makes: about what it takes to parse
-and rewrite it, beside one of an address."""
+"""How many octets an octet of Lua code counts as that ``$GENERATE`` makes: about what parsing and
+rewriting it costs in comparison with an octet of an address."""
 
 _WORDS: Final = (
     "{} records",
@@ -27,13 +27,13 @@ _WORDS: Final = (
     "{} octets read from files and made by $GENERATE",
 )
 
-Counts = tuple[int, int, int, int, int]
+Counts = tuple[int, ...]
 """Numbers of `KINDS`, in their order."""
 
 OVER_LIMIT: Final = "over-limit"
 """The rule of a fault that tells of a limit."""
 
-NOTHING: Final[Counts] = (0, 0, 0, 0, 0)
+NOTHING: Final[Counts] = (0,) * len(KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,7 @@ class Spending:
     @property
     def counts(self) -> Counts:
         """What was taken so far."""
-        records, generated, includes, repeated, octets = self.used
-        return records, generated, includes, repeated, octets
+        return tuple(self.used)
 
     def left(self, kind: int) -> int:
         """How much of something the zone, and the build, may take yet."""

@@ -19,7 +19,8 @@ from lzc.wire.rdata import InvalidRdata
 
 _OTHER_CLASSES: Final = frozenset((b"CH", b"CHAOS", b"HS", b"HESIOD", b"CS"))
 _LONGEST_TYPE: Final = 32
-"""Octets that are compared with RR types: what is longer was not meant to be one."""
+"""Octets of a field at most that are compared with RR types: longer fields were not meant as
+one."""
 _MNEMONICS: Final = [name for number, name in rr.MNEMONICS.items() if number not in rr.META_TYPES]
 
 

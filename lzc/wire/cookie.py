@@ -19,7 +19,7 @@ SECRET: Final = 16
 LIFETIME: Final = 3600
 """Seconds for which a server cookie is good (RFC 9018 §4.3)."""
 RENEWAL: Final = 1800
-"""Age in seconds from which on a client gets a new one."""
+"""Age in seconds from which on a client gets a new cookie."""
 AHEAD: Final = 300
 """Seconds that another server's clock may be ahead."""
 

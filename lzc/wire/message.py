@@ -281,7 +281,7 @@ def _has_opt(msg: bytes, questions: int, before: int, additional: int) -> bool:
     position = 12
     try:
         for _ in range(questions):
-            position = _skip_name(msg, position) + 4
+            position = skip_name(msg, position) + 4
         return _records(msg, position, before, additional)[1] is not None
     except (ValueError, struct.error, IndexError):
         return False
@@ -297,7 +297,7 @@ def _records(
     end = len(msg)
     for index in range(before + additional):
         start = position
-        position = _skip_name(msg, position)
+        position = skip_name(msg, position)
         kind, _, _, length = _RR.unpack_from(msg, position)
         fixed = position + 2
         position += 10 + length
@@ -321,7 +321,7 @@ def find_tsig(msg: bytes) -> int:
         _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(msg)
         position = 12
         for _ in range(qdcount):
-            position = _skip_name(msg, position) + 4
+            position = skip_name(msg, position) + 4
         end, _, tsig = _records(msg, position, ancount + nscount, arcount)
         if end != len(msg):
             raise ValueError("octets after the last RR")
@@ -330,7 +330,18 @@ def find_tsig(msg: bytes) -> int:
     return tsig
 
 
-def _skip_name(msg: bytes, position: int) -> int:
+def question_end(query: bytes) -> int:
+    """The offset after the first question of a query, or 0 where there is none that is whole. Its
+    name is not compressed: nothing stands in front of it."""
+    position, end = 12, len(query)
+    while position < end and 0 < query[position] < 64:
+        position += 1 + query[position]
+    return position + 5 if position + 5 <= end and not query[position] else 0
+
+
+def skip_name(msg: bytes, position: int) -> int:
+    """The offset after the name at an offset, compressed or not. Raises `InvalidName`, and
+    `IndexError` where it runs out of the message."""
     while length := msg[position]:
         if length >= 192:
             return position + 2

@@ -7,7 +7,7 @@ A *wire name* is the uncompressed wire format of RFC 1035 §3.1, root label incl
 A *node key* is a name relative to its zone's apex, turned so that plain byte order is the canonical
 order of RFC 4034 §6.1: labels lower-case, the one nearest the apex first, joined by a zero octet
 (octets 0 and 1 inside a label become ``01 01`` and ``01 02``). The apex itself is ``b""``. The name
-before a missing one in key order gives the NSEC owner and the closest encloser without a tree.
+before a missing name in key order gives the NSEC owner and the closest encloser without a tree.
 """
 
 from __future__ import annotations
@@ -111,19 +111,6 @@ def _unescape(raw: bytes) -> tuple[list[bytes], bool]:
     if not absolute:
         labels.append(bytes(label))
     return labels, absolute
-
-
-def below(text: bytes, origin: bytes) -> bytes:
-    """The lower-case wire name of presentation format that stands below ``origin``, with a final
-    dot too; of none, or of the dot alone, that is ``origin``. Raises `InvalidName`."""
-    relative = text if text.endswith(b"\\.") else text.removesuffix(b".")
-    if relative.endswith(b".") and not relative.endswith(b"\\."):
-        raise InvalidName("empty label (two dots in a row, or a dot in front)")
-    if not relative:
-        return origin.lower()
-    # As a label of its own it has no meaning.
-    name = from_text(b"\\@" if relative == b"@" else relative, origin)
-    return name.lower()
 
 
 def to_text(wire: bytes) -> str:

@@ -94,7 +94,8 @@ class TsigRR:
 @dataclass(frozen=True, slots=True)
 class TsigResult:
     """The outcome of a check: ``error`` is 0, `BADSIG`, `BADKEY`, `BADTIME`, `BADTRUNC`, or 1
-    (FORMERR). ``key`` is the key that was found, ``rr`` what came (None when it does not parse)."""
+    (FORMERR). ``key`` is our key of that name, ``rr`` the TSIG RR that came (None when it does not
+    parse)."""
 
     error: int
     key: TsigKey | None = None

@@ -84,7 +84,7 @@ class TsigStreamVerifier:
 
     @property
     def settled(self) -> bool:
-        """True when the last message had a valid TSIG RR, as the final one must."""
+        """True when the last message had a valid TSIG RR, as the final message must."""
         return not self._chain.first and not self._unsigned
 
     def verify(self, message: bytes, now: float) -> TsigResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import dns.edns
@@ -26,6 +27,7 @@ from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from lzc.wire.name import ROOT, from_text, to_text
 from lzc.wire.rdata import from_fields
+from lzc.zone.model import Record
 
 NOW = 1_800_000_000.0
 CLIENT = bytes((198, 51, 100, 7))
@@ -91,7 +93,8 @@ def _words_aside(text: str) -> str:
 
 
 class World:
-    """A bundle of zones given as text, and a responder over it."""
+    """A bundle of zones given as text, and a responder over it. ``plans`` makes the plans of LUA
+    records, as `lua_plans` does."""
 
     def __init__(
         self,
@@ -102,6 +105,7 @@ class World:
         lua: bool = True,
         missing_keys: bool = False,
         settings: ResponderSettings | None = None,
+        plans: Callable[[list[Record], bytes, bool], dict[bytes, bytes]] | None = None,
     ) -> None:
         compiled = []
         self.keys = {from_text(name): found for name, found in (keys or {}).items()}
@@ -119,7 +123,11 @@ class World:
                 for key in self.keys.get(apex, [])
             ]
             draft = compile_zone(zone, number, signed=bool(public), lua=lua, keys=public)
-            compiled.append(draft.finish(draft.serial))
+            zone_compiled = draft.finish(draft.serial)
+            if plans is not None:
+                records = [record for record in zone.records if record[1] == rr.LUA]
+                zone_compiled = replace(zone_compiled, plans=plans(records, apex, True))
+            compiled.append(zone_compiled)
         with writer.locked(folder):
             identity = writer.write(folder, compiled, [], version="test", inputs={})
         self.bundle = Bundle.open(folder / identity)

@@ -13,7 +13,7 @@ from lzc.bundle.manifest import BundleError
 from lzc.config import load
 from lzc.faults import InputError
 from lzc.serve.health import saved_state as health_state
-from lzc.serve.health.saved_state import State
+from lzc.serve.health.saved_state import SavedHealth
 from tests.unit.live_server import LiveServer, Project
 
 ODD = [
@@ -58,7 +58,7 @@ def test_who_reads_files_says_so(tmp_path: Path, text: bytes) -> None:
     with pytest.raises(ValueError):
         check_list.read(folder / "checks.json")
     (tmp_path / ".health").write_bytes(text)
-    assert health_state.load(tmp_path / ".health", 0.0) == State()
+    assert health_state.load(tmp_path / ".health", 0.0) == SavedHealth()
 
 
 @pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))

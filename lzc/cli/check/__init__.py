@@ -15,8 +15,7 @@ from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_commands, echo_json
 from lzc.compiler import pipeline
 from lzc.compiler.pipeline import Compiled
-from lzc.fault_list import FaultList
-from lzc.faults import Fault, InputError, Severity
+from lzc.faults import Fault, FaultList, InputError, Severity
 from lzc.lua.lint.rules import RULES
 
 

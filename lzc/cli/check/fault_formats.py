@@ -37,7 +37,8 @@ class Sources:
         self._line = lru_cache(maxsize=None)(self._lines_of)
 
     def path(self, place: Place) -> Path | None:
-        """The file of a place, relative where it can be; `None` where the place is no file."""
+        """The file that a place is in, relative where possible; `None` where the place is no
+        file."""
         named = Path(place.file)
         path = named if named == self._config else self._folder / named
         if not path.is_file():
@@ -48,7 +49,7 @@ class Sources:
             return path.resolve()
 
     def line(self, place: Place) -> bytes:
-        """The octets of the line of a place; empty where they cannot be had."""
+        """The octets of the line that a place is on; empty where it cannot be read."""
         path = self.path(place)
         lines = () if path is None else self._line(path)
         return lines[place.line - 1] if 0 < place.line <= len(lines) else b""

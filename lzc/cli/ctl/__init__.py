@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from lzc.cli.ctl.secondaries import secondary_lines
+from lzc.cli.ctl.secondaries import age, secondary_lines, seconds
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json
 from lzc.faults import Fault, InputError, Place
@@ -98,14 +97,14 @@ def force(
         raise click.BadParameter(
             "auto takes effect at once and for good: leave --for out", param_hint="--for"
         )
-    seconds = _duration(length) if length is not None else 0.0
+    how_long = _duration(length) if length is not None else 0.0
     answer = _ask(
         config_path,
         socket_path,
         "force",
         target=target,
         state=state,
-        seconds=seconds,
+        seconds=how_long,
         anyway=anyway,
     )
     _show(answer, output_format, _force_lines)
@@ -113,11 +112,11 @@ def force(
 
 def _duration(text: str) -> float:
     found = re.fullmatch(r"([0-9]{1,8})(s|m|min|h|d|)", text.strip())
-    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not 0 < seconds <= _LONGEST:
+    length = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < length <= _LONGEST:
         message = f"{text} is not a time such as 90s, 10m, 2h or 1d, up to 366 days"
         raise click.BadParameter(message, param_hint="--for")
-    return float(seconds)
+    return float(length)
 
 
 def _ask(config_path: Path, path: Path | None, do: str, **arguments: str | float) -> dict[str, Any]:
@@ -156,7 +155,7 @@ def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
                 "the server answers as another version of lzc does",
                 fix="start it again with this version; until then --format json shows its answer",
             )
-            raise InputError([fault]) from None
+            raise InputError(fault) from None
         for line in made:
             echo(one_line(line, None))
     else:
@@ -181,7 +180,7 @@ def _fallen_lines(answer: dict[str, Any]) -> list[str]:
 def _stale_geo(one: dict[str, Any]) -> str:
     return (
         f"GEO STALE   {shown(one['path'])}: {shown(one['error'])}; the one read"
-        f" {_age(one['read'])} ago is used"
+        f" {age(one['read'])} ago is used"
     )
 
 
@@ -189,8 +188,8 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     totals = answer["totals"]
     lines = [
         f"bundle      {answer['bundle']}, {answer['zones']} zones,"
-        f" built {_age(answer['built_at'])} ago, live for {_age(answer['loaded_at'])}",
-        f"listening   {', '.join(answer['listen'])}, for {_seconds(answer['uptime'])}",
+        f" built {age(answer['built_at'])} ago, live for {age(answer['loaded_at'])}",
+        f"listening   {', '.join(answer['listen'])}, for {seconds(answer['uptime'])}",
         f"queries     {totals['queries_udp']} UDP, {totals['queries_tcp']} TCP,"
         f" {totals['cache_hits']} from the cache, {totals['servfail']} SERVFAIL",
         f"TCP         {totals['tcp_connections']} connections, {totals['transfers']} transfers,"
@@ -216,7 +215,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     lines += [
         _stale_geo(one)
         if one["error"]
-        else f"geo         {shown(one['path'])}, read {_age(one['read'])} ago"
+        else f"geo         {shown(one['path'])}, read {age(one['read'])} ago"
         for one in answer["geo"]
     ]
     lines += _key_lines(answer)
@@ -229,8 +228,8 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         refused = answer["refused"]
         why = str(refused["why"]).replace("\n", "; ")
         lines.append(
-            f"REFUSED     {refused['bundle'] or 'the live bundle'}, for {_age(refused['since'])}"
-            f" ({refused['tries']} tries, the last one {_age(refused['at'])} ago): {why}"
+            f"REFUSED     {refused['bundle'] or 'the live bundle'}, for {age(refused['since'])}"
+            f" ({refused['tries']} tries, the last one {age(refused['at'])} ago): {why}"
         )
     lines += _fallen_lines(answer)
     lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
@@ -243,7 +242,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         f" queries, {one['restarts']} restarts{'' if one['ready'] else ', NOT READY'}"
         for one in answer["workers"]
     ]
-    lines += secondary_lines(answer, _seconds)
+    lines += secondary_lines(answer)
     return lines
 
 
@@ -282,10 +281,10 @@ def _health_line(one: dict[str, Any]) -> str:
     status = "drained" if one["forced"] == "drain" else one["status"]
     line = f"{status:<8} {one['key'][:_ID]}  {one['check']}"
     if one["since"]:
-        line += f", for {_age(one['since'])}"
+        line += f", for {age(one['since'])}"
     if one["forced"]:
         left = one["forced_for"]
-        line += ", by hand" if left is None else f", by hand for another {_seconds(max(0, left))}"
+        line += ", by hand" if left is None else f", by hand for another {seconds(max(0, left))}"
         line += f" (checks find it {one['found']})"
     if one["checked"]:
         line += f", {one['latency'] * 1000:.1f} ms"
@@ -303,17 +302,6 @@ def _force_lines(answer: dict[str, Any]) -> list[str]:
     else:
         said = f"is forced to {state}"
         if answer["seconds"]:
-            said += f" for {_seconds(answer['seconds'])}"
+            said += f" for {seconds(answer['seconds'])}"
     about = f"{count} check{'' if count == 1 else 's'}" if count else "no check at present"
     return [f"{shown(answer['target'])} {said}: {about}"]
-
-
-def _age(since: float) -> str:
-    return _seconds(max(0.0, time.time() - since))
-
-
-def _seconds(count: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if count >= 2 * size:
-            return f"{count / size:.0f} {unit}"
-    return f"{count:.0f} s"

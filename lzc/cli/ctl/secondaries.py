@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from lzc.foreign_text import shown
@@ -13,20 +12,20 @@ _STRANGERS = 5
 _INDENT = " " * 12
 
 
-def secondary_lines(answer: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
-    """The lines; ``seconds`` puts a time in words."""
-    lines = [line for one in answer["secondaries"] for line in _lines(one, seconds)]
+def secondary_lines(answer: dict[str, Any]) -> list[str]:
+    """The lines about all of them."""
+    lines = [line for one in answer["secondaries"] for line in _lines(one)]
     for one in answer["strangers"][:_STRANGERS]:
         lines.append(
             f"TURNED AWAY {shown(one['address'])}, no secondary: {_counts(one['refused'])}"
-            + _refusal(one, seconds)
+            + _refusal(one)
         )
     if len(answer["strangers"]) > _STRANGERS:
         lines.append(f"{_INDENT}and {len(answer['strangers']) - _STRANGERS} more addresses")
     return lines
 
 
-def _lines(secondary: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
+def _lines(secondary: dict[str, Any]) -> list[str]:
     head = f"secondary   {shown(secondary['name'])} ({secondary['address']})"
     lines = [f"{head}: gets no NOTIFY"]
     if secondary["notify"]:
@@ -36,7 +35,7 @@ def _lines(secondary: dict[str, Any], seconds: Callable[[float], str]) -> list[s
             + (f", {secondary['ahead']} AHEAD" if secondary["ahead"] else "")
             + ("" if silent is None else f", DOES NOT ANSWER for {seconds(silent)}")
         ]
-    lines += _transfer_lines(secondary["transfers"], seconds)
+    lines += _transfer_lines(secondary["transfers"])
     behind = [state for state in secondary.get("states", ()) if not state["current"]]
     for state in behind[:_SHOWN]:
         has = state["secondary_serial"]
@@ -48,16 +47,15 @@ def _lines(secondary: dict[str, Any], seconds: Callable[[float], str]) -> list[s
     return lines
 
 
-def _transfer_lines(transfers: dict[str, Any], seconds: Callable[[float], str]) -> list[str]:
+def _transfer_lines(transfers: dict[str, Any]) -> list[str]:
     last = transfers["last"]
     line = f"{_INDENT}transfers: {transfers['done']} done"
     if last is not None:
-        age = seconds(max(0.0, time.time() - last["at"]))
-        line += f", the last of {shown(last['zone'])} serial {last['serial']} {age} ago"
+        line += f", the last of {shown(last['zone'])} serial {last['serial']} {age(last['at'])} ago"
     lines = [line]
     if transfers["refused"]:
         counts = _counts(transfers["refused"])
-        lines.append(f"{_INDENT}NOT DONE: {counts}{_refusal(transfers, seconds)}")
+        lines.append(f"{_INDENT}NOT DONE: {counts}{_refusal(transfers)}")
     if transfers["hint"]:
         lines.append(f"{_INDENT}AGAIN: {shown(transfers['hint'])}")
     return lines
@@ -69,9 +67,21 @@ def _counts(refused: dict[str, int]) -> str:
     return ", ".join(f"{count} {WORDS.get(kind, kind)}" for kind, count in refused.items())
 
 
-def _refusal(transfers: dict[str, Any], seconds: Callable[[float], str]) -> str:
+def _refusal(transfers: dict[str, Any]) -> str:
     last = transfers["last_refusal"]
     if last is None:
         return ""
-    age = seconds(max(0.0, time.time() - last["at"]))
-    return f"; {shown(last['zone'])} {age} ago: {shown(last['why'])}"
+    return f"; {shown(last['zone'])} {age(last['at'])} ago: {shown(last['why'])}"
+
+
+def age(since: float) -> str:
+    """How long ago something was, in words."""
+    return seconds(max(0.0, time.time() - since))
+
+
+def seconds(count: float) -> str:
+    """A time in words."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if count >= 2 * size:
+            return f"{count / size:.0f} {unit}"
+    return f"{count:.0f} s"

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from lzc.cli.screen import tame, write_all
-from lzc.compare.zones import Change, Kind, LuaChange, RRsetChange
+from lzc.compare.zones import Change, ChangeKind, LuaChange, RRsetChange
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
 from lzc.foreign_text import shown
-from lzc.lua.program import Program
 from lzc.lua.syntax.layout import lay_out
 from lzc.lua.syntax.tree import LuaSyntaxError
-from lzc.lua.transfer.rewriter import RewriteError
+from lzc.lua.transfer.rewriter import RewriteError, rewrite
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
@@ -39,7 +38,7 @@ ALIKE: Final = 100_000
 Opcode = tuple[str, int, int, int, int]
 """What `difflib.SequenceMatcher.get_opcodes` gives."""
 
-_MARKS: Final = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
+_MARKS: Final = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "~"}
 _COLOURS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
 
 
@@ -179,7 +178,7 @@ def layout_of(record: LuaRecord, insert_whitespace: bool) -> tuple[bytes, ...]:
     made by hand, may have the same code in other quotes."""
     code = record.join(insert_whitespace)
     try:
-        return lay_out(Program(code, record.covered).rewritten)
+        return lay_out(rewrite(code, record.covered))
     except (LuaSyntaxError, RewriteError):
         return lay_out(code)
 
@@ -240,7 +239,7 @@ def owner_text(key: bytes, apex: bytes) -> str:
 def key_kind(change: KeyChange, zone: ZoneChange, after: Side) -> str:
     """``added``, ``removed`` or ``retired``: the zone no longer publishes it, but the keystore of
     the sources still has it."""
-    if change.kind is not Kind.REMOVED or after.keystore is None:
+    if change.kind is not ChangeKind.REMOVED or after.keystore is None:
         return change.kind
     if zone.after is None or not zone.after.signed:
         return change.kind
@@ -252,7 +251,7 @@ def ds_impact(change: KeyChange, zone: ZoneChange) -> str:
     """What the key means for the parent zone, empty for a ZSK."""
     if change.role == "ZSK":
         return ""
-    if change.kind is Kind.ADDED:
+    if change.kind is ChangeKind.ADDED:
         return "the parent needs this DS once every server publishes the key"
     if zone.after is None or not zone.after.signed:
         return "the parent must have lost this DS, and its TTL have passed, or the zone is bogus"

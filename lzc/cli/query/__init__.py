@@ -25,7 +25,8 @@ from lzc.rehearse.assumed import Address, Circumstances, Network, Target, status
 
 if TYPE_CHECKING:
     from lzc.cli.query.output import Shown
-    from lzc.rehearse.rehearsal import Answer, Staging
+    from lzc.rehearse.explain import Explanation
+    from lzc.rehearse.rehearsal import Answer
 
 _Found: TypeAlias = "tuple[Answer, bool, tuple[str, dict[str, Any]] | None]"
 """The answer, whether a zone of the bundle has the name, and the explanation if one is wanted."""
@@ -45,6 +46,13 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
     show_default=True,
     metavar="IP",
     help="The client's address.",
+)
+@click.option(
+    "--local",
+    type=ADDRESS,
+    metavar="IP",
+    help="The address that it asks: what records find in localwho.  [default: the first of listen"
+    " in lzc.toml that is of the client's family]",
 )
 @click.option("--subnet", type=NETWORK, metavar="NET", help="The client subnet (ECS) it sends.")
 @click.option(
@@ -113,6 +121,7 @@ def command(
     qtype: str,
     config_path: Path,
     client: Address,
+    local: Address | None,
     subnet: Network | None,
     down: tuple[Target, ...],
     up: tuple[Target, ...],
@@ -129,11 +138,13 @@ def command(
 ) -> None:
     """Ask the live bundle as a client would, without a server.
 
-    LUA records run as they would for that client. SERVFAIL and REFUSED end with exit code 1, the
-    reason on stderr; every other answer is a success.
+    The answer is made as the server makes it: LUA records are answered by their plans, or run, as
+    for that client. SERVFAIL and REFUSED end with exit code 1, the reason on stderr; every other
+    answer is a success.
     """
     from lzc.bundle.reader import BundleError
     from lzc.cli.query import output as query_output
+    from lzc.rehearse.explain import explain as ask_and_explain
     from lzc.rehearse.rehearsal import Scene
     from lzc.rehearse.staging import open_bundle, stage
 
@@ -142,9 +153,11 @@ def command(
         health = statuses(down, up, unknown)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if local is not None and local.version != client.version:
+        raise click.UsageError(f"a client at {client} cannot ask {local}: write --from, too")
     now = time.time() if moment is None else moment
     circumstances = Circumstances(
-        now, client, subnet, health, place, moment is not None, dnssec, tcp
+        now, client, subnet, health, place, moment is not None, dnssec, tcp, local
     )
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "big")
@@ -155,13 +168,16 @@ def command(
         with open_bundle(config, bundle_path) as bundle:
             staging = stage(config, bundle, geo_files, tell=tell, log=lambda text, _: home(text))
             is_served = bundle.find_zone(qname.lower()) is not None
-            answer = Scene(staging, circumstances).ask(qname, number, first)
+            answer: Answer | None
+            explained = None
+            if explain:
+                found = ask_and_explain(staging, circumstances, qname, number, first)
+                answer = None if found is None else found[0]
+                explained = None if found is None else _explained(*found)
+            else:
+                answer = Scene(staging, circumstances).ask(qname, number, first)
             if answer is None:
                 raise click.UsageError("this is no query that a server answers")
-            if not explain:
-                return answer, is_served, None
-            shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
-            explained = _explain(staging, circumstances, qname, number, answer, shown)
             return answer, is_served, explained
 
     try:
@@ -193,15 +209,13 @@ def _contained(
         return child.ask(seed, _log_line)
     except Ended as ended:
         raise InputError(
-            [
-                Fault(
-                    Place(f"{name} {qtype.upper()}"),
-                    "lua-hangs",
-                    f"the LUA record's code was run, and had to be ended: {ended.why}",
-                    "it would stop one process of a server after the other",
-                    "leave out the call that takes so long",
-                )
-            ]
+            Fault(
+                Place(f"{name} {qtype.upper()}"),
+                "lua-hangs",
+                f"the LUA record's code was run, and had to be ended: {ended.why}",
+                "it would stop one process of a server after the other",
+                "leave out the call that takes so long",
+            )
         ) from None
     finally:
         child.close()
@@ -222,19 +236,12 @@ def _question(name: str, qtype: str) -> tuple[bytes, int]:
         raise click.BadParameter(str(error), param_hint="TYPE") from error
 
 
-def _explain(
-    staging: Staging,
-    circumstances: Circumstances,
-    qname: bytes,
-    qtype: int,
-    answer: Answer,
-    shown: Shown,
-) -> tuple[str, dict[str, Any]]:
+def _explained(answer: Answer, found: Explanation) -> tuple[str, dict[str, Any]]:
     """The explanation as text and as JSON."""
     from lzc.cli import explanation
-    from lzc.rehearse.explain import explain
+    from lzc.cli.query import output as query_output
 
-    found = explain(staging, circumstances, qname, qtype, answer.seed, answer.tcp)
+    shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
     why = explanation.why(found, shown.status, len(shown.as_dict()["answer"]))
     lines = [explanation.as_text(found, why)]
     lines += [f";; {line}" for line in shown.scope_and_signatures()]

@@ -31,7 +31,7 @@ from lzc.rehearse.assumed import LOOPBACK, Circumstances, place_text
 from lzc.rehearse.expectation import Expectation, Failure, Seen, judge, see
 from lzc.rehearse.expectation_file import read_expectations
 from lzc.rehearse.explain import explain
-from lzc.rehearse.rehearsal import Answer, Scene, Staging
+from lzc.rehearse.rehearsal import Scene, Staging
 from lzc.rehearse.staging import open_bundle, stage
 from lzc.rehearse.validation import Validator
 from lzc.wire import name as wire_name
@@ -129,14 +129,12 @@ def _default_files(config_path: Path) -> list[Path]:
     found += sorted((folder / "tests").glob("*.toml"))
     if not found:
         raise InputError(
-            [
-                Fault(
-                    Place(str(folder / "tests.toml")),
-                    "test-file-missing",
-                    "no tests here, nor in tests/*.toml",
-                    fix="write [[test]] tables with name, type, client and what must be answered",
-                )
-            ]
+            Fault(
+                Place(str(folder / "tests.toml")),
+                "test-file-missing",
+                "no tests here, nor in tests/*.toml",
+                fix="write [[test]] tables with name, type, client and what must be answered",
+            )
         )
     return found
 
@@ -211,8 +209,7 @@ def _verdict(
         failures = judge(expectation.rules, qtype, answers)
     told = ""
     if failures and answers:
-        again = scene.ask(qname, qtype, failures[0].seed)
-        told = _explanation(staging, client, qname, qtype, again) if again else ""
+        told = _explanation(staging, client, qname, qtype, failures[0].seed)
     return Verdict(
         expectation,
         client,
@@ -238,9 +235,12 @@ def _validator(staging: Staging, client: Circumstances) -> Validator:
 
 
 def _explanation(
-    staging: Staging, client: Circumstances, qname: bytes, qtype: int, answer: Answer
+    staging: Staging, client: Circumstances, qname: bytes, qtype: int, seed: int
 ) -> str:
-    found = explain(staging, client, qname, qtype, answer.seed, answer.tcp)
+    explained = explain(staging, client, qname, qtype, seed)
+    if explained is None:
+        return ""
+    answer, found = explained
     shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
     why = explanation.why(found, shown.status, len(shown.as_dict()["answer"]))
     return explanation.as_text(found, why)
@@ -252,6 +252,8 @@ def _arguments(expectation: Expectation, client: Circumstances, seed: int) -> li
     words = [name.rstrip(".") or ".", rrtype.to_text(expectation.qtype)]
     if client.client != LOOPBACK:
         words += ["--from", str(client.client)]
+    if client.local is not None:
+        words += ["--local", str(client.local)]
     if client.subnet is not None:
         words += ["--subnet", str(client.subnet)]
     if client.place is not None:

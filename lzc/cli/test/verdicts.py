@@ -49,6 +49,8 @@ def moment(seconds: float) -> str:
 def circumstances_text(client: Circumstances) -> str:
     """Who asks, and how the world is, in words."""
     parts = [f"from {client.client}"]
+    if client.local is not None:
+        parts.append(f"to {client.local}")
     if client.subnet is not None:
         parts.append(f"subnet {client.subnet}")
     if client.place is not None:
@@ -137,6 +139,7 @@ def _asked(verdict: Verdict) -> dict[str, Any]:
         "name": wire_name.to_text(expectation.qname),
         "type": rrtype.to_text(expectation.qtype),
         "client": str(client.client),
+        "local": None if client.local is None else str(client.local),
         "subnet": None if client.subnet is None else str(client.subnet),
         "place": None if client.place is None else place_text(client.place),
         "health": {str(target): _STATUS[status] for target, status in client.health},

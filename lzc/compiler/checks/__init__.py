@@ -89,7 +89,7 @@ RULES_OF_ABSENCE: Final = frozenset(
 read, as it may stand there."""
 
 MAX_PER_RULE: Final = 1000
-"""Faults of one rule that are told, and the last."""
+"""Faults of one rule that are reported; after them the last is, with the number of the others."""
 
 
 def check_zone(zone: Zone, settings: CheckSettings | None = None) -> list[Fault]:

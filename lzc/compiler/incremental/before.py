@@ -7,25 +7,25 @@ from pathlib import Path
 from lzc.bundle import current, found_serials, serial_store
 from lzc.bundle.manifest import BundleError, OtherFormat
 from lzc.bundle.serial_store import SerialStore
-from lzc.compiler.incremental.live_bundle import Past
+from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import Memory
 from lzc.faults import Fault, Place, Severity
 
 
-def find(output: Path, remembered: Memory) -> tuple[Past, list[Fault]]:
+def find(output: Path, remembered: Memory) -> tuple[LiveBundle, list[Fault]]:
     """The live bundle of a folder and the serials that were handed out, and warnings about what of
     it is damaged."""
     serials, lost, faults = _serials(output)
     try:
-        return Past(output, remembered, serials, lost=lost), faults
+        return LiveBundle(output, remembered, serials, lost=lost), faults
     except BundleError as error:
-        return Past(serials=serials, lost=lost), [*faults, _unusable(output, error)]
+        return LiveBundle(serials=serials, lost=lost), [*faults, _unusable(output, error)]
 
 
-def find_serials(output: Path, error: BundleError) -> tuple[Past, list[Fault]]:
+def find_serials(output: Path, error: BundleError) -> tuple[LiveBundle, list[Fault]]:
     """As `find`, without the live bundle: ``error`` says what is wrong with that."""
     serials, lost, faults = _serials(output)
-    return Past(serials=serials, lost=lost), [*faults, _unusable(output, error)]
+    return LiveBundle(serials=serials, lost=lost), [*faults, _unusable(output, error)]
 
 
 def _serials(output: Path) -> tuple[SerialStore, bool, list[Fault]]:

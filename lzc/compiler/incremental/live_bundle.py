@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import lmdb
@@ -16,10 +15,10 @@ from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.shard import Shard
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.compiler.incremental.memory import Entry, Memory
+from lzc.compiler.incremental.memory import BuiltZone, Memory
 
 
-class Past:
+class LiveBundle:
     """The live bundle in a folder of bundles; use it in a ``with`` statement. What is remembered
     counts if it is of this bundle, and this is the last that was made live. Raises `BundleError`
     where the bundle is damaged."""
@@ -38,7 +37,7 @@ class Past:
         self.lost = lost
         self.folder: Path | None = None
         self.id = ""
-        self.entries: Mapping[bytes, Entry] = {}
+        self.entries: Mapping[bytes, BuiltZone] = {}
         self.found_by = b""
         self.keystore: tuple[int, ...] = ()
         self._shards: dict[int, Shard] = {}
@@ -111,10 +110,5 @@ class Past:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

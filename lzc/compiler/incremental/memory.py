@@ -37,7 +37,7 @@ Settings = tuple[Any, ...]
 PATH: Final = 0
 SIGNED: Final = 2
 OF_SOURCE: Final = 6
-"""Where the path, and whether the zone is signed, stand among them; where what follows begins."""
+"""Indices among them: the path, whether the zone is signed, and the first behind the source's."""
 
 
 Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]
@@ -45,7 +45,7 @@ Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[A
 of its `lzc.dnssec.key.Timing`."""
 
 
-class Entry(NamedTuple):
+class BuiltZone(NamedTuple):
     """A zone that was built. ``inputs`` have the fields of `lzc.zone.model.Input`, the zone file
     first; ``digest`` and ``records`` are those of `lzc.bundle.zone_info.ZoneInfo`, ``warnings`` the
     fields of a fault's place and then its own, ``checks`` JSON texts, ``constants`` that of
@@ -73,7 +73,7 @@ class Memory:
 
     bundle: str = ""
     found_by: bytes = b""
-    zones: dict[bytes, Entry] = field(default_factory=dict)
+    zones: dict[bytes, BuiltZone] = field(default_factory=dict)
     keystore: tuple[int, ...] = ()
 
     def save(self, output: Path, surroundings: bytes) -> None:
@@ -99,7 +99,7 @@ def load(output: Path, surroundings: bytes) -> Memory:
     if data[:_HEAD] != wanted:
         return Memory()
     bundle, found_by, plain, keystore = marshal.loads(payload)  # noqa: S302 - as its hash says, ours
-    entries = map(Entry._make, plain.values())
+    entries = map(BuiltZone._make, plain.values())
     return Memory(bundle, found_by, dict(zip(plain, entries, strict=True)), keystore)
 
 

@@ -9,8 +9,8 @@ from typing import Final
 from lzc.bundle import shards
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.checks.secondaries import Takers, takers
-from lzc.compiler.incremental.live_bundle import Past
-from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, Entry, Keys
+from lzc.compiler.incremental.live_bundle import LiveBundle
+from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, BuiltZone, Keys
 from lzc.compiler.incremental.zone_keys import ZoneKeys
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.reading import limits_of, reach_of
@@ -21,25 +21,25 @@ from lzc.faults import Fault
 from lzc.source.inputs import Files
 
 _NOBODY: Final = Takers()
-_UNKNOWN: Final = Entry((), (), b"", 0)
+_UNKNOWN: Final = BuiltZone((), (), b"", 0)
 
 
 class Survey:
     """Sorts the zones: into ``entries`` goes what is known of those that did not change; of the
     others, for which there are jobs, the settings alone. Call `find` or `recall`, then `look`."""
 
-    def __init__(self, config: Config, file: ConfigFile, past: Past, now: float) -> None:
+    def __init__(self, config: Config, file: ConfigFile, live: LiveBundle, now: float) -> None:
         self._config = config
         self._file = file
-        self._past = past
+        self._live = live
         self._now = now
         self._files = Files()
-        self._zone_keys = ZoneKeys(config, file, now, past.keystore, self._files)
+        self._zone_keys = ZoneKeys(config, file, now, live.keystore, self._files)
         self._waiting: list[ZoneSource] = []
         self._reach = reach_of(config)
         self._limits = limits_of(config)
         self.jobs: list[ZoneJob] = []
-        self.entries: dict[bytes, Entry] = {}
+        self.entries: dict[bytes, BuiltZone] = {}
         self.found_faults: list[Fault] = []
         self.faults: list[Fault] = []
 
@@ -58,7 +58,7 @@ class Survey:
         their paths lead to is not what it was, so that others might be found."""
         untouched, in_place = self._files.untouched, self._files.in_place
         waiting = []
-        for apex, entry in self._past.entries.items():
+        for apex, entry in self._live.entries.items():
             if untouched(entry.inputs) and entry.steady and not entry.settings[SIGNED]:
                 continue
             if not in_place(entry.inputs[0]):
@@ -66,7 +66,7 @@ class Survey:
             path, *others = entry.settings[:OF_SOURCE]
             waiting.append(ZoneSource(apex, Path(path), *others))
         self._waiting = waiting
-        self.entries = dict(self._past.entries)
+        self.entries = dict(self._live.entries)
         return True
 
     def look(self) -> None:
@@ -87,7 +87,7 @@ class Survey:
     def _look_at(self, source: ZoneSource) -> ZoneJob | None:
         """The job of a zone that changed, its id yet to be filled in."""
         config = self._config
-        entry = self._past.entries.get(source.apex)
+        entry = self._live.entries.get(source.apex)
         keys: tuple[ZoneKey, ...] = ()
         all_keys: Keys = ()
         if source.signed:
@@ -118,10 +118,10 @@ class Survey:
             self._reach,
             self._limits,
             keys,
-            self._past.serials.get(source.apex),
+            self._live.serials.get(source.apex),
             config.lua,
             self._now,
             taken_by,
             config.health,
-            lost=self._past.lost,
+            lost=self._live.lost,
         )

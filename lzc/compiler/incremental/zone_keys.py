@@ -11,7 +11,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from lzc.bundle.zone_info import ZoneKey
-from lzc.compiler.incremental.memory import Entry, Keys
+from lzc.compiler.incremental.memory import BuiltZone, Keys
 from lzc.compiler.inputs.sources import ConfigFile, ZoneSource
 from lzc.config import Config
 from lzc.faults import Fault, InputError, Place, Severity
@@ -46,7 +46,7 @@ class ZoneKeys:
         self._is_remembered = bool(self.mark) and self.mark == remembered
 
     def of(
-        self, source: ZoneSource, entry: Entry | None
+        self, source: ZoneSource, entry: BuiltZone | None
     ) -> tuple[tuple[ZoneKey, ...], Keys, list[Fault]]:
         """The keys that are published, what to remember of all, and what is wrong with them."""
         keys: Keys = entry.keys if entry is not None and self._is_remembered else ()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
+from operator import attrgetter
 from pathlib import Path
 
 from lzc.config import Config
-from lzc.source.limits import Limits
+from lzc.source.limits import KINDS, Limits
 from lzc.source.reach import Guarded, Reach
 
 
@@ -32,11 +33,8 @@ def reach_of(config: Config) -> Reach:
 
 def limits_of(config: Config) -> Limits:
     """How much a zone, and all of a build, may take."""
-    zone, total = config.build.zone_limits, config.build.total_limits
-    return Limits(
-        (zone.records, zone.generated, zone.includes, zone.repeated, zone.octets),
-        (total.records, total.generated, total.includes, total.repeated, total.octets),
-    )
+    of_kinds = attrgetter(*KINDS)
+    return Limits(of_kinds(config.build.zone_limits), of_kinds(config.build.total_limits))
 
 
 def fixed_part(pattern: str) -> str:

@@ -1,5 +1,5 @@
 """The order in which PowerDNS walks the weighted items of a list: that of a hash table of C++
-(libstdc++'s ``unordered_map<int, …>``) that they were put into by their places. ``api/walk.lua``
+(libstdc++'s ``unordered_map<int, …>``) that they were put into by their positions. ``api/walk.lua``
 has it for records that run, and for tables that are no plain list."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ROOM: Final = (13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273)
 
 @lru_cache(maxsize=256)
 def list_walk(count: int) -> tuple[int, ...]:
-    """The places of ``count`` items, from 0, in the order of the walk. Raises `ValueError` for
+    """The positions of ``count`` items, from 0, in the order of the walk. Raises `ValueError` for
     more items than `ROOM` knows of."""
     if count > ROOM[-1]:
         raise ValueError(f"{count} weighted items")

@@ -25,7 +25,7 @@ from lzc.wire import rdata as wire_rdata
 Include = Callable[[bytes], bytes | None]
 """Gives the joined code of the LUA record that covers LUA at a lower-case wire name, or `None`."""
 
-Lookup = Callable[[bytes, int], Sequence[bytes]]
+StoredRecords = Callable[[bytes, int], Sequence[bytes]]
 """Gives the contents, in presentation form, of the static records of a type at a lower-case wire
 name; those of LUA records are not among them."""
 
@@ -36,7 +36,7 @@ MAX_LOOKED_UP = 4096
 """Records that ``dblookup`` gives at most; more do not fit into a message of 64 KB."""
 
 GEO_MEMORY = 32_768
-"""Addresses whose place is kept inside the Lua state at most."""
+"""Addresses whose place is kept inside a Lua state, unless the settings say otherwise."""
 
 MAX_STRIKES = 3
 """How often a record is run a second time, to count its instructions alone, before it is run so at
@@ -75,13 +75,14 @@ class LuaFailure(Exception):
 class EngineSettings:
     """``mode`` as in ``[lua]``; ``exec_limit`` in VM instructions (0: none); ``memory_limit`` in
     octets of one Lua state; ``time_limit`` in seconds of CPU time (0: none); ``chunks``: compiled
-    records kept at most."""
+    records kept at most; ``geo_memory``: addresses whose place is kept in a Lua state at most."""
 
     mode: Literal["isolated", "shared"] = "isolated"
     exec_limit: int = 1000
     memory_limit: int = 64 * 2**20
     time_limit: float = 0.1
     chunks: int = 10_000
+    geo_memory: int = GEO_MEMORY
 
     @classmethod
     def from_config(cls, lua: LuaSection) -> EngineSettings:
@@ -150,7 +151,7 @@ class Engine:
         *,
         now: float | None = None,
         count: bool = False,
-        lookup: Lookup | None = None,
+        lookup: StoredRecords | None = None,
     ) -> None:
         self._settings = settings
         self._geo = geo
@@ -275,7 +276,7 @@ class Engine:
                 b"shared_mode": settings.mode == "shared",
                 b"counted": self._count,
                 b"collect_at": settings.memory_limit // 2048,
-                b"geo_size": GEO_MEMORY,
+                b"geo_size": settings.geo_memory,
                 b"check_options": b" ".join(option.name.encode() for option in OF_CHECKS),
                 b"option_types": b" ".join(
                     f"{option.name}={IN_LUA[option.takes]}".encode()

@@ -9,7 +9,7 @@ from typing import Any
 
 import lupa.luajit21 as lupa
 
-API_FILES = (
+_BEFORE = (
     "limit",
     "match",
     "library",
@@ -19,25 +19,36 @@ API_FILES = (
     "name",
     "hash",
     "walk",
-    "pick",
+    "lists",
     "geo",
     "format",
-    "forward",
     "health",
     "constants",
-    "record",
-    "lookup",
-    "run",
 )
-"""Files of ``api/`` in the order they build on each other; ``boot`` comes before them all."""
+"""Files of ``api/`` that the functions of PowerDNS build on, in the order in which they build on
+each other; ``boot`` comes before them all, and ``run`` behind the functions."""
 
 SPARE_MEMORY = 16 * 2**20
 """Octets by which the limit is lifted while garbage is collected after a memory error."""
 
 
 @cache
-def _source(name: str) -> bytes:
+def source(name: str) -> bytes:
+    """The Lua of a file of ``api/``."""
     return resources.files("lzc.lua.engine").joinpath("api", f"{name}.lua").read_bytes()
+
+
+@cache
+def _sources() -> list[tuple[bytes, bytes]]:
+    """All files but ``boot`` by their names, in the order that they are loaded in. The functions
+    are those of `lzc.lua.functions` of whose descriptions a server needs none."""
+    folder = resources.files("lzc.lua").joinpath("functions")
+    functions = sorted(file.name for file in folder.iterdir() if file.name.endswith(".lua"))
+    return [
+        *((name.encode(), source(name)) for name in _BEFORE),
+        *((name[:-4].encode(), folder.joinpath(name).read_bytes()) for name in functions),
+        (b"run", source("run")),
+    ]
 
 
 def _refuse(_object: object, name: object, _setting: bool) -> str:
@@ -97,9 +108,9 @@ class LuaState:
         callback_table = table({name: _closed(one, report) for name, one in callbacks.items()})
         cores = []
         for exact in (False, True):
-            core = load(_source("boot"), b"=boot", exact, shared, settings_table, callback_table)
-            for name in API_FILES:
-                load(_source(name), b"=" + name.encode(), core)
+            core = load(source("boot"), b"=boot", exact, shared, settings_table, callback_table)
+            for name, code in _sources():
+                load(code, b"=" + name, core)
             cores.append(core)
         usual, exactly = cores
         self.run: Callable[..., Any] = usual[b"run"]

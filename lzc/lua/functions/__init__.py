@@ -1,93 +1,38 @@
-"""The functions of PowerDNS in LUA records: a module each, or one for a few that share what they
-are, with their Lua in the file of the same name beside it.
+"""The functions of PowerDNS in LUA records: a pair of files each, or for a few that share what they
+are. The module describes them; the Lua beside it is what runs.
 
-To add one, write the two files and list the module here.
+A function is there because its pair is: nothing else lists it by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from lzc.lua.definition.function import Function
-from lzc.lua.functions import (
-    all,
-    asnum,
-    country,
-    createforward,
-    createreverse,
-    dblookup,
-    geoiplookup,
-    ifportup,
-    ifurlextup,
-    ifurlup,
-    include,
-    latlon,
-    netmask,
-    newca,
-    newdn,
-    newdr,
-    newnetmask,
-    newnmg,
-    newqtype,
-    pdnslog,
-    pdnsrandom,
-    pickchashed,
-    pickclosest,
-    pickhashed,
-    pickrandom,
-    pickrandomsample,
-    pickselfweighted,
-    pickwrandom,
-    report,
-    resolve,
-    view,
-)
+from lzc.lua.definition.record import Record
 from lzc.lua.syntax.tree import Call, Expression, Name, Node
 
-_MODULES: Final = (
-    all,
-    asnum,
-    country,
-    createforward,
-    createreverse,
-    dblookup,
-    geoiplookup,
-    ifportup,
-    ifurlextup,
-    ifurlup,
-    include,
-    latlon,
-    netmask,
-    newca,
-    newdn,
-    newdr,
-    newnetmask,
-    newnmg,
-    newqtype,
-    pdnslog,
-    pdnsrandom,
-    pickchashed,
-    pickclosest,
-    pickhashed,
-    pickrandom,
-    pickrandomsample,
-    pickselfweighted,
-    pickwrandom,
-    report,
-    resolve,
-    view,
-)
 
-FUNCTIONS: Final[Mapping[str, Function]] = {
-    function.name: function for module in _MODULES for function in module.FUNCTIONS
-}
+def _described() -> Iterator[Function]:
+    for stem in sorted(file.stem for file in Path(__file__).parent.glob("*.lua")):
+        yield from import_module(f"{__name__}.{stem}").FUNCTIONS
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {function.name: function for function in _described()}
 """Every function by its name."""
 
 CHECKING: Final = frozenset(
     function.name.encode() for function in FUNCTIONS.values() if function.options is not None
 )
 """The names of those that ask for health checks."""
+
+
+def meant(record: Record, call: Call) -> Function | None:
+    """The function that a call of a record means, be it through a local; `None` for any other."""
+    return FUNCTIONS.get(record.function_name(call.function) or "")
 
 
 def called(node: Node) -> tuple[Function | None, tuple[Expression, ...]]:

@@ -1,7 +1,5 @@
 """dblookup: the contents of records that this server has."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import ANY
 

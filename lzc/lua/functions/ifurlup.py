@@ -1,7 +1,5 @@
 """ifurlup: candidates that answer an HTTP request for a URL."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.check_options import HTTP_OPTIONS, url_of
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import URL

@@ -1,7 +1,5 @@
 """latlon, latlonloc, latlonMagic: coordinates, of the client or of the address asked for."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 
 FUNCTIONS = (

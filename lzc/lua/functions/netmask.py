@@ -1,7 +1,5 @@
 """netmask: whether the client is in one of some networks."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import NETWORKS
 

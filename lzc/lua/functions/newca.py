@@ -1,7 +1,5 @@
 """newCA, newCAFromRaw: a ComboAddress, from its text or its octets; newCAS: a set of such."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import ADDRESS, NUMBER, TEXT
 

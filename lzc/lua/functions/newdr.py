@@ -1,7 +1,5 @@
 """newDR, newDRR: a DNSRecord, a DNSResourceRecord."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import ANY
 

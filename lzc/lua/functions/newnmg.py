@@ -1,12 +1,24 @@
-"""newNMG: a NetmaskGroup, of networks that may have "!" in front."""
+"""newNetmask: a Netmask; newNMG: a NetmaskGroup, of networks that may have "!" in front."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from lzc.lua.definition.addresses import is_network
 from lzc.lua.definition.function import Function
-from lzc.lua.definition.parameters import NETWORKS, list_of, look_at_network
+from lzc.lua.definition.parameters import NETWORKS, list_of, look_at_network, scalar
+from lzc.lua.definition.record import Record, quoted
+from lzc.lua.syntax.tree import Expression
+
+
+def _look(record: Record, function: str, node: Expression, text: bytes) -> None:
+    if not is_network(text):
+        record.report(node, "lua-bad-address", f"{function}: {quoted(text)} is no network")
+
 
 _NEGATABLE = list_of(NETWORKS.what, partial(look_at_network, negatable=True), may_be_empty=True)
 
-FUNCTIONS = (Function("newNMG", (_NEGATABLE,), optional=1),)
+FUNCTIONS = (
+    Function("newNetmask", (scalar("a network", _look),)),
+    Function("newNMG", (_NEGATABLE,), optional=1),
+)

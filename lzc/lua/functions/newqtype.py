@@ -1,7 +1,5 @@
 """newQType: the type of a record, by its name."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import TEXT
 

@@ -1,7 +1,5 @@
 """pdnslog: writes a line into the log."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import NUMBER, TEXT
 

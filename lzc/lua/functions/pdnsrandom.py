@@ -1,7 +1,5 @@
 """pdnsrandom: a random number, from 0 and below a limit of at most 2**32."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import NUMBER
 

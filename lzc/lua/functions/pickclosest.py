@@ -1,8 +1,6 @@
 """pickclosest and closestMagic: the nearest of some addresses, of a list or of the name asked
 for."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import ADDRESSES
 from lzc.lua.syntax.constants import texts

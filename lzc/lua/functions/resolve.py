@@ -1,7 +1,5 @@
 """resolve: asks other servers, which lzc does not."""
 
-from __future__ import annotations
-
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import ANY, NAME
 

@@ -14,9 +14,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from lzc.config import HealthSection
+from lzc.health_check import Check
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -180,9 +180,4 @@ def _by_rule(
 
 def host_of(url: str) -> str:
     """The host of a URL if it is an address in its own notation, or else nothing."""
-    try:
-        host = urlsplit(url).hostname or ""
-        ipaddress.ip_address(host)
-    except ValueError:
-        return ""
-    return host
+    return Check("", url=url).known_address()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lzc.health_check import Check
 from lzc.lua.health.constants import Constants
-from lzc.lua.health.reach import CheckReach, Refusal, host_of
+from lzc.lua.health.reach import CheckReach, Refusal
 
 _NONE = Constants()
 
@@ -23,7 +23,7 @@ class CheckRules:
 
     def of_listed(self, check: Check) -> Refusal | None:
         """Why a check that a bundle lists is not made, or `None`."""
-        target = check.address or host_of(check.url)
+        target = check.known_address()
         return self.reach.refusal(target, written=True) if target else None
 
     def of_unlisted(self, check: Check, zone: bytes) -> Refusal | None:
@@ -39,5 +39,5 @@ class CheckRules:
                 " [health] of lzc.toml",
                 computed=True,
             )
-        target = check.address or host_of(check.url)
+        target = check.known_address()
         return self.reach.refusal(target, written=False) if target else None

@@ -10,7 +10,7 @@ from lzc.lua.definition.function import Parameter
 from lzc.lua.definition.literals import is_open
 from lzc.lua.definition.parameters import STRINGS
 from lzc.lua.definition.record import Record, quoted
-from lzc.lua.functions import FUNCTIONS
+from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Block, Expression
 from lzc.wire import name as wire_name
@@ -126,7 +126,7 @@ def _chosen_from(
     record: Record, call: syntax.Call, within: Parameter | None
 ) -> list[tuple[Expression, Parameter | None]]:
     """What the result of a call may be, where it is a function of the API that chooses."""
-    function = FUNCTIONS.get(record.function_name(call.function) or "")
+    function = meant(record, call)
     given = call.arguments
     if function is None or function.chosen is None or function.chosen >= len(given):
         return []

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from lzc.lua.definition.literals import number_of
 from lzc.lua.definition.record import Inclusion, Record, quoted
-from lzc.lua.functions import FUNCTIONS
+from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 
 TTL: Final = 60
@@ -21,11 +20,11 @@ _NOTHING: Final = Inclusion(True, dynamic=True)
 
 def includes(record: Record, call: syntax.Call) -> bool:
     """Whether a call runs another record."""
-    function = FUNCTIONS.get(record.function_name(call.function) or "")
+    function = meant(record, call)
     return function is not None and function.includes
 
 
-def inclusions(record: Record, calls: Sequence[syntax.Call]) -> list[Inclusion]:
+def inclusions(record: Record, calls: list[syntax.Call]) -> list[Inclusion]:
     """What the record includes; names that are not literal may be anything. Reports those that are
     not there."""
     found: list[Inclusion] = []
@@ -48,12 +47,12 @@ def inclusions(record: Record, calls: Sequence[syntax.Call]) -> list[Inclusion]:
     return found
 
 
-def check_ttl(record: Record, calls: Sequence[syntax.Call]) -> None:
+def check_ttl(record: Record, calls: list[syntax.Call]) -> None:
     """Report a TTL by which answers outlive many rounds of the checks they depend on."""
     intervals: list[float] = []
     first: syntax.Call | None = None
     for call in calls:
-        function = FUNCTIONS.get(record.function_name(call.function) or "")
+        function = meant(record, call)
         if function is not None and function.options is not None:
             first = first or call
             intervals.append(_interval(record, call))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from lzc.lua.engine.engine import GeoView
 
-Place = tuple[Any, ...]
+Location = tuple[Any, ...]
 """What is known of an address: country, continent, region, latitude, longitude, AS number, city,
 organisation of the AS, and whether the latitude is known. Texts are in lower case."""
 
@@ -48,16 +48,19 @@ class Decision:
 class Places:
     """What geo databases know of addresses, and what follows from it.
 
-    ``place`` gives the `Place` of a packed address; ``nearest`` the candidates of a `Contest` that
-    are nearest to one; ``branch`` which condition of a `Decision` is the first to hold for one, or
-    their number for none.
+    ``place`` gives the `Location` of a packed address; ``nearest`` the candidates of a `Contest`
+    that are nearest to one; ``branch`` which condition of a `Decision` is the first to hold for
+    one, or their number for none. So many ``places``, and so many ``decisions`` of either kind are
+    kept.
     """
 
-    def __init__(self, geo: GeoView | None) -> None:
+    def __init__(
+        self, geo: GeoView | None, places: int = _PLACES, decisions: int = _DECISIONS
+    ) -> None:
         self._geo = geo
-        self.place = lru_cache(_PLACES)(self._read)
-        self.nearest = lru_cache(_DECISIONS)(self._find_nearest)
-        self.branch = lru_cache(_DECISIONS)(self._find_branch)
+        self.place = lru_cache(places)(self._read)
+        self.nearest = lru_cache(decisions)(self._find_nearest)
+        self.branch = lru_cache(decisions)(self._find_branch)
 
     def condition(self, name: str, *arguments: Any) -> Condition:
         """A condition as plans have it. Raises `ValueError` or `TypeError` for what is none."""
@@ -108,7 +111,7 @@ class Places:
                 nearest.append(candidate)
         return tuple(nearest)
 
-    def _read(self, packed: bytes) -> Place:
+    def _read(self, packed: bytes) -> Location:
         fields = self._geo.lookup(packed) if self._geo is not None else {}
         return (
             _code(fields.get("country")),

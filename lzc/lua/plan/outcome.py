@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Outcome = tuple[int | bytes, ...]
-"""Places in `Plan.rdatas`, or RDATA that are not among them, in the order of the answer, none
+"""Positions in `Plan.rdatas`, or RDATA that are not among them, in the order of the answer, none
 twice; empty for NODATA."""
 
 Select = Callable[[bytes, bytes, bytes], Outcome | None]

@@ -58,17 +58,22 @@ class Plan:
 class Planner:
     """Reads plans, which then choose by the same circumstances as `lzc.lua.engine.engine.Engine`.
 
-    ``random`` gives numbers from 0 up to 1. A planner lives as long as its engine: what a place is
-    found to be is kept.
+    ``random`` gives numbers from 0 up to 1. A planner lives as long as its engine: where an address
+    is found to be is kept, unless it ``forgets``.
     """
 
     def __init__(
-        self, geo: GeoView | None, health: HealthView, random: Callable[[], float]
+        self,
+        geo: GeoView | None,
+        health: HealthView,
+        random: Callable[[], float],
+        *,
+        forgets: bool = False,
     ) -> None:
         self._health = health
         self._random = random
         self._rings: Rings | None = None
-        self._places = Places(geo)
+        self._places = Places(geo, 0, 0) if forgets else Places(geo)
 
     def load(self, encoded: bytes) -> Plan:
         """A plan from its octets. Raises `ValueError` for damage and other versions."""

@@ -21,7 +21,7 @@ from lzc.lua.plan.locations import (
     NAME,
     REGION,
     UNKNOWN,
-    Place,
+    Location,
     Places,
 )
 from lzc.lua.plan.names import labels_of, text_of
@@ -130,12 +130,12 @@ def _label(qname: bytes, number: int) -> bytes | None:
     return labels[number - 1] if 0 < number <= len(labels) else None
 
 
-def coordinates(place: Place) -> bytes:
+def coordinates(place: Location) -> bytes:
     """``latlon``"""
     return b"%f %f" % (place[LATITUDE], place[LONGITUDE])
 
 
-def location(place: Place) -> bytes:
+def location(place: Location) -> bytes:
     """``latlonloc``, as in a LOC record (RFC 1876 §3)."""
     latitude = _sexagesimal(place[LATITUDE], b"N", b"S")
     longitude = _sexagesimal(place[LONGITUDE], b"E", b"W")

@@ -18,7 +18,7 @@ from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.saved_state import Known
 from lzc.serve.health.unlisted import Unlisted, check_in, zone_in
 from lzc.serve.ipc.health_table import HealthTable
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport.own_address import own_address_refusal
 
 log = logging.getLogger("lzc")
@@ -48,13 +48,13 @@ class Admission:
         self,
         policy: CheckPolicy,
         table: HealthTable,
-        mishaps: Mishaps,
+        errors: ErrorLog,
         show: Callable[[Check], str],
         now: float,
     ) -> None:
         self._rules = policy.rules
         self._table = table
-        self._mishaps = mishaps
+        self._errors = errors
         self._show = show
         self._fresh: Counter[str] = Counter()
         self._waiting: deque[tuple[float, Counter[str]]] = deque()
@@ -100,7 +100,7 @@ class Admission:
             check = check_in(report)
             key = check.key()
         except (ValueError, TypeError) as error:
-            self._mishaps.note("reading a health check from a worker", error)
+            self._errors.note("reading a health check from a worker", error)
             return None
         if key in known or key in self.barred.listed:
             return None

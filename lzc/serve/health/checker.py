@@ -25,12 +25,12 @@ from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import Admission
 from lzc.serve.health.forces import force_of, near, target_of, targets_of, within
 from lzc.serve.health.http_probe import Request, request_of
-from lzc.serve.health.outcome import Outcome, as_written, without_password
+from lzc.serve.health.outcome import CheckResult, as_written, without_password
 from lzc.serve.health.policy import CheckPolicy
-from lzc.serve.health.runs import ALL_FILES, Run, Runs
-from lzc.serve.health.saved_state import Force, Known, State
+from lzc.serve.health.runs import ALL_FILES, CheckRun, Runs
+from lzc.serve.health.saved_state import Force, Known, SavedHealth
 from lzc.serve.ipc.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, Health, HealthTable
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 
 log = logging.getLogger("lzc")
 
@@ -61,7 +61,7 @@ _SHOWN: Final = (
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class ScheduledCheck:
     """A check that is run: its slot, when it was last asked for, for which ``zone`` where no bundle
     lists it, and how its last run went; ``gap`` is the seconds between the last two results."""
 
@@ -105,16 +105,16 @@ class Checker:
         self._reports = reports
         self._interval = policy.interval
         self._expire = expire
-        self._entries: dict[bytes, Entry] = {}
-        self._mishaps = Mishaps()
-        self._admission = Admission(policy, table, self._mishaps, show, time.monotonic())
+        self._entries: dict[bytes, ScheduledCheck] = {}
+        self._errors = ErrorLog()
+        self._admission = Admission(policy, table, self._errors, show, time.monotonic())
         self._unlisted = self._admission.unlisted
-        self.runs = Runs(self._mishaps, policy.rules.reach, files)
+        self.runs = Runs(self._errors, policy.rules.reach, files)
         self._lines = 0
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._file = file
-        before = health_state.load(file, time.time()) if file is not None else State()
+        before = health_state.load(file, time.time()) if file is not None else SavedHealth()
         self._remembered = dict(before.known)
         self._loaded = False
         self._forced: dict[str, Force] = {}
@@ -268,12 +268,12 @@ class Checker:
             self._apply_force(entry)
         return about
 
-    def _apply_force(self, entry: Entry) -> None:
+    def _apply_force(self, entry: ScheduledCheck) -> None:
         entry.force = force_of(entry.check, entry.key, self._forced)
         code = FORCES.index(entry.force.state) if entry.force else AUTO
         self._table.force(entry.offset, code, time.time())
 
-    def _state(self) -> State:
+    def _saved_health(self) -> SavedHealth:
         # Those asked for latest come last: where there are too many, they are the ones to keep.
         order = self._unlisted.keys()
         last = [self._entries.get(key) for key in order]
@@ -284,7 +284,7 @@ class Checker:
             if health.found != UNKNOWN and not entry.dropped:
                 check = None if entry.listed else entry.check
                 known[entry.key] = Known(health, entry.problem, entry.failures, check, entry.zone)
-        return State(known, dict(self._forced))
+        return SavedHealth(known, dict(self._forced))
 
     def _mark(self) -> tuple[int, ...]:
         return (self._table.generation(), len(self._entries), self._forces)
@@ -310,7 +310,7 @@ class Checker:
     def _write(self, file: Path) -> None:
         mark = self._mark()
         if mark != self._saved:
-            state = self._state()
+            state = self._saved_health()
             if state.known or state.forced or file.exists():
                 health_state.save(file, state)
             self._saved = mark
@@ -349,7 +349,7 @@ class Checker:
             offset = self._table.add(key)
         if offset < 0:
             return False
-        entry = Entry(check, key, offset, listed, time.monotonic(), zone or b"")
+        entry = ScheduledCheck(check, key, offset, listed, time.monotonic(), zone or b"")
         entry.request = request_of(check)
         self._entries[key] = entry
         if not listed:
@@ -382,7 +382,7 @@ class Checker:
         self._drop(self._entries[self._unlisted.oldest(zone)])
         self._admission.gave_up()
 
-    def _was_asked(self, entry: Entry, now: float) -> bool:
+    def _was_asked(self, entry: ScheduledCheck, now: float) -> bool:
         """Whether an answer asked for it since this was called last."""
         if not self._table.take_asked(entry.offset):
             return False
@@ -391,7 +391,7 @@ class Checker:
         self._unlisted.asked(entry.key)
         return True
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: ScheduledCheck) -> None:
         entry.dropped = True
         if entry.timer is not None:
             entry.timer.cancel()
@@ -408,23 +408,25 @@ class Checker:
                 if asked is not None:
                     self._add_unlisted(asked.check, asked.key, asked.zone)
 
-    def _due(self, entry: Entry) -> None:
+    def _due(self, entry: ScheduledCheck) -> None:
         entry.timer = None
         was_up = self._table.read(entry.offset).found == UP
 
-        def done(run: Run, outcome: Outcome) -> None:
+        def done(run: CheckRun, outcome: CheckResult) -> None:
             entry.started = run.started
             entry.request = run.request
             self._done(entry, outcome)
 
-        self.runs.begin(Run(entry.check, entry.request, was_up, entry.problem, done, entry.listed))
+        self.runs.begin(
+            CheckRun(entry.check, entry.request, was_up, entry.problem, done, entry.listed)
+        )
 
-    def _done(self, entry: Entry, outcome: Outcome) -> None:
+    def _done(self, entry: ScheduledCheck, outcome: CheckResult) -> None:
         if entry.dropped:
             return
         if outcome.ours:
             # It says nothing of the target, whose status stays what it was.
-            self._mishaps.note("health checks", OSError(f"{outcome.problem}; see ulimit -n"))
+            self._errors.note("health checks", OSError(f"{outcome.problem}; see ulimit -n"))
             self._plan(entry)
             return
         done = time.monotonic()
@@ -443,7 +445,7 @@ class Checker:
             self._tell(entry, before.status, max(0.0, now - before.since))
         self._plan(entry)
 
-    def _plan(self, entry: Entry) -> None:
+    def _plan(self, entry: ScheduledCheck) -> None:
         """Set the timer of the next run, or give the check up when nobody needs it."""
         now = time.monotonic()
         self._was_asked(entry, now)
@@ -462,7 +464,7 @@ class Checker:
         delay = max(0.0, entry.started + interval - now)
         entry.timer = self._loop.call_later(delay, self._due, entry)
 
-    def _tell(self, entry: Entry, before: int, lasted: float) -> None:
+    def _tell(self, entry: ScheduledCheck, before: int, lasted: float) -> None:
         """Log a change, but not ten thousand of them when a data centre goes."""
         if before == UNKNOWN and not entry.problem:
             return
@@ -490,7 +492,7 @@ class Checker:
         self._loop.call_later(1.0, self._tick)
 
 
-def _made(text: str, entry: Entry, health: Health, now: float) -> dict[str, Any]:
+def _made(text: str, entry: ScheduledCheck, health: Health, now: float) -> dict[str, Any]:
     return {
         "check": text,
         "key": entry.key.hex(),
@@ -510,7 +512,7 @@ def _made(text: str, entry: Entry, health: Health, now: float) -> dict[str, Any]
     }
 
 
-_NOT_MADE: Final = _made("", Entry(Check(""), b"", 0, False, 0.0), Health(UNKNOWN), 0.0)
+_NOT_MADE: Final = _made("", ScheduledCheck(Check(""), b"", 0, False, 0.0), Health(UNKNOWN), 0.0)
 
 
 def show(check: Check) -> str:

@@ -24,7 +24,7 @@ from lzc.serve.health.checker import Checker
 from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.runs import ALL_FILES
 from lzc.serve.ipc.health_table import HealthTable
-from lzc.serve.ipc.process import Channel, Message, hear_no_more
+from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 
 log = logging.getLogger("lzc")
 
@@ -122,13 +122,13 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
     told = False
     forcing: set[asyncio.Task[None]] = set()
 
-    async def force(message: Message) -> None:
+    async def force(message: ChannelMessage) -> None:
         answer = await checker.force(
             message["target"], message["state"], message["seconds"], anyway=message["anyway"]
         )
         channel.send({"event": "forced", **answer})
 
-    def on_message(message: Message) -> None:
+    def on_message(message: ChannelMessage) -> None:
         nonlocal told
         match message.get("do"):
             case "load":

@@ -10,7 +10,6 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.serve.health.saved_state import Force
@@ -42,16 +41,9 @@ def target_of(text: str, keys: Collection[bytes]) -> str:
 
 def targets_of(check: Check, key: bytes) -> tuple[str, ...]:
     """The targets that a check belongs to, the narrowest first."""
-    address, port = check.address, check.port
-    if check.url:
-        try:
-            parts = urlsplit(check.url)
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            address = address or parts.hostname or ""
-        except ValueError:
-            port = 0
+    host, port = check.endpoint()
     try:
-        address = str(ipaddress.ip_address(address))
+        address = str(ipaddress.ip_address(host))
     except ValueError:
         return (key.hex(),)
     return (key.hex(), _with_port(address, port), address) if port else (key.hex(), address)

@@ -30,7 +30,7 @@ _CHUNKED: Final = re.compile(rb"\ntransfer-encoding:[ \t]*chunked")
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r?")
 
 
-class Verdict(NamedTuple):
+class HttpVerdict(NamedTuple):
     """What is wrong with an answer, or nothing, and its weight; ``elsewhere`` when a whole client
     has to look, as it is a redirect."""
 
@@ -39,12 +39,12 @@ class Verdict(NamedTuple):
     elsewhere: bool = False
 
 
-_NONE: Final = Verdict("no HTTP answer")
-_ELSEWHERE: Final = Verdict("", elsewhere=True)
+_NONE: Final = HttpVerdict("no HTTP answer")
+_ELSEWHERE: Final = HttpVerdict("", elsewhere=True)
 
 
 class HttpAnswer:
-    """The answer to a check's GET: `feed` it until there is a `Verdict`."""
+    """The answer to a check's GET: `feed` it until there is an `HttpVerdict`."""
 
     __slots__ = ("_body", "_check", "_head", "_interim", "_seen")
 
@@ -55,7 +55,7 @@ class HttpAnswer:
         self._interim = 0
         self._body: Body | None = None
 
-    def feed(self, data: bytes) -> Verdict | None:
+    def feed(self, data: bytes) -> HttpVerdict | None:
         """Read on; no octets mean that the connection was closed. `None`: not enough yet."""
         if self._body is None:
             self._head += data
@@ -68,7 +68,7 @@ class HttpAnswer:
                 return verdict
         return self._body.feed(data) if data else self._body.end()
 
-    def _read_head(self, *, ended: bool) -> Verdict | None:
+    def _read_head(self, *, ended: bool) -> HttpVerdict | None:
         """Read heads until that of the answer is complete; then there is a body."""
         while True:
             head = self._head
@@ -77,7 +77,7 @@ class HttpAnswer:
             if found is None:
                 self._seen = len(head)
                 if ended or len(head) > _HEAD_LIMIT or not b"HTTP/1.".startswith(head[:7]):
-                    return _NONE if head else Verdict("the connection was closed")
+                    return _NONE if head else HttpVerdict("the connection was closed")
                 return None
             status = _STATUS.match(head)
             if status is None or found.end() > _HEAD_LIMIT:
@@ -94,10 +94,10 @@ class HttpAnswer:
             if not head and not ended:
                 return None
 
-    def _judge(self, code: int, head: bytes) -> Verdict | None:
+    def _judge(self, code: int, head: bytes) -> HttpVerdict | None:
         if code != self._check.httpcode:
             moved = code in MOVED and b"\nlocation:" in head
-            return _ELSEWHERE if moved else Verdict(f"HTTP status {code}")
+            return _ELSEWHERE if moved else HttpVerdict(f"HTTP status {code}")
         length = _LENGTH.search(head)
         if code in (204, 304) or code < 200:
             self._body = Body(self._check, 0)
@@ -122,7 +122,7 @@ class Body:
         self._end = b""
         self._taken = 0
 
-    def feed(self, data: bytes) -> Verdict | None:
+    def feed(self, data: bytes) -> HttpVerdict | None:
         """Read on, also where there is nothing to read."""
         if self._length is not None:
             data = data[: self._length - self._taken]
@@ -131,13 +131,13 @@ class Body:
             return self._whole()
         return verdict
 
-    def end(self) -> Verdict:
+    def end(self) -> HttpVerdict:
         """The connection was closed."""
         if self._length is None:
             return self._whole()
-        return Verdict("the connection was closed within the body")
+        return HttpVerdict("the connection was closed within the body")
 
-    def _take(self, data: bytes) -> Verdict | None:
+    def _take(self, data: bytes) -> HttpVerdict | None:
         """Look at octets of the body: enough at the limit, not when they hold what is wanted, as a
         server that stalls after that is not up."""
         self._taken += len(data)
@@ -152,11 +152,11 @@ class Body:
             self._end = here[max(0, len(here) - len(self._wanted) + 1) :]
         return None if self._left > 0 else self._whole()
 
-    def _whole(self) -> Verdict:
+    def _whole(self) -> HttpVerdict:
         # What is wanted would have been found before.
         wanted = as_written(self._check.stringmatch)
         problem = f"no '{wanted}' in the body" if self._wanted else ""
-        return Verdict(problem, weight_of(self._beginning))
+        return HttpVerdict(problem, weight_of(self._beginning))
 
 
 class ChunkedBody(Body):
@@ -171,7 +171,7 @@ class ChunkedBody(Body):
         self._chunk = -1
         self._framing = 0
 
-    def feed(self, data: bytes) -> Verdict | None:
+    def feed(self, data: bytes) -> HttpVerdict | None:
         """Read on."""
         place = 0
         parts = []
@@ -205,6 +205,6 @@ class ChunkedBody(Body):
         verdict = self._take(b"".join(parts))
         return self._whole() if verdict is None and last else verdict
 
-    def end(self) -> Verdict:
+    def end(self) -> HttpVerdict:
         """The connection was closed before the last chunk."""
-        return Verdict("the connection was closed within the body")
+        return HttpVerdict("the connection was closed within the body")

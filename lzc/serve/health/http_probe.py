@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.serve.health.http_answer import HttpAnswer
-from lzc.serve.health.outcome import TIMED_OUT, Outcome, headers_of, is_ours, say
+from lzc.serve.health.outcome import TIMED_OUT, CheckResult, headers_of, is_ours, say
 
-Done = Callable[[Outcome | None], None]
+Done = Callable[[CheckResult | None], None]
 """Gets `None` where the whole client has to look."""
 
 _CHUNK: Final = 65536
@@ -47,15 +47,13 @@ class Request(NamedTuple):
 def request_of(check: Check) -> Request | None:
     """The request of an HTTP check; `None` where the check is none, has no address of its own, or
     its URL or headers are out of the ordinary."""
-    url = check.url
-    try:
-        parts = urlsplit(url)
-        usual = _PORTS.get(parts.scheme, 0)
-        port = usual if parts.port is None else parts.port
-    except ValueError:
+    url, port = check.url, check.endpoint().port
+    if not check.address or port is None or not url:
         return None
-    host = parts.hostname
-    if not usual or not check.address or not host or parts.username is not None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    usual = _PORTS.get(parts.scheme, 0)
+    if not usual or parts.username is not None:
         return None
     if not _PLAIN.fullmatch(url) or "%" in host or set(url) & set('"<>\\^`{|}'):
         return None
@@ -238,7 +236,7 @@ class HttpProbe:
     def _finish(self, problem: str, weight: int = 1, *, ours: bool = False) -> None:
         self._close()
         latency = time.monotonic() - self._started
-        outcome = Outcome(not problem, latency, problem, weight, ours)
+        outcome = CheckResult(not problem, latency, problem, weight, ours)
         # Never from within the constructor: the caller expects to be called back later.
         self._loop.call_soon(self._done, outcome)
 

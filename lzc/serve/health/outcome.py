@@ -25,7 +25,7 @@ _OURS: Final = frozenset({"host", "connection", "content-length", "transfer-enco
 _SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class Outcome(NamedTuple):
+class CheckResult(NamedTuple):
     """How a run ended: up or not, the seconds it took, what went wrong or nothing; ``weight`` is
     the number that the body began with, 1 where it had none. ``ours`` when it is this machine that
     could not look, such as for want of open files: that says nothing of the target."""

@@ -13,15 +13,14 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach, Refusal
-from lzc.serve.health.http_answer import MOVED, Body, Verdict
+from lzc.serve.health.http_answer import MOVED, Body, HttpVerdict
 from lzc.serve.health.http_probe import SHORTEST, is_address, tls_context
 from lzc.serve.health.outcome import (
     TIMED_OUT,
-    Outcome,
+    CheckResult,
     as_written,
     headers_of,
     is_ours,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 _CHUNK: Final = 65536
 _REDIRECTS: Final = 30
 """As of libcurl 8.3; what Debian 12 has follows any number, until the time is over."""
-Done = Callable[[Outcome], None]
+Done = Callable[[CheckResult], None]
 
 
 class TcpProbe:
@@ -93,21 +92,16 @@ class TcpProbe:
             self._sock.close()
         latency = time.monotonic() - self._started
         # Never from within the constructor: the caller expects to be called back later.
-        self._loop.call_soon(self._done, Outcome(not problem, latency, problem, ours=ours))
+        self._loop.call_soon(self._done, CheckResult(not problem, latency, problem, ours=ours))
 
 
 def connection_of(check: Check) -> Check | None:
     """The connection that an HTTP check begins with, as a check of its own; `None` where the URL
     does not tell or its host has to be looked up."""
-    try:
-        parts = urlsplit(check.url)
-        usual = 443 if parts.scheme == "https" else 80
-        port = usual if parts.port is None else parts.port
-    except ValueError:
+    address, port = check.address, check.endpoint().port
+    if not address or port is None:
         return None
-    if not check.address or not parts.hostname:
-        return None
-    return Check(check.address, port, timeout=check.timeout, source=check.source)
+    return Check(address, port, timeout=check.timeout, source=check.source)
 
 
 class HttpProbes:
@@ -144,7 +138,7 @@ class HttpProbes:
             self._tls = tls_context()
         return self._tls
 
-    async def run(self, check: Check, timeout: float, *, listed: bool) -> Outcome:
+    async def run(self, check: Check, timeout: float, *, listed: bool) -> CheckResult:
         """Fetch the check's URL from its address, within ``timeout`` seconds; ``listed`` tells that
         the URL stands in the zone."""
         import aiohttp
@@ -156,15 +150,17 @@ class HttpProbes:
             async with asyncio.timeout(max(timeout, SHORTEST)) as limit:
                 found = await self._fetch(check, limit.when() or started, moves, listed)
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-            found, ours = Verdict(say(error)), is_ours(error)
+            found, ours = HttpVerdict(say(error)), is_ours(error)
         latency = time.monotonic() - started
         problem = found.problem
         # Which runs wait for which depends on whether they timed out.
         if problem and moves and problem != TIMED_OUT:
             problem += f", redirected to {without_password(str(moves[-1]))}"
-        return Outcome(not problem, latency, problem, found.weight, ours)
+        return CheckResult(not problem, latency, problem, found.weight, ours)
 
-    async def _fetch(self, check: Check, until: float, moves: list[URL], listed: bool) -> Verdict:
+    async def _fetch(
+        self, check: Check, until: float, moves: list[URL], listed: bool
+    ) -> HttpVerdict:
         """Follow redirects to the end, as PowerDNS does: the URL's own host and port stay at the
         address under check, other hosts are looked up. ``moves`` is where they led so far."""
         from yarl import URL
@@ -172,17 +168,17 @@ class HttpProbes:
         url = origin = URL(as_written(check.url))
         while len(moves) <= _REDIRECTS:
             if url.scheme not in ("http", "https") or not url.host:
-                return Verdict("not an HTTP URL")
+                return HttpVerdict("not an HTTP URL")
             if check.address and url.origin() == origin.origin():
                 addresses = [check.address]
             else:
                 addresses = await self._addresses(url, written=listed and not moves)
             found = await self._ask(check, url, addresses, until)
-            if isinstance(found, Verdict):
+            if isinstance(found, HttpVerdict):
                 return found
             url = found
             moves.append(url)
-        return Verdict("too many redirects")
+        return HttpVerdict("too many redirects")
 
     async def _addresses(self, url: URL, *, written: bool) -> list[str]:
         """Where the host of a URL is, as far as that may be reached: it is looked up once, and what
@@ -210,7 +206,7 @@ class HttpProbes:
 
     async def _ask(
         self, check: Check, url: URL, addresses: Sequence[str], until: float
-    ) -> Verdict | URL:
+    ) -> HttpVerdict | URL:
         """What the first address says that can be connected to, or where it redirects to. Each gets
         its part of the time that is left."""
         import aiohttp
@@ -235,7 +231,7 @@ class HttpProbes:
                     if status == check.httpcode:
                         return await _verdict(response.content, check)
                     if status not in MOVED or "Location" not in response.headers:
-                        return Verdict(f"HTTP status {status}")
+                        return HttpVerdict(f"HTTP status {status}")
                     return url.join(URL(response.headers["Location"]))
             except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
                 if not others:
@@ -255,7 +251,7 @@ class HttpProbes:
             await session.close()
 
 
-async def _verdict(content: aiohttp.StreamReader, check: Check) -> Verdict:
+async def _verdict(content: aiohttp.StreamReader, check: Check) -> HttpVerdict:
     body = Body(check)
     verdict = body.feed(b"")
     # Read to the end even when nothing is looked for: a server that stalls there is not up.

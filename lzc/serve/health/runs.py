@@ -11,11 +11,11 @@ from typing import Final
 
 from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach
+from lzc.serve.health.concurrency import ConcurrencyLimit
 from lzc.serve.health.http_probe import HttpProbe, Request
-from lzc.serve.health.lane import Lane
-from lzc.serve.health.outcome import TIMED_OUT, Outcome, without_password
+from lzc.serve.health.outcome import TIMED_OUT, CheckResult, without_password
 from lzc.serve.health.probes import HttpProbes, TcpProbe, connection_of
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 
 CONCURRENT: Final = 8192
 """Connections tried at once, at most."""
@@ -32,7 +32,7 @@ _LONGEST: Final = 86400
 LOOKUPS: Final = 64
 """Hosts of URLs looked up at once: each takes a thread, for as long as resolvers do not answer."""
 
-Done = Callable[["Run", Outcome], None]
+Done = Callable[["CheckRun", CheckResult], None]
 
 
 class _Lookups(ThreadPoolExecutor):
@@ -43,7 +43,7 @@ class _Lookups(ThreadPoolExecutor):
 
 
 @dataclass(slots=True, eq=False)
-class Run:
+class CheckRun:
     """One run of a check. ``was_up`` and ``problem`` are of the run before; ``request`` is what
     `request_of` says; ``listed`` tells that the bundle lists it. ``started`` (monotonic seconds) is
     when it began to look, ``spent`` the seconds its probes took so far."""
@@ -67,18 +67,18 @@ class Runs:
     where hosts are looked up, and redirects followed. ``files`` is how many may be open for that,
     from 16 on."""
 
-    def __init__(self, mishaps: Mishaps, reach: CheckReach, files: int = ALL_FILES) -> None:
-        self._mishaps = mishaps
+    def __init__(self, errors: ErrorLog, reach: CheckReach, files: int = ALL_FILES) -> None:
+        self._errors = errors
         requests, slow = min(REQUESTS, files // 4), min(SLOW_REQUESTS, files // 4)
-        self._connections = Lane(min(CONCURRENT, files - requests - slow))
-        self._requests = Lane(requests)
-        self._slow_requests = Lane(slow)
+        self._connections = ConcurrencyLimit(min(CONCURRENT, files - requests - slow))
+        self._requests = ConcurrencyLimit(requests)
+        self._slow_requests = ConcurrencyLimit(slow)
         self._http = HttpProbes(reach)
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(_Lookups(LOOKUPS, "lookup"))
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: CheckRun) -> None:
         """Run it now, or when others have ended. For what is not plain HTTP, and was not up, a
         connection alone comes first: that is how thousands of targets fail, at a fraction of what a
         request costs."""
@@ -100,10 +100,10 @@ class Runs:
             task.cancel()
         await self._http.close()
 
-    def _connect(self, run: Run, target: Check) -> None:
+    def _connect(self, run: CheckRun, target: Check) -> None:
         run.started = time.monotonic()
 
-        def done(outcome: Outcome) -> None:
+        def done(outcome: CheckResult) -> None:
             self._connections.leave()
             run.spent += outcome.latency
             if outcome.up and run.check.url:
@@ -113,22 +113,22 @@ class Runs:
 
         TcpProbe(target, self._loop, done, timeout=run.left())
 
-    def _enter_requests(self, run: Run) -> None:
+    def _enter_requests(self, run: CheckRun) -> None:
         # Targets that leave requests unanswered wait for each other, not the others for them.
-        lane = self._slow_requests if run.problem == TIMED_OUT else self._requests
+        limit = self._slow_requests if run.problem == TIMED_OUT else self._requests
         if run.request is None:
-            lane.enter(lambda: self._fetch(run, lane))
+            limit.enter(lambda: self._fetch(run, limit))
         else:
-            lane.enter(lambda: self._get(run, lane))
+            limit.enter(lambda: self._get(run, limit))
 
-    def _get(self, run: Run, lane: Lane) -> None:
+    def _get(self, run: CheckRun, limit: ConcurrencyLimit) -> None:
         begun = time.monotonic()
         run.started = run.started or begun
         request = run.request
         assert request is not None
 
-        def done(outcome: Outcome | None) -> None:
-            lane.leave()
+        def done(outcome: CheckResult | None) -> None:
+            limit.leave()
             if outcome is not None:
                 run.done(run, outcome._replace(latency=run.spent + outcome.latency))
                 return
@@ -139,19 +139,19 @@ class Runs:
         tls = self._http.context() if request.tls else None
         HttpProbe(run.check, request, self._loop, done, timeout=run.left(), tls=tls)
 
-    def _fetch(self, run: Run, lane: Lane) -> None:
+    def _fetch(self, run: CheckRun, limit: ConcurrencyLimit) -> None:
         run.started = run.started or time.monotonic()
-        task = self._loop.create_task(self._fetched(run, lane))
+        task = self._loop.create_task(self._fetched(run, limit))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fetched(self, run: Run, lane: Lane) -> None:
+    async def _fetched(self, run: CheckRun, limit: ConcurrencyLimit) -> None:
         try:
             outcome = await self._http.run(run.check, run.left(), listed=run.listed)
         except asyncio.CancelledError:
             return
         except Exception as error:  # one odd target must not end the others' checks
-            self._mishaps.note(f"checking {without_password(run.check.url)}", error)
-            outcome = Outcome(False, 0.0, str(error) or type(error).__name__)
-        lane.leave()
+            self._errors.note(f"checking {without_password(run.check.url)}", error)
+            outcome = CheckResult(False, 0.0, str(error) or type(error).__name__)
+        limit.leave()
         run.done(run, outcome._replace(latency=run.spent + outcome.latency))

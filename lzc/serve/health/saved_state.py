@@ -58,7 +58,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SavedHealth:
     """All of it: results by the key of their check, operators' words by their target."""
 
     known: Mapping[bytes, Known] = field(default_factory=dict)
@@ -70,26 +70,26 @@ def path_beside(socket: Path) -> Path:
     return socket.with_name(f".{socket.stem}.health")
 
 
-def load(path: Path, now: float) -> State:
+def load(path: Path, now: float) -> SavedHealth:
     """Read the file; nothing is known where it is missing, damaged, or not ours alone."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        return State()
+        return SavedHealth()
     except OSError as error:
         log.error("what was known of health cannot be read: %s", shown(error))
-        return State()
+        return SavedHealth()
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             log.error(
                 "%s: others may write it, so nothing is known or forced at first", shown(path)
             )
-            return State()
+            return SavedHealth()
         # Beside a socket in a folder for all, such as /tmp, anybody may have put one in time.
         if status.st_uid not in (0, os.geteuid()):
             log.error("%s: another user's, so nothing is known or forced at first", shown(path))
-            return State()
+            return SavedHealth()
         try:
             state = _decode(foreign_json.parse(file.read(_LIMIT)))
         except (
@@ -98,17 +98,17 @@ def load(path: Path, now: float) -> State:
         ) as error:
             damaged = "%s: damaged, so nothing is known or forced at first: %s"
             log.error(damaged, shown(path), shown(repr(error)))
-            return State()
+            return SavedHealth()
     forced = {
         target: force
         for target, force in state.forced.items()
         if (left := force.remaining(now)) is None or left > 0
     }
     fresh = abs(now - status.st_mtime) <= FRESH
-    return State(state.known if fresh else {}, forced)
+    return SavedHealth(state.known if fresh else {}, forced)
 
 
-def save(path: Path, state: State) -> None:
+def save(path: Path, state: SavedHealth) -> None:
     """Replace the file, for its owner alone. Raises `OSError`."""
     text = json.dumps(_encode(state), separators=(",", ":")).encode()
     fresh = path.with_name(path.name + ".new")
@@ -127,7 +127,7 @@ def touch(path: Path) -> None:
     os.utime(path, (now := time.time(), now))
 
 
-def _encode(state: State) -> dict[str, Any]:
+def _encode(state: SavedHealth) -> dict[str, Any]:
     known = {
         key.hex(): [
             [one.health.since, one.health.latency, one.health.checked],
@@ -144,7 +144,7 @@ def _encode(state: State) -> dict[str, Any]:
     return {"format": _FORMAT, "known": known, "forced": forced}
 
 
-def _decode(document: Any) -> State:
+def _decode(document: Any) -> SavedHealth:
     if document["format"] != _FORMAT:
         raise ValueError("of another version")
     known = {}
@@ -165,7 +165,7 @@ def _decode(document: Any) -> State:
         if state not in FORCES[1:]:
             raise ValueError("no state")
         forced[str(target)] = Force(state, float(until), float(seconds))
-    return State(known, forced)
+    return SavedHealth(known, forced)
 
 
 def kept(entries: Iterable[tuple[bytes, Known]]) -> dict[bytes, Known]:

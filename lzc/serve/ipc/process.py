@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from lzc import foreign_json
 from lzc.serve.ipc.buffers import enlarge
 
-Message = dict[str, Any]
+ChannelMessage = dict[str, Any]
 
 _READ: Final = 1 << 18
 _BUFFER: Final = 4 * 2**20
@@ -35,14 +35,14 @@ class Channel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._incoming = bytearray()
         self._outgoing = bytearray()
-        self._on_message: Callable[[Message], None] = lambda _: None
+        self._on_message: Callable[[ChannelMessage], None] = lambda _: None
         self._on_closed: Callable[[], None] = lambda: None
         sock.setblocking(False)
 
     def attach(
         self,
         loop: asyncio.AbstractEventLoop,
-        on_message: Callable[[Message], None],
+        on_message: Callable[[ChannelMessage], None],
         on_closed: Callable[[], None],
     ) -> None:
         """Begin to read."""
@@ -53,7 +53,7 @@ class Channel:
         if self._outgoing:
             loop.add_writer(self.sock, self._writable)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: ChannelMessage) -> None:
         """Send an object, now or as soon as there is room; nothing happens when the other end is
         gone (``on_closed`` tells)."""
         waiting = bool(self._outgoing)

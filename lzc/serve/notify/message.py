@@ -17,6 +17,7 @@ from lzc.wire.message import (
     SERVFAIL,
     FormatError,
     parse_message,
+    question_end,
 )
 from lzc.wire.rdata import soa_serial
 from lzc.wire.tsig import TsigKey, TsigResult
@@ -77,7 +78,7 @@ def _request(message_id: int, flags: int, apex: bytes, key: TsigKey | None, now:
 def belongs(reply: bytes, request: Request) -> bool:
     """True when a datagram can be the answer to a request: same ID, opcode and question."""
     sent = request.wire
-    end = _question_end(sent)
+    end = question_end(sent)
     return (
         len(reply) >= 12
         and reply[:2] == sent[:2]
@@ -156,13 +157,6 @@ def _tsig_problem(checked: TsigResult, request: Request, key: TsigKey, now: floa
     if checked.error == tsig.BADSIG:
         return Reply(f"TSIG: it has another secret for key {name}", kind="TSIG secret")
     return Reply(f"TSIG of the answer is malformed or cut (key {name})", kind="TSIG malformed")
-
-
-def _question_end(wire: bytes) -> int:
-    position = 12
-    while wire[position]:
-        position += 1 + wire[position]
-    return position + 5
 
 
 def is_current(theirs: int, ours: int) -> bool:

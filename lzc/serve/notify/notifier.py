@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from lzc.config import SecondarySection
 from lzc.serve.notify import message as messages
-from lzc.serve.notify.secondary import NotifyTimes, Secondary
+from lzc.serve.notify.secondary import NotifiedSecondary, NotifyTimes
 from lzc.serve.notify.source import leaves_from, notify_source
-from lzc.serve.notify.zone import Zone
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
 
@@ -40,14 +40,16 @@ class Notifier:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.secondaries = [
-            Secondary(section, _key(section, keys), times) for section in sections if section.notify
+            NotifiedSecondary(section, _key(section, keys), times)
+            for section in sections
+            if section.notify
         ]
         self._sources = sources
         self._listen = listen
         self._sockets: dict[tuple[int, str], socket.socket] = {}
-        self._by_id: dict[tuple[int, str, int], tuple[Secondary, Zone]] = {}
+        self._by_id: dict[tuple[int, str, int], tuple[NotifiedSecondary, ZoneAtSecondary]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._mishaps = Mishaps()
+        self._errors = ErrorLog()
 
     def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
         """Sign with these secrets from now on."""
@@ -108,7 +110,7 @@ class Notifier:
             self._timer.cancel()
         self._timer = self._loop.call_at(min(due), self._go_on) if due else None
 
-    def _send(self, secondary: Secondary, zone: Zone) -> None:
+    def _send(self, secondary: NotifiedSecondary, zone: ZoneAtSecondary) -> None:
         """Send NOTIFY, or a query for the SOA."""
         self._forget(secondary, zone)
         if secondary.key is None and secondary.section.tsig is not None:
@@ -147,10 +149,10 @@ class Notifier:
         except BlockingIOError:
             pass
         except OSError as error:
-            self._mishaps.note("reading answers to NOTIFY", error)
+            self._errors.note("reading answers to NOTIFY", error)
         self._go_on()
 
-    def _forget(self, secondary: Secondary, zone: Zone) -> None:
+    def _forget(self, secondary: NotifiedSecondary, zone: ZoneAtSecondary) -> None:
         if zone.request is not None:
             message_id = int.from_bytes(zone.request.wire[:2], "big")
             self._by_id.pop((message_id, *secondary.address), None)

@@ -20,7 +20,7 @@ from typing import Any, Final
 from lzc.config import SecondarySection, parse_endpoint
 from lzc.foreign_text import shown
 from lzc.serve.notify import message as messages
-from lzc.serve.notify.zone import PLACED, Phase, Zone
+from lzc.serve.notify.zone_at_secondary import PLACED, Phase, ZoneAtSecondary
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
 
@@ -57,7 +57,7 @@ class NotifyTimes:
     probe: float = 2.0
 
 
-class Secondary:
+class NotifiedSecondary:
     """A server of ``[[secondary]]`` with its zones. All times are those of one clock, in seconds.
 
     Who sends takes `orders`, and again at `next_due`; he tells what came with `answered`, and logs
@@ -73,21 +73,21 @@ class Secondary:
         self.address = parse_endpoint(section.address)
         self.key = key
         self.source = ""
-        self.zones: dict[bytes, Zone] = {}
+        self.zones: dict[bytes, ZoneAtSecondary] = {}
         self.news: list[tuple[int, str]] = []
         self.lost_since: float | None = None
         self._times = times or NotifyTimes()
         self._patterns = [pattern.rstrip(".").lower() for pattern in section.zones]
-        self._queue: deque[Zone] = deque()
-        self._looks: deque[Zone] = deque()
+        self._queue: deque[ZoneAtSecondary] = deque()
+        self._looks: deque[ZoneAtSecondary] = deque()
         self._under_way = 0
         self._window = WINDOW
         self._narrowed = 0.0
-        self._due: list[tuple[float, int, int, Zone]] = []
+        self._due: list[tuple[float, int, int, ZoneAtSecondary]] = []
         self._order = itertools.count()
         self._unanswered = 0
         self._silent_from: float | None = None
-        self._doubted: Zone | None = None
+        self._doubted: ZoneAtSecondary | None = None
         self._probe_at = 0.0
         self._said_lost = -QUIET
         self._said_back = True
@@ -101,14 +101,14 @@ class Secondary:
         zone = wire_name.to_text(apex).rstrip(".").lower()
         return any(fnmatchcase(zone, pattern) for pattern in self._patterns)
 
-    def update(self, serials: Mapping[bytes, int]) -> list[Zone]:
+    def update(self, serials: Mapping[bytes, int]) -> list[ZoneAtSecondary]:
         """Take the zones and serials of a bundle; gives those whose requests no longer count."""
         gone = [self.zones.pop(apex) for apex in list(self.zones) if apex not in serials]
         for apex, serial in serials.items():
             known = self.zones.get(apex)
             if (known is not None and known.serial == serial) or not self.lists(apex):
                 continue
-            fresh = Zone(apex, serial)
+            fresh = ZoneAtSecondary(apex, serial)
             if known is not None:
                 gone.append(known)
                 fresh.theirs = known.theirs
@@ -122,7 +122,7 @@ class Secondary:
             self.lost_since = None
         return gone
 
-    def orders(self, now: float) -> Iterator[Zone]:
+    def orders(self, now: float) -> Iterator[ZoneAtSecondary]:
         """The zones to ask about now, each at most once; ``polls`` says what."""
         while self._due and self._due[0][0] <= now:
             _, _, turn, zone = heapq.heappop(self._due)
@@ -148,7 +148,7 @@ class Secondary:
             times.append(self._probe_at)
         return min(times) if times else None
 
-    def answered(self, zone: Zone, reply: messages.Reply, now: float) -> None:
+    def answered(self, zone: ZoneAtSecondary, reply: messages.Reply, now: float) -> None:
         """The answer to the request about a zone has come."""
         self._window = min(WINDOW, self._window * 2)
         zone.kind, zone.problem = reply.kind, reply.problem
@@ -196,7 +196,7 @@ class Secondary:
                 zone.acked = now
             self._enter(zone, Phase.RESTING, now + self._times.settle / 2)
 
-    def unusable(self, zone: Zone, why: str, now: float) -> None:
+    def unusable(self, zone: ZoneAtSecondary, why: str, now: float) -> None:
         """Nothing can be sent, for a reason of ours."""
         zone.kind, zone.problem = "unusable", why
         self._words_about(zone.kind, now)
@@ -235,7 +235,7 @@ class Secondary:
             "states": [zone.status() for zone in zones[:SHOWN]],
         }
 
-    def _next(self, now: float) -> Zone | None:
+    def _next(self, now: float) -> ZoneAtSecondary | None:
         if self.lost_since is not None:
             if self._under_way or now < self._probe_at:
                 return None
@@ -250,7 +250,7 @@ class Secondary:
                 return zone
         return None
 
-    def _enter(self, zone: Zone, phase: Phase, until: float | None = None) -> None:
+    def _enter(self, zone: ZoneAtSecondary, phase: Phase, until: float | None = None) -> None:
         """Move a zone to another phase, which ends by itself at ``until``."""
         self._under_way += (phase in PLACED) - (zone.phase in PLACED)
         zone.phase = phase
@@ -258,7 +258,7 @@ class Secondary:
         if until is not None:
             heapq.heappush(self._due, (until, next(self._order), zone.turn, zone))
 
-    def _time_is_up(self, zone: Zone, now: float) -> None:
+    def _time_is_up(self, zone: ZoneAtSecondary, now: float) -> None:
         if zone.phase is Phase.ASKED:
             self._no_answer(zone, now)
         elif zone.phase is Phase.SETTLING and self.lost_since is None:
@@ -267,7 +267,7 @@ class Secondary:
             self._enter(zone, Phase.QUEUED)
             self._queue.append(zone)
 
-    def _no_answer(self, zone: Zone, now: float) -> None:
+    def _no_answer(self, zone: ZoneAtSecondary, now: float) -> None:
         what = "query for the SOA" if zone.polls else "NOTIFY"
         zone.kind, zone.problem = _LOST, zone.unsent or f"no answer to {what}"
         self._unanswered += 1
@@ -293,7 +293,7 @@ class Secondary:
             # While nothing answers, tries are few enough: the window shuts.
             self._enter(zone, Phase.RESTING, now + self._pause(self._times.first, zone.attempts))
 
-    def _in_doubt(self, zone: Zone, now: float) -> bool:
+    def _in_doubt(self, zone: ZoneAtSecondary, now: float) -> bool:
         """Whether it may be that it does not answer about these zones alone: one that it has is
         asked about then."""
         if self._doubted is not None:
@@ -313,7 +313,7 @@ class Secondary:
             self._said_lost, self._said_back = now, False
             self._tell(logging.WARNING, f"does not answer: {self._behind()}")
 
-    def _told(self, zone: Zone, serial: int | None, now: float) -> None:
+    def _told(self, zone: ZoneAtSecondary, serial: int | None, now: float) -> None:
         """The secondary told its serial."""
         zone.theirs = serial
         if zone.current:
@@ -335,7 +335,7 @@ class Secondary:
             self._words_about(zone.kind, now)
             self._rest(zone, now)
 
-    def _rest(self, zone: Zone, now: float) -> None:
+    def _rest(self, zone: ZoneAtSecondary, now: float) -> None:
         """Something went wrong: try again, after a pause that doubles each time."""
         self._enter(zone, Phase.RESTING, now + self._pause(self._times.first, zone.attempts))
         zone.attempts += 1

@@ -8,6 +8,7 @@ import traceback
 from typing import Final
 
 from lzc.foreign_text import shown
+from lzc.wire.message import question_end
 
 log = logging.getLogger("lzc")
 
@@ -16,7 +17,7 @@ QUIET: Final = 60.0
 _KINDS: Final = 1000
 
 
-class Mishaps:
+class ErrorLog:
     """Logs an exception with its traceback the first time, then at most once in `QUIET` seconds
     with the number of times it happened meanwhile."""
 
@@ -53,13 +54,8 @@ def servfail(query: bytes) -> bytes | None:
     `None` for what is no query at all."""
     if len(query) < 12 or query[2] & 0x80:
         return None
-    position = 12
-    end = len(query)
-    while position < end and 0 < query[position] < 64:
-        position += 1 + query[position]
-    question = query[12 : position + 5]
-    whole = position + 5 <= end and query[position] == 0 and query[4:6] == b"\0\1"
+    end = question_end(query)
     flags = bytes((0x80 | query[2] & 0x79, 2))
-    if not whole:
+    if not end or query[4:6] != b"\0\1":
         return query[:2] + flags + bytes(8)
-    return query[:2] + flags + b"\0\1" + bytes(6) + question
+    return query[:2] + flags + b"\0\1" + bytes(6) + query[12:end]

@@ -17,7 +17,7 @@ from lzc.health_check import Check
 from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.unlisted import report_of
 from lzc.serve.ipc.health_table import HealthTable, TableView
-from lzc.serve.ipc.process import Channel, Message, ended, fork, how
+from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
 
 log = logging.getLogger("lzc")
 
@@ -46,7 +46,7 @@ class CheckerProcess:
         # Workers put checks in on one end, the checker takes them from the other.
         self._reports_in, self._reports_out = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._reports_in.setblocking(False)
-        self._forced: asyncio.Future[Message] | None = None
+        self._forced: asyncio.Future[ChannelMessage] | None = None
         self._forcing = asyncio.Lock()
         self._unsaved = ""
         self._asking: socket.socket | None = None
@@ -195,14 +195,14 @@ class CheckerProcess:
             self.channel.send({"do": "force", **said})
             return await self._answer_of(self._forced)
 
-    async def _answer_of(self, awaited: asyncio.Future[Message]) -> dict[str, Any]:
+    async def _answer_of(self, awaited: asyncio.Future[ChannelMessage]) -> dict[str, Any]:
         try:
             message = await asyncio.wait_for(asyncio.shield(awaited), _TIMEOUT)
         except TimeoutError:
             return dict(_BUSY)
         return {"ok": True, **{name: message[name] for name in message if name != "event"}}
 
-    def _heard(self, message: Message) -> None:
+    def _heard(self, message: ChannelMessage) -> None:
         if message["event"] == "saving":
             self._unsaved = message["why"]
         elif self._forced is not None and not self._forced.done():

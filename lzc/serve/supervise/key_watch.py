@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lzc.faults import Fault, Severity
 from lzc.foreign_text import shown
-from lzc.serve.ipc.process import Message
+from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.ipc.zones_out import LISTED, read_fault
 from lzc.serve.supervise.key_report import KeyReport, KeysUnknown, report_keys
 
@@ -48,7 +48,7 @@ class KeyWatch:
         self._report = KeyReport()
         self._logged: dict[str, tuple[str, float]] = {}
 
-    def heard(self, worker: int, message: Message) -> None:
+    def heard(self, worker: int, message: ChannelMessage) -> None:
         """A worker told which zones it does not serve."""
         before = self.out()
         self._by_worker[worker] = {

@@ -22,7 +22,7 @@ from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
-from lzc.serve.ipc.process import Message
+from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.supervise.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
 from lzc.serve.supervise.fallen_serials import FallenSerials
 from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
@@ -277,7 +277,7 @@ class Reloader:
                         why = problem.replace("\n", "; ")
                         log.error("geo databases: still the ones from before: %s", why)
 
-    def _prepare(self, folder: Path, quarantine: Quarantine, *, keep_keys: bool) -> Message:
+    def _prepare(self, folder: Path, quarantine: Quarantine, *, keep_keys: bool) -> ChannelMessage:
         geo = [str(path) for path in self._geo.current()]
         return {
             "do": "prepare",
@@ -317,7 +317,7 @@ class Reloader:
         return [one for one in self._workers if one.ready and one.pid not in prepared]
 
     async def _have_prepared(
-        self, workers: list[WorkerProcess], folder: Path, prepare: Message
+        self, workers: list[WorkerProcess], folder: Path, prepare: ChannelMessage
     ) -> str:
         """First half of the reload, in these workers; what went wrong, or nothing."""
         answers = [worker.expect() for worker in workers]

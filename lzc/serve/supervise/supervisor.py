@@ -34,7 +34,7 @@ from lzc.foreign_text import shown
 from lzc.private_folder import private_folder
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.policy import CheckPolicy
-from lzc.serve.ipc.process import Channel, Message, ended, fork, hear_no_more, how, kill
+from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, hear_no_more, how, kill
 from lzc.serve.ipc.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.ipc.zones_out import read_fault
 from lzc.serve.observe.transfer_watch import TransferWatch
@@ -54,6 +54,7 @@ from lzc.serve.worker.quarantine import Quarantine
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
+from lzc.wire.message import question_end
 
 if TYPE_CHECKING:
     from lzc.serve.notify.notifier import Notifier
@@ -272,7 +273,9 @@ class Supervisor:
         self._start_checker()
         self._spawn(self._checker.open_when_known(self._options.config.serve.health_grace))
 
-    async def _all_ready(self, answers: list[asyncio.Future[Message]], stop: asyncio.Event) -> bool:
+    async def _all_ready(
+        self, answers: list[asyncio.Future[ChannelMessage]], stop: asyncio.Event
+    ) -> bool:
         """Wait for the first workers; False when told to stop meanwhile. Raises `InputError`."""
         stopped = self._loop.create_task(stop.wait())
         for answer in answers:
@@ -366,7 +369,7 @@ class Supervisor:
             for section in self._options.config.secondary
         ]
 
-    def _heard(self, place: WorkerProcess, message: Message) -> None:
+    def _heard(self, place: WorkerProcess, message: ChannelMessage) -> None:
         if message["event"] == "transfers":
             self._transfers.take(message)
             return
@@ -641,15 +644,11 @@ def _at_work(query: bytes | None) -> str:
     """What a worker was doing, for the log."""
     if query is None:
         return ""
-    end = 12
-    while end < len(query) - 5 and 0 < query[end] < 64:
-        end += 1 + query[end]
-    try:
-        name = wire_name.to_text(query[12 : end + 1])
-    except IndexError:
+    end = question_end(query)
+    if not end:
         return " (busy with a malformed query)"
-    kind = rrtype.to_text(int.from_bytes(query[end + 1 : end + 3], "big"))
-    return f" (busy with {name} {kind})"
+    kind = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big"))
+    return f" (busy with {wire_name.to_text(query[12 : end - 4])} {kind})"
 
 
 def _crashing(folder: Path, why: str) -> Fault:
@@ -663,7 +662,7 @@ def _crashing(folder: Path, why: str) -> Fault:
     )
 
 
-def _faults(failed: Message) -> list[Fault]:
+def _faults(failed: ChannelMessage) -> list[Fault]:
     """What a worker said that could not start."""
     found = [read_fault(fault) for fault in failed.get("faults", ())]
     return found or [Fault(Place("lzc serve"), "start", failed["why"])]

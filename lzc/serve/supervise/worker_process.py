@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.serve.ipc.process import Channel, Message
+from lzc.serve.ipc.process import Channel, ChannelMessage
 from lzc.serve.ipc.scoreboard import Slot
 
 SHORT_LIFE: Final = 10.0
@@ -35,7 +35,7 @@ class WorkerProcess:
         self.hung = False
         self._progress = (0, b"")
         self._moved = 0.0
-        self._answer: asyncio.Future[Message] | None = None
+        self._answer: asyncio.Future[ChannelMessage] | None = None
 
     def begin(self, pid: int, channel: Channel) -> None:
         """A process was started in this place."""
@@ -74,7 +74,7 @@ class WorkerProcess:
             return 0.0
         return float(min(FIRST_PAUSE * 2.0 ** (self.died_young - 2), LONGEST_PAUSE))
 
-    def take(self, message: Message) -> None:
+    def take(self, message: ChannelMessage) -> None:
         """An answer has come from the process."""
         if message["event"] in ("ready", "committed"):
             self.ready = True
@@ -83,12 +83,12 @@ class WorkerProcess:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
 
-    def tell(self, message: Message) -> None:
+    def tell(self, message: ChannelMessage) -> None:
         """Send a message, if there is a process."""
         if self.channel is not None:
             self.channel.send(message)
 
-    def expect(self) -> asyncio.Future[Message]:
+    def expect(self) -> asyncio.Future[ChannelMessage]:
         """The next thing the worker says."""
         self._answer = asyncio.get_running_loop().create_future()
         return self._answer

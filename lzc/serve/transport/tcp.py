@@ -19,12 +19,12 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp_connection import Connection, OpenTransfer, TcpCounts, TcpLimits
 from lzc.serve.transport.tcp_holders import Client, Holders
 from lzc.serve.transport.transfer_slots import TransferPlaces
-from lzc.serve.transport.udp import Responder, packed_address
+from lzc.serve.transport.udp import QueryResponder, packed_address
 
 TURN: Final = 0.002
 """Seconds of a turn of the event loop; one query may take it beyond that."""
@@ -46,10 +46,10 @@ class TcpServer:
 
     def __init__(
         self,
-        responder: Responder,
+        responder: QueryResponder,
         open_transfer: OpenTransfer,
         limits: TcpLimits,
-        mishaps: Mishaps,
+        errors: ErrorLog,
         slot: Slot,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -58,7 +58,7 @@ class TcpServer:
         self.open_transfer = open_transfer
         self.limits = limits
         self.counts = TcpCounts()
-        self.mishaps = mishaps
+        self.errors = errors
         self.clock = clock
         self.wall = wall
         self.places = TransferPlaces(limits.transfers, limits.transfers_waiting)
@@ -79,7 +79,7 @@ class TcpServer:
         """Connections open now."""
         return len(self._holders)
 
-    def swap(self, responder: Responder, open_transfer: OpenTransfer) -> None:
+    def swap(self, responder: QueryResponder, open_transfer: OpenTransfer) -> None:
         """Answer from another bundle, starting with the next query. Transfers under way go on, and
         so do those that wait for a place."""
         self.responder = responder
@@ -124,7 +124,7 @@ class TcpServer:
             self.counts.refused += 1
             loser.drop()
         if not connection.gone:
-            self.rests(connection)
+            self.waits(connection)
             connection.begin()
         return connection
 
@@ -145,7 +145,7 @@ class TcpServer:
                     connection.queued = True
                     client.ready.append(connection)
             except Exception as error:  # its client sees it break off, others notice nothing
-                self.mishaps.note("serving a TCP connection", error)
+                self.errors.note("serving a TCP connection", error)
                 connection.drop()
             if client.ready:
                 queue.append(client)
@@ -201,16 +201,16 @@ class TcpServer:
             self._unread.pop(connection, None)
         self._holders.active(connection)
 
-    def rests(self, connection: Connection) -> None:
+    def waits(self, connection: Connection) -> None:
         """It waits for its client to say or to take something."""
-        resting = self._unread if connection.stuck() else self._idle
-        still = connection in resting
+        waiting = self._unread if connection.stuck() else self._idle
+        still = connection in waiting
         if not still:
-            self._again(resting, connection, self.clock())
-            if resting is self._unread:
+            self._again(waiting, connection, self.clock())
+            if waiting is self._unread:
                 connection.stalled()
         if not connection.sends_zone():
-            self._holders.rests(connection, still=still)
+            self._holders.waits(connection, still=still)
 
     def watch(self, fd: int, events: int) -> None:
         """Have the connection be told of these events from now on."""
@@ -228,9 +228,9 @@ class TcpServer:
         self.places.leave(connection, self.clock())
 
     @staticmethod
-    def _again(resting: dict[Connection, None], connection: Connection, now: float) -> None:
-        resting.pop(connection, None)
-        resting[connection] = None
+    def _again(waiting: dict[Connection, None], connection: Connection, now: float) -> None:
+        waiting.pop(connection, None)
+        waiting[connection] = None
         connection.since = now
 
     def _notice(self) -> bool:
@@ -243,7 +243,7 @@ class TcpServer:
             try:
                 connection.notice(what)
             except Exception as error:  # as in `turn`; no event of the others comes again
-                self.mishaps.note("serving a TCP connection", error)
+                self.errors.note("serving a TCP connection", error)
                 connection.drop()
         return len(events) == _EVENTS
 
@@ -285,7 +285,7 @@ class TcpServer:
                 return
             except OSError as error:
                 if error.errno in _FULL:
-                    self.mishaps.note("accepting a TCP connection", error)
+                    self.errors.note("accepting a TCP connection", error)
                     if crowded or not self._make_room():
                         self._pause(listener)
                         return

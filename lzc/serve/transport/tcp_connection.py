@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from lzc.serve.observe.error_log import Mishaps, servfail
+from lzc.serve.observe.error_log import ErrorLog, servfail
 from lzc.serve.transport.tcp_holders import Client, HolderLimits
 from lzc.serve.transport.transfer_slots import PLACES, WAITING, Holder, TransferPlaces
-from lzc.serve.transport.udp import Responder
+from lzc.serve.transport.udp import QueryResponder
 from lzc.wire.message import SERVFAIL
 
 BATCH: Final = 32
@@ -84,10 +84,10 @@ class TcpCounts:
 class Server(Protocol):
     """What a connection needs of the server that accepted it."""
 
-    responder: Responder
+    responder: QueryResponder
     open_transfer: OpenTransfer
     counts: TcpCounts
-    mishaps: Mishaps
+    errors: ErrorLog
     places: TransferPlaces
     clock: Callable[[], float]
     wall: Callable[[], float]
@@ -104,7 +104,7 @@ class Server(Protocol):
     def active(self, connection: Connection) -> None:
         """Its client said something whole, or took something: its time begins anew."""
 
-    def rests(self, connection: Connection) -> None:
+    def waits(self, connection: Connection) -> None:
         """It waits for its client to say or to take something."""
 
     def watch(self, fd: int, events: int) -> None:
@@ -292,7 +292,7 @@ class Connection:
         if not self.gone and self._sent > before:
             self._server.active(self)
             if not whole:
-                self._server.rests(self)
+                self._server.waits(self)
         return whole
 
     def _send(self, data: bytes) -> bool:
@@ -361,7 +361,7 @@ class Connection:
             else:
                 try:
                     found = quick(query, address, now, True, local)
-                    answer = found[0] if found else self._careful(query, now)
+                    answer = found[0] if found else self._any_query(query, now)
                 except Exception as error:  # a fault in one answer must not stop the others
                     answer = self._failed(query, error)
             if answer is not None:
@@ -385,25 +385,25 @@ class Connection:
         if self._transfer is not None:
             self._ask_for_place()
         elif not whole:
-            self._server.rests(self)
+            self._server.waits(self)
         elif more:
             return True
         elif self._closing:
             self.close()
         else:
-            self._server.rests(self)
+            self._server.waits(self)
         return False
 
-    def _careful(self, query: bytes, now: float) -> bytes | None:
+    def _any_query(self, query: bytes, now: float) -> bytes | None:
         """The answer to a query that is not of the commonest."""
-        answer = self._server.responder.careful(query, self.address, now, True, self._local)
+        answer = self._server.responder.any_query(query, self.address, now, True, self._local)
         if answer is None:
             self._server.counts.silent += 1
             return None
         return answer[0]
 
     def _failed(self, query: bytes, error: Exception) -> bytes | None:
-        self._server.mishaps.note("answering a TCP query", error)
+        self._server.errors.note("answering a TCP query", error)
         return servfail(query)
 
     def _rare(self, query: bytes, now: float) -> bytes | None:
@@ -418,7 +418,7 @@ class Connection:
         try:
             if not asks_for_transfer(query):
                 quick = self._server.responder.quick(query, self.address, now, True, self._local)
-                return quick[0] if quick else self._careful(query, now)
+                return quick[0] if quick else self._any_query(query, now)
             # Whether the client may have the zone is looked at before anything waits for that.
             opened = self._server.open_transfer(query, self.address, now)
         except Exception as error:  # as for answers
@@ -435,7 +435,7 @@ class Connection:
             if self._ended and not self._placed:
                 self.drop()  # as in `notice`: it left before we read what it wanted
             elif self._outgoing:
-                server.rests(self)  # for what was asked before, it has as long as others have
+                server.waits(self)  # for what was asked before, it has as long as others have
             return
         server.counts.refused += 1
         wire = transfer.refuse(server.wall())
@@ -446,7 +446,7 @@ class Connection:
         if self._send(waiting + len(wire).to_bytes(2, "big") + wire):
             server.enqueue(self)
         elif not self.gone:
-            server.rests(self)
+            server.waits(self)
 
     def _send_zone(self, end: float) -> bool:
         """Send messages of the transfer until the client is full or the time is over."""
@@ -455,7 +455,7 @@ class Connection:
         while (message := next(messages, None)) is not None:
             if not self._send(message):
                 if not self.gone:
-                    server.rests(self)
+                    server.waits(self)
                 return False
             now = server.clock()
             server.beat(now)

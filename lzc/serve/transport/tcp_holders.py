@@ -176,7 +176,7 @@ class Holders:
         client.network.clients.touch(client)
         self._tally.touch(client.network)
 
-    def rests(self, connection: Held, *, still: bool = False) -> None:
+    def waits(self, connection: Held, *, still: bool = False) -> None:
         """It waits for its client; ``still``: as before, for nothing whole was said."""
         quiet = connection.client.quiet
         quiet[connection] = None

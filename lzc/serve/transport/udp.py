@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from lzc.answer.planned import Choice
 from lzc.serve.ipc.scoreboard import Scoreboard, Slot
-from lzc.serve.observe.error_log import Mishaps, servfail
+from lzc.serve.observe.error_log import ErrorLog, servfail
 from lzc.serve.transport import datagrams
 from lzc.serve.transport.packet_cache import PacketCache
 from lzc.serve.transport.sockets import Listener, asked_address, reply_control
@@ -28,14 +28,14 @@ Answered = tuple[bytes, bool | Choice] | None
 what chooses among several such answers; `None` for silence."""
 
 
-class Responder(Protocol):
+class QueryResponder(Protocol):
     """The part of `lzc.answer.responder.Responder` that the sockets need."""
 
     @property
     def quick(self) -> Callable[[bytes, bytes, float, bool, bytes], Answered]:
         """Answers the commonest queries, given query, client, now, tcp and local."""
 
-    def careful(
+    def any_query(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
     ) -> Answered:
         """The answer to a query that ``quick`` gave `None` for."""
@@ -76,27 +76,27 @@ class UdpServer:
 
     def __init__(
         self,
-        responder: Responder,
+        responder: QueryResponder,
         valid_until: ValidUntil,
         cache_entries: int,
-        mishaps: Mishaps,
+        errors: ErrorLog,
         slot: Slot | None = None,
     ) -> None:
         slot = slot or Scoreboard(1).slot(0)
         self._note = slot.note
         self.done = slot.done
         self._quick = responder.quick
-        self._careful = responder.careful
+        self._any_query = responder.any_query
         self.cache = PacketCache(cache_entries)
         self.counts = UdpCounts()
-        self._mishaps = mishaps
+        self._errors = errors
         self._validity = valid_until
         self._valid_from = self._valid_until = 0.0
 
-    def swap(self, responder: Responder, valid_until: ValidUntil) -> None:
+    def swap(self, responder: QueryResponder, valid_until: ValidUntil) -> None:
         """Answer from another bundle, starting with the next query."""
         self._quick = responder.quick
-        self._careful = responder.careful
+        self._any_query = responder.any_query
         self._validity = valid_until
         self.expire(time.time())
 
@@ -138,9 +138,9 @@ class UdpServer:
         try:
             answer = self._quick(query, client, now, False, local)
             if answer is None:
-                answer = self._careful(query, client, now, False, local)
+                answer = self._any_query(query, client, now, False, local)
         except Exception as error:  # a fault in one answer must not stop the others
-            self._mishaps.note("answering a UDP query", error)
+            self._errors.note("answering a UDP query", error)
             counts.servfail += 1
             return servfail(query)
         if answer is None:
@@ -205,7 +205,7 @@ class BatchReader:
                 if count == datagrams.BATCH and time.time() >= end:
                     break
         except OSError as error:
-            server._mishaps.note("reading a UDP socket", error)
+            server._errors.note("reading a UDP socket", error)
         server.done()
 
 
@@ -256,7 +256,7 @@ class UdpReader:
         except BlockingIOError:
             pass
         except OSError as error:
-            server._mishaps.note("reading a UDP socket", error)
+            server._errors.note("reading a UDP socket", error)
         server.counts.queries += count
         server.done()
 
@@ -301,6 +301,6 @@ class WildcardReader:
         except BlockingIOError:
             pass
         except OSError as error:
-            server._mishaps.note("reading a UDP socket", error)
+            server._errors.note("reading a UDP socket", error)
         server.counts.queries += count
         server.done()

@@ -19,9 +19,10 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol, TypeVar
 
+from lzc.answer.lua_answer import LuaEvaluator
 from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.worker.penalties import AHEAD, SLOW, Rests
+from lzc.serve.worker.penalties import AHEAD, SLOW, Penalties
 
 _CODES: Final = 65536
 
@@ -32,14 +33,12 @@ LIMITS: Final = ("instructions", "memory", "time", "quarantine", "held")
 `lzc.serve.ipc.scoreboard.COUNTERS`."""
 
 
-class Evaluator(Protocol):
-    """The part of `lzc.lua.engine.engine.Engine` that answers use. ``swept`` are the seconds spent
-    so far on garbage that other executions left."""
+class MeasuredEvaluator(LuaEvaluator, Protocol):
+    """An evaluator that tells which of its time no execution is to blame for."""
 
-    swept: float
-
-    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
-        """Presentation-form contents; raises `LuaFailure`."""
+    @property
+    def swept(self) -> float:
+        """Seconds spent so far on garbage that other executions left."""
 
 
 class Proofs(Protocol):
@@ -75,10 +74,10 @@ class GuardedEngine:
         "_held",
         "_last",
         "_leave",
+        "_penalties",
         "_proven",
         "_quarantine",
         "_query",
-        "_rests",
         "_since",
         "_together",
         "failures",
@@ -88,7 +87,7 @@ class GuardedEngine:
 
     def __init__(
         self,
-        engine: Evaluator,
+        engine: MeasuredEvaluator,
         slot: Slot,
         quarantine: Collection[int],
         clock: Callable[[], float] = time.monotonic,
@@ -108,7 +107,7 @@ class GuardedEngine:
         self._enter = slot.enter_lua
         self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
-        self._rests = Rests(SLOW if shares else math.inf)
+        self._penalties = Penalties(SLOW if shares else math.inf)
         self._together = AHEAD if shares else math.inf
         self._query: QueryContext | None = None
         self._first = b""
@@ -147,7 +146,7 @@ class GuardedEngine:
             return self._evaluate(code, query, include)
         except LuaFailure as failure:
             if failure.kind in ("time", "memory"):
-                self._rests.offended(ident, query[1], self._clock())
+                self._penalties.offended(ident, query[1], self._clock())
                 del self._fast[key]
             self._failed(failure)
             raise
@@ -157,9 +156,9 @@ class GuardedEngine:
             self._last = *key, now - began, False
             if now - began > SLOW:
                 self._beat(now)
-            if now - began > self._rests.slow:
+            if now - began > self._penalties.slow:
                 # It, or the machine was busy: its own time is taken from now on.
-                self._rests.watch(ident, now)
+                self._penalties.watch(ident, now)
                 self._fast.pop(key, None)
 
     def _evaluate_watched(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
@@ -170,7 +169,7 @@ class GuardedEngine:
         if query[1] in self._held and ident not in self._proven:
             why = "other code of its zone stopped a worker, and this never ran to its end"
             raise self._failed(LuaFailure("held", f"held back: {why}"))
-        if self._rests.resting(ident, query[1], self._clock()):
+        if self._penalties.resting(ident, query[1], self._clock()):
             raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
         self.runs += 1
         self._enter(ident, query[0], query[1])
@@ -193,9 +192,9 @@ class GuardedEngine:
             swept = self._engine.swept - swept
             took, now = self._cpu() - began - swept, self._clock()
             self._last = query[1], code, took, True
-            fast = self._rests.took(ident, query[1], took, now)
+            fast = self._penalties.took(ident, query[1], took, now)
             if offended:
-                self._rests.offended(ident, query[1], now)
+                self._penalties.offended(ident, query[1], now)
             elif fast:
                 if len(self._fast) >= _CODES:
                     self._fast.clear()
@@ -209,9 +208,15 @@ class GuardedEngine:
         if self._since < 0:
             self._since = now
         elif now - self._since > self._together:
-            self._rests.offended(code_id(zone, self._first), zone, self._clock())
+            self._penalties.offended(code_id(zone, self._first), zone, self._clock())
             self._fast.pop((zone, self._first), None)
             raise self._failed(LuaFailure("time", "the records at this name take too much time"))
+
+    def forgive(self) -> None:
+        """Forget how long code took: what comes next is answered as by a worker that has begun."""
+        self._penalties = Penalties(self._penalties.slow)
+        self._fast.clear()
+        self._last = b"", b"", 0.0, True
 
     def meter(self, code: bytes, zone: bytes, work: Callable[[], T]) -> T:
         """What ``work`` gives, in time that the code of a zone is charged for, together with what
@@ -225,16 +230,16 @@ class GuardedEngine:
             # Where it is run by the work itself, that is all of its time.
             known = self.runs == runs and last[:2] == (zone, code)
             before, own = last[2:] if known else (0.0, True)
-            slow = self._rests.slow
+            slow = self._penalties.slow
             if took + before > slow:
                 ident = code_id(zone, code)
                 if not own and took <= slow:
                     # Or the machine was busy: the next time is its own.
-                    self._rests.watch(ident, now)
+                    self._penalties.watch(ident, now)
                 else:
                     # What is slow alone was charged already.
                     more = before if own and before <= slow else 0.0
-                    self._rests.charge(ident, zone, took + more, now)
+                    self._penalties.charge(ident, zone, took + more, now)
                 self._fast.pop((zone, code), None)
                 self._beat(now)
             self._last = zone, code, took + before, own

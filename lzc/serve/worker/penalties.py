@@ -55,7 +55,7 @@ class _Watched:
         self.until = now
 
 
-class Rests:
+class Penalties:
     """Code that is watched, by a number that stands for it, and the zones it is in. Times are
     seconds of one clock; code is slow that takes more than ``slow`` of them."""
 

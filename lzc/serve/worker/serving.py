@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lzc.answer.refusal import Reason
-from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
-from lzc.answer.stored import stored_contents
 from lzc.answer.transfer import TransferPlan, open_transfer
 from lzc.answer.transfer_access import TransferAccess
 from lzc.answer.zone import SigningFailure
@@ -25,12 +23,11 @@ from lzc.dnssec.signer import SignatureCache, window
 from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.health_check import HealthView
-from lzc.lua.engine.engine import Engine, EngineSettings
-from lzc.lua.plan import Planner
+from lzc.lua.engine.engine import EngineSettings
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
+from lzc.serve.worker.answering import answering, lua_parts
 from lzc.serve.worker.geo_files import open_geo
-from lzc.serve.worker.guard import GuardedEngine
 from lzc.serve.worker.keyring import Secrets, Signers
 from lzc.serve.worker.proven import Marks
 from lzc.serve.worker.quarantine import Quarantine
@@ -78,23 +75,17 @@ class Serving:
         self._keys = secrets.tsig
         self._access = TransferAccess.from_config(config)
         self.bundle = Bundle.open(folder, verified_dir=verified_dir)
-        self.guard: GuardedEngine | None = None
-        planner: Planner | None = None
+        engine = planner = None
         if config.runs_lua:
             settings = EngineSettings.from_config(config.lua)
             seed = int.from_bytes(os.urandom(4), "big")
+            chance = random.Random(seed).random
             geo = open_geo(databases)
-            lookup = stored_contents(self.bundle)
-            engine = Engine(settings, geo, health, seed, RecordLog(), lookup=lookup)
-            if config.lua.mode == "isolated":
-                planner = Planner(geo, health, random.Random(seed).random)
-            shares = config.lua.time_limit > 0
-            barred = quarantine or Quarantine()
-            self.guard = GuardedEngine(
-                engine, slot, barred.codes, shares=shares, held=barred.zones, proven=proven
+            engine, planner = lua_parts(
+                settings, self.bundle, geo, health, RecordLog(), seed, chance
             )
         self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
-        self.responder = Responder(
+        self.responder, self.guard = answering(
             self.bundle,
             ResponderSettings.from_config(
                 config,
@@ -102,12 +93,15 @@ class Serving:
                 tsig_keys=self._keys,
             ),
             self._signers,
-            self.guard,
-            FailureLog(),
-            planner,
-            self.guard.meter if self.guard is not None else None,
             self._signers.out,
-            self.report.refused,
+            slot,
+            FailureLog(),
+            engine=engine,
+            planner=planner,
+            shares=config.lua.time_limit > 0,
+            quarantine=quarantine,
+            proven=proven,
+            refused=self.report.refused,
         )
         self._retry_at = 0.0
         self.transfers = 0

@@ -18,10 +18,10 @@ from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.ipc.health_table import TableView
-from lzc.serve.ipc.process import Channel, Message, hear_no_more
+from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.zones_out import describe_out
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import TcpServer
@@ -89,7 +89,7 @@ class Worker:
     def __init__(self, setup: WorkerSetup, channel: Channel) -> None:
         self._setup = setup
         self._channel = channel
-        self._mishaps = Mishaps()
+        self._errors = ErrorLog()
         self._signatures = SignatureCache()
         self._retired: list[Serving] = []
         self._prepared: Serving | None = None
@@ -126,9 +126,9 @@ class Worker:
         self._told_to_begin = asyncio.Event()
         self._serving = serving
         self._setup.proven.begin(serving.bundle.id)
-        slot, mishaps = self._setup.slot, self._mishaps
+        slot, errors = self._setup.slot, self._errors
         self._udp = UdpServer(
-            serving.responder, serving.valid_until, config.packet_cache, mishaps, slot
+            serving.responder, serving.valid_until, config.packet_cache, errors, slot
         )
         holders = HolderLimits(
             config.tcp_connections,
@@ -136,7 +136,7 @@ class Worker:
             config.tcp_connections_per_network,
         )
         limits = TcpLimits(idle=config.tcp_idle_timeout, holders=holders)
-        self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, mishaps, slot)
+        self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, errors, slot)
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
@@ -185,7 +185,7 @@ class Worker:
         self._publish()
         self._tell_transfers()
 
-    def _on_message(self, message: Message) -> None:
+    def _on_message(self, message: ChannelMessage) -> None:
         match message.get("do"):
             case "prepare":
                 geo = [Path(one) for one in message["geo"]]
@@ -232,7 +232,7 @@ class Worker:
         except (BundleError, InputError, OSError) as error:
             self._refuse(fresh, str(error) if isinstance(error, InputError) else shown(error))
         except Exception as error:  # answer from the old bundle rather than not at all
-            self._mishaps.note("opening a bundle", error)
+            self._errors.note("opening a bundle", error)
             self._refuse(fresh, shown(f"{type(error).__name__}: {error}"))
         else:
             self._prepared = fresh
@@ -333,7 +333,7 @@ class Worker:
                 tcp.transfers,
                 tcp.connections,
                 tcp.refused,
-                self._mishaps.total,
+                self._errors.total,
                 *limits,
             ]
         )

@@ -1,4 +1,4 @@
-"""RDATA of the rare types, read by dnspython, which is imported only when one turns up."""
+"""RDATA of the rare types, read by dnspython, which is imported when such a type is first met."""
 
 from __future__ import annotations
 

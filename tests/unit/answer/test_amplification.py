@@ -23,7 +23,7 @@ from lzc.answer.settings import ResponderSettings
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from lzc.wire import cookie
 from lzc.wire.name import from_text
@@ -235,7 +235,7 @@ class Server:
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO
-        self.udp = UdpServer(responder, lambda now: 1e12, 1000, Mishaps())
+        self.udp = UdpServer(responder, lambda now: 1e12, 1000, ErrorLog())
         self.read = kind(self.udp, self.socket, b"\x7f\0\0\1")
 
     def ask(self, asked: bytes, source: str = "127.0.0.1") -> dns.message.Message:

@@ -88,7 +88,7 @@ def test_code_that_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(key)
         return SAMPLE
 
-    answers = LuaAnswers(cast(lua_answer.Evaluator, object()), False, plans(find))
+    answers = LuaAnswers(cast(lua_answer.LuaEvaluator, object()), False, plans(find))
     zone = cast(ServedZone, Zone())
     for number in range(500):
         code = b"pickrandomsample(50,{%d})" % number

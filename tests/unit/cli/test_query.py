@@ -2,14 +2,16 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lzc.cli import query
+from lzc.compiler import zone_job
 from lzc.lua.engine.engine import Engine
-from tests.unit.command_line import CONFIG, HEAD, build_project, lzc
+from tests.unit.command_line import CONFIG, HEAD, build_project, lzc, wrong_plans
 
 ORG = (
     HEAD
@@ -18,6 +20,7 @@ up 30 IN LUA A "ifportup(443, {'192.0.2.11', '192.0.2.12'}, {selector='all'})"
 url 30 IN LUA A "ifurlup('https://example.org/', {{'192.0.2.11', '192.0.2.12'}}, {selector='all'})"
 ext 30 IN LUA A "ifurlextup({{['192.0.2.11']='https://example.org/é'}})"
 who 30 IN LUA TXT "bestwho:toString()"
+where 30 IN LUA TXT "localwho:toString()"
 talks 30 IN LUA A ";pdnslog('so far so good') return '192.0.2.1'"
 broken 30 IN LUA A ";error('on purpose')"
 escape 30 IN LUA TXT "('\\\\010;; forged \\\\027[31m'):rep(2)"
@@ -92,6 +95,35 @@ def test_the_client_and_its_subnet_can_be_chosen(project: Path) -> None:
     assert data(shown) == ['"2001:db8::1"']
 
 
+def test_the_address_that_was_asked_can_be_chosen(project: Path) -> None:
+    where = ["where.example.org", "TXT"]
+    assert data(ask(project, *where)) == ['"127.0.0.1"']
+    assert data(ask(project, *where, "--local", "192.0.2.53")) == ['"192.0.2.53"']
+    six = ["--from", "2001:db8::1", "--local", "2001:db8::53"]
+    assert data(ask(project, *where, *six)) == ['"2001:db8::53"']
+
+
+def test_a_plan_is_what_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zone_job, "lua_plans", wrong_plans)
+    build_project(tmp_path, {"example.org": ORG, "example.net": ORG})
+    for name in ("up", "random"):
+        for zone in ("org", "net"):
+            shown = ask(tmp_path, f"{name}.example.{zone}", "A", "--explain", "--dnssec")
+            assert [record["data"] for record in shown["answer"][:1]] == ["192.0.2.66"]
+            (record,) = shown["explanation"]["records"]
+            assert record["plan"] == {"operation": "fixed", "answered": True}
+            assert record["results"] == ["192.0.2.66"]
+    assert "plan: fixed; it answered, no Lua was run\n" in explained(tmp_path, "up.example.org")
+
+
+def test_a_zone_without_its_keys_is_out_of_service(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path / "copy", symlinks=True)
+    shutil.rmtree(tmp_path / "copy/keys")
+    assert lzc(tmp_path / "copy", "query", "www.example.net").exit_code == 1
+    assert "none of its keys is usable here" in explained(tmp_path / "copy", "www.example.net")
+    assert data(ask(tmp_path / "copy", "www.example.org")) == ["192.0.2.1"]
+
+
 def test_signatures_are_made_on_request(project: Path) -> None:
     kinds = [record["type"] for record in ask(project, "www.example.net", "--dnssec")["answer"]]
     assert kinds == ["A", "RRSIG"]
@@ -136,6 +168,8 @@ def test_a_name_in_no_zone_ends_with_an_error(project: Path) -> None:
         ["www.example.org", "A", "--place", "planet=Mars"],
         ["www.example.org", "A", "--time", "tea"],
         ["www.example.org", "A", "--seed", "-1"],
+        ["www.example.org", "A", "--local", "2001:db8::53"],
+        ["www.example.org", "A", "--local", "here"],
         [],
     ],
 )
@@ -246,6 +280,8 @@ def explained(project: Path, *arguments: str) -> str:
         (["up.example.org", "--subnet", "192.0.2.0/24"], "ECS scope 24"),
         (["www.example.org", "--subnet", "192.0.2.0/24"], "ECS scope 0"),
         (["who.example.org", "TXT"], "chance: none"),
+        (["who.example.org", "TXT"], "plan: text; it answered, no Lua was run"),
+        (["clock.example.org", "TXT"], "instructions: "),
         (["random.example.org"], "chance: 3 different result(s) seen in"),
         (["a.nx.example.org"], "its closest encloser example.org. has no wildcard"),
         (["nx.example.org"], "NXDOMAIN: nx.example.org. does not exist"),
@@ -318,7 +354,7 @@ def test_code_that_does_not_come_back_is_said(
     # Put into the engine, so that no library has to hang for it.
     monkeypatch.setattr(Engine, "evaluate", hanging)
     monkeypatch.setattr(query, "patience", lambda _: 0.2)
-    result = lzc(project, "query", "who.example.org", "TXT")
+    result = lzc(project, "query", "clock.example.org", "TXT")
     assert result.exit_code == 1
     assert "it did not come back within 0.2 s of CPU time [lua-hangs]" in result.stderr
-    assert "who.example.org TXT" in result.stderr
+    assert "clock.example.org TXT" in result.stderr

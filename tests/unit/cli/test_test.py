@@ -12,8 +12,9 @@ import pytest
 from click.testing import Result
 
 from lzc.cli import test as command
+from lzc.compiler import zone_job
 from lzc.lua.engine.engine import Engine
-from tests.unit.command_line import HEAD, build_project, lzc
+from tests.unit.command_line import HEAD, build_project, lzc, wrong_plans
 
 ROOT = Path(__file__).resolve().parents[3]
 NET = (
@@ -37,6 +38,7 @@ any 30 IN LUA A "pickrandom({'192.0.2.1', '192.0.2.2', '192.0.2.3'})"
 rare 30 IN LUA A "pickwrandom({{99, '192.0.2.1'}, {1, '192.0.2.2'}})"
 place 30 IN LUA A ";if country('DE') then return '192.0.2.21' else return '192.0.2.22' end"
 who 30 IN LUA TXT "bestwho:toString()"
+where 30 IN LUA TXT "localwho:toString()"
 clock 30 IN LUA TXT "os.date('!%Y-%m-%d')"
 dice 30 IN LUA TXT "tostring(pdnsrandom(1000))"
 broken 30 IN LUA A ";error('on purpose \\007')"
@@ -84,6 +86,8 @@ def failures(project: Path, text: str) -> list[tuple[str, str]]:
         ("place", 'answers = "192.0.2.22"'),
         ("who", 'type = "TXT"\nclient = "2001:db8::1"\nanswers = "2001:db8::1"'),
         ("who", 'type = "TXT"\nsubnet = "203.0.113.0/24"\nanswers = "203.0.113.0"'),
+        ("where", 'type = "TXT"\nanswers = "127.0.0.1"'),
+        ("where", 'type = "TXT"\nlocal = "192.0.2.53"\nanswers = "192.0.2.53"'),
         ("clock", 'type = "TXT"\ntime = 2026-12-24T18:00:00Z\nanswers = "2026-12-24"'),
         ("text", 'type = "TXT"\nanswers = "two words"'),
         ("text", 'type = "TXT"\nanswers = \'"two words"\'\ntcp = true'),
@@ -169,6 +173,42 @@ must-not = "127.0.0.1"
     asked = {(each["client"], each["subnet"], each["place"]) for each in results}
     assert len(results) == len(asked) == 8
     assert ("192.0.2.2", "2001:db8::/32", "country=FR,lat=48.9,lon=2.4") in asked
+
+
+def test_clients_are_at_each_address_of_their_family(project: Path) -> None:
+    text = """[[test]]
+name = "where.example.org"
+type = "TXT"
+client = ["192.0.2.1", "2001:db8::1"]
+local = ["192.0.2.53", "192.0.2.54", "2001:db8::53"]
+must-not = "2001:db8::53"
+"""
+    result = check(project, text, "--format", "json")
+    results = json.loads(result.stdout)["results"]
+    asked = [(each["client"], each["local"], each["passed"]) for each in results]
+    assert asked == [
+        ("192.0.2.1", "192.0.2.53", True),
+        ("192.0.2.1", "192.0.2.54", True),
+        ("2001:db8::1", "2001:db8::53", False),
+    ]
+    assert "--local 2001:db8::53" in results[2]["reproduce"]
+
+
+def test_a_wrong_plan_fails_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server answers is tested, and not what the code of the record says."""
+    tests = (
+        '[[test]]\nname = "up.example.org"\nanswers = ["192.0.2.11", "192.0.2.12"]\n'
+        '[[test]]\nname = "any.example.org"\nmay = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]\n'
+    )
+    build_project(tmp_path, {"example.org": ORG, "example.net": NET})
+    assert check(tmp_path, tests).exit_code == 0
+    monkeypatch.setattr(zone_job, "lua_plans", wrong_plans)
+    assert lzc(tmp_path, "build", "-o", str(tmp_path / "other")).exit_code == 0
+    result = check(tmp_path, tests, "--bundle", str(tmp_path / "other"))
+    assert result.exit_code == 1
+    assert result.stdout.endswith("2 test(s), 2 failed\n")
+    assert "got       192.0.2.66\n" in result.stdout
+    assert "plan: fixed; it answered, no Lua was run\n" in result.stdout
 
 
 def test_a_failure_says_why_and_how_to_see_it_again(project: Path) -> None:
@@ -271,6 +311,11 @@ def test_sources_are_tested_before_they_are_live(project: Path, tmp_path: Path) 
             '[[test]]\nname = "www.example.org"\nttl = 5\nclient = "here"',
             "4:1",
             "does not appear to be an IPv4 or IPv6 address",
+        ),
+        (
+            '[[test]]\nname = "www.example.org"\nttl = 5\nlocal = "2001:db8::53"',
+            "4:1",
+            "a client at 127.0.0.1 can ask none of these",
         ),
         (
             '[[test]]\nname = "www.example.org"\nttl = 5\nsubnet = "192.0.2.1/24"',
@@ -407,13 +452,13 @@ def test_code_that_does_not_come_back_fails_its_test_alone(
 
     def hanging(self: Engine, code: bytes, *rest: Any) -> list[bytes]:
         # Put into the engine, so that no library has to hang for it.
-        while b"bestwho" in code:
+        while b"os.date" in code:
             pass
         return evaluate(self, code, *rest)
 
     monkeypatch.setattr(Engine, "evaluate", hanging)
     monkeypatch.setattr(command, "patience", lambda _: 0.2)
-    names = [("any", "A"), ("who", "TXT"), ("place", "A"), ("who", "TXT"), ("both", "A")]
+    names = [("any", "A"), ("clock", "TXT"), ("place", "A"), ("clock", "TXT"), ("both", "A")]
     text = "".join(
         f'[[test]]\nname = "{name}.example.org"\ntype = "{kind}"\nrcode = "NOERROR"\n'
         for name, kind in names

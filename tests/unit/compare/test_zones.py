@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lzc.compare.zones import (
     Change,
+    ChangeKind,
     Data,
-    Kind,
     LuaChange,
     RRsetChange,
     SerialChange,
@@ -76,16 +76,16 @@ def test_an_rrset_that_comes_or_goes() -> None:
     records = [(60, b"a"), (60, b"b")]
     (change,) = diff({}, {rr.TXT: records})
     assert change == RRsetChange(b"www", rr.TXT, 0, 2, (), tuple(records))
-    assert change.kind is Kind.ADDED
+    assert change.kind is ChangeKind.ADDED
     (change,) = diff({rr.TXT: records}, {})
     assert change == RRsetChange(b"www", rr.TXT, 2, 0, tuple(records), ())
-    assert change.kind is Kind.REMOVED
+    assert change.kind is ChangeKind.REMOVED
 
 
 def test_a_ttl_alone() -> None:
     (change,) = diff({rr.A: [(300, b"a"), (300, b"b")]}, {rr.A: [(60, b"a"), (60, b"b")]})
     assert change == RRsetChange(b"www", rr.A, 2, 2, (), (), (300, 60))
-    assert change.kind is Kind.CHANGED
+    assert change.kind is ChangeKind.CHANGED
 
 
 def test_the_order_of_types_is_that_of_their_numbers() -> None:
@@ -112,7 +112,7 @@ def test_code_that_changed() -> None:
     assert change == LuaChange(
         b"www", rr.A, LuaRecord(rr.A, (b"old",), 60), LuaRecord(rr.A, (b"new",), 30)
     )
-    assert change.kind is Kind.CHANGED
+    assert change.kind is ChangeKind.CHANGED
 
 
 def test_the_ttl_of_a_lua_record_alone() -> None:

@@ -6,7 +6,7 @@ import calendar
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lzc.bundle.serial_store import SEVERAL, LastSerial
@@ -202,6 +202,7 @@ def test_of_a_last_serial_without_its_source_and_content_the_same_is_true(
 
 @pytest.mark.parametrize("policy", COUNTING)
 @given(given_before=st.integers(0, 99), days=st.integers(0, 20000))
+@example(given_before=99, days=0)
 def test_a_serial_that_is_lost_is_followed_by_one_above_all_of_that_day(
     policy: Policy, given_before: int, days: int
 ) -> None:

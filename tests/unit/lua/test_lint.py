@@ -10,15 +10,14 @@ import pytest
 
 from lzc.faults import Severity
 from lzc.lua.definition.finding import Finding
-from lzc.lua.definition.record import Inclusion, ZoneFacts
+from lzc.lua.definition.record import Inclusion, RecordFacts, ZoneFacts
 from lzc.lua.definition.versions import Secondary, parse_version
 from lzc.lua.engine.engine import LuaFailure
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint import language
-from lzc.lua.lint.linter import lint
+from lzc.lua.lint.linter import lint, parse
 from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.variables import METHODS, VARIABLES
-from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata, from_presentation
@@ -31,7 +30,8 @@ NS2 = (Secondary("ns2", (4, 7)),)
 def findings(code: str | bytes, covered: str = "A", ttl: int = 60, **facts: Any) -> list[Finding]:
     octets = code.encode() if isinstance(code, str) else code
     number = rr.from_text(covered)
-    return lint(Program(octets, number), ttl, ZoneFacts(**facts))
+    nodes, scopes = parse(octets, number)
+    return lint(nodes, scopes, RecordFacts(number, ttl), ZoneFacts(**facts))
 
 
 def found(marked: str, covered: str = "A", ttl: int = 60, **facts: Any) -> list[str]:
@@ -235,6 +235,8 @@ def test_results_fit_the_covered_type(covered: str, code: str, rules: list[str])
         ";if tcp then return '192.0.2.1' else »local x = 1 end",
         ";local none = »{} return none",
         "ifportup(443, {'192.0.2.1'}, {»backupSelector='empty'})",
+        "ifurlextup({{['192.0.2.1'] = 'https://example.org/'}}, {»selector='empty'})",
+        "pickselfweighted('https://example.org/', {'192.0.2.1'}, {»backupSelector='empty'})",
     ],
 )
 def test_empty_results_matter_where_they_are_signed(code: str) -> None:
@@ -320,7 +322,7 @@ TELLING = {
 def test_real_life_code_is_found_good(path: Path) -> None:
     code = path.read_bytes()
     try:
-        _ = Program(code, rr.TXT).tree
+        parse(code, rr.TXT)
     except LuaSyntaxError:
         code = b";" + code
     got = findings(code, "TXT", signed=True, included=lambda _name: Inclusion(True, dynamic=True))

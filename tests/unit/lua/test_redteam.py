@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lzc.lua.engine.engine import EngineSettings, LuaFailure
-from lzc.lua.engine.state import _source
+from lzc.lua.engine.state import source
 from tests.unit.lua_running import Health, Places, Runner, query, unhurried
 
 CANARY = """;
@@ -419,7 +419,7 @@ _MATCH = lupa.LuaRuntime(encoding=None).execute(
     b"  for i = 1, 40 do if ours[i] ~= theirs[i] then return false end end\n"
     b"  return true\n"
     b"end",
-    _source("match"),
+    source("match"),
 )
 
 ITEMS = st.sampled_from(

@@ -1,20 +1,24 @@
-"""Explanations of answers, found by watching the look-up."""
+"""Explanations of answers, found by watching how they are made."""
 
 import ipaddress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from lzc.answer.match import Kind
+from lzc.answer.match import MatchKind
 from lzc.answer.settings import ResponderSettings
+from lzc.compiler.lua.plans import lua_plans
 from lzc.lua.engine.engine import EngineSettings
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import Circumstances, Target, parse_place, statuses
-from lzc.rehearse.explain import Execution, Explanation, explain
-from lzc.rehearse.rehearsal import Scene, Staging
+from lzc.rehearse.execution import Execution
+from lzc.rehearse.explain import Explanation, explain
+from lzc.rehearse.rehearsal import Answer, Scene, Staging
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from tests.unit.answering import HEAD, NOW, World
+from tests.unit.command_line import wrong_plans
 
 ZONE = """\
 www 600 IN A 192.0.2.1
@@ -40,7 +44,14 @@ luckless 30 IN LUA A ";if pdnsrandom(2) == 1 then error('bad luck') end return '
 clock 30 IN LUA TXT "os.date('!%Y-%m-%d')"
 *.lua 30 IN LUA TXT "qname:toString()"
 loop 30 IN LUA A ";while true do end"
+here 30 IN LUA A "localwho and localwho:toString() or '0.0.0.0'"
+strict 30 IN LUA A "ifportup(443, {'192.0.2.11'}, {failOnIncompleteCheck=true})"
+countries 30 IN LUA TXT "countryCode()"
+countries 30 IN LUA TXT "continentCode()"
+choice 30 IN LUA CNAME "pickrandom({'www.example.org.', 'pick.example.org.'})"
+wide 30 IN LUA TXT "pickrandomsample(7, {'short'," LONG "})"
 """
+ZONE = ZONE.replace("LONG", " ".join(f"\"'{'x' * 230}{number}',\"" for number in range(7)))
 
 
 class Map:
@@ -50,11 +61,20 @@ class Map:
         return {"country": "DE"} if address == bytes((192, 0, 2, 99)) else {}
 
 
+ZONES = {"example.org.": HEAD + ZONE, "example.net.": HEAD + "there 60 IN A 192.0.2.30\n"}
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["planned", "run"])
+def staging(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Staging:
+    plans = lua_plans if request.param else None
+    world = World(tmp_path_factory.mktemp("bundle"), ZONES, plans=plans)
+    return Staging(world.bundle, ResponderSettings(), EngineSettings(), geo=Map())
+
+
 @pytest.fixture(scope="module")
-def staging(tmp_path_factory: pytest.TempPathFactory) -> Staging:
-    zones = {"example.org.": HEAD + ZONE, "example.net.": HEAD + "there 60 IN A 192.0.2.30\n"}
-    world = World(tmp_path_factory.mktemp("bundle"), zones)
-    return Staging(world.bundle, ResponderSettings(), EngineSettings(), {}, Map())
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Staging:
+    world = World(tmp_path_factory.mktemp("bundle"), ZONES, plans=lua_plans)
+    return Staging(world.bundle, ResponderSettings(), EngineSettings(), geo=Map())
 
 
 CLIENT = Circumstances(NOW)
@@ -63,7 +83,24 @@ CLIENT = Circumstances(NOW)
 def told(
     staging: Staging, name: str, qtype: int = rrtype.A, client: Circumstances = CLIENT
 ) -> Explanation:
-    return explain(staging, client, wire_name.from_text(f"{name}.example.org."), qtype, 7, False)
+    return both(staging, name, qtype, client)[1]
+
+
+def both(
+    staging: Staging,
+    name: str,
+    qtype: int = rrtype.A,
+    client: Circumstances = CLIENT,
+    seed: int = 7,
+) -> tuple[Answer, Explanation]:
+    found = explain(staging, client, wire_name.from_text(f"{name}.example.org."), qtype, seed)
+    assert found is not None
+    return found
+
+
+def addresses(answer: Answer) -> tuple[str, ...]:
+    found = message.parse_message(answer.wire).answer
+    return tuple(str(ipaddress.ip_address(rr.rdata)) for rr in found if rr.rrtype == rrtype.A)
 
 
 def only(explanation: Explanation) -> Execution:
@@ -74,13 +111,15 @@ def only(explanation: Explanation) -> Execution:
 @pytest.mark.parametrize(
     ("name", "kind", "node"),
     [
-        ("www", Kind.EXACT, "www"),
-        ("x.wild", Kind.WILDCARD, "*.wild"),
-        ("x.sub", Kind.DELEGATION, "sub"),
-        ("nothing.www", Kind.MISSING, "www"),
+        ("www", MatchKind.EXACT, "www"),
+        ("x.wild", MatchKind.WILDCARD, "*.wild"),
+        ("x.sub", MatchKind.DELEGATION, "sub"),
+        ("nothing.www", MatchKind.MISSING, "www"),
     ],
 )
-def test_the_node_that_decides_is_named(staging: Staging, name: str, kind: Kind, node: str) -> None:
+def test_the_node_that_decides_is_named(
+    staging: Staging, name: str, kind: MatchKind, node: str
+) -> None:
     (step,) = told(staging, name).steps
     assert (step.kind, step.node) == (kind, f"{node}.example.org.")
 
@@ -88,10 +127,10 @@ def test_the_node_that_decides_is_named(staging: Staging, name: str, kind: Kind,
 def test_aliases_are_followed_from_zone_to_zone(staging: Staging) -> None:
     first, second = told(staging, "alias").steps
     assert (first.zone, first.target) == ("example.org.", "there.example.net.")
-    assert (second.zone, second.kind, second.types) == ("example.net.", Kind.EXACT, ("A",))
+    assert (second.zone, second.kind, second.types) == ("example.net.", MatchKind.EXACT, ("A",))
     assert told(staging, "out").steps[-1].target == "www.elsewhere.example."
     moved = told(staging, "there.old").steps
-    assert [step.kind for step in moved] == [Kind.DNAME, Kind.EXACT]
+    assert [step.kind for step in moved] == [MatchKind.DNAME, MatchKind.EXACT]
 
 
 def test_empty_non_terminals_and_wildcards_out_of_reach_are_told(staging: Staging) -> None:
@@ -102,9 +141,10 @@ def test_empty_non_terminals_and_wildcards_out_of_reach_are_told(staging: Stagin
 
 
 def test_a_name_outside_has_no_zone(staging: Staging) -> None:
-    found = explain(staging, CLIENT, wire_name.from_text("example.com."), rrtype.A, 7, False)
-    assert found.zone is None
-    assert not found.steps
+    found = explain(staging, CLIENT, wire_name.from_text("example.com."), rrtype.A, 7)
+    assert found is not None
+    assert found[1].zone is None
+    assert not found[1].steps
 
 
 def test_checks_are_told_with_the_status_they_got(staging: Staging) -> None:
@@ -113,7 +153,7 @@ def test_checks_are_told_with_the_status_they_got(staging: Staging) -> None:
     seen = {check.address: status for check, status in execution.checks.items()}
     assert seen == {"192.0.2.11": True, "192.0.2.12": False}
     assert execution.results == ("192.0.2.11",)
-    assert execution.runs == 1
+    assert (execution.runs, execution.chance) == (1, False)
     (check,) = only(told(staging, "web")).checks
     assert (check.url, check.stringmatch) == ("https://x.example/", "fine")
 
@@ -123,9 +163,10 @@ def test_places_and_includes_are_told(staging: Staging) -> None:
     execution = only(told(staging, "near", client=client))
     assert execution.places == {"192.0.2.99": {"country": "DE"}}
     assert execution.results == ("192.0.2.21",)
-    (included,) = execution.includes
-    assert included.name == "config.example.org."
-    assert included.code is not None and b"192.0.2.22" in included.code
+    if execution.ran:
+        (included,) = execution.includes
+        assert included.name == "config.example.org."
+        assert included.code is not None and b"192.0.2.22" in included.code
     assert [each.code for each in only(told(staging, "lost")).includes] == [None]
 
 
@@ -156,7 +197,7 @@ def test_what_failed_is_told_with_its_line(staging: Staging) -> None:
 
 
 def test_instructions_are_counted(staging: Staging) -> None:
-    execution = only(told(staging, "near"))
+    execution = only(told(staging, "lost"))
     assert execution.instructions is not None
     assert 0 < execution.instructions < execution.limit == 1000
 
@@ -183,12 +224,84 @@ def test_the_explanation_is_that_of_the_answer_with_the_same_seed(
     for seed in range(20):
         answer = scene.ask(qname, rrtype.A, seed)
         assert answer is not None and answer.chance
-        shown = [
-            str(ipaddress.ip_address(rr.rdata)) for rr in message.parse_message(answer.wire).answer
-        ]
-        found = explain(staging, CLIENT, qname, rrtype.A, seed, False)
+        same, found = both(staging, name, seed=seed)
+        assert same == answer
         results = [text for execution in found.executions for text in execution.results]
-        assert shown == results
+        assert addresses(answer) == tuple(results)
+
+
+def test_a_plan_that_answered_is_told_with_what_it_chose(planned: Staging) -> None:
+    for name, operation in (("pick", "random"), ("up", "up"), ("near", "if")):
+        answer, found = both(planned, name)
+        execution = only(found)
+        assert (execution.plan, execution.ran) == (operation, False)
+        assert execution.instructions is None
+        assert execution.results == addresses(answer) != ()
+    execution = only(told(planned, "a.lua", rrtype.TXT))
+    assert (execution.plan, execution.results) == ("text", ("a.lua.example.org.",))
+    assert only(told(planned, "wide", rrtype.TXT)).plan == "sample"
+    execution = only(told(planned, "lost"))
+    assert (execution.plan, execution.ran) == ("", True)
+
+
+def test_what_a_plan_leaves_to_the_code_is_told(planned: Staging) -> None:
+    unknown = statuses([], [], [Target.parse("all")])
+    execution = only(told(planned, "strict", client=replace(CLIENT, health=unknown)))
+    assert (execution.plan, execution.ran) == ("up", True)
+    assert execution.failure
+    assert set(execution.checks.values()) == {None}
+    execution = only(told(planned, "strict"))
+    assert (execution.plan, execution.ran) == ("up", False)
+
+
+def test_a_wrong_plan_is_what_is_explained(tmp_path: Path) -> None:
+    world = World(tmp_path, ZONES, plans=wrong_plans)
+    staging = Staging(world.bundle, ResponderSettings(), EngineSettings(), geo=Map())
+    for name in ("up", "near", "pick"):
+        answer, found = both(staging, name)
+        assert addresses(answer) == ("192.0.2.66",)
+        execution = only(found)
+        assert (execution.plan, execution.results) == ("fixed", ("192.0.2.66",))
+        assert not execution.chance
+
+
+def test_each_record_at_a_name_tells_the_places_it_asked_for(staging: Staging) -> None:
+    client = replace(CLIENT, client=ipaddress.ip_address("192.0.2.99"))
+    first, second = told(staging, "countries", rrtype.TXT, client).executions
+    assert first.places == second.places == {"192.0.2.99": {"country": "DE"}}
+    assert (first.results, second.results) == (("de",), ("--",))
+
+
+def test_an_answer_that_took_two_steps_is_told_once(staging: Staging) -> None:
+    # Empty, and of several sizes: the fast lane leaves both to the look-up.
+    assert len(told(staging, "none").executions) == len(told(staging, "none").steps) == 1
+    answer, found = both(staging, "wide", rrtype.TXT)
+    assert answer.tcp and only(found).plan in ("", "sample")
+
+
+def test_outcomes_behind_an_alias_by_chance_are_told(staging: Staging) -> None:
+    found = next(
+        found
+        for seed in range(50)
+        if len((found := both(staging, "choice", seed=seed)[1]).executions) == 2
+    )
+    alias, pick = found.executions
+    assert set(alias.outcomes) == {("www.example.org.",), ("pick.example.org.",)}
+    assert len(pick.outcomes) == 3
+    assert 0 < pick.runs < alias.runs
+
+
+def test_records_find_the_address_that_was_asked(staging: Staging) -> None:
+    def reached(client: Circumstances, *listen: str) -> tuple[str, ...]:
+        there = replace(staging, listen=tuple(map(ipaddress.ip_address, listen)))
+        return only(told(there, "here", client=client)).results
+
+    assert reached(CLIENT) == ("0.0.0.0",)
+    assert reached(CLIENT, "::1", "192.0.2.53", "192.0.2.54") == ("192.0.2.53",)
+    assert reached(CLIENT, "0.0.0.0", "192.0.2.54") == ("192.0.2.54",)
+    assert reached(CLIENT, "0.0.0.0") == ("127.0.0.1",)
+    given = replace(CLIENT, local=ipaddress.ip_address("192.0.2.55"))
+    assert reached(given, "192.0.2.53") == ("192.0.2.55",)
 
 
 def test_asking_often_brings_what_chance_can_bring(staging: Staging) -> None:

@@ -23,7 +23,7 @@ from lzc.serve.health.admission import SETTLED, Admission
 from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.unlisted import BURST, ZONE_BURST, ZONE_NEW_A_SECOND, Unlisted, report_of
 from lzc.serve.ipc.health_table import HealthTable
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play
 from tests.unit.own_network import own_network
@@ -314,7 +314,7 @@ def test_what_a_new_bundle_lists_counts_for_nothing_when_it_is_asked_for_somewha
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     table = HealthTable(64)
-    admission = Admission(CheckPolicy(), table, Mishaps(), str, 0.0)
+    admission = Admission(CheckPolicy(), table, ErrorLog(), str, 0.0)
     checks = [Check("192.0.2.1", port) for port in range(200)]
 
     def ask(now: float) -> None:

@@ -14,7 +14,7 @@ from lzc.bundle.check_list import CheckList
 from lzc.health_check import Check
 from lzc.serve.health.checker import Checker, show
 from lzc.serve.health.checker_main import report_when_asked
-from lzc.serve.health.lane import Lane
+from lzc.serve.health.concurrency import ConcurrencyLimit
 from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.probes import connection_of
 from lzc.serve.ipc.health_table import HealthTable
@@ -24,31 +24,31 @@ from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 def test_a_lane_runs_so_many_at_once_in_the_order_they_came() -> None:
     begun: list[int] = []
-    lane = Lane(2)
+    concurrency = ConcurrencyLimit(2)
     for number in range(5):
-        lane.enter(lambda number=number: begun.append(number))  # type: ignore[misc]
+        concurrency.enter(lambda number=number: begun.append(number))  # type: ignore[misc]
     assert begun == [0, 1]
-    lane.leave()
+    concurrency.leave()
     assert begun == [0, 1, 2]
-    lane.leave()
-    lane.leave()
+    concurrency.leave()
+    concurrency.leave()
     assert begun == [0, 1, 2, 3, 4]
-    lane.leave()
-    lane.leave()
-    lane.enter(lambda: begun.append(5))
+    concurrency.leave()
+    concurrency.leave()
+    concurrency.enter(lambda: begun.append(5))
     assert begun[-1] == 5
 
 
 def test_a_run_that_ends_while_it_begins_lets_the_next_one_in() -> None:
     begun: list[int] = []
-    lane = Lane(1)
+    concurrency = ConcurrencyLimit(1)
 
     def at_once(number: int) -> None:
         begun.append(number)
-        lane.leave()
+        concurrency.leave()
 
     for number in range(3):
-        lane.enter(lambda number=number: at_once(number))  # type: ignore[misc]
+        concurrency.enter(lambda number=number: at_once(number))  # type: ignore[misc]
     assert begun == [0, 1, 2]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lzc.answer.planned import Choice
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport.packet_cache import PacketCache
 from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from tests.patience import PATIENCE
@@ -31,7 +31,7 @@ class Chooser:
         self.calls += 1
         return query[:2] + b"\x80\0" + bytes(8) + b"%d" % self.calls, Choice(self.choose, 100)
 
-    def careful(
+    def any_query(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
     ) -> tuple[bytes, bool | Choice] | None:
         raise AssertionError("the quick way has an answer")
@@ -51,7 +51,7 @@ class Loop:
         self.client.connect(self.server.getsockname())
         self.client.settimeout(PATIENCE)
         self.responder = Chooser()
-        self.udp = UdpServer(self.responder, lambda now: 1e12, 1000, Mishaps())
+        self.udp = UdpServer(self.responder, lambda now: 1e12, 1000, ErrorLog())
         self.reader = kind(self.udp, self.server, b"\x7f\0\0\1")
 
     def ask(self, ident: int = 1) -> bytes:

@@ -9,7 +9,7 @@ import dns.message
 import dns.rdatatype
 import pytest
 
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport import udp
 from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
 from tests.patience import PATIENCE
@@ -62,7 +62,7 @@ def test_answers_are_signed_for_the_time_that_it_is(
     clock = Clock()
     monkeypatch.setattr(udp, "time", clock)
     here, there = client
-    server = UdpServer(pair.planned, lambda now: now + 60.0, 1000, Mishaps())
+    server = UdpServer(pair.planned, lambda now: now + 60.0, 1000, ErrorLog())
     read = reader(server, here, b"\x7f\0\0\1")
     asked = query(name, qtype, 1, opt_rr(dnssec=True))
     for moment in (NOW + AHEAD, NOW):

@@ -112,7 +112,7 @@ def test_slow_code_that_is_seldom_asked_never_rests(world: World) -> None:
 def test_fast_code_never_rests(world: World) -> None:
     code = f"{SLOW / 2}"
     assert {world.ask(code) for _ in range(10_000)} == {""}
-    assert not world.guard._rests._watched
+    assert not world.guard._penalties._watched
 
 
 def test_a_machine_that_is_busy_is_not_the_fault_of_the_code(world: World) -> None:
@@ -123,13 +123,13 @@ def test_a_machine_that_is_busy_is_not_the_fault_of_the_code(world: World) -> No
 def test_code_that_was_slow_once_is_not_watched_for_good(world: World) -> None:
     world.ask("0.02 waits")
     # It was fast, by its own time; then it is not, by the clock.
-    assert not world.guard._rests._watched
+    assert not world.guard._penalties._watched
     world.ask("0.02 waits")
-    assert len(world.guard._rests._watched) == 1
+    assert len(world.guard._penalties._watched) == 1
     # The same code, fast this time.
     world.guard._evaluate = lambda code, query, include: [code]
     assert world.ask("0.02 waits", 1) == ""
-    assert not world.guard._rests._watched
+    assert not world.guard._penalties._watched
 
 
 def test_slow_code_that_was_never_seen_is_kept_to_the_share_as_well(world: World) -> None:

@@ -15,7 +15,7 @@ from lzc.cli.ctl import command as ctl
 from lzc.health_check import Check
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.forces import force_of, target_of, targets_of, within
-from lzc.serve.health.saved_state import Force, Known, State
+from lzc.serve.health.saved_state import Force, Known, SavedHealth
 from lzc.serve.ipc.health_table import (
     AUTO,
     DOWN,
@@ -38,7 +38,9 @@ RESULT = Known(Health(DOWN, 100.0, 0.5, 200.0, 7, DOWN), "timed out", 3)
 def test_a_state_is_read_as_it_was_saved_and_is_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / ".control.health"
     named = Known(Health(UP, 1.0, 0.1, 2.0, 1, UP), check=CHECK)
-    state = State({KEY: named, bytes(16): RESULT}, {"127.0.0.77": Force("drain", NOW + 60, 60)})
+    state = SavedHealth(
+        {KEY: named, bytes(16): RESULT}, {"127.0.0.77": Force("drain", NOW + 60, 60)}
+    )
     health_state.save(file, state)
     health_state.save(file, state)
     os.utime(file, (NOW, NOW))
@@ -51,16 +53,16 @@ def test_a_state_is_read_as_it_was_saved_and_is_for_its_owner_alone(tmp_path: Pa
 def test_old_results_say_nothing_but_operators_words_still_hold(tmp_path: Path, age: float) -> None:
     file = tmp_path / "health"
     forced = {"127.0.0.77": Force("down"), "192.0.2.2": Force("up", NOW + 1e6, 2e6)}
-    health_state.save(file, State({KEY: RESULT}, forced))
+    health_state.save(file, SavedHealth({KEY: RESULT}, forced))
     os.utime(file, (NOW - age, NOW - age))
-    assert health_state.load(file, NOW) == State({}, forced)
+    assert health_state.load(file, NOW) == SavedHealth({}, forced)
 
 
 def test_an_operators_word_expires_and_a_clock_set_back_does_not_prolong_it(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "health"
-    health_state.save(file, State({}, {"127.0.0.77": Force("up", NOW, 60)}))
+    health_state.save(file, SavedHealth({}, {"127.0.0.77": Force("up", NOW, 60)}))
     assert health_state.load(file, NOW - 1).forced
     assert not health_state.load(file, NOW).forced
     assert Force("up", NOW, 60).remaining(NOW - 1e6) == 60
@@ -89,17 +91,17 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "health"
     file.write_bytes(text)
     file.chmod(0o600)
-    assert health_state.load(file, time.time()) == State()
+    assert health_state.load(file, time.time()) == SavedHealth()
 
 
 def test_a_file_that_others_may_write_or_that_is_a_link_is_not_read(tmp_path: Path) -> None:
     file, link = tmp_path / "health", tmp_path / "link"
-    health_state.save(file, State({KEY: RESULT}))
+    health_state.save(file, SavedHealth({KEY: RESULT}))
     link.symlink_to(file)
-    assert health_state.load(link, time.time()) == State()
+    assert health_state.load(link, time.time()) == SavedHealth()
     file.chmod(0o602)
-    assert health_state.load(file, time.time()) == State()
-    assert health_state.load(tmp_path / "missing", time.time()) == State()
+    assert health_state.load(file, time.time()) == SavedHealth()
+    assert health_state.load(tmp_path / "missing", time.time()) == SavedHealth()
 
 
 def test_a_file_of_another_user_is_not_read(
@@ -107,14 +109,14 @@ def test_a_file_of_another_user_is_not_read(
 ) -> None:
     """What it forces would count, and what it says is checked would be."""
     file = tmp_path / "health"
-    state = State({KEY: RESULT}, {"127.0.0.77": Force("up")})
+    state = SavedHealth({KEY: RESULT}, {"127.0.0.77": Force("up")})
     health_state.save(file, state)
     assert health_state.load(file, time.time()) == state
     if os.geteuid():
         monkeypatch.setattr(os, "geteuid", lambda: 4242)
     else:
         os.chown(file, 4242, 4242)
-    assert health_state.load(file, time.time()) == State()
+    assert health_state.load(file, time.time()) == SavedHealth()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach
 from lzc.serve.health.runs import Runs
 from lzc.serve.ipc.health_table import DOWN, UP, HealthTable
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
@@ -80,7 +80,7 @@ def test_want_of_files_is_not_the_targets_fault() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             async with asyncio.timeout(PATIENCE):
-                while clinic.checker._mishaps.total < 2 * len(plain):  # noqa: ASYNC110
+                while clinic.checker._errors.total < 2 * len(plain):  # noqa: ASYNC110
                     await asyncio.sleep(SOON)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -96,7 +96,7 @@ def test_want_of_files_is_not_the_targets_fault() -> None:
 @pytest.mark.parametrize("files", [16, 896, 3968, 100_000])
 def test_all_that_runs_at_once_fits_into_the_limit_of_files(files: int) -> None:
     async def scene() -> None:
-        runs = Runs(Mishaps(), CheckReach(), files)
+        runs = Runs(ErrorLog(), CheckReach(), files)
         lanes = (runs._connections, runs._requests, runs._slow_requests)
         assert sum(lane.limit for lane in lanes) <= files
         assert all(lane.limit > 0 for lane in lanes)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.health_check import Check
-from lzc.serve.health.http_answer import HttpAnswer, Verdict
+from lzc.serve.health.http_answer import HttpAnswer, HttpVerdict
 from lzc.serve.health.http_probe import Request, request_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -17,7 +17,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 CLOSED = "the connection was closed within the body"
 
 
-def read(answer: bytes, pieces: list[int], **options: object) -> Verdict:
+def read(answer: bytes, pieces: list[int], **options: object) -> HttpVerdict:
     """The verdict on an answer that comes in pieces of these sizes, over and over."""
     reader = HttpAnswer(Check("192.0.2.1", url="http://www.example.com/", **options))  # type: ignore[arg-type]
     place = turn = 0
@@ -33,25 +33,29 @@ def read(answer: bytes, pieces: list[int], **options: object) -> Verdict:
 
 
 ANSWERS = [
-    (OK + b"Content-Length: 2\r\n\r\n42", {}, Verdict("", 42)),
-    (OK + b"Content-Length: 3\r\n\r\n42", {}, Verdict(CLOSED)),
-    (OK + b"\r\n 7 of 9", {}, Verdict("", 7)),
-    (OK + b"\r\nabcneedle", {"stringmatch": "needle"}, Verdict("")),
+    (OK + b"Content-Length: 2\r\n\r\n42", {}, HttpVerdict("", 42)),
+    (OK + b"Content-Length: 3\r\n\r\n42", {}, HttpVerdict(CLOSED)),
+    (OK + b"\r\n 7 of 9", {}, HttpVerdict("", 7)),
+    (OK + b"\r\nabcneedle", {"stringmatch": "needle"}, HttpVerdict("")),
     (OK + b"\r\nabcneedle", {"stringmatch": "needle", "byteslimit": 8}, "no 'needle' in the body"),
-    (OK + b"\r\nabcneedle", {"stringmatch": "needle", "byteslimit": 9}, Verdict("")),
-    (OK + b"Content-Length: 7\r\n\r\nneedle", {"stringmatch": "needle"}, Verdict(CLOSED)),
-    (CHUNKED + b"6\r\nneedle\r\n", {"stringmatch": "needle"}, Verdict(CLOSED)),
-    (OK + b"\r\nna\xc3\xafve", {"stringmatch": "na\xc3\xafve"}, Verdict("")),
-    (CHUNKED + b"3;a=b\r\nnee\r\n003\r\ndle\r\n0\r\n\r\n", {"stringmatch": "needle"}, Verdict("")),
-    (CHUNKED + b"1\r\n4\r\n1\r\n2\r\n0\r\n\r\n", {}, Verdict("", 42)),
-    (CHUNKED + b"1\r\n4\r\n", {}, Verdict(CLOSED)),
+    (OK + b"\r\nabcneedle", {"stringmatch": "needle", "byteslimit": 9}, HttpVerdict("")),
+    (OK + b"Content-Length: 7\r\n\r\nneedle", {"stringmatch": "needle"}, HttpVerdict(CLOSED)),
+    (CHUNKED + b"6\r\nneedle\r\n", {"stringmatch": "needle"}, HttpVerdict(CLOSED)),
+    (OK + b"\r\nna\xc3\xafve", {"stringmatch": "na\xc3\xafve"}, HttpVerdict("")),
+    (
+        CHUNKED + b"3;a=b\r\nnee\r\n003\r\ndle\r\n0\r\n\r\n",
+        {"stringmatch": "needle"},
+        HttpVerdict(""),
+    ),
+    (CHUNKED + b"1\r\n4\r\n1\r\n2\r\n0\r\n\r\n", {}, HttpVerdict("", 42)),
+    (CHUNKED + b"1\r\n4\r\n", {}, HttpVerdict(CLOSED)),
     (CHUNKED + b"x\r\n4\r\n", {}, "no HTTP answer"),
-    (b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + OK + b"\r\n5", {}, Verdict("", 5)),
-    (b"HTTP/1.1 103 Early Hints\r\n\r\n", {"httpcode": 103}, Verdict("")),
-    (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", {}, Verdict("", elsewhere=True)),
-    (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", {"httpcode": 302}, Verdict("")),
+    (b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + OK + b"\r\n5", {}, HttpVerdict("", 5)),
+    (b"HTTP/1.1 103 Early Hints\r\n\r\n", {"httpcode": 103}, HttpVerdict("")),
+    (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", {}, HttpVerdict("", elsewhere=True)),
+    (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", {"httpcode": 302}, HttpVerdict("")),
     (b"HTTP/1.1 302 Found\r\n\r\n", {}, "HTTP status 302"),
-    (OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", {}, Verdict("")),
+    (OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", {}, HttpVerdict("")),
     (b"", {}, "the connection was closed"),
     (OK, {}, "no HTTP answer"),
     (b"SSH-2.0-OpenSSH\r\n", {}, "no HTTP answer"),
@@ -61,9 +65,9 @@ ANSWERS = [
 @pytest.mark.parametrize(("answer", "options", "expected"), ANSWERS)
 @given(pieces=st.lists(st.integers(1, 40), min_size=1, max_size=5))
 def test_the_verdict_does_not_depend_on_the_pieces(
-    answer: bytes, options: dict[str, object], expected: Verdict | str, pieces: list[int]
+    answer: bytes, options: dict[str, object], expected: HttpVerdict | str, pieces: list[int]
 ) -> None:
-    wanted = Verdict(expected) if isinstance(expected, str) else expected
+    wanted = HttpVerdict(expected) if isinstance(expected, str) else expected
     assert read(answer, pieces, **options) == wanted
 
 
@@ -102,7 +106,7 @@ def test_a_large_body_is_looked_through_in_little_memory(chunk: bytes) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * 0x4000
-    assert reader.feed(piece) == Verdict("no 'needle' in the body")
+    assert reader.feed(piece) == HttpVerdict("no 'needle' in the body")
 
 
 def test_a_request_names_the_host_and_is_left_to_others_where_it_is_odd() -> None:

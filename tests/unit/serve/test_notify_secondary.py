@@ -11,13 +11,13 @@ import pytest
 from lzc.config import SecondarySection
 from lzc.serve.notify import message as messages
 from lzc.serve.notify.message import Reply
-from lzc.serve.notify.secondary import Secondary
-from lzc.serve.notify.zone import Zone
+from lzc.serve.notify.secondary import NotifiedSecondary
+from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
 from lzc.wire import name as wire_name
 
 ORG = wire_name.from_text("example.org.")
 COM = wire_name.from_text("example.com.")
-Answers = Callable[["Play", Zone], Reply | None]
+Answers = Callable[["Play", ZoneAtSecondary], Reply | None]
 
 
 def zones(count: int, serial: int = 7) -> dict[bytes, int]:
@@ -31,7 +31,9 @@ class Play:
     """
 
     def __init__(self, names: dict[bytes, int], takes: float = 0.0) -> None:
-        self.secondary = Secondary(SecondarySection(name="ns2", address="192.0.2.1:53"), None)
+        self.secondary = NotifiedSecondary(
+            SecondarySection(name="ns2", address="192.0.2.1:53"), None
+        )
         self.now = 1000.0
         self.began = self.now
         self.takes = takes
@@ -42,7 +44,7 @@ class Play:
         self.said: list[tuple[float, int, str]] = []
         self.secondary.update(names)
 
-    def good(self, zone: Zone) -> Reply:
+    def good(self, zone: ZoneAtSecondary) -> Reply:
         if not zone.polls:
             if self.has.get(zone.apex, (0, 0))[1] != zone.serial:
                 self.has[zone.apex] = self.now + self.takes, zone.serial

@@ -18,7 +18,7 @@ from functools import partial
 import pytest
 
 from lzc.serve.ipc.scoreboard import Scoreboard
-from lzc.serve.observe.error_log import Mishaps
+from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.supervise.supervisor import _at_work
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.transport.sockets import Listener
@@ -67,7 +67,7 @@ class Responder:
         self.clock.now += self.takes
         return query + self.pad, False
 
-    def careful(
+    def any_query(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
     ) -> tuple[bytes, bool] | None:
         raise AssertionError("all is quick")
@@ -110,7 +110,7 @@ class World:
             self.responder,
             self.open,
             TcpLimits(**limits),  # type: ignore[arg-type]
-            Mishaps(),
+            ErrorLog(),
             self.slot,
             clock=self.clock,
             wall=lambda: 1e9,
@@ -242,7 +242,7 @@ def test_udp_is_answered_in_between(world: World) -> None:
             before: list[int] = []
             udp_responder = Responder(world.clock)
             udp_responder.on_query = lambda: before.append(len(world.responder.asked))
-            udp = UdpServer(udp_responder, lambda now: 1e12, 0, Mishaps())
+            udp = UdpServer(udp_responder, lambda now: 1e12, 0, ErrorLog())
             loop.add_reader(sock, udp.reader(Listener(sock, sock, False)))
             world.server.start(loop, ())
             world.responder.takes = 0.001
@@ -504,7 +504,7 @@ def test_a_fault_of_ours_ends_one_connection(world: World) -> None:
     world.server.active = lambda one: 1 / 0 if one is connection else None  # type: ignore[assignment,method-assign]
     assert len(world.answers(other, 1)) == 1
     world.settle(lambda: closed(broken))
-    assert world.server.mishaps.total == 1
+    assert world.server.errors.total == 1
 
 
 def test_a_transfer_that_may_not_be_is_refused_though_all_places_are_taken(
@@ -603,7 +603,7 @@ def test_a_fault_of_ours_at_an_event_keeps_no_event_from_others(world: World) ->
     world.clients[0].sendall(framed(QUERY))
     assert len(world.answers(other, 1)) == 1
     world.settle(lambda: connection.gone)
-    assert world.server.mishaps.total == 1
+    assert world.server.errors.total == 1
 
 
 @pytest.mark.parametrize("how", ["reset", "end"])

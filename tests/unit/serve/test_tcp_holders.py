@@ -36,7 +36,7 @@ class Crowd:
             self.holders.leave(loser)
             self.lost.append(loser)
         if quiet and loser is not one:
-            self.holders.rests(one)
+            self.holders.waits(one)
         return one
 
 
@@ -81,9 +81,9 @@ def test_who_holds_the_most_loses_its_quietest_connection() -> None:
         crowd.come(f"198.51.{number}.1")
     crowd.holders.active(greedy[0])
     greedy[0].client.quiet.pop(greedy[0])
-    crowd.holders.rests(greedy[0])
+    crowd.holders.waits(greedy[0])
     greedy[2].client.quiet.pop(greedy[2])
-    crowd.holders.rests(greedy[2], still=True)
+    crowd.holders.waits(greedy[2], still=True)
     for number in range(3):
         crowd.come(f"203.0.{number}.1")
     assert crowd.lost == [greedy[2], greedy[1], greedy[3]]

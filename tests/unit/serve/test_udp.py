@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lzc.serve.ipc.scoreboard import Scoreboard
-from lzc.serve.observe.error_log import Mishaps, servfail
+from lzc.serve.observe.error_log import ErrorLog, servfail
 from lzc.serve.transport import datagrams, udp
 from lzc.serve.transport.sockets import IP_PKTINFO, asked_address, reply_control
 from lzc.serve.transport.tcp_connection import asks_for_transfer
@@ -33,7 +33,7 @@ class Responder:
     ) -> tuple[bytes, bool] | None:
         return None
 
-    def careful(
+    def any_query(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
     ) -> tuple[bytes, bool] | None:
         self.calls += 1
@@ -57,7 +57,7 @@ class Loopback:
         self.client.settimeout(PATIENCE)
         self.responder = Responder()
         self.now_valid = 1e12
-        self.udp = UdpServer(self.responder, lambda now: self.now_valid, 1000, Mishaps())
+        self.udp = UdpServer(self.responder, lambda now: self.now_valid, 1000, ErrorLog())
         self.reader = kind(self.udp, self.server, b"\x7f\0\0\1")
 
     def ask(self, name: str = "www.example.org", ident: int = 1) -> bytes:
@@ -189,11 +189,11 @@ def test_a_turn_of_slow_queries_is_ended(loop: Loopback, monkeypatch: pytest.Mon
 def test_each_query_that_no_cache_answers_is_a_sign_of_life() -> None:
     slot = Scoreboard(1).slot(0)
     made = Loopback(UdpReader)
-    made.udp = UdpServer(made.responder, lambda now: 1e12, 0, Mishaps(), slot)
+    made.udp = UdpServer(made.responder, lambda now: 1e12, 0, ErrorLog(), slot)
     made.reader = UdpReader(made.udp, made.server, b"")
     seen = []
-    plain = made.responder.careful
-    made.udp._careful = lambda query, *rest: seen.append(slot.at_work()) or plain(query, *rest)  # type: ignore[func-returns-value]
+    plain = made.responder.any_query
+    made.udp._any_query = lambda query, *rest: seen.append(slot.at_work()) or plain(query, *rest)  # type: ignore[func-returns-value]
     for ident in range(1, 4):
         made.ask(ident=ident)
     assert [at_work[:2] for at_work in seen if at_work] == [b"\0\1", b"\0\2", b"\0\3"]
@@ -211,8 +211,8 @@ def test_a_batch_answers_each_client_and_leaves_out_who_gets_silence() -> None:
         client.send(query_wire("www.example.org", ident=ident))
         client.send(b"")
     made.udp.swap(Responder(), lambda now: 1e12)
-    plain = made.udp._careful
-    made.udp._careful = lambda query, *rest: plain(query, *rest) if query else None
+    plain = made.udp._any_query
+    made.udp._any_query = lambda query, *rest: plain(query, *rest) if query else None
     made.reader()
     assert [client.recv(4096)[1] for client in clients] == [0, 1, 2]
     assert made.udp.counts.silent == 3
@@ -224,11 +224,11 @@ def test_a_batch_knows_who_asks_over_ipv6() -> None:
     made = Loopback(BatchReader, "::1")
     asked_by: list[bytes] = []
 
-    def careful(query: bytes, client: bytes, *_: object) -> tuple[bytes, bool]:
+    def any_query(query: bytes, client: bytes, *_: object) -> tuple[bytes, bool]:
         asked_by.append(client)
         return query, False
 
-    made.udp._careful = careful  # type: ignore[assignment]
+    made.udp._any_query = any_query  # type: ignore[assignment]
     assert made.ask() == query_wire("www.example.org", ident=1)
     assert asked_by == [socket.inet_pton(socket.AF_INET6, "::1")]
     made.server.close()

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from lzc.cli.ctl import command as ctl
 from lzc.health_check import Check
 from lzc.serve.health import saved_state as health_state
-from lzc.serve.health.saved_state import Known, State
+from lzc.serve.health.saved_state import Known, SavedHealth
 from lzc.serve.health.unlisted import BURST, NEW_A_SECOND, Unlisted
 from lzc.serve.ipc.health_table import UP, Health, HealthTable
 from tests.patience import PATIENCE, SOON
@@ -124,7 +124,7 @@ def test_of_those_remembered_the_ones_asked_for_last_are_made_again(tmp_path: Pa
     file = tmp_path / "health"
     result = Health(UP, 1.0, 0.1, 2.0, 1, UP)
     checks = [closed(number) for number in range(10)]
-    health_state.save(file, State({one.key(): Known(result, check=one) for one in checks}))
+    health_state.save(file, SavedHealth({one.key(): Known(result, check=one) for one in checks}))
 
     async def scene(clinic: Clinic) -> None:
         clinic.load([])
@@ -132,7 +132,7 @@ def test_of_those_remembered_the_ones_asked_for_last_are_made_again(tmp_path: Pa
         # Saved in the order in which they were asked for.
         assert clinic.view.status(checks[7]) is True
         clinic.checker._add_unlisted(closed(20), closed(20).key(), ZONE)
-        assert list(clinic.checker._state().known) == [checks[9].key(), checks[7].key()]
+        assert list(clinic.checker._saved_health().known) == [checks[9].key(), checks[7].key()]
 
     play(scene, interval=60, unlisted=3, file=file)
 

@@ -1,14 +1,14 @@
--- Addresses and networks: ComboAddress, its sets, Netmask, NetmaskGroup. Inside, an address is its 4 or 16
+-- Addresses and networks: ComboAddress and Netmask. Inside, an address is its 4 or 16
 -- octets (a "packed" string); `core.parse` gives the octets and port of a text, remembered, as the
 -- same candidates come back with every query.
 
 local core = ...
-local type, error, next, setmetatable, tostring = type, error, next, setmetatable, tostring
+local type, error, setmetatable, tostring = type, error, setmetatable, tostring
 local rawget, rawset, tonumber = rawget, rawset, tonumber
 local byte, sub, char, format, rep = string.byte, string.sub, string.char, string.format, string.rep
 local find = string.find
 local floor, min = math.floor, math.min
-local export, class, remember = core.export, core.class, core.remember
+local class, remember = core.class, core.remember
 local python_parse, python_text, ours = core.python_parse, core.python_text, core.ours
 
 -- Text to packed octets, canonical text and port; nil for what is no address.
@@ -37,7 +37,6 @@ function core.parse(value)
   end
   return packed, entry[2], entry[3]
 end
-local parse = core.parse
 
 local function to_text(packed)
   if #packed == 4 then return format('%d.%d.%d.%d', byte(packed, 1, 4)) end
@@ -117,7 +116,7 @@ local function contains(network, packed)
 end
 core.contains, core.number_of = contains, number_of
 
-local Address, Netmask, Group
+local Address, Netmask
 local function new_address(packed, port)
   return setmetatable({packed = packed, port = port or 0}, Address)
 end
@@ -171,17 +170,13 @@ Address = class({
   __tostring = function(self) return to_text(packed_of(self)) end,
 })
 
-local function entry_of(netmask)
-  local entry = type(netmask) == 'table' and rawget(netmask, 'entry')
-  if type(entry) ~= 'string' then error('Netmask expected', 0) end
-  return network_of(entry)
-end
+local text_in = core.field_of('Netmask', 'entry', 'string')
+local function entry_of(netmask) return network_of(text_in(netmask)) end
 
 local function netmask_text(entry) return to_text(entry[1]) .. '/' .. entry[5] end
 
-function core.new_netmask(packed, bits)
-  return setmetatable({entry = to_text(packed) .. '/' .. bits}, Netmask)
-end
+function core.netmask_of(text) return setmetatable({entry = text}, Netmask) end
+function core.new_netmask(packed, bits) return core.netmask_of(to_text(packed) .. '/' .. bits) end
 
 Netmask = class({
   toString = function(self) return netmask_text(entry_of(self)) end,
@@ -202,93 +197,3 @@ Netmask = class({
   __tostring = function(self) return netmask_text(entry_of(self)) end,
   __eq = function(a, b) return netmask_text(entry_of(a)) == netmask_text(entry_of(b)) end,
 })
-
-local function masks_of(group)
-  local masks = type(group) == 'table' and rawget(group, 'masks')
-  if type(masks) ~= 'table' then error('NetmaskGroup expected', 0) end
-  return masks
-end
-
--- The longest network that holds the address decides, and of the same one, what was added last; a
--- "!" in front of it says no.
-local function group_match(group, packed)
-  local best, answer, count = -1, false, 0
-  for _, text in next, masks_of(group) do
-    local negative = byte(text, 1) == 33
-    local entry = network_of(negative and sub(text, 2) or text)
-    if entry[2] >= best and contains(entry, packed) then best, answer = entry[2], not negative end
-    count = count + 1
-  end
-  ours(count * 30)
-  return answer
-end
-core.group_match = group_match
-
-local function add_to(masks, value)
-  local text = text_of(value, 'netmask')
-  network_of(byte(text, 1) == 33 and sub(text, 2) or text)
-  -- A record may have put a table with metamethods there.
-  rawset(masks, #masks + 1, text)
-end
-
-local function add_mask(group, value) add_to(masks_of(group), value) end
-
-local function add_masks(group, list)
-  if type(list) ~= 'table' then error('table expected', 0) end
-  local masks, count = masks_of(group), 0
-  for key, value in next, list do
-    if type(key) ~= 'number' then error('list of netmasks expected', 0) end
-    add_to(masks, value)
-    count = count + 1
-  end
-  ours(count * 27)
-end
-
-Group = class({
-  addMask = add_mask,
-  addMasks = add_masks,
-  match = function(self, value) return group_match(self, packed_of(value)) end,
-}, {})
-
-local function members_of(set)
-  local members = type(set) == 'table' and rawget(set, 'members')
-  if type(members) ~= 'table' then error('ComboAddressSet expected', 0) end
-  return members
-end
-
--- Ports make no difference.
-local Set = class({
-  add = function(self, value)
-    local members = members_of(self)
-    if type(value) ~= 'table' then
-      rawset(members, (parse(value)), true)
-    elseif rawget(value, 'packed') then
-      rawset(members, packed_of(value), true)
-    else
-      for _, text in next, value do rawset(members, (parse(text)), true) end
-    end
-  end,
-  check = function(self, address) return rawget(members_of(self), packed_of(address)) == true end,
-}, {})
-
-local api = core.api
-api.newCAS = export(function() return setmetatable({members = {}}, Set) end)
-api.newCA = export(function(text)
-  local packed, _, port = parse(text)
-  return new_address(packed, port)
-end)
-api.newCAFromRaw = export(function(raw, port)
-  raw, port = text_of(raw), port == nil and 0 or tonumber(port)
-  if not port then error('port number expected', 0) end
-  if #raw ~= 4 and #raw ~= 16 then return new_address('\0\0\0\0') end
-  return new_address(raw, core.int(port) % 65536)
-end)
-api.newNetmask = export(function(text)
-  network_of(text)
-  return setmetatable({entry = text_of(text)}, Netmask)
-end)
-api.newNMG = export(function(list)
-  local group = setmetatable({masks = {}}, Group)
-  if list ~= nil then add_masks(group, list) end
-  return group
-end)

@@ -54,12 +54,13 @@ end
 -- A memory of what a pure function gave, in two halves: when the young half is full it becomes the
 -- old one, and what is still used moves over. Long keys are not kept: a record's text is not to fill
 -- the memory of the records after it. Both loadings of a file share it. Also gives the halves: a loop
--- may look into the `young` one first.
+-- may look into the `young` one first. With the size 0 nothing is kept.
 local MAX_KEY = 256
 shared.memories = shared.memories or {}
 local made = 0
 function core.remember(compute, size)
   size = size or 4096
+  if size == 0 then return compute end
   made = made + 1
   local halves = shared.memories[made] or {young = {}, old = {}, count = 0}
   shared.memories[made] = halves

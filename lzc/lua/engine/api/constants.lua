@@ -1,9 +1,9 @@
--- The table `pdns`: response codes, type numbers, log levels; and what logs and names types.
+-- The table `pdns`: response codes, type numbers, log levels; and the header of the query.
 
 local core = ...
-local error, setmetatable, rawget, type, tonumber = error, setmetatable, rawget, type, tonumber
+local next, setmetatable, rawget, tonumber = next, setmetatable, rawget, tonumber
 local floor = math.floor
-local export, class = core.export, core.class
+local class = core.class
 
 local CODES = {
   NOERROR = 0, FORMERR = 1, SERVFAIL = 2, NXDOMAIN = 3, NOTIMP = 4, REFUSED = 5, YXDOMAIN = 6,
@@ -24,6 +24,8 @@ local LEVELS = {
 }
 local PLACES = {QUESTION = 0, ANSWER = 1, AUTHORITY = 2, ADDITIONAL = 3}
 
+core.types, core.log_levels = TYPES, LEVELS
+
 function core.constants()
   local constants = {loglevels = {}, place = {}}
   for name, value in next, CODES do constants[name] = value end
@@ -33,26 +35,6 @@ function core.constants()
   return constants
 end
 
-local Type
-local names = {}
-for name, value in next, TYPES do names[value] = name end
-
-local function code_of(value)
-  local code = type(value) == 'table' and rawget(value, 'code')
-  if type(code) ~= 'number' then error('QType expected', 0) end
-  return code
-end
-
-local function type_name(value)
-  local code = code_of(value)
-  return names[code] or 'TYPE' .. code
-end
-
-Type = class({getCode = code_of, getName = type_name}, {
-  __tostring = type_name,
-  __eq = function(a, b) return code_of(a) == code_of(b) end,
-})
-
 -- The number of a type by its name, TYPE5 or #5, which PowerDNS reads as atoi(3) does; 0 for other text.
 function core.type_code(text)
   text = string.upper(text)
@@ -60,23 +42,9 @@ function core.type_code(text)
   return TYPES[text] or number and core.int(tonumber(number)) % 65536 or 0
 end
 
-core.api.newQType = export(function(name)
-  return setmetatable({code = core.type_code(core.text_of(name))}, Type)
-end)
-
-core.api.pdnslog = export(function(message, level)
-  level = level == nil and LEVELS.Warning or tonumber(level)
-  if not level then error('log level expected', 0) end
-  core.python_log(core.text_of(message), level)
-end)
-
 -- The header of the query (RFC 1035 §4.1.1).
 local Header
-local function flags_of(header)
-  local flags = type(header) == 'table' and rawget(header, 'flags')
-  if type(flags) ~= 'number' then error('DNSHeader expected', 0) end
-  return flags
-end
+local flags_of = core.field_of('DNSHeader', 'flags', 'number')
 
 local function flag(bit_value)
   return function(self) return floor(flags_of(self) / bit_value) % 2 == 1 end

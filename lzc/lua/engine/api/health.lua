@@ -1,12 +1,11 @@
--- ifportup, ifurlup, ifurlextup, pickselfweighted: candidates whose health check says up. Statuses are
--- mirrored here, one table a check, and thrown away when the checker has news; only one not yet
--- mirrored asks Python.
+-- What the functions share that ask for health checks. Statuses are mirrored here, one table a check,
+-- and thrown away when the checker has news; only one not yet mirrored asks Python.
 
 local core = ...
-local type, error, next, rawget, tonumber, unpack = type, error, next, rawget, tonumber, unpack
+local type, error, next, rawget, unpack = type, error, next, rawget, unpack
 local random = core.random
 local sort, concat = table.sort, table.concat
-local export, parse, text_of, ours = core.export, core.parse, core.text_of, core.ours
+local parse, text_of, ours = core.parse, core.text_of, core.ours
 local python_status = core.python_status
 
 -- Candidates that are not worth the telling.
@@ -194,101 +193,5 @@ local function if_up(kind, target, addresses, options)
   return backup(options, every, count, completed)
 end
 
--- The addresses of a table from address to URL, and the table with texts for keys. In an order of
--- their own: that of the table differs from process to process, and the client's hash must not.
-local function external_of(set)
-  if type(set) ~= 'table' then error('table of address and URL expected, got ' .. type(set), 0) end
-  local candidates, urls = {}, {}
-  for candidate, url in next, set do
-    candidate = text_of(candidate, 'address')
-    candidates[#candidates + 1] = candidate
-    urls[candidate] = text_of(url, 'URL')
-  end
-  sort(candidates)
-  return candidates, urls
-end
-
--- One step of `if_up` where each candidate has a URL of its own, whose host is looked up.
-local function external_up(set, options, every, total)
-  local candidates, urls = external_of(set)
-  local up, count, completed = {}, 0, false
-  for i = 1, #candidates do
-    local candidate = candidates[i]
-    local url = urls[candidate]
-    local group = group_for('ext ', url, options)
-    parse(candidate)
-    -- The check is the URL's; the address has no part in it.
-    local state = group['::']
-    if state == nil then state = ask(group, 'ext ', url, options, '::') end
-    total = total + 1
-    every[total] = candidate
-    if state > 0 then
-      count = count + 1
-      up[count] = candidate
-    end
-    if state == 0 then completed = true end
-  end
-  return up, count, total, completed
-end
-
-local api = core.api
-
-api.ifportup = export(function(port, addresses, options)
-  local number = tonumber(port)
-  if type(port) == 'table' or not number then error('port number expected', 0) end
-  return if_up('port ', core.int(number), addresses, options)
-end)
-
-api.ifurlup = export(function(url, addresses, options)
-  return if_up('url ', text_of(url), addresses, options)
-end)
-
-api.ifurlextup = export(function(sets, options)
-  if type(sets) ~= 'table' then error('table of groups expected, got ' .. type(sets), 0) end
-  local every, total, completed = {}, 0, false
-  for key, set in next, sets do
-    if type(key) ~= 'number' then error('list of groups expected', 0) end
-    local up, count, some
-    up, count, total, some = external_up(set, options, every, total)
-    completed = completed or some
-    if count > 0 then
-      return canonical(select_from(options and rawget(options, 'selector'), up, count))
-    end
-  end
-  return backup(options, every, total, completed)
-end)
-
--- The client's hash picks among those that are up, by the weights that their pages gave; a selector
--- picks among the same without regard to these.
-api.pickselfweighted = export(function(url, addresses, options)
-  url = text_of(url)
-  local items, count = core.items_of(addresses)
-  local group = group_for('weight ', url, options)
-  local weights, sum, completed = {}, 0, false
-  for i = 1, count do
-    local state = group[items[i]]
-    if state == nil then state = ask(group, 'weight ', url, options, items[i]) end
-    if state >= 0 then completed = true else state = 0 end
-    weights[i], sum = state, sum + state
-  end
-  if sum == 0 then return backup(options, items, count, completed) end
-  local selector = options and rawget(options, 'selector')
-  if selector ~= nil then
-    local up, able = {}, 0
-    for i = 1, count do
-      if weights[i] > 0 then
-        able = able + 1
-        up[able] = items[i]
-      end
-    end
-    return canonical(select_from(selector, up, able))
-  end
-  local r = core.client_hash() % sum
-  for i = 1, count do
-    r = r - weights[i]
-    if r < 0 then
-      local _, text = parse(items[i])
-      return text
-    end
-  end
-end)
+core.group_for, core.ask, core.select_from, core.canonical = group_for, ask, select_from, canonical
+core.backup, core.if_up = backup, if_up

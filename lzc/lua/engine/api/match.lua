@@ -2,7 +2,7 @@
 -- cost LuaJIT's own matcher, which no hook ends, is estimated here too.
 
 local core = ...
-local error, type = error, type
+local error = error
 local byte, char, sub, find = string.byte, string.char, string.sub, string.find
 local remember = core.remember
 

@@ -5,7 +5,7 @@ local type, error, setmetatable, rawget, rawset = type, error, setmetatable, raw
 local byte, sub, char, format = string.byte, string.sub, string.char, string.format
 local lower, gsub, find = string.lower, string.gsub, string.find
 local concat = table.concat
-local export, class = core.export, core.class
+local class = core.class
 local tonumber = tonumber
 
 local function labels_of(wire)
@@ -151,5 +151,3 @@ Name = class({
   __tostring = function(self) return to_text(wire_of(self)) end,
   __eq = function(a, b) return lower(wire_of(a)) == lower(wire_of(b)) end,
 })
-
-core.api.newDN = export(function(text) return new_name(from_text(core.text_of(text))) end)

@@ -2,8 +2,7 @@
 
 local core = ...
 local type, next, rawset, tostring, setmetatable = type, next, rawset, tostring, setmetatable
-local error, select, tonumber = error, select, tonumber
-local pcall, setfenv, loadstring, format = pcall, setfenv, loadstring, string.format
+local tonumber, pcall, setfenv, loadstring, format = tonumber, pcall, setfenv, loadstring, string.format
 local byte, sub, concat, clock = string.byte, string.sub, table.concat, os.clock
 local floor, min, max = math.floor, math.min, math.max
 local sethook, count_kib, collect = debug.sethook, core.count_kib, core.collect
@@ -64,38 +63,6 @@ local QUERY = {'qname', 'zone', 'who', 'bestwho', 'ecswho', 'localwho', 'zoneid'
                'ednsPKTSize', 'dh'}
 
 local chunks, costly = core.shared.chunks, core.shared.costly
-
-local function run_include(name, ...)
-  if select('#', ...) > 0 then error('This function requires at most 1 parameter(s)', 0) end
-  local text = core.name_text(core.zone)
-  -- A final dot makes no difference: the name is below the zone all the same.
-  local relative = core.text_of(name)
-  if byte(relative, -1) == 46 and byte(relative, -2) ~= 92 then
-    relative = sub(relative, 1, -2)
-  end
-  local good, wire = pcall(core.name_from_text, relative == '' and text or relative .. '.' .. text)
-  local code = good and core.python_include(string.lower(wire))
-  if not code or byte(code, 1) == 27 then return nil end
-  local began = clock()
-  local chunk = loadstring(code, code)
-  core.charge((clock() - began) * 1e9)
-  if chunk then return setfenv(chunk, core.env) end
-end
-
--- PowerDNS only logs when there is nothing to include, or when that raises an error.
-if core.exact then
-  api.include = function(...)
-    core.suspend()
-    local chunk = run_include(...)
-    core.rearm()
-    if chunk then core.rearm(pcall(chunk)) end
-  end
-else
-  api.include = function(...)
-    local chunk = run_include(...)
-    if chunk then pcall(chunk) end
-  end
-end
 
 local limit, begin, spent, surface = core.exec_limit, core.begin, core.spent, core.surface
 local unseed = core.unseed

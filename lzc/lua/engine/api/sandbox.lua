@@ -55,6 +55,16 @@ function core.class(methods, metamethods)
   return mt
 end
 
+-- Reads a field of objects of a class, and takes nothing else: a record may have put what it likes there.
+function core.field_of(class, name, kind)
+  local wrong = class .. ' expected'
+  return function(object)
+    local value = type(object) == 'table' and rawget(object, name)
+    if type(value) ~= kind then error(wrong, 0) end
+    return value
+  end
+end
+
 local function lua_type(...)
   if select('#', ...) == 0 then error("bad argument #1 to 'type' (value expected)", 2) end
   local value = ...

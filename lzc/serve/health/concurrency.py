@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 
-class Lane:
+class ConcurrencyLimit:
     """At most ``limit`` runs at a time. A run is begun by calling what `enter` was given, and ends
     with `leave`."""
 

@@ -1,13 +1,9 @@
--- The functions that choose among candidates: pickrandom, pickhashed, pickwrandom, pickwhashed,
--- picknamehashed, pickchashed, all.
+-- Lists, numbers and weights as records give them to functions, and the hash of the client.
 
 local core = ...
 local type, error, next, tonumber, tostring = type, error, next, tonumber, tostring
-local random, floor = core.random, math.floor
-local export, lookup2, ours = core.export, core.lookup2, core.ours
-local list_walk, table_walk = core.list_walk, core.table_walk
-local format, lower, concat, find = string.format, string.lower, table.concat, string.find
-local text_of = core.text_of
+local floor, format = math.floor, string.format
+local ours, text_of = core.ours, core.text_of
 
 -- Items of a list that is not worth the telling.
 local FEW = 8
@@ -54,6 +50,7 @@ local function int_of(value)
   if not value then error('number expected', 0) end
   return int(value)
 end
+core.int_of = int_of
 
 -- As atoi(3) has it; a number is written first, as Lua writes it.
 local function weight_of(value)
@@ -67,6 +64,7 @@ local function weight_of(value)
   return int(tonumber(string.match(text_of(value), '^%s*([+-]?%d+)')) or 0)
 end
 
+-- Weights, items, how many, and whether they are a plain list.
 local function weighted_of(list)
   if type(list) ~= 'table' then error('table of {weight, item} expected, got ' .. type(list), 0) end
   local weights, items, count, is_list = {}, {}, 0, true
@@ -93,76 +91,7 @@ local function weighted_of(list)
   if count > FEW then ours(count * 30) end
   return weights, items, count, is_list
 end
+core.weighted_of = weighted_of
 
-local function pick_weighted(list, hash)
-  local weights, items, count, is_list = weighted_of(list)
-  local order = is_list and list_walk(count) or table_walk(list)
-  local total = 0
-  for i = 1, #order do total = total + weights[order[i]] end
-  if total > 2147483647 then total = int(total) end
-  if total <= 0 then error('Caught exception: The sum of items cannot be zero', 0) end
-  local r = hash and hash % total or random(0, total - 1)
-  local sum = 0
-  for i = 1, #order do
-    local place = order[i]
-    sum = sum + weights[place]
-    if sum > r then return items[place] end
-  end
-end
-
-local hash_of = core.remember(lookup2)
+local hash_of = core.remember(core.lookup2)
 function core.client_hash() return hash_of(core.bestwho) end
-local client_hash = core.client_hash
-
-local api = core.api
-
-function core.pickrandom(list)
-  local items, count = items_of(list)
-  return items[random(count)]
-end
-api.pickrandom = export(core.pickrandom)
-
-api.pickrandomsample = export(function(size, list)
-  local items, count = items_of(list)
-  size = int_of(size)
-  if size < 0 or size > count then size = count end
-  local sample = {}
-  for i = 1, size do
-    local other = random(i, count)
-    items[i], items[other] = items[other], items[i]
-    sample[i] = items[i]
-  end
-  return sample
-end)
-
-api.pickhashed = export(function(list)
-  local items, count = items_of(list)
-  return items[client_hash() % count + 1]
-end)
-
-api.pickwrandom = export(function(list) return pick_weighted(list) end)
-api.pickwhashed = export(function(list) return pick_weighted(list, client_hash()) end)
-api.picknamehashed = export(function(list)
-  return pick_weighted(list, lookup2(lower(core.qname)))
-end)
-
-api.pickchashed = export(function(list)
-  local weights, items, count = weighted_of(list)
-  local key = {}
-  for i = 1, count do
-    -- A zero octet is what separates them.
-    if find(text_of(items[i]), '%z') then error('Caught exception: an item holds a zero octet', 0) end
-    key[i] = format('%d %s\0', weights[i], items[i])
-  end
-  local owner = core.python_owner(concat(key), client_hash())
-  if type(owner) == 'string' then error('Caught exception: ' .. owner, 0) end
-  return items[owner]
-end)
-
-api.all = export(function(list) return (items_of(list)) end)
-
-api.pdnsrandom = export(function(limit)
-  if limit == nil then return random(0, 4294967295) end
-  limit = int_of(limit) % 4294967296
-  return limit == 0 and 0 or random(0, limit - 1)
-end)

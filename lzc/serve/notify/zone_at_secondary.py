@@ -25,7 +25,7 @@ PLACED: Final = (Phase.ASKED, Phase.SETTLING)
 
 
 @dataclass(slots=True, eq=False)
-class Zone:
+class ZoneAtSecondary:
     """``polls``: the next request, or the one under way (``request``), asks for the serial instead
     of being a NOTIFY. ``acked``: when the last NOTIFY of ``serial`` was answered, seconds;
     ``asked``: when the last request was sent. ``theirs`` is the serial that the secondary told.

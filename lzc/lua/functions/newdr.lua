@@ -7,11 +7,7 @@ local tonumber, select = tonumber, select
 local export, class, text_of, type_code = core.export, core.class, core.text_of, core.type_code
 local parse, new_address, new_name = core.parse, core.new_address, core.new_name
 
-local function wire_of(name)
-  local wire = type(name) == 'table' and rawget(name, 'wire')
-  if type(wire) ~= 'string' then error('DNSName expected', 0) end
-  return wire
-end
+local wire_of = core.field_of('DNSName', 'wire', 'string')
 
 -- Numbers are those of C++: what does not fit is cut off. `size` is how many there are.
 local function number_of(value, size)
@@ -30,24 +26,21 @@ local function checked_content(code, text)
   return content
 end
 
-local function text_field(record, field)
-  local value = type(record) == 'table' and rawget(record, field)
-  if type(value) ~= 'string' then error('DNSRecord expected', 0) end
-  return value
-end
+local text_in = core.field_of('DNSRecord', 'text', 'string')
+local owner_in = core.field_of('DNSRecord', 'owner', 'string')
 
 -- With rawset, a record may put a table of its own in the place of ours, whose metamethods must not run.
 local function attribute(record, name)
-  text_field(record, 'text')
+  text_in(record)
   return rawget(rawget(record, 'attributes'), name)
 end
 
 local Record = class({
-  getContent = function(self) return text_field(self, 'text') end,
+  getContent = function(self) return text_in(self) end,
   getCA = function(self)
     local code = attribute(self, 'type')
     if code ~= 1 and code ~= 28 then return nil end
-    return new_address((parse(text_field(self, 'text'))))
+    return new_address((parse(text_in(self))))
   end,
   changeContent = function(self, text)
     rawset(self, 'text', checked_content(attribute(self, 'type'), text))
@@ -72,7 +65,7 @@ Record.__index = core.guard(function(self, name)
   return attribute(self, name)
 end)
 Record.__newindex = core.guard(function(self, name, value)
-  text_field(self, 'text')
+  text_in(self)
   rawset(rawget(self, 'attributes'), name, checked_attribute(name, value))
 end)
 
@@ -94,24 +87,24 @@ end, 5)
 
 local function field(name)
   return function(self)
-    text_field(self, 'text')
+    text_in(self)
     return rawget(self, name)
   end
 end
 local function always(value)
   return function(self)
-    text_field(self, 'text')
+    text_in(self)
     return value
   end
 end
 
 local Resource = class({
   wildcardName = function(self)
-    text_field(self, 'text')
+    text_in(self)
     return new_name('')
   end,
   toString = field('text'), content = field('text'),
-  qname = function(self) return new_name(text_field(self, 'owner')) end,
+  qname = function(self) return new_name(owner_in(self)) end,
   ttl = field('seconds'), domainId = field('domain'), qtype = field('code'), auth = field('authoritative'),
   lastModified = always(0), signttl = always(0), qclass = always(1), scopeMask = always(0),
   disabled = always(false),

@@ -1,0 +1,67 @@
+"""TOML files: their text and what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from lzc.faults import Fault, InputError, Place
+
+
+def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and what it says. ``fix`` is what to do where it cannot be read.
+    Raises `InputError`."""
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            Fault(
+                Place(str(path)),
+                "config-unreadable",
+                f"cannot be read: {error.strerror}",
+                fix=fix,
+            )
+        ) from error
+    text = _decode(raw, str(path))
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        fault = Fault(
+            Place(str(path)),
+            "config-syntax",
+            "values are nested too deep",
+            fix="see https://toml.io; no setting of lzc nests deeper than a table in a list",
+        )
+        raise InputError(fault) from None
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\s*\(at line (\d+), column (\d+)\)", str(error))
+        lines = text.splitlines() or [""]
+        line, column = (int(where[1]), int(where[2])) if where else (len(lines), 1)
+        what = str(error)[: where.start() if where else None].removesuffix(" (at end of document)")
+        raise InputError(
+            Fault(
+                Place(str(path), line, column),
+                "config-syntax",
+                f"not valid TOML: {what[:1].lower()}{what[1:]}",
+                fix="see https://toml.io; text stands in double quotes, tables in [brackets]",
+            )
+        ) from error
+    return text, data
+
+
+def _decode(raw: bytes, path: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line_start = raw.rfind(b"\n", 0, error.start) + 1
+        place = Place(
+            path,
+            raw.count(b"\n", 0, error.start) + 1,
+            len(raw[line_start : error.start].decode("utf-8")) + 1,
+        )
+        raise InputError(
+            Fault(place, "config-syntax", "not UTF-8", fix="save the file as UTF-8")
+        ) from error

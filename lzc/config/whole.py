@@ -1,0 +1,191 @@
+"""A whole ``lzc.toml``: its sections together."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shlex
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import ClassVar
+
+from lzc.config.build import BuildSection, ZoneSection
+from lzc.config.dnssec import DnssecSection
+from lzc.config.faults import describe, locate
+from lzc.config.health import HealthSection
+from lzc.config.lua import LuaSection
+from lzc.config.secondary import SecondarySection
+from lzc.config.secret import read_secret
+from lzc.config.serve import ServeSection
+from lzc.config.table import Field, Table, ValidationError
+from lzc.config.toml import read_toml
+from lzc.config.tsig import TsigSection, from_base64, no_base64
+from lzc.config.values import DomainName
+from lzc.faults import Fault, InputError, Place
+from lzc.wire.cookie import SECRET as COOKIE_SECRET
+
+
+class Config(Table):
+    """A whole ``lzc.toml``, read from `file`. `folder` is where its relative paths start."""
+
+    build: BuildSection = BuildSection()
+    lua: LuaSection = LuaSection()
+    health: HealthSection = HealthSection()
+    dnssec: DnssecSection = DnssecSection()
+    zone: dict[DomainName, ZoneSection] = Field(default={})
+    serve: ServeSection = ServeSection()
+    tsig: dict[DomainName, TsigSection] = Field(default={})
+    secondary: list[SecondarySection] = Field(default=[])
+    # What `load` adds; no keys.
+    folder: ClassVar[Path] = Path()
+    file: ClassVar[Path] = Path("lzc.toml")
+
+    def path(self, relative: str | Path) -> Path:
+        """A path of the file, made absolute."""
+        return self.folder / relative
+
+    @property
+    def output(self) -> Path:
+        """The folder of bundles, with ``current`` in it."""
+        return self.path(self.build.output)
+
+    @property
+    def keystore(self) -> Path:
+        """The folder of DNSSEC keys."""
+        return self.path(self.dnssec.keystore)
+
+    def secret_files(self) -> list[tuple[Path, str]]:
+        """Every file that the settings name for the secret in it, and what it is in words."""
+        found = [
+            (self.path(section.secret_file), f"the secret of TSIG key {name}")
+            for name, section in self.tsig.items()
+            if section.secret_file is not None
+        ]
+        if self.serve.cookie_secret_file is not None:
+            found.append((self.path(self.serve.cookie_secret_file), "the secret of DNS cookies"))
+        return found
+
+    @property
+    def runs_lua(self) -> bool:
+        """True when LUA records run in some zone."""
+        return self.lua.enable or any(section.lua for section in self.zone.values())
+
+    def tsig_secret(self, name: str) -> bytes:
+        """The secret of a TSIG key, from ``secret`` or from the file that ``secret-file`` names.
+
+        Raises `InputError` when the file is missing, holds anything but base64, or is open to
+        others (mode beyond 0600/0640).
+        """
+        section = self.tsig[name]
+        if section.secret is not None:
+            return base64.b64decode(section.secret)  # checked by `load`
+        assert section.secret_file is not None  # checked by `load`
+        path = self.path(section.secret_file)
+        raw = read_secret(
+            path,
+            "tsig-secret",
+            f"the secret of TSIG key {name}",
+            why="whoever reads it can transfer and forge your zones",
+            fix="create the file, or correct secret-file in lzc.toml",
+        )
+        secret = from_base64(raw)
+        if not secret:
+            raise InputError(no_base64(Place(str(path)), name))
+        return secret
+
+    def cookie_secret(self) -> bytes | None:
+        """The 16 octets for server cookies in the configured file; `None` where none is configured.
+        Raises `InputError`."""
+        name = self.serve.cookie_secret_file
+        if name is None:
+            return None
+        path = self.path(name)
+        file = shlex.quote(str(path))
+        fix = f"openssl rand -hex {COOKIE_SECRET} > {file}; chmod 600 {file}"
+        why = "whoever reads it can make cookies of any client, which then prove nothing (RFC 7873)"
+        raw = read_secret(path, "cookie-secret", "the cookie secret", why=why, fix=fix)
+        try:
+            secret = bytes.fromhex(raw.decode())
+        except ValueError:
+            secret = b""
+        if len(secret) != COOKIE_SECRET:
+            problem = f"the cookie secret is not {2 * COOKIE_SECRET} hexadecimal digits"
+            raise InputError(Fault(Place(str(path)), "cookie-secret", problem, fix=fix))
+        return secret
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Read and check a configuration file.
+
+    Raises `InputError` with every fault found; places name the line where the key stands.
+    """
+    text, data = read_toml(path, fix=_where_else(Path(path)))
+    resolved = Path(path).resolve()
+    try:
+        config = Config.read(data, folder=resolved.parent, file=resolved)
+    except ValidationError as error:
+        faults = [describe(str(path), text, Config, problem) for problem in error.errors()]
+        raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
+    faults = list(_cross_check(config, str(path), text))
+    if faults:
+        raise InputError(faults)
+    return config
+
+
+def _where_else(path: Path) -> str:
+    """What to do where there is no configuration: `lzc init` would replace none, and makes them
+    under one name."""
+    named = "name the configuration with -c"
+    if path.name != "lzc.toml" or os.path.lexists(path):
+        return f"{named}, or correct what is in the place of this one"
+    folder = [] if path.parent == Path() else [str(path.parent)]
+    return f"{named}, or make one with: {shlex.join(['lzc', 'init', *folder])}"
+
+
+def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
+    names = {name.rstrip(".").lower() for name in config.tsig}
+    for index, secondary in enumerate(config.secondary):
+        if secondary.tsig is not None and secondary.tsig.rstrip(".").lower() not in names:
+            yield Fault(
+                locate(path, text, ("secondary", index, "tsig")),
+                "tsig-key-unknown",
+                f"secondary {secondary.name} uses TSIG key {secondary.tsig}, which is not here",
+                fix=f'add [tsig."{secondary.tsig}"] with a secret-file',
+            )
+        elif secondary.tsig is None and config.serve.tsig_required:
+            yield Fault(
+                locate(path, text, ("secondary", index)),
+                "tsig-required",
+                f"secondary {secondary.name} has no TSIG key",
+                why="anyone who can forge its address could read the zones and their Lua code",
+                fix="give it tsig = ..., or set tsig-required = false in [serve]",
+            )
+    versions = [ip_address(one).version for one in config.serve.notify_source]
+    if len(set(versions)) < len(versions):
+        yield Fault(
+            locate(path, text, ("serve", "notify-source")),
+            "notify-source",
+            "notify-source has two addresses of one family",
+            "NOTIFY leaves from one of them, which secondaries have to know as the primary's",
+            "keep one IPv4 and one IPv6 address at most",
+        )
+    seen: dict[str, str] = {}
+    for name, section in config.tsig.items():
+        first = seen.setdefault(name.rstrip(".").lower(), name)
+        if first != name:
+            yield Fault(
+                locate(path, text, ("tsig", name)),
+                "tsig-key-twice",
+                f"TSIG keys {first} and {name} have the same name",
+                "names are compared without case and final dot; one secret would never be used",
+                "keep one of them",
+            )
+        if section.secret is not None and not from_base64(section.secret):
+            yield no_base64(locate(path, text, ("tsig", name, "secret")), name)
+        if (section.secret is None) == (section.secret_file is None):
+            yield Fault(
+                locate(path, text, ("tsig", name)),
+                "tsig-secret",
+                f"TSIG key {name} needs exactly one of secret and secret-file",
+            )

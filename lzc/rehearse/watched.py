@@ -1,0 +1,173 @@
+"""Parts of the answer path that tell a `Watch` what they are asked.
+
+The path knows nothing of it: a responder is put together from subclasses of its parts
+(`lzc.answer.responder.Parts`), and asks health, geo databases and a planner that are watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from functools import partial
+from typing import Any
+
+from lzc import foreign_json
+from lzc.answer.lookup import AnswerLookup
+from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
+from lzc.answer.responder import Parts
+from lzc.answer.sections import Sections
+from lzc.answer.zone import ServedZone, ServedZones, Signer
+from lzc.bundle.reader import Bundle, ZoneView
+from lzc.health_check import Check, HealthView
+from lzc.lua.engine.engine import GeoView
+from lzc.lua.engine.geo import GeoFields
+from lzc.lua.plan import Plan, Planner
+from lzc.lua.plan.outcome import Outcome
+from lzc.rehearse.watch import Visit, Watch
+
+
+def watched_parts(watch: Watch) -> Parts:
+    """What a responder is put together from, to be watched."""
+    lookup = partial(WatchedLookup, watch)
+    return Parts(partial(WatchedZones, watch), partial(WatchedLua, watch), lookup)
+
+
+class WatchedZones(ServedZones):
+    """Zones whose nodes cannot be looked at unseen."""
+
+    __slots__ = ("_attended", "_watch")
+
+    def __init__(
+        self,
+        watch: Watch,
+        bundle: Bundle,
+        signers: Mapping[bytes, Signer],
+        out: Container[bytes],
+    ) -> None:
+        super().__init__(bundle, signers, out)
+        self._watch = watch
+        self._attended: list[ServedZone] = []
+
+    def of(self, view: ZoneView) -> ServedZone:
+        """As `ServedZones.of`."""
+        self._watch.ask_zone(view.info)
+        zone = super().of(view)
+        if zone not in self._attended:
+            self._attended.append(zone)
+            self._watch.attend(zone)
+        self._watch.serve(zone)
+        return zone
+
+
+class WatchedLua(LuaAnswers):
+    """LUA records that cannot be asked unseen."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(self, watch: Watch, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._watch = watch
+
+    def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
+        """As `LuaAnswers.at`."""
+        found = super().at(zone, key, node)
+        self._watch.ask_records(zone, key, found)
+        return found
+
+    def contents(
+        self, zone: ServedZone, snippets: Snippets, context: tuple[Any, ...]
+    ) -> list[bytes]:
+        """As `LuaAnswers.contents`."""
+        self._watch.run_records(snippets)
+        return super().contents(zone, snippets, context)
+
+
+class WatchedLookup(AnswerLookup):
+    """A look-up that tells of each name before it goes on."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(
+        self,
+        watch: Watch,
+        zones: ServedZones,
+        lua: LuaAnswers,
+        qtype: int,
+        asker: Asker,
+        sections: Sections,
+    ) -> None:
+        super().__init__(zones, lua, qtype, asker, sections)
+        self._watch = watch
+
+    def _step(self, zone: ServedZone, qname: bytes, name: bytes) -> bytes | None:
+        visit = Visit(zone, name)
+        self._watch.visits.append(visit)
+        visit.target = super()._step(zone, qname, name)
+        return visit.target
+
+
+class WatchedPlanner(Planner):
+    """A planner whose plans do not choose unseen, and ask anew each time."""
+
+    def __init__(
+        self,
+        watch: Watch,
+        geo: GeoView | None,
+        health: HealthView,
+        random: Callable[[], float],
+    ) -> None:
+        def draw() -> float:
+            watch.draw()
+            return random()
+
+        super().__init__(geo, health, draw, forgets=True)
+        self._watch = watch
+
+    def load(self, encoded: bytes) -> Plan:
+        """As `Planner.load`."""
+        plan = super().load(encoded)
+        choose, watch = plan.select, self._watch
+        operation: str = (foreign_json.parse(encoded)["do"] or ["lua"])[0]
+
+        def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
+            return watch.choose(plan, operation, lambda: choose(who, qname, apex), qname)
+
+        plan.select = select
+        return plan
+
+
+class WatchedHealth:
+    """Health whose statuses are not asked for unseen. Whoever remembers one has to ask again."""
+
+    def __init__(self, health: HealthView, watch: Watch) -> None:
+        self._health = health
+        self._watch = watch
+        self._asked = 0
+
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
+        """As of the health that is watched."""
+        status = self._health.status(check, zone)
+        self._watch.checked(check, zone, status)
+        return status
+
+    def weight(self, check: Check) -> int:
+        """As of the health that is watched."""
+        return self._health.weight(check)
+
+    def generation(self) -> int:
+        """Another number each time."""
+        self._asked += 1
+        return self._asked
+
+
+class WatchedGeo:
+    """Geo databases, if there are any, that cannot be asked unseen."""
+
+    def __init__(self, geo: GeoView | None, watch: Watch) -> None:
+        self._geo = geo
+        self._watch = watch
+
+    def lookup(self, address: bytes) -> GeoFields:
+        """As of the databases that are watched."""
+        fields = self._geo.lookup(address) if self._geo is not None else {}
+        self._watch.located(address, fields)
+        return fields
