@@ -25,9 +25,12 @@ FUNCTIONS: Final[Mapping[str, Function]] = {function.name: function for function
 """Every function by its name."""
 
 CHECKING: Final = frozenset(
-    function.name.encode() for function in FUNCTIONS.values() if function.options is not None
+    name.encode() for name, found in FUNCTIONS.items() if found.options is not None
 )
 """The names of those that ask for health checks."""
+
+INCLUDING: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.includes)
+"""The names of those that run another record."""
 
 
 def meant(record: Record, call: Call) -> Function | None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Condition, Operation
-from lzc.lua.functions import FUNCTIONS, called
+from lzc.lua.functions import FUNCTIONS, INCLUDING, called
 from lzc.lua.functions.text import code_of, parts
 from lzc.lua.plan import encode
 from lzc.lua.syntax import tree as ast
@@ -33,7 +33,6 @@ Include = Callable[[bytes], bytes | None]
 
 _COPIED: Final = 64
 """Names that take as long to be copied as a node to be looked at."""
-_INCLUDING: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.includes)
 _PLANNED: Final = sorted(
     name.encode()
     for name, found in FUNCTIONS.items()
@@ -53,7 +52,7 @@ def recognise(code: bytes, covered: int, include: Include | None = None) -> byte
     `None` for a record that has to be run."""
     if covered == rrtype.LUA or not _LIKELY.match(code):
         return None
-    if include is not None and any(name in code for name in _INCLUDING):
+    if include is not None and any(name in code for name in INCLUDING):
         return _recognise(code, covered, include)
     return _kept(code, covered)
 
@@ -72,7 +71,7 @@ def most_instructions(code: bytes) -> int:
     for long lists in chunks."""
     # What a table, a call, giving a name, joining texts, and include take where there are many.
     steps = code.count(b"{") + code.count(b"(") + code.count(b"=")
-    inclusions = sum(map(code.count, _INCLUDING))
+    inclusions = sum(map(code.count, INCLUDING))
     most = 20 + 4 * steps + 6 * code.count(b"..") + 40 * inclusions
     if code.startswith(b";"):
         # Lists of strings are constants, but for those that hold names; words are operators, too.

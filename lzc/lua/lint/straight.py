@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from lzc.lua.functions import INCLUDING
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.scopes import Scopes
 from lzc.lua.syntax.tree import Node
@@ -34,7 +35,7 @@ def at_most(nodes: Sequence[Node], scopes: Scopes, included: int | None = None) 
     """A number of instructions that the code does not exceed; `None` where it repeats any, or runs
     code that is not known. ``nodes`` are those of the whole tree; ``included`` is a number that all
     the records that it may include do not exceed together."""
-    inclusions = sum(access.name.name == b"include" for access in scopes.accesses)
+    inclusions = sum(access.name.name in INCLUDING for access in scopes.accesses)
     if scopes.dynamic or (inclusions and included is None):
         return None
     if any(isinstance(node, _REPEATS) for node in nodes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
@@ -17,14 +17,14 @@ from lzc.lua.plan.format import VERSION, is_fixed, widest
 from lzc.lua.plan.locations import Contest, Decision, Places
 from lzc.lua.plan.lookup2 import client_hash, name_hash
 from lzc.lua.plan.outcome import Candidates, Outcome, Select
+from lzc.lua.plan.reader import Reader
+from lzc.wire import rrtype
 
 if TYPE_CHECKING:
     from lzc.lua.engine.engine import GeoView
     from lzc.lua.engine.ring import Rings
 
 _MAGIC: Final = 1024
-_A: Final = 1
-_CNAME: Final = 5
 _SELECTORS: Final = frozenset(("random", "all", "hashed", "pickclosest", "empty"))
 
 
@@ -83,14 +83,14 @@ class Planner:
                 raise ValueError(f"version {document['v']} of plans")
             rdatas = tuple(map(bytes.fromhex, document["data"]))
             covered = int(document["type"])
-            reader = _Reader(covered, len(rdatas))
+            reader = Reader(covered, len(rdatas))
             operation = document["do"]
             select = self._operation(operation, reader)
             return Plan(covered, rdatas, select, operation, is_open=reader.is_open)
         except (LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"no plan: {error}") from error
 
-    def _operation(self, operation: Any, reader: _Reader) -> Select:
+    def _operation(self, operation: Any, reader: Reader) -> Select:
         if operation is None:
             return lambda who, qname, apex: None
         name, *arguments = operation
@@ -113,7 +113,7 @@ class Planner:
         random = self._random
         return lambda who, qname, apex: singles[int(random() * count)]
 
-    def _sample(self, reader: _Reader, _name: str, size: int, items: list[int]) -> Select:
+    def _sample(self, reader: Reader, _name: str, size: int, items: list[int]) -> Select:
         random, count = self._random, len(items)
         if type(size) is not int or not 0 <= size <= count:
             raise ValueError("size of a sample")
@@ -128,7 +128,7 @@ class Planner:
         return select
 
     def _weighted(
-        self, reader: _Reader, _name: str, how: str, pairs: list[tuple[int, int]]
+        self, reader: Reader, _name: str, how: str, pairs: list[tuple[int, int]]
     ) -> Select:
         sums = list(accumulate(weight for weight, _ in pairs))
         singles = reader.singles([item for _, item in pairs])
@@ -146,7 +146,7 @@ class Planner:
         random = self._random
         return lambda who, qname, apex: singles[bisect_right(sums, int(random() * total))]
 
-    def _ring(self, reader: _Reader, _name: str, points: list[tuple[int, int, str]]) -> Select:
+    def _ring(self, reader: Reader, _name: str, points: list[tuple[int, int, str]]) -> Select:
         from lzc.lua.engine.ring import Rings
 
         if self._rings is None:
@@ -156,7 +156,7 @@ class Planner:
         singles = reader.singles([item for _, item, _ in points])
         return lambda who, qname, apex: singles[owner(key, client_hash(who)) - 1]
 
-    def _read_closest(self, reader: _Reader, _name: str, entries: list[tuple[int, str]]) -> Select:
+    def _read_closest(self, reader: Reader, _name: str, entries: list[tuple[int, str]]) -> Select:
         return self._closest(
             tuple(((reader.item(item),), bytes.fromhex(address)) for item, address in entries)
         )
@@ -173,14 +173,14 @@ class Planner:
 
         return select
 
-    def _magic(self, reader: _Reader, _name: str) -> Select:
+    def _magic(self, reader: Reader, _name: str) -> Select:
         reader.is_open = True
         nearest, random, covered = self._places.nearest, self._random, reader.covered
 
         @lru_cache(_MAGIC)
         def contest_in(qname: bytes) -> Contest | None:
             candidates = plan_names.candidates_of(qname)
-            return Contest(candidates) if candidates and covered == _A else None
+            return Contest(candidates) if candidates and covered == rrtype.A else None
 
         def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
             contest = contest_in(qname)
@@ -193,7 +193,7 @@ class Planner:
 
     def _up(
         self,
-        reader: _Reader,
+        reader: Reader,
         _name: str,
         selector: str,
         backup: str,
@@ -206,7 +206,7 @@ class Planner:
 
     def _weights(
         self,
-        reader: _Reader,
+        reader: Reader,
         _name: str,
         selector: str | None,
         backup: str,
@@ -218,10 +218,10 @@ class Planner:
         ways = self._ways(reader)
         return plan_health.weights(self._health, ways, selector, backup, candidates, strict)
 
-    def _ways(self, reader: _Reader) -> plan_health.Ways:
+    def _ways(self, reader: Reader) -> plan_health.Ways:
         return plan_health.Ways(lambda name, candidates: self._among(name, candidates, reader))
 
-    def _among(self, name: str, candidates: Candidates, reader: _Reader) -> Select:
+    def _among(self, name: str, candidates: Candidates, reader: Reader) -> Select:
         if name == "all":
             outcome = reader.outcome([item for (item,), _ in candidates])
             return lambda who, qname, apex: outcome
@@ -231,7 +231,7 @@ class Planner:
             return self._closest(candidates)
         return self._pick(name, [outcome for outcome, _ in candidates])
 
-    def _text(self, reader: _Reader, _name: str, parts: list[list[Any]]) -> Select:
+    def _text(self, reader: Reader, _name: str, parts: list[list[Any]]) -> Select:
         reader.is_open = True
         make = plan_text.joined(parts, self._places)
         covered, content = reader.covered, plan_text.content
@@ -243,7 +243,7 @@ class Planner:
         return select
 
     def _forward(
-        self, reader: _Reader, name: str, networks: list[Any] | None, instead: str | None
+        self, reader: Reader, name: str, networks: list[Any] | None, instead: str | None
     ) -> Select:
         make: plan_names.FromName
         make = plan_names.forward if name == "forward" else plan_names.forward6
@@ -252,13 +252,13 @@ class Planner:
         return _from_name(make, reader)
 
     def _reverse(
-        self, reader: _Reader, name: str, pattern: str, exceptions: dict[str, str]
+        self, reader: Reader, name: str, pattern: str, exceptions: dict[str, str]
     ) -> Select:
         reverse = plan_names.reverse if name == "reverse" else plan_names.reverse6
         return _from_name(reverse(pattern, exceptions), reader)
 
     def _if(
-        self, reader: _Reader, _name: str, branches: list[tuple[Any, Any]], otherwise: Any
+        self, reader: Reader, _name: str, branches: list[tuple[Any, Any]], otherwise: Any
     ) -> Select:
         places = self._places
         decision = Decision([places.condition(*condition) for condition, _ in branches])
@@ -285,7 +285,7 @@ _OPERATIONS: Final[dict[str, Callable[..., Select]]] = {
 }
 
 
-def _from_name(make: plan_names.FromName, reader: _Reader) -> Select:
+def _from_name(make: plan_names.FromName, reader: Reader) -> Select:
     reader.is_open = True
     covered, content = reader.covered, plan_text.content
 
@@ -300,33 +300,3 @@ def _check_selectors(*names: str) -> None:
     for name in names:
         if name not in _SELECTORS:
             raise ValueError(f"selector {name!r}")
-
-
-class _Reader:
-    """Checks the items of a plan for type ``covered`` with ``count`` RDATA; ``is_open`` once it
-    turned out that there may be others."""
-
-    def __init__(self, covered: int, count: int) -> None:
-        self.covered = covered
-        self.is_open = False
-        self._count = count
-        # One name has one CNAME.
-        self._most = 1 if covered == _CNAME else None
-
-    def item(self, value: Any) -> int:
-        if type(value) is not int or not 0 <= value < self._count:
-            raise ValueError(f"item {value!r}")
-        return value
-
-    def outcome(self, items: Sequence[Any]) -> Outcome:
-        return tuple(dict.fromkeys(map(self.item, items)))[: self._most]
-
-    def singles(self, items: Sequence[Any]) -> list[Outcome]:
-        return [(self.item(item),) for item in items]
-
-    def candidates(self, entries: Sequence[tuple[Any, str, Any]]) -> list[plan_health.Checked]:
-        if not entries:
-            raise ValueError("nothing to choose from")
-        return [
-            plan_health.checked(self.item(item), address, check) for item, address, check in entries
-        ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import fields
 from importlib import import_module
@@ -18,7 +19,8 @@ from lzc.lua.health.options import OF_CHECKS
 from tests.unit.lua_running import Runner
 
 FOLDER = Path(functions.__file__).parent
-READERS = {"__init__", "recogniser", "text"}
+LUA = FOLDER.parent
+READERS = ("__init__", "recogniser", "text")
 """Modules that look functions up."""
 
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in READERS)
@@ -85,6 +87,24 @@ def test_the_lua_takes_as_many_arguments_as_the_description_says(name: str) -> N
         assert got[0].startswith(f"{name} is refused")
     elif not function.more:
         assert got == [f"This function requires at most {count} parameter(s)"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(path for path in (LUA / "lint").glob("*.py") if path.stem != "rules"),
+        *(FOLDER / f"{name}.py" for name in READERS),
+        Path(state.__file__),
+    ],
+    ids=lambda path: path.stem,
+)
+def test_who_looks_functions_up_knows_none_by_name(path: Path) -> None:
+    constants = {
+        node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+    }
+    assert not constants & FUNCTIONS.keys()
 
 
 def test_every_part_of_a_check_but_its_target_is_an_option() -> None:
