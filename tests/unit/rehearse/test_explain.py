@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lzc.answer.match import MatchKind
+from lzc.answer.match import MatchKind, match
 from lzc.answer.settings import ResponderSettings
+from lzc.answer.zone import ServedZones
 from lzc.compiler.lua.plans import lua_plans
+from lzc.dnssec import algorithms
+from lzc.dnssec.key import SigningKey
 from lzc.lua.engine.engine import EngineSettings
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import Circumstances, Target, parse_place, statuses
@@ -46,6 +49,8 @@ clock 30 IN LUA TXT "os.date('!%Y-%m-%d')"
 loop 30 IN LUA A ";while true do end"
 here 30 IN LUA A "localwho and localwho:toString() or '0.0.0.0'"
 strict 30 IN LUA A "ifportup(443, {'192.0.2.11'}, {failOnIncompleteCheck=true})"
+far 30 IN LUA A ";if country('DE') then return {} else return '192.0.2.1' end"
+idle 30 IN LUA A "ifportup(443, {'192.0.2.11'}, {backupSelector='empty'})"
 countries 30 IN LUA TXT "countryCode()"
 countries 30 IN LUA TXT "continentCode()"
 choice 30 IN LUA CNAME "pickrandom({'www.example.org.', 'pick.example.org.'})"
@@ -75,6 +80,18 @@ def staging(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Staging:
     world = World(tmp_path_factory.mktemp("bundle"), ZONES, plans=lua_plans)
     return Staging(world.bundle, ResponderSettings(), EngineSettings(), geo=Map())
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Staging:
+    keys = {
+        name: [SigningKey.make(wire_name.from_text(name), 15, 257, algorithms.generate(15))]
+        for name in ZONES
+    }
+    world = World(tmp_path_factory.mktemp("bundle"), ZONES, keys=keys, plans=lua_plans)
+    return Staging(
+        world.bundle, ResponderSettings(), EngineSettings(), lambda now: (world.signers, ()), Map()
+    )
 
 
 CLIENT = Circumstances(NOW)
@@ -270,6 +287,35 @@ def test_each_record_at_a_name_tells_the_places_it_asked_for(staging: Staging) -
     first, second = told(staging, "countries", rrtype.TXT, client).executions
     assert first.places == second.places == {"192.0.2.99": {"country": "DE"}}
     assert (first.results, second.results) == (("de",), ("--",))
+
+
+def test_what_was_asked_for_an_answer_without_data_is_told(staging: Staging) -> None:
+    # The fast lane asks first, and leaves the answer to the look-up.
+    client = replace(CLIENT, client=ipaddress.ip_address("192.0.2.99"))
+    execution = only(told(staging, "far", client=client))
+    assert (execution.results, execution.places) == ((), {"192.0.2.99": {"country": "DE"}})
+    down = statuses([Target.parse("all")], [], [])
+    execution = only(told(staging, "idle", client=replace(CLIENT, health=down)))
+    assert execution.results == ()
+    assert set(execution.checks.values()) == {False}
+
+
+@pytest.mark.parametrize("dnssec", [False, True])
+@pytest.mark.parametrize("name", ["www", "a.b.none", "b.ent", "x.y.wild", "x.sub", "x.old", "up"])
+def test_watching_changes_nothing_and_sees_all(signed: Staging, name: str, dnssec: bool) -> None:
+    qname = wire_name.from_text(f"{name}.example.org.")
+    client = replace(CLIENT, dnssec=dnssec)
+    zones = ServedZones(signed.bundle, {})
+    for qtype in (rrtype.A, rrtype.TXT, rrtype.ANY, rrtype.NSEC, rrtype.DS):
+        answer, found = both(signed, name, qtype, client)
+        assert answer == Scene(signed, client).ask(qname, qtype, 7)
+        assert found.steps
+        for step in found.steps:
+            zone = zones.at(wire_name.from_text(step.name))
+            assert zone is not None
+            plain = match(zone, wire_name.key_of(wire_name.from_text(step.name), zone.apex))
+            owner = wire_name.relative_of_key(plain.key) + zone.apex
+            assert (step.kind, step.node) == (plain.kind, wire_name.to_text(owner))
 
 
 def test_an_answer_that_took_two_steps_is_told_once(staging: Staging) -> None:

@@ -99,6 +99,14 @@ def test_slow_code_gets_its_share(world: World) -> None:
     assert world.share(many, 300, 0.1) < SHARE_OF_ALL * 1.2
 
 
+def test_what_code_did_can_be_forgotten(world: World) -> None:
+    for code in ("0.1!time", "0.1", "0.2", "0.3"):
+        world.ask(code)
+    assert {world.ask(code) for code in ("0.1!time", "0.1", "0.2", "0.3")} == {"quarantine"}
+    world.guard.forgive()
+    assert [world.ask(code) for code in ("0.1!time", "0.1")] == ["time", ""]
+
+
 def test_without_a_limit_of_time_slow_code_may_take_it_all() -> None:
     world = World(shares=False)
     assert world.share(["0.09"], 300) > 0.8
