@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from os import PathLike, fspath
 from typing import Final
 
 from lzc.foreign_text import shown
@@ -101,6 +102,19 @@ class InputError(Exception):
     def __init__(self, faults: Fault | Sequence[Fault]) -> None:
         self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__("\n".join(map(str, self.faults)))
+
+    @classmethod
+    def at(
+        cls,
+        place: Place | PathLike[str] | str,
+        rule: str,
+        message: str,
+        why: str = "",
+        fix: str = "",
+    ) -> InputError:
+        """The error of one fault; ``place`` may be a file as a whole."""
+        where = place if isinstance(place, Place) else Place(fspath(place))
+        return cls(Fault(where, rule, message, why, fix))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
         return InputError, (self.faults,)

@@ -21,7 +21,7 @@ def unusable(
     build = _build(place, config_path, given=given)
     where = Place(str(place))
     if isinstance(error, NoBundle):
-        return InputError(Fault(where, "no-bundle", str(error), fix=f"run: {build}"))
+        return InputError.at(where, "no-bundle", str(error), fix=f"run: {build}")
     if isinstance(error, OtherFormat):
         why = "another version of lzc wrote it"
         fix = f"run: {build}, which reads the serials of any format and goes on from them"
@@ -31,7 +31,7 @@ def unusable(
             f"run: {build}, which replaces it and goes on from its serials; or copy the bundle"
             " again from where it was built"
         )
-    return InputError(Fault(where, "bundle-unusable", str(error), why, fix))
+    return InputError.at(where, "bundle-unusable", str(error), why, fix)
 
 
 def _of_one(place: Path, error: BundleError) -> Fault:

@@ -94,15 +94,13 @@ def generate(
     now = time.time()
     active = [key for key in keystore.load(zone) if key.is_active(now)]
     if active and not add:
-        raise InputError(
-            Fault(
-                Place(str(keystore.path)),
-                "zone-has-keys",
-                f"{wire_name.to_text(zone)} already has active keys: "
-                + ", ".join(f"{key.tag} ({algorithms.to_text(key.algorithm)})" for key in active),
-                why="one more key signs everything once more, and needs a DS at the parent",
-                fix="add --add if that is what you want",
-            )
+        raise InputError.at(
+            keystore.path,
+            "zone-has-keys",
+            f"{wire_name.to_text(zone)} already has active keys: "
+            + ", ".join(f"{key.tag} ({algorithms.to_text(key.algorithm)})" for key in active),
+            why="one more key signs everything once more, and needs a DS at the parent",
+            fix="add --add if that is what you want",
         )
     made = keystore.generate(
         zone,

@@ -80,23 +80,19 @@ def build(
             remembered = memory.load(folder, surroundings)
             compiled, identity = _after_those_before(folder, remembered, make)
     except writer.OutputBusy as error:
-        raise InputError(
-            Fault(
-                Place(str(folder)),
-                "output-busy",
-                "another build is writing to this folder",
-                why="two builds at once could give the same serial to different content",
-                fix="wait until it has finished, or build into another folder with -o",
-            )
+        raise InputError.at(
+            folder,
+            "output-busy",
+            "another build is writing to this folder",
+            why="two builds at once could give the same serial to different content",
+            fix="wait until it has finished, or build into another folder with -o",
         ) from error
     except OSError as error:
-        raise InputError(
-            Fault(
-                Place(str(error.filename or folder)),
-                "output-unwritable",
-                f"the bundle cannot be written: {error.strerror or error}",
-                fix="correct output in [build], or the folder's permissions and free space",
-            )
+        raise InputError.at(
+            error.filename or folder,
+            "output-unwritable",
+            f"the bundle cannot be written: {error.strerror or error}",
+            fix="correct output in [build], or the folder's permissions and free space",
         ) from error
     return BuildResult(
         id=identity,
@@ -135,13 +131,11 @@ def build_time() -> float:
     if not text:
         return time.time()
     if not (text.isascii() and text.isdigit()):
-        raise InputError(
-            Fault(
-                Place("SOURCE_DATE_EPOCH"),
-                "source-date-epoch",
-                f"{text!r} is not a number of seconds",
-                fix="unset the variable, or set it to the output of: date +%s",
-            )
+        raise InputError.at(
+            Place("SOURCE_DATE_EPOCH"),
+            "source-date-epoch",
+            f"{text!r} is not a number of seconds",
+            fix="unset the variable, or set it to the output of: date +%s",
         )
     return float(text)
 

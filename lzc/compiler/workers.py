@@ -13,7 +13,7 @@ from typing import Any, Final
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua import trials
 from lzc.compiler.zone_job import build_zone
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import InputError, Place
 from lzc.source.limits import NOTHING, Counts, Totals
 
 _POOL_ZONES: Final = 8
@@ -68,14 +68,12 @@ def _in_pool(jobs: Sequence[ZoneJob], processes: int, before: Counts) -> Iterato
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             yield from results
         except BrokenProcessPool as error:
-            raise InputError(
-                Fault(
-                    Place("lzc build"),
-                    "build-process-killed",
-                    "a process of the build was killed",
-                    why="the system does so when memory runs out",
-                    fix="give the build more memory, or split the largest zones",
-                )
+            raise InputError.at(
+                Place("lzc build"),
+                "build-process-killed",
+                "a process of the build was killed",
+                why="the system does so when memory runs out",
+                fix="give the build more memory, or split the largest zones",
             ) from error
 
 

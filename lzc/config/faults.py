@@ -12,11 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
-from lzc.config.table import Problem, Table
+from lzc.config.table import Problem, Table, Where
 from lzc.faults import Fault, Place
-
-Path = tuple[int | str, ...]
-"""The keys and list indexes that lead to a value."""
 
 _HEADER = re.compile(r"\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY_PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^.\s=]+)')
@@ -24,26 +21,14 @@ _KEY = re.compile(
     r"""(\s*)((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*="""
 )
 
-_EXPECTED = {
-    "bool_type": "must be true or false, without quotes",
-    "int_type": "must be a whole number, without quotes",
-    "float_type": "must be a number, without quotes",
-    "datetime_type": "must be a date with a time, without quotes: 2026-12-24T18:00:00Z",
-    "string_type": "must be text in double quotes",
-    "list_type": 'must be a list in brackets, such as ["…"]',
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "missing": "is missing",
-}
-
 
 def describe(file: str, text: str, model: type[Table], problem: Problem) -> Fault:
     """The fault that a problem of a file read as ``model`` is; ``text`` is the file's."""
-    path: Path = tuple(part for part in problem["loc"] if part != "[key]")
+    path: Where = tuple(part for part in problem.where if part != "[key]")
     place = locate(file, text, path)
     key = shown(path)
-    if problem["type"] == "extra_forbidden":
-        if path[0] == "zone" and len(path) > 2 and isinstance(problem["input"], dict):
+    if problem.unknown:
+        if path[0] == "zone" and len(path) > 2 and isinstance(problem.value, dict):
             name = ".".join(map(str, path[1:]))
             fix = f'put the name in quotes: [zone."{name}"]'
             return Fault(place, "config-value", f"unknown key {key}", "dots part keys in TOML", fix)
@@ -56,22 +41,13 @@ def describe(file: str, text: str, model: type[Table], problem: Problem) -> Faul
             "a key that nobody reads is a setting that does not hold",
             f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}",
         )
-    message = _EXPECTED.get(problem["type"])
-    fix = ""
-    if message is None:
-        message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "must")
-    if problem["type"] == "literal_error":
-        choices = re.findall(r"'([^']+)'", str(problem["msg"]))
-        close = difflib.get_close_matches(str(problem["input"]), choices, n=1)
-        fix = f'did you mean "{close[0]}"?' if close else ""
-    if problem["type"] == "model_type" and isinstance(problem["input"], list):
-        fix = f"write [{key}], in single brackets"
-    if problem["type"] == "list_type" and isinstance(problem["input"], dict):
-        fix = f"write [[{key}]], in double brackets"
-    return Fault(place, "config-value", f"{key}: {message}", "", fix)
+    choices = [choice for choice in problem.choices if isinstance(choice, str)]
+    close = difflib.get_close_matches(str(problem.value), choices, n=1)
+    fix = f'did you mean "{close[0]}"?' if close else problem.fix.format(key)
+    return Fault(place, "config-value", f"{key}: {problem.message}", "", fix)
 
 
-def shown(path: Path) -> str:
+def shown(path: Where) -> str:
     """A path as messages show it: ``serve.listen[1]``, numbers from 0 as in the file's order."""
     text = ""
     for part in path:
@@ -84,7 +60,7 @@ def shown(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def _keys_at(model: type[Table], path: Path) -> list[str]:
+def _keys_at(model: type[Table], path: Where) -> list[str]:
     """The keys that the table at ``path`` may have."""
     for part in path:
         field = next((one for one in model.model_fields.values() if one.alias == part), None)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from types import UnionType
 from typing import (
     Annotated,
@@ -18,6 +17,7 @@ from typing import (
     ClassVar,
     Final,
     Literal,
+    NamedTuple,
     Self,
     Union,
     dataclass_transform,
@@ -27,18 +27,29 @@ from typing import (
 )
 
 Where = tuple[int | str, ...]
-Problem = dict[str, Any]
-"""``type`` (of problem), ``loc`` (keys and indexes that lead there), ``msg`` and ``input``, the
-value."""
+"""The keys and list indexes that lead to a value."""
+
+
+class Problem(NamedTuple):
+    """What is wrong with the value ``value`` at ``where``, in words, and what to do, which names
+    the key as ``{}``. ``choices`` are the values that it may have, where they are few; with
+    ``unknown``, its table has no such key."""
+
+    where: Where
+    message: str
+    value: Any
+    fix: str = ""
+    choices: tuple[Any, ...] = ()
+    unknown: bool = False
+
 
 _REQUIRED: Final = object()
-_SCALARS: Final[dict[type, tuple[str, str]]] = {
-    bool: ("bool_type", "boolean"),
-    int: ("int_type", "integer"),
-    float: ("float_type", "number"),
-    str: ("string_type", "string"),
-    Path: ("path_type", "path"),
-    datetime: ("datetime_type", "date and time"),
+_SCALARS: Final[dict[type, str]] = {
+    bool: "must be true or false, without quotes",
+    int: "must be a whole number, without quotes",
+    float: "must be a number, without quotes",
+    str: "must be text in double quotes",
+    datetime: "must be a date with a time, without quotes: 2026-12-24T18:00:00Z",
 }
 _BOUNDS: Final[tuple[tuple[str, str, Callable[[Any, Any], bool]], ...]] = (
     ("ge", "greater than or equal to", lambda value, bound: value >= bound),
@@ -48,15 +59,12 @@ _BOUNDS: Final[tuple[tuple[str, str, Callable[[Any, Any], bool]], ...]] = (
 
 
 class ValidationError(ValueError):
-    """Values that do not fit a table; `errors` has all problems."""
+    """Values that do not fit a table; ``problems`` has all that is wrong, in the order of the
+    tables' keys."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(f"{problem['loc']}: {problem['msg']}" for problem in problems))
-        self._problems = problems
-
-    def errors(self) -> list[Problem]:
-        """All problems, in the order of the tables' fields."""
-        return self._problems
+        super().__init__("; ".join(f"{problem.where}: {problem.message}" for problem in problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ def Field(*, default: Any, **bounds: float) -> Any:
 class Table:
     """A TOML table: annotated class attributes are its keys, with ``-`` for ``_`` in the file.
 
-    Types are `bool`, `int`, `float`, `str`, `datetime`, `Path`, `Literal`, tables, lists and dicts
+    Types are `bool`, `int`, `float`, `str`, `datetime`, `Literal`, tables, lists and dicts
     of these, any of them with ``| None`` or `Annotated` with validators. Raises `ValidationError`.
     """
 
@@ -155,15 +163,12 @@ class Table:
                 _bound(field.bounds, value, at, problems)
             elif field.default is _REQUIRED:
                 value = None
-                problems.append(_problem("missing", at, "Field required", data))
+                problems.append(Problem(at, "is missing", data))
             else:
                 value = deepcopy(field.default)
             self.__dict__[name] = value
         for key, value in unknown.items():
-            at = (*where, key)
-            problems.append(
-                _problem("extra_forbidden", at, "Extra inputs are not permitted", value)
-            )
+            problems.append(Problem((*where, key), "unknown key", value, unknown=True))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen")
@@ -178,16 +183,11 @@ class Table:
         return f"{type(self).__name__}({values})"
 
 
-def _problem(kind: str, where: Where, message: str, value: Any) -> Problem:
-    return {"type": kind, "loc": where, "msg": message, "input": value}
-
-
 def _bound(bounds: Mapping[str, float], value: Any, where: Where, problems: list[Problem]) -> None:
     for name, words, holds in _BOUNDS:
         # What is no number was told already.
         if name in bounds and isinstance(value, int | float) and not holds(value, bounds[name]):
-            kind = words.replace(" ", "_")
-            problems.append(_problem(kind, where, f"Input should be {words} {bounds[name]}", value))
+            problems.append(Problem(where, f"must be {words} {bounds[name]}", value))
 
 
 def _checked(kind: Any, value: Any, where: Where, problems: list[Problem]) -> Any:
@@ -204,7 +204,9 @@ def _checked(kind: Any, value: Any, where: Where, problems: list[Problem]) -> An
         return _chosen(get_args(kind), value, where, problems)
     if origin is list:
         if not isinstance(value, list):
-            problems.append(_problem("list_type", where, "Input should be a valid list", value))
+            fix = "write [[{}]], in double brackets" if isinstance(value, dict) else ""
+            words = 'must be a list in brackets, such as ["…"]'
+            problems.append(Problem(where, words, value, fix))
             return []
         (element,) = get_args(kind)
         return [_checked(element, one, (*where, n), problems) for n, one in enumerate(value)]
@@ -215,8 +217,7 @@ def _checked(kind: Any, value: Any, where: Where, problems: list[Problem]) -> An
     if kind is float and type(value) is int:
         return float(value)
     if not isinstance(value, kind) or (type(value) is bool and kind is not bool):
-        name, words = _SCALARS[kind]
-        problems.append(_problem(name, where, f"Input should be a valid {words}", value))
+        problems.append(Problem(where, _SCALARS[kind], value))
     return value
 
 
@@ -234,7 +235,7 @@ def _annotated(
             try:
                 value = validator.check(value)
             except ValueError as error:
-                problems.append(_problem("value_error", where, f"Value error, {error}", value))
+                problems.append(Problem(where, str(error), value))
     return value
 
 
@@ -242,7 +243,7 @@ def _chosen(choices: tuple[Any, ...], value: Any, where: Where, problems: list[P
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         *others, last = map(repr, choices)
         words = f"{', '.join(others)} or {last}" if others else last
-        problems.append(_problem("literal_error", where, f"Input should be {words}", value))
+        problems.append(Problem(where, f"must be {words}", value, choices=choices))
     return value
 
 
@@ -250,7 +251,7 @@ def _mapping(
     kinds: tuple[Any, ...], value: Any, where: Where, problems: list[Problem]
 ) -> dict[Any, Any]:
     if not isinstance(value, dict):
-        problems.append(_problem("dict_type", where, "Input should be a valid dictionary", value))
+        problems.append(Problem(where, "must be a table", value))
         return {}
     return {
         _checked(kinds[0], key, (*where, key, "[key]"), problems): _checked(
@@ -264,7 +265,8 @@ def _table(kind: type[Table], value: Any, where: Where, problems: list[Problem])
     if isinstance(value, kind):
         return value
     if not isinstance(value, dict):
-        problems.append(_problem("model_type", where, "Input should be a table", value))
+        fix = "write [{}], in single brackets" if isinstance(value, list) else ""
+        problems.append(Problem(where, "must be a table", value, fix))
         return value
     made = kind.__new__(kind)
     made._fill(value, where, problems)

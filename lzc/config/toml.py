@@ -17,13 +17,11 @@ def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str,
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(
-            Fault(
-                Place(str(path)),
-                "config-unreadable",
-                f"cannot be read: {error.strerror}",
-                fix=fix,
-            )
+        raise InputError.at(
+            path,
+            "config-unreadable",
+            f"cannot be read: {error.strerror}",
+            fix=fix,
         ) from error
     text = _decode(raw, str(path))
     try:
@@ -41,13 +39,11 @@ def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str,
         lines = text.splitlines() or [""]
         line, column = (int(where[1]), int(where[2])) if where else (len(lines), 1)
         what = str(error)[: where.start() if where else None].removesuffix(" (at end of document)")
-        raise InputError(
-            Fault(
-                Place(str(path), line, column),
-                "config-syntax",
-                f"not valid TOML: {what[:1].lower()}{what[1:]}",
-                fix="see https://toml.io; text stands in double quotes, tables in [brackets]",
-            )
+        raise InputError.at(
+            Place(str(path), line, column),
+            "config-syntax",
+            f"not valid TOML: {what[:1].lower()}{what[1:]}",
+            fix="see https://toml.io; text stands in double quotes, tables in [brackets]",
         ) from error
     return text, data
 
@@ -62,6 +58,6 @@ def _decode(raw: bytes, path: str) -> str:
             raw.count(b"\n", 0, error.start) + 1,
             len(raw[line_start : error.start].decode("utf-8")) + 1,
         )
-        raise InputError(
-            Fault(place, "config-syntax", "not UTF-8", fix="save the file as UTF-8")
+        raise InputError.at(
+            place, "config-syntax", "not UTF-8", fix="save the file as UTF-8"
         ) from error

@@ -111,7 +111,7 @@ class Config(Table):
             secret = b""
         if len(secret) != COOKIE_SECRET:
             problem = f"the cookie secret is not {2 * COOKIE_SECRET} hexadecimal digits"
-            raise InputError(Fault(Place(str(path)), "cookie-secret", problem, fix=fix))
+            raise InputError.at(path, "cookie-secret", problem, fix=fix)
         return secret
 
 
@@ -125,7 +125,7 @@ def load(path: str | os.PathLike[str]) -> Config:
     try:
         config = Config.read(data, folder=resolved.parent, file=resolved)
     except ValidationError as error:
-        faults = [describe(str(path), text, Config, problem) for problem in error.errors()]
+        faults = [describe(str(path), text, Config, problem) for problem in error.problems]
         raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
     faults = list(_cross_check(config, str(path), text))
     if faults:

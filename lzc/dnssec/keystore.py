@@ -169,14 +169,12 @@ class Keystore:
             if flags is None:
                 flags = found
         if flags is None:
-            raise InputError(
-                Fault(
-                    Place(str(file)),
-                    "key-role-unknown",
-                    "the file does not say whether the key is a KSK or a ZSK",
-                    why="only the DNSKEY holds the flags, and there is no .key file beside it",
-                    fix="add --ksk (also for a CSK) or --zsk",
-                )
+            raise InputError.at(
+                file,
+                "key-role-unknown",
+                "the file does not say whether the key is a KSK or a ZSK",
+                why="only the DNSKEY holds the flags, and there is no .key file beside it",
+                fix="add --ksk (also for a CSK) or --zsk",
             )
         if timing == Timing():
             timing = Timing(created=int(now), publish=int(now), activate=int(now))
@@ -263,35 +261,29 @@ def _read_private(file: Path) -> str:
             status = os.fstat(opened.fileno())
             raw = opened.read()
     except OSError as error:
-        raise InputError(
-            Fault(
-                Place(str(file)),
-                "key-unreadable",
-                f"the private key cannot be read: {error.strerror}",
-                fix="run as the keystore's owner, or correct its mode and owner",
-            )
+        raise InputError.at(
+            file,
+            "key-unreadable",
+            f"the private key cannot be read: {error.strerror}",
+            fix="run as the keystore's owner, or correct its mode and owner",
         ) from error
     owner = stranger(status, file)
     if owner:
-        raise InputError(
-            Fault(
-                Place(str(file)),
-                "key-owner",
-                f"the private key belongs to another user ({owner})",
-                why="whoever owns it can read it, forge the zone, and put another key here",
-                fix=f"{take_over(file)}; if it is not yours, roll the key",
-            )
+        raise InputError.at(
+            file,
+            "key-owner",
+            f"the private key belongs to another user ({owner})",
+            why="whoever owns it can read it, forge the zone, and put another key here",
+            fix=f"{take_over(file)}; if it is not yours, roll the key",
         )
     mode = status.st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise InputError(
-            Fault(
-                Place(str(file)),
-                "key-exposed",
-                f"the private key is open to other users (mode {stat.S_IMODE(mode):04o})",
-                why="whoever reads it can forge the zone",
-                fix=f"chmod 600 {shlex.quote(str(file))}; if others may have read it, roll the key",
-            )
+        raise InputError.at(
+            file,
+            "key-exposed",
+            f"the private key is open to other users (mode {stat.S_IMODE(mode):04o})",
+            why="whoever reads it can forge the zone",
+            fix=f"chmod 600 {shlex.quote(str(file))}; if others may have read it, roll the key",
         )
     return raw.decode("utf-8", "replace")
 
@@ -305,14 +297,12 @@ def _read_dnskey(file: Path, zone: bytes) -> bytes:
     try:
         owner, dnskey = bindfile.parse_public(file.read_text("utf-8", "replace"))
     except OSError as error:
-        raise InputError(
-            Fault(
-                Place(str(file)),
-                "key-without-dnskey",
-                f"the DNSKEY of a private key cannot be read: {error.strerror}",
-                why="it holds the key's role",
-                fix="put the .key file back, or import the .private file with --ksk or --zsk",
-            )
+        raise InputError.at(
+            file,
+            "key-without-dnskey",
+            f"the DNSKEY of a private key cannot be read: {error.strerror}",
+            why="it holds the key's role",
+            fix="put the .key file back, or import the .private file with --ksk or --zsk",
         ) from error
     except InvalidKeyFile as error:
         raise InputError(_damaged(file, zone, error)) from error
@@ -322,7 +312,7 @@ def _read_dnskey(file: Path, zone: bytes) -> bytes:
     elif int.from_bytes(dnskey[:2], "big") not in (KSK_FLAGS, ZSK_FLAGS):
         message = f"DNSKEY flags {int.from_bytes(dnskey[:2], 'big')}; expected 256 or 257"
     if message:
-        raise InputError(Fault(Place(str(file)), "key-unusable", message, fix=_again(zone)))
+        raise InputError.at(file, "key-unusable", message, fix=_again(zone))
     return dnskey
 
 
@@ -343,14 +333,12 @@ def _check_match(public: Path, key: SigningKey, *, compare_flags: bool) -> None:
     skip = 0 if compare_flags else 2
     dnskey = _read_dnskey(public, key.zone)
     if dnskey[skip:] != key.dnskey[skip:]:
-        raise InputError(
-            Fault(
-                Place(str(public)),
-                "key-mismatch",
-                f"DNSKEY {key_tag(dnskey)} is not of the private key beside it ({key.tag})",
-                why="signatures would not verify",
-                fix="put the .key and .private files of one key together",
-            )
+        raise InputError.at(
+            public,
+            "key-mismatch",
+            f"DNSKEY {key_tag(dnskey)} is not of the private key beside it ({key.tag})",
+            why="signatures would not verify",
+            fix="put the .key and .private files of one key together",
         )
 
 
@@ -368,14 +356,12 @@ def _damaged(file: Path, zone: bytes, error: InvalidKeyFile) -> Fault:
 
 
 def _taken(file: Path, key: SigningKey) -> InputError:
-    return InputError(
-        Fault(
-            Place(str(file)),
-            "key-exists",
-            f"{wire_name.to_text(key.zone)} already has a key with tag {key.tag}",
-            why="keys are never overwritten, and equal tags make resolvers try each key",
-            fix="it may be the same key; otherwise generate another one",
-        )
+    return InputError.at(
+        file,
+        "key-exists",
+        f"{wire_name.to_text(key.zone)} already has a key with tag {key.tag}",
+        why="keys are never overwritten, and equal tags make resolvers try each key",
+        fix="it may be the same key; otherwise generate another one",
     )
 
 

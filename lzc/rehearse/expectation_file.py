@@ -136,7 +136,7 @@ def read_expectations(
     except ValidationError as error:
         faults = [
             replace(describe(file, text, TestFile, problem), rule="test-value")
-            for problem in error.errors()
+            for problem in error.problems
         ]
         raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
     reader = _Reader(file, text, now, is_served)

@@ -19,7 +19,7 @@ from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
 from lzc.cli.screen import echo, echo_json
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import InputError, Place
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import Address, Circumstances, Network, Target, statuses
 
@@ -208,14 +208,12 @@ def _contained(
     try:
         return child.ask(seed, _log_line)
     except Ended as ended:
-        raise InputError(
-            Fault(
-                Place(f"{name} {qtype.upper()}"),
-                "lua-hangs",
-                f"the LUA record's code was run, and had to be ended: {ended.why}",
-                "it would stop one process of a server after the other",
-                "leave out the call that takes so long",
-            )
+        raise InputError.at(
+            Place(f"{name} {qtype.upper()}"),
+            "lua-hangs",
+            f"the LUA record's code was run, and had to be ended: {ended.why}",
+            "it would stop one process of a server after the other",
+            "leave out the call that takes so long",
         ) from None
     finally:
         child.close()

@@ -25,7 +25,7 @@ from lzc.cli.test import verdicts
 from lzc.cli.test.verdicts import Verdict
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import Fault, InputError
 from lzc.private_folder import private_folder
 from lzc.rehearse.assumed import LOOPBACK, Circumstances, place_text
 from lzc.rehearse.expectation import Expectation, Failure, Seen, judge, see
@@ -128,13 +128,11 @@ def _default_files(config_path: Path) -> list[Path]:
     found = [path for path in (folder / "tests.toml",) if path.is_file()]
     found += sorted((folder / "tests").glob("*.toml"))
     if not found:
-        raise InputError(
-            Fault(
-                Place(str(folder / "tests.toml")),
-                "test-file-missing",
-                "no tests here, nor in tests/*.toml",
-                fix="write [[test]] tables with name, type, client and what must be answered",
-            )
+        raise InputError.at(
+            folder / "tests.toml",
+            "test-file-missing",
+            "no tests here, nor in tests/*.toml",
+            fix="write [[test]] tables with name, type, client and what must be answered",
         )
     return found
 
