@@ -3,22 +3,13 @@ can be built in several processes."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from operator import itemgetter
-from typing import Final
+from typing import TYPE_CHECKING
 
 from lzc.compiler import serials
 from lzc.compiler.checks import RULES_OF_ABSENCE, CheckSettings, check_zone, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
-from lzc.compiler.lua.check_targets import judge
-from lzc.compiler.lua.health_checks import discover
-from lzc.compiler.lua.plans import (
-    checks_behind_choices,
-    checks_without_plans,
-    constants_without_plans,
-    lua_plans,
-)
 from lzc.faults import MOST, Fault, FaultList, Severity
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
@@ -27,10 +18,10 @@ from lzc.lua.health.reach import CheckReach
 from lzc.source.limits import OVER_LIMIT, Spending, Totals
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
-from lzc.zone.model import PLACE, LuaRecord, Record, Zone
+from lzc.zone.model import PLACE, Record, Zone
 
-_CLOCK: Final = re.compile(rb"\b(?:os|_G|[gs]etfenv|load|loadstring)\b")
-"""What leads to the clock."""
+if TYPE_CHECKING:
+    from lzc.compiler.lua.programs import Programs
 
 
 def build_zone(job: ZoneJob, totals: Totals | None = None) -> ZoneResult:
@@ -67,16 +58,22 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     found: frozenset[Check] = frozenset()
     tried: frozenset[Check] = frozenset()
     constants = Constants()
+    steady = True
+    programs: Programs | None = None
     reach = CheckReach.from_config(job.health)
     if lua_records and not source.lua:
         faults.append(_lua_is_off(zone, lua_records))
     elif lua_records:
-        tried, more = discover(zone, lua_records, job.lua)
+        from lzc.compiler.lua.health_checks import discover, judge
+
+        programs = _programs(job, zone)
+        tried, more = discover(programs, job.lua)
         faults += more
-        found, more = judge(zone, lua_records, tried, reach, job.lua.insert_whitespace)
+        found, more = judge(programs, tried, reach)
         faults += more
     if lua_records or zone.suppressions:
-        faults = _lint(job, zone, lua_records, faults, incomplete=incomplete)
+        programs = programs or _programs(job, zone)
+        faults = _lint(job, programs, faults, incomplete=incomplete)
     if incomplete:
         # What seems to be missing may stand in the lines that could not be read.
         faults = [
@@ -109,17 +106,14 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     if _errors(faults):
         return ZoneResult(None, faults)
     compiled = draft.finish(serial)
-    if lua_records and source.lua:
-        plans = lua_plans(lua_records, source.apex, job.lua.insert_whitespace, job.lua.exec_limit)
+    if programs is not None and source.lua and lua_records:
+        from lzc.compiler.lua.plans import plan_zone
+
+        plans, behind, constants, steady = plan_zone(programs, job.lua.exec_limit)
         compiled = replace(compiled, plans=plans)
-        behind = checks_behind_choices(plans)
-        behind |= checks_without_plans(lua_records, plans, source.apex, job.lua.insert_whitespace)
-        listed, more = judge(zone, lua_records, behind - found, reach, job.lua.insert_whitespace)
+        listed, more = judge(programs, behind - found, reach)
         found |= listed
         faults += more
-        constants = constants_without_plans(
-            lua_records, plans, source.apex, job.lua.insert_whitespace
-        )
         if constants != Constants():
             constants |= of_checks(tried | behind)
         if more:
@@ -131,8 +125,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         len(lua_records),
         tuple(dict.fromkeys(zone.inputs)),
         # What is lost is told once.
-        not is_lost
-        and not any(_CLOCK.search(LuaRecord.from_rdata(one[2]).join(False)) for one in lua_records),
+        steady and not is_lost,
         constants=constants,
         used=spending.counts,
     )
@@ -142,8 +135,15 @@ def _errors(faults: list[Fault]) -> bool:
     return any(fault.severity is Severity.ERROR for fault in faults)
 
 
+def _programs(job: ZoneJob, zone: Zone) -> Programs:
+    # Projects without LUA records need not wait for what reads Lua to be imported.
+    from lzc.compiler.lua.programs import Programs
+
+    return Programs(zone, job.lua.insert_whitespace)
+
+
 def _lint(
-    job: ZoneJob, zone: Zone, lua_records: list[Record], faults: list[Fault], *, incomplete: bool
+    job: ZoneJob, programs: Programs, faults: list[Fault], *, incomplete: bool
 ) -> list[Fault]:
     # Projects without LUA records need not wait for the linter to be imported.
     from lzc.compiler.lua.lint import LintSettings, lint_zone
@@ -157,7 +157,7 @@ def _lint(
         # What had to be ended once is not run again.
         measured=not any(fault.rule == "lua-hangs" for fault in faults),
     )
-    return lint_zone(zone, lua_records, settings, faults, incomplete=incomplete)
+    return lint_zone(programs, settings, faults, incomplete=incomplete)
 
 
 def _serial_is_lost(zone: Zone, soa: Record, serial: int) -> Fault:

@@ -56,8 +56,7 @@ _NO_HEAD: Final[Head] = (0, 0, b"", -1)
 @cache
 def _lua() -> tuple[Callable[[bytes, bool], bytes], Callable[[bytes, int], LuaSource]]:
     """What reads Lua, which zones without LUA records need not wait for."""
-    from lzc.source.lua_rewriting import strings_of
-    from lzc.source.lua_source import of_string
+    from lzc.source.lua_source import of_string, strings_of
 
     return strings_of, of_string
 

@@ -18,7 +18,6 @@ from lzc.source import inputs, lua_source
 from lzc.source.files import find, names_file, refuse
 from lzc.source.lexer import Token, shown
 from lzc.source.limits import INCLUDES, OCTETS, OverLimit
-from lzc.source.lua_rewriting import strings_of
 from lzc.source.reach import Refused
 from lzc.source.state import FileScope, ReadState
 from lzc.wire import name as wire_name
@@ -64,7 +63,9 @@ def read_lua(
     covered = int.from_bytes(prefix, "big")
     try:
         # A large file that a million records use is rewritten once.
-        code_rdata = state.lua_strings.get(of_file) or strings_of(source.code, covered == rr.LUA)
+        code_rdata = state.lua_strings.get(of_file) or lua_source.strings_of(
+            source.code, covered == rr.LUA
+        )
     except LuaCodeError as error:
         _report_code(state, source, error, covered, scope.file_index)
         return None

@@ -113,6 +113,19 @@ def _unescape(raw: bytes) -> tuple[list[bytes], bool]:
     return labels, absolute
 
 
+def below(text: bytes, origin: bytes) -> bytes:
+    """The lower-case wire name of presentation format that stands below ``origin``, with a final
+    dot too; of none, or of the dot alone, that is ``origin``. Raises `InvalidName`."""
+    relative = text if text.endswith(b"\\.") else text.removesuffix(b".")
+    if relative.endswith(b".") and not relative.endswith(b"\\."):
+        raise InvalidName("empty label (two dots in a row, or a dot in front)")
+    if not relative:
+        return origin.lower()
+    # As a label of its own it has no meaning.
+    name = from_text(b"\\@" if relative == b"@" else relative, origin)
+    return name.lower()
+
+
 def to_text(wire: bytes) -> str:
     """Presentation format of a wire name, absolute, escaped as RFC 1035 §5.1 asks."""
     if wire == ROOT:

@@ -19,7 +19,6 @@ import pytest
 
 from lzc.answer.lua_answer import rdatas_of
 from lzc.lua.engine.engine import LuaFailure, QueryContext
-from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import Plan
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -35,6 +34,7 @@ from tests.peers.test_lua_differential import (
     presentation,
     serving,
 )
+from tests.unit.lua_planning import plan_of
 
 SEED = 4
 MOST_WITH_PLANS = 0.6
@@ -175,7 +175,7 @@ def plans_of(both: Both, asked: list[Question]) -> dict[tuple[str, str], Plan]:
     """The plans of those records that have one, by their type and code."""
     found = {}
     for kind, code in {question[1:3] for question in asked}:
-        encoded = recognise(joined(code), rrtype.from_text(kind))
+        encoded = plan_of(joined(code), rrtype.from_text(kind))
         if encoded is not None:
             found[kind, code] = both.planner.load(encoded)
     return found

@@ -18,6 +18,8 @@ from lzc.answer.settings import ResponderSettings
 from lzc.bundle import writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
+from lzc.compiler.lua.plans import Planned
+from lzc.compiler.lua.programs import Programs
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.image.compile import compile_zone
@@ -27,7 +29,6 @@ from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from lzc.wire.name import ROOT, from_text, to_text
 from lzc.wire.rdata import from_fields
-from lzc.zone.model import Record
 
 NOW = 1_800_000_000.0
 CLIENT = bytes((198, 51, 100, 7))
@@ -94,7 +95,7 @@ def _words_aside(text: str) -> str:
 
 class World:
     """A bundle of zones given as text, and a responder over it. ``plans`` makes the plans of LUA
-    records, as `lua_plans` does."""
+    records, as `plan_zone` does."""
 
     def __init__(
         self,
@@ -105,7 +106,7 @@ class World:
         lua: bool = True,
         missing_keys: bool = False,
         settings: ResponderSettings | None = None,
-        plans: Callable[[list[Record], bytes, bool], dict[bytes, bytes]] | None = None,
+        plans: Callable[[Programs], Planned] | None = None,
     ) -> None:
         compiled = []
         self.keys = {from_text(name): found for name, found in (keys or {}).items()}
@@ -125,8 +126,8 @@ class World:
             draft = compile_zone(zone, number, signed=bool(public), lua=lua, keys=public)
             zone_compiled = draft.finish(draft.serial)
             if plans is not None:
-                records = [record for record in zone.records if record[1] == rr.LUA]
-                zone_compiled = replace(zone_compiled, plans=plans(records, apex, True))
+                planned = plans(Programs(zone, insert_whitespace=True))
+                zone_compiled = replace(zone_compiled, plans=planned.plans)
             compiled.append(zone_compiled)
         with writer.locked(folder):
             identity = writer.write(folder, compiled, [], version="test", inputs={})

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from lzc.cli import group
-from lzc.compiler.lua.plans import lua_plans
+from lzc.compiler.lua.plans import Planned, plan_zone
+from lzc.compiler.lua.programs import Programs
 from lzc.lua.plan import encode
 from lzc.wire import rrtype
-from lzc.zone.model import Record
 
 CONFIG = """
 [build]
@@ -30,13 +30,12 @@ www 600 IN A 192.0.2.1
 """
 
 
-def wrong_plans(
-    records: Sequence[Record], apex: bytes, insert_whitespace: bool, exec_limit: int = 0
-) -> dict[bytes, bytes]:
-    """In place of `lua_plans`: all records of type A that have a plan have the same wrong one."""
+def plan_wrongly(programs: Programs, exec_limit: int = 0) -> Planned:
+    """In place of `plan_zone`: all records of type A that have a plan have the same wrong one."""
     wrong = encode(rrtype.A, [bytes((192, 0, 2, 66))], ["fixed", [0]])
-    plans = lua_plans(records, apex, insert_whitespace, exec_limit)
-    return {key: wrong for key, plan in plans.items() if b'"type":1,' in plan}
+    planned = plan_zone(programs, exec_limit)
+    plans = {key: wrong for key, plan in planned.plans.items() if b'"type":1,' in plan}
+    return planned._replace(plans=plans)
 
 
 def lzc(folder: Path, command: str, *arguments: str) -> Result:

@@ -22,7 +22,8 @@ import dns.query
 
 from lzc.bundle import writer
 from lzc.bundle.zone_info import ZoneKey
-from lzc.compiler.lua.plans import constants_without_plans, lua_plans
+from lzc.compiler.lua.plans import plan_zone
+from lzc.compiler.lua.programs import Programs
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
@@ -31,7 +32,6 @@ from lzc.lua.plan import checks_in
 from lzc.serve.supervise import control
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
-from lzc.wire import rrtype
 from tests.patience import PATIENCE, SOON
 
 TSIG_NAME = "transfer.example."
@@ -106,10 +106,9 @@ class Project:
             zone.records.sort()
             public = self._keys(apex) if name in signed else []
             draft = compile_zone(zone, number, signed=bool(public), lua=True, keys=public)
-            lua_records = [record for record in zone.records if record[1] == rrtype.LUA]
-            plans = lua_plans(lua_records, apex, insert_whitespace=True)
+            plans, _, of_code, _ = plan_zone(Programs(zone, insert_whitespace=True))
             constants[apex] = of_checks(one for plan in plans.values() for one in checks_in(plan))
-            constants[apex] |= constants_without_plans(lua_records, plans, apex, True)
+            constants[apex] |= of_code
             compiled.append(replace(draft.finish(draft.serial), plans=plans))
         with writer.locked(self.output):
             return writer.write(

@@ -8,8 +8,7 @@ from typing import Any
 import lupa.lua51 as lua51
 import lupa.luajit21 as luajit21
 
-from lzc.lua.transfer.rewriter import rewrite
-from lzc.lua.transfer.splitter import split_code
+from lzc.lua.program import Program
 from lzc.zone.model import LuaRecord
 
 LUA = 65402
@@ -116,7 +115,7 @@ def program(code: bytes, covered: int = 1) -> bytes:
 
 def transferred(code: bytes, covered: int = 1) -> list[bytes]:
     """The code as secondaries rebuild it, by each rule of joining strings."""
-    record = LuaRecord(covered, tuple(split_code(rewrite(code, covered))))
+    record = LuaRecord(covered, tuple(Program(code, covered).strings))
     assert all(0 < len(string) <= 255 and string.strip() for string in record.strings)
     sent = b"".join(record.strings)
     assert sent.isascii() and sent.decode().isprintable() and not set(sent) & set(b'"\\')

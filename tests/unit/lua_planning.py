@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from lzc.answer.lua_answer import rdatas_of
@@ -13,6 +13,7 @@ from lzc.lua.engine.engine import Engine, LuaFailure, QueryContext
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import Planner
+from lzc.lua.program import Program
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.unit.lua_running import Health, unhurried
@@ -56,6 +57,18 @@ def clients(count: int, seed: int = 1) -> list[bytes]:
     return found
 
 
+def plan_of(
+    code: bytes, covered: int, include: Callable[[bytes], bytes | None] | None = None
+) -> bytes | None:
+    """The plan of a record's joined code; ``include`` gives that of another by its name."""
+
+    def program(name: bytes) -> Program | None:
+        found = None if include is None else include(name)
+        return None if found is None else Program(found, rrtype.LUA)
+
+    return recognise(Program(code, covered), program)
+
+
 class Record:
     """A record, ``code`` being joined as before version 5.0, with its plan beside it."""
 
@@ -77,7 +90,7 @@ class Record:
         self.plan_health.states = self.health.states
         self.plan_health.weights = self.health.weights
         self.plan_health.otherwise = self.health.otherwise
-        encoded = recognise(
+        encoded = plan_of(
             self.code, self.covered, lambda name: self.included.get(name.decode().removesuffix("."))
         )
         assert encoded is not None, code

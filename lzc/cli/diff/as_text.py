@@ -17,9 +17,10 @@ from lzc.compare.zones import Change, ChangeKind, LuaChange, RRsetChange
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
 from lzc.foreign_text import shown
+from lzc.lua.program import Program
 from lzc.lua.syntax.layout import lay_out
 from lzc.lua.syntax.tree import LuaSyntaxError
-from lzc.lua.transfer.rewriter import RewriteError, rewrite
+from lzc.lua.transfer.rewriter import RewriteError
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
@@ -178,7 +179,7 @@ def layout_of(record: LuaRecord, insert_whitespace: bool) -> tuple[bytes, ...]:
     made by hand, may have the same code in other quotes."""
     code = record.join(insert_whitespace)
     try:
-        return lay_out(rewrite(code, record.covered))
+        return lay_out(Program(code, record.covered).rewritten)
     except (LuaSyntaxError, RewriteError):
         return lay_out(code)
 

@@ -10,6 +10,7 @@ from lzc.faults import Fault, Severity
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.name import to_text
+from lzc.wire.rdata import covered_type
 from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, Record, Zone
 
 _WITHOUT_NAMES: Final = frozenset({rr.A, rr.AAAA, rr.TXT})
@@ -69,9 +70,9 @@ def _to_look_at(record: Record, after: Record) -> bool:
 
 def _unify(zone: Zone, rrset: list[Record], faults: list[Fault]) -> list[Record]:
     if rrset[0][TYPE] in _BY_COVERED_TYPE:
-        by_covered: dict[bytes, list[Record]] = {}
+        by_covered: dict[int, list[Record]] = {}
         for record in rrset:
-            by_covered.setdefault(record[RDATA][:2], []).append(record)
+            by_covered.setdefault(covered_type(record[RDATA]), []).append(record)
         groups = list(by_covered.values())
     else:
         groups = [rrset]

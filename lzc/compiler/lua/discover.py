@@ -1,15 +1,16 @@
-"""Which health checks a record needs, found by running it.
+"""What is found out of a record by running it: which health checks it needs, as the checker must
+know them before the first query does, and how many instructions it takes at most.
 
-The checker must know them before the first query does. A record is run with every candidate down
-and with every candidate up, and along each way its conditions on the client (country, netmask …)
-may take, so that checks behind an ``if`` are found too.
+A record is run with every candidate down and with every candidate up, and along each way its
+conditions on the client (country, netmask …) may take, so that checks behind an ``if`` are found
+too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lzc.health_check import Check
 from lzc.lua.engine.engine import (
@@ -21,10 +22,12 @@ from lzc.lua.engine.engine import (
     StoredRecords,
 )
 
-MAX_WAYS = 256
+MAX_WAYS: Final = 256
 """Runs of a record at most; one with more conditions is explored that far."""
+MAX_COUNTED: Final = 64
+"""Ways of a record that are counted at most, for each client and each state of health."""
 
-_SEED = 1
+_SEED: Final = 1
 
 
 class Exploration(NamedTuple):
@@ -37,20 +40,33 @@ class Exploration(NamedTuple):
     failures: tuple[LuaFailure, ...]
 
 
-class _Recorder:
-    """A health view in which all is ``up``, or nothing; it writes down what it is asked."""
+class _Health:
+    """A health view in which all is ``up``, or nothing."""
+
+    def __init__(self, up: bool) -> None:
+        self._up = up
+
+    def status(self, check: Check, zone: bytes = b"") -> bool | None:
+        return self._up
+
+    def weight(self, check: Check) -> int:
+        return 1
+
+    def generation(self) -> int:
+        return 0
+
+
+class _Recorder(_Health):
+    """One that writes down what it is asked."""
 
     def __init__(self, up: bool, found: dict[Check, None]) -> None:
-        self._up = up
+        super().__init__(up)
         self._found = found
         self._runs = 0
 
     def status(self, check: Check, zone: bytes = b"") -> bool | None:
         self._found[check] = None
-        return self._up
-
-    def weight(self, check: Check) -> int:
-        return 1
+        return super().status(check, zone)
 
     def generation(self) -> int:
         self._runs += 1
@@ -128,3 +144,45 @@ class Discovery:
                 if not self._ways.next():
                     break
         return Exploration(tuple(self._found), ways, failed, tuple(failures.values()))
+
+
+class Meter:
+    """Counts every instruction of records, as a server does that has a limit, but for one of
+    ``ceiling``; one for a whole build, as Lua states cost time. ``begin``, which may be set, is
+    called before each run."""
+
+    def __init__(self, ceiling: int, memory_limit: int) -> None:
+        self.begin: Callable[[], None] = lambda: None
+        self._ways = Branches()
+        self._ceiling = ceiling
+        settings = EngineSettings(exec_limit=ceiling, memory_limit=memory_limit)
+        self._engines = [
+            Engine(settings, None, _Health(up), _SEED, conditions=self._decide, count=True)
+            for up in (False, True)
+        ]
+
+    def _decide(self) -> bool:
+        return self._ways.decide()
+
+    def worst(self, code: bytes, queries: Sequence[QueryContext], include: Include) -> int:
+        """The most instructions that a record's joined ``code`` took for any of the queries, as far
+        as the ceiling; what fails counts until it does."""
+        worst = 0
+        for engine in self._engines:
+            # The count must not depend on the records that were run before.
+            engine.reseed(_SEED)
+            for query in queries:
+                self._ways = Branches()
+                for _ in range(MAX_COUNTED):
+                    self.begin()
+                    try:
+                        engine.evaluate(code, query, include)
+                    except LuaFailure as failure:
+                        if failure.kind == "syntax":
+                            return 0
+                    worst = max(worst, engine.instructions or 0)
+                    if worst >= self._ceiling:
+                        return worst
+                    if not self._ways.next():
+                        break
+        return worst

@@ -1,24 +1,36 @@
-"""The health checks that a zone's LUA records ask for, and whether their code runs.
+"""The health checks that a zone's LUA records ask for, whether these may be made, and whether the
+code runs.
 
 Checks are found by running each record and noting what it asks. They go into the bundle, so that
 the server knows every status before the first query needs it.
+
+By the networks of ``[health]`` an address that stands in the zone is an error where checks may not
+reach it. One that only came of trying the code out, with a made-up client and name, says nothing of
+the author's: it is not listed, and the server judges what queries make of it.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
+from lzc.compiler.lua.programs import Programs
 from lzc.compiler.lua.trials import Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault, Severity
 from lzc.health_check import Check
+from lzc.lua import address
+from lzc.lua.functions.recogniser import recognise
+from lzc.lua.health.reach import CheckReach, host_of
+from lzc.lua.plan import checks_in
+from lzc.lua.program import Program
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
-from lzc.zone.model import LuaRecord, Record, Zone
+from lzc.wire.rdata import covered_type
+from lzc.zone.model import RDATA, TYPE, Record, Zone
 
 if TYPE_CHECKING:
     from lzc.compiler.lua.discover import Exploration
@@ -33,40 +45,33 @@ _OTHERS: Final = (
     ),
 )
 """Clients whose resolvers send their network (RFC 7871), as another way to an answer."""
-_FROM_DATABASES: Final = re.compile(rb"Code\b|\blatlon|\bgeoiplookup\b|\bGeoIPQueryAttribute\b")
-"""What gives a value of a database that no run can go through, unlike a yes or no."""
+MADE_UP: Final = frozenset(("127.0.0.1", "198.51.100.0", "2001:db8::1", "2001:db8::"))
+"""Their addresses and networks."""
 _CHUNK: Final = re.compile(r'^\[string ".*?"\]:\d+: ', re.DOTALL)
 """Where Lua says that it was: in code that was rewritten, so it means nothing to its author."""
 
 
-def discover(
-    zone: Zone, lua_records: Sequence[Record], settings: LuaSection
-) -> tuple[frozenset[Check], list[Fault]]:
+def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check], list[Fault]]:
     """The checks of a zone, and what is wrong with the code of its LUA records: an error where it
     does not compile, a warning where it fails whatever the client and the health of its targets."""
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
     from lzc.lua.engine.engine import QueryContext
 
-    codes = [(record, LuaRecord.from_rdata(record[2])) for record in lua_records]
+    zone = programs.zone
     trials = Trials(
-        included_code(zone, codes, settings.insert_whitespace),
-        _contents_of(zone),
-        settings.exec_limit,
-        settings.memory_limit,
+        programs.included_code(), _contents_of(zone), settings.exec_limit, settings.memory_limit
     )
-    answering = [(record, lua) for record, lua in codes if lua.covered != rr.LUA]
-    asked = [
-        Trial(
-            lua.join(settings.insert_whitespace),
-            (QueryContext(zone.owner(record), zone.apex, _CLIENT),),
-        )
-        for record, lua in answering
+    answering = [
+        (record, Trial(program.code, (QueryContext(zone.owner(record), zone.apex, _CLIENT),)))
+        for record, program in programs
+        if not program.is_included
     ]
+    asked = [trial for _, trial in answering]
     found: set[Check] = set()
     faults: list[Fault] = []
-    doubtful: list[tuple[Record, LuaRecord, LuaFailure]] = []
+    doubtful: list[tuple[Record, LuaFailure]] = []
     elsewhere: list[Trial] = []
-    for (record, lua), one, explored in zip(answering, asked, trials.explore(asked), strict=True):
+    for (record, trial), explored in zip(answering, trials.explore(asked), strict=True):
         for exploration in explored or ():
             found.update(exploration.checks)
             if not _is_lost(exploration):
@@ -75,17 +80,17 @@ def discover(
             # A wildcard often makes its answer of the name asked for, which is not known.
             is_wildcard = wire_name.is_wildcard_key(record[0])
             if first.kind == "syntax":
-                faults.append(_failing(zone, record, lua.covered, first))
-            elif not is_wildcard and not _asks_databases(one.code, codes):
-                doubtful.append((record, lua, first))
-                elsewhere.append(Trial(one.code, _other_ways_to_ask(one.queries[0])))
-    for (record, lua, first), others in zip(doubtful, trials.explore(elsewhere), strict=True):
+                faults.append(_failing(zone, record, first))
+            elif not is_wildcard and not _asks_databases(programs.of(record), programs):
+                doubtful.append((record, first))
+                elsewhere.append(Trial(trial.code, _other_ways_to_ask(trial.queries[0])))
+    for (record, first), others in zip(doubtful, trials.explore(elsewhere), strict=True):
         found.update(check for other in others or () for check in other.checks)
         if others is not None and all(map(_is_lost, others)):
-            faults.append(_failing(zone, record, lua.covered, first))
-    for (record, _), one in zip(answering, asked, strict=True):
-        if one.code in trials.ended:
-            faults.append(_hanging(zone, record, trials.ended[one.code]))
+            faults.append(_failing(zone, record, first))
+    for record, trial in answering:
+        if trial.code in trials.ended:
+            faults.append(_hanging(zone, record, trials.ended[trial.code]))
     return frozenset(found), faults
 
 
@@ -95,29 +100,17 @@ def _other_ways_to_ask(query: QueryContext) -> list[QueryContext]:
     ]
 
 
-def _asks_databases(code: bytes, codes: Sequence[tuple[Record, LuaRecord]]) -> bool:
+def _asks_databases(program: Program, programs: Programs) -> bool:
     """Whether the code, or any that it may include, reads values of a database."""
-    if _FROM_DATABASES.search(code):
-        return True
-    return b"include" in code and any(
-        _FROM_DATABASES.search(lua.join(False)) for _, lua in codes if lua.covered == rr.LUA
+    facts = program.facts
+    return facts.databases or (
+        b"include" in facts.reached
+        and any(other.facts.databases for other in programs.includable())
     )
 
 
 def _is_lost(explored: Exploration) -> bool:
     return bool(explored.failures) and explored.failed == explored.ways
-
-
-def included_code(
-    zone: Zone, codes: Sequence[tuple[Record, LuaRecord]], insert_whitespace: bool
-) -> dict[bytes, bytes]:
-    """What ``include`` finds, by wire name: the records of the zone that cover LUA, those of one
-    name as one."""
-    included: dict[bytes, list[bytes]] = {}
-    for record, lua in codes:
-        if lua.covered == rr.LUA:
-            included.setdefault(zone.owner(record), []).append(lua.join(insert_whitespace))
-    return {owner: b"\n".join(pieces) for owner, pieces in included.items()}
 
 
 def _contents_of(zone: Zone) -> Callable[[bytes, int], list[bytes]]:
@@ -147,8 +140,9 @@ def _hanging(zone: Zone, record: Record, why: str) -> Fault:
     )
 
 
-def _failing(zone: Zone, record: Record, covered: int, failure: LuaFailure) -> Fault:
+def _failing(zone: Zone, record: Record, failure: LuaFailure) -> Fault:
     message = failure.message
+    owner = shlex.quote(wire_name.to_text(zone.owner(record)))
     if failure.kind == "syntax":
         return Fault(
             zone.place(record),
@@ -163,6 +157,58 @@ def _failing(zone: Zone, record: Record, covered: int, failure: LuaFailure) -> F
         f"the LUA record's code fails each time it is tried: {_CHUNK.sub('', message)}",
         "its answers would be SERVFAIL",
         "correct the code; once it is built, this shows what it does: lzc query --explain"
-        f" {shlex.quote(wire_name.to_text(zone.owner(record)))} {rr.to_text(covered)}",
+        f" {owner} {rr.to_text(covered_type(record[RDATA]))}",
         Severity.WARNING,
     )
+
+
+def judge(
+    programs: Programs, checks: Collection[Check], reach: CheckReach
+) -> tuple[frozenset[Check], list[Fault]]:
+    """The checks that are to be listed, and an error for each address in the zone that checks may
+    not reach."""
+    written: dict[str, Record] | None = None
+    kept = []
+    faults: dict[str, Fault] = {}
+    for check in sorted(checks, key=Check.to_json):
+        target = check.address or host_of(check.url)
+        refusal = reach.refusal(target, written=True) if target else None
+        if refusal is None and target not in MADE_UP:
+            kept.append(check)
+            continue
+        if written is None:
+            written = _written(programs)
+        record = written.get(target)
+        if record is None:
+            continue
+        if refusal is None:
+            kept.append(check)
+        elif target not in faults:
+            faults[target] = Fault(
+                programs.zone.place(record),
+                "lua-check-target",
+                f"a health check may not reach its target: {refusal.why}",
+                "whoever may change the zone, or ask it, could learn of what only this machine"
+                " reaches",
+                f"correct the address; {refusal.fix}",
+            )
+    return frozenset(kept), list(faults.values())
+
+
+def _written(programs: Programs) -> dict[str, Record]:
+    """The addresses that stand in a zone as constants, each with the first record that has it."""
+    found: dict[str, Record] = {}
+    for record, program in programs:
+        for text in program.literals():
+            parsed = address.parse(text)
+            host = parsed[1].decode() if parsed is not None else host_of(text.decode("latin-1"))
+            if host:
+                found.setdefault(host, record)
+        # Constants may be put together of others.
+        plan = recognise(program)
+        for check in checks_in(plan) if plan is not None else ():
+            found.setdefault(check.address or host_of(check.url), record)
+    for record in programs.zone.records:
+        if record[TYPE] in (rr.A, rr.AAAA) and len(record[RDATA]) in (4, 16):
+            found.setdefault(address.to_text(record[RDATA]).decode(), record)
+    return found

@@ -3,32 +3,28 @@ and what needs a run or the configuration to be found."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Final
 
 from lzc.compiler.checks import RULES_OF_ABSENCE, limited
-from lzc.compiler.lua.generated import chosen
-from lzc.compiler.lua.health_checks import included_code
-from lzc.compiler.lua.trials import Trial, Trials
+from lzc.compiler.lua.programs import Programs
+from lzc.compiler.lua.trials import FACTOR, Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault, Place, Severity, unpack
 from lzc.lua.definition.finding import Finding
-from lzc.lua.definition.record import Inclusion, RecordFacts, ZoneFacts, quoted
+from lzc.lua.definition.record import Inclusion, ZoneFacts, quoted
 from lzc.lua.definition.versions import Secondary
-from lzc.lua.lint.linter import included_names, lint, parse
+from lzc.lua.lint.linter import included_names, lint
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
-from lzc.lua.lint.straight import FACTOR, NEAR, at_most
+from lzc.lua.program import Program
 from lzc.lua.syntax.comments import Swallowed, swallowed
-from lzc.lua.syntax.scopes import Scopes
-from lzc.lua.syntax.tree import LuaSyntaxError, Node
+from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
-from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, LuaRecord, Record, Zone
+from lzc.wire.rdata import covered_type
+from lzc.zone.model import PLACE, RDATA, TTL, TYPE, Record, Zone
 
 _CLIENTS: Final = (
     (bytes((127, 0, 0, 1)), None),
@@ -37,10 +33,8 @@ _CLIENTS: Final = (
 )
 """An IPv4 client, an IPv6 client, and one whose resolver sends its network (RFC 7871)."""
 
-_ELSEWHERE: Final = re.compile(rb"\b(?:include|dblookup|_G|getfenv|setfenv|loadstring)\b")
-"""What may lead to other records of the zone."""
-
-_LUA: Final = rr.LUA.to_bytes(2, "big")
+NEAR: Final = 0.8
+"""The share of a limit of instructions from which on a record is near it."""
 _FOLLOWED: Final = 100
 """Names followed from one `include` to the next at most: what lies behind may set any global."""
 
@@ -66,20 +60,16 @@ class LintSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A LUA record and its code as the operator wrote it; or as secondaries get it, where it is one
-    of many that a ``$GENERATE`` made (``has_source`` is false)."""
+    """A LUA record and its program as the operator wrote it; or as secondaries get it, where it is
+    one of many that a ``$GENERATE`` made (``has_source`` is false)."""
 
     record: Record
-    code: bytes
-    facts: RecordFacts
-    nodes: tuple[Node, ...]
-    scopes: Scopes
+    program: Program
     has_source: bool
 
 
 def lint_zone(
-    zone: Zone,
-    lua_records: Sequence[Record],
+    programs: Programs,
     settings: LintSettings,
     others: Sequence[Fault] = (),
     *,
@@ -91,18 +81,19 @@ def lint_zone(
     Of a zone that is ``incomplete``, as some of it could not be read, nothing is said to be missing
     that may stand there.
     """
+    zone = programs.zone
     found: dict[int, list[Fault]] = {}
     if settings.enabled:
-        for one, findings in _lint_records(zone, lua_records, settings):
+        for one, findings in _lint_records(programs, settings):
             if findings:
                 place = one.record[PLACE]
                 at = None if one.has_source else place
                 found.setdefault(place, []).extend(
                     _fault(zone, one.record, finding, at) for finding in findings
                 )
-    _add_exposed(zone, lua_records, settings, found)
+    _add_exposed(programs, settings, found)
     if incomplete:
-        others = _keep_certain(zone, lua_records, settings, found, others)
+        others = _keep_certain(programs, settings, found, others)
     explained = {
         unpack(place, zone.files)
         for place, faults in found.items()
@@ -120,8 +111,7 @@ def lint_zone(
 
 
 def _keep_certain(
-    zone: Zone,
-    lua_records: Sequence[Record],
+    programs: Programs,
     settings: LintSettings,
     found: dict[int, list[Fault]],
     others: Sequence[Fault],
@@ -130,41 +120,43 @@ def _keep_certain(
     what is left of ``others``."""
     open_ended = {
         record[PLACE]
-        for record in lua_records
-        if settings.lua.mode == "shared"
-        or _ELSEWHERE.search(LuaRecord.from_rdata(record[RDATA]).join(False))
-        or LuaRecord.from_rdata(record[RDATA]).covered == rr.LUA
+        for record, program in programs
+        if settings.lua.mode == "shared" or program.is_included or program.facts.zone
     }
     for place in open_ended & found.keys():
         found[place] = [fault for fault in found[place] if fault.rule not in RULES_OF_ABSENCE]
-    doubtful = {unpack(place, zone.files) for place in open_ended}
+    doubtful = {unpack(place, programs.zone.files) for place in open_ended}
     return [one for one in others if one.rule != "lua-fails" or one.place not in doubtful]
 
 
 def _lint_records(
-    zone: Zone, lua_records: Sequence[Record], settings: LintSettings
+    programs: Programs, settings: LintSettings
 ) -> Iterator[tuple[_Parsed, list[Finding]]]:
-    parsed = _parse(zone, lua_records, settings)
-    facts = _zone_facts(zone, lua_records, parsed, settings)
-    configuration = ZoneFacts(
-        signed=facts.signed,
-        shared=facts.shared,
-        interval=facts.interval,
-        secondaries=facts.secondaries,
-        included=facts.included,
-        elsewhere=frozenset().union(*(one.scopes.written for one in parsed)),
-        dynamic=any(one.scopes.dynamic for one in parsed),
+    zone = programs.zone
+    parsed = list(_parsed(programs))
+    facts = ZoneFacts(
+        signed=settings.signed,
+        shared=settings.lua.mode == "shared",
+        interval=settings.lua.health_check_interval,
+        secondaries=settings.secondaries,
+        included=_Library(programs).look_up,
     )
-    known: dict[tuple[bytes, RecordFacts], list[Finding]] = {}
-    measured = _measure(zone, lua_records, parsed, settings)
+    every = [one.program.scopes for one in parsed]
+    configuration = replace(
+        facts,
+        elsewhere=frozenset().union(*(scopes.written for scopes in every)),
+        dynamic=any(scopes.dynamic for scopes in every),
+    )
+    known: dict[tuple[bytes, int, int], list[Finding]] = {}
+    measured = _measure(programs, parsed, settings)
     told: dict[int, set[str]] = {}
     for number, one in enumerate(parsed):
-        key = (one.code, one.facts)
+        program, ttl = one.program, one.record[TTL]
+        key = (program.code, program.covered, ttl)
         findings = known.get(key)
         if findings is None:
-            is_configuration = one.facts.covered == rr.LUA
-            given = configuration if is_configuration or facts.shared else facts
-            findings = known[key] = lint(one.nodes, one.scopes, one.facts, given)
+            given = configuration if program.is_included or facts.shared else facts
+            findings = known[key] = lint(program, ttl, given)
         more = [_swallows(zone, one.record, found) for found in _swallowed(zone, one)]
         if number in measured:
             more.append(measured[number])
@@ -190,22 +182,15 @@ def _news(
     ]
 
 
-def _parse(zone: Zone, lua_records: Sequence[Record], settings: LintSettings) -> list[_Parsed]:
+def _parsed(programs: Programs) -> Iterator[_Parsed]:
     """The records to look at whose code can be parsed."""
-    parsed: list[_Parsed] = []
-    for record, has_source in chosen(zone, lua_records):
-        lua = LuaRecord.from_rdata(record[RDATA])
-        code = lua.join(settings.lua.insert_whitespace)
-        if has_source:
-            code = zone.lua_sources[record[PLACE]].code
+    for record, program, has_source in programs.chosen():
         try:
-            nodes, scopes = _parsed(code, lua.covered)
+            _ = program.tree
         except LuaSyntaxError:
             # Told by the reader, or when the record is run.
             continue
-        facts = RecordFacts(lua.covered, record[TTL])
-        parsed.append(_Parsed(record, code, facts, nodes, scopes, has_source))
-    return parsed
+        yield _Parsed(record, program, has_source)
 
 
 def _swallowed(zone: Zone, one: _Parsed) -> list[Swallowed]:
@@ -224,65 +209,30 @@ def _swallows(zone: Zone, record: Record, found: Swallowed) -> Finding:
     )
 
 
-@lru_cache(maxsize=4096)
-def _parsed(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
-    return parse(code, covered)
-
-
-def _zone_facts(
-    zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
-) -> ZoneFacts:
-    return ZoneFacts(
-        signed=settings.signed,
-        shared=settings.lua.mode == "shared",
-        interval=settings.lua.health_check_interval,
-        secondaries=settings.secondaries,
-        included=_Library(zone, lua_records, parsed).look_up,
-    )
-
-
 class _Library:
     """What ``include`` finds in a zone."""
 
-    def __init__(
-        self, zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed]
-    ) -> None:
-        self._zone = zone
-        self._code: dict[bytes, list[tuple[tuple[Node, ...], Scopes]]] = {}
-        self._unread: dict[bytes, list[Record]] = {}
-        ours = [one for one in parsed if one.facts.covered == rr.LUA]
-        for one in ours:
-            self._code.setdefault(zone.owner(one.record), []).append((one.nodes, one.scopes))
-        read = {(one.record[KEY], one.record[RDATA]) for one in ours}
-        for record in lua_records:
-            if record[RDATA][:2] == _LUA and (record[KEY], record[RDATA]) not in read:
-                self._unread.setdefault(zone.owner(record), []).append(record)
+    def __init__(self, programs: Programs) -> None:
+        self._programs = programs
         self._types: dict[bytes, set[str]] | None = None
         self._known: dict[bytes, Inclusion] = {}
 
     def look_up(self, name: bytes) -> Inclusion:
         """`lzc.lua.definition.record.Included` for this zone."""
-        if name.endswith(b".") and not name.endswith(b"\\."):
-            found = self.look_up(name[:-1])
-            if found.found:
-                return found
-            return Inclusion(False, "names are relative to the zone, with a final dot too")
         try:
-            owner = wire_name.from_text(name, self._zone.apex).lower()
+            owner = wire_name.below(name, self._programs.zone.apex)
         except wire_name.InvalidName as error:
             return Inclusion(False, f"it is no domain name: {error}")
         known = self._known.get(owner)
         if known is None:
             known = self._known[owner] = self._gather(owner)
+        if not known.found and name.endswith(b".") and not name.endswith(b"\\."):
+            return Inclusion(False, "names are relative to the zone, with a final dot too")
         return known
 
-    def _read(self, owner: bytes) -> Sequence[tuple[tuple[Node, ...], Scopes]]:
-        """The code at a name, with those records of a ``$GENERATE`` that were not looked at."""
-        for record in self._unread.pop(owner, ()):
-            code = LuaRecord.from_rdata(record[RDATA]).join(False)
-            with suppress(LuaSyntaxError):
-                self._code.setdefault(owner, []).append(_parsed(code, rr.LUA))
-        return self._code.get(owner, ())
+    def _read(self, owner: bytes) -> list[Program]:
+        """The programs at a name that can be parsed."""
+        return [program for program in self._programs.included(owner) if _is_lua(program)]
 
     def _gather(self, owner: bytes) -> Inclusion:
         if not self._read(owner):
@@ -291,13 +241,12 @@ class _Library:
         dynamic = False
         waiting, seen = [owner], {owner}
         while waiting:
-            for nodes, scopes in self._read(waiting.pop()):
-                written |= scopes.written
-                dynamic |= scopes.dynamic
-                for inner in included_names(nodes, scopes):
-                    relative = inner if inner.endswith(b"\\.") else inner.removesuffix(b".")
+            for program in self._read(waiting.pop()):
+                written |= program.scopes.written
+                dynamic |= program.scopes.dynamic
+                for inner in included_names(program):
                     try:
-                        owner = wire_name.from_text(relative, self._zone.apex).lower()
+                        owner = wire_name.below(inner, self._programs.zone.apex)
                     except wire_name.InvalidName:
                         continue
                     if owner in seen:
@@ -311,11 +260,12 @@ class _Library:
     def _instead(self, owner: bytes) -> str:
         if self._types is None:
             self._types = {}
-            for record in self._zone.records:
+            zone = self._programs.zone
+            for record in zone.records:
                 shown = rr.to_text(record[TYPE])
                 if record[TYPE] == rr.LUA:
-                    shown += " " + rr.to_text(LuaRecord.from_rdata(record[RDATA]).covered)
-                self._types.setdefault(self._zone.owner(record), set()).add(shown)
+                    shown += " " + rr.to_text(covered_type(record[RDATA]))
+                self._types.setdefault(zone.owner(record), set()).add(shown)
         types = sorted(self._types.get(owner, ()))
         if not types:
             return "there is no such name in the zone"
@@ -324,8 +274,15 @@ class _Library:
         return f"it has {', '.join(types)}, but no record that covers LUA"
 
 
+def _is_lua(program: Program) -> bool:
+    try:
+        return bool(program.nodes)
+    except LuaSyntaxError:
+        return False
+
+
 def _measure(
-    zone: Zone, lua_records: Sequence[Record], parsed: Sequence[_Parsed], settings: LintSettings
+    programs: Programs, parsed: Sequence[_Parsed], settings: LintSettings
 ) -> dict[int, Finding]:
     """Findings about the instructions that records take, by their index in ``parsed``."""
     if not settings.measured:
@@ -336,47 +293,47 @@ def _measure(
     if not limits:
         return {}
     lowest, who = limits[0]
-    lengths = [at_most(one.nodes, one.scopes) for one in parsed if one.facts.covered == rr.LUA]
+    lengths = [one.program.most_instructions() for one in parsed if one.program.is_included]
     known = [length for length in lengths if length is not None]
     longest = sum(known) if len(known) == len(lengths) else None
     doubtful = [
         (number, one)
         for number, one in enumerate(parsed)
-        if one.facts.covered != rr.LUA and not _is_short(one, longest, lowest * NEAR)
+        if not (one.program.is_included or _is_short(one.program, longest, lowest * NEAR))
     ]
     if not doubtful:
         return {}
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
     from lzc.lua.engine.engine import QueryContext
 
-    codes = [(record, LuaRecord.from_rdata(record[RDATA])) for record in lua_records]
-    included = included_code(zone, codes, settings.lua.insert_whitespace)
-    trials = Trials(included, lambda _name, _code: (), lowest, settings.lua.memory_limit)
+    zone = programs.zone
+    trials = Trials(
+        programs.included_code(), lambda _name, _code: (), lowest, settings.lua.memory_limit
+    )
     asked: dict[bytes, Trial] = {}
     for _, one in doubtful:
-        if one.code not in asked:
+        if one.program.code not in asked:
             queries = [
                 QueryContext(zone.owner(one.record), zone.apex, client, subnet)
                 for client, subnet in _CLIENTS
             ]
-            code = LuaRecord.from_rdata(one.record[RDATA]).join(settings.lua.insert_whitespace)
-            asked[one.code] = Trial(code, queries)
+            asked[one.program.code] = Trial(programs.of(one.record).code, queries)
     counts = dict(zip(asked, trials.worst([*asked.values()], lowest), strict=True))
     found: dict[int, Finding] = {}
     for number, one in doubtful:
-        count = counts[one.code]
+        count = counts[one.program.code]
         if count is not None:
             finding = _too_many(count, lowest, who)
         else:
-            why = trials.ended.get(asked[one.code].code)
+            why = trials.ended.get(asked[one.program.code].code)
             finding = None if why is None else Finding(0, "lua-hangs", f"it had to be ended: {why}")
         if finding is not None:
             found[number] = finding
     return found
 
 
-def _is_short(one: _Parsed, included: int | None, bound: float) -> bool:
-    longest = at_most(one.nodes, one.scopes, included)
+def _is_short(program: Program, included: int | None, bound: float) -> bool:
+    longest = program.most_instructions(included)
     return longest is not None and longest <= bound
 
 
@@ -398,23 +355,21 @@ def _too_many(count: int, limit: int, who: str) -> Finding | None:
     return None
 
 
-def _add_exposed(
-    zone: Zone,
-    lua_records: Sequence[Record],
-    settings: LintSettings,
-    found: dict[int, list[Fault]],
-) -> None:
+def _add_exposed(programs: Programs, settings: LintSettings, found: dict[int, list[Fault]]) -> None:
     """One fault for a zone and a secondary, at the first LUA record."""
-    if not lua_records:
+    records = programs.records
+    if not records:
         return
-    first = min(lua_records, key=lambda record: record[PLACE])
+    first = min(records, key=lambda record: record[PLACE])
     for name, software in settings.others:
         finding = Finding(
             0,
             "lua-exposed",
-            f"the zone's LUA records ({len(lua_records)}) go to secondary {name} ({software})",
+            f"the zone's LUA records ({len(records)}) go to secondary {name} ({software})",
         )
-        found.setdefault(first[PLACE], []).append(_fault(zone, first, finding, at=first[PLACE]))
+        found.setdefault(first[PLACE], []).append(
+            _fault(programs.zone, first, finding, at=first[PLACE])
+        )
 
 
 def _fault(zone: Zone, record: Record, finding: Finding, at: int | None = None) -> Fault:

@@ -1,104 +1,193 @@
-"""Plans for the LUA records of a zone that need no Lua to be answered."""
+"""Plans for the LUA records of a zone that need no Lua to be answered, and what stands in the code
+of the others.
+
+Running a record does not show all: the name asked for, the client's subnet or chance may decide as
+well which call comes about. A call on constants says what it checks wherever it stands; one too
+many, such as in code that is never reached, is only a check that nobody needs.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from lzc.wire import rrtype
-from lzc.wire.name import key_of_labels
-from lzc.zone.model import LuaRecord, Record
+from lzc.compiler.lua.programs import Programs
+from lzc.health_check import Check
+from lzc.lua.definition.check_options import check_document, read_options
+from lzc.lua.definition.function import Function
+from lzc.lua.functions import CHECKING, FUNCTIONS
+from lzc.lua.functions.recogniser import most_instructions, operation_of, recognise
+from lzc.lua.health.constants import Constants, options_of
+from lzc.lua.plan import checks_in, checks_of, plan_key
+from lzc.lua.program import Program
+from lzc.lua.syntax import tree as ast
+from lzc.lua.syntax.constants import Names, Other, is_constant, resolve
+from lzc.lua.syntax.effort import Effort, TooMuch
+from lzc.zone.model import KEY
 
-if TYPE_CHECKING:
-    from lzc.health_check import Check
-    from lzc.lua.health.constants import Constants
 
-_PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}")
-"""A relative name without escapes, not too long for any zone but what is out of reach anyway."""
+class Planned(NamedTuple):
+    """``plans`` of a zone, sorted as zones are, by `lzc.lua.plan.plan_key`; ``checks`` that running
+    the records may not have shown; ``constants`` in calls of those that are run, which may look at
+    candidates that a query decides; and whether all of these are ``steady``: do not look at the
+    clock."""
+
+    plans: dict[bytes, bytes]
+    checks: set[Check]
+    constants: Constants
+    steady: bool
 
 
-def lua_plans(
-    lua_records: Sequence[Record], apex: bytes, insert_whitespace: bool, exec_limit: int = 0
-) -> dict[bytes, bytes]:
-    """The plans of a zone's LUA records, sorted as zones are, by `lzc.lua.plan.plan_key`. Several
-    records that answer for one type at one name are run: there is no plan for them together. So is
-    what might take more instructions than ``exec_limit`` (0: no limit)."""
-    from lzc.lua.functions.recogniser import most_instructions, recognise
-    from lzc.lua.plan import plan_key
+def plan_zone(programs: Programs, exec_limit: int = 0) -> Planned:
+    """Find plans, and look at the code of records that get none. These are several records that
+    answer for one type at one name, as there is no plan for them together, and what might take more
+    instructions than ``exec_limit`` (0: no limit)."""
+    plans: dict[bytes, bytes] = {}
+    checks: set[Check] = set()
+    constants = Constants()
+    steady = True
+    for program, is_alone in _each_code(programs):
+        plan = _plan(program, programs, exec_limit) if is_alone else None
+        if plan is not None:
+            plans[plan_key(program.code, program.covered, programs.zone.apex)] = plan
+            if b'["if",' in plan and (b'["up",' in plan or b'["weights",' in plan):
+                # Asked about only for some clients, which trying it out may not have shown.
+                checks |= checks_in(plan)
+            continue
+        if not program.is_included:
+            checks |= written_checks(program)
+        constants |= written_constants(program)
+        steady = steady and not program.facts.clock
+    return Planned(plans, checks, constants, steady)
 
-    codes: dict[tuple[bytes, int], list[bytes]] = {}
-    for key, _, rdata, ttl, _ in lua_records:
-        lua = LuaRecord.from_rdata(rdata, ttl)
-        codes.setdefault((key, lua.covered), []).append(lua.join(insert_whitespace))
 
+def _each_code(programs: Programs) -> Iterator[tuple[Program, bool]]:
+    """Each program once, in order, and whether it is ever the only one that answers for its type at
+    a name."""
+    found: dict[tuple[bytes, int], list[bytes]] = {}
+    for record, program in programs:
+        found.setdefault((record[KEY], program.covered), []).append(program.code)
+    alone: dict[tuple[bytes, int], bool] = {}
+    for (_, covered), codes in found.items():
+        for code in codes:
+            alone[code, covered] = alone.get((code, covered), False) or len(codes) == 1
+    for code, covered in sorted(alone):
+        yield programs.shared(code, covered), alone[code, covered]
+
+
+def _plan(program: Program, programs: Programs, exec_limit: int) -> bytes | None:
     included: list[bytes] = []
 
-    def include(name: bytes) -> bytes | None:
-        relative = name.removesuffix(b".")
-        if not _PLAIN.fullmatch(relative):
-            return None
-        found = codes.get((key_of_labels(relative.lower().split(b".")), rrtype.LUA), ())
-        if len(found) != 1:
-            return None
-        included.append(found[0])
-        return found[0]
+    def include(name: bytes) -> Program | None:
+        found = programs.include(name)
+        if found is not None:
+            included.append(found.code)
+        return found
 
-    alone = {(found[0], covered) for (_, covered), found in codes.items() if len(found) == 1}
-    plans = {}
-    for code, covered in sorted(alone):
-        included.clear()
-        plan = recognise(code, covered, include)
-        most = most_instructions(b"".join((code, *included)))
-        if plan is not None and (not exec_limit or most <= exec_limit):
-            plans[plan_key(code, covered, apex)] = plan
-    return plans
+    plan = recognise(program, include)
+    most = most_instructions(b"".join((program.code, *included)))
+    return plan if not exec_limit or most <= exec_limit else None
 
 
-def checks_behind_choices(plans: dict[bytes, bytes]) -> set[Check]:
-    """What plans ask about only for some clients, which trying them out may not have shown."""
-    from lzc.lua.plan import checks_in
-
+def written_checks(program: Program) -> set[Check]:
+    """The checks of all calls on constants in code that chooses between some; constants may have
+    names, as long as each is given once."""
     found: set[Check] = set()
-    for plan in plans.values():
-        if b'["if",' in plan and (b'["up",' in plan or b'["weights",' in plan):
-            found |= checks_in(plan)
+    calls = _calls(program)
+    if not calls or not program.facts.chooses:
+        return found
+    names = _named(program.nodes)
+    effort = Effort(len(program.code))
+    for call in calls:
+        try:
+            found |= checks_of(operation_of(call, names, program.covered, effort))
+        except (Other, RecursionError):
+            continue
+        except TooMuch:
+            break
     return found
 
 
-def checks_without_plans(
-    lua_records: Sequence[Record], plans: dict[bytes, bytes], apex: bytes, insert_whitespace: bool
-) -> set[Check]:
-    """What the code of the other records asks about on ways that trying them out may not have
-    taken."""
-    from lzc.compiler.lua.written_checks import written_checks
-
-    found: set[Check] = set()
-    for code, covered in _without_plans(lua_records, plans, apex, insert_whitespace):
-        if covered != rrtype.LUA:
-            found |= written_checks(code, covered)
-    return found
+def _calls(program: Program) -> list[ast.Call]:
+    """The calls that ask for checks."""
+    try:
+        return [
+            call
+            for call in program.calls
+            if isinstance(call.function, ast.Name) and call.function.name in CHECKING
+        ]
+    except (ast.LuaCodeError, RecursionError):
+        return []
 
 
-def constants_without_plans(
-    lua_records: Sequence[Record], plans: dict[bytes, bytes], apex: bytes, insert_whitespace: bool
-) -> Constants:
-    """The constants in calls of that code, which may look at candidates that a query decides."""
-    from lzc.compiler.lua.written_constants import written_constants
-    from lzc.lua.health.constants import Constants
+def _named(nodes: tuple[ast.Node, ...]) -> Names:
+    """The constants that have a name of their own."""
+    given: dict[bytes, list[ast.Expression]] = {}
+    for name, value in _definitions(nodes):
+        given.setdefault(name, []).append(value)
+    return {
+        name: values[0]
+        for name, values in given.items()
+        if len(values) == 1 and is_constant(values[0])
+    }
 
-    found = Constants()
-    for code, covered in _without_plans(lua_records, plans, apex, insert_whitespace):
-        found |= written_constants(code, covered)
-    return found
+
+def _definitions(nodes: tuple[ast.Node, ...]) -> Iterator[tuple[bytes, ast.Expression]]:
+    for node in nodes:
+        if isinstance(node, ast.Local):
+            targets: tuple[ast.Expression, ...] = node.names
+        elif isinstance(node, ast.Assignment):
+            targets = node.targets
+        else:
+            continue
+        for target, value in zip(targets, node.values, strict=False):
+            if isinstance(target, ast.Name):
+                yield target.name, value
 
 
-def _without_plans(
-    lua_records: Sequence[Record], plans: dict[bytes, bytes], apex: bytes, insert_whitespace: bool
-) -> set[tuple[bytes, int]]:
-    """The code, and the type that it answers for, of records that have to be run."""
-    from lzc.lua.plan import plan_key
+def written_constants(program: Program) -> Constants:
+    """The ports, URLs and options of all calls, whatever candidates they are for; constants may
+    have names, as long as each is given once. What would take too long to read is left out."""
+    calls = _calls(program)
+    if not calls:
+        return Constants()
+    reader = _Reader(_named(program.nodes), Effort(len(program.code)))
+    for call in calls:
+        if isinstance(call.function, ast.Name) and call.arguments:
+            function = FUNCTIONS[call.function.name.decode()]
+            try:
+                reader.read(function, call.arguments)
+            except TooMuch:
+                break
+    return reader.found
 
-    records = [LuaRecord.from_rdata(rdata, ttl) for _, _, rdata, ttl, _ in lua_records]
-    codes = {(lua.join(insert_whitespace), lua.covered) for lua in records}
-    return {one for one in codes if plan_key(*one, apex) not in plans}
+
+class _Reader:
+    """Reads calls, and keeps what it finds."""
+
+    def __init__(self, names: Names, effort: Effort) -> None:
+        self._names = names
+        self._effort = effort
+        self.found = Constants()
+
+    def read(self, function: Function, arguments: tuple[ast.Expression, ...]) -> None:
+        """The first argument and the options of a call. Raises `TooMuch`."""
+        if function.targets is None or function.options is None:
+            return
+        none = ast.Table(0, 0, ())
+        given = arguments[function.options] if len(arguments) > function.options else none
+        self._try(arguments[0], function.targets)
+        self._try(given, _options)
+
+    def _try(self, node: ast.Expression, read: Callable[[ast.Expression], Constants]) -> None:
+        try:
+            known = resolve(node, self._names)
+            self._effort.take_tree(known)
+            self.found |= read(known)
+        except (Other, RecursionError):
+            return
+
+
+def _options(node: ast.Expression) -> Constants:
+    document = check_document(b"port ", 0, b"", read_options(node).settings)
+    return Constants(options=frozenset((options_of(Check.from_document(document)),)))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from lzc.contained import Begin, Contained, Ended, Home
 
 if TYPE_CHECKING:
-    from lzc.compiler.lua.discover import Discovery, Exploration
-    from lzc.compiler.lua.measure import Meter
+    from lzc.compiler.lua.discover import Discovery, Exploration, Meter
     from lzc.lua.engine.engine import QueryContext, StoredRecords
 
 MOST_ENDED: Final = 3
 """Codes of a zone that are ended at most, as each takes seconds: the rest of it is not tried."""
+FACTOR: Final = 10
+"""Counting ends at so many times the limit of instructions."""
 _BATCH: Final = 256
 """Codes of one request: those beside one that is ended are run again."""
 
@@ -99,8 +100,7 @@ def end() -> None:
 def _child(memory_limit: int) -> Contained[_Request, list[Any]]:
     if memory_limit not in _children:
         # Before the fork, so that no child has to; projects without LUA records need not wait.
-        import lzc.compiler.lua.discover
-        import lzc.compiler.lua.measure  # noqa: F401
+        import lzc.compiler.lua.discover  # noqa: F401
         from lzc.lua.engine.state import SPARE_MEMORY
 
         # Two engines explore and two count.
@@ -138,6 +138,6 @@ def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
 @lru_cache(maxsize=1)
 def _meter(limit: int, memory_limit: int) -> Meter:
     """Likewise."""
-    from lzc.compiler.lua.measure import Meter
+    from lzc.compiler.lua.discover import Meter
 
-    return Meter(limit, memory_limit)
+    return Meter(limit * FACTOR, memory_limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ class Function:
     options: int | None = None
     targets: Callable[[Expression], Constants] | None = None
     includes: bool = False
-    judge: Callable[[Record, list[Call]], None] | None = None
+    judge: Callable[[Record, Sequence[Call]], None] | None = None
     operation: Callable[..., Operation] | None = None
     condition: Callable[[Form, Expression], Condition] | None = None
     part: Callable[..., Part] | None = None

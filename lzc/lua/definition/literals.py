@@ -3,11 +3,14 @@ once."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
+from lzc.lua.syntax import constants
 from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.constants import Other
 from lzc.lua.syntax.effort import Effort
 from lzc.lua.syntax.scopes import Scopes
 from lzc.lua.syntax.tree import Expression
@@ -27,11 +30,13 @@ class Constant:
 
 class Literals:
     """Answers questions about the expressions of one record, as long as its ``effort`` lasts: then
-    all raise `lzc.lua.syntax.effort.TooMuch`."""
+    all raise `lzc.lua.syntax.effort.TooMuch`. ``harmless`` are global functions that leave tables
+    as they are."""
 
-    def __init__(self, scopes: Scopes, effort: Effort) -> None:
+    def __init__(self, scopes: Scopes, effort: Effort, harmless: frozenset[bytes]) -> None:
         self._scopes = scopes
         self._effort = effort
+        self._harmless = harmless
 
     def behind(self, expression: Expression) -> Expression:
         """The expression without parentheses, and in place of a local that is set once and whose
@@ -46,7 +51,8 @@ class Literals:
             variable = self._scopes.variables.get(expression.offset)
             if variable is None or variable.value is None or variable.writes != 1:
                 break
-            if variable.escapes and not _is_fixed(variable.value):
+            changed = variable.escapes or not variable.given_to <= self._harmless
+            if changed and isinstance(variable.value, syntax.Table):
                 break
             expression = variable.value
         return expression
@@ -66,7 +72,7 @@ class Literals:
 
     def constant(self, expression: Expression) -> Constant | None:
         """The value of a constant expression, or `None`."""
-        expression = self.behind(expression)
+        given, expression = expression, self.behind(expression)
         match expression:
             case syntax.String(value=value):
                 return Constant(value)
@@ -81,26 +87,10 @@ class Literals:
                 inner = self.constant(operand)
                 if inner is not None and type(inner.value) is float:
                     return Constant(-inner.value)
-            case syntax.Binary(operator=b".."):
-                return self._concatenated(expression)
+            case syntax.Binary() | syntax.Call() | syntax.MethodCall():
+                with suppress(Other):
+                    return Constant(constants.text(given, self.behind, _LONGEST))
         return None
-
-    def _concatenated(self, expression: syntax.Binary) -> Constant | None:
-        pieces: list[bytes] = []
-        size = 0
-        waiting: list[Expression] = [expression]
-        while waiting:
-            node = self.behind(waiting.pop())
-            if isinstance(node, syntax.Binary) and node.operator == b"..":
-                waiting += (node.right, node.left)
-                continue
-            if not isinstance(node, syntax.String):
-                return None
-            pieces.append(node.value)
-            size += len(node.value)
-            if size > _LONGEST:
-                return None
-        return Constant(b"".join(pieces))
 
     def text(self, expression: Expression) -> bytes | None:
         """The string that a constant gives where one is taken; numbers are taken too."""
@@ -168,8 +158,3 @@ def number_of(text: bytes) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if isfinite(number) else None
-
-
-def _is_fixed(expression: Expression) -> bool:
-    """True for a value that cannot be changed in place."""
-    return not isinstance(expression, syntax.Table)

@@ -3,6 +3,7 @@ where some networks hold it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -30,7 +31,7 @@ def _check_group(record: Record, function: str, argument: Expression) -> None:
 _GROUP: Final = Parameter("a NetmaskGroup, as newNMG gives", _check_group)
 
 
-def _judge(record: Record, calls: list[Call]) -> None:
+def _judge(record: Record, calls: Sequence[Call]) -> None:
     """Report createForward where filterForward does not say which addresses it may give."""
     filtered: set[int] = set()
     made: list[tuple[Call, str]] = []

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
 from lzc.lua.definition.form import Form
@@ -19,17 +19,16 @@ from lzc.lua.definition.function import Condition, Operation
 from lzc.lua.functions import FUNCTIONS, INCLUDING, called
 from lzc.lua.functions.text import code_of, parts
 from lzc.lua.plan import encode
+from lzc.lua.program import Program
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Names, Other, is_constant, resolve, text, values
 from lzc.lua.syntax.effort import Effort, TooMuch
-from lzc.lua.syntax.parser import parse_record
-from lzc.wire import rrtype
 
 MAX_BLOCKS: Final = 500
 """Blocks of statements followed at most: what comes after an ``if`` is there once for each way."""
 
-Include = Callable[[bytes], bytes | None]
-"""Gives the joined code of the LUA record that is included by a name, or `None`."""
+Include = Callable[[bytes], Program | None]
+"""Gives the LUA record that is included by a name, or `None`."""
 
 _COPIED: Final = 64
 """Names that take as long to be copied as a node to be looked at."""
@@ -47,14 +46,19 @@ _LIKELY: Final = re.compile(
 _After = Callable[[Names], Operation | None]
 
 
-def recognise(code: bytes, covered: int, include: Include | None = None) -> bytes | None:
-    """The plan (`lzc.lua.plan`) of a record's joined ``code`` that answers for type ``covered``, or
-    `None` for a record that has to be run."""
-    if covered == rrtype.LUA or not _LIKELY.match(code):
+def recognise(program: Program, include: Include | None = None) -> bytes | None:
+    """The plan (`lzc.lua.plan`) of a record, or `None` for one that has to be run. ``include`` is
+    what the function of this name finds."""
+    if program.is_included or not _LIKELY.match(program.code):
         return None
-    if include is not None and any(name in code for name in INCLUDING):
-        return _recognise(code, covered, include)
-    return _kept(code, covered)
+    reading = _Reading(program.covered, include, Effort(len(program.code)))
+    try:
+        operation = reading.record(program.tree.body.statements)
+    except (Other, TooMuch, ast.LuaCodeError, RecursionError):
+        return None
+    return (
+        encode(program.covered, reading.form.rdatas, operation) if operation is not None else None
+    )
 
 
 def operation_of(
@@ -77,18 +81,6 @@ def most_instructions(code: bytes) -> int:
         # Lists of strings are constants, but for those that hold names; words are operators, too.
         most += 2 * (code.count(b",") + code.count(b";") + len(code.split()))
     return most
-
-
-def _recognise(code: bytes, covered: int, include: Include | None = None) -> bytes | None:
-    reading = _Reading(covered, include, Effort(len(code)))
-    try:
-        operation = reading.record(parse_record(code, covered).body.statements)
-    except (Other, TooMuch, ast.LuaCodeError, RecursionError):
-        return None
-    return encode(covered, reading.form.rdatas, operation) if operation is not None else None
-
-
-_kept: Final = lru_cache(maxsize=1024)(_recognise)
 
 
 class _Reading:
@@ -186,12 +178,12 @@ class _Reading:
         function, arguments = called(call)
         if function is None or not function.includes:
             raise Other
-        code = self.include(text(resolve(arguments[0], names)))
-        if code is None:
+        included = self.include(text(resolve(arguments[0], names)))
+        if included is None:
             raise Other
-        self.effort.take(len(code) // 4)
+        self.effort.take(len(included.code) // 4)
         locals_: Names = {}
-        for inner in parse_record(code, rrtype.LUA).body.statements:
+        for inner in included.tree.body.statements:
             seen = {**globals_, **locals_}
             self.effort.take(1 + len(seen) // _COPIED)
             if isinstance(inner, ast.Local):

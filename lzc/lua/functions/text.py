@@ -8,7 +8,7 @@ from lzc.lua.definition.form import is_method
 from lzc.lua.definition.function import Part
 from lzc.lua.functions import called
 from lzc.lua.syntax import tree as ast
-from lzc.lua.syntax.constants import Other, integer, piece
+from lzc.lua.syntax.constants import Other, integer
 from lzc.wire.name import MAX_NAME
 
 MAX_TEXT: Final = 4096
@@ -48,8 +48,10 @@ def _parts(node: ast.Node) -> list[Part]:
         return _parts(node.inner)
     if isinstance(node, ast.Binary) and node.operator == b"..":
         return _parts(node.left) + _parts(node.right)
-    if isinstance(node, ast.String | ast.Number):
-        return [["is", piece(node).decode("latin-1")]]
+    if isinstance(node, ast.String):
+        return [["is", node.value.decode("latin-1")]]
+    if isinstance(node, ast.Number):
+        return [["is", str(integer(node, 10**10))]]
     if isinstance(node, ast.Call):
         return [_called(node)]
     if is_method(node, b"qname", b"toString"):

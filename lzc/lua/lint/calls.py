@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.literals import is_multiple
 from lzc.lua.definition.record import Record
@@ -9,7 +11,7 @@ from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 
 
-def check_calls(record: Record, calls: list[syntax.Call]) -> None:
+def check_calls(record: Record, calls: Sequence[syntax.Call]) -> None:
     """Report arguments that the functions do not take."""
     for call in calls:
         function = meant(record, call)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -14,12 +13,8 @@ from lzc.lua.lint.calls import check_calls
 from lzc.lua.lint.names import check_globals, check_leaks, check_members
 from lzc.lua.lint.results import check_results
 from lzc.lua.lint.usage import check_ttl, includes, inclusions
-from lzc.lua.syntax import scopes as scope
-from lzc.lua.syntax import tree as syntax
+from lzc.lua.program import Program
 from lzc.lua.syntax.effort import Effort, TooMuch
-from lzc.lua.syntax.parser import parse_record
-from lzc.lua.syntax.scopes import Scopes
-from lzc.lua.syntax.tree import Block, Chunk, Node
 
 _HARMLESS: Final = frozenset(name.encode() for name in FUNCTIONS)
 
@@ -27,31 +22,25 @@ _LOOKS: Final = 10
 """How often all the rules look at a node, at most."""
 
 
-def parse(code: bytes, covered: int) -> tuple[tuple[Node, ...], Scopes]:
-    """The nodes of a record's tree, the `Chunk` first, and its scopes. Raises
-    `lzc.lua.syntax.tree.LuaSyntaxError`."""
-    chunk = parse_record(code, covered)
-    return tuple(syntax.walk(chunk)), scope.resolve(chunk, _HARMLESS)
-
-
-def lint(
-    nodes: Sequence[Node], scopes: Scopes, facts: RecordFacts, zone: ZoneFacts
-) -> list[Finding]:
-    """What is wrong with a record that `parse` gave, ordered by where it is. Nothing is run."""
-    record = Record(scopes, _literals(nodes, scopes), facts, zone, scopes.written)
+def lint(program: Program, ttl: int, zone: ZoneFacts) -> list[Finding]:
+    """What is wrong with a record whose TTL is ``ttl`` seconds, ordered by where it is. Nothing is
+    run. Raises `lzc.lua.syntax.tree.LuaSyntaxError`."""
+    record = _record(program, ttl, zone)
     # Of code that says so much, what was found until then is told.
     with suppress(TooMuch):
-        _check(record, nodes)
+        _check(record, program)
     return sorted(set(record.findings))
 
 
-def _literals(nodes: Sequence[Node], scopes: Scopes) -> Literals:
-    return Literals(scopes, Effort(nodes[0].end, _LOOKS))
+def _record(program: Program, ttl: int, zone: ZoneFacts) -> Record:
+    scopes = program.scopes
+    literals = Literals(scopes, Effort(len(program.code), _LOOKS), _HARMLESS)
+    return Record(scopes, literals, RecordFacts(program.covered, ttl), zone, scopes.written)
 
 
-def _check(record: Record, nodes: Sequence[Node]) -> None:
+def _check(record: Record, program: Program) -> None:
     scopes, zone = record.scopes, record.zone
-    calls = [node for node in nodes if isinstance(node, syntax.Call)]
+    nodes, calls = program.nodes, program.calls
     included = inclusions(record, calls)
     known = scopes.written | zone.elsewhere
     for inclusion in included:
@@ -66,24 +55,17 @@ def _check(record: Record, nodes: Sequence[Node]) -> None:
         if function.judge is not None:
             function.judge(record, calls)
     check_ttl(record, calls)
-    check_results(record, _body(nodes))
+    check_results(record, program.tree.body)
 
 
-def _body(nodes: Sequence[Node]) -> Block:
-    chunk = nodes[0]
-    assert isinstance(chunk, Chunk)
-    return chunk.body
-
-
-def included_names(nodes: Sequence[Node], scopes: Scopes) -> list[bytes]:
+def included_names(program: Program) -> list[bytes]:
     """The literal names that a record includes."""
-    literals = _literals(nodes, scopes)
-    record = Record(scopes, literals, RecordFacts(0, 0), ZoneFacts(), scopes.written)
+    record = _record(program, 0, ZoneFacts())
     found: list[bytes] = []
     with suppress(TooMuch):
-        for node in nodes:
-            if isinstance(node, syntax.Call) and node.arguments:
-                name = literals.text(node.arguments[0]) if includes(record, node) else None
+        for call in program.calls:
+            if call.arguments and includes(record, call):
+                name = record.literals.text(call.arguments[0])
                 if name is not None:
                     found.append(name)
     return found

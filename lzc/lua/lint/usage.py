@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from lzc.lua.definition.literals import number_of
@@ -24,7 +25,7 @@ def includes(record: Record, call: syntax.Call) -> bool:
     return function is not None and function.includes
 
 
-def inclusions(record: Record, calls: list[syntax.Call]) -> list[Inclusion]:
+def inclusions(record: Record, calls: Sequence[syntax.Call]) -> list[Inclusion]:
     """What the record includes; names that are not literal may be anything. Reports those that are
     not there."""
     found: list[Inclusion] = []
@@ -47,7 +48,7 @@ def inclusions(record: Record, calls: list[syntax.Call]) -> list[Inclusion]:
     return found
 
 
-def check_ttl(record: Record, calls: list[syntax.Call]) -> None:
+def check_ttl(record: Record, calls: Sequence[syntax.Call]) -> None:
     """Report a TTL by which answers outlive many rounds of the checks they depend on."""
     intervals: list[float] = []
     first: syntax.Call | None = None

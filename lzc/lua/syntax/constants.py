@@ -6,7 +6,7 @@ Everything here raises `Other` for what is not known for certain to be the const
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,43 +16,90 @@ from lzc.lua.syntax import tree as ast
 MAX_ITEMS: Final = 2000
 """Items of a list at most: LuaJIT makes tables of up to 2047 without another thought."""
 
+Behind = Callable[[ast.Expression], ast.Expression]
+"""Gives what an expression stands for: itself, or what a name in its place is given."""
+
 Names = Mapping[bytes, ast.Expression]
 """What names stand for where an expression is."""
 
 _INTEGER: Final = re.compile(rb"[0-9]{1,10}")
 _HOST: Final = re.compile(rb"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|[0-9a-fA-F]*:[0-9a-fA-F:]*")
 _MASK_BITS: Final = re.compile(rb"[0-9]{1,3}")
+_MARKED: Final = re.compile(rb"([~!#&@_;,<>/|{}])\(%d%d%d\)")
 
 
 class Other(Exception):
     """The code is something else."""
 
 
-def text(node: ast.Node) -> bytes:
-    """A string that is a constant, be it in pieces."""
+def bare(node: ast.Expression) -> ast.Expression:
+    """The expression without parentheses around it."""
+    while isinstance(node, ast.Parenthesis):
+        node = node.inner
+    return node
+
+
+def text(node: ast.Expression, behind: Behind = bare, most: int | None = None) -> bytes:
+    """A string that is a constant, be it in pieces, or made as `lzc.lua.transfer.literals` writes
+    what is no literal. ``behind`` gives what an expression stands for; strings of more than
+    ``most`` octets are not put together."""
+    if type(node) is ast.String:
+        return node.value
+    if isinstance(node, ast.MethodCall):
+        # `gsub` has a second result.
+        raise Other
+    pieces: list[bytes] = []
+    size = 0
+    waiting: list[ast.Expression] = [node]
+    # A loop, as there may be more operands than Python's stack is deep.
+    while waiting:
+        found = behind(waiting.pop())
+        if isinstance(found, ast.Binary) and found.operator == b"..":
+            waiting += (found.right, found.left)
+            continue
+        if isinstance(found, ast.Number) and (pieces or waiting):
+            # As an operand of `..`.
+            pieces.append(b"%d" % integer(found, 10**10))
+        else:
+            pieces.append(_made(found, behind))
+        size += len(pieces[-1])
+        if most is not None and size > most and (len(pieces) > 1 or waiting):
+            raise Other
+    return b"".join(pieces)
+
+
+def _made(node: ast.Expression, behind: Behind) -> bytes:
+    """A literal, or what the calls in ``('').char(…)`` and ``('…'):gsub('~(%d%d%d)',('').char)``
+    make."""
     if isinstance(node, ast.String):
         return node.value
-    if isinstance(node, ast.Parenthesis):
-        return text(node.inner)
-    if isinstance(node, ast.Binary) and node.operator == b"..":
-        return piece(node.left) + piece(node.right)
-    raise Other
-
-
-def piece(node: ast.Node) -> bytes:
-    """An operand of ``..``: a string, or a whole number as Lua prints it."""
-    if isinstance(node, ast.Number):
-        return b"%d" % integer(node, 10**10)
-    return text(node)
-
-
-def integer(node: ast.Node, most: int) -> int:
-    """A whole number from 0 to ``most``, in decimal digits."""
-    if isinstance(node, ast.Parenthesis):
-        return integer(node.inner, most)
-    if not isinstance(node, ast.Number):
+    if isinstance(node, ast.Call) and _is_char(node.function):
+        return bytes(integer(argument, 255) for argument in node.arguments)
+    if not isinstance(node, ast.MethodCall) or node.method.name != b"gsub":
         raise Other
-    return whole(node.text, most)
+    if len(node.arguments) != 2 or not _is_char(node.arguments[1]):
+        raise Other
+    pattern = _MARKED.fullmatch(text(node.arguments[0]))
+    if pattern is None:
+        raise Other
+    parts = re.split(re.escape(pattern[1]) + rb"([0-9]{3})", text(node.target, behind))
+    parts[1::2] = [bytes((whole(digits, 255),)) for digits in parts[1::2]]
+    return b"".join(parts)
+
+
+def _is_char(node: ast.Expression) -> bool:
+    """``('').char``"""
+    if not isinstance(node, ast.Index) or not isinstance(bare(node.table), ast.String):
+        return False
+    return isinstance(node.key, ast.String) and node.key.value == b"char"
+
+
+def integer(node: ast.Expression, most: int) -> int:
+    """A whole number from 0 to ``most``, in decimal digits."""
+    found = bare(node)
+    if not isinstance(found, ast.Number):
+        raise Other
+    return whole(found.text, most)
 
 
 def whole(digits: bytes, most: int) -> int:
@@ -93,9 +140,10 @@ def fields(node: ast.Node) -> dict[bytes, ast.Expression]:
         raise Other
     found: dict[bytes, ast.Expression] = {}
     for field in node.fields:
-        if not isinstance(field.key, ast.String) or field.key.value in found:
+        key = None if field.key is None else text(field.key)
+        if key is None or key in found:
             raise Other
-        found[field.key.value] = field.value
+        found[key] = field.value
     return found
 
 
@@ -132,7 +180,7 @@ def network_of(written: bytes) -> tuple[str, int]:
     return network.to_bytes(len(packed), "big").hex(), bits
 
 
-def is_constant(node: ast.Node) -> bool:
+def is_constant(node: ast.Expression) -> bool:
     """True for a constant, or a table of constants however deep: to evaluate it has no effect and
     cannot fail."""
     if isinstance(node, ast.String | ast.Number | ast.Boolean):

@@ -8,40 +8,24 @@ function.
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 from typing import Final
 
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.expressions import MAX_LEVEL, NAMES, ExpressionParser
-from lzc.lua.syntax.lexer import END, NAME, Tokens, lex
-from lzc.lua.syntax.tree import Chunk, Expression, LuaSyntaxError, Statement
+from lzc.lua.syntax.lexer import END, NAME, Tokens
+from lzc.lua.syntax.tree import Chunk, Expression, Statement
 
 MAX_LOCALS: Final = 200
 """Local variables of a function that are visible at one time."""
 
-_LUA: Final = 65402
-_BOM: Final = b"\xef\xbb\xbf"
 _FRAMES: Final = 1500
-_KEPT_SIZE: Final = 4096
 
 _BLOCK_ENDS: Final = frozenset((b"end", b"else", b"elseif", b"until", END))
 
 
-def parse_record(code: bytes, covered: int) -> Chunk:
-    """The tree of a record's ``code``, which answers for type ``covered``.
-
-    Code that covers LUA itself is a chunk, which no ``;`` may stand in front of, as PowerDNS does
-    not load it then. Other code that starts with ``;`` is one too; anything else is a list of
-    expressions, and ``return`` stands in front of it unwritten. Raises
-    `lzc.lua.syntax.tree.LuaSyntaxError`. Trees are immutable, and the last ones are kept: zones
-    repeat their records.
-    """
-    return _kept(code, covered) if len(code) <= _KEPT_SIZE else _parse(code, covered)
-
-
-def _parse(code: bytes, covered: int) -> Chunk:
-    tokens = lex_record(code, covered)
-    expression = is_expression(code, covered)
+def parse(tokens: Tokens, expression: bool) -> Chunk:
+    """The tree of some code: a chunk or, with ``expression``, a list of expressions in front of
+    which ``return`` stands unwritten. Raises `lzc.lua.syntax.tree.LuaSyntaxError`."""
     try:
         return _Parser(tokens).chunk(expression)
     except RecursionError:
@@ -52,25 +36,6 @@ def _parse(code: bytes, covered: int) -> Chunk:
             return _Parser(tokens).chunk(expression)
         finally:
             sys.setrecursionlimit(limit)
-
-
-_kept: Final = lru_cache(maxsize=256)(_parse)
-
-
-def is_expression(code: bytes, covered: int) -> bool:
-    """Whether ``return`` is put in front of ``code``."""
-    return covered != _LUA and not code.startswith(b";")
-
-
-def lex_record(code: bytes, covered: int) -> Tokens:
-    """The tokens of a record, the ``;`` that only marks a chunk left out."""
-    if code.startswith(b";"):
-        if covered == _LUA:
-            raise LuaSyntaxError(
-                "code to be included starts without ';', or PowerDNS does not load it", 0
-            )
-        return lex(code, 1)
-    return lex(code, 3 if covered == _LUA and code.startswith(_BOM) else 0)
 
 
 class _Scope:

@@ -1,7 +1,7 @@
 """Which variable a name means: a local (an upvalue or a parameter too), or a global.
 
 Tables that sit in a local are followed only where nobody can have changed them, which is what
-`Variable.escapes` is about.
+`Variable.escapes` and `Variable.given_to` are about.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from typing import Final
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Block, Expression, Name, Node, Statement
 
-HARMLESS: Final = frozenset((b"ipairs", b"pairs", b"next", b"unpack", b"type", b"tostring"))
+_HARMLESS: Final = frozenset((b"ipairs", b"pairs", b"next", b"unpack", b"type", b"tostring"))
 """Functions of the language that leave a table as it is."""
+
+_CHANGED: Final = b"<changed>"
+_UNCHANGED: Final = b"<unchanged>"
+"""What may become of a table; else it is the name of the global function that gets it."""
 
 _ENVIRONMENT: Final = frozenset((b"setfenv", b"getfenv", b"loadstring", b"load"))
 
@@ -22,12 +26,14 @@ _ENVIRONMENT: Final = frozenset((b"setfenv", b"getfenv", b"loadstring", b"load")
 @dataclass(slots=True)
 class Variable:
     """A local. ``value`` is what it is declared with, if that is known; ``writes`` counts the
-    assignments, the declaration being one. It ``escapes`` when a table in it may be changed."""
+    assignments, the declaration being one. It ``escapes`` when a table in it may be changed;
+    functions that are global get it as an argument too, and ``given_to`` has their names."""
 
     name: bytes
     value: Expression | None
     writes: int = 1
     escapes: bool = False
+    given_to: set[bytes] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,9 @@ class Scopes:
         return frozenset(access.name.name for access in self.accesses if access.written)
 
 
-def resolve(chunk: syntax.Chunk, harmless: frozenset[bytes]) -> Scopes:
-    """The scopes of a record. ``harmless`` are global functions that leave their arguments as they
-    are."""
-    resolver = _Resolver(harmless | HARMLESS)
+def resolve(chunk: syntax.Chunk) -> Scopes:
+    """The scopes of a record."""
+    resolver = _Resolver()
     resolver.block(chunk.body)
     return resolver.scopes
 
@@ -66,9 +71,8 @@ def resolve(chunk: syntax.Chunk, harmless: frozenset[bytes]) -> Scopes:
 class _Resolver:
     """Goes over a chunk in the order of its execution."""
 
-    def __init__(self, harmless: frozenset[bytes]) -> None:
+    def __init__(self) -> None:
         self.scopes = Scopes()
-        self._harmless = harmless
         self._visible: list[dict[bytes, Variable]] = []
 
     def block(self, block: Block, declared: Iterable[Name] = ()) -> None:
@@ -135,7 +139,7 @@ class _Resolver:
                 self._expressions(iterators)
                 self.block(body, names)
             case syntax.Return(values=values):
-                self._expressions(values, safe=True)
+                self._expressions(values, _UNCHANGED)
             case _:
                 pass
 
@@ -167,54 +171,57 @@ class _Resolver:
             else:
                 self.scopes.dynamic = True
 
-    def _expressions(self, expressions: Iterable[Expression], safe: bool = False) -> None:
-        # Pairs of what is still to be seen, and whether a table there stays as it is. A loop, as an
+    def _expressions(self, expressions: Iterable[Expression], fate: bytes = _CHANGED) -> None:
+        # Pairs of what is still to be seen, and what becomes of a table there. A loop, as an
         # operator chain may be deeper than Python's stack.
-        waiting: list[tuple[Node, bool]] = [(e, safe) for e in reversed(tuple(expressions))]
+        waiting: list[tuple[Node, bytes]] = [(e, fate) for e in reversed(tuple(expressions))]
         while waiting:
-            node, is_safe = waiting.pop()
+            node, fate = waiting.pop()
             match node:
                 case Name():
-                    self._read(node, is_safe, called=False)
+                    self._read(node, fate, called=False)
                 case syntax.Function():
                     self._function(node, False)
                 case syntax.Call(function=Name() as function, arguments=arguments):
-                    self._read(function, True, called=True)
+                    self._read(function, _UNCHANGED, called=True)
                     local = self.scopes.variables.get(function.offset)
-                    kept = local is None and function.name in self._harmless
-                    waiting.extend((argument, kept) for argument in reversed(arguments))
+                    given = function.name if local is None else _CHANGED
+                    given = _UNCHANGED if given in _HARMLESS else given
+                    waiting.extend((argument, given) for argument in reversed(arguments))
                 case syntax.Call(function=function, arguments=arguments):
-                    waiting.extend((argument, False) for argument in reversed(arguments))
-                    waiting.append((function, True))
+                    waiting.extend((argument, _CHANGED) for argument in reversed(arguments))
+                    waiting.append((function, _UNCHANGED))
                 case syntax.MethodCall(target=target, arguments=arguments):
-                    waiting.extend((argument, False) for argument in reversed(arguments))
-                    waiting.append((target, False))
+                    waiting.extend((argument, _CHANGED) for argument in reversed(arguments))
+                    waiting.append((target, _CHANGED))
                 case syntax.Index(table=table, key=key):
                     # What comes out of the table may be a table itself, and be changed.
-                    waiting.append((key, True))
-                    waiting.append((table, is_safe or not _holds_tables(table)))
+                    waiting.append((key, _UNCHANGED))
+                    waiting.append((table, fate if _holds_tables(table) else _UNCHANGED))
                 case syntax.Binary(operator=operator, left=left, right=right):
-                    kept = is_safe or operator not in (b"and", b"or")
+                    kept = fate if operator in (b"and", b"or") else _UNCHANGED
                     waiting.append((right, kept))
                     waiting.append((left, kept))
                 case syntax.Unary(operand=operand):
-                    waiting.append((operand, True))
+                    waiting.append((operand, _UNCHANGED))
                 case syntax.Parenthesis(inner=inner):
-                    waiting.append((inner, is_safe))
+                    waiting.append((inner, fate))
                 case syntax.Field(key=key, value=value):
-                    waiting.append((value, True))
+                    waiting.append((value, _UNCHANGED))
                     if key is not None:
-                        waiting.append((key, True))
+                        waiting.append((key, _UNCHANGED))
                 case _:
-                    waiting.extend((child, is_safe) for child in reversed(syntax.children(node)))
+                    waiting.extend((child, fate) for child in reversed(syntax.children(node)))
 
-    def _read(self, name: Name, safe: bool, called: bool) -> None:
+    def _read(self, name: Name, fate: bytes, called: bool) -> None:
         variable = self._find(name)
         if variable is not None:
-            variable.escapes |= not safe
+            variable.escapes |= fate == _CHANGED
+            if fate not in (_CHANGED, _UNCHANGED):
+                variable.given_to.add(fate)
             return
         self.scopes.accesses.append(Access(name, called=called))
-        if name.name in _ENVIRONMENT or (name.name == b"_G" and not safe):
+        if name.name in _ENVIRONMENT or (name.name == b"_G" and fate != _UNCHANGED):
             self.scopes.dynamic = True
 
 

@@ -1,22 +1,27 @@
 """LUA code in the one form that survives every secondary.
 
 A secondary stores the strings of a record in zone-file syntax and never undoes their escapes, so
-only printable ASCII without ``"`` and ``\\`` arrives as it was sent. `rewrite` says the same
-program in these octets: comments and blanks that nothing needs go, literals that hold other octets
-become expressions that make them. A message of `error` may name another line, as there is only one
-left; nothing else differs.
+only printable ASCII without ``"`` and ``\\`` arrives as it was sent. Here the same program is said
+in these octets: comments and blanks that nothing needs go, literals that hold other octets become
+expressions that make them. A message of `error` may name another line, as there is only one left;
+nothing else differs.
+
+It is cut into the character-strings of a record between tokens only. Secondaries join them again,
+some with blanks between them and some without, and both must get the same program.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import Final
 
-from lzc.lua.syntax.lexer import NAME, NUMBER, STRING, Tokens, string_value
-from lzc.lua.syntax.loading import check_loads
-from lzc.lua.syntax.parser import lex_record
+from lzc.lua.syntax.lexer import NAME, NUMBER, STRING, Tokens, lex, string_value
 from lzc.lua.syntax.tree import LuaCodeError
 from lzc.lua.transfer.literals import clean_literal, constructed
+
+LIMIT: Final = 255
+"""Octets of a character-string at most (RFC 1035 §3.3)."""
 
 MAX_TOKEN: Final = 254
 """Octets of a token at most: a blank it may need and the token share a string of 255."""
@@ -37,36 +42,10 @@ class RewriteError(LuaCodeError):
     """A program that Lua takes, but that has no form that survives every secondary."""
 
 
-def rewrite(code: bytes, covered: int) -> bytes:
-    """``code`` of a record for type ``covered``, in printable ASCII without ``"`` and ``\\`` and
-    with no token over `MAX_TOKEN` octets; a leading ``;`` stays.
-
-    Raises `LuaSyntaxError` for code that LuaJIT does not load, and `RewriteError` for a name that
-    has a letter beyond ASCII, a name or number over `MAX_TOKEN` octets, and code nested so deep
-    that a rewritten literal makes it too deep. The result, rewritten, is itself.
-    """
-    check_loads(code, covered)
-    short = _compact(code)
-    if short is not None:
-        return short
-    tokens = lex_record(code, covered)
-    chunk = code.startswith(b";")
-    rewritten, made = _join(tokens, [b";"] if chunk else [])
-    if not chunk and rewritten == b";":
-        # "return ;" would read as a chunk.
-        return b""
-    if made:
-        try:
-            check_loads(rewritten, covered)
-        except LuaCodeError as error:
-            raise RewriteError(
-                "nested too deep for its literals to be written without escapes", tokens.starts[0]
-            ) from error
-    return rewritten
-
-
-def _join(tokens: Tokens, out: list[bytes]) -> tuple[bytes, bool]:
-    """The tokens behind each other, and whether a literal became an expression."""
+def joined(tokens: Tokens, is_chunk: bool) -> tuple[bytes, bool]:
+    """The tokens of a record behind each other, and whether a literal became an expression. Of one
+    that ``is_chunk`` a ``;`` stands in front. Raises `RewriteError`."""
+    out = [b";"] if is_chunk else []
     types, starts, ends, code = tokens.types, tokens.starts, tokens.ends, tokens.code
     before = b""
     last = 0
@@ -100,7 +79,9 @@ def _join(tokens: Tokens, out: list[bytes]) -> tuple[bytes, bool]:
         out.append(text)
         last = text[-1]
         before = kind
-    return b"".join(out), made
+    code = b"".join(out)
+    # "return ;" would read as a chunk.
+    return (b"" if code == b";" and not is_chunk else code), made
 
 
 def _unwritable(text: bytes, kind: bytes, offset: int) -> RewriteError:
@@ -123,9 +104,9 @@ _NUMBER_AND_DOT: Final = re.compile(rb"[0-9][0-9A-Z_a-z]*+\.?+ \.")
 _LONG_WORD: Final = re.compile(rb"[.0-9A-Z_a-z+-]{%d}" % (MAX_TOKEN + 1))
 
 
-def _compact(code: bytes) -> bytes | None:
-    """`rewrite` of code without comments whose literals are all ``'…'`` or all ``"…"`` and have no
-    escapes, which most records are: a third of the time. None where it is not sure."""
+def compacted(code: bytes) -> bytes | None:
+    """What `joined` gives for code without comments whose literals are all ``'…'`` or all ``"…"``
+    and have no escapes, which most records are: a third of the time. None where it is not sure."""
     if _UNSAFE.search(code):
         return None
     parts = code.split(b"'")
@@ -151,3 +132,51 @@ def _compact(code: bytes) -> bytes | None:
 
 def _tabbed(values: list[bytes]) -> bool:
     return any(b"\t" in value for value in values)
+
+
+class SplitError(LuaCodeError):
+    """Code that cannot be cut: ``offset`` is where the token starts that is too long, or none."""
+
+
+def split_code(code: bytes, limit: int = LIMIT) -> list[bytes]:
+    """Cut ``code``, as `lzc.lua.program.Program.rewritten` has it, into the fewest strings of at
+    most ``limit`` octets that both ways of joining make the same program of.
+
+    ``b"".join`` of the result is ``code``. Cuts stand between tokens; a blank there is one that the
+    program needs, and stays with a neighbour: no string is only a blank, as PowerDNS drops such.
+    Each string is as long as it can be, which makes them the fewest: whatever another way of
+    cutting has covered with its first n strings, this one has too. Raises `SplitError` for a token
+    that fits no string, and for code longer than ``limit`` that does not consist of tokens.
+    """
+    if len(code) <= limit:
+        return [code]
+    cuts = _cuts(code, limit)
+    strings: list[bytes] = []
+    start = 0
+    while start < len(code):
+        end = cuts[bisect_right(cuts, start + limit) - 1]
+        if end <= start:
+            following = cuts[bisect_right(cuts, start)]
+            raise SplitError(
+                f"{following - start} octets that cannot be cut; a character-string holds {limit}",
+                start,
+            )
+        strings.append(code[start:end])
+        start = end
+    return strings
+
+
+def _cuts(code: bytes, limit: int) -> list[int]:
+    """Where a string may end: before and behind every blank and between tokens that touch, but not
+    before a blank whose token fills a string alone, as the blank would be one too."""
+    tokens = lex(code)
+    if tokens.fault is not None:
+        raise SplitError(tokens.fault.reason, tokens.fault.offset)
+    cuts: list[int] = []
+    before = 0
+    for start, end in zip(tokens.starts, tokens.ends, strict=True):
+        if before < start and end - before <= limit:
+            cuts.append(before)
+        cuts.append(start)
+        before = end
+    return cuts

@@ -17,7 +17,8 @@ from lzc.answer.settings import ResponderSettings
 from lzc.bundle import writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
-from lzc.compiler.lua.plans import lua_plans
+from lzc.compiler.lua.plans import plan_zone
+from lzc.compiler.lua.programs import Programs
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import WEEK, SignatureCache, ZoneSigner
@@ -120,8 +121,7 @@ class Pair:
         keys = [SigningKey.make(apex, 15, 257, algorithms.generate(15))] if signed else []
         public = [ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey) for key in keys]
         draft = compile_zone(zone, 0, signed=signed, lua=True, keys=public)
-        lua_records = [record for record in zone.records if record[1] == rrtype.LUA]
-        self.plans = lua_plans(lua_records, apex, True)
+        self.plans = plan_zone(Programs(zone, insert_whitespace=True)).plans
         compiled = replace(draft.finish(draft.serial), plans=self.plans)
         with writer.locked(folder):
             identity = writer.write(folder, [compiled], [], version="test", inputs={})

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from lzc.cli import query
-from lzc.compiler import zone_job
+from lzc.compiler.lua import plans
 from lzc.lua.engine.engine import Engine
-from tests.unit.command_line import CONFIG, HEAD, build_project, lzc, wrong_plans
+from tests.unit.command_line import CONFIG, HEAD, build_project, lzc, plan_wrongly
 
 ORG = (
     HEAD
@@ -104,7 +104,7 @@ def test_the_address_that_was_asked_can_be_chosen(project: Path) -> None:
 
 
 def test_a_plan_is_what_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zone_job, "lua_plans", wrong_plans)
+    monkeypatch.setattr(plans, "plan_zone", plan_wrongly)
     build_project(tmp_path, {"example.org": ORG, "example.net": ORG})
     for name in ("up", "random"):
         for zone in ("org", "net"):

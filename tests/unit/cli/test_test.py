@@ -12,9 +12,9 @@ import pytest
 from click.testing import Result
 
 from lzc.cli import test as command
-from lzc.compiler import zone_job
+from lzc.compiler.lua import plans
 from lzc.lua.engine.engine import Engine
-from tests.unit.command_line import HEAD, build_project, lzc, wrong_plans
+from tests.unit.command_line import HEAD, build_project, lzc, plan_wrongly
 
 ROOT = Path(__file__).resolve().parents[3]
 NET = (
@@ -202,7 +202,7 @@ def test_a_wrong_plan_fails_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     build_project(tmp_path, {"example.org": ORG, "example.net": NET})
     assert check(tmp_path, tests).exit_code == 0
-    monkeypatch.setattr(zone_job, "lua_plans", wrong_plans)
+    monkeypatch.setattr(plans, "plan_zone", plan_wrongly)
     assert lzc(tmp_path, "build", "-o", str(tmp_path / "other")).exit_code == 0
     result = check(tmp_path, tests, "--bundle", str(tmp_path / "other"))
     assert result.exit_code == 1

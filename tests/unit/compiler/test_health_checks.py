@@ -9,22 +9,21 @@ import pytest
 from lzc import config
 from lzc.bundle import current
 from lzc.compiler.lua.health_checks import discover
-from lzc.compiler.lua.plans import checks_without_plans, lua_plans
+from lzc.compiler.lua.plans import plan_zone
+from lzc.compiler.lua.programs import Programs
 from lzc.compiler.pipeline import build
 from lzc.config import LuaSection
 from lzc.faults import Fault, InputError, Severity
 from lzc.health_check import Check
 from lzc.serve.health.checker_main import read_checks
 from lzc.source.zonefile import read_zone_text
-from lzc.wire import rrtype as rr
 from tests.unit.compiling import HEAD, wire
 
 
 def _discover(text: str, settings: LuaSection | None = None) -> tuple[set[Check], list[Fault]]:
     zone, faults = read_zone_text((HEAD + text).encode(), wire("example.org"), "z.zone")
     assert not faults
-    records = [record for record in zone.records if record[1] == rr.LUA]
-    checks, faults = discover(zone, records, settings or LuaSection())
+    checks, faults = discover(Programs(zone, insert_whitespace=True), settings or LuaSection())
     return set(checks), faults
 
 
@@ -32,9 +31,7 @@ def _written(text: str) -> set[Check]:
     """The checks that a bundle gets besides those that running its records shows."""
     zone, faults = read_zone_text((HEAD + text).encode(), wire("example.org"), "z.zone")
     assert not faults
-    records = [record for record in zone.records if record[1] == rr.LUA]
-    plans = lua_plans(records, zone.apex, True)
-    return checks_without_plans(records, plans, zone.apex, True)
+    return plan_zone(Programs(zone, insert_whitespace=True)).checks
 
 
 def test_every_candidate_is_checked() -> None:

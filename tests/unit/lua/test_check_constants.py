@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.compiler.lua.written_constants import written_constants
+from lzc.compiler.lua.plans import written_constants
 from lzc.health_check import Check
 from lzc.lua.health.constants import Constants, of_checks, options_of
 from lzc.lua.health.rules import CheckRules
+from lzc.lua.program import Program
 from lzc.lua.transfer.literals import clean_literal, constructed
 from lzc.wire import rrtype
 
@@ -20,7 +21,7 @@ USUAL = options_of(Check(""))
 
 
 def written(code: str) -> Constants:
-    return written_constants(code.encode(), rrtype.A)
+    return written_constants(Program(code.encode(), rrtype.A))
 
 
 @pytest.mark.parametrize(
@@ -67,11 +68,12 @@ def test_texts_are_constants_however_they_are_written_for_secondaries(
     literal = clean_literal(value, longest) or constructed(value, longest)
     code = b"ifurlup('http://a/', f(), {stringmatch=" + literal + b"})"
     check = Check("", url="http://a/", stringmatch=value.decode("latin-1"))
-    assert written_constants(code, rrtype.A).options == {options_of(check)}
+    assert written_constants(Program(code, rrtype.A)).options == {options_of(check)}
 
 
 def test_included_code_is_read_too() -> None:
-    found = written_constants(b"function up(ips) return ifportup(25, ips) end", rrtype.LUA)
+    program = Program(b"function up(ips) return ifportup(25, ips) end", rrtype.LUA)
+    found = written_constants(program)
     assert found.ports == {25}
 
 

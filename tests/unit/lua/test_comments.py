@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lzc.compiler.lua.lint import LintSettings, lint_zone
+from lzc.compiler.lua.programs import Programs
 from lzc.faults import Fault
 from lzc.source.zonefile import read_zone_text
 from tests.unit import lint_project
@@ -12,8 +13,7 @@ from tests.unit.compiling import wire
 def faults_of(body: str) -> list[Fault]:
     zone, faults = read_zone_text((lint_project.TOP + body).encode(), wire("example.org"), "z")
     zone.records.sort()
-    records = [record for record in zone.records if record[1] == 65402]
-    return lint_zone(zone, records, LintSettings(), faults)
+    return lint_zone(Programs(zone, insert_whitespace=True), LintSettings(), faults)
 
 
 def told(body: str) -> list[tuple[str, int, int]]:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import pytest
 
-from lzc.compiler.lua.written_checks import written_checks
-from lzc.lua.definition.record import RecordFacts, ZoneFacts
-from lzc.lua.functions.recogniser import recognise
-from lzc.lua.lint.linter import included_names, lint, parse
+from lzc.compiler.lua.plans import written_checks
+from lzc.lua.definition.record import ZoneFacts
+from lzc.lua.lint.linter import included_names, lint
+from lzc.lua.program import Program
 from lzc.lua.syntax.effort import ALWAYS, Effort, TooMuch
-from lzc.lua.syntax.parser import parse_record
 from lzc.wire import rrtype as rr
+from tests.unit.lua_planning import plan_of
 
 DOUBLED = 60
 LIST = "{" + ",".join(f"'192.0.2.{number}'" for number in range(100)) + "}"
@@ -55,10 +55,10 @@ INCLUDED = b" ".join(b"x%d='y'" % number for number in range(5000))
 @pytest.mark.parametrize(
     "look",
     [
-        lambda code: recognise(code, rr.A, lambda name: INCLUDED),
-        lambda code: written_checks(code, rr.A),
-        lambda code: lint(*parse(code, rr.A), RecordFacts(rr.A, 60), ZoneFacts()),
-        lambda code: included_names(*parse(code, rr.A)),
+        lambda code: plan_of(code, rr.A, lambda name: INCLUDED),
+        lambda code: written_checks(Program(code, rr.A)),
+        lambda code: lint(Program(code, rr.A), 60, ZoneFacts()),
+        lambda code: included_names(Program(code, rr.A)),
     ],
     ids=["plan", "checks", "lint", "inclusions"],
 )
@@ -68,20 +68,20 @@ def test_what_says_endlessly_much_has_an_end(look: Callable[[bytes], object], co
 
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
 def test_no_plan_is_made_of_it(code: str) -> None:
-    assert recognise(code.encode(), rr.A, lambda name: INCLUDED) is None
+    assert plan_of(code.encode(), rr.A, lambda name: INCLUDED) is None
 
 
 def test_names_that_are_used_often_are_still_seen_through() -> None:
     networks = "{" + ",".join(f"'192.0.{number}.0/24'" for number in range(100)) + "}"
     ways = " ".join(f"if netmask(n) and country('A{n}') then return 'a{n}' end" for n in range(60))
     code = f";local n={networks} {ways} return 'b'"
-    assert recognise(code.encode(), rr.TXT) is not None
+    assert plan_of(code.encode(), rr.TXT) is not None
 
 
 def test_what_was_found_until_then_is_told() -> None:
     start = ";local x = pickrandom({}) "
     code = (start + CODES["alternatives"].removeprefix(";")).encode()
-    found = lint(*parse(code, rr.A), RecordFacts(rr.A, 60), ZoneFacts())
+    found = lint(Program(code, rr.A), 60, ZoneFacts())
     assert "lua-empty-candidates" in {finding.rule for finding in found}
 
 
@@ -90,7 +90,7 @@ def test_effort_grows_with_what_is_written() -> None:
     effort.take(ALWAYS + 4 * 1000)
     with pytest.raises(TooMuch):
         effort.take()
-    tree = parse_record(b"'" + b"x" * 60_000 + b"'", rr.TXT)
+    tree = Program(b"'" + b"x" * 60_000 + b"'", rr.TXT).tree
     for _ in range(20):
         Effort(0).take_tree(tree)
     effort = Effort(0)
@@ -120,9 +120,9 @@ def test_a_number_of_any_size_may_stand_anywhere(place: str) -> None:
     for number in NUMBERS:
         code = place.format(number).encode()
         for covered in (rr.A, rr.TXT, rr.CNAME):
-            lint(*parse(code, covered), RecordFacts(covered, 60), ZoneFacts(signed=True))
-            recognise(code, covered)
-            written_checks(code + b" or x", covered)
+            lint(Program(code, covered), 60, ZoneFacts(signed=True))
+            plan_of(code, covered)
+            written_checks(Program(code + b" or x", covered))
 
 
 def record_of(count: int, item: str, whole: str) -> bytes:
@@ -148,11 +148,11 @@ def test_what_queries_would_wait_for_is_left_to_lua_where_it_is_charged(
     item: str, whole: str, fits: int, too_many: int
 ) -> None:
     """A plan is nobody's time: going through ten thousand networks for each new client is."""
-    assert recognise(record_of(fits, item, whole), rr.TXT) is not None
-    assert recognise(record_of(too_many, item, whole), rr.TXT) is None
+    assert plan_of(record_of(fits, item, whole), rr.TXT) is not None
+    assert plan_of(record_of(too_many, item, whole), rr.TXT) is None
 
 
 def test_texts_that_names_make_long_are_left_to_lua() -> None:
-    assert recognise(b"..".join([b"qname:toString()"] * 16), rr.TXT) is not None
-    assert recognise(b"..".join([b"qname:toString()"] * 17), rr.TXT) is None
-    assert recognise(b"'" + b"x" * 60_000 + b"'", rr.TXT) is not None
+    assert plan_of(b"..".join([b"qname:toString()"] * 16), rr.TXT) is not None
+    assert plan_of(b"..".join([b"qname:toString()"] * 17), rr.TXT) is None
+    assert plan_of(b"'" + b"x" * 60_000 + b"'", rr.TXT) is not None

@@ -10,14 +10,15 @@ import pytest
 
 from lzc.faults import Severity
 from lzc.lua.definition.finding import Finding
-from lzc.lua.definition.record import Inclusion, RecordFacts, ZoneFacts
+from lzc.lua.definition.record import Inclusion, ZoneFacts
 from lzc.lua.definition.versions import Secondary, parse_version
 from lzc.lua.engine.engine import LuaFailure
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint import language
-from lzc.lua.lint.linter import lint, parse
+from lzc.lua.lint.linter import lint
 from lzc.lua.lint.rules import RULES
 from lzc.lua.lint.variables import METHODS, VARIABLES
+from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata, from_presentation
@@ -30,8 +31,7 @@ NS2 = (Secondary("ns2", (4, 7)),)
 def findings(code: str | bytes, covered: str = "A", ttl: int = 60, **facts: Any) -> list[Finding]:
     octets = code.encode() if isinstance(code, str) else code
     number = rr.from_text(covered)
-    nodes, scopes = parse(octets, number)
-    return lint(nodes, scopes, RecordFacts(number, ttl), ZoneFacts(**facts))
+    return lint(Program(octets, number), ttl, ZoneFacts(**facts))
 
 
 def found(marked: str, covered: str = "A", ttl: int = 60, **facts: Any) -> list[str]:
@@ -322,7 +322,7 @@ TELLING = {
 def test_real_life_code_is_found_good(path: Path) -> None:
     code = path.read_bytes()
     try:
-        parse(code, rr.TXT)
+        _ = Program(code, rr.TXT).tree
     except LuaSyntaxError:
         code = b";" + code
     got = findings(code, "TXT", signed=True, included=lambda _name: Inclusion(True, dynamic=True))

@@ -10,6 +10,7 @@ import pytest
 from lzc import config
 from lzc.compiler import pipeline
 from lzc.compiler.lua.lint import LintSettings, lint_zone
+from lzc.compiler.lua.programs import Programs
 from lzc.config import LuaSection
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, InputError
@@ -17,7 +18,6 @@ from lzc.lua.definition.versions import Secondary
 from lzc.lua.lint.linter import included_names
 from lzc.lua.lint.rules import RULES
 from lzc.source.zonefile import read_zone_text
-from lzc.wire import rrtype as rr
 from tests.unit import lint_project
 from tests.unit.compiling import wire
 
@@ -28,8 +28,7 @@ def lint(body: str, settings: LintSettings | None = None) -> list[Fault]:
     zone, faults = read_zone_text((lint_project.TOP + body).encode(), wire("example.org"), "z")
     assert faults == []
     zone.records.sort()
-    records = [record for record in zone.records if record[1] == rr.LUA]
-    return lint_zone(zone, records, settings or LintSettings())
+    return lint_zone(Programs(zone, insert_whitespace=True), settings or LintSettings())
 
 
 def found(body: str, settings: LintSettings | None = None) -> list[tuple[str, int, int]]:

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.lua.program import Program
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.lexer import END, FAULT, lex, string_value
-from lzc.lua.syntax.loading import check_loads
-from lzc.lua.syntax.parser import parse_record
 from lzc.lua.syntax.tree import LuaSyntaxError, children, walk
 from tests.unit.lua_programs import Programs
 
@@ -33,7 +32,7 @@ def loads(code: bytes) -> bool:
 
 def parses(code: bytes) -> bool:
     try:
-        parse_record(code, A)
+        _ = Program(code, A).tree
     except LuaSyntaxError as error:
         assert 0 <= error.offset <= len(code)
         return False
@@ -59,7 +58,7 @@ def shape(node: ast.Node | None) -> object:
 
 
 def expression(code: bytes) -> object:
-    statement = parse_record(code, A).body.statements[0]
+    statement = Program(code, A).tree.body.statements[0]
     assert isinstance(statement, ast.Return)
     return shape(statement.values[0])
 
@@ -131,11 +130,11 @@ def test_precedence_and_associativity(code: bytes, tree: object) -> None:
 
 
 def test_code_is_a_chunk_where_it_covers_lua_or_starts_with_a_semicolon() -> None:
-    assert parse_record(b"'x'", A).expression
-    assert not parse_record(b";return 'x'", A).expression
-    assert not parse_record(b"x=1", LUA).expression
+    assert Program(b"'x'", A).tree.expression
+    assert not Program(b";return 'x'", A).tree.expression
+    assert not Program(b"x=1", LUA).tree.expression
     with pytest.raises(LuaSyntaxError, match="starts without ';'"):
-        parse_record(b";x=1", LUA)
+        _ = Program(b";x=1", LUA).tree
 
 
 @pytest.mark.parametrize(
@@ -162,7 +161,7 @@ def test_errors_say_what_and_where(
 ) -> None:
     assert not loads(code)
     with pytest.raises(LuaSyntaxError) as caught:
-        parse_record(code, A)
+        _ = Program(code, A).tree
     assert message in str(caught.value)
     assert (caught.value.offset, caught.value.opened) == (offset, opened)
 
@@ -173,7 +172,7 @@ def test_limits_of_the_compiler_that_the_parser_does_not_know_are_told_too() -> 
     code = b";local " + names + b"\nreturn function() return " + uses + b" end"
     assert parses(code)
     with pytest.raises(LuaSyntaxError, match="upvalues") as caught:
-        check_loads(code, A)
+        Program(code, A).check()
     assert caught.value.offset == code.index(b"\n") + 1
 
 
@@ -227,7 +226,7 @@ def test_a_thousand_levels_are_an_error_and_not_a_crash() -> None:
 
 
 def test_a_thousand_terms_parse_and_walk() -> None:
-    chunk = parse_record(b"1+" * 3000 + b"1", A)
+    chunk = Program(b"1+" * 3000 + b"1", A).tree
     assert sum(isinstance(node, ast.Number) for node in walk(chunk)) == 3001
 
 
@@ -238,7 +237,7 @@ def test_generated_programs_parse_and_every_node_lies_within_its_parent(
 ) -> None:
     code = Programs(seed, jit).record()
     assert loads(code)
-    for node in walk(parse_record(code, A)):
+    for node in walk(Program(code, A).tree):
         inside = children(node)
         assert all(node.offset <= child.offset <= child.end <= node.end for child in inside)
         ends = [child.end for child in inside]
@@ -293,7 +292,7 @@ def test_escapes_are_luajits(text: str, quote: str) -> None:
     code = (quote + text + quote).encode("latin-1")
     assert parses(code) == loads(code)
     if parses(code):
-        statement = parse_record(code, A).body.statements[0]
+        statement = Program(code, A).tree.body.statements[0]
         assert isinstance(statement, ast.Return)
         if isinstance(statement.values[0], ast.String):
             run = luajit21.LuaRuntime(encoding=None).execute(b"return " + code)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.functions.recogniser import most_instructions, recognise
+from lzc.lua.functions.recogniser import most_instructions
 from lzc.lua.plan import Planner, encode
 from lzc.lua.plan.lookup2 import lookup2
 from lzc.wire import rrtype
-from tests.unit.lua_planning import Record, World, chi_square, clients
+from tests.unit.lua_planning import Record, World, chi_square, clients, plan_of
 from tests.unit.lua_running import Health
 
 FOUR = "{'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'}"
@@ -334,12 +334,12 @@ OTHERS = [
 
 @pytest.mark.parametrize(("code", "covered"), OTHERS)
 def test_anything_else_is_left_to_lua(code: str, covered: str) -> None:
-    assert recognise(code.encode() + b" ", rrtype.from_text(covered)) is None
+    assert plan_of(code.encode() + b" ", rrtype.from_text(covered)) is None
 
 
 def test_the_same_record_gives_the_same_octets() -> None:
     code = f"ifportup(443,{FOUR})".encode()
-    assert recognise(code, 1) == recognise(bytes(code), 1)
+    assert plan_of(code, 1) == plan_of(bytes(code), 1)
 
 
 ONE = b"\xc0\0\2\1"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.functions.recogniser import MAX_BLOCKS, most_instructions, recognise
+from lzc.lua.functions.recogniser import MAX_BLOCKS, most_instructions
 from lzc.lua.plan import plan_key
 from lzc.wire import rrtype
-from tests.unit.lua_planning import Record, chi_square, clients
+from tests.unit.lua_planning import Record, chi_square, clients, plan_of
 
 FOUR = "{'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'}"
 ONE, TWO, THREE = "'192.0.2.1'", "'192.0.2.2'", "'192.0.2.3'"
@@ -163,7 +163,7 @@ def test_it_is_known_how_many_instructions_including_takes(times: int) -> None:
 def test_what_is_included_but_does_more_is_left_to_lua(included: dict[str, str]) -> None:
     code = b";include('config') return x"
     find = {name.encode(): text.encode() for name, text in included.items()}
-    assert recognise(code, rrtype.TXT, find.get) is None
+    assert plan_of(code, rrtype.TXT, find.get) is None
 
 
 def test_plans_with_what_is_included_are_those_of_one_zone() -> None:
@@ -308,7 +308,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_anything_else_is_left_to_lua(code: str) -> None:
-    assert recognise(code.encode() + b" ", rrtype.TXT) is None
+    assert plan_of(code.encode() + b" ", rrtype.TXT) is None
 
 
 def test_what_follows_many_choices_is_followed_so_far() -> None:

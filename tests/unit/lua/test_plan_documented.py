@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from lzc.compiler.lua.plans import lua_plans
-from lzc.lua.functions.recogniser import recognise
+from lzc.compiler.lua.plans import plan_zone
+from lzc.compiler.lua.programs import Programs
 from lzc.lua.plan import plan_key
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype
 from lzc.wire.name import from_text
-from lzc.zone.model import LuaRecord
 from tests.bench import codes
-from tests.unit.lua_planning import Record, clients
+from tests.unit.lua_planning import Record, clients, plan_of
 from tests.unit.lua_running import Health
 
 ZONES = Path(__file__).parents[3] / "fixtures" / "zones"
@@ -99,7 +98,7 @@ def test_documented_examples_are_plans(code: str, covered: str) -> None:
 
 @pytest.mark.parametrize(("code", "covered"), RUN)
 def test_documented_examples_that_are_run(code: str, covered: str) -> None:
-    assert recognise(code.encode() + b" ", rrtype.from_text(covered), lambda name: None) is None
+    assert plan_of(code.encode() + b" ", rrtype.from_text(covered), lambda name: None) is None
 
 
 def test_records_of_the_example_project_are_plans_but_for_two() -> None:
@@ -116,14 +115,13 @@ def test_records_of_the_example_project_are_plans_but_for_two() -> None:
             in_halves=False,
         )
         assert not faults
-        records = [record for record in zone.records if record[1] == rrtype.LUA]
-        plans = lua_plans(records, apex, True)
-        for key, _, rdata, ttl, _ in records:
-            lua = LuaRecord.from_rdata(rdata, ttl)
-            if lua.covered != rrtype.LUA:
+        programs = Programs(zone, insert_whitespace=True)
+        plans = plan_zone(programs).plans
+        for record, program in programs:
+            if not program.is_included:
                 count += 1
-                if plan_key(lua.join(True), lua.covered, apex) not in plans:
-                    left.add(key.decode().replace("\0", " "))
+                if plan_key(program.code, program.covered, apex) not in plans:
+                    left.add(record[0].decode().replace("\0", " "))
     assert left == {"det subnet", "det nearest"}
     assert count > 40
 
@@ -131,5 +129,5 @@ def test_records_of_the_example_project_are_plans_but_for_two() -> None:
 def test_benchmarks_measure_plans_where_they_say_so_only() -> None:
     found = {"idiom": codes.IDIOM, "arbitrary": codes.ARBITRARY, "strings": codes.STRINGS}
     found |= {one.title: " ".join(one.pieces) for one in codes.in_use(80).values()}
-    plans = {title for title, code in found.items() if recognise(code.encode(), rrtype.A)}
+    plans = {title for title, code in found.items() if plan_of(code.encode(), rrtype.A)}
     assert plans == {"idiom", *(title for title in found if title.endswith("(plan)"))}

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.functions.recogniser import recognise
-from tests.unit.lua_planning import Record, chi_square, clients
+from tests.unit.lua_planning import Record, chi_square, clients, plan_of
 from tests.unit.lua_running import Health
 
 FOUR = "{'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'}"
@@ -244,4 +243,4 @@ OTHERS = [
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_anything_else_is_left_to_lua(code: str) -> None:
-    assert recognise(code.encode() + b" ", 1) is None
+    assert plan_of(code.encode() + b" ", 1) is None

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from lzc.answer.lua_answer import rdatas_of
 from lzc.lua.engine.engine import LuaFailure
-from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan.text import content
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
-from tests.unit.lua_planning import Record, chi_square, clients
+from tests.unit.lua_planning import Record, chi_square, clients, plan_of
 
 APEX = "static.example.org."
 CLIENT = bytes((192, 0, 2, 7))
@@ -304,4 +303,4 @@ OTHERS = [
 
 @pytest.mark.parametrize(("code", "covered"), OTHERS)
 def test_anything_else_is_left_to_lua(code: str, covered: str) -> None:
-    assert recognise(code.encode() + b" ", rrtype.from_text(covered)) is None
+    assert plan_of(code.encode() + b" ", rrtype.from_text(covered)) is None

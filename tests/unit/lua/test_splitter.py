@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lzc.lua.program import Program
 from lzc.lua.syntax.lexer import lex
-from lzc.lua.transfer.rewriter import rewrite
-from lzc.lua.transfer.splitter import SplitError, split_code
+from lzc.lua.transfer.rewriter import SplitError, split_code
 from tests.unit.lua_programs import Programs
 
 
@@ -72,7 +72,7 @@ def test_code_that_is_not_lua_is_an_error_with_its_place() -> None:
 @settings(max_examples=200)
 @given(st.integers(0, 2**64), st.sampled_from([255, 255, 300, 400]))
 def test_the_fewest_strings_that_both_rules_join_to_the_same_tokens(seed: int, limit: int) -> None:
-    code = rewrite(Programs(seed).record(), 1)
+    code = Program(Programs(seed).record(), 1).rewritten
     strings = split_code(code, limit)
     assert b"".join(strings) == code
     assert all(len(string) <= limit and string.strip() for string in strings)

@@ -9,7 +9,7 @@ import pytest
 from lzc.answer.match import MatchKind, match
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import ServedZones
-from lzc.compiler.lua.plans import lua_plans
+from lzc.compiler.lua.plans import plan_zone
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.lua.engine.engine import EngineSettings
@@ -21,7 +21,7 @@ from lzc.rehearse.rehearsal import Answer, Scene, Staging
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from tests.unit.answering import HEAD, NOW, World
-from tests.unit.command_line import wrong_plans
+from tests.unit.command_line import plan_wrongly
 
 ZONE = """\
 www 600 IN A 192.0.2.1
@@ -71,14 +71,14 @@ ZONES = {"example.org.": HEAD + ZONE, "example.net.": HEAD + "there 60 IN A 192.
 
 @pytest.fixture(scope="module", params=[True, False], ids=["planned", "run"])
 def staging(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Staging:
-    plans = lua_plans if request.param else None
+    plans = plan_zone if request.param else None
     world = World(tmp_path_factory.mktemp("bundle"), ZONES, plans=plans)
     return Staging(world.bundle, ResponderSettings(), EngineSettings(), geo=Map())
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Staging:
-    world = World(tmp_path_factory.mktemp("bundle"), ZONES, plans=lua_plans)
+    world = World(tmp_path_factory.mktemp("bundle"), ZONES, plans=plan_zone)
     return Staging(world.bundle, ResponderSettings(), EngineSettings(), geo=Map())
 
 
@@ -88,7 +88,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Staging:
         name: [SigningKey.make(wire_name.from_text(name), 15, 257, algorithms.generate(15))]
         for name in ZONES
     }
-    world = World(tmp_path_factory.mktemp("bundle"), ZONES, keys=keys, plans=lua_plans)
+    world = World(tmp_path_factory.mktemp("bundle"), ZONES, keys=keys, plans=plan_zone)
     return Staging(
         world.bundle, ResponderSettings(), EngineSettings(), lambda now: (world.signers, ()), Map()
     )
@@ -272,7 +272,7 @@ def test_what_a_plan_leaves_to_the_code_is_told(planned: Staging) -> None:
 
 
 def test_a_wrong_plan_is_what_is_explained(tmp_path: Path) -> None:
-    world = World(tmp_path, ZONES, plans=wrong_plans)
+    world = World(tmp_path, ZONES, plans=plan_wrongly)
     staging = Staging(world.bundle, ResponderSettings(), EngineSettings(), geo=Map())
     for name in ("up", "near", "pick"):
         answer, found = both(staging, name)

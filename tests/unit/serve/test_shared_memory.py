@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from lzc.health_check import Check
 from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
-from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import Planner
 from lzc.lua.plan.outcome import Outcome
 from lzc.serve.ipc.health_table import ASK_AGAIN, DOWN, UNKNOWN, UP, HealthTable, TableView
@@ -20,6 +19,7 @@ from lzc.serve.ipc.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.transport.packet_cache import PacketCache
 from lzc.serve.worker.guard import GuardedEngine, code_id
 from lzc.wire import rrtype
+from tests.unit.lua_planning import plan_of
 
 CHECK = Check("192.0.2.1", 443)
 OTHER = Check("192.0.2.2", 443)
@@ -105,7 +105,7 @@ def test_what_has_no_slot_is_asked_for_again_though_nothing_changes(
     view = TableView(table, lambda check, zone: reported.append(check))
     code = b"ifportup(80,{'192.0.2.1'},{selector='all',backupSelector='empty'})"
     engine = Engine(EngineSettings(), None, view, 1)
-    encoded = recognise(code, rrtype.A)
+    encoded = plan_of(code, rrtype.A)
     assert encoded is not None
     plan = Planner(None, view, random.Random(1).random).load(encoded)
     query = QueryContext(b"\0", b"\0", bytes(4))

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.faults import Fault, Severity, unpack
+from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaCodeError
-from lzc.lua.transfer.rewriter import rewrite
-from lzc.lua.transfer.splitter import split_code
 from lzc.source import inputs
-from lzc.source.lua_rewriting import strings_of
+from lzc.source.lua_source import strings_of
 from lzc.source.zonefile import read_zone, read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
@@ -394,7 +393,7 @@ TOKENS = st.sampled_from(
 def rewritten(code: bytes, covered: int) -> object:
     """The strings that code becomes, the long way, or where it fails."""
     try:
-        return split_code(rewrite(code, covered))
+        return Program(code, covered).strings
     except LuaCodeError as error:
         return error.offset
 
