@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lzc import config as settings
-from lzc.cli.diff.side import LIVE, Side, side, sources
+from lzc.cli.diff.side import LIVE, Comparison, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.faults import InputError
@@ -83,7 +83,7 @@ def _diff(
             sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
             checks = comparison.compare_checks(*sides)
             show = diff_json.show if output_format == "json" else diff_text.show
-            return show(old, new, changes, checks, insert_whitespace)
+            return show(Comparison(old, new, changes, checks, insert_whitespace))
         except BundleError as error:
             raise unusable(Path(before), error, config_path, given=before != LIVE) from error
 

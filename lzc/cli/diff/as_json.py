@@ -27,7 +27,7 @@ the unified diff of its readable layout, empty when only the TTL changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -41,34 +41,23 @@ from lzc.wire import rrtype
 from lzc.zone.model import LuaRecord
 
 if TYPE_CHECKING:
-    from lzc.cli.diff.side import Side
+    from lzc.cli.diff.side import Comparison, Side
     from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 
-def show(
-    before: Side,
-    after: Side,
-    zones: Iterable[ZoneChange],
-    checks: Iterable[CheckChange],
-    insert_whitespace: bool,
-) -> bool:
+def show(comparison: Comparison) -> bool:
     """Print all differences; true when there are any. Nothing is collected, as there may be
     millions: a change is a line."""
-    found = [_check(change) for change in checks]
+    found = [_check(change) for change in comparison.checks]
     differing: list[str] = []
-    pieces = _pieces(before, after, zones, found, insert_whitespace, differing)
-    write_all(map(tame_json, pieces))
+    write_all(map(tame_json, _pieces(comparison, found, differing)))
     return bool(differing or found)
 
 
 def _pieces(
-    before: Side,
-    after: Side,
-    zones: Iterable[ZoneChange],
-    checks: list[dict[str, Any]],
-    insert_whitespace: bool,
-    differing: list[str],
+    comparison: Comparison, checks: list[dict[str, Any]], differing: list[str]
 ) -> Iterator[str]:
+    before, after, zones, _, insert_whitespace = comparison
     yield f'{{"before": {json.dumps(_side(before))},\n "after": {json.dumps(_side(after))},\n'
     yield ' "zones": ['
     for zone in zones:

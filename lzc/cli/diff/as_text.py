@@ -28,7 +28,7 @@ from lzc.zone.model import LuaRecord
 
 if TYPE_CHECKING:
     from lzc.bundle.zone_info import ZoneInfo
-    from lzc.cli.diff.side import Side
+    from lzc.cli.diff.side import Comparison, Side
     from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 CONTEXT: Final = 3
@@ -43,29 +43,16 @@ _MARKS: Final = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHAN
 _COLOURS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
 
 
-def show(
-    before: Side,
-    after: Side,
-    zones: Iterable[ZoneChange],
-    checks: Iterable[CheckChange],
-    insert_whitespace: bool,
-) -> bool:
+def show(comparison: Comparison) -> bool:
     """Print all differences as they are found; true when there are any."""
     counts = {"zones": 0, "records": 0, "errors": 0, "checks": 0}
-    found = _lines(before, after, zones, checks, insert_whitespace, counts)
     paint = _painter()
-    write_all(f"{paint(tame(line))}\n" for line in found)
+    write_all(f"{paint(tame(line))}\n" for line in _lines(comparison, counts))
     return bool(counts["zones"] or counts["checks"])
 
 
-def _lines(
-    before: Side,
-    after: Side,
-    zones: Iterable[ZoneChange],
-    checks: Iterable[CheckChange],
-    insert_whitespace: bool,
-    counts: dict[str, int],
-) -> Iterator[str]:
+def _lines(comparison: Comparison, counts: dict[str, int]) -> Iterator[str]:
+    before, after, zones, checks, insert_whitespace = comparison
     for zone in zones:
         if not counts["zones"]:
             yield from _head(before, after)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from lzc import config as settings
 
 if TYPE_CHECKING:
-    from lzc.compare.bundles import Snapshot
+    from lzc.compare.bundles import CheckChange, Snapshot, ZoneChange
     from lzc.dnssec.keystore import Keystore
 
 LIVE: Final = "live"
@@ -30,6 +31,17 @@ class Side:
     path: str
     id: str = ""
     keystore: Keystore | None = None
+
+
+class Comparison(NamedTuple):
+    """Two sides and what differs between them: zones and health checks. ``insert_whitespace`` says
+    how the strings of LUA records join into code."""
+
+    before: Side
+    after: Side
+    zones: Iterable[ZoneChange]
+    checks: Iterable[CheckChange]
+    insert_whitespace: bool
 
 
 def side(argument: str, config_path: Path, stack: ExitStack) -> Side:

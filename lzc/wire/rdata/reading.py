@@ -133,11 +133,16 @@ def _one_name(fields: Sequence[bytes], origin: bytes) -> bytes:
 def _numbers_and_names(what: str, *numbers: str, names: int = 1) -> _Reader:
     """A reader of 16-bit numbers, of which ``numbers`` says what they are, and names after them."""
 
+    numbered, first, wanted = tuple(enumerate(numbers)), len(numbers), len(numbers) + names
+
     def read(fields: Sequence[bytes], origin: bytes) -> bytes:
-        _count(fields, len(numbers) + names, what)
-        pieces = [_number(fields[at], at, 2, number) for at, number in enumerate(numbers)]
-        pieces += [_name(fields[at], origin, at) for at in range(len(numbers), len(fields))]
-        return b"".join(pieces)
+        _count(fields, wanted, what)
+        rdata = b""
+        for at, number in numbered:
+            rdata += _number(fields[at], at, 2, number)
+        for at in range(first, wanted):
+            rdata += _name(fields[at], origin, at)
+        return rdata
 
     return read
 
