@@ -149,6 +149,11 @@ def reverse6(pattern: str, exceptions: dict[str, str]) -> FromName:
     return name
 
 
+FORWARD: Final[dict[str, FromName]] = {"forward": forward, "forward6": forward6}
+REVERSE: Final = {"reverse": reverse, "reverse6": reverse6}
+"""By the names of their operations."""
+
+
 class _Filling:
     """A pattern in which ``%1%`` and so on stand for values, and ``%%`` for a percent sign."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lzc import foreign_json
 from lzc.health_check import HealthView
+from lzc.lua.health.options import SELECTORS
 from lzc.lua.plan import health as plan_health
 from lzc.lua.plan import names as plan_names
 from lzc.lua.plan import text as plan_text
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from lzc.lua.engine.ring import Rings
 
 _MAGIC: Final = 1024
-_SELECTORS: Final = frozenset(("random", "all", "hashed", "pickclosest", "empty"))
 
 
 class Plan:
@@ -245,8 +245,7 @@ class Planner:
     def _forward(
         self, reader: Reader, name: str, networks: list[Any] | None, instead: str | None
     ) -> Select:
-        make: plan_names.FromName
-        make = plan_names.forward if name == "forward" else plan_names.forward6
+        make = plan_names.FORWARD[name]
         if networks is not None and instead is not None:
             make = plan_names.only_in(make, networks, instead)
         return _from_name(make, reader)
@@ -254,8 +253,7 @@ class Planner:
     def _reverse(
         self, reader: Reader, name: str, pattern: str, exceptions: dict[str, str]
     ) -> Select:
-        reverse = plan_names.reverse if name == "reverse" else plan_names.reverse6
-        return _from_name(reverse(pattern, exceptions), reader)
+        return _from_name(plan_names.REVERSE[name](pattern, exceptions), reader)
 
     def _if(
         self, reader: Reader, _name: str, branches: list[tuple[Any, Any]], otherwise: Any
@@ -298,5 +296,5 @@ def _from_name(make: plan_names.FromName, reader: Reader) -> Select:
 
 def _check_selectors(*names: str) -> None:
     for name in names:
-        if name not in _SELECTORS:
+        if name not in SELECTORS:
             raise ValueError(f"selector {name!r}")
