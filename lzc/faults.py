@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from os import PathLike, fspath
+from os import PathLike
 from typing import Final
 
 from lzc.foreign_text import shown
@@ -113,7 +113,7 @@ class InputError(Exception):
         fix: str = "",
     ) -> InputError:
         """The error of one fault; ``place`` may be a file as a whole."""
-        where = place if isinstance(place, Place) else Place(fspath(place))
+        where = place if isinstance(place, Place) else Place(str(place))
         return cls(Fault(where, rule, message, why, fix))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
