@@ -8,7 +8,7 @@ once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Final
@@ -24,12 +24,8 @@ from lzc.wire import rrtype as rr
 
 _ALL: Final = frozenset((b"_G", b"getfenv", b"setfenv", b"load", b"loadstring"))
 """Globals that lead to every other one."""
-_CLOCK: Final = frozenset((b"os",))
-_DATABASES: Final = frozenset(
-    b"countryCode continentCode regionCode latlon latlonloc latlonMagic geoiplookup"
-    b" GeoIPQueryAttribute".split()
-)
-_ZONE: Final = frozenset((b"include", b"dblookup"))
+CLOCK: Final = frozenset((b"os",))
+"""Globals that lead to the time."""
 
 _CHOICES: Final = (
     *(syntax.If, syntax.While, syntax.Repeat, syntax.NumericFor, syntax.GenericFor),
@@ -48,19 +44,17 @@ _ALWAYS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What code may depend on. ``reached`` are the globals that it reads; of code that may read any
-    (through ``_G``, ``loadstring`` and the like) everything is assumed.
-
-    ``clock``: it may look at the time; ``databases``: it asks for a value of a geo database, which
-    is more than a yes or no; ``zone``: it may lead to other records of its zone. ``chooses`` is
-    code that does not take the same way each time it runs.
-    """
+    """What code may depend on. ``reached`` are the globals that it reads; ``reaches_all`` is code
+    that may read any (through ``_G``, ``loadstring`` and the like). ``chooses`` is code that does
+    not take the same way each time it runs."""
 
     reached: frozenset[bytes]
-    clock: bool
-    databases: bool
-    zone: bool
+    reaches_all: bool
     chooses: bool
+
+    def may_reach(self, names: Iterable[bytes]) -> bool:
+        """Whether the code may read one of these globals."""
+        return self.reaches_all or not self.reached.isdisjoint(names)
 
 
 class Program:
@@ -127,14 +121,8 @@ class Program:
         """What the code may depend on."""
         accesses = self.scopes.accesses
         reached = frozenset(access.name.name for access in accesses if not access.written)
-        anything = not reached.isdisjoint(_ALL)
-        return Facts(
-            reached,
-            anything or not reached.isdisjoint(_CLOCK),
-            anything or not reached.isdisjoint(_DATABASES),
-            anything or not reached.isdisjoint(_ZONE),
-            any(map(_is_choice, self.nodes)),
-        )
+        reaches_all = not reached.isdisjoint(_ALL)
+        return Facts(reached, reaches_all, any(map(_is_choice, self.nodes)))
 
     @cached_property
     def rewritten(self) -> bytes:
@@ -172,11 +160,13 @@ class Program:
         spans = zip(tokens.types, tokens.starts, tokens.ends, strict=True)
         return [string_value(self.code[start:end]) for kind, start, end in spans if kind is STRING]
 
-    def most_instructions(self, included: int | None = None) -> int | None:
+    def most_instructions(
+        self, including: Container[bytes], included: int | None = None
+    ) -> int | None:
         """A number of instructions that the code does not exceed; `None` where it repeats any, or
-        runs code that is not known. ``included`` is a number that all the records that it may
-        include do not exceed together."""
-        inclusions = sum(access.name.name == b"include" for access in self.scopes.accesses)
+        runs code that is not known. ``including`` are the functions that run other records,
+        ``included`` is a number that all of these do not exceed together."""
+        inclusions = sum(access.name.name in including for access in self.scopes.accesses)
         if self.scopes.dynamic or (inclusions and included is None):
             return None
         if any(isinstance(node, _REPEATS) for node in self.nodes):

@@ -22,6 +22,7 @@ from lzc.config import LuaSection
 from lzc.faults import Fault, Severity
 from lzc.health_check import Check
 from lzc.lua import address
+from lzc.lua.functions import INCLUDING, OF_DATABASES
 from lzc.lua.functions.recogniser import recognise
 from lzc.lua.health.reach import CheckReach, host_of
 from lzc.lua.plan import checks_in
@@ -103,9 +104,9 @@ def _other_ways_to_ask(query: QueryContext) -> list[QueryContext]:
 def _asks_databases(program: Program, programs: Programs) -> bool:
     """Whether the code, or any that it may include, reads values of a database."""
     facts = program.facts
-    return facts.databases or (
-        b"include" in facts.reached
-        and any(other.facts.databases for other in programs.includable())
+    return facts.may_reach(OF_DATABASES) or (
+        facts.may_reach(INCLUDING)
+        and any(other.facts.may_reach(OF_DATABASES) for other in programs.includable())
     )
 
 

@@ -15,6 +15,7 @@ from lzc.faults import Fault, Place, Severity, unpack
 from lzc.lua.definition.finding import Finding
 from lzc.lua.definition.record import Inclusion, ZoneFacts, quoted
 from lzc.lua.definition.versions import Secondary
+from lzc.lua.functions import INCLUDING, OF_ZONE
 from lzc.lua.lint.linter import included_names, lint
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
@@ -121,7 +122,7 @@ def _keep_certain(
     open_ended = {
         record[PLACE]
         for record, program in programs
-        if settings.lua.mode == "shared" or program.is_included or program.facts.zone
+        if settings.lua.mode == "shared" or program.is_included or program.facts.may_reach(OF_ZONE)
     }
     for place in open_ended & found.keys():
         found[place] = [fault for fault in found[place] if fault.rule not in RULES_OF_ABSENCE]
@@ -293,7 +294,9 @@ def _measure(
     if not limits:
         return {}
     lowest, who = limits[0]
-    lengths = [one.program.most_instructions() for one in parsed if one.program.is_included]
+    lengths = [
+        one.program.most_instructions(INCLUDING) for one in parsed if one.program.is_included
+    ]
     known = [length for length in lengths if length is not None]
     longest = sum(known) if len(known) == len(lengths) else None
     doubtful = [
@@ -333,7 +336,7 @@ def _measure(
 
 
 def _is_short(program: Program, included: int | None, bound: float) -> bool:
-    longest = program.most_instructions(included)
+    longest = program.most_instructions(INCLUDING, included)
     return longest is not None and longest <= bound
 
 

@@ -19,7 +19,7 @@ from lzc.lua.functions import CHECKING, FUNCTIONS
 from lzc.lua.functions.recogniser import most_instructions, operation_of, recognise
 from lzc.lua.health.constants import Constants, options_of
 from lzc.lua.plan import checks_in, checks_of, plan_key
-from lzc.lua.program import Program
+from lzc.lua.program import CLOCK, Program
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Names, Other, is_constant, resolve
 from lzc.lua.syntax.effort import Effort, TooMuch
@@ -57,7 +57,7 @@ def plan_zone(programs: Programs, exec_limit: int = 0) -> Planned:
         if not program.is_included:
             checks |= written_checks(program)
         constants |= written_constants(program)
-        steady = steady and not program.facts.clock
+        steady = steady and not program.facts.may_reach(CLOCK)
     return Planned(plans, checks, constants, steady)
 
 

@@ -45,7 +45,9 @@ class Function:
     ``refused`` says why lzc does not run it (empty: it does). ``chosen`` is the parameter, from 0,
     that the result is taken from; ``options`` the one that has the options of health checks, of a
     function that asks for some, and ``targets`` gives the ports and URLs that stand in its first
-    argument. ``includes``: it runs another record. ``judge`` reports what is wrong with all calls
+    argument. ``includes``: it runs another record; ``of_zone``: it leads to other records of the
+    zone; ``of_database``: it gives a value of a geo database, which is more than a yes or no.
+    ``judge`` reports what is wrong with all calls
     of a record together.
 
     The others turn a call on constants, with as many arguments as it takes, into what a plan has
@@ -64,6 +66,8 @@ class Function:
     options: int | None = None
     targets: Callable[[Expression], Constants] | None = None
     includes: bool = False
+    of_zone: bool = False
+    of_database: bool = False
     judge: Callable[[Record, Sequence[Call]], None] | None = None
     operation: Callable[..., Operation] | None = None
     condition: Callable[[Form, Expression], Condition] | None = None

@@ -290,7 +290,7 @@ class Engine:
                 b"python_text": address.to_text,
                 b"python_geo": self._geo_fields,
                 b"python_status": self._status,
-                b"python_include": lambda name: self._include(name),
+                b"python_include": self._included,
                 b"python_lookup": self._look_up,
                 b"python_content": _content,
                 b"python_owner": self._owner,
@@ -344,6 +344,12 @@ class Engine:
             _bytes_of(fields.get("city")),
             _bytes_of(fields.get("name")),
         )
+
+    def _included(self, name: bytes) -> bytes | None:
+        try:
+            return self._include(wire_name.below(name, self._zone))
+        except wire_name.InvalidName:
+            return None
 
     def _look_up(self, name: bytes, rrtype: float) -> Any:
         found = self.lookup(name, int(rrtype)) if self.lookup is not None else ()

@@ -32,6 +32,10 @@ CHECKING: Final = frozenset(
 INCLUDING: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.includes)
 """The names of those that run another record."""
 
+OF_ZONE: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.of_zone)
+OF_DATABASES: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.of_database)
+"""The names of those that lead to other records of the zone, and to values of geo databases."""
+
 
 def meant(record: Record, call: Call) -> Function | None:
     """The function that a call of a record means, be it through a local; `None` for any other."""

@@ -51,5 +51,5 @@ _KINDS: Final = (
 )
 FUNCTIONS = (
     *(Function(field, (codes,), condition=_is(field)) for field, codes in _KINDS),
-    *(Function(f"{field}Code", code=field) for field, _ in _KINDS),
+    *(Function(f"{field}Code", of_database=True, code=field) for field, _ in _KINDS),
 )

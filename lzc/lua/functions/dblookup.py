@@ -3,4 +3,4 @@
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import ANY
 
-FUNCTIONS = (Function("dblookup", (ANY, ANY), since=(4, 9)),)
+FUNCTIONS = (Function("dblookup", (ANY, ANY), since=(4, 9), of_zone=True),)

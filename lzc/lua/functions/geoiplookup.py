@@ -33,4 +33,4 @@ def _name(node: Expression) -> str:
     return node.key.value.decode()
 
 
-FUNCTIONS = (Function("geoiplookup", (ADDRESS, ANY), part=_part),)
+FUNCTIONS = (Function("geoiplookup", (ADDRESS, ANY), of_database=True, part=_part),)

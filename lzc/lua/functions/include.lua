@@ -1,18 +1,11 @@
 local core = ...
 local error, select, pcall, setfenv, loadstring = error, select, pcall, setfenv, loadstring
-local byte, sub, clock = string.byte, string.sub, os.clock
+local byte, clock = string.byte, os.clock
 local api = core.api
 
 local function run_include(name, ...)
   if select('#', ...) > 0 then error('This function requires at most 1 parameter(s)', 0) end
-  local text = core.name_text(core.zone)
-  -- A final dot makes no difference: the name is below the zone all the same.
-  local relative = core.text_of(name)
-  if byte(relative, -1) == 46 and byte(relative, -2) ~= 92 then
-    relative = sub(relative, 1, -2)
-  end
-  local good, wire = pcall(core.name_from_text, relative == '' and text or relative .. '.' .. text)
-  local code = good and core.python_include(string.lower(wire))
+  local code = core.python_include(core.text_of(name))
   if not code or byte(code, 1) == 27 then return nil end
   local began = clock()
   local chunk = loadstring(code, code)

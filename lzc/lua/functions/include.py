@@ -3,4 +3,4 @@
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import NAME
 
-FUNCTIONS = (Function("include", (NAME,), includes=True),)
+FUNCTIONS = (Function("include", (NAME,), includes=True, of_zone=True),)
