@@ -8,10 +8,11 @@ once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from lzc.lua.syntax import scopes as scope
 from lzc.lua.syntax import tree as syntax
@@ -36,6 +37,7 @@ _REPEATS: Final = (
     syntax.Goto,
 )
 
+_COMMENT: Final = re.compile(rb"--(?:\[(?P<mark>=*)\[[\s\S]*?\](?P=mark)\]|(?P<line>[^\r\n]*))")
 _BOM: Final = b"\xef\xbb\xbf"
 _PER_NODE: Final = 4
 """Instructions that a node of the tree compiles to at most: a comparison whose value is kept."""
@@ -55,6 +57,16 @@ class Facts:
     def may_reach(self, names: Iterable[bytes]) -> bool:
         """Whether the code may read one of these globals."""
         return self.reaches_all or not self.reached.isdisjoint(names)
+
+
+class Swallowed(NamedTuple):
+    """A comment that starts at ``comment`` and runs on where a reader sees a line end: it takes
+    later strings with it, of which the first with code is ``text``, and starts at ``start``.
+    Offsets in octets, from 0."""
+
+    comment: int
+    start: int
+    text: bytes
 
 
 class Program:
@@ -172,6 +184,34 @@ class Program:
         if any(isinstance(node, _REPEATS) for node in self.nodes):
             return None
         return _PER_NODE * len(self.nodes) + _ALWAYS + inclusions * (included or 0)
+
+    def swallowed(self, joints: Sequence[int]) -> list[Swallowed]:
+        """The comments that take in code of later strings; ``joints`` are the offsets at which
+        those start. Strings that are a comment themselves, or blank, lose nothing.
+
+        Strings are joined without line ends, so what stands behind ``--`` in one of them is a
+        comment up to the end of all of them: on PowerDNS as here.
+        """
+        if not joints or b"--" not in self.code:
+            return []
+        found: list[Swallowed] = []
+        for start, end in self._line_comments():
+            inside = [joint for joint in joints if start < joint <= end]
+            for joint, following in pairwise([*inside, end]):
+                text = self.code[joint:following].strip()
+                if text and not text.startswith(b"--"):
+                    found.append(Swallowed(start, joint, text))
+                    break
+        return found
+
+    def _line_comments(self) -> Iterator[tuple[int, int]]:
+        tokens = lex(self.code)
+        before = 0
+        for start, end in zip(tokens.starts, tokens.ends, strict=True):
+            for match in _COMMENT.finditer(self.code, before, start):
+                if match["line"] is not None:
+                    yield match.span()
+            before = end
 
     def check(self) -> None:
         """Raise `lzc.lua.syntax.tree.LuaSyntaxError` unless LuaJIT loads the code: the last word on

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from lzc.faults import pack, unpack
-from lzc.lua.syntax.comments import swallowed
+from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaCodeError, LuaSyntaxError
 from lzc.source import inputs, lua_source
 from lzc.source.files import find, names_file, refuse
@@ -184,7 +184,7 @@ def _report_code(
     if error.opened is not None:
         opened = unpack(source.place_at(error.opened), state.zone.files)
         reason += f", to close what {opened} opens"
-    lost = swallowed(source.code, source.joints)
+    lost = Program(source.code, covered).swallowed(source.joints)
     if lost:
         comment = unpack(source.place_at(lost[0].comment), state.zone.files)
         reason += f"; the comment at {comment} swallows the strings after it"

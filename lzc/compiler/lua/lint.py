@@ -19,8 +19,7 @@ from lzc.lua.functions import INCLUDING, OF_ZONE
 from lzc.lua.lint.linter import included_names, lint
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
-from lzc.lua.program import Program
-from lzc.lua.syntax.comments import Swallowed, swallowed
+from lzc.lua.program import Program, Swallowed
 from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
@@ -198,7 +197,7 @@ def _swallowed(zone: Zone, one: _Parsed) -> list[Swallowed]:
     if not one.has_source:
         return []
     source = zone.lua_sources[one.record[PLACE]]
-    return swallowed(source.code, source.joints)
+    return one.program.swallowed(source.joints)
 
 
 def _swallows(zone: Zone, record: Record, found: Swallowed) -> Finding:
