@@ -13,7 +13,7 @@ from lzc.lua.definition import versions
 from lzc.lua.definition.addresses import family
 from lzc.lua.definition.function import Parameter
 from lzc.lua.definition.literals import number_of
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
 from lzc.lua.health.options import IN_LUA, OPTIONS, SELECTORS, Option, Takes, check_of
@@ -36,7 +36,7 @@ _FIELDS: Final = tuple((field.name, field.default) for field in fields(Check))
 
 
 def _check_options(
-    known: Mapping[str, Option], record: Record, function: str, argument: Expression
+    known: Mapping[str, Option], record: Examination, function: str, argument: Expression
 ) -> None:
     kind = record.literals.kind(argument)
     node = record.literals.behind(argument)
@@ -64,7 +64,7 @@ def _check_options(
 
 
 def _check_option(
-    record: Record,
+    record: Examination,
     function: str,
     field: syntax.Field,
     name: str,
@@ -88,7 +88,7 @@ def _check_option(
         _check_value(record, field, name, option.takes)
 
 
-def _check_version(record: Record, field: syntax.Field, what: str, since: Version) -> None:
+def _check_version(record: Examination, field: syntax.Field, what: str, since: Version) -> None:
     old = versions.too_old(record.zone.secondaries, since)
     if old:
         record.report(
@@ -98,7 +98,7 @@ def _check_version(record: Record, field: syntax.Field, what: str, since: Versio
         )
 
 
-def _check_value(record: Record, field: syntax.Field, name: str, takes: Takes) -> None:
+def _check_value(record: Examination, field: syntax.Field, name: str, takes: Takes) -> None:
     text = record.literals.text(field.value)
     kind = record.literals.kind(field.value)
     if kind == "nil":
@@ -125,7 +125,7 @@ def _check_value(record: Record, field: syntax.Field, name: str, takes: Takes) -
             pass
 
 
-def _check_selector(record: Record, field: syntax.Field, name: str, text: bytes) -> None:
+def _check_selector(record: Examination, field: syntax.Field, name: str, text: bytes) -> None:
     found = text.decode("latin-1")
     if found == "empty":
         _check_version(record, field, f"{name}='empty'", _EMPTY_SINCE)
@@ -140,7 +140,7 @@ def _check_selector(record: Record, field: syntax.Field, name: str, text: bytes)
         )
 
 
-def _report_timeout(record: Record, field: syntax.Field, seconds: int) -> None:
+def _report_timeout(record: Examination, field: syntax.Field, seconds: int) -> None:
     likely = max(1, round(seconds / 1000)) if seconds >= 100 else 2
     record.report(
         field,

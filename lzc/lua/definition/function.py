@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lzc.lua.definition.form import Form
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
 from lzc.lua.syntax.tree import Call, Expression
@@ -29,8 +29,8 @@ class Parameter:
     """
 
     what: str
-    check: Callable[[Record, str, Expression], None]
-    candidates: Callable[[Record, Expression], Iterator[Expression]] | None = None
+    check: Callable[[Examination, str, Expression], None]
+    candidates: Callable[[Examination, Expression], Iterator[Expression]] | None = None
     addresses: bool = False
     several: str = ""
 
@@ -68,7 +68,7 @@ class Function:
     includes: bool = False
     of_zone: bool = False
     of_database: bool = False
-    judge: Callable[[Record, Sequence[Call]], None] | None = None
+    judge: Callable[[Examination, Sequence[Call]], None] | None = None
     operation: Callable[..., Operation] | None = None
     condition: Callable[[Form, Expression], Condition] | None = None
     part: Callable[..., Part] | None = None

@@ -10,18 +10,20 @@ from typing import Final
 from lzc.lua.definition.addresses import family, is_network
 from lzc.lua.definition.function import Parameter
 from lzc.lua.definition.literals import number_of
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Expression
 
-LookAtText = Callable[[Record, str, Expression, bytes], None]
+LookAtText = Callable[[Examination, str, Expression, bytes], None]
 """Reports what is wrong with a text in an argument of a function, or in an item of one."""
 
 NO_ITEM: Final = ("table", "boolean", "function")
 """Kinds of values that are no items; nil leaves no trace in a list."""
 
 
-def refuse(record: Record, function: str, what: str, argument: Expression, fix: str = "") -> None:
+def refuse(
+    record: Examination, function: str, what: str, argument: Expression, fix: str = ""
+) -> None:
     """Report an argument that is not ``what`` a parameter takes."""
     kind = record.literals.kind(argument)
     text = record.literals.text(argument)
@@ -33,7 +35,7 @@ def refuse(record: Record, function: str, what: str, argument: Expression, fix: 
 def scalar(what: str, look: LookAtText | None = None) -> Parameter:
     """A string or a number, of which ``look`` says more."""
 
-    def check(record: Record, function: str, argument: Expression) -> None:
+    def check(record: Examination, function: str, argument: Expression) -> None:
         if record.literals.kind(argument) in (*NO_ITEM, "nil"):
             refuse(record, function, what, argument)
             return
@@ -45,7 +47,7 @@ def scalar(what: str, look: LookAtText | None = None) -> Parameter:
 
 
 def whole_table(
-    record: Record, function: str, what: str, argument: Expression
+    record: Examination, function: str, what: str, argument: Expression
 ) -> syntax.Table | None:
     """The literal table that an argument is; a fault if it is certain to be none."""
     kind = record.literals.kind(argument)
@@ -58,7 +60,12 @@ def whole_table(
 
 
 def listed(
-    record: Record, function: str, what: str, argument: Expression, *, may_be_empty: bool = False
+    record: Examination,
+    function: str,
+    what: str,
+    argument: Expression,
+    *,
+    may_be_empty: bool = False,
 ) -> list[syntax.Field]:
     """The fields of a literal list; none where that is not known, or something is wrong with it,
     which is reported."""
@@ -77,7 +84,7 @@ def listed(
 
 
 def check_item(
-    look: LookAtText | None, what: str, record: Record, function: str, item: Expression
+    look: LookAtText | None, what: str, record: Examination, function: str, item: Expression
 ) -> None:
     """Report an item of a list that is no string, or what ``look`` finds in it."""
     kind = record.literals.kind(item)
@@ -99,7 +106,7 @@ def list_of(
 ) -> Parameter:
     """A list of strings, of which ``look`` says more."""
 
-    def check(record: Record, function: str, argument: Expression) -> None:
+    def check(record: Examination, function: str, argument: Expression) -> None:
         for field in listed(record, function, what, argument, may_be_empty=may_be_empty):
             check_item(look, what, record, function, field.value)
 
@@ -109,7 +116,7 @@ def list_of(
 def value_or_list(what: str, look: LookAtText | None = None) -> Parameter:
     """A value, or a list of such, of which ``look`` says more."""
 
-    def check(record: Record, function: str, argument: Expression) -> None:
+    def check(record: Examination, function: str, argument: Expression) -> None:
         table = record.literals.table(argument)
         if record.literals.kind(argument) in ("boolean", "nil", "function"):
             refuse(record, function, what, argument)
@@ -126,12 +133,12 @@ def value_or_list(what: str, look: LookAtText | None = None) -> Parameter:
 
 
 def spread(
-    of_field: Callable[[Record, syntax.Field], Iterable[Expression]],
-) -> Callable[[Record, Expression], Iterator[Expression]]:
+    of_field: Callable[[Examination, syntax.Field], Iterable[Expression]],
+) -> Callable[[Examination, Expression], Iterator[Expression]]:
     """What a function may choose from an argument, by what it may choose from each field; an
     argument that is no literal table is given as it is."""
 
-    def candidates(record: Record, argument: Expression) -> Iterator[Expression]:
+    def candidates(record: Examination, argument: Expression) -> Iterator[Expression]:
         table = record.literals.table(argument)
         if table is None:
             yield argument
@@ -146,14 +153,14 @@ each_item = spread(lambda _record, field: (field.value,))
 """The items of a list."""
 
 
-def look_at_address(record: Record, _function: str, node: Expression, text: bytes) -> None:
+def look_at_address(record: Examination, _function: str, node: Expression, text: bytes) -> None:
     """Report an item that is no address."""
     if family(text) is None:
         record.report(node, "lua-bad-address", f"{quoted(text)} is no address")
 
 
 def look_at_network(
-    record: Record, _function: str, node: Expression, text: bytes, *, negatable: bool = False
+    record: Examination, _function: str, node: Expression, text: bytes, *, negatable: bool = False
 ) -> None:
     """Report an item that is no network, before which there may be a "!" where it is negatable."""
     if not is_network(text, negatable=negatable):
@@ -161,12 +168,12 @@ def look_at_network(
         record.report(node, "lua-bad-address", f"{quoted(text)} is no network", fix=fix)
 
 
-def _look_at_number(record: Record, function: str, node: Expression, text: bytes) -> None:
+def _look_at_number(record: Examination, function: str, node: Expression, text: bytes) -> None:
     if number_of(text) is None:
         refuse(record, function, NUMBER.what, node)
 
 
-def _look_at_url(record: Record, function: str, node: Expression, text: bytes) -> None:
+def _look_at_url(record: Examination, function: str, node: Expression, text: bytes) -> None:
     if not re.match(rb"https?://[^/]", text, re.IGNORECASE):
         record.report(
             node,
@@ -177,7 +184,7 @@ def _look_at_url(record: Record, function: str, node: Expression, text: bytes) -
         )
 
 
-def _look_at_one_address(record: Record, function: str, node: Expression, text: bytes) -> None:
+def _look_at_one_address(record: Examination, function: str, node: Expression, text: bytes) -> None:
     if family(text) is None:
         record.report(node, "lua-bad-address", f"{function}: {quoted(text)} is no address")
 

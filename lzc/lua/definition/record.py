@@ -51,8 +51,8 @@ class ZoneFacts:
 
 
 @dataclass(slots=True)
-class Record:
-    """One record under examination."""
+class Examination:
+    """A record whose code is looked through: what is known of it, and what was found so far."""
 
     scopes: Scopes
     literals: Literals

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lzc.lua.definition.function import Function
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.syntax.tree import Call, Expression, Name, Node
 
 
@@ -37,7 +37,7 @@ OF_DATABASES: Final = tuple(name.encode() for name, found in FUNCTIONS.items() i
 """The names of those that lead to other records of the zone, and to values of geo databases."""
 
 
-def meant(record: Record, call: Call) -> Function | None:
+def meant(record: Examination, call: Call) -> Function | None:
     """The function that a call of a record means, be it through a local; `None` for any other."""
     return FUNCTIONS.get(record.function_name(call.function) or "")
 

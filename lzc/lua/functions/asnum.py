@@ -8,13 +8,13 @@ from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Condition, Function
 from lzc.lua.definition.literals import number_of
 from lzc.lua.definition.parameters import value_or_list
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import integer, values
 from lzc.lua.syntax.tree import Expression
 
 
-def _look(record: Record, function: str, node: Expression, text: bytes) -> None:
+def _look(record: Examination, function: str, node: Expression, text: bytes) -> None:
     if number_of(text) is None:
         message = f"{function} takes {NUMBERS.what}, not {quoted(text)}"
         record.report(node, "lua-argument", message)

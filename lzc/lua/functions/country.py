@@ -10,13 +10,13 @@ from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Condition, Function, Parameter
 from lzc.lua.definition.geo_codes import CONTINENTS, COUNTRIES
 from lzc.lua.definition.parameters import LookAtText, value_or_list
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, text, texts
 from lzc.lua.syntax.tree import Expression
 
 
-def _look_at_country(record: Record, _function: str, node: Expression, text: bytes) -> None:
+def _look_at_country(record: Examination, _function: str, node: Expression, text: bytes) -> None:
     code = text.decode("latin-1").upper()
     if code not in COUNTRIES:
         fix = {"UK": "the United Kingdom is 'GB'"}.get(code, "")
@@ -25,7 +25,7 @@ def _look_at_country(record: Record, _function: str, node: Expression, text: byt
         record.report(node, "lua-geo-code", f"{quoted(text)} is no country code", fix=fix)
 
 
-def _look_at_continent(record: Record, _function: str, node: Expression, text: bytes) -> None:
+def _look_at_continent(record: Examination, _function: str, node: Expression, text: bytes) -> None:
     if text.decode("latin-1").upper() not in (*CONTINENTS, "--"):
         record.report(node, "lua-geo-code", f"{quoted(text)} is no continent code")
 

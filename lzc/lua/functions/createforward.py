@@ -10,7 +10,7 @@ from typing import Final
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
 from lzc.lua.definition.parameters import ADDRESS, TEXT, refuse
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, network_of, text, texts
 from lzc.lua.syntax.tree import Call, Expression
@@ -22,7 +22,7 @@ _MADE: Final = {
 """The operation of each, what filterForward gives instead, and a network for an example."""
 
 
-def _check_group(record: Record, function: str, argument: Expression) -> None:
+def _check_group(record: Examination, function: str, argument: Expression) -> None:
     if record.literals.kind(argument) is not None:
         fix = "write newNMG({'192.0.2.0/24'})"
         refuse(record, function, _GROUP.what, argument, fix=fix)
@@ -31,7 +31,7 @@ def _check_group(record: Record, function: str, argument: Expression) -> None:
 _GROUP: Final = Parameter("a NetmaskGroup, as newNMG gives", _check_group)
 
 
-def _judge(record: Record, calls: Sequence[Call]) -> None:
+def _judge(record: Examination, calls: Sequence[Call]) -> None:
     """Report createForward where filterForward does not say which addresses it may give."""
     filtered: set[int] = set()
     made: list[tuple[Call, str]] = []

@@ -10,7 +10,7 @@ from lzc.lua.definition.addresses import family
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
 from lzc.lua.definition.parameters import refuse, scalar
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.syntax.constants import Other, address_of, fields, port_of, text
 from lzc.lua.syntax.tree import Expression
 
@@ -21,7 +21,7 @@ _PLAIN_FORMAT: Final = re.compile(rb"(?:[^%]|%%|%[1-9][0-9]{0,3}%)*", re.DOTALL)
 def _format(last: int) -> Parameter:
     """A format with so many fields."""
 
-    def look(record: Record, function: str, node: Expression, text: bytes) -> None:
+    def look(record: Examination, function: str, node: Expression, text: bytes) -> None:
         if b"%" in _FIELD.sub(b"", text.replace(b"%%", b"")):
             record.report(
                 node,
@@ -44,7 +44,7 @@ def _format(last: int) -> Parameter:
     return scalar(f"a format with %1% to %{last}%", look)
 
 
-def _check_exceptions(record: Record, function: str, argument: Expression) -> None:
+def _check_exceptions(record: Examination, function: str, argument: Expression) -> None:
     if record.literals.kind(argument) not in (None, "table"):
         refuse(record, function, _EXCEPTIONS.what, argument)
     table = record.literals.table(argument)

@@ -18,7 +18,7 @@ from lzc.lua.definition.parameters import (
     scalar,
     spread,
 )
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
 from lzc.lua.syntax import tree as syntax
@@ -29,7 +29,7 @@ _SETS_SINCE: Final[Version] = (4, 8)
 """Several sets of addresses."""
 
 
-def _look_at_port(record: Record, function: str, node: Expression, text: bytes) -> None:
+def _look_at_port(record: Examination, function: str, node: Expression, text: bytes) -> None:
     number = number_of(text)
     if number is None or not 1 <= number <= 65535:
         refuse(record, function, _PORT.what, node)
@@ -38,7 +38,7 @@ def _look_at_port(record: Record, function: str, node: Expression, text: bytes) 
 _PORT: Final = scalar("a port number", _look_at_port)
 
 
-def _check_sets(record: Record, function: str, argument: Expression) -> None:
+def _check_sets(record: Examination, function: str, argument: Expression) -> None:
     fields = listed(record, function, SETS.what, argument)
     kinds = {record.literals.kind(field.value) for field in fields}
     if "table" not in kinds:
@@ -70,7 +70,7 @@ def _check_sets(record: Record, function: str, argument: Expression) -> None:
             check_item(look_at_address, SETS.what, record, function, field.value)
 
 
-def _chosen(record: Record, field: Field) -> Iterator[Expression]:
+def _chosen(record: Examination, field: Field) -> Iterator[Expression]:
     inner = record.literals.table(field.value)
     if inner is None:
         yield field.value

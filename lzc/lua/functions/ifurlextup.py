@@ -9,19 +9,19 @@ from lzc.lua.definition.check_options import HTTP_OPTIONS, check_document, read_
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
 from lzc.lua.definition.parameters import spread, whole_table
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.health.constants import Constants
 from lzc.lua.syntax.constants import Other, fields, text, values
 from lzc.lua.syntax.tree import Expression, Field
 
 
-def _check(record: Record, function: str, argument: Expression) -> None:
+def _check(record: Examination, function: str, argument: Expression) -> None:
     table = whole_table(record, function, _GROUPS.what, argument)
     if table is not None and not table.fields:
         record.report(table, "lua-empty-candidates", f"the list of {function} has nothing in it")
 
 
-def _chosen(record: Record, field: Field) -> Iterator[Expression]:
+def _chosen(record: Examination, field: Field) -> Iterator[Expression]:
     inner = record.literals.table(field.value)
     for one in inner.fields if inner is not None else ():
         if one.key is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import NAME, scalar
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.syntax.tree import Expression
 from lzc.wire import name as wire_name
 
 
-def _look(record: Record, function: str, node: Expression, text: bytes) -> None:
+def _look(record: Examination, function: str, node: Expression, text: bytes) -> None:
     if not text:
         return
     try:

@@ -7,11 +7,11 @@ from functools import partial
 from lzc.lua.definition.addresses import is_network
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import NETWORKS, list_of, look_at_network, scalar
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.syntax.tree import Expression
 
 
-def _look(record: Record, function: str, node: Expression, text: bytes) -> None:
+def _look(record: Examination, function: str, node: Expression, text: bytes) -> None:
     if not is_network(text):
         record.report(node, "lua-bad-address", f"{function}: {quoted(text)} is no network")
 

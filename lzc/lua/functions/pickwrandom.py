@@ -11,7 +11,7 @@ from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
 from lzc.lua.definition.literals import is_open
 from lzc.lua.definition.parameters import NO_ITEM, listed, spread
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.definition.walk import list_walk
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, integer, pair, text, values, whole
@@ -21,7 +21,7 @@ _MAX_WEIGHT: Final = 2**31 - 1
 _DIGITS: Final = 20
 
 
-def _check(record: Record, function: str, argument: Expression) -> None:
+def _check(record: Examination, function: str, argument: Expression) -> None:
     weights: list[int | None] = []
     for field in listed(record, function, WEIGHTED.what, argument):
         if record.literals.kind(field.value) == "nil":
@@ -44,7 +44,7 @@ def _check(record: Record, function: str, argument: Expression) -> None:
         )
 
 
-def _complaint(record: Record, field: Field) -> tuple[syntax.Node, str, str] | None:
+def _complaint(record: Examination, field: Field) -> tuple[syntax.Node, str, str] | None:
     """Where and why an item is no pair of weight and item, and what to do."""
     literals = record.literals
     kind = literals.kind(field.value)
@@ -83,7 +83,7 @@ def _whole(text: bytes) -> int | None:
     return int(digits[1][:_DIGITS])
 
 
-def _chosen(record: Record, field: Field) -> Iterator[Expression]:
+def _chosen(record: Examination, field: Field) -> Iterator[Expression]:
     inner = record.literals.table(field.value)
     if inner is not None and len(inner.fields) > 1:
         yield inner.fields[1].value

@@ -9,7 +9,7 @@ from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
 from lzc.lua.definition.literals import is_open
 from lzc.lua.definition.parameters import NETWORKS, STRINGS, each_item, listed, spread
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.syntax.constants import Other, pair, values
 from lzc.lua.syntax.tree import Expression, Field
 from lzc.wire import rrtype as rr
@@ -17,14 +17,14 @@ from lzc.wire import rrtype as rr
 _FIX: Final = "write {{'192.0.2.0/24'}, {'198.51.100.1'}}"
 
 
-def _check(record: Record, function: str, argument: Expression) -> None:
+def _check(record: Examination, function: str, argument: Expression) -> None:
     # An empty view gives the empty string, which is fine as a text.
     is_text = record.facts.covered == rr.TXT
     for field in listed(record, function, VIEWS.what, argument, may_be_empty=is_text):
         _check_rule(record, field)
 
 
-def _check_rule(record: Record, field: Field) -> None:
+def _check_rule(record: Examination, field: Field) -> None:
     kind = record.literals.kind(field.value)
     rule = record.literals.table(field.value)
     if rule is None:
@@ -49,7 +49,7 @@ def _check_rule(record: Record, field: Field) -> None:
     STRINGS.check(record, "view", rule.fields[1].value)
 
 
-def _chosen(record: Record, field: Field) -> Iterator[Expression]:
+def _chosen(record: Examination, field: Field) -> Iterator[Expression]:
     inner = record.literals.table(field.value)
     if inner is not None and len(inner.fields) > 1:
         yield from each_item(record, inner.fields[1].value)

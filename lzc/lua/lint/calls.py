@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.literals import is_multiple
-from lzc.lua.definition.record import Record
+from lzc.lua.definition.record import Examination
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 
 
-def check_calls(record: Record, calls: Sequence[syntax.Call]) -> None:
+def check_calls(record: Examination, calls: Sequence[syntax.Call]) -> None:
     """Report arguments that the functions do not take."""
     for call in calls:
         function = meant(record, call)
@@ -19,7 +19,7 @@ def check_calls(record: Record, calls: Sequence[syntax.Call]) -> None:
             _check_call(record, call, function)
 
 
-def _check_call(record: Record, call: syntax.Call, function: Function) -> None:
+def _check_call(record: Examination, call: syntax.Call, function: Function) -> None:
     name, parameters, given = function.name, function.parameters, call.arguments
     if len(given) < function.required and not (given and is_multiple(given[-1])):
         record.report(

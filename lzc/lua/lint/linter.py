@@ -7,7 +7,7 @@ from typing import Final
 
 from lzc.lua.definition.finding import Finding
 from lzc.lua.definition.literals import Literals
-from lzc.lua.definition.record import Record, RecordFacts, ZoneFacts
+from lzc.lua.definition.record import Examination, RecordFacts, ZoneFacts
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint.calls import check_calls
 from lzc.lua.lint.names import check_globals, check_leaks, check_members
@@ -32,13 +32,13 @@ def lint(program: Program, ttl: int, zone: ZoneFacts) -> list[Finding]:
     return sorted(set(record.findings))
 
 
-def _record(program: Program, ttl: int, zone: ZoneFacts) -> Record:
+def _record(program: Program, ttl: int, zone: ZoneFacts) -> Examination:
     scopes = program.scopes
     literals = Literals(scopes, Effort(len(program.code), _LOOKS), _HARMLESS)
-    return Record(scopes, literals, RecordFacts(program.covered, ttl), zone, scopes.written)
+    return Examination(scopes, literals, RecordFacts(program.covered, ttl), zone, scopes.written)
 
 
-def _check(record: Record, program: Program) -> None:
+def _check(record: Examination, program: Program) -> None:
     scopes, zone = record.scopes, record.zone
     nodes, calls = program.nodes, program.calls
     included = inclusions(record, calls)

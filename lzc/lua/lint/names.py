@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from lzc.lua.definition import versions
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint import language
 from lzc.lua.lint.variables import METHODS, VARIABLES
@@ -21,7 +21,7 @@ _CALLABLE: Final = (*FUNCTIONS, *language.FUNCTIONS)
 
 
 def check_globals(
-    record: Record, nodes: Sequence[syntax.Node], known: frozenset[bytes], dynamic: bool
+    record: Examination, nodes: Sequence[syntax.Node], known: frozenset[bytes], dynamic: bool
 ) -> None:
     """Report globals that nobody sets, that lead to the host, or that lzc or a secondary does not
     have. ``known`` are those set by the record or what it includes; with ``dynamic`` there may be
@@ -62,7 +62,7 @@ def _asked_about(nodes: Sequence[syntax.Node]) -> set[bytes]:
     return {one.name for one in asked if isinstance(one, syntax.Name)}
 
 
-def _check_provided(record: Record, node: syntax.Name, name: str) -> None:
+def _check_provided(record: Examination, node: syntax.Name, name: str) -> None:
     function = FUNCTIONS.get(name)
     since = function.since if function is not None else VARIABLES.get(name)
     old = versions.too_old(record.zone.secondaries, since) if since is not None else ""
@@ -77,7 +77,7 @@ def _check_provided(record: Record, node: syntax.Name, name: str) -> None:
 
 
 def _report_unknown(
-    record: Record, node: syntax.Name, name: str, called: bool, known: frozenset[bytes]
+    record: Examination, node: syntax.Name, name: str, called: bool, known: frozenset[bytes]
 ) -> None:
     others = [text.decode("latin-1") for text in known]
     among = [*_CALLABLE, *others] if called else [*_GLOBALS, *others]
@@ -95,7 +95,7 @@ def did_you_mean(name: str, among: Iterable[str]) -> str:
     return f"did you mean {by_lower[close[0]]}?" if close else ""
 
 
-def check_members(record: Record, nodes: Sequence[syntax.Node]) -> None:
+def check_members(record: Examination, nodes: Sequence[syntax.Node]) -> None:
     """Report members of libraries, and methods of the objects of the API, that there are not or
     that lead to the host."""
     called = {id(node.function) for node in nodes if isinstance(node, syntax.Call)}
@@ -107,7 +107,7 @@ def check_members(record: Record, nodes: Sequence[syntax.Node]) -> None:
             _check_method(record, node)
 
 
-def _extended(record: Record, nodes: Sequence[syntax.Node]) -> set[str]:
+def _extended(record: Examination, nodes: Sequence[syntax.Node]) -> set[str]:
     """Libraries that the record puts something of its own into."""
     targets: list[syntax.Expression] = []
     for node in nodes:
@@ -124,7 +124,9 @@ def _extended(record: Record, nodes: Sequence[syntax.Node]) -> set[str]:
     return found
 
 
-def _check_member(record: Record, index: syntax.Index, called: bool, extended: set[str]) -> None:
+def _check_member(
+    record: Examination, index: syntax.Index, called: bool, extended: set[str]
+) -> None:
     key = record.literals.constant(index.key)
     if key is None or not isinstance(key.value, bytes):
         return
@@ -144,7 +146,7 @@ def _check_member(record: Record, index: syntax.Index, called: bool, extended: s
         )
 
 
-def _check_method(record: Record, call: syntax.MethodCall) -> None:
+def _check_method(record: Examination, call: syntax.MethodCall) -> None:
     name = record.function_name(call.target)
     if name is None or name not in METHODS:
         return
@@ -158,7 +160,7 @@ def _check_method(record: Record, call: syntax.MethodCall) -> None:
         )
 
 
-def check_leaks(record: Record) -> None:
+def check_leaks(record: Examination) -> None:
     """Report globals that outlive the query, where records run in shared mode. One that is read
     before it is set is meant to; and setting them is what configuration records are for."""
     if not record.zone.shared or record.facts.covered == rr.LUA:

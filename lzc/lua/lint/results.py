@@ -9,7 +9,7 @@ from lzc.lua.definition.addresses import FAMILY_OF_TYPE, family
 from lzc.lua.definition.function import Parameter
 from lzc.lua.definition.literals import is_open
 from lzc.lua.definition.parameters import STRINGS
-from lzc.lua.definition.record import Record, quoted
+from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Block, Expression
@@ -21,7 +21,7 @@ _MOST: Final = 20_000
 """Expressions looked at for one record at most."""
 
 
-def check_results(record: Record, body: Block) -> None:
+def check_results(record: Examination, body: Block) -> None:
     """Report literals that are no data of the covered type, wherever they may be the result, and
     results that are empty."""
     covered = record.facts.covered
@@ -58,7 +58,7 @@ def _returns(body: Block) -> Iterator[syntax.Return]:
             waiting.extend(reversed(syntax.children(node)))
 
 
-def _falls_through(record: Record, body: Block) -> syntax.Node | int | None:
+def _falls_through(record: Examination, body: Block) -> syntax.Node | int | None:
     """Where a block ends without ``return``; `None` when it does not, or may not."""
     if not body.statements:
         return body.offset
@@ -84,12 +84,12 @@ def _falls_through(record: Record, body: Block) -> syntax.Node | int | None:
             return None
 
 
-def _report_empty(record: Record, node: syntax.Node | int, what: str) -> None:
+def _report_empty(record: Examination, node: syntax.Node | int, what: str) -> None:
     if record.zone.signed:
         record.report(node, "lua-empty-result", f"the result may be empty: {what}")
 
 
-def _check_result(record: Record, result: Expression) -> None:
+def _check_result(record: Examination, result: Expression) -> None:
     # Pairs of an expression and what kind of list it comes from (`None`: it is a result).
     waiting: list[tuple[Expression, Parameter | None]] = [(result, None)]
     for _ in range(_MOST):
@@ -123,7 +123,7 @@ def _check_result(record: Record, result: Expression) -> None:
 
 
 def _chosen_from(
-    record: Record, call: syntax.Call, within: Parameter | None
+    record: Examination, call: syntax.Call, within: Parameter | None
 ) -> list[tuple[Expression, Parameter | None]]:
     """What the result of a call may be, where it is a function of the API that chooses."""
     function = meant(record, call)
@@ -138,7 +138,7 @@ def _chosen_from(
     return [(item, parameter) for item in parameter.candidates(record, argument)]
 
 
-def _check_selectors(record: Record, options: Expression) -> None:
+def _check_selectors(record: Examination, options: Expression) -> None:
     table = record.literals.table(options)
     for field in table.fields if table is not None else ():
         if field.key is not None and record.literals.text(field.value) == b"empty":
@@ -147,7 +147,9 @@ def _check_selectors(record: Record, options: Expression) -> None:
                 _report_empty(record, field, f"with {key.decode()}='empty' nothing is returned")
 
 
-def _check_text(record: Record, node: Expression, text: bytes, within: Parameter | None) -> None:
+def _check_text(
+    record: Examination, node: Expression, text: bytes, within: Parameter | None
+) -> None:
     covered = record.facts.covered
     if text == b"" and covered not in (rr.TXT, rr.SPF):
         if within is None:
@@ -186,7 +188,7 @@ _TEXT_WHY: Final = (
 )
 
 
-def _check_content(record: Record, node: Expression, text: bytes) -> None:
+def _check_content(record: Examination, node: Expression, text: bytes) -> None:
     covered = record.facts.covered
     whole = b'"' + text + b'"' if covered == rr.TXT else text
     try:

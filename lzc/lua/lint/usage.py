@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lzc.lua.definition.literals import number_of
-from lzc.lua.definition.record import Inclusion, Record, quoted
+from lzc.lua.definition.record import Examination, Inclusion, quoted
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 
@@ -19,13 +19,13 @@ ROUNDS: Final = 12
 _NOTHING: Final = Inclusion(True, dynamic=True)
 
 
-def includes(record: Record, call: syntax.Call) -> bool:
+def includes(record: Examination, call: syntax.Call) -> bool:
     """Whether a call runs another record."""
     function = meant(record, call)
     return function is not None and function.includes
 
 
-def inclusions(record: Record, calls: Sequence[syntax.Call]) -> list[Inclusion]:
+def inclusions(record: Examination, calls: Sequence[syntax.Call]) -> list[Inclusion]:
     """What the record includes; names that are not literal may be anything. Reports those that are
     not there."""
     found: list[Inclusion] = []
@@ -48,7 +48,7 @@ def inclusions(record: Record, calls: Sequence[syntax.Call]) -> list[Inclusion]:
     return found
 
 
-def check_ttl(record: Record, calls: Sequence[syntax.Call]) -> None:
+def check_ttl(record: Examination, calls: Sequence[syntax.Call]) -> None:
     """Report a TTL by which answers outlive many rounds of the checks they depend on."""
     intervals: list[float] = []
     first: syntax.Call | None = None
@@ -70,7 +70,7 @@ def check_ttl(record: Record, calls: Sequence[syntax.Call]) -> None:
         )
 
 
-def _interval(record: Record, call: syntax.Call) -> float:
+def _interval(record: Examination, call: syntax.Call) -> float:
     for argument in call.arguments[1:]:
         table = record.literals.table(argument)
         for field in table.fields if table is not None else ():
