@@ -61,10 +61,11 @@ def _serve(
             raise click.BadParameter(f"{endpoint}: {error}", param_hint="--listen") from error
     config = settings.load(config_path)
 
-    from lzc.serve.supervise import supervisor
+    from lzc.serve.supervise import start
+    from lzc.serve.supervise.settings_in_force import ServeOptions
 
-    supervisor.run(
-        supervisor.ServeOptions(
+    start.run(
+        ServeOptions(
             config=config,
             source=bundle if bundle is not None else config.output,
             listen=list(listen) or list(config.serve.listen),

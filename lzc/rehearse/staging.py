@@ -22,10 +22,9 @@ from lzc.lua.engine.geo import Geo
 from lzc.lua.health.reach import Refusal
 from lzc.rehearse.assumed import RefusalOf
 from lzc.rehearse.rehearsal import SignersAt, Staging
-from lzc.serve.health.policy import CheckPolicy
-from lzc.serve.transport.own_address import own_address_refusal
-from lzc.serve.worker.geo_files import SteadyReader, unusable
-from lzc.serve.worker.geo_trial import try_database
+from lzc.serve.health.admission import CheckPolicy
+from lzc.serve.transport.sockets import own_address_refusal
+from lzc.serve.worker.geo_files import SteadyReader, try_database, unusable
 from lzc.serve.worker.keyring import Signers
 
 _TIMES: Final = 16

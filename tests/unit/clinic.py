@@ -21,10 +21,11 @@ from lzc.health_check import Check
 from lzc.lua.health.constants import PARTS
 from lzc.lua.health.reach import CheckReach
 from lzc.lua.health.rules import CheckRules
+from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.checker import Checker
-from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.unlisted import DEFAULT_LIMIT, report_of
-from lzc.serve.ipc.health_table import HealthTable, TableView
+from lzc.serve.ipc.health_table import HealthTable
+from lzc.serve.ipc.health_view import TableView
 from tests.patience import PATIENCE, SOON
 
 LOCAL = "127.0.0.1"

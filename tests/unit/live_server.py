@@ -51,7 +51,8 @@ _MAIN = """
 import json, sys
 from pathlib import Path
 from lzc.serve.observe import log_lines
-from lzc.serve.supervise import supervisor
+from lzc.serve.supervise import start
+from lzc.serve.supervise.settings_in_force import ServeOptions
 log_lines.set_up("%(levelname)s %(message)s")
 from lzc import config as settings
 from lzc.serve.notify.secondary import NotifyTimes
@@ -60,7 +61,7 @@ args = json.loads(sys.argv[1])
 exec(args["inject"])
 config = settings.load(args["config"])
 try:
-    supervisor.run(supervisor.ServeOptions(
+    start.run(ServeOptions(
         config=config,
         source=Path(args["source"]),
         listen=args["listen"],

@@ -62,7 +62,7 @@ def _transfer_lines(transfers: dict[str, Any]) -> list[str]:
 
 
 def _counts(refused: dict[str, int]) -> str:
-    from lzc.serve.observe.transfer_words import WORDS
+    from lzc.serve.observe.transfer_watch import WORDS
 
     return ", ".join(f"{count} {WORDS.get(kind, kind)}" for kind, count in refused.items())
 

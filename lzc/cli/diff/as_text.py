@@ -269,7 +269,7 @@ def _lua(info: ZoneInfo) -> str:
 
 
 def _check_line(change: CheckChange) -> str:
-    from lzc.serve.health.checker import show as show_check
+    from lzc.serve.health.scheduled_check import show as show_check
 
     texts = [show_check(check) for check in (change.before, change.after) if check is not None]
     if len(set(texts)) < len(texts):

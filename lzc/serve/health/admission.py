@@ -4,22 +4,106 @@ that answers ask for as many as there may be."""
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from lzc.bundle.check_list import CheckList
+from lzc.config import Config
 from lzc.foreign_text import shown
 from lzc.health_check import Check
-from lzc.lua.health.reach import Refusal
-from lzc.serve.health.barred import Barred
-from lzc.serve.health.policy import CheckPolicy
+from lzc.lua.health.reach import CheckReach, Refusal
+from lzc.lua.health.rules import CheckRules
 from lzc.serve.health.saved_state import Known
-from lzc.serve.health.unlisted import Unlisted, check_in, zone_in
+from lzc.serve.health.unlisted import DEFAULT_LIMIT, DEFAULT_SHARE, Unlisted, check_in, zone_in
 from lzc.serve.ipc.health_table import HealthTable
 from lzc.serve.observe.error_log import ErrorLog
-from lzc.serve.transport.own_address import own_address_refusal
+from lzc.serve.observe.log_lines import Quiet
+from lzc.serve.transport.sockets import own_address_refusal
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPolicy:
+    """``interval`` is the seconds between two runs of a check that names none. There may be
+    ``unlisted`` checks that no bundle lists, ``share`` of them of one zone. ``rules`` say which
+    checks are made, those of the bundle's zones yet to be filled in."""
+
+    interval: float = 5.0
+    unlisted: int = DEFAULT_LIMIT
+    share: int = DEFAULT_SHARE
+    rules: CheckRules = field(default_factory=CheckRules)
+
+    @classmethod
+    def from_config(cls, config: Config) -> CheckPolicy:
+        """What ``[lua]`` and ``[health]`` say."""
+        lua, health = config.lua, config.health
+        return cls(
+            float(lua.health_check_interval),
+            lua.unlisted_health_checks,
+            min(lua.unlisted_health_checks_per_zone, lua.unlisted_health_checks),
+            CheckRules(CheckReach.from_config(health), frozenset(health.computed)),
+        )
+
+
+_RECENT: Final = 100
+"""Checks that no bundle lists of which it is known why they were refused last."""
+
+
+class Refused(NamedTuple):
+    """A check that is not made, and why; ``listed`` tells that the bundle lists it."""
+
+    key: bytes
+    check: Check
+    refusal: Refusal
+    listed: bool
+
+
+class Barred:
+    """Those that the bundle lists, by their key, and the last ones that it does not. ``now`` is
+    monotonic time."""
+
+    def __init__(self) -> None:
+        self.listed: dict[bytes, tuple[Check, Refusal]] = {}
+        self._recent: OrderedDict[bytes, tuple[Check, Refusal]] = OrderedDict()
+        self._times = 0
+        self._last: tuple[Check, Refusal] | None = None
+        self._quiet = Quiet()
+
+    def note(self, key: bytes, check: Check, refusal: Refusal) -> None:
+        """An answer asked for this one."""
+        self._last = check, refusal
+        self._recent[key] = self._last
+        self._recent.move_to_end(key)
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+
+    def count(self, times: int) -> None:
+        """So many times answers asked for one of them, that being certain."""
+        self._times += times
+
+    def forget(self) -> None:
+        """Other rules hold from now on."""
+        self.listed.clear()
+        self._recent.clear()
+        self._times, self._last = 0, None
+
+    def all(self) -> Iterator[Refused]:
+        """All that are known."""
+        for listed, found in ((True, self.listed), (False, self._recent)):
+            for key, (check, refusal) in list(found.items()):
+                yield Refused(key, check, refusal, listed)
+
+    def news(self, now: float) -> tuple[int, Check, Refusal] | None:
+        """What an operator should know, once in a while: how many times answers asked for such, and
+        the last one."""
+        if self._last is None or not self._times or self._quiet.keeps(None, now):
+            return None
+        told = (self._times, *self._last)
+        self._times = 0
+        self._quiet.begin(None, now)
+        return told
+
 
 log = logging.getLogger("lzc")
 

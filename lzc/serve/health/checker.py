@@ -12,9 +12,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Callable, Collection, Coroutine, Hashable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,15 +20,16 @@ from lzc.bundle.check_list import CheckList
 from lzc.foreign_text import shown
 from lzc.health_check import Check
 from lzc.serve.health import saved_state as health_state
-from lzc.serve.health.admission import Admission
-from lzc.serve.health.forces import force_of, near, target_of, targets_of, within
-from lzc.serve.health.http_probe import Request, request_of
-from lzc.serve.health.outcome import CheckResult, as_written, without_password
-from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.health.admission import Admission, CheckPolicy
+from lzc.serve.health.forces import OperatorsWord
+from lzc.serve.health.http_probe import request_of
+from lzc.serve.health.outcome import CheckResult
 from lzc.serve.health.runs import ALL_FILES, CheckRun, Runs
-from lzc.serve.health.saved_state import Force, Known, SavedHealth
-from lzc.serve.ipc.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, Health, HealthTable
+from lzc.serve.health.saved_state import Known, SavedHealth, Saving
+from lzc.serve.health.scheduled_check import ScheduledCheck, report, show
+from lzc.serve.ipc.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
 from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import LineLimit
 
 log = logging.getLogger("lzc")
 
@@ -44,44 +43,11 @@ _JITTER: Final = 0.1
 """Of the interval, by which a run may come earlier: the interval itself is a promise."""
 _LONGEST: Final = 366 * 86400
 """Seconds between two runs: records may say any number."""
-_LINES_A_SECOND: Final = 20
-MAX_FORCE: Final = 366 * 86400.0
-"""Seconds an operator's word holds at most, unless it is for good."""
 _STARTS_A_SECOND: Final = 5_000
 """First runs after a bundle was loaded: ten thousand at once would be one long pause."""
 _TELL: Final = 0.25
 """Seconds between telling workers of news that no bundle lists: each time they look at all anew."""
-_SAVE: Final = 10.0
-"""Seconds between two looks whether what is known has to be saved."""
 _REPORTS_AT_ONCE: Final = 64
-_SHOWN: Final = (
-    *("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"),
-    "minimum_failures",
-)
-
-
-@dataclass(slots=True, eq=False)
-class ScheduledCheck:
-    """A check that is run: its slot, when it was last asked for, for which ``zone`` where no bundle
-    lists it, and how its last run went; ``gap`` is the seconds between the last two results."""
-
-    check: Check
-    key: bytes
-    offset: int
-    listed: bool
-    asked: float
-    zone: bytes = b""
-    problem: str = ""
-    failures: int = 0
-    force: Force | None = None
-    request: Request | None = None
-    started: float = 0.0
-    finished: float = 0.0
-    gap: float = 0.0
-    runs: int = 0
-    asked_around: bool = False
-    dropped: bool = False
-    timer: asyncio.TimerHandle | None = None
 
 
 class Checker:
@@ -110,30 +76,18 @@ class Checker:
         self._admission = Admission(policy, table, self._errors, show, time.monotonic())
         self._unlisted = self._admission.unlisted
         self.runs = Runs(self._errors, policy.rules.reach, files)
-        self._lines = 0
+        self._lines = LineLimit("health: %d more changes in a second", logging.INFO)
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._file = file
         before = health_state.load(file, time.time()) if file is not None else SavedHealth()
         self._remembered = dict(before.known)
         self._loaded = False
-        self._forced: dict[str, Force] = {}
-        self._expiries: dict[str, asyncio.TimerHandle] = {}
-        for target, force in before.forced.items():
-            self._hold(target, force)
-        self._saving = asyncio.Lock()
-        self._unsaved = ""
-        self._tell_saving = tell_saving
-        # The event loop's own threads may all be waiting for resolvers.
-        self._writer = ThreadPoolExecutor(1, "health")
-        self._saved: tuple[int, ...] = ()
-        self._forces = 0
+        self._word = OperatorsWord(self._entries, table, before.forced)
+        self._saving = Saving(file, self._saved_health, self._mark, tell_saving)
         reports.setblocking(False)
         self._loop.add_reader(reports, self._take_reports)
         self._tick()
         self._tell_workers()
-        if file is not None:
-            self._start(self._keep_saving())
+        self._keeping = self._loop.create_task(self._saving.keep())
 
     def load(self, listed: CheckList) -> None:
         """Run exactly these checks, and those that answers asked for of their own."""
@@ -178,100 +132,27 @@ class Checker:
                 self._table.remove(key)
 
     def report(self) -> Iterator[dict[str, Any]]:
-        """All checks with what is known of them, for ``lzc ctl health``, one after the other in the
-        order of their targets. May be called in any thread."""
-        now = time.time()
-        barred = {one.key: one for one in self._admission.barred.all()}
-        lines = [(show(one.check), key) for key, one in barred.items()]
-        entries = {entry.key: entry for entry in list(self._entries.values())}
-        lines += [(show(entry.check), key) for key, entry in entries.items()]
-        for text, key in sorted(lines):
-            if key in entries:
-                yield _made(text, entries[key], self._table.read(entries[key].offset), now)
-            else:
-                one = barred[key]
-                said = {"error": str(one.refusal), "listed": one.listed}
-                yield {**_NOT_MADE, "check": text, "key": key.hex(), **said}
+        """All checks as `lzc.serve.health.scheduled_check.report` has them. May be called in any
+        thread."""
+        checks = list(self._entries.values())
+        return report(checks, self._admission.barred.all(), self._table, time.time())
 
     async def force(
         self, text: str, state: str, seconds: float, *, anyway: bool = False
     ) -> dict[str, Any]:
-        """Let a target be ``state`` (one of `FORCES`) whatever its checks find, for ``seconds`` or,
-        with 0, until it is taken back with ``auto``; one that no check has, only ``anyway``.
-        Returns the answer of ``lzc ctl``, which is no success where it would not be kept."""
-        if state not in FORCES or not 0 <= seconds <= MAX_FORCE:
-            return {"ok": False, "error": f"expected one of {', '.join(FORCES)}, and seconds"}
-        try:
-            target = target_of(text, self._entries)
-        except ValueError as error:
-            return {"ok": False, "error": str(error)}
-        unknown = "" if anyway or within(target, self._forced) else self._unknown(target)
-        if unknown:
-            return {"ok": False, "error": unknown}
-        if state == FORCES[AUTO]:
-            for one in within(target, self._forced):
-                self._lift(one)
-            log.info("health: %s is left to its checks again, by hand", target)
-        else:
-            until = time.time() + seconds if seconds else 0.0
-            self._hold(target, Force(state, until, seconds))
-            length = f" for {seconds:.0f} s" if seconds else ""
-            log.info("health: %s is forced to %s by hand%s", target, state, length)
-        about = self._apply_forces(target)
-        self._forces += 1
-        await self._save()
-        answer = {"target": target, "state": state, "seconds": seconds, "checks": about}
-        if self._unsaved:
-            why = (
-                f"{target} is {'left to its checks' if state == FORCES[AUTO] else state} now, but"
-                f" the server will have forgotten that when it starts again: {self._unsaved}"
+        """As `OperatorsWord.force`; it is no success either where it would not be kept."""
+        answer = self._word.force(text, state, seconds, anyway=anyway)
+        if not answer["ok"]:
+            return answer
+        await self._saving.save()
+        if self._saving.problem:
+            answer["ok"] = False
+            answer["error"] = (
+                f"{answer['target']} is {'left to its checks' if state == FORCES[AUTO] else state}"
+                " now, but the server will have forgotten that when it starts again:"
+                f" {self._saving.problem}"
             )
-            return {"ok": False, "error": why, **answer}
-        return {"ok": True, **answer}
-
-    def _unknown(self, target: str) -> str:
-        """Why a target is none that a check belongs to; empty where it is one."""
-        entries = self._entries.values()
-        known = {one for entry in entries for one in targets_of(entry.check, entry.key)}
-        if target in known:
-            return ""
-        there = ", ".join(near(target, known)) or "no checks at all"
-        return (
-            f"no check looks at {target}; there are: {there}. For a check that is yet to come,"
-            " force it with --anyway"
-        )
-
-    def _hold(self, target: str, force: Force) -> None:
-        self._lift(target)
-        self._forced[target] = force
-        left = force.remaining(time.time())
-        if left is not None:
-            self._expiries[target] = self._loop.call_later(left, self._expired, target)
-
-    def _lift(self, target: str) -> None:
-        self._forced.pop(target, None)
-        expiry = self._expiries.pop(target, None)
-        if expiry is not None:
-            expiry.cancel()
-
-    def _expired(self, target: str) -> None:
-        self._lift(target)
-        self._forces += 1
-        self._apply_forces(target)
-        log.info("health: %s is no longer forced", target)
-
-    def _apply_forces(self, target: str) -> int:
-        """Look again what counts for each check; how many a target is about."""
-        about = 0
-        for entry in self._entries.values():
-            about += target in targets_of(entry.check, entry.key)
-            self._apply_force(entry)
-        return about
-
-    def _apply_force(self, entry: ScheduledCheck) -> None:
-        entry.force = force_of(entry.check, entry.key, self._forced)
-        code = FORCES.index(entry.force.state) if entry.force else AUTO
-        self._table.force(entry.offset, code, time.time())
+        return answer
 
     def _saved_health(self) -> SavedHealth:
         # Those asked for latest come last: where there are too many, they are the ones to keep.
@@ -284,59 +165,20 @@ class Checker:
             if health.found != UNKNOWN and not entry.dropped:
                 check = None if entry.listed else entry.check
                 known[entry.key] = Known(health, entry.problem, entry.failures, check, entry.zone)
-        return SavedHealth(known, dict(self._forced))
+        return SavedHealth(known, dict(self._word.forced))
 
     def _mark(self) -> tuple[int, ...]:
-        return (self._table.generation(), len(self._entries), self._forces)
-
-    async def _save(self) -> None:
-        """Save what changed since the last time; not in the loop, which has others to serve."""
-        if self._file is None:
-            return
-        async with self._saving:
-            why = ""
-            try:
-                await self._loop.run_in_executor(self._writer, self._write, self._file)
-            except OSError as error:
-                why = f"{error.filename or self._file}: {error.strerror or error}"
-        if why != self._unsaved:
-            self._unsaved = why
-            if why:
-                log.error("what is known of health, and forced, cannot be saved: %s", shown(why))
-            else:
-                log.info("what is known of health, and forced, is saved again")
-            self._tell_saving(why)
-
-    def _write(self, file: Path) -> None:
-        mark = self._mark()
-        if mark != self._saved:
-            state = self._saved_health()
-            if state.known or state.forced or file.exists():
-                health_state.save(file, state)
-            self._saved = mark
-        elif file.exists():
-            health_state.touch(file)
-
-    async def _keep_saving(self) -> None:
-        while True:
-            await asyncio.sleep(_SAVE)
-            await self._save()
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return (self._table.generation(), len(self._entries), self._word.changes)
 
     async def close(self) -> None:
         """Save what is known and stop all checks."""
         self._loop.remove_reader(self._reports)
-        await self._save()
+        await self._saving.save()
         for entry in list(self._entries.values()):
             entry.dropped = True
             if entry.timer is not None:
                 entry.timer.cancel()
-        for task in self._tasks:
-            task.cancel()
+        self._keeping.cancel()
         await self.runs.close()
 
     def _add(self, check: Check, key: bytes, zone: bytes | None, delay: float = 0.0) -> bool:
@@ -360,7 +202,7 @@ class Checker:
             entry.problem, entry.failures = known.problem, known.failures
             if self._table.read(offset).found == UNKNOWN:
                 self._table.restore(offset, known.health)
-        self._apply_force(entry)
+        self._word.apply(entry)
         entry.timer = self._loop.call_later(delay, self._due, entry)
         return True
 
@@ -468,8 +310,7 @@ class Checker:
         """Log a change, but not ten thousand of them when a data centre goes."""
         if before == UNKNOWN and not entry.problem:
             return
-        self._lines += 1
-        if self._lines > _LINES_A_SECOND:
+        if not self._lines.admits(time.monotonic()):
             return
         status = STATUS[self._table.read(entry.offset).status]
         reason = f" ({shown(entry.problem)})" if entry.problem else ""
@@ -484,52 +325,8 @@ class Checker:
         self._loop.call_later(_TELL, self._tell_workers)
 
     def _tick(self) -> None:
-        self._table.beat(time.monotonic())
-        if self._lines > _LINES_A_SECOND:
-            log.info("health: %d more changes in a second", self._lines - _LINES_A_SECOND)
-        self._lines = 0
-        self._admission.tell(time.monotonic())
+        now = time.monotonic()
+        self._table.beat(now)
+        self._lines.look(now)
+        self._admission.tell(now)
         self._loop.call_later(1.0, self._tick)
-
-
-def _made(text: str, entry: ScheduledCheck, health: Health, now: float) -> dict[str, Any]:
-    return {
-        "check": text,
-        "key": entry.key.hex(),
-        "status": STATUS[health.status],
-        "found": STATUS[health.found],
-        "forced": entry.force.state if entry.force else None,
-        "forced_for": entry.force.remaining(now) if entry.force else None,
-        "since": health.since,
-        "checked": health.checked,
-        "latency": round(health.latency, 6),
-        "weight": health.weight,
-        "failures": entry.failures,
-        "runs": entry.runs,
-        "gap": round(entry.gap, 3),
-        "error": entry.problem,
-        "listed": entry.listed,
-    }
-
-
-_NOT_MADE: Final = _made("", ScheduledCheck(Check(""), b"", 0, False, 0.0), Health(UNKNOWN), 0.0)
-
-
-def show(check: Check) -> str:
-    """A check in a line of text, foreign text in it shown: what it looks for, where, and what is
-    particular to it. Passwords and values of headers are left out, as it goes into logs."""
-    if check.url:
-        url = shown(without_password(check.url))
-        text = f"{url} at {shown(check.address)}" if check.address else url
-    else:
-        host = shown(f"[{check.address}]" if ":" in check.address else check.address)
-        text = f"{host}:{check.port}"
-    usual = Check(check.address)
-    if check.stringmatch:
-        text += f" with '{shown(as_written(check.stringmatch))}'"
-    for name in _SHOWN:
-        if getattr(check, name) != getattr(usual, name):
-            text += f" {name}={shown(getattr(check, name))}"
-    return text + (
-        f" headers={','.join(shown(name) for name, _ in check.headers)}" if check.headers else ""
-    )

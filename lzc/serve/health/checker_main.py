@@ -20,8 +20,8 @@ from lzc.bundle import check_list
 from lzc.bundle.check_list import CheckList
 from lzc.bundle.manifest import CHECKS
 from lzc.foreign_text import shown
+from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.checker import Checker
-from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.runs import ALL_FILES
 from lzc.serve.ipc.health_table import HealthTable
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more

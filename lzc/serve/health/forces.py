@@ -1,18 +1,23 @@
-"""What operators say of targets, instead of what checks find: which checks it is about.
+"""What operators say of targets: held, until its time is over, instead of what checks find.
 
 A target is an address, an address and a port, or the id of a check; the narrowest one counts.
 """
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import ipaddress
+import logging
 import re
+import time
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
 
 from lzc.health_check import Check
 from lzc.serve.health.saved_state import Force
+from lzc.serve.health.scheduled_check import ScheduledCheck
+from lzc.serve.ipc.health_table import AUTO, FORCES, HealthTable
 
 SHORTEST_ID: Final = 6
 """Hexadecimal digits of a check's id that are enough, if no other check's begins so."""
@@ -74,3 +79,99 @@ def within(target: str, forced: Mapping[str, Force]) -> list[str]:
 
 def _with_port(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+log = logging.getLogger("lzc")
+
+MAX_FORCE: Final = 366 * 86400.0
+"""Seconds an operator's word holds at most, unless it is for good."""
+
+
+class OperatorsWord:
+    """Of the ``checks`` in ``table``; ``forced`` is what holds at first. ``changes`` counts how
+    often that became another. Needs a running event loop."""
+
+    def __init__(
+        self,
+        checks: Mapping[bytes, ScheduledCheck],
+        table: HealthTable,
+        forced: Mapping[str, Force],
+    ) -> None:
+        self._checks = checks
+        self._table = table
+        self._loop = asyncio.get_running_loop()
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self.forced: dict[str, Force] = {}
+        self.changes = 0
+        for target, force in forced.items():
+            self._hold(target, force)
+
+    def force(self, text: str, state: str, seconds: float, *, anyway: bool) -> dict[str, Any]:
+        """Let a target be ``state`` (one of `FORCES`) whatever its checks find, for ``seconds`` or,
+        with 0, until it is taken back with ``auto``; one that no check has, only ``anyway``.
+        Returns the answer of ``lzc ctl``."""
+        if state not in FORCES or not 0 <= seconds <= MAX_FORCE:
+            return {"ok": False, "error": f"expected one of {', '.join(FORCES)}, and seconds"}
+        try:
+            target = target_of(text, self._checks)
+        except ValueError as error:
+            return {"ok": False, "error": str(error)}
+        unknown = "" if anyway or within(target, self.forced) else self._unknown(target)
+        if unknown:
+            return {"ok": False, "error": unknown}
+        if state == FORCES[AUTO]:
+            for one in within(target, self.forced):
+                self._lift(one)
+            log.info("health: %s is left to its checks again, by hand", target)
+        else:
+            until = time.time() + seconds if seconds else 0.0
+            self._hold(target, Force(state, until, seconds))
+            length = f" for {seconds:.0f} s" if seconds else ""
+            log.info("health: %s is forced to %s by hand%s", target, state, length)
+        about = self._apply_all(target)
+        return {"ok": True, "target": target, "state": state, "seconds": seconds, "checks": about}
+
+    def apply(self, entry: ScheduledCheck) -> None:
+        """Look what counts for a check."""
+        entry.force = force_of(entry.check, entry.key, self.forced)
+        code = FORCES.index(entry.force.state) if entry.force else AUTO
+        self._table.force(entry.offset, code, time.time())
+
+    def _unknown(self, target: str) -> str:
+        """Why a target is none that a check belongs to; empty where it is one."""
+        entries = self._checks.values()
+        known = {one for entry in entries for one in targets_of(entry.check, entry.key)}
+        if target in known:
+            return ""
+        there = ", ".join(near(target, known)) or "no checks at all"
+        return (
+            f"no check looks at {target}; there are: {there}. For a check that is yet to come,"
+            " force it with --anyway"
+        )
+
+    def _hold(self, target: str, force: Force) -> None:
+        self._lift(target)
+        self.forced[target] = force
+        left = force.remaining(time.time())
+        if left is not None:
+            self._expiries[target] = self._loop.call_later(left, self._expired, target)
+
+    def _lift(self, target: str) -> None:
+        self.forced.pop(target, None)
+        expiry = self._expiries.pop(target, None)
+        if expiry is not None:
+            expiry.cancel()
+
+    def _expired(self, target: str) -> None:
+        self._lift(target)
+        self._apply_all(target)
+        log.info("health: %s is no longer forced", target)
+
+    def _apply_all(self, target: str) -> int:
+        """Look again what counts for each check; how many a target is about."""
+        self.changes += 1
+        about = 0
+        for entry in self._checks.values():
+            about += target in targets_of(entry.check, entry.key)
+            self.apply(entry)
+        return about

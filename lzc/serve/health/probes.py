@@ -27,7 +27,7 @@ from lzc.serve.health.outcome import (
     say,
     without_password,
 )
-from lzc.serve.transport.own_address import own_address_refusal
+from lzc.serve.transport.sockets import own_address_refusal
 
 if TYPE_CHECKING:
     import ssl

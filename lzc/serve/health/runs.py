@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,11 +12,38 @@ from typing import Final
 
 from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach
-from lzc.serve.health.concurrency import ConcurrencyLimit
 from lzc.serve.health.http_probe import HttpProbe, Request
 from lzc.serve.health.outcome import TIMED_OUT, CheckResult, without_password
 from lzc.serve.health.probes import HttpProbes, TcpProbe, connection_of
 from lzc.serve.observe.error_log import ErrorLog
+
+
+class ConcurrencyLimit:
+    """At most ``limit`` runs at a time. A run is begun by calling what `enter` was given, and ends
+    with `leave`."""
+
+    __slots__ = ("_running", "_waiting", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._running = 0
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def enter(self, begin: Callable[[], None]) -> None:
+        """Call ``begin`` now, or when those before have left."""
+        self._waiting.append(begin)
+        self._fill()
+
+    def leave(self) -> None:
+        """One run has ended."""
+        self._running -= 1
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._waiting and self._running < self.limit:
+            self._running += 1
+            self._waiting.popleft()()
+
 
 CONCURRENT: Final = 8192
 """Connections tried at once, at most."""

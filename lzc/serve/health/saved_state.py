@@ -6,13 +6,15 @@ it expires. A damaged file is as good as none.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -168,6 +170,63 @@ def _decode(document: Any) -> SavedHealth:
     return SavedHealth(known, forced)
 
 
-def kept(entries: Iterable[tuple[bytes, Known]]) -> dict[bytes, Known]:
-    """Those of which there is a result."""
-    return {key: known for key, known in entries if known.health.found in (UP, DOWN)}
+_SAVE: Final = 10.0
+"""Seconds between two looks whether what is known has to be saved."""
+
+
+class Saving:
+    """Saves what ``collect`` gives, in a thread, where ``mark`` gives another value than before.
+    ``tell`` is called with why that fails, and with an empty text when it does no longer;
+    ``problem`` is what it was told last. Without a ``file``, nothing is saved."""
+
+    def __init__(
+        self,
+        file: Path | None,
+        collect: Callable[[], SavedHealth],
+        mark: Callable[[], tuple[int, ...]],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._file = file
+        self._collect = collect
+        self._mark = mark
+        self._tell = tell
+        self._lock = asyncio.Lock()
+        # The event loop's own threads may all be waiting for resolvers.
+        self._writer = ThreadPoolExecutor(1, "health")
+        self._saved: tuple[int, ...] = ()
+        self.problem = ""
+
+    async def save(self) -> None:
+        """Save what changed since the last time."""
+        if self._file is None:
+            return
+        async with self._lock:
+            why = ""
+            try:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._writer, self._write, self._file)
+            except OSError as error:
+                why = f"{error.filename or self._file}: {error.strerror or error}"
+        if why != self.problem:
+            self.problem = why
+            if why:
+                log.error("what is known of health, and forced, cannot be saved: %s", shown(why))
+            else:
+                log.info("what is known of health, and forced, is saved again")
+            self._tell(why)
+
+    async def keep(self) -> None:
+        """Save again and again; never returns."""
+        while self._file is not None:
+            await asyncio.sleep(_SAVE)
+            await self.save()
+
+    def _write(self, file: Path) -> None:
+        mark = self._mark()
+        if mark != self._saved:
+            known = self._collect()
+            if known.known or known.forced or file.exists():
+                save(file, known)
+            self._saved = mark
+        elif file.exists():
+            touch(file)

@@ -13,6 +13,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from lzc.health_check import Check
+from lzc.serve.observe.log_lines import Quiet
 
 DEFAULT_LIMIT: Final = 2000
 """Of ``unlisted-health-checks`` in ``[lua]``."""
@@ -24,7 +25,6 @@ BURST: Final = 500
 ZONE_NEW_A_SECOND: Final = 10
 ZONE_BURST: Final = 100
 """Likewise of one zone."""
-_QUIET: Final = 60.0
 _MOST_ALLOWANCES: Final = 1024
 
 
@@ -81,7 +81,7 @@ class Unlisted:
         self._allowed = Allowance(min(BURST, limit), NEW_A_SECOND, now)
         self._zone_allowed: dict[Hashable, Allowance] = {}
         self._evicted = self._refused = 0
-        self._told_at = -_QUIET
+        self._quiet = Quiet()
 
     def __len__(self) -> int:
         return len(self._order)
@@ -158,7 +158,7 @@ class Unlisted:
 
     def news(self, now: float) -> str:
         """What an operator should know, once in a while; else nothing."""
-        if not (self._evicted or self._refused) or now - self._told_at < _QUIET:
+        if not (self._evicted or self._refused) or self._quiet.keeps(None, now):
             return ""
         text = (
             f"{self._refused} checks that no bundle lists were refused and {self._evicted} given up"
@@ -168,5 +168,5 @@ class Unlisted:
             " if your records need more, or have them choose from constants"
         )
         self._evicted = self._refused = 0
-        self._told_at = now
+        self._quiet.begin(None, now)
         return text

@@ -10,20 +10,13 @@ from __future__ import annotations
 import mmap
 import re
 import struct
-import time
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from lzc.health_check import MOST_CHECKS, Check
+from lzc.health_check import MOST_CHECKS
 
 SLOTS: Final = 2 * MOST_CHECKS
 """Slots of the table, a power of two; with more than half of them in use, chains would be long.
 Pages nobody touches take no memory."""
-ASK_AGAIN: Final = 5.0
-"""Seconds until a worker that still finds no slot tells the checker again: it may have refused the
-check, or not have heard."""
-REPORTED: Final = 4096
-"""Checks without a slot that a worker remembers to have told of."""
 
 UNKNOWN: Final = 0
 UP: Final = 1
@@ -42,11 +35,11 @@ _HEADER: Final = 128
 # that only answers ask for: how many there are, how many were given up for others, how often one
 # was refused; when the checker's event loop turned last; how many slots are down; how often a check
 # was refused for what it would reach, and for what a query decided of it.
-_GENERATION: Final = 0
+GENERATION_WORD: Final = 0
 _IN_USE: Final = 1
 _AWAITED: Final = 2
 _LOADED: Final = 3
-_OPEN: Final = 4
+OPEN_WORD: Final = 4
 _UNLISTED: Final = 5
 _EVICTED: Final = 6
 _REFUSED: Final = 7
@@ -56,13 +49,13 @@ _BARRED: Final = 10
 _COMPUTED: Final = 11
 # A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
 # found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
-_STATUS: Final = 16
-_ASKED: Final = 17
+STATUS_OCTET: Final = 16
+ASKED_OCTET: Final = 17
 _STATE: Final = 18
 _FORCED: Final = 19
 _FOUND: Final = 20
 _TIMES: Final = 24
-_WEIGHT: Final = 48
+WEIGHT_OCTET: Final = 48
 _EMPTY: Final = 0
 _USED: Final = 1
 _GRAVE: Final = 2
@@ -99,7 +92,7 @@ class HealthTable:
 
     def generation(self) -> int:
         """Changes whenever any status or weight may have changed."""
-        return self.words[_GENERATION]
+        return self.words[GENERATION_WORD]
 
     def holds(self, offset: int, key: bytes) -> bool:
         """Whether a slot found before is still that of this key."""
@@ -135,7 +128,7 @@ class HealthTable:
         # Readers walk past it meanwhile: a grave must not look empty, where chains end.
         state = octets[offset + _STATE]
         octets[offset : offset + _SIZE] = key + bytes((0, 0, state)) + bytes(_SIZE - 19)
-        self.words[offset + _WEIGHT >> 3] = 1
+        self.words[offset + WEIGHT_OCTET >> 3] = 1
         octets[offset + _STATE] = _USED
         self.words[_IN_USE] += 1
         self.words[_AWAITED] += 1
@@ -146,10 +139,10 @@ class HealthTable:
         offset = self.find(key)
         if offset < 0:
             return
-        status = self.octets[offset + _STATUS]
+        status = self.octets[offset + STATUS_OCTET]
         if status != UP:
             self.words[_AWAITED if status == UNKNOWN else _DOWN] -= 1
-        self.octets[offset + _STATUS] = UNKNOWN
+        self.octets[offset + STATUS_OCTET] = UNKNOWN
         self.octets[offset + _STATE] = _GRAVE
         self._clear_graves(self._home(key), (offset - _HEADER) // _SIZE)
         self.words[_IN_USE] -= 1
@@ -200,7 +193,7 @@ class HealthTable:
         struct.pack_into("=dd", octets, offset + _TIMES + 8, latency, now)
         octets[offset + _FOUND] = found
         if weight is not None:
-            word = offset + _WEIGHT >> 3
+            word = offset + WEIGHT_OCTET >> 3
             if self.words[word] != weight:
                 self.words[word] = weight
                 self._changed(tell)
@@ -223,7 +216,7 @@ class HealthTable:
         status = octets[offset + _FOUND]
         if forced:
             status = UP if forced == UP else DOWN
-        before = octets[offset + _STATUS]
+        before = octets[offset + STATUS_OCTET]
         if before == status:
             return False
         if UNKNOWN in (before, status):
@@ -231,7 +224,7 @@ class HealthTable:
         if DOWN in (before, status):
             self.words[_DOWN] += -1 if before == DOWN else 1
         struct.pack_into("=d", octets, offset + _TIMES, now)
-        octets[offset + _STATUS] = status
+        octets[offset + STATUS_OCTET] = status
         self._changed(tell)
         return True
 
@@ -239,9 +232,9 @@ class HealthTable:
         """Everything known of the check in a slot."""
         octets = self.octets
         since, latency, checked = struct.unpack_from("=ddd", octets, offset + _TIMES)
-        weight = self.words[offset + _WEIGHT >> 3]
+        weight = self.words[offset + WEIGHT_OCTET >> 3]
         found, forced = octets[offset + _FOUND], octets[offset + _FORCED]
-        status = octets[offset + _STATUS]
+        status = octets[offset + STATUS_OCTET]
         return Health(status, since, latency, checked, weight, found, forced)
 
     def beat(self, monotonic: float) -> None:
@@ -266,7 +259,7 @@ class HealthTable:
 
     def open(self) -> None:
         """Workers need not wait any longer for first results."""
-        self.words[_OPEN] = 1
+        self.words[OPEN_WORD] = 1
 
     def in_use(self) -> list[bytes]:
         """The keys of all checks that have a slot. What is counted is counted anew, as a checker
@@ -279,8 +272,8 @@ class HealthTable:
         places = [found.start() for found in re.finditer(b"%c" % _USED, states)]
         offsets = [_HEADER + place * _SIZE for place in places]
         self.words[_IN_USE] = len(offsets)
-        self.words[_AWAITED] = sum(octets[at + _STATUS] == UNKNOWN for at in offsets)
-        self.words[_DOWN] = sum(octets[at + _STATUS] == DOWN for at in offsets)
+        self.words[_AWAITED] = sum(octets[at + STATUS_OCTET] == UNKNOWN for at in offsets)
+        self.words[_DOWN] = sum(octets[at + STATUS_OCTET] == DOWN for at in offsets)
         return [bytes(octets[at : at + 16]) for at in offsets]
 
     def count_unlisted(self, present: int, evicted: int = 0, refused: int = 0) -> None:
@@ -318,8 +311,8 @@ class HealthTable:
 
     def take_asked(self, offset: int) -> bool:
         """True when a worker asked for this check since the last call."""
-        asked = self.octets[offset + _ASKED] != 0
-        self.octets[offset + _ASKED] = 0
+        asked = self.octets[offset + ASKED_OCTET] != 0
+        self.octets[offset + ASKED_OCTET] = 0
         return asked
 
     def ask_around(self) -> None:
@@ -329,77 +322,4 @@ class HealthTable:
 
     def _changed(self, tell: bool) -> None:
         self.untold = not tell
-        self.words[_GENERATION] += tell
-
-
-class TableView:
-    """A worker's `lzc.health_check.HealthView` over the table.
-
-    ``report`` takes a check that has no slot yet, and the apex of the zone that asks; it must not
-    block (a datagram to the checker).
-    """
-
-    __slots__ = (
-        *("_octets", "_report", "_reported", "_reported_until"),
-        *("_rounds", "_slots", "_table", "_words"),
-    )
-
-    def __init__(self, table: HealthTable, report: Callable[[Check, bytes], None]) -> None:
-        self._table = table
-        self._octets = table.octets
-        self._words = table.words
-        self._report = report
-        self._slots: dict[Check, tuple[int, bytes]] = {}
-        self._reported: set[tuple[Check, bytes]] = set()
-        self._reported_until = 0.0
-        self._rounds = 0
-
-    def status(self, check: Check, zone: bytes = b"") -> bool | None:
-        """Up, down, or not known yet."""
-        offset = self._offset(check)
-        if offset < 0:
-            self._tell(check, zone)
-            return None
-        self._octets[offset + _ASKED] = 1
-        status = self._octets[offset + _STATUS]
-        return None if status == UNKNOWN else status == UP
-
-    def weight(self, check: Check) -> int:
-        """The number in the body that was fetched last; 1 where there is none."""
-        offset = self._offset(check)
-        return 1 if offset < 0 else self._words[offset + _WEIGHT >> 3]
-
-    def _offset(self, check: Check) -> int:
-        """The slot of a check, -1 when it has none."""
-        known = self._slots.get(check)
-        # Meanwhile another check may have got it.
-        if known is not None and self._table.holds(*known):
-            return known[0]
-        key = check.key()
-        offset = self._table.find(key)
-        if offset >= 0:
-            if len(self._slots) >= MOST_CHECKS:
-                self._slots.clear()
-            self._slots[check] = offset, key
-        return offset
-
-    def generation(self) -> int:
-        """Changes whenever any status or weight may have changed, and every `ASK_AGAIN` seconds
-        while there are checks without a slot: nobody asks for them again before."""
-        if self._reported and time.monotonic() >= self._reported_until:
-            self._reported.clear()
-            self._rounds += 1
-        return self._words[_GENERATION] + self._rounds
-
-    def opened(self) -> bool:
-        """False while answers still wait for the first results."""
-        return self._words[_OPEN] != 0
-
-    def _tell(self, check: Check, zone: bytes) -> None:
-        now = time.monotonic()
-        if now >= self._reported_until or len(self._reported) >= REPORTED:
-            self._reported.clear()
-            self._reported_until = now + ASK_AGAIN
-        if (check, zone) not in self._reported:
-            self._reported.add((check, zone))
-            self._report(check, zone)
+        self.words[GENERATION_WORD] += tell

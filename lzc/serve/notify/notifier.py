@@ -101,8 +101,7 @@ class Notifier:
         for secondary in self.secondaries:
             for zone in secondary.orders(now):
                 self._send(secondary, zone)
-            news, secondary.news = secondary.news, []
-            for level, line in news:
+            for level, line in secondary.words.take():
                 log.log(level, "%s", line)
             if (when := secondary.next_due()) is not None:
                 due.append(when)

@@ -20,6 +20,7 @@ from typing import Any, Final
 from lzc.config import SecondarySection, parse_endpoint
 from lzc.foreign_text import shown
 from lzc.serve.notify import message as messages
+from lzc.serve.notify.words import QUIET, Words
 from lzc.serve.notify.zone_at_secondary import PLACED, Phase, ZoneAtSecondary
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
@@ -35,10 +36,6 @@ _ENOUGH: Final = 3
 """Requests without an answer, in a row, that are no bad luck."""
 _ODD: Final = 4
 """Requests about one zone without an answer, while others get one, that are worth a word."""
-GATHER: Final = 2.0
-"""Seconds in which zones with the same problem are gathered for one line of the log."""
-QUIET: Final = 600.0
-"""Seconds in which the same problem of a secondary is logged once."""
 _LOST: Final = "no answer"
 
 
@@ -61,7 +58,7 @@ class NotifiedSecondary:
     """A server of ``[[secondary]]`` with its zones. All times are those of one clock, in seconds.
 
     Who sends takes `orders`, and again at `next_due`; he tells what came with `answered`, and logs
-    what is in ``news``. ``source`` is the address that requests leave from, where it is known.
+    what is in ``words``. ``source`` is the address that requests leave from, where it is known.
     """
 
     def __init__(
@@ -74,7 +71,7 @@ class NotifiedSecondary:
         self.key = key
         self.source = ""
         self.zones: dict[bytes, ZoneAtSecondary] = {}
-        self.news: list[tuple[int, str]] = []
+        self.words = Words(f"{shown(self.name)} ({self.endpoint})", self.zones)
         self.lost_since: float | None = None
         self._times = times or NotifyTimes()
         self._patterns = [pattern.rstrip(".").lower() for pattern in section.zones]
@@ -91,8 +88,6 @@ class NotifiedSecondary:
         self._probe_at = 0.0
         self._said_lost = -QUIET
         self._said_back = True
-        self._words: dict[str, float] = {}
-        self._said: dict[str, float] = {}
 
     def lists(self, apex: bytes) -> bool:
         """True when the secondary is to have a zone."""
@@ -128,7 +123,7 @@ class NotifiedSecondary:
             _, _, turn, zone = heapq.heappop(self._due)
             if turn == zone.turn:
                 self._time_is_up(zone, now)
-        self._say(now)
+        self.words.say(now, self._advice())
         while (zone := self._next(now)) is not None:  # type: ignore[assignment]
             zone.asked = now
             zone.unsent = ""
@@ -141,7 +136,7 @@ class NotifiedSecondary:
         """When `orders` may have more; `None`: not before something comes."""
         while self._due and self._due[0][2] != self._due[0][3].turn:
             heapq.heappop(self._due)
-        times = list(self._words.values())
+        times = list(self.words.due())
         if self._due:
             times.append(self._due[0][0])
         if self.lost_since is not None and self._queue and not self._under_way:
@@ -153,7 +148,7 @@ class NotifiedSecondary:
         self._window = min(WINDOW, self._window * 2)
         zone.kind, zone.problem = reply.kind, reply.problem
         if reply.problem:
-            self._words_about(reply.kind, now)
+            self.words.about(reply.kind, now)
             zone.polls = False
             self._rest(zone, now)
         elif not zone.polls:
@@ -167,7 +162,7 @@ class NotifiedSecondary:
     def heard(self, now: float) -> None:
         """The secondary is there: it answered, or came by itself."""
         if self._doubted is not None:
-            self._words_about(_LOST, now)
+            self.words.about(_LOST, now)
         self._unanswered = 0
         self._silent_from = self._doubted = None
         if self.lost_since is None:
@@ -182,7 +177,9 @@ class NotifiedSecondary:
                 self._queue.append(zone)
         if not self._said_back:
             self._said_back = True
-            self._tell(logging.INFO, f"answers again after {away:.0f} s: {self._behind()}")
+            self.words.tell(
+                logging.INFO, f"answers again after {away:.0f} s: {self.words.behind()}"
+            )
 
     def transferred(self, apex: bytes, serial: int, now: float) -> None:
         """It was sent a whole zone: a good moment to ask whether it has it."""
@@ -199,7 +196,7 @@ class NotifiedSecondary:
     def unusable(self, zone: ZoneAtSecondary, why: str, now: float) -> None:
         """Nothing can be sent, for a reason of ours."""
         zone.kind, zone.problem = "unusable", why
-        self._words_about(zone.kind, now)
+        self.words.about(zone.kind, now)
         self._enter(zone, Phase.RESTING, now + self._times.longest)
 
     def wake(self) -> None:
@@ -278,7 +275,7 @@ class NotifiedSecondary:
         if others_answer:
             zone.attempts += 1
             if zone.attempts == _ODD:
-                self._words_about(_LOST, now)
+                self.words.about(_LOST, now)
         elif self._unanswered >= _ENOUGH and self.lost_since is None:
             assert self._silent_from is not None
             if now - self._silent_from >= self._times.silence and not self._in_doubt(zone, now):
@@ -311,7 +308,7 @@ class NotifiedSecondary:
         self._probe_at = now + self._times.probe - self._times.first
         if now - self._said_lost >= QUIET / 10:
             self._said_lost, self._said_back = now, False
-            self._tell(logging.WARNING, f"does not answer: {self._behind()}")
+            self.words.tell(logging.WARNING, f"does not answer: {self.words.behind()}")
 
     def _told(self, zone: ZoneAtSecondary, serial: int | None, now: float) -> None:
         """The secondary told its serial."""
@@ -321,7 +318,7 @@ class NotifiedSecondary:
             if zone.ahead:
                 zone.kind = "ahead"
                 zone.problem = f"ahead, as it has {serial}; it takes nothing up to that"
-                self._words_about(zone.kind, now)
+                self.words.about(zone.kind, now)
             self._enter(zone, Phase.DONE)
             return
         zone.kind = "no serial" if serial is None else "behind"
@@ -332,7 +329,7 @@ class NotifiedSecondary:
             self._enter(zone, Phase.RESTING, now + pause)
         else:
             zone.polls = False
-            self._words_about(zone.kind, now)
+            self.words.about(zone.kind, now)
             self._rest(zone, now)
 
     def _rest(self, zone: ZoneAtSecondary, now: float) -> None:
@@ -343,37 +340,9 @@ class NotifiedSecondary:
     def _pause(self, first: float, attempts: int) -> float:
         return float(min(first * 2.0 ** min(attempts, 16), self._times.longest))
 
-    def _behind(self) -> str:
-        behind = sum(not zone.current for zone in self.zones.values())
-        return f"{behind} of {len(self.zones)} zones behind"
-
-    def _words_about(self, kind: str, now: float) -> None:
-        """Log a problem soon, with the number of zones that have it by then."""
-        if kind not in self._words and now - self._said.get(kind, -QUIET) >= QUIET:
-            self._words[kind] = now + GATHER
-
-    def _say(self, now: float) -> None:
-        for kind in [kind for kind, at in self._words.items() if at <= now]:
-            del self._words[kind]
-            having = [zone for zone in self.zones.values() if zone.kind == kind]
-            if not having:
-                continue
-            self._said[kind] = now
-            first = min(having, key=lambda zone: zone.apex)
-            which = f"{len(having)} of {len(self.zones)} zones, such as" if having[1:] else "zone"
-            advice = f"; {self._advice()}" if kind == messages.REFUSES_NOTIFY else ""
-            self._tell(
-                logging.WARNING,
-                f"{which} {wire_name.to_text(first.apex)} serial {first.serial}:"
-                f" {shown(first.problem)}{advice} (see: lzc ctl status)",
-            )
-
     def _advice(self) -> str:
         left = f"it left from {self.source}" if self.source else "the kernel chose where it leaves"
         return (
             f"{left}; where the secondary has another address of this server as the primary's, put"
             " that into notify-source in [serve]"
         )
-
-    def _tell(self, level: int, what: str) -> None:
-        self.news.append((level, f"secondary {shown(self.name)} ({self.endpoint}): {what}"))

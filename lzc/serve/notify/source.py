@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from lzc.config import parse_endpoint
-from lzc.serve.transport.own_address import is_own
+from lzc.serve.transport.sockets import is_own
 
 
 def notify_source(

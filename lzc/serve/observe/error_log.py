@@ -5,25 +5,21 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from typing import Final
 
 from lzc.foreign_text import shown
+from lzc.serve.observe.log_lines import Quiet
 from lzc.wire.message import question_end
 
 log = logging.getLogger("lzc")
 
-QUIET: Final = 60.0
-"""Seconds in which an error from the same line of code is logged once."""
-_KINDS: Final = 1000
-
 
 class ErrorLog:
-    """Logs an exception with its traceback the first time, then at most once in `QUIET` seconds
-    with the number of times it happened meanwhile."""
+    """Logs an exception with its traceback the first time, then those of the same line of code once
+    in a while with the number of times it happened meanwhile."""
 
     def __init__(self) -> None:
         self.total = 0
-        self._seen: dict[tuple[str, str, int], tuple[float, int]] = {}
+        self._quiet = Quiet()
 
     def note(self, what: str, error: BaseException) -> None:
         """Count ``error``, which happened while doing ``what``, and log it unless it was lately."""
@@ -34,18 +30,13 @@ class ErrorLog:
         where = (place.tb_frame.f_code.co_filename, place.tb_lineno) if place else ("", 0)
         kind = (type(error).__name__, *where)
         now = time.monotonic()
-        last, suppressed = self._seen.get(kind, (-QUIET, 0))
-        if now - last < QUIET:
-            self._seen[kind] = (last, suppressed + 1)
+        if self._quiet.keeps(kind, now):
             return
-        if len(self._seen) >= _KINDS:
-            self._seen.clear()
-        self._seen[kind] = (now, 0)
         trace = " | ".join(
             f"{frame.filename.rpartition('/lzc/')[2]}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)[-6:]
         )
-        again = f" ({suppressed} more like it before)" if suppressed else ""
+        again = self._quiet.begin(kind, now)
         log.error("%s failed: %s: %s [%s]%s", shown(what), kind[0], shown(error), trace, again)
 
 

@@ -17,18 +17,73 @@ from lzc.answer.refusal import Reason
 from lzc.answer.transfer_access import Grant, grant_of
 from lzc.config import SecondarySection
 from lzc.foreign_text import shown
-from lzc.serve.observe.transfer_report import DONE, Event, events_of
-from lzc.serve.observe.transfer_words import repeated, what, why
+from lzc.lua.definition.versions import parse_version
+from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
+from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
 from lzc.wire import name as wire_name
+from lzc.wire import rrtype
+
+LUA_UPDATES: Final = (5, 1)
+"""Since this version PowerDNS refuses zones with LUA records where no setting allows them."""
+
+WORDS: Final = {
+    DONE: "done",
+    BROKEN_OFF: "given up by the secondary before the end",
+    Reason.ADDRESS.value: "address not listed",
+    Reason.NO_KEY.value: "without TSIG",
+    Reason.UNKNOWN_KEY.value: "unknown key",
+    Reason.BAD_SIGNATURE.value: "wrong signature",
+    Reason.BAD_TIME.value: "clock",
+    Reason.MALFORMED_TSIG.value: "malformed TSIG",
+    Reason.NOT_ITS_ZONE.value: "zone not for it",
+    Reason.NO_ZONE.value: "no such zone here",
+    Reason.NO_ROOM.value: "no room",
+}
+"""For counts; the order is that of status."""
+
+
+def why(event: Event) -> str:
+    """Why there was no transfer, and what to do."""
+    key = f"key {shown(wire_name.to_text(event.key))}" if event.key else "no TSIG key"
+    apex = shown(wire_name.to_text(event.apex))
+    ahead = "ahead of" if event.ahead > 0 else "behind"
+    return {
+        BROKEN_OFF: f"serial {event.serial} was given up before its end: its log says why",
+        Reason.ADDRESS.value: f"{key}, but no [[secondary]] with it has this address in address or"
+        " allow-from",
+        Reason.NO_KEY.value: "it asked without TSIG, which tsig-required in [serve] wants",
+        Reason.UNKNOWN_KEY.value: f"{key} is not in lzc.toml, or has another algorithm there",
+        Reason.BAD_SIGNATURE.value: f"the signature is wrong: {key} has another secret there",
+        Reason.BAD_TIME.value: f"{key}; its clock is {abs(event.ahead)} s {ahead} ours",
+        Reason.MALFORMED_TSIG.value: f"its TSIG record is malformed or cut ({key})",
+        Reason.NOT_ITS_ZONE.value: f"{key}; zones of its [[secondary]] does not list {apex}",
+        Reason.NO_ZONE.value: f"{key}; there is no zone {apex} here",
+        Reason.NO_ROOM.value: "too many transfers at once: it is to ask again",
+    }[event.what]
+
+
+def what(event: Event) -> str:
+    """What was asked for."""
+    asked = rrtype.to_text(event.asked)
+    kind = "query for the SOA" if event.asked == rrtype.SOA else f"{asked}"
+    return f"{kind} of {shown(wire_name.to_text(event.apex))}"
+
+
+def repeated(section: SecondarySection, event: Event) -> str:
+    """Why a secondary may take the same serial again and again."""
+    version = parse_version(section.software)
+    updates = "enable-lua-record-updates=yes in its pdns.conf"
+    if event.lua and version is not None and version >= LUA_UPDATES:
+        return f"the zone has LUA records, for which it needs {updates}"
+    if event.lua and section.software == "generic":
+        return f"the zone has LUA records: PowerDNS from 5.1 on needs {updates}; else its log says"
+    return "its log says why it does not keep it"
+
 
 log = logging.getLogger("lzc")
 
-QUIET: Final = 60.0
-"""Seconds in which the same reason of the same peer is logged once."""
 STRANGERS: Final = 100
 """Addresses without a section of their own that are remembered."""
-_LINES: Final = 20
-"""Lines about strangers in `QUIET` seconds."""
 _AGAIN: Final = 4
 """Transfers of the same serial that are no chance."""
 _HOUR: Final = 3600.0
@@ -87,10 +142,8 @@ class TransferWatch:
         self._sent = sent
         self._clock = clock
         self._strangers: dict[bytes, Peer] = {}
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
-        self._lines = 0
-        self._unsaid = 0
-        self._lines_from = 0.0
+        self._quiet = Quiet(most=10 * STRANGERS)
+        self._lines = LineLimit("refused: %d more strangers", seconds=QUIET)
         self._more = 0
 
     def take(self, message: dict[str, Any]) -> None:
@@ -184,30 +237,11 @@ class TransferWatch:
         now = self._clock()
         address = _text(event.client)
         kind = names or address, event.what
-        at, before = self._said.get(kind, (-QUIET, 0))
-        if now - at < QUIET:
-            self._said[kind] = at, before + count
+        if self._quiet.keeps(kind, now, count) or not (names or self._lines.admits(now)):
             return
-        if not names and not self._may_say(now):
-            return
-        if len(self._said) >= 10 * STRANGERS:
-            self._said.clear()
-        self._said[kind] = now, 0
         who = f"secondary {names} ({address})" if names else address
-        again = f" ({before} more like it before)" if before else ""
+        again = self._quiet.begin(kind, now)
         log.warning("refused: %s to %s: %s%s", what(event), who, why(event), again)
-
-    def _may_say(self, now: float) -> bool:
-        """Whether there is room for another line about a stranger."""
-        if now - self._lines_from >= QUIET:
-            if self._unsaid:
-                log.warning("refused: %d more strangers", self._unsaid)
-            self._lines, self._unsaid, self._lines_from = 0, 0, now
-        if self._lines >= _LINES:
-            self._unsaid += 1
-            return False
-        self._lines += 1
-        return True
 
 
 def _text(client: bytes) -> str:

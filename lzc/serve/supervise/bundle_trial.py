@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lzc.bundle.current import CURRENT
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.bundle.verification import Stamp
 from lzc.contained import Begin, Contained, Ended, Home
+from lzc.faults import Fault, Place
 from lzc.serve.supervise.refused_bundle import files_of
 
 SECONDS: Final = 10.0
@@ -98,6 +100,18 @@ def crash(folder: Path, what: str) -> str:
         f"{folder}: opening this bundle crashes the process, so nobody opens it again until its"
         f" files change ({what}). Its hashes are right, so it was not damaged on its way: build it"
         " again with this version of lzc, and find out who else can write it"
+    )
+
+
+def crashing(folder: Path, why: str) -> Fault:
+    """The fault of a bundle that no worker can open."""
+    return Fault(
+        Place(str(folder)),
+        "bundle-crashes",
+        why,
+        "every worker would crash, again and again, and nothing be answered",
+        "run: lzc build; or make a bundle before it the live one:"
+        f" ln -sfn BUNDLE {folder.parent / CURRENT}",
     )
 
 

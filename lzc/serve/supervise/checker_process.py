@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lzc.health_check import Check
-from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.unlisted import report_of
-from lzc.serve.ipc.health_table import HealthTable, TableView
+from lzc.serve.ipc.health_table import HealthTable
+from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
 
 log = logging.getLogger("lzc")

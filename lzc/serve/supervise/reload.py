@@ -9,24 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.bundle import current, verification
+from lzc.bundle import verification
 from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
-from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.supervise.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
 from lzc.serve.supervise.fallen_serials import FallenSerials
 from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.supervise.refused_bundle import Refusal, files_of
+from lzc.serve.supervise.source import Source
+from lzc.serve.supervise.switch import Switch
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Secrets
@@ -36,48 +36,6 @@ log = logging.getLogger("lzc")
 
 POLL: Final = 0.5
 """Seconds between two looks at ``current``."""
-PATIENCE: Final = 60.0
-"""Seconds that workers get to open a bundle."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where bundles come from: ``path`` is a folder with ``current`` in it, or one bundle for good.
-    ``stamps`` is where verifications are remembered: what the supervisor has hashed, workers need
-    not hash again."""
-
-    path: Path
-    stamps: Path
-
-    @classmethod
-    def at(cls, path: Path, private: Path) -> Source:
-        """The source at ``path``; stamps go beside the bundles, or where that cannot be written
-        into the folder ``private``."""
-        output = (
-            path if (path / current.CURRENT).is_symlink() else Path(os.path.realpath(path)).parent
-        )
-        stamps = current.verified_dir(output)
-        if os.access(stamps if stamps.is_dir() else output, os.W_OK):
-            return cls(path, stamps)
-        return cls(path, private)
-
-    @property
-    def _link(self) -> Path:
-        return self.path / current.CURRENT
-
-    def locate(self) -> Path:
-        """The folder of the bundle that is live. Raises `BundleError`."""
-        folder = current.locate(self.path)
-        if not folder.is_dir():
-            raise BundleError(f"{folder}: no bundle here")
-        return folder
-
-    def mark(self) -> str:
-        """Something that changes when another bundle becomes live."""
-        try:
-            return os.readlink(self._link)  # noqa: PTH115 - the text, not where it leads
-        except OSError:
-            return ""
 
 
 class Reloader:
@@ -99,7 +57,8 @@ class Reloader:
         keys: KeyWatch,
     ) -> None:
         self._source = source
-        self.folder = self.answering = folder
+        self.folder = folder
+        self._switch = Switch(workers, geo, folder)
         self._workers = workers
         self._switched = switched
         self._geo = geo
@@ -142,6 +101,11 @@ class Reloader:
                 await self.reload()
         elif self.refusal.is_due() and self.refusal.folder != self.folder:
             await self.reload(even_if_same=False, again=True)
+
+    @property
+    def answering(self) -> Path:
+        """The bundle that workers were told to answer from, which may be about to be ``folder``."""
+        return self._switch.answering
 
     def worker_is_back(self) -> None:
         """What was refused for want of a worker is tried again at once."""
@@ -199,11 +163,15 @@ class Reloader:
             if folder != self.folder and not self.fallen:
                 await self._know_what_is_served()
             before, self.secrets = self.secrets, secrets
-            problem = await self._switch(folder)
+            problem = await self._switch.all_to(folder, secrets, Quarantine())
             if problem:
                 self.secrets = before
+                why, crashed, hung = problem
+                if crashed and folder != self.folder and self.is_to_blame(hung, folder):
+                    why = crash(folder, f"a worker that prepared it: {crashed}")
+                    self.condemned.add(folder, why)
                 self._crashing = folder if self.condemned.why(folder) else None
-                return self._refuse(problem)
+                return self._refuse(why)
             changed = folder != self.folder
             if changed:
                 self.before = self.folder
@@ -257,12 +225,7 @@ class Reloader:
         begins to answer."""
         async with self._lock:
             if worker.ready:
-                answer = worker.expect()
-                worker.tell(self._prepare(self.folder, self._quarantine, keep_keys=True))
-                await asyncio.wait([answer], timeout=PATIENCE)
-                if answer.done() and answer.result()["event"] == "prepared":
-                    worker.tell({"do": "commit"})
-                worker.tell({"do": "begin"})
+                await self._switch.alone(worker, self.folder, self.secrets, self._quarantine)
 
     async def watch_geo(self) -> None:
         """Follow the geo databases, while there are any."""
@@ -272,76 +235,12 @@ class Reloader:
                 if await asyncio.to_thread(self._geo.refresh):
                     # Everything made anew, as for a bundle: no memory of the old data stays. But
                     # for keys, which nobody asked to read again.
-                    problem = await self._switch(self.folder, self._quarantine, keep_keys=True)
+                    problem = await self._switch.all_to(
+                        self.folder, self.secrets, self._quarantine, keep_keys=True
+                    )
                     if problem:
-                        why = problem.replace("\n", "; ")
+                        why = problem.why.replace("\n", "; ")
                         log.error("geo databases: still the ones from before: %s", why)
-
-    def _prepare(self, folder: Path, quarantine: Quarantine, *, keep_keys: bool) -> ChannelMessage:
-        geo = [str(path) for path in self._geo.current()]
-        return {
-            "do": "prepare",
-            "folder": str(folder),
-            "quarantine": quarantine.to_message(),
-            "geo": geo,
-            "secrets": self.secrets.to_message(),
-            "keep_keys": keep_keys,
-        }
-
-    async def _switch(
-        self, folder: Path, quarantine: Quarantine | None = None, *, keep_keys: bool = False
-    ) -> str:
-        """Both halves of the reload; what went wrong, or nothing."""
-        prepare = self._prepare(folder, quarantine or Quarantine(), keep_keys=keep_keys)
-        prepared: set[int] = set()
-        # One that started meanwhile, perhaps in the place of one that had prepared, answers from
-        # what was before as well.
-        while late := self._unprepared(prepared):
-            prepared |= {worker.pid for worker in late}
-            problem = await self._have_prepared(late, folder, prepare)
-            if problem:
-                for worker in self._workers:
-                    worker.tell({"do": "abandon"})
-                return problem
-        taking_part = [worker for worker in self._workers if worker.ready]
-        self.answering = folder
-        switched = [worker.expect() for worker in taking_part]
-        for worker in taking_part:
-            worker.tell({"do": "commit"})
-        if switched:
-            await asyncio.wait(switched, timeout=PATIENCE)
-        self._geo.forget_superseded()
-        return ""
-
-    def _unprepared(self, prepared: Container[int]) -> list[WorkerProcess]:
-        return [one for one in self._workers if one.ready and one.pid not in prepared]
-
-    async def _have_prepared(
-        self, workers: list[WorkerProcess], folder: Path, prepare: ChannelMessage
-    ) -> str:
-        """First half of the reload, in these workers; what went wrong, or nothing."""
-        answers = [worker.expect() for worker in workers]
-        for worker in workers:
-            worker.tell(prepare)
-        await asyncio.wait(answers, timeout=PATIENCE)
-        problems = [
-            answer.result()["why"] if answer.done() else "a worker did not answer in time"
-            for answer in answers
-            if not answer.done() or answer.result()["event"] != "prepared"
-        ]
-        if problems:
-            said = [one.result() for one in answers if one.done()]
-            crashed = next((one for one in said if one.get("crash")), None)
-            if (
-                crashed is not None
-                and folder != self.folder
-                and self.is_to_blame(crashed["hung"], folder)
-            ):
-                what = f"a worker that prepared it: {crashed['crash']}"
-                self.condemned.add(folder, crash(folder, what))
-                return self.condemned.why(folder)
-            return str(problems[0])
-        return ""
 
     def _refuse(self, why: str) -> dict[str, Any]:
         """``why`` is lines of ours."""
@@ -372,7 +271,7 @@ class Reloader:
             verification.verify(before, self._source.stamps)
         except BundleError:
             return False
-        self.folder = self.answering = before
+        self.folder = self._switch.answering = before
         self.loaded_at, self.built_at = time.time(), _built_at(before)
         return True
 

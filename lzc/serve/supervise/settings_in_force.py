@@ -7,14 +7,53 @@ refuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lzc.config import Config
+from lzc.serve.supervise.blame import WATCHDOG
+
+if TYPE_CHECKING:
+    from lzc.serve.notify.secondary import NotifyTimes
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lzc import config as settings
-from lzc.config import Config
 from lzc.config.table import Table
 from lzc.faults import InputError
+
+log = logging.getLogger("lzc")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What to serve, and where. ``source`` is a folder of bundles or one bundle; ``ready`` is
+    called with one line of text when the first answers can be had; ``file`` is what ``config`` was
+    read from, where that is a link."""
+
+    config: Config
+    source: Path
+    listen: list[str]
+    workers: int
+    ready: Callable[[str], None] = log.info
+    watchdog: float = WATCHDOG
+    file: Path | None = None
+    notify_times: NotifyTimes | None = None
+
+    def settings(self) -> SettingsInForce:
+        """The settings that the server runs with."""
+        config = self.config
+        given = {
+            "[serve] listen": self.listen != config.serve.listen,
+            "[serve] workers": self.workers != config.serve.workers,
+            "[build] output": self.source != config.output,
+        }
+        keys = frozenset(key for key, differs in given.items() if differs)
+        return SettingsInForce(config, self.file or config.file, keys)
+
 
 _OF_A_SERVER: Final = ("serve", "lua", "health")
 """The sections of which the server reads every key."""

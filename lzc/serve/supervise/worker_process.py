@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from lzc.faults import Fault, Place
 from lzc.serve.ipc.process import Channel, ChannelMessage
 from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.ipc.zones_out import read_fault
 
 SHORT_LIFE: Final = 10.0
 """Seconds; a worker that dies younger is restarted after a pause that doubles each time."""
@@ -103,3 +105,9 @@ class WorkerProcess:
             "restarts": self.restarts,
             **self.slot.counters(),
         }
+
+
+def faults_of(failed: ChannelMessage) -> list[Fault]:
+    """What a worker said that could not start."""
+    found = [read_fault(fault) for fault in failed.get("faults", ())]
+    return found or [Fault(Place("lzc serve"), "start", failed["why"])]

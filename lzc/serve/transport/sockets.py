@@ -17,7 +17,31 @@ from typing import Final
 
 from lzc.config import parse_endpoint
 from lzc.faults import Fault, InputError, Place
+from lzc.lua.health.reach import CheckReach, Refusal
 from lzc.serve.ipc.buffers import enlarge
+
+
+def is_own(address: str) -> bool:
+    """True for an address of this machine, as the routes are now. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+            source: str = sock.getsockname()[0]
+    except OSError:
+        return False
+    return source == address
+
+
+def own_address_refusal(address: str, reach: CheckReach) -> Refusal | None:
+    """Why a check may not connect to an address that does not stand in the zone."""
+    if not address or not is_own(address) or reach.allows(address):
+        return None
+    return Refusal(
+        f"{address} is an address of this machine, and does not stand in the zone as a constant",
+        f'allow = ["{address}"] in [health] of lzc.toml has it checked all the same',
+    )
+
 
 RECEIVE_BUFFER: Final = 4 * 2**20
 """Octets of SO_RCVBUF asked for: queries wait here while a worker is replaced."""

@@ -21,8 +21,9 @@ from typing import Final, cast
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport.sockets import Listener
-from lzc.serve.transport.tcp_connection import Connection, OpenTransfer, TcpCounts, TcpLimits
-from lzc.serve.transport.tcp_holders import Client, Holders
+from lzc.serve.transport.tcp_connection import Connection
+from lzc.serve.transport.tcp_holders import Client, Holders, TcpCounts, TcpLimits
+from lzc.serve.transport.transfer_request import OpenTransfer
 from lzc.serve.transport.transfer_slots import TransferPlaces
 from lzc.serve.transport.udp import QueryResponder, packed_address
 

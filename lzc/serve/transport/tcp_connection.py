@@ -12,12 +12,12 @@ import socket
 import struct
 import termios
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from lzc.serve.observe.error_log import ErrorLog, servfail
-from lzc.serve.transport.tcp_holders import Client, HolderLimits
-from lzc.serve.transport.transfer_slots import PLACES, WAITING, Holder, TransferPlaces
+from lzc.serve.transport.tcp_holders import Client, TcpCounts
+from lzc.serve.transport.transfer_request import OpenTransfer, Transfer, asks_for_transfer
+from lzc.serve.transport.transfer_slots import Holder, TransferPlaces
 from lzc.serve.transport.udp import QueryResponder
 from lzc.wire.message import SERVFAIL
 
@@ -30,55 +30,7 @@ _ANSWERS: Final = 64 * 1024
 _GONE: Final = select.EPOLLERR | select.EPOLLHUP
 _END: Final = select.EPOLLRDHUP
 _TO_READ: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-_AXFR: Final = 252
-_IXFR: Final = 251
 _INT: Final = struct.Struct("=i")
-
-
-class Transfer(Protocol):
-    """A zone on its way out. ``key``: name of the TSIG key that asked for it, empty for none."""
-
-    key: bytes
-
-    def messages(self) -> Iterator[bytes]:
-        """The messages, each with its 16-bit length in front."""
-
-    def refuse(self, now: float) -> bytes:
-        """SERVFAIL in its place; the time is for TSIG."""
-
-    def close(self) -> None:
-        """Let go of the bundle, whether or not all was sent."""
-
-
-OpenTransfer = Callable[[bytes, bytes, float], "Transfer | bytes | None"]
-"""(query, packed client, now) -> the transfer, or one message that refuses it, or silence."""
-
-
-@dataclass(frozen=True, slots=True)
-class TcpLimits:
-    """``idle`` seconds without a whole query; ``write`` seconds a client may leave its answers
-    unread; ``holders``: connections; ``transfers`` at once, and how many may wait."""
-
-    idle: float = 10.0
-    write: float = 30.0
-    holders: HolderLimits = field(default_factory=HolderLimits)
-    transfers: int = PLACES
-    transfers_waiting: int = WAITING
-
-
-class TcpCounts:
-    """Counters of the TCP side of a worker. ``refused``: connections closed because there were too
-    many, and transfers that found no room to wait."""
-
-    __slots__ = ("connections", "queries", "refused", "servfail", "silent", "transfers")
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.queries = 0
-        self.refused = 0
-        self.servfail = 0
-        self.silent = 0
-        self.transfers = 0
 
 
 class Server(Protocol):
@@ -112,16 +64,6 @@ class Server(Protocol):
 
     def forget(self, connection: Connection) -> None:
         """Count a connection out, and take back its place for a transfer."""
-
-
-def asks_for_transfer(query: bytes) -> bool:
-    """True for an opcode QUERY with one question of type AXFR or IXFR."""
-    if len(query) < 17 or query[2] & 0xF8 or query[4:6] != b"\0\1":
-        return False
-    position, end = 12, len(query)
-    while position < end and 0 < query[position] < 64:
-        position += 1 + query[position]
-    return position + 2 < end and query[position + 1] == 0 and query[position + 2] in (_AXFR, _IXFR)
 
 
 class Connection:

@@ -8,8 +8,10 @@ a look at the others, as connections come faster than anything else when somebod
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
+
+from lzc.serve.transport.transfer_slots import PLACES, WAITING
 
 NETWORK_4: Final = 24
 """Bits of an IPv4 network, as far as limits are concerned."""
@@ -26,6 +28,33 @@ class HolderLimits:
     connections: int = 2048
     per_client: int = 1024
     per_network: int = 1536
+
+
+@dataclass(frozen=True, slots=True)
+class TcpLimits:
+    """``idle`` seconds without a whole query; ``write`` seconds a client may leave its answers
+    unread; ``holders``: connections; ``transfers`` at once, and how many may wait."""
+
+    idle: float = 10.0
+    write: float = 30.0
+    holders: HolderLimits = field(default_factory=HolderLimits)
+    transfers: int = PLACES
+    transfers_waiting: int = WAITING
+
+
+class TcpCounts:
+    """Counters of the TCP side of a worker. ``refused``: connections closed because there were too
+    many, and transfers that found no room to wait."""
+
+    __slots__ = ("connections", "queries", "refused", "servfail", "silent", "transfers")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.queries = 0
+        self.refused = 0
+        self.servfail = 0
+        self.silent = 0
+        self.transfers = 0
 
 
 class Held(Protocol):

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import logging
 import os
+import random
 import shutil
 import time
 from collections.abc import Sequence
@@ -18,21 +19,58 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lzc.contained import Begin, Contained, Ended, Home
 from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import shown
-from lzc.serve.worker.geo_trial import try_database
+from lzc.serve.observe.log_lines import Quiet
 
 if TYPE_CHECKING:
     from maxminddb import Reader
 
     from lzc.lua.engine.geo import Geo
 
+SECONDS: Final = 10
+"""Seconds of CPU time for all addresses that are tried; those of a good database take 0.01."""
+_TRIED: Final = 512
+
+
+def try_database(path: Path) -> None:
+    """Look some addresses up, the same in each run. What is cut short, no database, or says more
+    of an address than can be read raises `OSError`, `ValueError` or `RuntimeError`."""
+    # Here, as the child must not wait for what another thread imports.
+    import maxminddb  # noqa: F401
+
+    trial: Contained[Path, None] = Contained(_try, seconds=SECONDS, memory=path.stat().st_size)
+    try:
+        trial.ask(path)
+    except (Ended, MemoryError) as error:
+        why = "its process ran out of memory" if isinstance(error, MemoryError) else error
+        raise ValueError(f"addresses cannot be looked up in it: {why}") from error
+    finally:
+        trial.close()
+
+
+def _try(path: Path, _begin: Begin, _home: Home) -> None:
+    _look_up(path)
+
+
+def _look_up(path: Path) -> None:
+    import maxminddb
+
+    with maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT) as reader:
+        rng = random.Random(1)
+        six = reader.metadata().ip_version == 6
+        for _ in range(_TRIED):
+            reader.get(IPv4Address(rng.getrandbits(32)))
+            if six:
+                reader.get(IPv6Address(0x2 << 124 | rng.getrandbits(124)))
+
+
 log = logging.getLogger("lzc")
 
 POLL: Final = 1.0
 """Seconds between two looks at the files. A new one has to look the same twice: it may still be
 being written."""
-_QUIET: Final = 60.0
 
 Stamp = tuple[int, int, int, int, int]
 
@@ -167,7 +205,7 @@ class SteadyReader:
 
         self._reader: Reader = maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT)
         self._damage = maxminddb.InvalidDatabaseError
-        self._said = -_QUIET
+        self._quiet = Quiet()
 
     def get(self, ip_address: IPv4Address | IPv6Address, /) -> Any:
         """As `maxminddb.Reader.get`."""
@@ -175,8 +213,8 @@ class SteadyReader:
             return self._reader.get(ip_address)
         except self._damage as error:
             now = time.monotonic()
-            if now - self._said >= _QUIET:
-                self._said = now
+            if not self._quiet.keeps(None, now):
+                self._quiet.begin(None, now)
                 log.error("geo database damaged at %s: %s", shown(ip_address), shown(error))
             return None
 

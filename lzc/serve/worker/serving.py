@@ -25,6 +25,7 @@ from lzc.foreign_text import shown
 from lzc.health_check import HealthView
 from lzc.lua.engine.engine import EngineSettings
 from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.observe.log_lines import LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
 from lzc.serve.worker.answering import answering, lua_parts
 from lzc.serve.worker.geo_files import open_geo
@@ -40,9 +41,6 @@ KEYS_KEPT: Final = 60.0
 """Seconds that signed answers are kept at most: a key may become active or retire meanwhile."""
 RETRY: Final = 5.0
 """Seconds after which zones without usable keys are tried again."""
-_QUIET: Final = 60.0
-_NAMES: Final = 1000
-_LINES_A_SECOND: Final = 20
 _LEVELS: Final = {
     **dict.fromkeys((0, 1, 2, 3), logging.ERROR),
     4: logging.WARNING,
@@ -216,9 +214,8 @@ class FailureLog:
     supervisor tells."""
 
     def __init__(self) -> None:
-        self._said: dict[bytes, float] = {}
-        self._second = 0
-        self._lines = 0
+        self._quiet = Quiet()
+        self._lines = LineLimit("SERVFAIL: %d more names like it")
 
     def __call__(self, qname: bytes, error: Exception) -> None:
         """Log ``error`` unless the same name was logged lately."""
@@ -226,17 +223,10 @@ class FailureLog:
             return
         now = time.monotonic()
         name = qname.lower()
-        if now - self._said.get(name, -_QUIET) < _QUIET:
+        if self._quiet.keeps(name, now):
             return
-        if len(self._said) >= _NAMES:
-            self._said.clear()
-        self._said[name] = now
-        if int(now) != self._second:
-            if self._lines > _LINES_A_SECOND:
-                log.warning("SERVFAIL: %d more names like it", self._lines - _LINES_A_SECOND)
-            self._second, self._lines = int(now), 0
-        self._lines += 1
-        if self._lines <= _LINES_A_SECOND:
+        self._quiet.begin(name, now)
+        if self._lines.admits(now):
             log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), shown(error))
 
 
@@ -244,19 +234,10 @@ class RecordLog:
     """Takes what LUA records say with ``pdnslog``, some lines a second at most."""
 
     def __init__(self) -> None:
-        self._second = 0
-        self._lines = 0
+        self._lines = LineLimit("LUA: %d more lines")
 
     def __call__(self, text: str, level: int) -> None:
         """Log a line of a record; ``level`` as in syslog, 1 (alert) to 7 (debug)."""
         severity = _LEVELS.get(level, logging.DEBUG)
-        if not log.isEnabledFor(severity):
-            return
-        second = int(time.monotonic())
-        if second != self._second:
-            if self._lines > _LINES_A_SECOND:
-                log.warning("LUA: %d more lines", self._lines - _LINES_A_SECOND)
-            self._second, self._lines = second, 0
-        self._lines += 1
-        if self._lines <= _LINES_A_SECOND:
+        if log.isEnabledFor(severity) and self._lines.admits(time.monotonic()):
             log.log(severity, "LUA: %s", shown(text))

@@ -17,7 +17,7 @@ from lzc.config import Config
 from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
-from lzc.serve.ipc.health_table import TableView
+from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.zones_out import describe_out
@@ -25,10 +25,9 @@ from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import TcpServer
-from lzc.serve.transport.tcp_connection import TcpLimits
-from lzc.serve.transport.tcp_holders import HolderLimits
+from lzc.serve.transport.tcp_holders import HolderLimits, TcpLimits
 from lzc.serve.transport.udp import UdpServer
-from lzc.serve.worker.guard import LIMITS
+from lzc.serve.worker.counters import Counters
 from lzc.serve.worker.keyring import Secrets
 from lzc.serve.worker.proven import Marks
 from lzc.serve.worker.quarantine import Quarantine
@@ -96,7 +95,6 @@ class Worker:
         self._report = TransferReport()
         self._said_out: dict[bytes, tuple[Fault, ...]] = {}
         self._alone = False
-        self._lua_before = [0] * (2 + len(LIMITS))
 
     def open(
         self, folder: Path, quarantine: Quarantine, geo: Sequence[Path], secrets: Secrets
@@ -137,6 +135,7 @@ class Worker:
         )
         limits = TcpLimits(idle=config.tcp_idle_timeout, holders=holders)
         self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, errors, slot)
+        self._counters = Counters(slot, self._udp, self._tcp, errors)
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
@@ -182,7 +181,7 @@ class Worker:
             if self._tcp.taken() != taken:
                 taken, moved = self._tcp.taken(), time.monotonic()
             await asyncio.sleep(0.05)
-        self._publish()
+        self._counters.publish(self._serving.guard)
         self._tell_transfers()
 
     def _on_message(self, message: ChannelMessage) -> None:
@@ -257,7 +256,7 @@ class Worker:
         self._setup.proven.begin(fresh.bundle.id)
         self._udp.swap(fresh.responder, fresh.valid_until)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
-        self._lua_before = self._lua_counts(old)
+        self._counters.retire(old.guard)
         self._retired.append(old)
         self._close_retired()
         self._say_ready("committed", fresh)
@@ -295,7 +294,7 @@ class Worker:
 
     def _beat(self) -> None:
         self._setup.slot.beat(time.monotonic())
-        self._publish()
+        self._counters.publish(self._serving.guard)
         self._look_at_keys()
         self._tell_transfers()
         if self._retired:
@@ -306,34 +305,3 @@ class Worker:
         # While the supervisor reads nothing, the report gathers, which has a bound.
         if not self._channel.waiting and (message := self._report.take()) is not None:
             self._channel.send(message)
-
-    def _lua_counts(self, serving: Serving) -> list[int]:
-        """Executions, failures, and of these the `LIMITS`, those of earlier bundles included."""
-        guard = serving.guard
-        if guard is None:
-            return self._lua_before
-        counts = [guard.runs, guard.failures, *(guard.kinds[kind] for kind in LIMITS)]
-        return [before + count for before, count in zip(self._lua_before, counts, strict=True)]
-
-    def _publish(self) -> None:
-        udp, tcp = self._udp.counts, self._tcp.counts
-        runs, failures, *limits = self._lua_counts(self._serving)
-        # In the order of scoreboard.COUNTERS.
-        self._setup.slot.write_counters(
-            [
-                udp.queries,
-                tcp.queries,
-                udp.hits,
-                udp.servfail + tcp.servfail,
-                udp.truncated,
-                udp.silent + tcp.silent,
-                runs,
-                failures,
-                udp.send_errors,
-                tcp.transfers,
-                tcp.connections,
-                tcp.refused,
-                self._errors.total,
-                *limits,
-            ]
-        )

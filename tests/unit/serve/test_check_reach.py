@@ -19,8 +19,7 @@ from lzc.health_check import Check
 from lzc.lua.health.constants import of_checks
 from lzc.lua.health.reach import CheckReach
 from lzc.lua.health.rules import CheckRules
-from lzc.serve.health.admission import SETTLED, Admission
-from lzc.serve.health.policy import CheckPolicy
+from lzc.serve.health.admission import SETTLED, Admission, CheckPolicy
 from lzc.serve.health.unlisted import BURST, ZONE_BURST, ZONE_NEW_A_SECOND, Unlisted, report_of
 from lzc.serve.ipc.health_table import HealthTable
 from lzc.serve.observe.error_log import ErrorLog
@@ -258,7 +257,7 @@ def test_of_several_addresses_the_next_is_tried(monkeypatch: pytest.MonkeyPatch)
 def test_addresses_of_this_machine_are_known() -> None:
     unshare = own_network()
     code = (
-        "from lzc.serve.transport.own_address import own_address_refusal as refusal\n"
+        "from lzc.serve.transport.sockets import own_address_refusal as refusal\n"
         "from lzc.lua.health.reach import CheckReach\n"
         "print([refusal(one, CheckReach()) is not None for one in"
         " ('203.0.113.7', '2001:db8:5::7', '203.0.113.8', '2001:db8:5::8', '')])"

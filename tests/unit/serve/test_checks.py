@@ -12,11 +12,12 @@ import pytest
 
 from lzc.bundle.check_list import CheckList
 from lzc.health_check import Check
-from lzc.serve.health.checker import Checker, show
+from lzc.serve.health.admission import CheckPolicy
+from lzc.serve.health.checker import Checker
 from lzc.serve.health.checker_main import report_when_asked
-from lzc.serve.health.concurrency import ConcurrencyLimit
-from lzc.serve.health.policy import CheckPolicy
 from lzc.serve.health.probes import connection_of
+from lzc.serve.health.runs import ConcurrencyLimit
+from lzc.serve.health.scheduled_check import show
 from lzc.serve.ipc.health_table import HealthTable
 from tests.patience import PATIENCE
 from tests.unit.live_server import UNHURRIED, LiveServer, Project

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from fixtures.geo import make_geo
 from lzc.cli.ctl import command as ctl
 from lzc.faults import InputError
-from lzc.serve.worker import geo_trial
+from lzc.serve.worker import geo_files
 from lzc.serve.worker.geo_files import GeoFiles, SteadyReader, open_geo
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
@@ -210,7 +210,7 @@ def test_a_file_that_crashes_or_hangs_its_reader_is_damaged_and_harms_nobody(
     path = tmp_path / "geo.mmdb"
     database(path, make_geo.TOKYO)
     files = files_at(tmp_path, path)
-    monkeypatch.setattr(geo_trial, "SECONDS", 1)
+    monkeypatch.setattr(geo_files, "SECONDS", 1)
 
     def endless(_: Path) -> None:
         while True:
@@ -220,7 +220,7 @@ def test_a_file_that_crashes_or_hangs_its_reader_is_damaged_and_harms_nobody(
         os.kill(os.getpid(), signal.SIGKILL)
 
     for fault in (endless, crash, lambda _: bytearray(2**40)):
-        monkeypatch.setattr(geo_trial, "_look_up", fault)
+        monkeypatch.setattr(geo_files, "_look_up", fault)
         database(path, make_geo.LONDON)
         assert not files.refresh(at_once=True)
         assert country(files) == "JP"

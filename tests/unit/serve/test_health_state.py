@@ -16,16 +16,8 @@ from lzc.health_check import Check
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.forces import force_of, target_of, targets_of, within
 from lzc.serve.health.saved_state import Force, Known, SavedHealth
-from lzc.serve.ipc.health_table import (
-    AUTO,
-    DOWN,
-    DRAIN,
-    UNKNOWN,
-    UP,
-    Health,
-    HealthTable,
-    TableView,
-)
+from lzc.serve.ipc.health_table import AUTO, DOWN, DRAIN, UNKNOWN, UP, Health, HealthTable
+from lzc.serve.ipc.health_view import TableView
 from tests.unit.clinic import LOCAL, full, listening
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 

@@ -9,8 +9,7 @@ import pytest
 
 from lzc.faults import Fault, Place
 from lzc.serve.ipc.zones_out import describe_out
-from lzc.serve.supervise.key_report import KeyReport
-from lzc.serve.supervise.key_watch import KeyWatch
+from lzc.serve.supervise.key_watch import KeyReport, KeyWatch
 from lzc.wire import name as wire_name
 
 ZONE = "shop.example."

@@ -62,7 +62,7 @@ class Play:
                 self.sent.append((self.now - self.began, zone.apex, what))
                 if not self.down:
                     answers.append((zone, self.reply(self, zone)))
-            news, self.secondary.news = self.secondary.news, []
+            news = self.secondary.words.take()
             self.said += [(self.now - self.began, level, line) for level, line in news]
             if answers:
                 self.now += 0.01

@@ -14,7 +14,8 @@ from lzc.health_check import Check
 from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
 from lzc.lua.plan import Planner
 from lzc.lua.plan.outcome import Outcome
-from lzc.serve.ipc.health_table import ASK_AGAIN, DOWN, UNKNOWN, UP, HealthTable, TableView
+from lzc.serve.ipc.health_table import DOWN, UNKNOWN, UP, HealthTable
+from lzc.serve.ipc.health_view import ASK_AGAIN, TableView
 from lzc.serve.ipc.scoreboard import COUNTERS, Scoreboard
 from lzc.serve.transport.packet_cache import PacketCache
 from lzc.serve.worker.guard import GuardedEngine, code_id

@@ -19,12 +19,12 @@ import pytest
 
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.observe.error_log import ErrorLog
-from lzc.serve.supervise.supervisor import _at_work
+from lzc.serve.supervise.blame import at_work
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import ACCEPT, SHARE, TURN, TcpServer
-from lzc.serve.transport.tcp_connection import BATCH, READ, Connection, TcpLimits
-from lzc.serve.transport.tcp_holders import HolderLimits
+from lzc.serve.transport.tcp_connection import BATCH, READ, Connection
+from lzc.serve.transport.tcp_holders import HolderLimits, TcpLimits
 from lzc.serve.transport.transfer_slots import WINDOW
 from lzc.serve.transport.udp import UdpServer
 from tests.patience import PATIENCE, SOON
@@ -690,9 +690,9 @@ def test_busy_is_told_from_hanging() -> None:
         slot.note(query_wire("slow.example.org", ident=ident))
         assert place.without_progress(102.0 + ident) == 0
     assert place.without_progress(154.0) == 3.0
-    assert _at_work(slot.at_work()) == " (busy with slow.example.org. A)"
+    assert at_work(slot.at_work()) == " (busy with slow.example.org. A)"
     slot.done()
-    assert _at_work(slot.at_work()) == ""
+    assert at_work(slot.at_work()) == ""
 
 
 @pytest.mark.parametrize(
@@ -707,4 +707,4 @@ def test_busy_is_told_from_hanging() -> None:
 def test_what_hung_is_said_whatever_it_was(query: bytes, said: str) -> None:
     slot = Scoreboard(1).slot(0)
     slot.note(query)
-    assert _at_work(slot.at_work()) == said
+    assert at_work(slot.at_work()) == said

@@ -1,0 +1,102 @@
+"""What ``lzc ctl`` can ask a server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from lzc.serve.ipc.scoreboard import COUNTERS
+from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.control import Answer, Command
+from lzc.serve.supervise.key_watch import KeyWatch
+from lzc.serve.supervise.reload import Reloader
+from lzc.serve.supervise.secondaries import Secondaries
+from lzc.serve.supervise.settings_in_force import SettingsInForce
+from lzc.serve.supervise.worker_process import WorkerProcess
+from lzc.serve.worker.geo_files import GeoFiles
+from lzc.serve.worker.quarantine import Quarantine
+
+log = logging.getLogger("lzc")
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The commands on the parts of a server that they are about; ``listen`` are its endpoints,
+    ``started_at`` is when it began, in seconds since the epoch."""
+
+    reloader: Reloader
+    workers: Sequence[WorkerProcess]
+    checker: CheckerProcess
+    geo: GeoFiles
+    keys: KeyWatch
+    settings: SettingsInForce
+    quarantine: Quarantine
+    secondaries: Secondaries
+    listen: Sequence[str]
+    started_at: float = field(default_factory=time.time)
+
+    def by_name(self) -> dict[str, Command]:
+        """Each by the name that a request has."""
+        return {
+            "status": self.status,
+            "reload": self.reload,
+            "health": self.health,
+            "force": self.force,
+        }
+
+    async def reload(self, _request: Answer) -> Answer:
+        """``lzc ctl reload``: switch to the live bundle, and see which settings do not count."""
+        answer = await self.reloader.reload()
+        # Not in the way of the bundle, which an operator who edits settings may need.
+        pending = await asyncio.to_thread(self.settings.look)
+        if pending:
+            log.error("SETTINGS NOT IN FORCE: %s", pending.replace("\n", "; "))
+            did = f"serving bundle {answer['bundle']}, but:" if answer["ok"] else answer["error"]
+            answer |= {"ok": False, "error": f"{did}\n{pending}"}
+        return answer
+
+    async def health(self, _request: Answer) -> Answer | AsyncGenerator[bytes, None]:
+        """``lzc ctl health``: all checks."""
+        return await self.checker.report()
+
+    async def force(self, request: Answer) -> Answer:
+        """``lzc ctl health force``: a target is up, down or drained by hand."""
+        try:
+            target, state = str(request["target"]), str(request["state"])
+            seconds = float(request.get("seconds", 0))
+            if not math.isfinite(seconds):
+                raise ValueError
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return {"ok": False, "error": "expected target, state and seconds"}
+        return await self.checker.force(target, state, seconds, request.get("anyway") is True)
+
+    async def status(self, _request: Answer) -> Answer:
+        """``lzc ctl status``: all that is known of the server."""
+        workers = [worker.status() for worker in self.workers]
+        return {
+            "ok": True,
+            "bundle": self.reloader.folder.name,
+            "loaded_at": self.reloader.loaded_at,
+            "built_at": self.reloader.built_at,
+            "refused": self.reloader.refusal.status(),
+            "fallen": self.reloader.fallen.status(),
+            "zones": max(worker.zones for worker in self.workers),
+            "uptime": time.time() - self.started_at,
+            "pid": os.getpid(),
+            "listen": list(self.listen),
+            "workers": workers,
+            "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
+            "checker": self.checker.status(),
+            "geo": self.geo.report(),
+            "settings": self.settings.pending,
+            "keys": self.keys.status(),
+            "tsig": self.reloader.secrets.status(),
+            **self.quarantine.status(),
+            "secondaries": self.secondaries.status(),
+            "strangers": self.secondaries.strangers(),
+        }

@@ -1,0 +1,50 @@
+"""Where the bundles of a server come from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lzc.bundle import current
+from lzc.bundle.manifest import BundleError
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where bundles come from: ``path`` is a folder with ``current`` in it, or one bundle for good.
+    ``stamps`` is where verifications are remembered: what the supervisor has hashed, workers need
+    not hash again."""
+
+    path: Path
+    stamps: Path
+
+    @classmethod
+    def at(cls, path: Path, private: Path) -> Source:
+        """The source at ``path``; stamps go beside the bundles, or where that cannot be written
+        into the folder ``private``."""
+        output = (
+            path if (path / current.CURRENT).is_symlink() else Path(os.path.realpath(path)).parent
+        )
+        stamps = current.verified_dir(output)
+        if os.access(stamps if stamps.is_dir() else output, os.W_OK):
+            return cls(path, stamps)
+        return cls(path, private)
+
+    @property
+    def _link(self) -> Path:
+        return self.path / current.CURRENT
+
+    def locate(self) -> Path:
+        """The folder of the bundle that is live. Raises `BundleError`."""
+        folder = current.locate(self.path)
+        if not folder.is_dir():
+            raise BundleError(f"{folder}: no bundle here")
+        return folder
+
+    def mark(self) -> str:
+        """Something that changes when another bundle becomes live."""
+        try:
+            return os.readlink(self._link)  # noqa: PTH115 - the text, not where it leads
+        except OSError:
+            return ""

@@ -1,0 +1,103 @@
+"""Starting a server: all that could keep it from that is looked at before the first fork."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from lzc.bundle import verification
+from lzc.bundle.manifest import BundleError
+from lzc.bundle.unusable import unusable
+from lzc.faults import Fault, InputError
+from lzc.private_folder import private_folder
+from lzc.serve.health import saved_state as health_state
+from lzc.serve.health.admission import CheckPolicy
+from lzc.serve.supervise import control
+from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.settings_in_force import ServeOptions
+from lzc.serve.supervise.source import Source
+from lzc.serve.supervise.supervisor import Supervisor
+from lzc.serve.transport import sockets
+from lzc.serve.worker.geo_files import GeoFiles
+from lzc.serve.worker.keyring import Secrets
+from lzc.wire.cookie import SECRET as COOKIE_SECRET
+
+log = logging.getLogger("lzc")
+
+DEPARTING: Final = 5.0
+"""Seconds that processes of a server that was killed may hold its addresses yet."""
+
+
+def run(options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `InputError` for what keeps the server from starting:
+    no bundle, a damaged one, addresses in use, no secret for cookies. Keys of zones and TSIG
+    secrets that cannot be used concern those alone."""
+    # It is the end of a process that does not expect it; and all is read anew right here.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with private_folder("serve") as private:
+        source = Source.at(options.source, private)
+        geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
+        faults: list[Fault] = []
+        secrets = Secrets({}, b"")
+        with _all_faults(faults):
+            folder = _verified(source, options)
+        with _all_faults(faults):
+            secrets = Secrets.read(options.config, os.urandom(COOKIE_SECRET))
+        with _all_faults(faults):
+            geo.open()
+        unusable = [*chain(*secrets.faults.values())]
+        if faults:
+            raise InputError([*faults, *unusable])
+        path = control.socket_path(
+            options.config.folder, options.config.output, options.config.serve.control_socket
+        )
+        # What is left of one that was killed lets go of its addresses in a moment.
+        patience = DEPARTING if control.left_behind(path) else 0.0
+        bound = sockets.bind(options.listen, options.workers, patience)
+        listener = control.bind(path)
+        _raise_file_limit()
+        gc.freeze()
+        gc.enable()
+        for fault in unusable:
+            log.error("TSIG KEY OUT OF SERVICE: %s", str(fault).replace("\n", "; "))
+        checker = CheckerProcess(
+            CheckPolicy.from_config(options.config), health_state.path_beside(path), private
+        )
+        supervisor = Supervisor(options, source, folder, bound, checker, geo, secrets)
+        asyncio.run(supervisor.serve(path, listener))
+
+
+@contextlib.contextmanager
+def _all_faults(faults: list[Fault]) -> Iterator[None]:
+    """Go on after an `InputError`, so that what is wrong elsewhere is found in the same run."""
+    try:
+        yield
+    except InputError as error:
+        faults.extend(error.faults)
+
+
+def _verified(source: Source, options: ServeOptions) -> Path:
+    """The folder of the live bundle. Raises `InputError`."""
+    try:
+        folder = source.locate()
+        verification.verify(folder, source.stamps)
+    except BundleError as error:
+        file, given = options.file or options.config.file, options.source != options.config.output
+        raise unusable(source.path, error, file, given=given) from error
+    return folder
+
+
+def _raise_file_limit() -> None:
+    """Connections and health checks are bounded by settings of ours, not by a shell's default."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
