@@ -20,7 +20,7 @@ from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
 HELD = """
 import asyncio, os, time
 from pathlib import Path
-from lzc.serve import worker
+from lzc.serve.worker import worker
 held = Path(args["source"]).parent
 was_open, was_prepare = worker.Worker.open, worker.Worker._prepare
 
