@@ -12,6 +12,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from lzc.serve.observe.error_log import ErrorLog, servfail
@@ -66,57 +67,35 @@ class Server(Protocol):
         """Count a connection out, and take back its place for a transfer."""
 
 
+@dataclass(slots=True, eq=False)
 class Connection:
     """One client connection. ``client`` is who holds it, ``address`` the packed address; ``since``
     is when it began to wait for the client. ``fd`` is that of the socket."""
 
-    __slots__ = (
-        "_buffer",
-        "_closing",
-        "_ended",
-        "_local",
-        "_messages",
-        "_outgoing",
-        "_placed",
-        "_position",
-        "_readable",
-        "_sent",
-        "_server",
-        "_sock",
-        "_taken",
-        "_transfer",
-        "_writes_watched",
-        "address",
-        "client",
-        "fd",
-        "gone",
-        "queued",
-        "since",
-    )
+    _server: Server
+    _sock: socket.socket
+    address: bytes
+    _local: bytes
+    fd: int = field(init=False)
+    client: Client = field(init=False)
+    gone: bool = False
+    queued: bool = False
+    since: float = 0.0
+    _buffer: bytes = b""
+    _position: int = 0
+    _readable: bool = False
+    _ended: bool = False
+    _closing: bool = False
+    _outgoing: bytes = b""
+    _writes_watched: bool = False
+    _sent: int = 0
+    _taken: int = 0
+    _transfer: Transfer | None = None
+    _messages: Iterator[bytes] | None = None
+    _placed: bool = False
 
-    client: Client
-
-    def __init__(self, server: Server, sock: socket.socket, address: bytes, local: bytes) -> None:
-        self._server = server
-        self._sock = sock
-        self.fd = sock.fileno()
-        self._local = local
-        self.address = address
-        self._buffer = b""
-        self._position = 0
-        self._readable = False
-        self._ended = False
-        self._closing = False
-        self._outgoing = b""
-        self._writes_watched = False
-        self._sent = 0
-        self._taken = 0
-        self._transfer: Transfer | None = None
-        self._messages: Iterator[bytes] | None = None
-        self._placed = False
-        self.gone = False
-        self.queued = False
-        self.since = 0.0
+    def __post_init__(self) -> None:
+        self.fd = self._sock.fileno()
 
     def begin(self) -> None:
         """Wait for the first query."""

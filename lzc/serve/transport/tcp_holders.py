@@ -42,19 +42,17 @@ class TcpLimits:
     transfers_waiting: int = WAITING
 
 
+@dataclass(slots=True)
 class TcpCounts:
     """Counters of the TCP side of a worker. ``refused``: connections closed because there were too
     many, and transfers that found no room to wait."""
 
-    __slots__ = ("connections", "queries", "refused", "servfail", "silent", "transfers")
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.queries = 0
-        self.refused = 0
-        self.servfail = 0
-        self.silent = 0
-        self.transfers = 0
+    connections: int = 0
+    queries: int = 0
+    refused: int = 0
+    servfail: int = 0
+    silent: int = 0
+    transfers: int = 0
 
 
 class Held(Protocol):

@@ -8,6 +8,7 @@ who wait, and waits again himself; while nobody waits, a slow link may be as slo
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 PLACES: Final = 8
@@ -47,14 +48,13 @@ class Sending(Protocol):
         """It has no place any more, and no room to wait."""
 
 
+@dataclass(slots=True)
 class _Place:
-    __slots__ = ("holder", "looked", "since", "slow", "taken")
-
-    def __init__(self, holder: Holder, now: float, taken: int) -> None:
-        self.holder = holder
-        self.since = self.looked = now
-        self.taken = taken
-        self.slow = False
+    holder: Holder
+    since: float
+    looked: float
+    taken: int
+    slow: bool = False
 
 
 class _Shares:
@@ -177,7 +177,7 @@ class TransferPlaces:
         return self._shares.held(self._places[one].holder)
 
     def _take(self, one: Sending, holder: Holder, now: float) -> None:
-        self._places[one] = _Place(holder, now, one.taken())
+        self._places[one] = _Place(holder, now, now, one.taken())
         self._shares.change(holder, 1)
 
     def _wait(self, one: Sending, holder: Holder) -> bool:

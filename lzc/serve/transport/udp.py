@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from lzc.answer.planned import Choice
@@ -45,18 +46,16 @@ ValidUntil = Callable[[float], float]
 """Now -> when the answers kept must be made anew, both seconds since the epoch."""
 
 
+@dataclass(slots=True)
 class UdpCounts:
     """Counters of the UDP sockets of a worker."""
 
-    __slots__ = ("misses", "queries", "send_errors", "servfail", "silent", "truncated")
-
-    def __init__(self) -> None:
-        self.queries = 0
-        self.misses = 0
-        self.servfail = 0
-        self.silent = 0
-        self.truncated = 0
-        self.send_errors = 0
+    queries: int = 0
+    misses: int = 0
+    servfail: int = 0
+    silent: int = 0
+    truncated: int = 0
+    send_errors: int = 0
 
     @property
     def hits(self) -> int:

@@ -7,6 +7,7 @@ together.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 SLOW: Final = 0.005
@@ -22,15 +23,13 @@ AHEAD: Final = 0.25
 """Seconds that it may take ahead of its share."""
 
 
+@dataclass(slots=True)
 class _Owed:
     """Time that was taken, less what the share has given back since."""
 
-    __slots__ = ("_at", "_seconds", "_share")
-
-    def __init__(self, share: float, now: float) -> None:
-        self._share = share
-        self._seconds = 0.0
-        self._at = now
+    _share: float
+    _at: float
+    _seconds: float = 0.0
 
     def at(self, now: float) -> float:
         """Seconds owed at a time."""
@@ -42,17 +41,15 @@ class _Owed:
         self._at = now
 
 
+@dataclass(slots=True)
 class _Watched:
     """Code that was slow; ``proven``: by its own CPU time, or a limit."""
 
-    __slots__ = ("offences", "owed", "pause", "proven", "until")
-
-    def __init__(self, now: float) -> None:
-        self.owed = _Owed(SHARE, now)
-        self.offences = 0
-        self.pause = 0.0
-        self.proven = False
-        self.until = now
+    owed: _Owed
+    until: float
+    offences: int = 0
+    pause: float = 0.0
+    proven: bool = False
 
 
 class Penalties:
@@ -68,7 +65,7 @@ class Penalties:
     def watch(self, ident: int, now: float) -> None:
         """Code was slow, or the machine was busy."""
         if ident not in self._watched:
-            self._watched[ident] = _Watched(now)
+            self._watched[ident] = _Watched(_Owed(SHARE, now), now)
 
     def resting(self, ident: int, zone: bytes, now: float) -> bool:
         """Whether code that is watched or new must not run now. New code is not trusted in a zone
