@@ -18,7 +18,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from lzc.serve.ipc.buffers import enlarge
+from lzc.serve.ipc.process import enlarge
 from lzc.serve.transport.sockets import RECEIVE_BUFFER
 from tests.bench.inputs import ZONE
 

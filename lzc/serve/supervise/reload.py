@@ -21,10 +21,16 @@ from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
-from lzc.serve.supervise.bundle_trial import Condemned, OpeningCrashes, crash, try_bundle
+from lzc.serve.supervise.bundle_trial import (
+    Condemned,
+    OpeningCrashes,
+    Refusal,
+    crash,
+    files_of,
+    try_bundle,
+)
 from lzc.serve.supervise.fallen_serials import FallenSerials
 from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
-from lzc.serve.supervise.refused_bundle import Refusal, files_of
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.switch import Switch
 from lzc.serve.supervise.worker_process import WorkerProcess

@@ -36,8 +36,7 @@ from lzc.serve.supervise.worker_process import WorkerProcess, faults_of
 from lzc.serve.transport import sockets
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Secrets
-from lzc.serve.worker.proven import Proven
-from lzc.serve.worker.quarantine import Quarantine
+from lzc.serve.worker.quarantine import Proven, Quarantine
 from lzc.serve.worker.worker import GRACE, WorkerSetup
 from lzc.serve.worker.worker import run as run_worker
 

@@ -18,7 +18,7 @@ from typing import Final
 from lzc.config import parse_endpoint
 from lzc.faults import Fault, InputError, Place
 from lzc.lua.health.reach import CheckReach, Refusal
-from lzc.serve.ipc.buffers import enlarge
+from lzc.serve.ipc.process import enlarge
 
 
 def is_own(address: str) -> bool:

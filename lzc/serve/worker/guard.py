@@ -42,7 +42,7 @@ class MeasuredEvaluator(LuaEvaluator, Protocol):
 
 
 class Proofs(Protocol):
-    """Code that ran to its end: `lzc.serve.worker.proven.Marks`, or a set."""
+    """Code that ran to its end: `lzc.serve.worker.quarantine.Marks`, or a set."""
 
     def add(self, code: int, /) -> None:
         """It did."""

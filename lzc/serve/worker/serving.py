@@ -30,8 +30,7 @@ from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferR
 from lzc.serve.worker.answering import answering, lua_parts
 from lzc.serve.worker.geo_files import open_geo
 from lzc.serve.worker.keyring import Secrets, Signers
-from lzc.serve.worker.proven import Marks
-from lzc.serve.worker.quarantine import Quarantine
+from lzc.serve.worker.quarantine import Marks, Quarantine
 from lzc.wire import name as wire_name
 
 log = logging.getLogger("lzc")

@@ -29,8 +29,7 @@ from lzc.serve.transport.tcp_holders import HolderLimits, TcpLimits
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.worker.counters import Counters
 from lzc.serve.worker.keyring import Secrets
-from lzc.serve.worker.proven import Marks
-from lzc.serve.worker.quarantine import Quarantine
+from lzc.serve.worker.quarantine import Marks, Quarantine
 from lzc.serve.worker.serving import Serving
 
 log = logging.getLogger("lzc")

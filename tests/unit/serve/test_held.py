@@ -9,7 +9,7 @@ import pytest
 from lzc.lua.engine.engine import FailureKind, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.worker.guard import GuardedEngine, code_id
-from lzc.serve.worker.proven import CODES, Proven
+from lzc.serve.worker.quarantine import CODES, Proven
 
 
 class Echo:

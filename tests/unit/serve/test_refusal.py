@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from lzc.bundle import current
-from lzc.serve.supervise.refused_bundle import AGAIN, SAME_FILES, Refusal, files_of
+from lzc.serve.supervise.bundle_trial import AGAIN, SAME_FILES, Refusal, files_of
 from tests.unit.live_server import LiveServer, Project
 from tests.unit.serve.test_crashing_bundle import CRASH, crashed, have_crash, next_bundle
 
@@ -113,7 +113,7 @@ def test_a_reload_of_the_same_bundle_makes_it_no_younger(project: Project) -> No
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
     monkeypatch.setattr(
-        "lzc.serve.supervise.refused_bundle.time",
+        "lzc.serve.supervise.bundle_trial.time",
         SimpleNamespace(monotonic=lambda: now[0], time=time.time),
     )
     return now
