@@ -47,13 +47,12 @@ class Function:
     function that asks for some, and ``targets`` gives the ports and URLs that stand in its first
     argument. ``includes``: it runs another record; ``of_zone``: it leads to other records of the
     zone; ``of_database``: it gives a value of a geo database, which is more than a yes or no.
-    ``judge`` reports what is wrong with all calls
-    of a record together.
+    ``judge`` reports what is wrong with all calls of a record together.
 
     The others turn a call on constants, with as many arguments as it takes, into what a plan has
     for it, and raise `lzc.lua.syntax.constants.Other` for any other call: ``operation`` where the
     call is what a record returns, ``condition`` (of one argument) where it decides, ``part`` where
-    it is a part of a text. ``code`` names the code of a place that it gives.
+    it is a part of a text. ``code`` names the code of a location that it gives.
     """
 
     name: str
