@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from lzc.health_check import Check
@@ -18,16 +18,14 @@ from lzc.serve.health.probes import HttpProbes, TcpProbe, connection_of
 from lzc.serve.observe.error_log import ErrorLog
 
 
+@dataclass(slots=True)
 class ConcurrencyLimit:
     """At most ``limit`` runs at a time. A run is begun by calling what `enter` was given, and ends
     with `leave`."""
 
-    __slots__ = ("_running", "_waiting", "limit")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._running = 0
-        self._waiting: deque[Callable[[], None]] = deque()
+    limit: int
+    _running: int = 0
+    _waiting: deque[Callable[[], None]] = field(default_factory=deque)
 
     def enter(self, begin: Callable[[], None]) -> None:
         """Call ``begin`` now, or when those before have left."""

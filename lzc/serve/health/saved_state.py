@@ -174,27 +174,21 @@ _SAVE: Final = 10.0
 """Seconds between two looks whether what is known has to be saved."""
 
 
+@dataclass(slots=True, eq=False)
 class Saving:
     """Saves what ``collect`` gives, in a thread, where ``mark`` gives another value than before.
     ``tell`` is called with why that fails, and with an empty text when it does no longer;
     ``problem`` is what it was told last. Without a ``file``, nothing is saved."""
 
-    def __init__(
-        self,
-        file: Path | None,
-        collect: Callable[[], SavedHealth],
-        mark: Callable[[], tuple[int, ...]],
-        tell: Callable[[str], None],
-    ) -> None:
-        self._file = file
-        self._collect = collect
-        self._mark = mark
-        self._tell = tell
-        self._lock = asyncio.Lock()
-        # The event loop's own threads may all be waiting for resolvers.
-        self._writer = ThreadPoolExecutor(1, "health")
-        self._saved: tuple[int, ...] = ()
-        self.problem = ""
+    _file: Path | None
+    _collect: Callable[[], SavedHealth]
+    _mark: Callable[[], tuple[int, ...]]
+    _tell: Callable[[str], None]
+    problem: str = ""
+    _saved: tuple[int, ...] = ()
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # The event loop's own threads may all be waiting for resolvers.
+    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "health"))
 
     async def save(self) -> None:
         """Save what changed since the last time."""

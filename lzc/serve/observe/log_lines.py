@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import Final
 
 from lzc.foreign_text import one_line
@@ -17,21 +18,19 @@ LINES: Final = 20
 """Lines of one sort in a second."""
 
 
+@dataclass(slots=True)
 class Quiet:
     """Remembers what was logged when, of ``most`` things at most. ``now`` is seconds of one clock
     throughout."""
 
-    __slots__ = ("_most", "_said", "_seconds")
-
-    def __init__(self, seconds: float = QUIET, most: int = 1000) -> None:
-        self._seconds = seconds
-        self._most = most
-        self._said: dict[Hashable, tuple[float, int]] = {}
+    seconds: float = QUIET
+    most: int = 1000
+    _said: dict[Hashable, tuple[float, int]] = field(default_factory=dict)
 
     def keeps(self, what: Hashable, now: float, count: int = 1) -> bool:
         """Whether this was logged lately, and is not to be again: that is counted."""
-        at, more = self._said.get(what, (-self._seconds, 0))
-        if now - at >= self._seconds:
+        at, more = self._said.get(what, (-self.seconds, 0))
+        if now - at >= self.seconds:
             return False
         self._said[what] = at, more + count
         return True
@@ -39,44 +38,35 @@ class Quiet:
     def begin(self, what: Hashable, now: float) -> str:
         """It is logged now. Gives what the line ends with: how often it was kept back before."""
         _, more = self._said.get(what, (now, 0))
-        if len(self._said) >= self._most:
+        if len(self._said) >= self.most:
             self._said.clear()
         self._said[what] = now, 0
         return f" ({more} more like it before)" if more else ""
 
 
+@dataclass(slots=True)
 class LineLimit:
     """At most ``most`` lines in ``seconds``. Those left out are told of with ``more``, a format of
     their number, at ``level``."""
 
-    __slots__ = ("_from", "_level", "_lines", "_more", "_most", "_seconds")
-
-    def __init__(
-        self,
-        more: str,
-        level: int = logging.WARNING,
-        *,
-        most: int = LINES,
-        seconds: float = 1.0,
-    ) -> None:
-        self._more = more
-        self._level = level
-        self._most = most
-        self._seconds = seconds
-        self._from = 0.0
-        self._lines = 0
+    more: str
+    level: int = logging.WARNING
+    most: int = LINES
+    seconds: float = 1.0
+    _from: float = 0.0
+    _lines: int = 0
 
     def admits(self, now: float) -> bool:
         """Whether one more line may be logged now."""
         self.look(now)
         self._lines += 1
-        return self._lines <= self._most
+        return self._lines <= self.most
 
     def look(self, now: float) -> None:
         """Tell of lines that were left out, once their time is over."""
-        if now - self._from >= self._seconds:
-            if self._lines > self._most:
-                log.log(self._level, self._more, self._lines - self._most)
+        if now - self._from >= self.seconds:
+            if self._lines > self.most:
+                log.log(self.level, self.more, self._lines - self.most)
             self._from, self._lines = now, 0
 
 

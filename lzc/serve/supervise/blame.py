@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from lzc.serve.ipc.process import how
@@ -32,17 +33,15 @@ _CHECKER_PATIENCE: Final = 10
 _LATE: Final = 1.0
 
 
+@dataclass(slots=True)
 class Watchdog:
     """Of these processes, which have ``limit`` seconds for one thing."""
 
-    def __init__(
-        self, workers: Sequence[WorkerProcess], checker: CheckerProcess, limit: float
-    ) -> None:
-        self._workers = workers
-        self._checker = checker
-        self._limit = limit
-        self._fair_from = 0.0
-        self._looked_at = 0.0
+    _workers: Sequence[WorkerProcess]
+    _checker: CheckerProcess
+    _limit: float
+    _fair_from: float = 0.0
+    _looked_at: float = 0.0
 
     def look(self, *, stopping: bool) -> None:
         """Kill those that hang. To be called some times a second."""
@@ -92,13 +91,13 @@ def crash_of(worker: WorkerProcess, status: int) -> str:
     return "" if os.WTERMSIG(status) in FROM_OUTSIDE else how(status)
 
 
+@dataclass(slots=True)
 class RecordsToBlame:
     """Puts code of LUA records into ``quarantine`` that stopped one of the ``workers``."""
 
-    def __init__(self, workers: Sequence[WorkerProcess], quarantine: Quarantine) -> None:
-        self._workers = workers
-        self._quarantine = quarantine
-        self._suspected: set[int] = set()
+    _workers: Sequence[WorkerProcess]
+    _quarantine: Quarantine
+    _suspected: set[int] = field(default_factory=set)
 
     def clear(self) -> None:
         """Another bundle is served: all code may run again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,14 +27,14 @@ class Problem(NamedTuple):
     hung: bool = False
 
 
+@dataclass(slots=True)
 class Switch:
     """Of these workers, which read the databases of ``geo``; ``answering`` is the bundle that they
     were told to answer from last."""
 
-    def __init__(self, workers: Sequence[WorkerProcess], geo: GeoFiles, answering: Path) -> None:
-        self._workers = workers
-        self._geo = geo
-        self.answering = answering
+    _workers: Sequence[WorkerProcess]
+    _geo: GeoFiles
+    answering: Path
 
     async def all_to(
         self, folder: Path, secrets: Secrets, quarantine: Quarantine, *, keep_keys: bool = False

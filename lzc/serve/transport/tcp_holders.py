@@ -123,31 +123,27 @@ class Tally(Generic[T]):
             del self._rows[count]
 
 
+@dataclass(slots=True, eq=False)
 class Network:
     """A network, and its clients by how many connections they have."""
 
-    __slots__ = ("clients", "connections", "prefix")
-
-    def __init__(self, prefix: bytes) -> None:
-        self.prefix = prefix
-        self.connections = 0
-        self.clients: Tally[Client] = Tally()
+    prefix: bytes
+    connections: int = 0
+    clients: Tally[Client] = field(default_factory=lambda: Tally())
 
 
+@dataclass(slots=True, eq=False)
 class Client:
     """A client. ``quiet`` are its connections that are not being served, first those that have
     waited for it the longest (whoever begins to serve one takes it out); ``ready`` and ``queued``
     are the server's."""
 
-    __slots__ = ("connections", "network", "prefix", "queued", "quiet", "ready")
-
-    def __init__(self, prefix: bytes, network: Network) -> None:
-        self.prefix = prefix
-        self.network = network
-        self.connections: dict[Held, None] = {}
-        self.quiet: OrderedDict[Held, None] = OrderedDict()
-        self.ready: deque[Any] = deque()
-        self.queued = False
+    prefix: bytes
+    network: Network
+    connections: dict[Held, None] = field(default_factory=dict)
+    quiet: OrderedDict[Held, None] = field(default_factory=OrderedDict)
+    ready: deque[Any] = field(default_factory=deque)
+    queued: bool = False
 
 
 class Holders:
