@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import lmdb
@@ -58,28 +59,17 @@ class _Turn(NamedTuple):
     key: bytes | None = None
 
 
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One query, one answer."""
 
-    __slots__ = ("_look_up", "_lua", "_options", "_refused", "_report", "_settings", "_zones")
-
-    def __init__(
-        self,
-        zones: ServedZones,
-        lua: LuaAnswers,
-        options: OptBuilder,
-        settings: ResponderSettings,
-        report: Callable[[bytes, Exception], None] | None,
-        refused: Report | None = None,
-        look_up: Callable[..., AnswerLookup] = AnswerLookup,
-    ) -> None:
-        self._look_up = look_up
-        self._zones = zones
-        self._lua = lua
-        self._options = options
-        self._settings = settings
-        self._report = report
-        self._refused = refused
+    _zones: ServedZones
+    _lua: LuaAnswers
+    _options: OptBuilder
+    _settings: ResponderSettings
+    _report: Callable[[bytes, Exception], None] | None
+    _refused: Report | None = None
+    _look_up: Callable[..., AnswerLookup] = AnswerLookup
 
     def answer(
         self, query: Query, client: bytes, now: float, tcp: bool, local: bytes

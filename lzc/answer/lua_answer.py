@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -98,29 +99,19 @@ class Plans:
         self._kept.clear()
 
 
+@dataclass(slots=True, eq=False)
 class LuaAnswers:
     """Answers from the LUA records of a bundle: by ``plans`` where there are any, by running them
     otherwise. ``engine`` is `None` where LUA is off altogether. ``meter`` is told of results that
     take long to read."""
 
-    __slots__ = (
-        *("_engine", "_includes", "_insert_whitespace", "_joined", "_meter", "_octets", "_plans"),
-    )
-
-    def __init__(
-        self,
-        engine: LuaEvaluator | None,
-        insert_whitespace: bool,
-        plans: Plans | None = None,
-        meter: CpuMeter | None = None,
-    ) -> None:
-        self._plans = plans
-        self._meter = meter
-        self._engine = engine
-        self._insert_whitespace = insert_whitespace
-        self._joined: dict[tuple[int, bytes], dict[int, Snippets]] = {}
-        self._octets = 0
-        self._includes: dict[int, Callable[[bytes], bytes | None]] = {}
+    _engine: LuaEvaluator | None
+    _insert_whitespace: bool
+    _plans: Plans | None = None
+    _meter: CpuMeter | None = None
+    _octets: int = 0
+    _joined: dict[tuple[int, bytes], dict[int, Snippets]] = field(default_factory=dict)
+    _includes: dict[int, Callable[[bytes], bytes | None]] = field(default_factory=dict)
 
     def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
         """The LUA records of a node by the type they cover; none where LUA is off for the zone.

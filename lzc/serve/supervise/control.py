@@ -14,6 +14,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,14 +108,14 @@ def bind(path: Path) -> socket.socket:
     return listener
 
 
+@dataclass(slots=True, eq=False)
 class ControlServer:
     """Answers requests with ``commands``, by their name."""
 
-    def __init__(self, path: Path, listener: socket.socket, commands: dict[str, Command]) -> None:
-        self._path = path
-        self._listener = listener
-        self._commands = commands
-        self._server: asyncio.Server | None = None
+    _path: Path
+    _listener: socket.socket
+    _commands: dict[str, Command]
+    _server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Begin to accept."""

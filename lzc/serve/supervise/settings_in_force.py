@@ -60,15 +60,15 @@ _OF_A_SERVER: Final = ("serve", "lua", "health")
 _SHOWN: Final = 20
 
 
+@dataclass(slots=True, eq=False)
 class SettingsInForce:
     """``config`` as it was read from ``file``; ``given`` are the keys, as in `differences`, that
     the command line says something else about."""
 
-    def __init__(self, config: Config, file: Path, given: frozenset[str]) -> None:
-        self._config = config
-        self._file = file
-        self._given = given
-        self.pending = ""
+    _config: Config
+    _file: Path
+    _given: frozenset[str]
+    pending: str = ""
 
     def look(self) -> str:
         """What of the file does not count yet, in lines; empty where all of it does. `pending` has
