@@ -1,9 +1,16 @@
-"""Addresses as PowerDNS reads and prints them in LUA records. Pure functions, no sockets."""
+"""Addresses as PowerDNS reads and prints them in LUA records, and networks. No sockets."""
 
 from __future__ import annotations
 
 import re
 from socket import AF_INET6, inet_aton, inet_ntop, inet_pton
+from typing import Final, Literal
+
+from lzc.wire import rrtype as rr
+
+Family = Literal[4, 6]
+
+FAMILY_OF_TYPE: Final[dict[int, Family]] = {rr.A: 4, rr.AAAA: 6}
 
 _LONGEST = 128
 _V4_SHAPE = re.compile(rb"([0-9a-fA-FxX.]+)(?:\s.*)?", re.DOTALL)
@@ -55,3 +62,19 @@ def to_text(packed: bytes) -> bytes:
     if len(packed) == 4:
         return b"%d.%d.%d.%d" % tuple(packed)
     return inet_ntop(AF_INET6, packed).encode("ascii")
+
+
+def family(text: bytes) -> Family | None:
+    """4 or 6 for the text of an address as the API reads it (a port may follow); `None` for what
+    is none."""
+    parsed = parse(text)
+    if parsed is None:
+        return None
+    return 4 if len(parsed[0]) == 4 else 6
+
+
+def is_network(text: bytes, *, negatable: bool = False) -> bool:
+    """True for an address or a network such as ``192.0.2.0/24``, host bits set or not; with
+    ``negatable`` a ``!`` may stand in front."""
+    host, slash, bits = (text.removeprefix(b"!") if negatable else text).partition(b"/")
+    return family(host) is not None and (not slash or bits.isdigit())

@@ -12,8 +12,7 @@ from lzc.compiler.lua.programs import Programs
 from lzc.compiler.lua.trials import FACTOR, Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault, Place, Severity, unpack
-from lzc.lua.definition.finding import Finding
-from lzc.lua.definition.record import Inclusion, ZoneFacts, quoted
+from lzc.lua.definition.record import Finding, Inclusion, ZoneFacts, quoted
 from lzc.lua.definition.versions import Secondary
 from lzc.lua.functions import INCLUDING, OF_ZONE
 from lzc.lua.lint.linter import included_names, lint

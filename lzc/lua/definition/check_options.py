@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from lzc.health_check import Check
+from lzc.lua.address import family
 from lzc.lua.definition import versions
-from lzc.lua.definition.addresses import family
 from lzc.lua.definition.function import Parameter
-from lzc.lua.definition.literals import number_of
-from lzc.lua.definition.record import Examination, quoted
+from lzc.lua.definition.record import Examination, number_of, quoted
 from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
 from lzc.lua.health.options import IN_LUA, OPTIONS, SELECTORS, Option, Takes, check_of

@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from lzc.lua.definition.addresses import family, is_network
+from lzc.lua.address import family, is_network
 from lzc.lua.definition.function import Parameter
-from lzc.lua.definition.literals import number_of
-from lzc.lua.definition.record import Examination, quoted
+from lzc.lua.definition.record import Examination, number_of, quoted
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Expression
 

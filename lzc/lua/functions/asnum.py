@@ -6,9 +6,8 @@ from typing import Final
 
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Condition, Function
-from lzc.lua.definition.literals import number_of
 from lzc.lua.definition.parameters import value_or_list
-from lzc.lua.definition.record import Examination, quoted
+from lzc.lua.definition.record import Examination, number_of, quoted
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import integer, values
 from lzc.lua.syntax.tree import Expression

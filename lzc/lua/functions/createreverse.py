@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from lzc.lua.definition.addresses import family
+from lzc.lua.address import family
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
 from lzc.lua.definition.parameters import refuse, scalar

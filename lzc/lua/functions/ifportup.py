@@ -9,7 +9,6 @@ from lzc.lua.definition import versions
 from lzc.lua.definition.check_options import TCP_OPTIONS, check_document, read_options
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
-from lzc.lua.definition.literals import number_of
 from lzc.lua.definition.parameters import (
     check_item,
     listed,
@@ -18,7 +17,7 @@ from lzc.lua.definition.parameters import (
     scalar,
     spread,
 )
-from lzc.lua.definition.record import Examination
+from lzc.lua.definition.record import Examination, number_of
 from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
 from lzc.lua.syntax import tree as syntax

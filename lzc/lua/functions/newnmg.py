@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from lzc.lua.definition.addresses import is_network
+from lzc.lua.address import is_network
 from lzc.lua.definition.function import Function
 from lzc.lua.definition.parameters import NETWORKS, list_of, look_at_network, scalar
 from lzc.lua.definition.record import Examination, quoted

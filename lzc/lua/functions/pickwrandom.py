@@ -9,9 +9,8 @@ from typing import Final
 
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
-from lzc.lua.definition.literals import is_open
 from lzc.lua.definition.parameters import NO_ITEM, listed, spread
-from lzc.lua.definition.record import Examination
+from lzc.lua.definition.record import Examination, is_open
 from lzc.lua.definition.walk import list_walk
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, integer, pair, text, values, whole

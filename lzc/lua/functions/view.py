@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Function, Operation, Parameter
-from lzc.lua.definition.literals import is_open
 from lzc.lua.definition.parameters import NETWORKS, STRINGS, each_item, listed, spread
-from lzc.lua.definition.record import Examination
+from lzc.lua.definition.record import Examination, is_open
 from lzc.lua.syntax.constants import Other, pair, values
 from lzc.lua.syntax.tree import Expression, Field
 from lzc.wire import rrtype as rr

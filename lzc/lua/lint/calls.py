@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lzc.lua.definition.function import Function
-from lzc.lua.definition.literals import is_multiple
-from lzc.lua.definition.record import Examination
+from lzc.lua.definition.record import Examination, is_multiple
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from lzc.lua.definition.finding import Finding
-from lzc.lua.definition.literals import Literals
-from lzc.lua.definition.record import Examination, RecordFacts, ZoneFacts
+from lzc.lua.definition.record import Examination, Finding, Literals, RecordFacts, ZoneFacts
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint.calls import check_calls
 from lzc.lua.lint.names import check_globals, check_leaks, check_members

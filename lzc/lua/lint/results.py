@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lzc.lua.definition.addresses import FAMILY_OF_TYPE, family
+from lzc.lua.address import FAMILY_OF_TYPE, family
 from lzc.lua.definition.function import Parameter
-from lzc.lua.definition.literals import is_open
 from lzc.lua.definition.parameters import STRINGS
-from lzc.lua.definition.record import Examination, quoted
+from lzc.lua.definition.record import Examination, is_open, quoted
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Block, Expression

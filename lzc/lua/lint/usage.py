@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lzc.lua.definition.literals import number_of
-from lzc.lua.definition.record import Examination, Inclusion, quoted
+from lzc.lua.definition.record import Examination, Inclusion, number_of, quoted
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 

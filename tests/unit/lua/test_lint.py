@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from lzc.faults import Severity
-from lzc.lua.definition.finding import Finding
-from lzc.lua.definition.record import Inclusion, ZoneFacts
+from lzc.lua.definition.record import Finding, Inclusion, ZoneFacts
 from lzc.lua.definition.versions import Secondary, parse_version
 from lzc.lua.engine.engine import LuaFailure
 from lzc.lua.functions import FUNCTIONS
