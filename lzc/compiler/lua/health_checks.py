@@ -45,7 +45,8 @@ _OTHERS: Final = (
         (bytes.fromhex("20010db8" + "00" * 12), 32),
     ),
 )
-"""Clients whose resolvers send their network (RFC 7871), as another way to an answer."""
+"""Clients whose resolvers send their network (RFC 7871), as another way to an answer. The server
+is asked at an address of the client's family: here at the client's own."""
 MADE_UP: Final = frozenset(("127.0.0.1", "198.51.100.0", "2001:db8::1", "2001:db8::"))
 """Their addresses and networks."""
 _CHUNK: Final = re.compile(r'^\[string ".*?"\]:\d+: ', re.DOTALL)
@@ -63,7 +64,13 @@ def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check]
         programs.included_code(), _contents_of(zone), settings.exec_limit, settings.memory_limit
     )
     answering = [
-        (record, Trial(program.code, (QueryContext(zone.owner(record), zone.apex, _CLIENT),)))
+        (
+            record,
+            Trial(
+                program.code,
+                (QueryContext(zone.owner(record), zone.apex, _CLIENT, local=_CLIENT),),
+            ),
+        )
         for record, program in programs
         if not program.is_included
     ]
@@ -97,7 +104,8 @@ def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check]
 
 def _other_ways_to_ask(query: QueryContext) -> list[QueryContext]:
     return [
-        query._replace(who=who, subnet=subnet, tcp=True, dnssec_ok=True) for who, subnet in _OTHERS
+        query._replace(who=who, subnet=subnet, local=who, tcp=True, dnssec_ok=True)
+        for who, subnet in _OTHERS
     ]
 
 

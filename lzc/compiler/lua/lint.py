@@ -315,7 +315,7 @@ def _measure(
     for _, one in doubtful:
         if one.program.code not in asked:
             queries = [
-                QueryContext(zone.owner(one.record), zone.apex, client, subnet)
+                QueryContext(zone.owner(one.record), zone.apex, client, subnet, local=client)
                 for client, subnet in _CLIENTS
             ]
             asked[one.program.code] = Trial(programs.of(one.record).code, queries)

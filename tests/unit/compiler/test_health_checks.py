@@ -128,6 +128,11 @@ def test_code_that_always_fails_is_a_warning() -> None:
     assert fault.place.line == 5
 
 
+@pytest.mark.parametrize("name", ["who", "bestwho", "localwho"])
+def test_code_is_tried_with_the_addresses_that_each_query_has(name: str) -> None:
+    assert _discover(f'www LUA TXT "{name}:toString()"\n') == (set(), [])
+
+
 def test_code_that_fails_for_some_clients_is_no_fault() -> None:
     text = "www LUA A \";if country('DE') then error('x') end return '192.0.2.1'\"\n"
     assert _discover(text) == (set(), [])
