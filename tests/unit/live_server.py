@@ -7,8 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +31,7 @@ from lzc.serve.supervise import control
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE, SOON
+from tests.unit.forked import Forked
 
 TSIG_NAME = "transfer.example."
 TSIG_SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
@@ -47,16 +46,18 @@ $TTL 3600
 ns1 A 192.0.2.53
 """
 
-_MAIN = """
+_IMPORTS = """
 import json, sys
 from pathlib import Path
+from lzc import config as settings
+from lzc.faults import InputError
+from lzc.serve.notify.secondary import NotifyTimes
 from lzc.serve.observe import log_lines
 from lzc.serve.supervise import start
 from lzc.serve.supervise.settings_in_force import ServeOptions
+"""
+_MAIN = """
 log_lines.set_up("%(levelname)s %(message)s")
-from lzc import config as settings
-from lzc.serve.notify.secondary import NotifyTimes
-from lzc.faults import InputError
 args = json.loads(sys.argv[1])
 exec(args["inject"])
 config = settings.load(args["config"])
@@ -150,9 +151,7 @@ class LiveServer:
             "watchdog": watchdog,
             "inject": inject,
         }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _MAIN, json.dumps(args)], stderr=subprocess.PIPE, text=True
-        )
+        self.process = Forked(_IMPORTS, _MAIN, json.dumps(args))
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> Self:
@@ -170,7 +169,6 @@ class LiveServer:
         self.stop()
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
         for line in self.process.stderr:
             self.log.append(line.rstrip())
 
