@@ -25,11 +25,13 @@ class Interrupting(MetaPathFinder):
             os.killpg(0, signal.SIGINT)
         return None
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from lzc.__main__ import main
 sys.meta_path.insert(0, Interrupting())
 main()
 """
-"""Ctrl-C comes with so many imports: each command imports as it goes."""
+"""Ctrl-C comes with so many imports: each command imports as it goes. It is not ignored, even where
+the tests run in the background of a script, whose commands ignore it."""
 
 COMMANDS = [
     ["build"],
@@ -82,6 +84,7 @@ def test_ctrl_c_ends_a_command_with_130(project: Path, command: list[str], momen
 
 BUSY = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from lzc.compiler import workers
 from lzc.__main__ import main
 
