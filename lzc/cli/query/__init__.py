@@ -154,7 +154,9 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if local is not None and local.version != client.version:
-        raise click.UsageError(f"a client at {client} cannot ask {local}: write --from, too")
+        raise click.UsageError(
+            f"a client at {client} cannot ask {local}: --from and --local have to be of one family"
+        )
     now = time.time() if moment is None else moment
     circumstances = Circumstances(
         now, client, subnet, health, place, moment is not None, dnssec, tcp, local
