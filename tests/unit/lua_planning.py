@@ -11,9 +11,9 @@ from contextlib import suppress
 from lzc.answer.lua_answer import rdatas_of
 from lzc.lua.engine.engine import Engine, LuaFailure, QueryContext
 from lzc.lua.engine.geo import GeoFields
-from lzc.lua.functions.recogniser import recognise
 from lzc.lua.plan import Planner
 from lzc.lua.program import Program
+from lzc.lua.recognition.recogniser import recognise
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.unit.lua_running import Health, unhurried

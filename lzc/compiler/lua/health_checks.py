@@ -23,10 +23,10 @@ from lzc.faults import Fault, Severity
 from lzc.health_check import Check
 from lzc.lua import address
 from lzc.lua.functions import INCLUDING, OF_DATABASES
-from lzc.lua.functions.recogniser import recognise
 from lzc.lua.health.reach import CheckReach, host_of
 from lzc.lua.plan import checks_in
 from lzc.lua.program import Program
+from lzc.lua.recognition.recogniser import recognise
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr

@@ -16,10 +16,10 @@ from lzc.health_check import Check
 from lzc.lua.definition.check_options import check_document, read_options
 from lzc.lua.definition.function import Function
 from lzc.lua.functions import CHECKING, FUNCTIONS
-from lzc.lua.functions.recogniser import most_instructions, operation_of, recognise
 from lzc.lua.health.constants import Constants, options_of
 from lzc.lua.plan import checks_in, checks_of, plan_key
 from lzc.lua.program import CLOCK, Program
+from lzc.lua.recognition.recogniser import most_instructions, operation_of, recognise
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Names, Other, is_constant, resolve
 from lzc.lua.syntax.effort import Effort, TooMuch

@@ -1,6 +1,6 @@
 """Plans: what LUA records of common forms choose among, and how, as data.
 
-A plan is made at build time (`lzc.lua.functions.recogniser`) and answers as its record would,
+A plan is made at build time (`lzc.lua.recognition.recogniser`) and answers as its record would,
 without Lua. It is JSON: ``v`` the version of this format, ``type`` the type answered for, ``data``
 the RDATA of all there is to choose from, in hex and each once, and ``do`` an operation, an array
 that starts with its name. Items are positions in ``data``, from 0::

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.functions.recogniser import most_instructions
 from lzc.lua.plan import Planner, encode
 from lzc.lua.plan.lookup2 import lookup2
+from lzc.lua.recognition.recogniser import most_instructions
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, World, chi_square, clients, plan_of
 from tests.unit.lua_running import Health

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.lua.functions.recogniser import MAX_BLOCKS, most_instructions
 from lzc.lua.plan import plan_key
+from lzc.lua.recognition.recogniser import MAX_BLOCKS, most_instructions
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, chi_square, clients, plan_of
 

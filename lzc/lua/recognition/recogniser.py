@@ -17,9 +17,9 @@ from typing import Any, Final
 from lzc.lua.definition.form import Form
 from lzc.lua.definition.function import Condition, Operation
 from lzc.lua.functions import FUNCTIONS, INCLUDING, called
-from lzc.lua.functions.text import code_of, parts
 from lzc.lua.plan import encode
 from lzc.lua.program import Program
+from lzc.lua.recognition.text import code_of, parts
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Names, Other, is_constant, resolve, text, values
 from lzc.lua.syntax.effort import Effort, TooMuch
