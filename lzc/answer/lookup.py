@@ -132,7 +132,7 @@ class AnswerLookup:
         answer = nodes.rrset(node, owner, qtype) if qtype != rrtype.LUA else None
         without: frozenset[int] = frozenset()
         if qtype in lua:
-            answer = _merge(answer, self._execute(zone, qname, qtype, lua[qtype]))
+            answer = merged(answer, self._execute(zone, qname, qtype, lua[qtype]))
             without = frozenset({qtype})
         if answer is None:
             self._no_data(zone, key, found, wildcard, without)
@@ -212,7 +212,7 @@ class AnswerLookup:
         for kind in (*static, *sorted(set(lua) - set(static))):
             rrset = nodes.rrset(node, owner, kind) if kind in static else None
             if kind in lua:
-                rrset = _merge(rrset, self._execute(zone, qname, kind, lua[kind]))
+                rrset = merged(rrset, self._execute(zone, qname, kind, lua[kind]))
             if rrset is None:
                 continue
             any_found = True
@@ -228,7 +228,7 @@ class AnswerLookup:
         return any_found
 
 
-def _merge(static: RRset | None, made: RRset | None) -> RRset | None:
+def merged(static: RRset | None, made: RRset | None) -> RRset | None:
     """One RRset of the static RRs of a type and those that LUA records gave."""
     if static is None or made is None:
         return static or made

@@ -51,7 +51,7 @@ def verify(folder: Path, stamps: Path | None = None) -> tuple[Manifest, str]:
 
 def verify_file(folder: Path, manifest: Manifest, name: str) -> None:
     """Hash one file of a bundle. Raises `BundleError` unless it is as the manifest says."""
-    found, wanted = _sha256(folder / name), manifest.files[name].sha256
+    found, wanted = sha256_of(folder / name), manifest.files[name].sha256
     if found != wanted:
         raise BundleError(
             f"{folder / name}: damaged: SHA-256 is {found}, the manifest says {wanted}"
@@ -146,7 +146,9 @@ def _read_stamp(path: Path) -> Any:
         return None
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 hash of a file, in hexadecimal digits. Raises `BundleError` where it cannot be
+    read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

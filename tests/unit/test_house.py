@@ -56,7 +56,7 @@ GROUPS = {
         {"observe", "ipc"},
     ),
     "lua": (
-        {"lint"},
+        {"lint", "recognition"},
         {"functions"},
         {"definition"},
         {"plan"},

@@ -1,1 +1,1 @@
-"""PACKAGE lzc/lua/recognition"""
+"""LUA records of common forms, recognised from their code and turned into plans."""

@@ -13,7 +13,7 @@ import dns.flags
 import dns.message
 import pytest
 
-from lzc.answer.lookup import _merge
+from lzc.answer.lookup import merged
 from lzc.answer.transfer import TransferPlan, open_transfer
 from lzc.wire import rrtype
 from lzc.wire.compose import compose
@@ -104,8 +104,8 @@ def test_thousands_of_static_and_made_rdatas_are_merged_in_one_go() -> None:
     static = RRset(b"\0", rrtype.A, 60, tuple(rdatas[:MANY]))
     made = RRset(b"\0", rrtype.A, 30, (*rdatas[MANY:], Counted(bytes(4))))
     Counted.compared = 0
-    merged = _merge(static, made)
-    assert merged == RRset(b"\0", rrtype.A, 30, tuple(rdatas))
+    rrset = merged(static, made)
+    assert rrset == RRset(b"\0", rrtype.A, 30, tuple(rdatas))
     assert Counted.compared < 10 * MANY
 
 

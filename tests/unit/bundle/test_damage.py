@@ -132,8 +132,8 @@ def test_checks_that_are_none_are_refused(folder: Path) -> None:
     path = folder / manifest.CHECKS
     path.write_text('[{"nonsense": 1}]')
     document = json.loads((folder / manifest.MANIFEST).read_bytes())
-    from lzc.bundle.verification import _sha256
+    from lzc.bundle.verification import sha256_of
 
-    document["files"][path.name] = {"sha256": _sha256(path), "size": path.stat().st_size}
+    document["files"][path.name] = {"sha256": sha256_of(path), "size": path.stat().st_size}
     with pytest.raises(BundleError, match="no list of checks"):
         _open(_forge(folder, document))

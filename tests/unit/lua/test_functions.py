@@ -20,10 +20,7 @@ from tests.unit.lua_running import Runner
 
 FOLDER = Path(functions.__file__).parent
 LUA = FOLDER.parent
-READERS = ("__init__", "recogniser", "text")
-"""Modules that look functions up."""
-
-MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in READERS)
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 FILES = sorted(path.stem for path in FOLDER.glob("*.lua"))
 
 
@@ -93,10 +90,11 @@ def test_the_lua_takes_as_many_arguments_as_the_description_says(name: str) -> N
     "path",
     [
         *(path for path in (LUA / "lint").glob("*.py") if path.stem != "rules"),
-        *(FOLDER / f"{name}.py" for name in READERS),
+        FOLDER / "__init__.py",
+        *(LUA / "recognition").glob("*.py"),
         Path(state.__file__),
     ],
-    ids=lambda path: path.stem,
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_who_looks_functions_up_knows_none_by_name(path: Path) -> None:
     constants = {
