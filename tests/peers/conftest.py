@@ -11,6 +11,7 @@ from coverage import Coverage
 
 from tests.peers._peers import origins, presence, releases
 from tests.peers._peers.releases import RELEASES, Release
+from tests.unit.own_network import moved_to_own_network
 
 MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """What has each Python that is started measure what it enters."""
@@ -36,6 +37,14 @@ def unmeasured() -> Iterator[None]:
             afterwards.callback(measured.start)
         yield
     os.environ.update(told)
+
+
+@pytest.fixture(scope="module")
+def nowhere_to_go() -> Iterator[None]:
+    """A network of a module's own, with loopback alone: servers whose health checks are asked for
+    addresses of the world do not reach them."""
+    with moved_to_own_network():
+        yield
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

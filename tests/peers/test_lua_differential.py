@@ -37,6 +37,8 @@ from tests.peers._peers.process import free_port, running, wait_for_zone, wait_u
 from tests.peers.lua_object_questions import OBJECTS
 from tests.peers.lua_questions import BY_CLIENT, CONSTANT, INCLUDED, NAMED, RANDOM
 
+pytestmark = pytest.mark.usefixtures("nowhere_to_go")
+
 ZONE = "lua.test."
 CLIENT = "127.0.0.1"
 
@@ -152,6 +154,7 @@ cache-ttl=0
 query-cache-ttl=0
 negquery-cache-ttl=0
 zone-cache-refresh-interval=0
+security-poll-suffix=
 lua-health-checks-interval={interval}
 loglevel=3
 """

@@ -36,6 +36,8 @@ from tests.peers.test_lua_differential import (
 )
 from tests.unit.lua_planning import plan_of
 
+pytestmark = pytest.mark.usefixtures("nowhere_to_go")
+
 SEED = 4
 MOST_WITH_PLANS = 0.6
 """Of the records below, so many at least are also answered by a plan."""

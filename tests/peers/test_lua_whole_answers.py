@@ -34,6 +34,8 @@ from tests.peers.test_lua_differential import (
 )
 from tests.unit.live_server import HEAD, LiveServer, Project
 
+pytestmark = pytest.mark.usefixtures("nowhere_to_go")
+
 TOML: Final = """
 [lua]
 enable = true

@@ -34,6 +34,7 @@ local-address=127.0.0.1
 local-port={port}
 socket-dir={folder}
 include-dir={folder}/pdns.d
+security-poll-suffix=
 loglevel=5
 """
 

@@ -93,7 +93,8 @@ class Forked:
 def _read_at_start() -> frozenset[tuple[str, str]]:
     """What of the environment counts when Python starts, and for a fork comes too late: its own
     settings, and whether coverage measures it."""
-    return frozenset(one for one in os.environ.items() if one[0].startswith(READ_AT_START))
+    found = {one for one in os.environ.items() if one[0].startswith(READ_AT_START)}
+    return frozenset(found | {("network", os.readlink("/proc/thread-self/ns/net"))})
 
 
 @functools.cache

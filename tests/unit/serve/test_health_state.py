@@ -355,7 +355,7 @@ def test_a_word_about_what_no_check_looks_at_is_refused_and_names_what_is_near(
     tmp_path: Path,
 ) -> None:
     project = Project(tmp_path, UNHURRIED)
-    checks = [CHECK, Check("127.0.0.77", 80), Check("127.0.0.78", 443), Check("10.1.2.3", 1)]
+    checks = [CHECK, Check("127.0.0.77", 80), Check("127.0.0.78", 443), Check("127.1.2.3", 1)]
     project.build({"example.org": ""}, checks=checks)
     with LiveServer(project) as server:
         server.wait_for(lambda: len(server.control("health")["checks"]) == 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from tests.away import NOT_ALLOWED, Sent, told
 from tests.patience import PATIENCE
 from tests.soak.outside import BEFORE, report
-from tests.unit.own_network import own_network
+from tests.unit.own_network import moved_to_own_network, own_network
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -178,3 +179,15 @@ def test_only_what_the_kernel_sends_of_itself_is_not_told() -> None:
     v4 = struct.pack("!B8xB6x4s", 0x45, 1, bytes([192, 0, 2, 7])) + bytes(8)
     assert told(v4) == "ICMP 192.0.2.7"
     assert told(b"\x00\x01\x08\x00") == "a packet that is not of IP: 00010800"
+
+
+def test_a_thread_moves_to_a_network_with_loopback_alone_and_back() -> None:
+    before = os.readlink("/proc/thread-self/ns/net")
+    with moved_to_own_network(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        assert os.readlink("/proc/thread-self/ns/net") != before
+        sock.bind(("127.0.0.1", 0))
+        sock.sendto(b"x", sock.getsockname())
+        assert sock.recv(1) == b"x"
+        with pytest.raises(OSError, match="unreachable"):
+            sock.sendto(b"x", ("192.0.2.1", 9))
+    assert os.readlink("/proc/thread-self/ns/net") == before
