@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,9 @@ log = logging.getLogger("lzc")
 
 _SPARE_FILES: Final = 128
 _NICE: Final = 5
+_ATTEMPTS: Final = 20
+_PAUSE: Final = 0.1
+"""Seconds between two attempts to remove what is left over."""
 _REQUEST: Final = 64
 _PATIENCE: Final = 20.0
 """Seconds in which a reader of a report has to take a piece of it."""
@@ -108,6 +112,15 @@ def _files() -> int:
     return min(ALL_FILES, room)
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder that others who are about to end may write into yet."""
+    for _ in range(_ATTEMPTS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(_PAUSE)
+
+
 async def _serve(setup: CheckerSetup, channel: Channel) -> int:
     checker = Checker(
         setup.table,
@@ -147,7 +160,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
     def left_alone() -> None:
         # Whoever was to remove it cannot any more.
         if setup.leftover is not None and not told:
-            shutil.rmtree(setup.leftover, ignore_errors=True)
+            _remove(setup.leftover)
         stop.set()
 
     channel.attach(asyncio.get_running_loop(), on_message, left_alone)

@@ -44,11 +44,22 @@ class Server:
     ) -> Iterator[Process]:
         """Run it while the block runs, which starts when it has transferred all of ``zones``. It
         knows its primary by the address ``primary`` alone."""
-        names = {**_names(folder, port), "primary": primary, "primary_port": primary_port}
-        text = self.head.format(**names) + self.primary.format(**names)
-        text += "".join(self.transferred.format(zone=zone, **names) for zone in zones)
+        text = self.of_a_secondary(folder, port, primary_port, zones, primary)
         with self._run(folder, port, text, zones, release) as process:
             yield process
+
+    def of_a_secondary(
+        self,
+        folder: Path,
+        port: int,
+        primary_port: int,
+        zones: Sequence[str],
+        primary: str = LOOPBACK,
+    ) -> str:
+        """Its configuration as a secondary of ``zones``."""
+        names = {**_names(folder, port), "primary": primary, "primary_port": primary_port}
+        text = self.head.format(**names) + self.primary.format(**names)
+        return text + "".join(self.transferred.format(zone=zone, **names) for zone in zones)
 
     @contextlib.contextmanager
     def of_files(

@@ -24,7 +24,7 @@ from tests.peers._peers.knot import KNOT
 from tests.peers._peers.nsd import NSD
 from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, Process, free_port
-from tests.peers._peers.project import TSIG_NAME, TSIG_SECRET
+from tests.peers._peers.project import TSIG_NAME
 from tests.peers._peers.releases import Release, of
 from tests.soak.chaos.model import Ledger
 from tests.soak.chaos.zones import (
@@ -85,16 +85,8 @@ class Secondary:
             return
         server = SERVERS[self.release.software]
         self.folder.mkdir(parents=True)
-        names = {
-            "folder": self.folder,
-            "port": self.port,
-            "address": LOOPBACK,
-            "tsig": TSIG_NAME,
-            "secret": TSIG_SECRET,
-            "primary_port": primary_port,
-        }
-        text = server.head.format(**names) + server.primary.format(**names)
-        text += "".join(server.transferred.format(zone=one.name, **names) for one in self.zones)
+        zones = [one.name for one in self.zones]
+        text = server.of_a_secondary(self.folder, self.port, primary_port, zones)
         file = self.folder / f"{server.name}.conf"
         file.write_text(text)
         program = self.release.command(server.program)

@@ -184,21 +184,27 @@ def test_a_target_goes_down_only_after_so_many_failures_in_a_row() -> None:
     async def scene(clinic: Clinic) -> None:
         answers = [200, 500, 500, 200, 500, 500, 500]
         seen: list[int] = []
+        over = asyncio.Event()
 
         async def handle(_: web.Request) -> web.StreamResponse:
-            seen.append(answers[min(len(seen), len(answers) - 1)])
+            if len(seen) == len(answers):
+                # Nothing more is answered, however late the status is looked at.
+                await over.wait()
+                return web.Response(status=500)
+            seen.append(answers[len(seen)])
             return web.Response(status=seen[-1])
 
         site = Site(handle)
         port = await site.start()
         url = f"http://www.example.com:{port}/"
-        patient = Check(LOCAL, url=url, minimum_failures=3)
+        patient = Check(LOCAL, url=url, minimum_failures=3, timeout=int(PATIENCE))
         clinic.load([patient])
         await clinic.becomes(patient, True)
         known = await clinic.becomes(patient, False)
         # Two failures before the success in between did not count.
         assert len(seen) == len(answers)
         assert known["failures"] == 3
+        over.set()
         await site.stop()
 
     play(scene, interval=0.02)
