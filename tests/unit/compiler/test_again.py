@@ -157,7 +157,7 @@ def test_the_stamps_of_bundles_that_share_files_stay_valid(
     for turn in range(5):
         world.write("zones/z7.example.zone", HEAD + f"www A 192.0.2.{turn}\n")
         assert isinstance(world.build("again"), BuildResult)
-    monkeypatch.setattr(verification, "_sha256", lambda path: f"{path} was hashed")
+    monkeypatch.setattr(verification, "sha256_of", lambda path: f"{path} was hashed")
     kept = [path for path in output.iterdir() if manifest.ID.fullmatch(path.name)]
     assert len(kept) == 3
     for folder in kept:
