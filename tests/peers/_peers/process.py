@@ -116,11 +116,14 @@ def running(arguments: list[str], folder: Path, name: str) -> Iterator[Process]:
 def wait_for_zone(process: Process, port: int, zone: str, seconds: float = PATIENCE) -> int:
     """Wait until a server answers for ``zone``; its serial. Fails at once when it has ended."""
 
+    serials: list[int] = []
+
     def answered() -> bool:
         assert process.running(), f"{process.name} ended:\n{process.log_text()}"
-        return serial_at(port, zone) is not None
+        serial = serial_at(port, zone)
+        if serial is not None:
+            serials.append(serial)
+        return bool(serials)
 
     wait_until(answered, f"{process.name} answers for {zone}", seconds)
-    serial = serial_at(port, zone)
-    assert serial is not None
-    return serial
+    return serials[0]
