@@ -1,10 +1,11 @@
 """Run the tests in a network of their own: no test may send a packet to anywhere but loopback.
 
-python -m tests.soak outside [ARGUMENT OF PYTEST ...]
+python -m tests.soak outside [--measured] [ARGUMENT OF PYTEST ...]
 
 What leaves loopback goes nowhere, is told with the test that ran at that time, and is a failure. A
 test that makes a network for itself may send there what it likes: it ends there. Where this machine
-allows no such network, the tests run without it, or not at all with ``CI=true``.
+allows no such network, the tests run without it, or not at all with ``CI=true``. With --measured,
+coverage counts what they enter.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tests.away import NOT_ALLOWED, Sent, Watch, own_network
 ROOT: Final = Path(__file__).resolve().parents[2]
 HERE: Final = "tests.soak.outside"
 PYTEST: Final = (sys.executable, "-m", "pytest")
+MEASURED: Final = (sys.executable, "-m", "coverage", "run", "-m", "pytest")
 BEFORE: Final = "before the first test"
 
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"what leaves loopback cannot be seen: {NOT_ALLOWED}", file=sys.stderr)
         return 1
     print(f"WHAT LEAVES LOOPBACK IS NOT WATCHED: {NOT_ALLOWED}", file=sys.stderr)
-    return _run([*PYTEST, *arguments])
+    return _run(_pytest(arguments))
 
 
 def inside(user: str, group: str, arguments: Sequence[str]) -> int:
@@ -52,7 +54,7 @@ def inside(user: str, group: str, arguments: Sequence[str]) -> int:
         # In one word: pytest takes a second one for a path, and looks for its settings there.
         told = ("-p", HERE, f"--begun={begun.name}")
         with Watch() as watch:
-            code = _run([*(as_before if user != "0" else ()), *PYTEST, *told, *arguments])
+            code = _run([*(as_before if user != "0" else ()), *_pytest([*told, *arguments])])
         lines = report(watch.sent(), begun.read().splitlines())
     if code < 0:
         lines.append(f"pytest was ended by signal {-code}: of the tests left, nothing is known")
@@ -74,9 +76,17 @@ def report(sent: Sequence[Sent], begun: Sequence[str]) -> list[str]:
     ]
 
 
+def _pytest(arguments: Sequence[str]) -> list[str]:
+    rest = [one for one in arguments if one != "--measured"]
+    return [*(PYTEST if rest == [*arguments] else MEASURED), *rest]
+
+
 def _run(command: Sequence[str]) -> int:
-    """Exit code of a command, that Ctrl-C ends in its own time."""
-    process = subprocess.Popen(command, cwd=ROOT)
+    return ended(subprocess.Popen(command, cwd=ROOT))
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a process, that Ctrl-C ends in its own time."""
     while True:
         try:
             return process.wait()

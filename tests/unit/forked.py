@@ -22,11 +22,16 @@ import sys
 from pathlib import Path
 from typing import IO, Any, Final
 
+from coverage import Coverage
+
 from tests.patience import PATIENCE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LIMITS: Final = sorted({getattr(resource, name) for name in dir(resource) if "RLIMIT_" in name})
 READ_AT_START: Final = ("PYTHON", "COVERAGE_")
+MEASURED: Final = {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")}
+"""Has coverage count what is entered, in the process and in all that fork from it."""
+
 _REQUEST: Final = 2**20
 """Octets that a request has at most; the environment is most of it."""
 
@@ -111,7 +116,14 @@ def _forker(imports: str, _environment: frozenset[tuple[str, str]]) -> socket.so
             f"exec(compile(forked.code_of_a_child({theirs.fileno()}), '<test>', 'exec'))\n"
         )
         command = [sys.executable, "-c", program]
-        subprocess.run(command, pass_fds=[theirs.fileno()], cwd=ROOT, check=True, timeout=PATIENCE)
+        subprocess.run(
+            command,
+            pass_fds=[theirs.fileno()],
+            cwd=ROOT,
+            env=os.environ | (MEASURED if Coverage.current() is not None else {}),
+            check=True,
+            timeout=PATIENCE,
+        )
     return ours
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,13 @@ def test_the_hooks_are_tools_of_the_environment_that_ci_runs_too() -> None:
         assert tool.startswith(".venv/bin/")
         assert any(line.startswith(tool) for line in ci), tool
     assert hooks.count("language: system") == 3
+
+
+def test_ci_holds_a_floor_for_what_the_tests_enter() -> None:
+    coverage = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]
+    assert coverage["run"]["branch"]
+    assert 50 < coverage["report"]["fail_under"] < 100
+    assert "tests.at_once --outside --measured" in (ROOT / "tests" / "run").read_text()
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    tested = lines.index("tests/run")
+    assert any(line.startswith(".venv/bin/coverage report") for line in lines[tested:])
