@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
 
 import pytest
-from coverage import Coverage
 
 from tests.peers._peers import origins, presence, releases
 from tests.peers._peers.releases import RELEASES, Release
 from tests.unit.own_network import moved_to_own_network
-
-MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-"""What has each Python that is started measure what it enters."""
 
 
 def is_of_versions(item: pytest.Item) -> bool:
@@ -23,20 +17,6 @@ def is_of_versions(item: pytest.Item) -> bool:
     names = vars(getattr(item, "module", object))
     firsts = (value[0] if isinstance(value, tuple) and value else value for value in names.values())
     return any(getattr(first, "__module__", None) == releases.__name__ for first in firsts)
-
-
-@pytest.fixture(scope="package", autouse=True)
-def unmeasured() -> Iterator[None]:
-    """What these tests enter counts in no process as covered: they ask so many questions that it
-    would take minutes."""
-    told = {name: os.environ.pop(name) for name in MEASURING if name in os.environ}
-    with ExitStack() as afterwards:
-        measured = Coverage.current()
-        if measured is not None:
-            measured.stop()
-            afterwards.callback(measured.start)
-        yield
-    os.environ.update(told)
 
 
 @pytest.fixture(scope="module")
