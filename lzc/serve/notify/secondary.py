@@ -189,8 +189,6 @@ class NotifiedSecondary:
             return
         if zone.phase is not Phase.ASKED and zone.phase is not Phase.DONE:
             zone.polls = True
-            if zone.acked is None:
-                zone.acked = now
             self._enter(zone, Phase.RESTING, now + self._times.settle / 2)
 
     def unusable(self, zone: ZoneAtSecondary, why: str, now: float) -> None:
@@ -287,6 +285,8 @@ class NotifiedSecondary:
         elif zone.current:
             self._enter(zone, Phase.DONE)
         else:
+            # It may be restarting, and have forgotten the NOTIFY that it answered.
+            zone.acked = None
             # While nothing answers, tries are few enough: the window shuts.
             self._enter(zone, Phase.RESTING, now + self._pause(self._times.first, zone.attempts))
 
@@ -324,7 +324,12 @@ class NotifiedSecondary:
         zone.kind = "no serial" if serial is None else "behind"
         zone.problem = "no SOA in its answer" if serial is None else "behind"
         zone.looks += 1
-        if zone.acked is not None and now - zone.acked < self._times.patience:
+        if zone.acked is None:
+            # It restarted, or what it seemed to transfer went to another at its address.
+            zone.polls = False
+            self._enter(zone, Phase.QUEUED)
+            self._queue.append(zone)
+        elif now - zone.acked < self._times.patience:
             pause = self._pause(self._times.settle, zone.looks)
             self._enter(zone, Phase.RESTING, now + pause)
         else:

@@ -127,6 +127,38 @@ def test_one_whose_questions_went_to_a_lost_worker_is_told_again_at_once() -> No
     assert play.current == 2
 
 
+def test_one_that_restarts_with_a_notify_it_answered_is_told_again() -> None:
+    play = Play({ORG: 7, COM: 7})
+    play.run(3)
+    play.begin()
+    play.secondary.update({ORG: 8, COM: 7})
+    play.takes = 1e9
+    play.run(0.2)
+    assert play.times("NOTIFY") == [0]
+    play.down = True
+    play.has.pop(ORG)
+    play.run(1)
+    play.down, play.takes = False, 0.2
+    play.run(3)
+    assert play.times("NOTIFY") == [0, 2.52]
+    assert play.current == 2
+    assert play.said == []
+
+
+def test_a_transfer_of_another_at_its_address_costs_no_patience() -> None:
+    """With one key and one address they are told apart by nothing."""
+    play = Play({ORG: 7}, takes=0.2)
+    play.run(3)
+    play.begin()
+    play.secondary.update({ORG: 8})
+    play.secondary.transferred(ORG, 8, play.now)
+    play.run(3)
+    assert play.times("SOA")[0] == 0.25
+    assert play.times("NOTIFY") == [0.26]
+    assert play.current == 1
+    assert play.said == []
+
+
 def test_a_transfer_that_is_seen_is_a_moment_to_look() -> None:
     play = Play({ORG: 7}, takes=4.0)
     play.run(4.1)
