@@ -18,7 +18,7 @@ from coverage import Coverage
 def not_measured() -> None:
     """In a child that was forked: go on as if nothing had been measured."""
     sys.settrace(None)
-    threading.settrace(None)  # type: ignore[arg-type]
+    threading.settrace(None)
     # Coverage has it write down what was entered.
     os._exit = posix._exit
 
