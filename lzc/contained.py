@@ -16,9 +16,9 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Generic, NoReturn, TypeVar
+from typing import Any, BinaryIO, Final, Generic, TypeVar
 
 LIMIT: Final = 10.0
 """Seconds of CPU time that a piece of work may take: a hundred times what code gets by default."""
@@ -130,42 +130,22 @@ class Contained(Generic[Q, A]):
         self._mark = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("q")
         from_us, theirs = os.pipe()
         ours, to_us = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            os.close(theirs)
-            os.close(ours)
-            self._become_child(from_us, to_us)
+        self._pid, self._owner = fork(lambda: self._serve(from_us, to_us)), os.getpid()
         os.close(from_us)
         os.close(to_us)
-        self._pid, self._owner = pid, os.getpid()
         # Closed when the child is gone.
         self._outgoing = os.fdopen(theirs, "wb")
         self._incoming = os.fdopen(ours, "rb")
 
-    def _become_child(self, from_us: int, to_us: int) -> NoReturn:
-        code = 70
-        try:
-            gc.freeze()
-            # Ctrl-C is for the parent, whose end is ours too.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGPROF, signal.SIG_DFL)
-            # A lock that the parent holds is to end with the parent.
-            from_us, to_us = _keep(from_us, to_us)
-            limit_memory(self._memory)
-            with os.fdopen(from_us, "rb") as incoming, os.fdopen(to_us, "wb") as outgoing:
-                self._serve(incoming, outgoing)
-            code = 0
-        except KeyboardInterrupt:
-            pass  # before it was ignored
-        except BaseException:  # the child must end here, not in the parent's callers
-            sys.excepthook(*sys.exc_info())
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-
-    def _serve(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    def _serve(self, from_us: int, to_us: int) -> int:
+        """In the child: work until the parent is gone. Gives the exit code."""
+        # Ctrl-C is for the parent, whose end is ours too.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        # A lock that the parent holds is to end with the parent.
+        from_us, to_us = _keep(from_us, to_us)
+        limit_memory(self._memory)
+        incoming, outgoing = os.fdopen(from_us, "rb"), os.fdopen(to_us, "wb")
         mark, seconds, setitimer = self._mark, self._seconds, signal.setitimer
 
         def begin(number: int) -> None:
@@ -180,7 +160,7 @@ class Contained(Generic[Q, A]):
             try:
                 request = pickle.load(incoming)  # noqa: S301 - likewise
             except EOFError:
-                return
+                return 0
             begin(-1)
             answer: tuple[str, A | Exception]
             try:
@@ -189,6 +169,39 @@ class Contained(Generic[Q, A]):
                 answer = "raised", _portable(error)
             setitimer(signal.ITIMER_PROF, 0)
             self._send(outgoing, answer)
+
+
+def run_contained(work: Callable[[Begin], A], *, seconds: float = LIMIT, memory: int = 0) -> A:
+    """What a piece of work gives that is done once. Raises as `Contained.ask`."""
+
+    def once(_request: None, begin: Begin, _home: Home) -> A:
+        return work(begin)
+
+    with closing(Contained(once, seconds=seconds, memory=memory)) as child:
+        return child.ask(None)
+
+
+def fork(work: Callable[[], int]) -> int:
+    """Start a child process that does ``work`` and exits with what that gives, or with 70 where it
+    raises; returns the child's id. Nothing of the parent's stack is unwound in it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 70
+    try:
+        # What is the parent's must not be collected here: the destructor of its event loop would
+        # change the epoll set that both processes share.
+        gc.freeze()
+        code = work()
+    except KeyboardInterrupt:
+        pass  # before it is ignored
+    except BaseException:  # the child must end here, not in the parent's callers
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _keep(*kept: int) -> tuple[int, ...]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from lzc import foreign_json
+from lzc import contained, foreign_json
 
 
 def enlarge(made: socket.socket, option: int, octets: int) -> None:
@@ -120,22 +118,30 @@ def fork(main: Callable[[Channel], int], *, orphan: bool = False) -> tuple[int, 
     """Start a child that runs ``main`` with its end of a channel and exits with what it returns.
 
     Returns the child's process id and our end. The child starts with default signals and without
-    an event loop; nothing of the parent's stack is unwound in it. Unless it may be an ``orphan``,
-    the kernel ends it with the parent, whatever it is doing: call this in the main thread.
+    an event loop. Unless it may be an ``orphan``, the kernel ends it with the parent, whatever it
+    is doing: call this in the main thread.
     """
     begin = None if orphan else ending_with_parent()
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         enlarge(end, socket.SO_SNDBUF, _BUFFER)
-    sys.stderr.flush()
-    sys.stdout.flush()
-    # A signal between fork and the reset of its handler would run the parent's handler here.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    pid = os.fork()
-    if pid == 0:
+
+    def child() -> int:
         if begin is not None:
             begin()
-        _become_child(main, ours, theirs)
+        signal.set_wakeup_fd(-1)
+        for number in _SIGNALS:
+            ignored = number in (signal.SIGINT, signal.SIGHUP)
+            signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        ours.close()
+        asyncio.events._set_running_loop(None)
+        asyncio.set_event_loop(None)
+        return main(Channel(theirs))
+
+    # A signal between fork and the reset of its handler would run the parent's handler there.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    pid = contained.fork(child)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     theirs.close()
     return pid, Channel(ours)
@@ -155,31 +161,6 @@ def ending_with_parent() -> Callable[[], None]:
             os._exit(0)
 
     return begin
-
-
-def _become_child(
-    main: Callable[[Channel], int], ours: socket.socket, theirs: socket.socket
-) -> NoReturn:
-    code = 70
-    try:
-        # The parent's loop must not be collected here: its destructor would change the epoll
-        # set that both processes share.
-        gc.freeze()
-        signal.set_wakeup_fd(-1)
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        ours.close()
-        asyncio.events._set_running_loop(None)
-        asyncio.set_event_loop(None)
-        code = main(Channel(theirs))
-    except BaseException:  # the child must end here, not in the parent's callers
-        sys.excepthook(*sys.exc_info())
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def hear_no_more(loop: asyncio.AbstractEventLoop) -> None:

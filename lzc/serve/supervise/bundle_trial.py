@@ -15,7 +15,6 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ from lzc.bundle.current import CURRENT
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.bundle.verification import Stamp
-from lzc.contained import Begin, Contained, Ended, Home
+from lzc.contained import Begin, Ended, run_contained
 from lzc.faults import Fault, Place
 
 AGAIN: Final = 3.0
@@ -126,12 +125,6 @@ class OpeningCrashes(BundleError):
     """A bundle crashes or hangs who opens it, and is not to be opened again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    folder: Path
-    stamps: Path
-
-
 class Condemned:
     """The bundles that crashed a process while it opened them. Each counts until its files change:
     a bundle that was copied again is another matter."""
@@ -171,18 +164,20 @@ def try_bundle(folder: Path, stamps: Path) -> Mapping[bytes, int]:
         octets = sum(entry.stat().st_size for entry in os.scandir(folder))
     except OSError as error:
         raise BundleError(f"{folder}: cannot be read: {error.strerror}") from error
-    seconds = SECONDS + octets / _OCTETS_A_SECOND
-    trial: Contained[_Trial, dict[bytes, int]] = Contained(_open, seconds=seconds, memory=octets)
+
+    def serials(_begin: Begin) -> dict[bytes, int]:
+        with Bundle.open(folder, verified_dir=stamps) as bundle:
+            return {info.apex: info.serial for info in bundle.zones()}
+
     try:
-        return trial.ask(_Trial(folder, stamps))
+        seconds = SECONDS + octets / _OCTETS_A_SECOND
+        return run_contained(serials, seconds=seconds, memory=octets)
     except Ended as error:
         if error.number in FROM_OUTSIDE:
             raise BundleError(f"{folder}: cannot be tried: {error}") from error
         raise OpeningCrashes(crash(folder, f"a process that opened it: {error}")) from error
     except MemoryError as error:
         raise BundleError(f"{folder}: cannot be tried: memory ran out") from error
-    finally:
-        trial.close()
 
 
 def crash(folder: Path, what: str) -> str:
@@ -204,8 +199,3 @@ def crashing(folder: Path, why: str) -> Fault:
         "run: lzc build; or make a bundle before it the live one:"
         f" ln -sfn BUNDLE {folder.parent / CURRENT}",
     )
-
-
-def _open(trial: _Trial, _begin: Begin, _home: Home) -> dict[bytes, int]:
-    with Bundle.open(trial.folder, verified_dir=trial.stamps) as bundle:
-        return {info.apex: info.serial for info in bundle.zones()}

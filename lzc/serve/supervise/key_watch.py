@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
-from lzc.contained import Begin, Contained, Ended, Home
+from lzc.contained import Begin, Ended, run_contained
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, Severity
 from lzc.foreign_text import shown
@@ -45,42 +45,31 @@ class KeyReport:
     warnings: ZoneFaults = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    folder: Path
-    stamps: Path
-    keystore: Path
-    now: float
-
-
 def report_keys(folder: Path, stamps: Path, keystore: Path, now: float) -> KeyReport:
     """Look at the keys of a verified bundle, as of ``now``. Raises `KeysUnknown`. Takes a while:
     call it in a thread."""
-    child: Contained[_Request, KeyReport] = Contained(_report, seconds=SECONDS)
+
+    def look(begin: Begin) -> KeyReport:
+        errors: dict[str, tuple[Fault, ...]] = {}
+        warnings: dict[str, tuple[Fault, ...]] = {}
+        keys = Keystore(keystore)
+        with Bundle.open(folder, verified_dir=stamps) as bundle:
+            for number, info in enumerate(bundle.zones()):
+                begin(number)
+                if not info.signed:
+                    continue
+                found = zone_keys(keys, info, now)
+                name = wire_name.to_text(info.apex)
+                if found.errors:
+                    errors[name] = found.errors
+                elif found.warnings:
+                    warnings[name] = found.warnings
+        return KeyReport(errors, warnings)
+
     try:
-        return child.ask(_Request(folder, stamps, keystore, now))
+        return run_contained(look, seconds=SECONDS)
     except (BundleError, Ended, OSError, MemoryError) as error:
         raise KeysUnknown(f"the keys of the zones cannot be looked at: {error}") from error
-    finally:
-        child.close()
-
-
-def _report(request: _Request, begin: Begin, _home: Home) -> KeyReport:
-    keystore = Keystore(request.keystore)
-    errors: dict[str, tuple[Fault, ...]] = {}
-    warnings: dict[str, tuple[Fault, ...]] = {}
-    with Bundle.open(request.folder, verified_dir=request.stamps) as bundle:
-        for number, info in enumerate(bundle.zones()):
-            begin(number)
-            if not info.signed:
-                continue
-            found = zone_keys(keystore, info, request.now)
-            name = wire_name.to_text(info.apex)
-            if found.errors:
-                errors[name] = found.errors
-            elif found.warnings:
-                warnings[name] = found.warnings
-    return KeyReport(errors, warnings)
 
 
 log = logging.getLogger("lzc")

@@ -19,7 +19,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lzc.contained import Begin, Contained, Ended, Home
+from lzc.contained import Ended, run_contained
 from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import shown
 from lzc.serve.observe.log_lines import Quiet
@@ -40,18 +40,12 @@ def try_database(path: Path) -> None:
     # Here, as the child must not wait for what another thread imports.
     import maxminddb  # noqa: F401
 
-    trial: Contained[Path, None] = Contained(_try, seconds=SECONDS, memory=path.stat().st_size)
+    size = path.stat().st_size
     try:
-        trial.ask(path)
+        run_contained(lambda _begin: _look_up(path), seconds=SECONDS, memory=size)
     except (Ended, MemoryError) as error:
         why = "its process ran out of memory" if isinstance(error, MemoryError) else error
         raise ValueError(f"addresses cannot be looked up in it: {why}") from error
-    finally:
-        trial.close()
-
-
-def _try(path: Path, _begin: Begin, _home: Home) -> None:
-    _look_up(path)
 
 
 def _look_up(path: Path) -> None:
