@@ -35,11 +35,10 @@ class Grant:
     def names(self, apex: bytes) -> bool:
         """True when the zone is among those listed. ``*`` is every zone; patterns compare names
         without their final dot, in lower case."""
+        if "*" in self.patterns:
+            return True
         zone = wire_name.to_text(apex).rstrip(".").lower()
-        return any(
-            pattern == "*" or fnmatchcase(zone, pattern.rstrip(".").lower())
-            for pattern in self.patterns
-        )
+        return any(fnmatchcase(zone, pattern.rstrip(".").lower()) for pattern in self.patterns)
 
     def holds(self, address: IPv4Address | IPv6Address) -> bool:
         """True for an address of its networks."""

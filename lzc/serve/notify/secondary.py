@@ -14,15 +14,14 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from lzc.answer.transfer_access import grant_of
 from lzc.config import SecondarySection, parse_endpoint
 from lzc.foreign_text import shown
 from lzc.serve.notify import message as messages
 from lzc.serve.notify.words import QUIET, Words
 from lzc.serve.notify.zone_at_secondary import PLACED, Phase, ZoneAtSecondary
-from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
 
 WINDOW: Final = 100
@@ -55,26 +54,28 @@ class NotifyTimes:
 
 
 class NotifiedSecondary:
-    """A server of ``[[secondary]]`` with its zones. All times are those of one clock, in seconds.
+    """A server of ``[[secondary]]`` with its zones; ``keys`` are all TSIG keys, by lower-case wire
+    name. All times are those of one clock, in seconds.
 
     Who sends takes `orders`, and again at `next_due`; he tells what came with `answered`, and logs
     what is in ``words``. ``source`` is the address that requests leave from, where it is known.
     """
 
     def __init__(
-        self, section: SecondarySection, key: TsigKey | None, times: NotifyTimes | None = None
+        self,
+        section: SecondarySection,
+        keys: Mapping[bytes, TsigKey],
+        times: NotifyTimes | None = None,
     ) -> None:
+        self._grant = grant_of(section)
         self.section = section
-        self.name = section.name
-        self.endpoint = section.address
         self.address = parse_endpoint(section.address)
-        self.key = key
+        self.key = self._key_in(keys)
         self.source = ""
         self.zones: dict[bytes, ZoneAtSecondary] = {}
-        self.words = Words(f"{shown(self.name)} ({self.endpoint})", self.zones)
+        self.words = Words(f"{shown(section.name)} ({section.address})", self.zones)
         self.lost_since: float | None = None
         self._times = times or NotifyTimes()
-        self._patterns = [pattern.rstrip(".").lower() for pattern in section.zones]
         self._queue: deque[ZoneAtSecondary] = deque()
         self._looks: deque[ZoneAtSecondary] = deque()
         self._under_way = 0
@@ -89,19 +90,20 @@ class NotifiedSecondary:
         self._said_lost = -QUIET
         self._said_back = True
 
-    def lists(self, apex: bytes) -> bool:
-        """True when the secondary is to have a zone."""
-        if "*" in self._patterns:
-            return True
-        zone = wire_name.to_text(apex).rstrip(".").lower()
-        return any(fnmatchcase(zone, pattern) for pattern in self._patterns)
+    def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
+        """These are the keys from now on: another one may be what zones rest for."""
+        before, self.key = self.key, self._key_in(keys)
+        if self.key != before:
+            for zone in self.zones.values():
+                if zone.phase is Phase.RESTING:
+                    self._queue_up(zone)
 
     def update(self, serials: Mapping[bytes, int]) -> list[ZoneAtSecondary]:
         """Take the zones and serials of a bundle; gives those whose requests no longer count."""
         gone = [self.zones.pop(apex) for apex in list(self.zones) if apex not in serials]
         for apex, serial in serials.items():
             known = self.zones.get(apex)
-            if (known is not None and known.serial == serial) or not self.lists(apex):
+            if (known is not None and known.serial == serial) or not self._grant.names(apex):
                 continue
             fresh = ZoneAtSecondary(apex, serial)
             if known is not None:
@@ -131,6 +133,12 @@ class NotifiedSecondary:
                 self._silent_from = now
             self._enter(zone, Phase.ASKED, now + self._times.first)
             yield zone
+
+    def request(self, zone: ZoneAtSecondary, message_id: int, now: float) -> messages.Request:
+        """What to send about a zone, at ``now``, seconds since the epoch."""
+        made = messages.Request(message_id, zone.apex, self.key, now, polls=zone.polls)
+        zone.request = made
+        return made
 
     def next_due(self) -> float | None:
         """When `orders` may have more; `None`: not before something comes."""
@@ -173,8 +181,7 @@ class NotifiedSecondary:
             # Asked, for one that came by itself: what it was sent while it was away is lost.
             if zone.phase in (Phase.RESTING, Phase.ASKED):
                 zone.attempts, zone.polls = 0, zone.current
-                self._enter(zone, Phase.QUEUED)
-                self._queue.append(zone)
+                self._queue_up(zone)
         if not self._said_back:
             self._said_back = True
             self.words.tell(
@@ -197,21 +204,13 @@ class NotifiedSecondary:
         self.words.about(zone.kind, now)
         self._enter(zone, Phase.RESTING, now + self._times.longest)
 
-    def wake(self) -> None:
-        """What kept zones resting may be over."""
-        for zone in self.zones.values():
-            if zone.phase is Phase.RESTING:
-                self._enter(zone, Phase.QUEUED)
-                self._queue.append(zone)
-
     def remind(self) -> None:
         """A worker was lost, and what this one asked it after a NOTIFY may have got no answer: tell
         it again of what it does not have yet, without the time it would have to take it."""
         for zone in self.zones.values():
             if zone.phase is Phase.RESTING and zone.acked is not None and not zone.current:
                 zone.acked, zone.polls, zone.attempts = None, False, 0
-                self._enter(zone, Phase.QUEUED)
-                self._queue.append(zone)
+                self._queue_up(zone)
 
     def status(self, now: float) -> dict[str, Any]:
         """For ``lzc ctl status``."""
@@ -220,8 +219,6 @@ class NotifiedSecondary:
         )
         ahead = sum(zone.ahead for zone in zones)
         return {
-            "name": self.name,
-            "address": self.endpoint,
             "zones": len(zones),
             "current": sum(zone.current for zone in zones) - ahead,
             "ahead": ahead,
@@ -253,14 +250,17 @@ class NotifiedSecondary:
         if until is not None:
             heapq.heappush(self._due, (until, next(self._order), zone.turn, zone))
 
+    def _queue_up(self, zone: ZoneAtSecondary) -> None:
+        self._enter(zone, Phase.QUEUED)
+        self._queue.append(zone)
+
     def _time_is_up(self, zone: ZoneAtSecondary, now: float) -> None:
         if zone.phase is Phase.ASKED:
             self._no_answer(zone, now)
         elif zone.phase is Phase.SETTLING and self.lost_since is None:
             self._looks.append(zone)
         else:
-            self._enter(zone, Phase.QUEUED)
-            self._queue.append(zone)
+            self._queue_up(zone)
 
     def _no_answer(self, zone: ZoneAtSecondary, now: float) -> None:
         what = "query for the SOA" if zone.polls else "NOTIFY"
@@ -280,8 +280,7 @@ class NotifiedSecondary:
                 self._lose(now)
         if self.lost_since is not None:
             zone.polls = zone.current
-            self._enter(zone, Phase.QUEUED)
-            self._queue.append(zone)
+            self._queue_up(zone)
         elif zone.current:
             self._enter(zone, Phase.DONE)
         else:
@@ -344,6 +343,9 @@ class NotifiedSecondary:
 
     def _pause(self, first: float, attempts: int) -> float:
         return float(min(first * 2.0 ** min(attempts, 16), self._times.longest))
+
+    def _key_in(self, keys: Mapping[bytes, TsigKey]) -> TsigKey | None:
+        return None if self._grant.key is None else keys.get(self._grant.key)
 
     def _advice(self) -> str:
         left = f"it left from {self.source}" if self.source else "the kernel chose where it leaves"

@@ -11,11 +11,11 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from lzc.serve.ipc.scoreboard import COUNTERS
+from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer, Command
 from lzc.serve.supervise.key_watch import KeyWatch
 from lzc.serve.supervise.reload import Reloader
-from lzc.serve.supervise.secondaries import Secondaries
 from lzc.serve.supervise.settings_in_force import SettingsInForce
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.worker.geo_files import GeoFiles

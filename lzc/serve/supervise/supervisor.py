@@ -22,6 +22,7 @@ from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, hear_no_more, how, kill
 from lzc.serve.ipc.scoreboard import Scoreboard
+from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.supervise import control
 from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
 from lzc.serve.supervise.bundle_trial import crash, crashing
@@ -29,7 +30,6 @@ from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.commands import Commands
 from lzc.serve.supervise.key_watch import KeyWatch
 from lzc.serve.supervise.reload import Reloader
-from lzc.serve.supervise.secondaries import Secondaries
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.worker_process import WorkerProcess, faults_of
@@ -85,7 +85,7 @@ class Supervisor:
             self._keys,
         )
         self._geo = geo
-        self._secondaries = Secondaries(options.config)
+        self._secondaries = Secondaries(options.config.secondary)
         self._watchdog = Watchdog(self._workers, checker, options.watchdog)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._commands = Commands(
@@ -128,7 +128,10 @@ class Supervisor:
             self._say_ready()
             self._start_checker()
             self._secondaries.start(
-                self._reloader.secrets.tsig, self._options.notify_times, self._bound.endpoints
+                self._reloader.secrets.tsig,
+                self._options.notify_times,
+                sources=self._options.config.serve.notify_source,
+                listen=self._bound.endpoints,
             )
             await self._find_and_notify(self._reloader.folder)
             await server.start()

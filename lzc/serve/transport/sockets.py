@@ -21,16 +21,21 @@ from lzc.lua.health.reach import CheckReach, Refusal
 from lzc.serve.ipc.process import enlarge
 
 
-def is_own(address: str) -> bool:
-    """True for an address of this machine, as the routes are now. Nothing is sent."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+def leaves_from(target: str) -> str:
+    """The address that the kernel chooses towards a target, as the routes are now; empty where it
+    has no way there. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in target else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect((address, 9))
-            source: str = sock.getsockname()[0]
+            sock.connect((target, 53))
+            return str(sock.getsockname()[0])
     except OSError:
-        return False
-    return source == address
+        return ""
+
+
+def is_own(address: str) -> bool:
+    """True for an address of this machine."""
+    return leaves_from(address) == address
 
 
 def own_address_refusal(address: str, reach: CheckReach) -> Refusal | None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from lzc.config import SecondarySection
 from lzc.serve.notify.message import is_current
-from lzc.serve.notify.notifier import Notifier
+from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.notify.secondary import NotifyTimes
 from lzc.wire import message, name, rrtype, tsig
 from lzc.wire.compose import compose
@@ -76,17 +76,18 @@ def section(secondary: FakeSecondary, **more: Any) -> SecondarySection:
 
 
 class Stage:
-    """A notifier and one fake secondary in an event loop."""
+    """Who tells secondaries, and one fake secondary, in an event loop."""
 
     secondary: FakeSecondary
-    notifier: Notifier
+    notifier: Secondaries
 
     async def begin(self, times: NotifyTimes, **more: Any) -> None:
         loop = asyncio.get_running_loop()
         _, self.secondary = await loop.create_datagram_endpoint(
             FakeSecondary, local_addr=("127.0.0.1", 0)
         )
-        self.notifier = Notifier([section(self.secondary, **more)], {KEY.name: KEY}, times)
+        self.notifier = Secondaries([section(self.secondary, **more)])
+        self.notifier.start({KEY.name: KEY}, times)
 
     def state(self, apex: str = "example.org.") -> dict[str, Any]:
         states = self.notifier.status()[0]["states"]
@@ -99,7 +100,7 @@ class Stage:
 
     def at_rest(self) -> bool:
         """Whether nothing is to be sent any more."""
-        return all(one.next_due() is None for one in self.notifier.secondaries)
+        return all(one.next_due() is None for one in self.notifier.notified)
 
     def end(self) -> None:
         self.notifier.close()

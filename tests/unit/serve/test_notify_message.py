@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lzc.serve.notify.message import REFUSES_NOTIFY, Reply, Request, ask_serial, notify, read
+from lzc.serve.notify.message import REFUSES_NOTIFY, Reply, Request
 from lzc.wire import message, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import parse_query
@@ -29,15 +29,15 @@ def answer(
     wire = compose(asked.id, flags, asked.question)
     if keys is not None:
         wire = tsig.sign_response(wire, checked, NOW + ahead)
-    return read(wire, request, APEX, NOW)
+    return request.read(wire, NOW)
 
 
 def told() -> Request:
-    return notify(1, APEX, KEY, NOW)
+    return Request(1, APEX, KEY, NOW, polls=False)
 
 
 def asked() -> Request:
-    return ask_serial(1, APEX, KEY, NOW)
+    return Request(1, APEX, KEY, NOW, polls=True)
 
 
 @pytest.mark.parametrize("rcode", [message.NXDOMAIN, message.NOTAUTH])

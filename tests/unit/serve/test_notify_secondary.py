@@ -31,9 +31,8 @@ class Play:
     """
 
     def __init__(self, names: dict[bytes, int], takes: float = 0.0) -> None:
-        self.secondary = NotifiedSecondary(
-            SecondarySection(name="ns2", address="192.0.2.1:53"), None
-        )
+        section = SecondarySection(name="ns2", address="192.0.2.1:53")
+        self.secondary = NotifiedSecondary(section, {})
         self.now = 1000.0
         self.began = self.now
         self.takes = takes

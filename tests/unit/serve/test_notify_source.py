@@ -8,7 +8,8 @@ import pytest
 
 from lzc import config
 from lzc.faults import InputError
-from lzc.serve.notify.source import leaves_from, notify_source
+from lzc.serve.notify.secondaries import notify_source
+from lzc.serve.transport.sockets import leaves_from
 
 FAR, NEAR, FAR6 = "192.0.2.53", "127.0.0.1", "2001:db8::53"
 TWO = ["127.0.0.1:5300", "192.0.2.1:53", "192.0.2.2:53", "[2001:db8::1]:53"]

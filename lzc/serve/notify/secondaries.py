@@ -1,92 +1,112 @@
-"""Tells secondaries about new serials until they have them: the sockets and the timer for
-`lzc.serve.notify.secondary`, which says when what is to be sent."""
+"""The secondaries of a server: NOTIFY until they have each new serial, and what became of their
+transfers. Here are the sockets and the timer; `lzc.serve.notify.secondary` says when what is to be
+sent."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import random
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from lzc.config import SecondarySection
-from lzc.serve.notify import message as messages
-from lzc.serve.notify.secondary import NotifiedSecondary, NotifyTimes
-from lzc.serve.notify.source import leaves_from, notify_source
-from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
+from lzc.config import SecondarySection, parse_endpoint
 from lzc.serve.observe.error_log import ErrorLog
-from lzc.wire import name as wire_name
+from lzc.serve.observe.transfer_watch import TransferWatch
+from lzc.serve.transport.sockets import is_own, leaves_from
 from lzc.wire.tsig import TsigKey
+
+if TYPE_CHECKING:
+    from lzc.serve.notify.secondary import NotifiedSecondary, NotifyTimes
+    from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
 
 log = logging.getLogger("lzc")
 
 _READ_BURST: Final = 256
 
 
-class Notifier:
-    """All NOTIFYs of a server. ``sources`` are the addresses of ``notify-source``, ``listen`` the
-    endpoints that the server is bound to. Needs a running event loop."""
+class Secondaries:
+    """Those of these ``sections``; ``notified`` are the ones that get NOTIFY, from `start` on."""
 
-    def __init__(
+    def __init__(self, sections: Sequence[SecondarySection]) -> None:
+        self._sections = sections
+        self._transfers = TransferWatch(sections, self._transferred, clock=time.time)
+        self.notified: list[NotifiedSecondary] = []
+        self._sockets: dict[tuple[int, str], socket.socket] = {}
+        self._by_id: dict[tuple[int, str, int], tuple[NotifiedSecondary, ZoneAtSecondary]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._errors = ErrorLog()
+
+    def start(
         self,
-        sections: Iterable[SecondarySection],
         keys: Mapping[bytes, TsigKey],
         times: NotifyTimes | None = None,
         *,
         sources: Sequence[str] = (),
         listen: Sequence[str] = (),
     ) -> None:
+        """Send NOTIFY from now on, signed with these keys. ``sources`` are the addresses of
+        ``notify-source``, ``listen`` the endpoints that the server is bound to. Needs a running
+        event loop."""
+        # Here, as no answer waits for it.
+        from lzc.serve.notify.secondary import NotifiedSecondary
+
         self._loop = asyncio.get_running_loop()
-        self.secondaries = [
-            NotifiedSecondary(section, _key(section, keys), times)
-            for section in sections
-            if section.notify
-        ]
         self._sources = sources
         self._listen = listen
-        self._sockets: dict[tuple[int, str], socket.socket] = {}
-        self._by_id: dict[tuple[int, str, int], tuple[NotifiedSecondary, ZoneAtSecondary]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._errors = ErrorLog()
+        self.notified = [
+            NotifiedSecondary(section, keys, times) for section in self._sections if section.notify
+        ]
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """A worker told of transfers."""
+        self._transfers.take(message)
 
     def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
         """Sign with these secrets from now on."""
-        for secondary in self.secondaries:
-            key = _key(secondary.section, keys)
-            if key != secondary.key:
-                secondary.key = key
-                secondary.wake()
+        for secondary in self.notified:
+            secondary.take_keys(keys)
         self._go_on()
 
     def update(self, serials: Mapping[bytes, int]) -> None:
         """Take the zones and serials of a bundle; zones whose serial is new are told."""
-        for secondary in self.secondaries:
+        for secondary in self.notified:
             for zone in secondary.update(serials):
                 self._forget(secondary, zone)
         self._go_on()
 
-    def transferred(self, name: str, apex: bytes, serial: int) -> None:
-        """The secondary of this name was sent a zone."""
-        for secondary in self.secondaries:
-            if secondary.name == name:
-                secondary.transferred(apex, serial, self._loop.time())
-        self._go_on()
-
     def remind(self) -> None:
         """A worker was lost, and with it questions of secondaries: tell those that are behind."""
-        for secondary in self.secondaries:
+        for secondary in self.notified:
             secondary.remind()
         self._go_on()
 
     def status(self) -> list[dict[str, Any]]:
-        """The state of every secondary."""
-        now = self._loop.time()
-        return [secondary.status(now) for secondary in self.secondaries]
+        """What is known of each, whether or not it gets NOTIFY."""
+        told = {
+            (one.section.name, one.section.address): one.status(self._loop.time())
+            for one in self.notified
+        }
+        return [
+            {
+                "name": section.name,
+                "address": section.address,
+                **told.get((section.name, section.address), {}),
+                "notify": section.notify,
+                "transfers": self._transfers.status_of(section),
+            }
+            for section in self._sections
+        ]
+
+    def strangers(self) -> list[dict[str, Any]]:
+        """Who is no secondary and was turned away, the latest first."""
+        return self._transfers.strangers()
 
     def close(self) -> None:
-        """Stop."""
+        """Send nothing more."""
         if self._timer is not None:
             self._timer.cancel()
         for sock in self._sockets.values():
@@ -94,12 +114,18 @@ class Notifier:
             sock.close()
         self._sockets.clear()
 
+    def _transferred(self, name: str, apex: bytes, serial: int) -> None:
+        """The secondary of this name was sent a zone."""
+        for secondary in self.notified:
+            if secondary.section.name == name:
+                secondary.transferred(apex, serial, self._loop.time())
+        self._go_on()
+
     def _go_on(self) -> None:
         """Send what is to be sent now, log what there is to say, and set the timer."""
-        now = self._loop.time()
         due = []
-        for secondary in self.secondaries:
-            for zone in secondary.orders(now):
+        for secondary in self.notified:
+            for zone in secondary.orders(self._loop.time()):
                 self._send(secondary, zone)
             for level, line in secondary.words.take():
                 log.log(level, "%s", line)
@@ -117,17 +143,16 @@ class Notifier:
             why = f"the secret of TSIG key {secondary.section.tsig} cannot be used"
             secondary.unusable(zone, why, self._loop.time())
             return
-        make = messages.ask_serial if zone.polls else messages.notify
         host, port = secondary.address
         message_id = random.getrandbits(16)
         while (message_id, host, port) in self._by_id:
             message_id = (message_id + 1) & 0xFFFF
-        zone.request = make(message_id, zone.apex, secondary.key, time.time())
+        request = secondary.request(zone, message_id, time.time())
         self._by_id[message_id, host, port] = secondary, zone
         source = notify_source(host, self._sources, self._listen)
         secondary.source = source or leaves_from(host)
         try:
-            self._socket(host, source).sendto(zone.request.wire, (host, port))
+            self._socket(host, source).sendto(request.wire, (host, port))
         except OSError as error:
             origin = f" from {source}" if source else ""
             zone.unsent = f"cannot be sent{origin}: {error.strerror}"
@@ -141,9 +166,9 @@ class Notifier:
                     continue
                 secondary, zone = found
                 request = zone.request
-                if request is not None and messages.belongs(reply, request):
+                if request is not None and request.is_answered_by(reply):
                     self._forget(secondary, zone)
-                    said = messages.read(reply, request, zone.apex, time.time())
+                    said = request.read(reply, time.time())
                     secondary.answered(zone, said, self._loop.time())
         except BlockingIOError:
             pass
@@ -174,7 +199,30 @@ class Notifier:
         return sock
 
 
-def _key(section: SecondarySection, keys: Mapping[bytes, TsigKey]) -> TsigKey | None:
-    if section.tsig is None:
-        return None
-    return keys.get(wire_name.from_text(section.tsig, wire_name.ROOT).lower())
+def notify_source(
+    target: str,
+    sources: Sequence[str],
+    listen: Sequence[str],
+    own: Callable[[str], bool] = is_own,
+) -> str:
+    """The address to send to ``target`` from, which secondaries know as the primary's; empty where
+    the kernel is to choose.
+
+    An address of the same family in ``sources`` (``notify-source``) counts first, then the first of
+    the ``listen`` endpoints that can reach the target: a secondary transfers from there. Wildcards
+    say nothing, and from loopback only this machine is reached.
+    """
+    to = ipaddress.ip_address(target)
+    for text in sources:
+        if ipaddress.ip_address(text).version == to.version:
+            return text
+    hosts = [ipaddress.ip_address(parse_endpoint(one)[0]) for one in listen]
+    hosts = [one for one in hosts if one.version == to.version]
+    if any(one.is_unspecified for one in hosts):
+        return ""
+    for one in hosts:
+        if one.is_loopback == to.is_loopback:
+            return str(one)
+    if not hosts or not (to.is_loopback or own(target)):
+        return ""
+    return str(hosts[0])
