@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, TypeVar
+from operator import lt
+from typing import Final, NamedTuple, Protocol
 
 PLACES: Final = 8
 WAITING: Final = 256
@@ -18,8 +19,6 @@ WINDOW: Final = 2.0
 """Seconds over which a reader is judged."""
 SLOW: Final = 65536
 """Octets a second; whoever takes less gives way to those who wait."""
-
-_T = TypeVar("_T")
 
 
 class Holder(NamedTuple):
@@ -60,39 +59,35 @@ class _Place:
 class _Shares:
     """How many each holder has, and may have at most."""
 
-    __slots__ = ("_all", "_limit", "_most", "_of")
+    __slots__ = ("_most", "_of")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
         # A key's holders are several servers as a rule, of which each is to get something; half
         # is the most that one server has from another key's or address's patience.
-        self._most = max(1, limit * 3 // 4), max(1, limit * 3 // 4), max(1, limit // 2)
-        self._of: tuple[Counter[bytes], Counter[bytes], Counter[Holder]]
-        self._of = Counter(), Counter(), Counter()
-        self._all = 0
+        most, half = max(1, limit * 3 // 4), max(1, limit // 2)
+        self._most = limit, most, most, half
+        self._of: Counter[object] = Counter()
 
     def room(self, holder: Holder) -> bool:
         """Whether this holder may have one more."""
-        keys, addresses, both = self._of
-        key_most, address_most, most = self._most
-        return (
-            self._all < self._limit
-            and keys[holder.key] < key_most
-            and addresses[holder.address] < address_most
-            and both[holder] < most
-        )
+        return all(map(lt, map(self._of.__getitem__, _counted(holder)), self._most))
 
     def held(self, holder: Holder) -> tuple[int, int]:
         """By its key, and by its address."""
-        return self._of[0][holder.key], self._of[1][holder.address]
+        _, key, address, _ = _counted(holder)
+        return self._of[key], self._of[address]
 
     def change(self, holder: Holder, by: int) -> None:
         """One more or one less."""
-        keys, addresses, both = self._of
-        self._all += by
-        _add(keys, holder.key, by)
-        _add(addresses, holder.address, by)
-        _add(both, holder, by)
+        for one in _counted(holder):
+            self._of[one] += by
+            if not self._of[one]:
+                del self._of[one]
+
+
+def _counted(holder: Holder) -> tuple[object, object, object, object]:
+    """What has a limit of its own: all, a key, an address, and one with the other."""
+    return "all", ("key", holder.key), ("address", holder.address), holder
 
 
 class TransferPlaces:
@@ -155,7 +150,8 @@ class TransferPlaces:
         if not self._waiting:
             return
         slow = [one for one, place in self._places.items() if place.slow and one.stuck()]
-        slow.sort(key=lambda one: (_negative(self._held(one)), self._places[one].since))
+        slow.sort(key=lambda one: self._places[one].since)
+        slow.sort(key=lambda one: self._shares.held(self._places[one].holder), reverse=True)
         losers: list[tuple[Sending, Holder]] = []
         for one in slow:
             holder = self._places[one].holder
@@ -172,9 +168,6 @@ class TransferPlaces:
                 one.give_way()
             else:
                 one.give_up()
-
-    def _held(self, one: Sending) -> tuple[int, int]:
-        return self._shares.held(self._places[one].holder)
 
     def _take(self, one: Sending, holder: Holder, now: float) -> None:
         self._places[one] = _Place(holder, now, now, one.taken())
@@ -218,13 +211,3 @@ class TransferPlaces:
                 if best is None or rank < best:
                     best, found = rank, first
         return found
-
-
-def _add(counts: Counter[_T], one: _T, by: int) -> None:
-    counts[one] += by
-    if not counts[one]:
-        del counts[one]
-
-
-def _negative(pair: tuple[int, int]) -> tuple[int, int]:
-    return -pair[0], -pair[1]

@@ -24,7 +24,7 @@ from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner
 from lzc.serve.observe.error_log import ErrorLog
-from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
+from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer
 from lzc.wire import cookie
 from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigKey
@@ -229,7 +229,7 @@ class Server:
     """The UDP loop of a responder on the loopback, and clients of several addresses."""
 
     def __init__(
-        self, responder: Responder, kind: type[UdpReader | BatchReader | WildcardReader]
+        self, responder: Responder, kind: type[SingleReader | BatchReader]
     ) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
@@ -253,7 +253,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Limited:
     return Limited(Pair(tmp_path_factory.mktemp("signed"), signed=True))
 
 
-@pytest.fixture(params=[UdpReader, BatchReader, WildcardReader])
+@pytest.fixture(params=[SingleReader, BatchReader])
 def server(request: pytest.FixtureRequest, signed: Limited) -> Iterator[Server]:
     made = Server(signed.limited, request.param)
     yield made

@@ -10,7 +10,7 @@ import pytest
 from lzc.answer.planned import Choice
 from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport.packet_cache import PacketCache
-from lzc.serve.transport.udp import BatchReader, UdpReader, UdpServer, WildcardReader
+from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer
 from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
 
@@ -42,7 +42,7 @@ class Chooser:
 
 
 class Loop:
-    def __init__(self, kind: type[UdpReader | BatchReader | WildcardReader]) -> None:
+    def __init__(self, kind: type[SingleReader | BatchReader]) -> None:
         self.server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.server.bind(("127.0.0.1", 0))
         self.server.setblocking(False)
@@ -62,7 +62,7 @@ class Loop:
         return answer[12:]
 
 
-@pytest.fixture(params=[UdpReader, BatchReader, WildcardReader])
+@pytest.fixture(params=[SingleReader, BatchReader])
 def loop(request: pytest.FixtureRequest) -> Iterator[Loop]:
     made = Loop(request.param)
     yield made

@@ -14,7 +14,7 @@ from lzc.serve.observe.error_log import ErrorLog, servfail
 from lzc.serve.transport import datagrams, udp
 from lzc.serve.transport.sockets import IP_PKTINFO, asked_address, reply_control
 from lzc.serve.transport.transfer_request import asks_for_transfer
-from lzc.serve.transport.udp import BURST, BatchReader, UdpReader, UdpServer
+from lzc.serve.transport.udp import BURST, BatchReader, SingleReader, UdpServer
 from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
 
@@ -47,7 +47,7 @@ class Responder:
 class Loopback:
     """A server socket with its reader, and a client."""
 
-    def __init__(self, kind: type[UdpReader | BatchReader], host: str = "127.0.0.1") -> None:
+    def __init__(self, kind: type[SingleReader | BatchReader], host: str = "127.0.0.1") -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.server = socket.socket(family, socket.SOCK_DGRAM)
         self.server.bind((host, 0))
@@ -66,7 +66,7 @@ class Loopback:
         return self.client.recv(4096)
 
 
-@pytest.fixture(params=[UdpReader, BatchReader])
+@pytest.fixture(params=[SingleReader, BatchReader])
 def loop(request: pytest.FixtureRequest) -> Iterator[Loopback]:
     made = Loopback(request.param)
     yield made
@@ -188,9 +188,9 @@ def test_a_turn_of_slow_queries_is_ended(loop: Loopback, monkeypatch: pytest.Mon
 
 def test_each_query_that_no_cache_answers_is_a_sign_of_life() -> None:
     slot = Scoreboard(1).slot(0)
-    made = Loopback(UdpReader)
+    made = Loopback(SingleReader)
     made.udp = UdpServer(made.responder, lambda now: 1e12, 0, ErrorLog(), slot)
-    made.reader = UdpReader(made.udp, made.server, b"")
+    made.reader = SingleReader(made.udp, made.server, b"")
     seen = []
     plain = made.responder.any_query
     made.udp._any_query = lambda query, *rest: seen.append(slot.at_work()) or plain(query, *rest)  # type: ignore[func-returns-value]
@@ -260,12 +260,12 @@ class Refusing:
         self._error = error
         self.tried = 0
 
-    def recvfrom(self, size: int) -> tuple[bytes, Any]:
+    def recvmsg(self, size: int, control: int) -> tuple[bytes, list[Any], int, Any]:
         if not self._queries:
             raise BlockingIOError
-        return self._queries.pop(), ("192.0.2.1", 0)
+        return self._queries.pop(), [], 0, ("192.0.2.1", 0)
 
-    def sendto(self, answer: bytes, client: Any) -> int:
+    def sendmsg(self, answer: list[bytes], control: list[Any], flags: int, client: Any) -> int:
         self.tried += 1
         raise self._error
 
@@ -281,7 +281,7 @@ class Refusing:
 )
 def test_an_answer_that_cannot_be_sent_stops_nothing(loop: Loopback, error: OSError) -> None:
     sock = Refusing(error)
-    UdpReader(loop.udp, sock, b"")()  # type: ignore[arg-type]
+    SingleReader(loop.udp, sock, b"")()  # type: ignore[arg-type]
     assert sock.tried == 3
     assert loop.udp.counts.send_errors == 3
 
