@@ -22,9 +22,9 @@ from lzc.health_check import Check
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import Admission, CheckPolicy
 from lzc.serve.health.forces import OperatorsWord
-from lzc.serve.health.http_probe import request_of
 from lzc.serve.health.outcome import CheckResult
-from lzc.serve.health.runs import ALL_FILES, CheckRun, Runs
+from lzc.serve.health.probes import request_of
+from lzc.serve.health.runs import ALL_FILES, Runs
 from lzc.serve.health.saved_state import Known, SavedHealth, Saving
 from lzc.serve.health.scheduled_check import ScheduledCheck, report, show
 from lzc.serve.ipc.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
@@ -75,7 +75,7 @@ class Checker:
         self._errors = ErrorLog()
         self._admission = Admission(policy, table, self._errors, show, time.monotonic())
         self._unlisted = self._admission.unlisted
-        self.runs = Runs(self._errors, policy.rules.reach, files)
+        self.runs = Runs(self._errors, policy.rules.reach, self._done, files)
         self._lines = LineLimit("health: %d more changes in a second", logging.INFO)
         self._loop = asyncio.get_running_loop()
         before = health_state.load(file, time.time()) if file is not None else SavedHealth()
@@ -252,16 +252,7 @@ class Checker:
 
     def _due(self, entry: ScheduledCheck) -> None:
         entry.timer = None
-        was_up = self._table.read(entry.offset).found == UP
-
-        def done(run: CheckRun, outcome: CheckResult) -> None:
-            entry.started = run.started
-            entry.request = run.request
-            self._done(entry, outcome)
-
-        self.runs.begin(
-            CheckRun(entry.check, entry.request, was_up, entry.problem, done, entry.listed)
-        )
+        self.runs.begin(entry, was_up=self._table.read(entry.offset).found == UP)
 
     def _done(self, entry: ScheduledCheck, outcome: CheckResult) -> None:
         if entry.dropped:

@@ -1,261 +1,280 @@
-"""One run of a health check: a TCP connection, or an HTTP request.
+"""Runs of health checks as sockets and callbacks: a TCP connection, or an HTTP or HTTPS request at
+a fifth of the work of a whole client.
 
-A TCP probe is a socket and two callbacks rather than a task: ten thousand of them that all time out
-must not take the processor away from the workers.
+Ten thousand that all time out must not take the processor away from the workers, as tasks would.
+HTTP is one GET and one answer; what needs more, such as a redirect, is left to
+`lzc.serve.health.http_client.HttpClient`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import os
+import re
 import socket
+import ssl
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
-from lzc.health_check import Check
-from lzc.lua.health.reach import CheckReach, Refusal
-from lzc.serve.health.http_answer import MOVED, Body, HttpVerdict
-from lzc.serve.health.http_probe import SHORTEST, is_address, tls_context
-from lzc.serve.health.outcome import (
-    TIMED_OUT,
-    CheckResult,
-    as_written,
-    headers_of,
-    is_ours,
-    say,
-    without_password,
-)
-from lzc.serve.transport.sockets import own_address_refusal
+from lzc.health_check import Check, Endpoint
+from lzc.serve.health.http_answer import HttpAnswer
+from lzc.serve.health.outcome import TIMED_OUT, CheckResult, headers_of, is_ours, say
 
-if TYPE_CHECKING:
-    import ssl
-
-    import aiohttp
-    from yarl import URL
+Done = Callable[[CheckResult], None]
 
 _CHUNK: Final = 65536
-_REDIRECTS: Final = 30
-"""As of libcurl 8.3; what Debian 12 has follows any number, until the time is over."""
-Done = Callable[[CheckResult], None]
+_LATE: Final = 0.1
+_CHANCES: Final = 3
+_PLAIN: Final = re.compile(r"[!-~]+")
+_PORTS: Final = {"http": 80, "https": 443}
+SHORTEST: Final = 0.1
+"""Seconds that a target gets at least."""
+
+
+class Request(NamedTuple):
+    """What to send to which port; ``server_name`` (SNI, RFC 6066 §3, without a final dot) is empty
+    where the URL has an address."""
+
+    port: int
+    octets: bytes
+    tls: bool = False
+    server_name: str = ""
+
+
+def request_of(check: Check) -> Request | None:
+    """The request of an HTTP check; `None` where the check is none, has no address of its own, or
+    its URL or headers are out of the ordinary."""
+    url, port = check.url, check.endpoint().port
+    if not check.address or port is None or not url:
+        return None
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    usual = _PORTS.get(parts.scheme, 0)
+    if not usual or parts.username is not None:
+        return None
+    if not _PLAIN.fullmatch(url) or "%" in host or set(url) & set('"<>\\^`{|}'):
+        return None
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if "/." in path:
+        return None
+    authority = f"[{host}]" if ":" in host else host
+    if port != usual:
+        authority += f":{port}"
+    lines = [f"GET {path} HTTP/1.1"]
+    for name, value in headers_of(check, authority):
+        if not name or set(f"{name}{value}") & set("\r\n\0"):
+            return None
+        lines.append(f"{name}: {value}")
+    try:
+        octets = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+    server_name = "" if is_address(host) else host.rstrip(".")
+    return Request(port, octets, parts.scheme == "https", server_name)
+
+
+def is_address(host: str) -> bool:
+    """True for what is no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def tls_context() -> ssl.SSLContext:
+    """What all checks share. PowerDNS does not look at certificates: it asks addresses whether they
+    serve a host."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class TcpProbe:
-    """Connects to the address and port of a check within ``timeout`` seconds, and calls ``done``
-    exactly once."""
+    """Connects to an address and port, from the address ``source`` unless that is empty, within
+    ``timeout`` seconds, and calls ``done`` exactly once."""
 
     __slots__ = ("_done", "_loop", "_sock", "_started", "_timeout", "_timer")
 
     def __init__(
-        self, check: Check, loop: asyncio.AbstractEventLoop, done: Done, *, timeout: float
+        self,
+        target: Endpoint,
+        source: str,
+        loop: asyncio.AbstractEventLoop,
+        done: Done,
+        *,
+        timeout: float,
     ) -> None:
         self._loop = loop
-        self._timeout = timeout
         self._done = done
+        self._timeout = max(timeout, 0)
         self._started = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._sock: socket.socket | None = None
         try:
-            self._connect(check)
+            self._connect(target, source)
         except (OSError, ValueError, OverflowError) as error:
-            self._finish(say(error), ours=is_ours(error))
+            self._fail(error)
 
-    def _connect(self, check: Check) -> None:
-        family = socket.AF_INET6 if ":" in check.address else socket.AF_INET
+    def _connect(self, target: Endpoint, source: str) -> None:
+        family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
         sock = self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        if check.source:
-            sock.bind((check.source, 0))
-        code = sock.connect_ex((check.address, check.port))
-        if code == 0:
-            self._finish("")
-        elif code == errno.EINPROGRESS:
-            self._timer = self._loop.call_later(max(self._timeout, 0), self._timed_out)
-            # The descriptor, as in `HttpProbe`.
-            self._loop.add_writer(sock.fileno(), self._connected)
-        else:
+        if source:
+            sock.bind((source, 0))
+        code = sock.connect_ex(target)
+        if code not in (0, errno.EINPROGRESS):
             raise OSError(code, os.strerror(code))
+        self._set_timer(self._timeout)
+        # Descriptors, not sockets: asyncio asks what is registered by an error with the socket's
+        # text in it, with both of its addresses, six times a run; that was a fifth of the work.
+        self._loop.add_writer(sock.fileno(), self._writable)
 
-    def _connected(self) -> None:
-        assert self._sock is not None
-        code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        self._finish(os.strerror(code) if code else "")
+    def _set_timer(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(seconds, self._timed_out, self._loop.time() + seconds)
 
-    def _timed_out(self) -> None:
+    def _timed_out(self, due: float) -> None:
         self._finish(TIMED_OUT)
 
-    def _finish(self, problem: str, *, ours: bool = False) -> None:
+    def _writable(self) -> None:
+        assert self._sock is not None
+        try:
+            code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code))
+            self._connected(self._sock)
+        except (OSError, ValueError) as error:
+            self._fail(error)
+
+    def _connected(self, sock: socket.socket) -> None:
+        self._finish("")
+
+    def _fail(self, error: Exception) -> None:
+        self._finish(say(error), ours=is_ours(error))
+
+    def _finish(self, problem: str, weight: int = 1, *, ours: bool = False) -> None:
+        self._close()
+        latency = time.monotonic() - self._started
+        outcome = CheckResult(not problem, latency, problem, weight, ours)
+        # Never from within the constructor: the caller expects to be called back later.
+        self._loop.call_soon(self._done, outcome)
+
+    def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self._sock is not None:
             self._loop.remove_writer(self._sock.fileno())
             self._sock.close()
-        latency = time.monotonic() - self._started
-        # Never from within the constructor: the caller expects to be called back later.
-        self._loop.call_soon(self._done, CheckResult(not problem, latency, problem, ours=ours))
+            self._sock = None
 
 
-def connection_of(check: Check) -> Check | None:
-    """The connection that an HTTP check begins with, as a check of its own; `None` where the URL
-    does not tell or its host has to be looked up."""
-    address, port = check.address, check.endpoint().port
-    if not address or port is None:
-        return None
-    return Check(address, port, timeout=check.timeout, source=check.source)
+class HttpProbe(TcpProbe):
+    """Sends ``request`` to a check's address. It calls ``elsewhere`` instead of ``done`` where the
+    whole client has to look; ``tls`` is for requests that want it."""
 
+    __slots__ = ("_answer", "_chances", "_elsewhere", "_request", "_tls", "_unsent")
 
-class HttpProbes:
-    """Makes HTTP requests to what may be reached; aiohttp is imported with the first."""
+    def __init__(
+        self,
+        check: Check,
+        request: Request,
+        loop: asyncio.AbstractEventLoop,
+        done: Done,
+        elsewhere: Callable[[], None],
+        *,
+        timeout: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._request = request
+        self._unsent = request.octets
+        self._elsewhere = elsewhere
+        self._tls = tls
+        self._answer = HttpAnswer(check)
+        self._chances = _CHANCES
+        target = Endpoint(check.address, request.port)
+        super().__init__(target, check.source, loop, done, timeout=max(timeout, SHORTEST))
 
-    def __init__(self, reach: CheckReach) -> None:
-        self._reach = reach
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
-        self._tls: ssl.SSLContext | None = None
-
-    def _session(self, source: str) -> aiohttp.ClientSession:
-        import aiohttp
-
-        session = self._sessions.get(source)
-        if session is None:
-            connector = aiohttp.TCPConnector(
-                limit=0,
-                force_close=True,
-                use_dns_cache=False,
-                local_addr=(source, 0) if source else None,
-            )
-            session = self._sessions[source] = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                # PowerDNS asks for no compression and undoes none; some octets could be gigabytes.
-                auto_decompress=False,
-                skip_auto_headers=("Accept-Encoding",),
-            )
-        return session
-
-    def context(self) -> ssl.SSLContext:
-        """That of all requests over TLS."""
-        if self._tls is None:
-            self._tls = tls_context()
-        return self._tls
-
-    async def run(self, check: Check, timeout: float, *, listed: bool) -> CheckResult:
-        """Fetch the check's URL from its address, within ``timeout`` seconds; ``listed`` tells that
-        the URL stands in the zone."""
-        import aiohttp
-
-        started = time.monotonic()
-        ours = False
-        moves: list[URL] = []
-        try:
-            async with asyncio.timeout(max(timeout, SHORTEST)) as limit:
-                found = await self._fetch(check, limit.when() or started, moves, listed)
-        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-            found, ours = HttpVerdict(say(error)), is_ours(error)
-        latency = time.monotonic() - started
-        problem = found.problem
-        # Which runs wait for which depends on whether they timed out.
-        if problem and moves and problem != TIMED_OUT:
-            problem += f", redirected to {without_password(str(moves[-1]))}"
-        return CheckResult(not problem, latency, problem, found.weight, ours)
-
-    async def _fetch(
-        self, check: Check, until: float, moves: list[URL], listed: bool
-    ) -> HttpVerdict:
-        """Follow redirects to the end, as PowerDNS does: the URL's own host and port stay at the
-        address under check, other hosts are looked up. ``moves`` is where they led so far."""
-        from yarl import URL
-
-        url = origin = URL(as_written(check.url))
-        while len(moves) <= _REDIRECTS:
-            if url.scheme not in ("http", "https") or not url.host:
-                return HttpVerdict("not an HTTP URL")
-            if check.address and url.origin() == origin.origin():
-                addresses = [check.address]
-            else:
-                addresses = await self._addresses(url, written=listed and not moves)
-            found = await self._ask(check, url, addresses, until)
-            if isinstance(found, HttpVerdict):
-                return found
-            url = found
-            moves.append(url)
-        return HttpVerdict("too many redirects")
-
-    async def _addresses(self, url: URL, *, written: bool) -> list[str]:
-        """Where the host of a URL is, as far as that may be reached: it is looked up once, and what
-        was judged is what is connected to. Raises `ValueError` where nothing is left."""
-        host = url.raw_host or ""
-        if is_address(host):
-            found = [host]
+    def _timed_out(self, due: float) -> None:
+        late = self._loop.time() - due
+        if late > _LATE and self._chances:
+            # It was us who had no time: what the target said meanwhile is still to be read.
+            self._chances -= 1
+            self._set_timer(min(late, self._timeout))
         else:
-            # What is no address in its own notation, such as 127.1, the resolver may take for one.
-            written = False
-            loop = asyncio.get_running_loop()
-            rows = await loop.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
-            found = list(dict.fromkeys(str(row[4][0]) for row in rows))
-        refusals = [(one, self._refusal(one, written)) for one in found]
-        allowed = [one for one, refusal in refusals if refusal is None]
-        if not allowed:
-            raise ValueError(str(next((one for _, one in refusals if one), "no address")))
-        return allowed
+            self._finish(TIMED_OUT)
 
-    def _refusal(self, address: str, written: bool) -> Refusal | None:
-        refusal = self._reach.refusal(address, written=written)
-        if refusal is None and not written:
-            return own_address_refusal(address, self._reach)
-        return refusal
+    def _connected(self, sock: socket.socket) -> None:
+        if not self._request.tls:
+            self._send()
+            return
+        assert self._tls is not None
+        self._loop.remove_writer(sock.fileno())
+        # It takes the descriptor over.
+        name = self._request.server_name or None
+        self._sock = self._tls.wrap_socket(
+            sock, server_hostname=name, do_handshake_on_connect=False
+        )
+        self._shake_hands()
 
-    async def _ask(
-        self, check: Check, url: URL, addresses: Sequence[str], until: float
-    ) -> HttpVerdict | URL:
-        """What the first address says that can be connected to, or where it redirects to. Each gets
-        its part of the time that is left."""
-        import aiohttp
-        from yarl import URL
+    def _shake_hands(self) -> None:
+        sock = self._sock
+        assert isinstance(sock, ssl.SSLSocket)
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._loop.remove_writer(sock.fileno())
+            self._loop.add_reader(sock.fileno(), self._shake_hands)
+        except ssl.SSLWantWriteError:
+            self._loop.remove_reader(sock.fileno())
+            self._loop.add_writer(sock.fileno(), self._shake_hands)
+        except (OSError, ValueError) as error:
+            self._fail(error)
+        else:
+            self._loop.remove_reader(sock.fileno())
+            self._loop.add_writer(sock.fileno(), self._send)
 
-        for place, address in enumerate(addresses):
-            left = max(until - asyncio.get_running_loop().time(), SHORTEST)
-            others = len(addresses) - place - 1
-            try:
-                async with self._session(check.source).get(
-                    url.with_host(address),
-                    # Encoded as UTF-8, they are the octets of the record again.
-                    headers=[
-                        (name, as_written(value))
-                        for name, value in headers_of(check, url.raw_authority.rpartition("@")[2])
-                    ],
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=left / (others + 1)),
-                    **self._tls_options(url),
-                ) as response:
-                    status = response.status
-                    if status == check.httpcode:
-                        return await _verdict(response.content, check)
-                    if status not in MOVED or "Location" not in response.headers:
-                        return HttpVerdict(f"HTTP status {status}")
-                    return url.join(URL(response.headers["Location"]))
-            except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
-                if not others:
-                    raise
-        raise AssertionError("there is an address")
+    def _send(self) -> None:
+        assert self._sock is not None
+        try:
+            # Some hundred octets into an empty buffer: they go out whole, but for odd URLs.
+            sent = self._sock.send(self._unsent)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent = 0
+        except OSError as error:
+            self._fail(error)
+            return
+        self._unsent = self._unsent[sent:]
+        if self._unsent:
+            self._loop.add_writer(self._sock.fileno(), self._send)
+        else:
+            self._loop.remove_writer(self._sock.fileno())
+            self._loop.add_reader(self._sock.fileno(), self._readable)
 
-    def _tls_options(self, url: URL) -> dict[str, Any]:
-        if url.scheme != "https":
-            return {}
-        if url.host is not None and not is_address(url.host):
-            return {"ssl": self.context(), "server_hostname": url.host}
-        return {"ssl": self.context()}
+    def _readable(self) -> None:
+        assert self._sock is not None
+        try:
+            # No record of TLS is as large: nothing stays behind decrypted, unknown to epoll.
+            data = self._sock.recv(_CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            self._fail(error)
+            return
+        verdict = self._answer.feed(data)
+        if verdict is None:
+            return
+        if verdict.elsewhere:
+            self._close()
+            self._loop.call_soon(self._elsewhere)
+        else:
+            self._finish(verdict.problem, verdict.weight)
 
-    async def close(self) -> None:
-        """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
-
-
-async def _verdict(content: aiohttp.StreamReader, check: Check) -> HttpVerdict:
-    body = Body(check)
-    verdict = body.feed(b"")
-    # Read to the end even when nothing is looked for: a server that stalls there is not up.
-    while verdict is None:
-        chunk = await content.read(_CHUNK)
-        verdict = body.feed(chunk) if chunk else body.end()
-    return verdict
+    def _close(self) -> None:
+        if self._sock is not None:
+            self._loop.remove_reader(self._sock.fileno())
+        super()._close()

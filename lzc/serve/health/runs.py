@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from lzc.health_check import Check
+from lzc.health_check import Check, Endpoint
 from lzc.lua.health.reach import CheckReach
-from lzc.serve.health.http_probe import HttpProbe, Request
+from lzc.serve.health.http_client import HttpClient
 from lzc.serve.health.outcome import TIMED_OUT, CheckResult, without_password
-from lzc.serve.health.probes import HttpProbes, TcpProbe, connection_of
+from lzc.serve.health.probes import HttpProbe, TcpProbe
+from lzc.serve.health.scheduled_check import ScheduledCheck
 from lzc.serve.observe.error_log import ErrorLog
 
 
@@ -58,7 +59,7 @@ _LONGEST: Final = 86400
 LOOKUPS: Final = 64
 """Hosts of URLs looked up at once: each takes a thread, for as long as resolvers do not answer."""
 
-Done = Callable[["CheckRun", CheckResult], None]
+Done = Callable[[ScheduledCheck, CheckResult], None]
 
 
 class _Lookups(ThreadPoolExecutor):
@@ -68,57 +69,39 @@ class _Lookups(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
-@dataclass(slots=True, eq=False)
-class CheckRun:
-    """One run of a check. ``was_up`` and ``problem`` are of the run before; ``request`` is what
-    `request_of` says; ``listed`` tells that the bundle lists it. ``started`` (monotonic seconds) is
-    when it began to look, ``spent`` the seconds its probes took so far."""
-
-    check: Check
-    request: Request | None
-    was_up: bool
-    problem: str
-    done: Done
-    listed: bool = False
-    started: float = 0.0
-    spent: float = 0.0
-
-    def left(self) -> float:
-        """Seconds that remain of the timeout, which is for all that a run does."""
-        return min(self.check.timeout, _LONGEST) - self.spent
-
-
 class Runs:
     """Runs checks in the running event loop, of addresses that may be reached; ``reach`` is asked
-    where hosts are looked up, and redirects followed. ``files`` is how many may be open for that,
-    from 16 on."""
+    where hosts are looked up, and redirects followed. ``done`` is called at the end of each run.
+    ``files`` is how many may be open for that, from 16 on."""
 
-    def __init__(self, errors: ErrorLog, reach: CheckReach, files: int = ALL_FILES) -> None:
+    def __init__(
+        self, errors: ErrorLog, reach: CheckReach, done: Done, files: int = ALL_FILES
+    ) -> None:
         self._errors = errors
+        self._done = done
         requests, slow = min(REQUESTS, files // 4), min(SLOW_REQUESTS, files // 4)
         self._connections = ConcurrencyLimit(min(CONCURRENT, files - requests - slow))
         self._requests = ConcurrencyLimit(requests)
         self._slow_requests = ConcurrencyLimit(slow)
-        self._http = HttpProbes(reach)
+        self._http = HttpClient(reach)
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(_Lookups(LOOKUPS, "lookup"))
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, run: CheckRun) -> None:
+    def begin(self, entry: ScheduledCheck, *, was_up: bool) -> None:
         """Run it now, or when others have ended. For what is not plain HTTP, and was not up, a
         connection alone comes first: that is how thousands of targets fail, at a fraction of what a
         request costs."""
-        if run.request is not None and not run.request.tls:
-            self._connections.enter(lambda: self._get(run, self._connections))
+        entry.started = entry.spent = 0.0
+        if entry.request is not None and not entry.request.tls:
+            self._connections.enter(lambda: self._get(entry, self._connections))
             return
-        check = run.check
-        target: Check | None = check
-        if check.url:
-            target = None if run.was_up else connection_of(check)
+        check = entry.check
+        target = None if check.url and was_up else connection_of(check)
         if target is None:
-            self._enter_requests(run)
+            self._enter_requests(entry)
         else:
-            self._connections.enter(lambda: self._connect(run, target))
+            self._connections.enter(lambda: self._connect(entry, target))
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -126,58 +109,74 @@ class Runs:
             task.cancel()
         await self._http.close()
 
-    def _connect(self, run: CheckRun, target: Check) -> None:
-        run.started = time.monotonic()
+    def _connect(self, entry: ScheduledCheck, target: Endpoint) -> None:
+        entry.started = time.monotonic()
 
         def done(outcome: CheckResult) -> None:
             self._connections.leave()
-            run.spent += outcome.latency
-            if outcome.up and run.check.url:
-                self._enter_requests(run)
+            entry.spent += outcome.latency
+            if outcome.up and entry.check.url:
+                self._enter_requests(entry)
             else:
-                run.done(run, outcome)
+                self._done(entry, outcome)
 
-        TcpProbe(target, self._loop, done, timeout=run.left())
+        TcpProbe(target, entry.check.source, self._loop, done, timeout=_left(entry))
 
-    def _enter_requests(self, run: CheckRun) -> None:
+    def _enter_requests(self, entry: ScheduledCheck) -> None:
         # Targets that leave requests unanswered wait for each other, not the others for them.
-        limit = self._slow_requests if run.problem == TIMED_OUT else self._requests
-        if run.request is None:
-            limit.enter(lambda: self._fetch(run, limit))
+        limit = self._slow_requests if entry.problem == TIMED_OUT else self._requests
+        if entry.request is None:
+            limit.enter(lambda: self._fetch(entry, limit))
         else:
-            limit.enter(lambda: self._get(run, limit))
+            limit.enter(lambda: self._get(entry, limit))
 
-    def _get(self, run: CheckRun, limit: ConcurrencyLimit) -> None:
+    def _get(self, entry: ScheduledCheck, limit: ConcurrencyLimit) -> None:
         begun = time.monotonic()
-        run.started = run.started or begun
-        request = run.request
+        entry.started = entry.started or begun
+        request = entry.request
         assert request is not None
 
-        def done(outcome: CheckResult | None) -> None:
+        def done(outcome: CheckResult) -> None:
             limit.leave()
-            if outcome is not None:
-                run.done(run, outcome._replace(latency=run.spent + outcome.latency))
-                return
-            run.spent += time.monotonic() - begun
-            run.request = None
-            self._enter_requests(run)
+            self._done(entry, outcome._replace(latency=entry.spent + outcome.latency))
+
+        def elsewhere() -> None:
+            limit.leave()
+            entry.spent += time.monotonic() - begun
+            entry.request = None
+            self._enter_requests(entry)
 
         tls = self._http.context() if request.tls else None
-        HttpProbe(run.check, request, self._loop, done, timeout=run.left(), tls=tls)
+        HttpProbe(entry.check, request, self._loop, done, elsewhere, timeout=_left(entry), tls=tls)
 
-    def _fetch(self, run: CheckRun, limit: ConcurrencyLimit) -> None:
-        run.started = run.started or time.monotonic()
-        task = self._loop.create_task(self._fetched(run, limit))
+    def _fetch(self, entry: ScheduledCheck, limit: ConcurrencyLimit) -> None:
+        entry.started = entry.started or time.monotonic()
+        task = self._loop.create_task(self._fetched(entry, limit))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fetched(self, run: CheckRun, limit: ConcurrencyLimit) -> None:
+    async def _fetched(self, entry: ScheduledCheck, limit: ConcurrencyLimit) -> None:
+        check = entry.check
         try:
-            outcome = await self._http.run(run.check, run.left(), listed=run.listed)
+            outcome = await self._http.run(check, _left(entry), listed=entry.listed)
         except asyncio.CancelledError:
             return
         except Exception as error:  # one odd target must not end the others' checks
-            self._errors.note(f"checking {without_password(run.check.url)}", error)
+            self._errors.note(f"checking {without_password(check.url)}", error)
             outcome = CheckResult(False, 0.0, str(error) or type(error).__name__)
         limit.leave()
-        run.done(run, outcome._replace(latency=run.spent + outcome.latency))
+        self._done(entry, outcome._replace(latency=entry.spent + outcome.latency))
+
+
+def connection_of(check: Check) -> Endpoint | None:
+    """The connection that a check begins with; `None` where a URL does not tell, or its host has to
+    be looked up."""
+    port = check.endpoint().port
+    if port is None or (check.url and not check.address):
+        return None
+    return Endpoint(check.address, port)
+
+
+def _left(entry: ScheduledCheck) -> float:
+    """Seconds that remain of the timeout, which is for all that a run does."""
+    return min(entry.check.timeout, _LONGEST) - entry.spent

@@ -10,8 +10,8 @@ from typing import Any, Final
 from lzc.foreign_text import shown
 from lzc.health_check import Check
 from lzc.serve.health.admission import Refused
-from lzc.serve.health.http_probe import Request
 from lzc.serve.health.outcome import as_written, without_password
+from lzc.serve.health.probes import Request
 from lzc.serve.health.saved_state import Force
 from lzc.serve.ipc.health_table import STATUS, UNKNOWN, Health, HealthTable
 
@@ -24,7 +24,9 @@ _SHOWN: Final = (
 @dataclass(slots=True, eq=False)
 class ScheduledCheck:
     """A check that is run: its slot, when it was last asked for, for which ``zone`` where no bundle
-    lists it, and how its last run went; ``gap`` is the seconds between the last two results."""
+    lists it, and how its last run went; ``gap`` is the seconds between the last two results. Of the
+    run under way: when it began to look (``started``, monotonic seconds), and the seconds that its
+    probes took so far (``spent``)."""
 
     check: Check
     key: bytes
@@ -37,6 +39,7 @@ class ScheduledCheck:
     force: Force | None = None
     request: Request | None = None
     started: float = 0.0
+    spent: float = 0.0
     finished: float = 0.0
     gap: float = 0.0
     runs: int = 0

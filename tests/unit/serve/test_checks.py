@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from lzc.bundle.check_list import CheckList
-from lzc.health_check import Check
+from lzc.health_check import Check, Endpoint
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.checker import Checker
 from lzc.serve.health.checker_main import report_when_asked
-from lzc.serve.health.probes import connection_of
-from lzc.serve.health.runs import ConcurrencyLimit
+from lzc.serve.health.runs import ConcurrencyLimit, connection_of
 from lzc.serve.health.scheduled_check import show
 from lzc.serve.ipc.health_table import HealthTable
 from tests.patience import PATIENCE
@@ -68,9 +67,8 @@ def test_a_run_that_ends_while_it_begins_lets_the_next_one_in() -> None:
 def test_an_http_check_begins_with_a_connection_to_its_candidate(
     url: str, port: int | None
 ) -> None:
-    check = Check("192.0.2.1", url=url, timeout=3, source="192.0.2.9")
-    expected = None if port is None else Check("192.0.2.1", port, timeout=3, source="192.0.2.9")
-    assert connection_of(check) == expected
+    expected = None if port is None else Endpoint("192.0.2.1", port)
+    assert connection_of(Check("192.0.2.1", url=url)) == expected
 
 
 def test_a_check_without_a_candidate_has_to_look_its_host_up_first() -> None:

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from lzc.health_check import Check
-from lzc.serve.health.probes import HttpProbes
+from lzc.serve.health.http_client import HttpClient
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 
@@ -268,7 +268,7 @@ def test_what_goes_wrong_with_a_check_is_logged_without_its_password(
     async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("unheard of")
 
-    monkeypatch.setattr(HttpProbes, "run", fail)
+    monkeypatch.setattr(HttpClient, "run", fail)
     play(scene)
     assert "checking http://***@www.example.com/" in caplog.text
     assert "secret" not in caplog.text

@@ -96,7 +96,7 @@ def test_want_of_files_is_not_the_targets_fault() -> None:
 @pytest.mark.parametrize("files", [16, 896, 3968, 100_000])
 def test_all_that_runs_at_once_fits_into_the_limit_of_files(files: int) -> None:
     async def scene() -> None:
-        runs = Runs(ErrorLog(), CheckReach(), files)
+        runs = Runs(ErrorLog(), CheckReach(), lambda *_: None, files)
         lanes = (runs._connections, runs._requests, runs._slow_requests)
         assert sum(lane.limit for lane in lanes) <= files
         assert all(lane.limit > 0 for lane in lanes)

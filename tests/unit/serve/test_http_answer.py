@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lzc.health_check import Check
 from lzc.serve.health.http_answer import HttpAnswer, HttpVerdict
-from lzc.serve.health.http_probe import Request, request_of
+from lzc.serve.health.probes import Request, request_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
