@@ -14,12 +14,8 @@ from lzc.serve.ipc.scoreboard import COUNTERS
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer, Command
-from lzc.serve.supervise.key_watch import KeyWatch
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import SettingsInForce
-from lzc.serve.supervise.worker_process import WorkerProcess
-from lzc.serve.worker.geo_files import GeoFiles
-from lzc.serve.worker.quarantine import Quarantine
 
 log = logging.getLogger("lzc")
 
@@ -30,12 +26,8 @@ class Commands:
     ``started_at`` is when it began, in seconds since the epoch."""
 
     reloader: Reloader
-    workers: Sequence[WorkerProcess]
     checker: CheckerProcess
-    geo: GeoFiles
-    keys: KeyWatch
     settings: SettingsInForce
-    quarantine: Quarantine
     secondaries: Secondaries
     listen: Sequence[str]
     started_at: float = field(default_factory=time.time)
@@ -77,26 +69,27 @@ class Commands:
 
     async def status(self, _request: Answer) -> Answer:
         """``lzc ctl status``: all that is known of the server."""
-        workers = [worker.status() for worker in self.workers]
+        reloader = self.reloader
+        workers = [worker.status() for worker in reloader.workers]
         return {
             "ok": True,
-            "bundle": self.reloader.folder.name,
-            "loaded_at": self.reloader.loaded_at,
-            "built_at": self.reloader.built_at,
-            "refused": self.reloader.refusal.status(),
-            "fallen": self.reloader.fallen.status(),
-            "zones": max(worker.zones for worker in self.workers),
+            "bundle": reloader.folder.name,
+            "loaded_at": reloader.loaded_at,
+            "built_at": reloader.built_at,
+            "refused": reloader.refusal.status(),
+            "fallen": reloader.fallen.status(),
+            "zones": max(worker.zones for worker in reloader.workers),
             "uptime": time.time() - self.started_at,
             "pid": os.getpid(),
             "listen": list(self.listen),
             "workers": workers,
             "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
             "checker": self.checker.status(),
-            "geo": self.geo.report(),
+            "geo": reloader.geo.report(),
             "settings": self.settings.pending,
-            "keys": self.keys.status(),
-            "tsig": self.reloader.secrets.status(),
-            **self.quarantine.status(),
+            "keys": reloader.keys.status(),
+            "tsig": reloader.secrets.status(),
+            **reloader.quarantine.status(),
             "secondaries": self.secondaries.status(),
             "strangers": self.secondaries.strangers(),
         }

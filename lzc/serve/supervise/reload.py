@@ -19,6 +19,7 @@ from typing import Any, Final
 from lzc.bundle import verification
 from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
+from lzc.config import Config
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.supervise.bundle_trial import (
@@ -37,6 +38,7 @@ from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Secrets
 from lzc.serve.worker.quarantine import Quarantine
+from lzc.serve.worker.serving import Assignment
 
 log = logging.getLogger("lzc")
 
@@ -45,33 +47,31 @@ POLL: Final = 0.5
 
 
 class Reloader:
-    """Keeps all workers on the bundle that is live. ``switched`` is called with each new one and
-    the serials of its zones; ``before`` is the one before it, ``condemned`` are those that nobody
-    opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
+    """Keeps all ``workers`` on the bundle that is live. ``switched`` is called with each new one
+    and the serials of its zones; ``before`` is the one before it, ``condemned`` are those that
+    nobody opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
     time; ``secrets`` are those in use. ``keys`` knows the zones that are out of service."""
 
     def __init__(
         self,
+        config: Config,
         source: Source,
         folder: Path,
         workers: list[WorkerProcess],
-        switched: Callable[[Path, Mapping[bytes, int]], None],
         geo: GeoFiles,
-        quarantine: Quarantine,
         secrets: Secrets,
-        read_secrets: Callable[[], Secrets],
-        keys: KeyWatch,
+        switched: Callable[[Path, Mapping[bytes, int]], None],
     ) -> None:
+        self._config = config
         self._source = source
         self.folder = folder
-        self._switch = Switch(workers, geo, folder)
-        self._workers = workers
-        self._switched = switched
-        self._geo = geo
-        self._quarantine = quarantine
+        self.workers = workers
+        self.geo = geo
         self.secrets = secrets
-        self._read_secrets = read_secrets
-        self._keys = keys
+        self._switched = switched
+        self.switch = Switch(workers, folder)
+        self.quarantine = Quarantine()
+        self.keys = KeyWatch(config.keystore, source.stamps)
         # Not source.mark(): the link may have moved since the bundle was chosen.
         self._mark = folder.name
         self._lock = asyncio.Lock()
@@ -108,10 +108,9 @@ class Reloader:
         elif self.refusal.is_due() and self.refusal.folder != self.folder:
             await self.reload(even_if_same=False, again=True)
 
-    @property
-    def answering(self) -> Path:
-        """The bundle that workers were told to answer from, which may be about to be ``folder``."""
-        return self._switch.answering
+    def assignment(self) -> Assignment:
+        """What workers are to answer from."""
+        return Assignment(self.folder, self.secrets, self.quarantine, self.geo.current())
 
     def worker_is_back(self) -> None:
         """What was refused for want of a worker is tried again at once."""
@@ -157,20 +156,21 @@ class Reloader:
                 # It is being copied, say.
                 return self._refuse(f"{shown(folder)}: cannot be read: {error.strerror}")
             try:
-                secrets = self._read_secrets()
+                # That of cookies stays where no file holds it: clients keep what they were given.
+                secrets = Secrets.read(self._config, self.secrets.cookie)
                 lost = _news(self.secrets.faults, secrets.faults)
-                report = await self._keys.examine(folder)
-                lost += _news(self._keys.out(), report.errors)
+                report = await self.keys.examine(folder)
+                lost += _news(self.keys.out(), report.errors)
                 if lost:
                     return self._refuse(_lines(lost))
             except (InputError, KeysUnknown) as error:
                 return self._refuse(str(error))
-            await asyncio.to_thread(self._geo.refresh, at_once=True)
+            await asyncio.to_thread(self.geo.refresh, at_once=True)
             if folder != self.folder and not self.fallen:
                 await self._know_what_is_served()
             before, self.secrets = self.secrets, secrets
-            problem = await self._switch.all_to(folder, secrets, Quarantine())
-            if problem:
+            assigned = Assignment(folder, secrets, geo=self.geo.current())
+            if problem := await self.switch.all_to(assigned):
                 self.secrets = before
                 why, crashed, hung = problem
                 if crashed and folder != self.folder and self.is_to_blame(hung, folder):
@@ -178,6 +178,7 @@ class Reloader:
                     self.condemned.add(folder, why)
                 self._crashing = folder if self.condemned.why(folder) else None
                 return self._refuse(why)
+            self.geo.forget_superseded()
             changed = folder != self.folder
             if changed:
                 self.before = self.folder
@@ -188,7 +189,7 @@ class Reloader:
             log.info("serving bundle %s%s%s", folder.name, "" if changed else " again", late)
             await asyncio.to_thread(self.fallen.take, folder.name, serials)
             self._switched(folder, serials)
-            self._keys.take(report)
+            self.keys.take(report)
             answer = self._serving(changed=changed)
             still = [one for found in (secrets.faults, report.errors) for one in found.values()]
             if still:
@@ -222,7 +223,7 @@ class Reloader:
             "ok": True,
             "bundle": self.folder.name,
             "changed": changed,
-            "geo": self._geo.report(),
+            "geo": self.geo.report(),
             "fallen": self.fallen.status(),
         }
 
@@ -231,22 +232,22 @@ class Reloader:
         begins to answer."""
         async with self._lock:
             if worker.ready:
-                await self._switch.alone(worker, self.folder, self.secrets, self._quarantine)
+                await self.switch.alone(worker, self.assignment())
 
     async def watch_geo(self) -> None:
         """Follow the geo databases, while there are any."""
-        while self._geo.current():
+        while self.geo.current():
             await asyncio.sleep(POLL)
             async with self._lock:
-                if await asyncio.to_thread(self._geo.refresh):
-                    # Everything made anew, as for a bundle: no memory of the old data stays. But
-                    # for keys, which nobody asked to read again.
-                    problem = await self._switch.all_to(
-                        self.folder, self.secrets, self._quarantine, keep_keys=True
-                    )
-                    if problem:
-                        why = problem.why.replace("\n", "; ")
-                        log.error("geo databases: still the ones from before: %s", why)
+                if not await asyncio.to_thread(self.geo.refresh):
+                    continue
+                # Everything made anew, as for a bundle: no memory of the old data stays. But for
+                # keys, which nobody asked to read again.
+                if problem := await self.switch.all_to(self.assignment(), keep_keys=True):
+                    why = problem.why.replace("\n", "; ")
+                    log.error("geo databases: still the ones from before: %s", why)
+                else:
+                    self.geo.forget_superseded()
 
     def _refuse(self, why: str) -> dict[str, Any]:
         """``why`` is lines of ours."""
@@ -267,7 +268,7 @@ class Reloader:
         return self._go_back()
 
     def _go_back(self) -> bool:
-        if any(one.ready for one in self._workers):
+        if any(one.ready for one in self.workers):
             # They have it open, and go on.
             return False
         before, self.before = self.before, None
@@ -277,7 +278,7 @@ class Reloader:
             verification.verify(before, self._source.stamps)
         except BundleError:
             return False
-        self.folder = self._switch.answering = before
+        self.folder = self.switch.answering = before
         self.loaded_at, self.built_at = time.time(), _built_at(before)
         return True
 

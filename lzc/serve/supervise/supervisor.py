@@ -28,7 +28,6 @@ from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
 from lzc.serve.supervise.bundle_trial import crash, crashing
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.commands import Commands
-from lzc.serve.supervise.key_watch import KeyWatch
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
@@ -36,8 +35,9 @@ from lzc.serve.supervise.worker_process import WorkerProcess, faults_of
 from lzc.serve.transport import sockets
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Secrets
-from lzc.serve.worker.quarantine import Proven, Quarantine
-from lzc.serve.worker.worker import GRACE, WorkerSetup
+from lzc.serve.worker.quarantine import Proven
+from lzc.serve.worker.serving import WorkerSetup
+from lzc.serve.worker.worker import GRACE
 from lzc.serve.worker.worker import run as run_worker
 
 log = logging.getLogger("lzc")
@@ -63,45 +63,24 @@ class Supervisor:
         self._options = options
         self._source = source
         self._bound = bound
-        self._board = Scoreboard(options.workers)
         self._checker = checker
-        self._keys = KeyWatch(options.config.keystore, source.stamps)
+        board = Scoreboard(options.workers)
         self._workers = [
-            WorkerProcess(index, self._board.slot(index)) for index in range(options.workers)
+            WorkerProcess(index, board.slot(index)) for index in range(options.workers)
         ]
-        self._quarantine = Quarantine()
         self._proven = Proven(options.workers)
-        self._records = RecordsToBlame(self._workers, self._quarantine)
         self._reloader = Reloader(
-            source,
-            folder,
-            self._workers,
-            self._switched,
-            geo,
-            self._quarantine,
-            secrets,
-            # Those of cookies stay where no file holds them: clients keep what they were given.
-            lambda: Secrets.read(options.config, secrets.cookie),
-            self._keys,
+            options.config, source, folder, self._workers, geo, secrets, self._switched
         )
-        self._geo = geo
+        self._records = RecordsToBlame(self._workers, self._reloader.quarantine)
         self._secondaries = Secondaries(options.config.secondary)
         self._watchdog = Watchdog(self._workers, checker, options.watchdog)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._commands = Commands(
-            self._reloader,
-            self._workers,
-            checker,
-            geo,
-            self._keys,
-            options.settings(),
-            self._quarantine,
-            self._secondaries,
-            bound.endpoints,
+            self._reloader, checker, options.settings(), self._secondaries, bound.endpoints
         )
-        self._started = False
+        self._started = self._stopping = False
         self._listening = self._hung_up = False
-        self._stopping = False
         self._failed: list[Fault] = []
 
     async def serve(self, path: Path, listener: socket.socket) -> None:
@@ -140,7 +119,7 @@ class Supervisor:
             self._listening = True
             self._spawn(self._reloader.watch())
             self._spawn(self._reloader.watch_geo())
-            self._spawn(self._keys.watch(lambda: self._reloader.folder))
+            self._spawn(self._reloader.keys.watch(lambda: self._reloader.folder))
             self._tick()
             await stop.wait()
             if self._failed:
@@ -200,23 +179,20 @@ class Supervisor:
     def _start_worker(self, worker: WorkerProcess) -> None:
         options = self._options
         worker.slot.reset()
-        worker.geo = self._geo.current()
+        assigned = self._reloader.assignment()
+        worker.geo = assigned.geo
         setup = WorkerSetup(
             config=options.config,
-            folder=self._reloader.folder,
             verified_dir=self._source.stamps,
             listeners=self._bound.of_worker[worker.index],
             slot=worker.slot,
             health=self._checker.view(),
-            secrets=self._reloader.secrets,
             proven=self._proven.of_worker(worker.index),
-            quarantine=self._quarantine,
-            geo=worker.geo,
         )
 
         def main(channel: Channel) -> int:
             self._close_in_child(keep=worker.index)
-            return run_worker(setup, channel)
+            return run_worker(setup, assigned, channel)
 
         pid, channel = fork(main)
         worker.begin(pid, channel)
@@ -242,7 +218,7 @@ class Supervisor:
             self._secondaries.heard(message)
             return
         if message["event"] in ("ready", "committed", "keys"):
-            self._keys.heard(worker.index, message)
+            self._reloader.keys.heard(worker.index, message)
         if message["event"] == "keys":
             return
         worker.take(message)
@@ -253,8 +229,10 @@ class Supervisor:
             return
         # Others may have switched while it started: whoever was told so must not be answered from
         # what was before.
-        if worker.bundle != self._reloader.answering.name or worker.geo != self._geo.current():
-            self._spawn(self._reloader.catch_up(worker))
+        reloader = self._reloader
+        answering, geo = reloader.switch.answering.name, reloader.geo.current()
+        if (worker.bundle, worker.geo) != (answering, geo):
+            self._spawn(reloader.catch_up(worker))
         else:
             worker.tell({"do": "begin"})
         self._reloader.worker_is_back()
@@ -290,17 +268,15 @@ class Supervisor:
         went_back = self._reloader.condemn(worker.index, crash)
         why = self._reloader.condemned.why(folder).replace("\n", "; ")
         if went_back:
-            log.error("BUNDLE REFUSED, serving the one before it, %s: %s", self._bundle(), why)
-            self._switched(self._reloader.folder)
+            before = self._reloader.folder
+            log.error("BUNDLE REFUSED, serving the one before it, %s: %s", before.name, why)
+            self._switched(before)
         elif any(one.ready for one in self._workers):
             log.error("worker %d is not started again with this bundle: %s", worker.index, why)
             self._bound.close(worker.index)
         else:
             self._failed = [crashing(folder, self._reloader.condemned.why(folder))]
             self._stop.set()
-
-    def _bundle(self) -> str:
-        return self._reloader.folder.name
 
     def _restart(self, worker: WorkerProcess) -> None:
         if self._stopping or worker.pid:

@@ -10,9 +10,7 @@ from typing import Final, NamedTuple
 
 from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.supervise.worker_process import WorkerProcess
-from lzc.serve.worker.geo_files import GeoFiles
-from lzc.serve.worker.keyring import Secrets
-from lzc.serve.worker.quarantine import Quarantine
+from lzc.serve.worker.serving import Assignment
 
 PATIENCE: Final = 60.0
 """Seconds that workers get to open a bundle."""
@@ -29,19 +27,15 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Switch:
-    """Of these workers, which read the databases of ``geo``; ``answering`` is the bundle that they
-    were told to answer from last."""
+    """Of these workers; ``answering`` is the bundle that they were told to answer from last."""
 
     _workers: Sequence[WorkerProcess]
-    _geo: GeoFiles
     answering: Path
 
-    async def all_to(
-        self, folder: Path, secrets: Secrets, quarantine: Quarantine, *, keep_keys: bool = False
-    ) -> Problem | None:
-        """Have all answer from a bundle, with these secrets, and run no code in quarantine; with
-        ``keep_keys``, those of the same bundle are not read again."""
-        prepare = self._prepare(folder, secrets, quarantine, keep_keys=keep_keys)
+    async def all_to(self, assigned: Assignment, *, keep_keys: bool = False) -> Problem | None:
+        """Have all answer from a bundle; with ``keep_keys``, those of the same bundle are not read
+        again."""
+        prepare = _prepare(assigned, keep_keys=keep_keys)
         prepared: set[int] = set()
         # One that started meanwhile, perhaps in the place of one that had prepared, answers from
         # what was before as well.
@@ -53,35 +47,23 @@ class Switch:
                     worker.tell({"do": "abandon"})
                 return problem
         taking_part = [worker for worker in self._workers if worker.ready]
-        self.answering = folder
+        self.answering = assigned.folder
         switched = [worker.expect() for worker in taking_part]
         for worker in taking_part:
             worker.tell({"do": "commit"})
         if switched:
             await asyncio.wait(switched, timeout=PATIENCE)
-        self._geo.forget_superseded()
         return None
 
-    async def alone(
-        self, worker: WorkerProcess, folder: Path, secrets: Secrets, quarantine: Quarantine
-    ) -> None:
+    async def alone(self, worker: WorkerProcess, assigned: Assignment) -> None:
         """Bring one that has not begun to answer to what the others answer from."""
-        prepare = self._prepare(folder, secrets, quarantine, keep_keys=True)
-        if await _have_prepared([worker], prepare) is None:
+        if await _have_prepared([worker], _prepare(assigned, keep_keys=True)) is None:
             worker.tell({"do": "commit"})
         worker.tell({"do": "begin"})
 
-    def _prepare(
-        self, folder: Path, secrets: Secrets, quarantine: Quarantine, *, keep_keys: bool
-    ) -> ChannelMessage:
-        return {
-            "do": "prepare",
-            "folder": str(folder),
-            "quarantine": quarantine.to_message(),
-            "geo": [str(path) for path in self._geo.current()],
-            "secrets": secrets.to_message(),
-            "keep_keys": keep_keys,
-        }
+
+def _prepare(assigned: Assignment, *, keep_keys: bool) -> ChannelMessage:
+    return {"do": "prepare", "keep_keys": keep_keys, **assigned.to_message()}
 
 
 async def _have_prepared(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ class WorkerProcess:
         self.channel: Channel | None = None
         self.bundle = ""
         self.zones = 0
-        self.geo: tuple[Path, ...] = ()
+        self.geo: Sequence[Path] = ()
         self.ready = False
         self.started = 0.0
         self.restarts = 0

@@ -8,8 +8,9 @@ import os
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 from lzc.answer.refusal import Reason
 from lzc.answer.settings import ResponderSettings
@@ -22,11 +23,12 @@ from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, window
 from lzc.faults import Fault
 from lzc.foreign_text import shown
-from lzc.health_check import HealthView
 from lzc.lua.engine.engine import EngineSettings
+from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.observe.log_lines import LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
+from lzc.serve.transport.sockets import Listener
 from lzc.serve.worker.answering import answering, lua_parts
 from lzc.serve.worker.geo_files import open_geo
 from lzc.serve.worker.keyring import Secrets, Signers
@@ -47,58 +49,90 @@ _LEVELS: Final = {
 }
 
 
-class Serving:
-    """A bundle, opened, with what is derived from it and from the secrets beside it.
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker is given at birth, for good; ``proven`` is code that ran to its end."""
 
-    Raises `BundleError` when it is not usable.
-    """
+    config: Config
+    verified_dir: Path
+    listeners: tuple[Listener, ...]
+    slot: Slot
+    health: TableView
+    proven: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker is to answer from: the ``folder`` of a bundle, and beside it nothing that it
+    read by itself, which could keep it from being ready as soon as the others are. ``secrets`` are
+    those of the settings; ``quarantine``: what it must not run; ``geo``: databases."""
+
+    folder: Path
+    secrets: Secrets
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    geo: Sequence[Path] = ()
+
+    def to_message(self) -> dict[str, Any]:
+        """For a worker."""
+        return {
+            "folder": str(self.folder),
+            "secrets": self.secrets.to_message(),
+            "quarantine": self.quarantine.to_message(),
+            "geo": [str(path) for path in self.geo],
+        }
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Self:
+        """What `to_message` gave."""
+        return cls(
+            Path(message["folder"]),
+            Secrets.from_message(message["secrets"]),
+            Quarantine.from_message(message["quarantine"]),
+            [Path(one) for one in message["geo"]],
+        )
+
+
+class Serving:
+    """A bundle, opened, with what is derived from it and from the secrets beside it; ``report``
+    takes what becomes of transfers. Raises `BundleError` when it is not usable."""
 
     def __init__(
         self,
-        config: Config,
-        folder: Path,
-        verified_dir: Path | None,
-        *,
+        setup: WorkerSetup,
+        assigned: Assignment,
         signatures: SignatureCache,
-        health: HealthView,
-        slot: Slot,
-        secrets: Secrets,
-        quarantine: Quarantine | None = None,
-        proven: Marks | None = None,
-        databases: Sequence[Path] = (),
-        report: TransferReport | None = None,
+        report: TransferReport,
     ) -> None:
-        self.report = report or TransferReport()
+        config, secrets = setup.config, assigned.secrets
+        self.report = report
         self._keys = secrets.tsig
         self._access = TransferAccess.from_config(config)
-        self.bundle = Bundle.open(folder, verified_dir=verified_dir)
+        self.bundle = Bundle.open(assigned.folder, verified_dir=setup.verified_dir)
         engine = planner = None
         if config.runs_lua:
             settings = EngineSettings.from_config(config.lua)
             seed = int.from_bytes(os.urandom(4), "big")
             chance = random.Random(seed).random
-            geo = open_geo(databases)
+            geo = open_geo(assigned.geo)
             engine, planner = lua_parts(
-                settings, self.bundle, geo, health, RecordLog(), seed, chance
+                settings, self.bundle, geo, setup.health, RecordLog(), seed, chance
             )
         self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder, self.guard = answering(
             self.bundle,
             ResponderSettings.from_config(
-                config,
-                cookie_secret=secrets.cookie,
-                tsig_keys=self._keys,
+                config, cookie_secret=secrets.cookie, tsig_keys=secrets.tsig
             ),
             self._signers,
             self._signers.out,
-            slot,
+            setup.slot,
             FailureLog(),
             engine=engine,
             planner=planner,
             shares=config.lua.time_limit > 0,
-            quarantine=quarantine,
-            proven=proven,
-            refused=self.report.refused,
+            quarantine=assigned.quarantine,
+            proven=setup.proven,
+            refused=report.refused,
         )
         self._retry_at = 0.0
         self.transfers = 0

@@ -7,30 +7,23 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Final
 
 from lzc.bundle.reader import BundleError
-from lzc.config import Config
 from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
-from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
-from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.zones_out import describe_out
 from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
-from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.tcp_holders import HolderLimits, TcpLimits
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.worker.counters import Counters
-from lzc.serve.worker.keyring import Secrets
-from lzc.serve.worker.quarantine import Marks, Quarantine
-from lzc.serve.worker.serving import Serving
+from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
 
 log = logging.getLogger("lzc")
 
@@ -43,29 +36,11 @@ STALLED: Final = 1.0
 """Of these, those in which no client takes anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSetup:
-    """What a worker is given at birth: nothing that it read by itself could keep it from starting
-    later than the others, but the bundle. ``secrets`` are those of the settings, ``proven`` is code
-    that ran to its end; ``quarantine``: what it must not run; ``geo``: databases."""
-
-    config: Config
-    folder: Path
-    verified_dir: Path | None
-    listeners: tuple[Listener, ...]
-    slot: Slot
-    health: TableView
-    secrets: Secrets
-    proven: Marks
-    quarantine: Quarantine = field(default_factory=Quarantine)
-    geo: Sequence[Path] = ()
-
-
-def run(setup: WorkerSetup, channel: Channel) -> int:
+def run(setup: WorkerSetup, assigned: Assignment, channel: Channel) -> int:
     """Serve until told to stop; returns the exit code of the process."""
     worker = Worker(setup, channel)
     try:
-        serving = worker.open(setup.folder, setup.quarantine, setup.geo, setup.secrets)
+        serving = worker.open(assigned)
         for _ in serving.load_keys():
             pass
     except InputError as error:
@@ -95,24 +70,9 @@ class Worker:
         self._said_out: dict[bytes, tuple[Fault, ...]] = {}
         self._alone = False
 
-    def open(
-        self, folder: Path, quarantine: Quarantine, geo: Sequence[Path], secrets: Secrets
-    ) -> Serving:
+    def open(self, assigned: Assignment) -> Serving:
         """Open a bundle and make ready to answer from it."""
-        setup = self._setup
-        return Serving(
-            setup.config,
-            folder,
-            setup.verified_dir,
-            signatures=self._signatures,
-            health=setup.health,
-            slot=setup.slot,
-            secrets=secrets,
-            quarantine=quarantine,
-            proven=setup.proven,
-            databases=geo,
-            report=self._report,
-        )
+        return Serving(self._setup, assigned, self._signatures, self._report)
 
     async def serve(self, serving: Serving) -> int:
         """Answer queries until the supervisor or a signal says stop."""
@@ -138,7 +98,8 @@ class Worker:
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
-        await self._await_health()
+        # Queries wait in their sockets until the supervisor says that enough is known.
+        await self._until(self._setup.health.opened)
         self._say_ready("ready", serving)
         await self._until(self._told_to_begin.is_set)
         for listener in self._setup.listeners:
@@ -155,10 +116,6 @@ class Worker:
         """The supervisor is gone, and another may want our addresses at once."""
         self._alone = True
         self._stop.set()
-
-    async def _await_health(self) -> None:
-        """Let queries wait in their sockets until the supervisor says that enough is known."""
-        await self._until(self._setup.health.opened)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         """Let queries wait, without being taken to hang."""
@@ -186,11 +143,8 @@ class Worker:
     def _on_message(self, message: ChannelMessage) -> None:
         match message.get("do"):
             case "prepare":
-                geo = [Path(one) for one in message["geo"]]
-                quarantine = Quarantine.from_message(message["quarantine"])
-                secrets = Secrets.from_message(message["secrets"])
-                folder, keep = Path(message["folder"]), message["keep_keys"]
-                work = self._prepare(folder, quarantine, geo, secrets, keep_keys=keep)
+                assigned, keep = Assignment.from_message(message), message["keep_keys"]
+                work = self._prepare(assigned, keep_keys=keep)
                 # Kept, as the loop itself holds tasks only weakly.
                 self._preparing = self._loop.create_task(work)
             case "commit":
@@ -206,22 +160,14 @@ class Worker:
             case "stop":
                 self._stop.set()
 
-    async def _prepare(
-        self,
-        folder: Path,
-        quarantine: Quarantine,
-        geo: list[Path],
-        secrets: Secrets,
-        *,
-        keep_keys: bool,
-    ) -> None:
+    async def _prepare(self, assigned: Assignment, *, keep_keys: bool) -> None:
         """First half of a reload: open the new bundle, so that the second cannot fail. Queries are
         answered from the old one between the steps. ``keep_keys``: those of the same bundle are not
         read again."""
         self._abandon()
         fresh: Serving | None = None
         try:
-            fresh = self.open(folder, quarantine, geo, secrets)
+            fresh = self.open(assigned)
             if keep_keys and fresh.bundle.id == self._serving.bundle.id:
                 fresh.adopt_keys(self._serving)
             else:

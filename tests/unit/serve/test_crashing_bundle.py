@@ -30,7 +30,8 @@ def crashes(kind, where):
     as_before = kind.__init__
 
     def init(self, *arguments, **options):
-        folder = next(one for one in arguments if isinstance(one, Path))
+        given = [getattr(one, "folder", one) for one in arguments]
+        folder = next(one for one in given if isinstance(one, Path))
         known = (Path(args["source"]) / "crashes").read_text().split()
         if any(line.startswith(where + folder.name) for line in known):
             with (Path(args["source"]) / "crashed").open("a") as out:
