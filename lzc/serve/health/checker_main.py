@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from lzc.bundle import check_list
-from lzc.bundle.check_list import CheckList
 from lzc.bundle.manifest import CHECKS
 from lzc.foreign_text import shown
 from lzc.serve.health.admission import CheckPolicy
@@ -38,11 +37,6 @@ _REQUEST: Final = 64
 _PATIENCE: Final = 20.0
 """Seconds in which a reader of a report has to take a piece of it."""
 _AT_ONCE: Final = 50
-
-
-def read_checks(folder: Path) -> CheckList:
-    """The checks of a bundle. Raises `OSError`, `ValueError`, `TypeError` or `KeyError`."""
-    return check_list.read(folder / CHECKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +140,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
         match message.get("do"):
             case "load":
                 try:
-                    checker.load(read_checks(Path(message["folder"])))
+                    checker.load(check_list.read(Path(message["folder"]) / CHECKS))
                 except (OSError, ValueError, TypeError, KeyError) as error:
                     log.error("health checks of the bundle cannot be read: %s", shown(error))
             case "force":

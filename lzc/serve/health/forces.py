@@ -18,6 +18,7 @@ from lzc.health_check import Check
 from lzc.serve.health.saved_state import Force
 from lzc.serve.health.scheduled_check import ScheduledCheck
 from lzc.serve.ipc.health_table import AUTO, FORCES, HealthTable
+from lzc.serve.transport.sockets import show_endpoint
 
 SHORTEST_ID: Final = 6
 """Hexadecimal digits of a check's id that are enough, if no other check's begins so."""
@@ -32,7 +33,7 @@ def target_of(text: str, keys: Collection[bytes]) -> str:
     found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([0-9.]+)):([0-9]{1,5})", text)
     try:
         if found is not None and 0 < int(found[3]) < 65536:
-            return _with_port(str(ipaddress.ip_address(found[1] or found[2])), int(found[3]))
+            return show_endpoint(str(ipaddress.ip_address(found[1] or found[2])), int(found[3]))
         return str(ipaddress.ip_address(text))
     except ValueError:
         pass
@@ -51,7 +52,7 @@ def targets_of(check: Check, key: bytes) -> tuple[str, ...]:
         address = str(ipaddress.ip_address(host))
     except ValueError:
         return (key.hex(),)
-    return (key.hex(), _with_port(address, port), address) if port else (key.hex(), address)
+    return (key.hex(), show_endpoint(address, port), address) if port else (key.hex(), address)
 
 
 def near(target: str, known: Collection[str]) -> list[str]:
@@ -73,12 +74,8 @@ def force_of(check: Check, key: bytes, forced: Mapping[str, Force]) -> Force | N
 
 def within(target: str, forced: Mapping[str, Force]) -> list[str]:
     """The targets spoken of that ``target`` is or contains: an address has all its ports."""
-    prefix = _with_port(target, 0)[:-1]
+    prefix = show_endpoint(target, 0)[:-1]
     return [one for one in forced if one == target or one.startswith(prefix)]
-
-
-def _with_port(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 log = logging.getLogger("lzc")

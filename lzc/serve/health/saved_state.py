@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import stat
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ log = logging.getLogger("lzc")
 
 FRESH: Final = 300.0
 """Seconds that results may be old (the file's time of modification) to be used after a start."""
-_LIMIT: Final = 256 * 2**20
 _FORMAT: Final = 1
 
 
@@ -83,17 +81,17 @@ def load(path: Path, now: float) -> SavedHealth:
         return SavedHealth()
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
+        whose = ""
         if not stat.S_ISREG(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            log.error(
-                "%s: others may write it, so nothing is known or forced at first", shown(path)
-            )
-            return SavedHealth()
-        # Beside a socket in a folder for all, such as /tmp, anybody may have put one in time.
-        if status.st_uid not in (0, os.geteuid()):
-            log.error("%s: another user's, so nothing is known or forced at first", shown(path))
+            whose = "others may write it"
+        elif status.st_uid not in (0, os.geteuid()):
+            # Beside a socket in a folder for all, such as /tmp, anybody may have put one in time.
+            whose = "another user's"
+        if whose:
+            log.error("%s: %s, so nothing is known or forced at first", shown(path), whose)
             return SavedHealth()
         try:
-            state = _decode(foreign_json.parse(file.read(_LIMIT)))
+            state = _decode(foreign_json.parse(file.read(foreign_json.MOST)))
         except (
             *(OSError, ValueError, TypeError, KeyError),
             *(AttributeError, OverflowError, RecursionError),
@@ -124,11 +122,6 @@ def save(path: Path, state: SavedHealth) -> None:
     fresh.replace(path)
 
 
-def touch(path: Path) -> None:
-    """Say that what the file holds is still so. Raises `OSError`."""
-    os.utime(path, (now := time.time(), now))
-
-
 def _encode(state: SavedHealth) -> dict[str, Any]:
     known = {
         key.hex(): [
@@ -150,7 +143,7 @@ def _decode(document: Any) -> SavedHealth:
     if document["format"] != _FORMAT:
         raise ValueError("of another version")
     known = {}
-    for key, (times, numbers, problem, check, *zone) in document["known"].items():
+    for key, (times, numbers, problem, check, zone) in document["known"].items():
         since, latency, checked = (float(one) for one in times)
         found, weight, failures = (int(one) for one in numbers)
         identity = bytes.fromhex(key)
@@ -160,8 +153,7 @@ def _decode(document: Any) -> SavedHealth:
         named = None if check is None else Check.from_json(check)
         if named is not None and named.key() != identity:
             raise ValueError("a check under another's key")
-        apex = bytes.fromhex(zone[0]) if zone else b""
-        known[identity] = Known(health, str(problem), failures, named, apex)
+        known[identity] = Known(health, str(problem), failures, named, bytes.fromhex(zone))
     forced = {}
     for target, (state, until, seconds) in document["forced"].items():
         if state not in FORCES[1:]:
@@ -223,4 +215,5 @@ class Saving:
                 save(file, known)
             self._saved = mark
         elif file.exists():
-            touch(file)
+            # What it holds is still so.
+            os.utime(file)

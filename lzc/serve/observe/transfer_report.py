@@ -50,10 +50,7 @@ class TransferReport:
         if not self._events:
             return None
         events = [
-            [
-                *(one.what, one.client.hex(), one.asked, one.apex.hex(), one.key.hex()),
-                *(one.ahead, one.serial, one.lua, count),
-            ]
+            [*(value.hex() if isinstance(value, bytes) else value for value in one), count]
             for one, count in self._events.items()
         ]
         message = {"event": "transfers", "events": events, "more": self._more}
@@ -63,17 +60,8 @@ class TransferReport:
 
 def events_of(message: dict[str, Any]) -> list[tuple[Event, int]]:
     """What a message says: events and how often each happened."""
+    octets = bytes.fromhex
     return [
-        (
-            Event(
-                what,
-                bytes.fromhex(client),
-                asked,
-                bytes.fromhex(apex),
-                bytes.fromhex(key),
-                *rest,
-            ),
-            count,
-        )
+        (Event(what, octets(client), asked, octets(apex), octets(key), *rest), count)
         for what, client, asked, apex, key, *rest, count in message["events"]
     ]

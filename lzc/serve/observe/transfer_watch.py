@@ -64,8 +64,8 @@ def why(event: Event) -> str:
 
 def what(event: Event) -> str:
     """What was asked for."""
-    asked = rrtype.to_text(event.asked)
-    kind = "query for the SOA" if event.asked == rrtype.SOA else f"{asked}"
+    soa = event.asked == rrtype.SOA
+    kind = "query for the SOA" if soa else rrtype.to_text(event.asked)
     return f"{kind} of {shown(wire_name.to_text(event.apex))}"
 
 

@@ -69,7 +69,6 @@ class CheckerProcess:
         """Start the process with the checks of a bundle; ``close_others`` runs first in it."""
         if self._stopping or self.pid:
             return
-
         # Reports have a line of their own: the checker's end of the other may be busy.
         ours, theirs = socket.socketpair()
 
@@ -80,12 +79,7 @@ class CheckerProcess:
             from lzc.serve.health import checker_main
 
             setup = checker_main.CheckerSetup(
-                self._table,
-                self._reports_out,
-                theirs,
-                self._policy,
-                self._file,
-                self._leftover,
+                self._table, self._reports_out, theirs, self._policy, self._file, self._leftover
             )
             return checker_main.run(setup, channel)
 
@@ -122,7 +116,7 @@ class CheckerProcess:
                 channel.close()
         self.channel = self._asking = None
         if self._forced is not None and not self._forced.done():
-            self._forced.set_result(dict(_RESTARTING))
+            self._forced.set_result(_RESTARTING)
         if not self._stopping:
             log.error("the health checker (%s) died; starting another", how(status))
             self.restarts += 1
@@ -168,14 +162,14 @@ class CheckerProcess:
         """All checks, the answer of ``lzc ctl health``: a line of JSON in pieces, as it may be
         megabytes; or why there is none."""
         if self._asking is None:
-            return dict(_RESTARTING)
+            return _RESTARTING
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 socket.send_fds(self._asking, [b"?"], [theirs.fileno()])
             except OSError:
                 ours.close()
-                return dict(_BUSY)
+                return _BUSY
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             first = await asyncio.wait_for(reader.read(_PIECE), _TIMEOUT)
@@ -183,25 +177,22 @@ class CheckerProcess:
             first = b""
         if not first:
             writer.close()
-            return dict(_BUSY)
+            return _BUSY
         return _pieces(first, reader, writer)
 
     async def force(self, target: str, state: str, seconds: float, anyway: bool) -> dict[str, Any]:
         """Have a target be up, down or drained by hand: the answer of ``lzc ctl health force``."""
         async with self._forcing:
             if self.channel is None:
-                return dict(_RESTARTING)
+                return _RESTARTING
             self._forced = asyncio.get_running_loop().create_future()
             said = {"target": target, "state": state, "seconds": seconds, "anyway": anyway}
             self.channel.send({"do": "force", **said})
-            return await self._answer_of(self._forced)
-
-    async def _answer_of(self, awaited: asyncio.Future[ChannelMessage]) -> dict[str, Any]:
-        try:
-            message = await asyncio.wait_for(asyncio.shield(awaited), _TIMEOUT)
-        except TimeoutError:
-            return dict(_BUSY)
-        return {"ok": True, **{name: message[name] for name in message if name != "event"}}
+            try:
+                message = await asyncio.wait_for(self._forced, _TIMEOUT)
+            except TimeoutError:
+                return _BUSY
+        return {name: value for name, value in message.items() if name != "event"}
 
     def _heard(self, message: ChannelMessage) -> None:
         if message["event"] == "saving":

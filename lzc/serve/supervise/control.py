@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lzc import foreign_json
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import InputError
 
 Answer = dict[str, Any]
 Command = Callable[[Answer], Awaitable[Answer | AsyncGenerator[bytes, None]]]
@@ -74,15 +74,11 @@ def bind(path: Path) -> socket.socket:
     try:
         if path.is_socket():
             if occupied(path):
-                raise InputError(
-                    [
-                        Fault(
-                            Place(str(path)),
-                            "control-socket",
-                            "another lzc serve is running here: it answers on this control socket",
-                            fix="stop it, or set another control-socket in [serve]",
-                        )
-                    ]
+                raise InputError.at(
+                    path,
+                    "control-socket",
+                    "another lzc serve is running here: it answers on this control socket",
+                    fix="stop it, or set another control-socket in [serve]",
                 )
             path.unlink()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,15 +91,11 @@ def bind(path: Path) -> socket.socket:
             os.umask(before)
         listener.listen(_BACKLOG)
     except OSError as error:
-        raise InputError(
-            [
-                Fault(
-                    Place(str(path)),
-                    "control-socket",
-                    f"the control socket cannot be made: {error.strerror}",
-                    fix="set control-socket in [serve] to a path that can be written",
-                )
-            ]
+        raise InputError.at(
+            path,
+            "control-socket",
+            f"the control socket cannot be made: {error.strerror}",
+            fix="set control-socket in [serve] to a path that can be written",
         ) from error
     return listener
 
@@ -174,7 +166,7 @@ def ask(path: Path, do: str, **arguments: str | float) -> Answer:
         if not isinstance(answer, dict) or "ok" not in answer:
             raise ValueError("no answer of lzc serve")
     except (OSError, ValueError) as error:
-        raise InputError([_unreachable(path, error)]) from error
+        raise _unreachable(path, error) from error
     return answer
 
 
@@ -192,19 +184,15 @@ def _connect(sock: socket.socket, path: Path) -> None:
                 time.sleep(_PAUSE)
 
 
-def _unreachable(path: Path, error: OSError | ValueError) -> Fault:
+def _unreachable(path: Path, error: OSError | ValueError) -> InputError:
     reason = getattr(error, "strerror", None) or str(error) or "no answer"
     fix = "see whether it hangs or is overloaded: its log tells"
     if isinstance(error, ConnectionRefusedError | FileNotFoundError):
         fix = "start it with: lzc serve; or name the socket of the one that runs with --socket"
     elif isinstance(error, PermissionError):
         fix = "run this as the user that the server runs as"
-    return Fault(
-        Place(str(path)),
-        "server-unreachable",
-        f"no running server answers on the control socket: {reason}",
-        fix=fix,
-    )
+    message = f"no running server answers on the control socket: {reason}"
+    return InputError.at(path, "server-unreachable", message, fix=fix)
 
 
 def socket_path(folder: Path, output: Path, configured: str | None) -> Path:

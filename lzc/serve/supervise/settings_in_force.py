@@ -8,22 +8,19 @@ refuse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from lzc import config as settings
 from lzc.config import Config
+from lzc.config.table import Table
+from lzc.faults import InputError
 from lzc.serve.supervise.blame import WATCHDOG
 
 if TYPE_CHECKING:
     from lzc.serve.notify.secondary import NotifyTimes
-from collections.abc import Iterator, Mapping
-from typing import Final
-
-from lzc import config as settings
-from lzc.config.table import Table
-from lzc.faults import InputError
 
 log = logging.getLogger("lzc")
 

@@ -31,10 +31,6 @@ class Source:
             return cls(path, stamps)
         return cls(path, private)
 
-    @property
-    def _link(self) -> Path:
-        return self.path / current.CURRENT
-
     def locate(self) -> Path:
         """The folder of the bundle that is live. Raises `BundleError`."""
         folder = current.locate(self.path)
@@ -45,6 +41,7 @@ class Source:
     def mark(self) -> str:
         """Something that changes when another bundle becomes live."""
         try:
-            return os.readlink(self._link)  # noqa: PTH115 - the text, not where it leads
+            # The text, not where it leads.
+            return os.readlink(self.path / current.CURRENT)  # noqa: PTH115
         except OSError:
             return ""

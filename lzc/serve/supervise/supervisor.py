@@ -207,11 +207,9 @@ class Supervisor:
         for channel in [*channels, self._checker.channel]:
             if channel is not None:
                 channel.sock.close()
-        for index, listeners in enumerate(self._bound.of_worker):
-            if index != keep:
-                for listener in listeners:
-                    listener.udp.close()
-                    listener.tcp.close()
+        for worker in self._workers:
+            if worker.index != keep:
+                self._bound.close(worker.index)
 
     def _heard(self, worker: WorkerProcess, message: ChannelMessage) -> None:
         if message["event"] == "transfers":

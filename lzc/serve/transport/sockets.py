@@ -13,6 +13,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from lzc.config import parse_endpoint
@@ -74,6 +75,11 @@ class Listener:
             return b""
         return ipaddress.ip_address(self.udp.getsockname()[0]).packed
 
+    def close(self) -> None:
+        """Close both."""
+        self.udp.close()
+        self.tcp.close()
+
 
 @dataclass(frozen=True, slots=True)
 class SocketSet:
@@ -86,19 +92,13 @@ class SocketSet:
     def close(self, worker: int) -> None:
         """Let the kernel deal a worker's share of queries out to the others."""
         for listener in self.of_worker[worker]:
-            listener.udp.close()
-            listener.tcp.close()
+            listener.close()
 
     def reopen(self, worker: int) -> None:
         """Bind the sockets of a worker again, where they were closed. Raises `OSError`."""
-        if all(listener.udp.fileno() >= 0 for listener in self.of_worker[worker]):
-            return
-        bound = []
-        for endpoint in self.endpoints:
-            host, port = parse_endpoint(endpoint)
-            wildcard = ipaddress.ip_address(host).is_unspecified
-            bound.append(Listener(_udp(host, port, wildcard), _tcp(host, port), wildcard))
-        self.of_worker[worker] = tuple(bound)
+        if any(listener.udp.fileno() < 0 for listener in self.of_worker[worker]):
+            fresh = [_listener(*parse_endpoint(endpoint)) for endpoint in self.endpoints]
+            self.of_worker[worker] = tuple(fresh)
 
 
 def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet:
@@ -118,10 +118,8 @@ def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet
         columns.append(column)
         bound.append(show_endpoint(host, column[0].udp.getsockname()[1]))
     if faults:
-        for column in columns:
-            for listener in column:
-                listener.udp.close()
-                listener.tcp.close()
+        for listener in chain(*columns):
+            listener.close()
         raise InputError(faults)
     return SocketSet(tuple(bound), list(zip(*columns, strict=True)))
 
@@ -156,22 +154,23 @@ def _bind_in_time(host: str, port: int, workers: int, end: float) -> list[Listen
 
 
 def _bind_address(host: str, port: int, workers: int) -> list[Listener]:
-    wildcard = ipaddress.ip_address(host).is_unspecified
     for attempt in range(_PORT_TRIES):
         try:
             _probe(host, port)
-            listeners: list[Listener] = []
-            chosen = port
-            for _ in range(workers):
-                udp = _udp(host, chosen, wildcard)
-                chosen = udp.getsockname()[1]
-                listeners.append(Listener(udp, _tcp(host, chosen), wildcard))
-            return listeners
+            first = _listener(host, port)
+            chosen = first.udp.getsockname()[1]
+            return [first, *(_listener(host, chosen) for _ in range(1, workers))]
         except OSError as error:
             # With port 0 the port that UDP got may be taken in TCP: draw again.
             if port or error.errno != errno.EADDRINUSE or attempt == _PORT_TRIES - 1:
                 raise
     raise AssertionError("the last try returns or raises")
+
+
+def _listener(host: str, port: int) -> Listener:
+    wildcard = ipaddress.ip_address(host).is_unspecified
+    udp = _udp(host, port, wildcard)
+    return Listener(udp, _tcp(host, udp.getsockname()[1]), wildcard)
 
 
 def _probe(host: str, port: int) -> None:

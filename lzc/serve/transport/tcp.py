@@ -63,11 +63,9 @@ class TcpServer:
         self.clock = clock
         self.wall = wall
         self.places = TransferPlaces(limits.transfers, limits.transfers_waiting)
-        self.note = slot.note
-        self.beat = slot.beat
-        self._done = slot.done
-        self._holders = Holders(limits.holders)
-        self._epoll = select.epoll()
+        self.slot = slot
+        self.epoll = select.epoll()
+        self._holders = Holders(limits)
         self._connections: dict[int, Connection] = {}
         self._queue: deque[Client] = deque()
         self._idle: dict[Connection, None] = {}
@@ -92,7 +90,7 @@ class TcpServer:
         self._listeners = listeners
         for listener in listeners:
             loop.add_reader(listener.tcp, self._accept, listener)
-        loop.add_reader(self._epoll.fileno(), self._readable)
+        loop.add_reader(self.epoll.fileno(), self._readable)
         loop.call_later(_SWEEP, self._sweep_again)
 
     def stop(self) -> None:
@@ -135,7 +133,7 @@ class TcpServer:
         end = now + TURN
         more = self._notice()
         queue = self._queue
-        self.beat(now)
+        self.slot.beat(now)
         clock = self.clock
         while queue:
             client = queue.popleft()
@@ -155,7 +153,7 @@ class TcpServer:
             now = clock()
             if now >= end:
                 break
-        self._done()
+        self.slot.done()
         return more or bool(queue)
 
     def sweep(self) -> None:
@@ -213,13 +211,6 @@ class TcpServer:
         if not connection.sends_zone():
             self._holders.waits(connection, still=still)
 
-    def watch(self, fd: int, events: int) -> None:
-        """Have the connection be told of these events from now on."""
-        if events & select.EPOLLOUT:
-            self._epoll.modify(fd, events)
-        else:
-            self._epoll.register(fd, events)
-
     def forget(self, connection: Connection) -> None:
         """Count a connection out, and take back its place for a transfer."""
         self._holders.leave(connection)
@@ -236,7 +227,7 @@ class TcpServer:
 
     def _notice(self) -> bool:
         """Tell connections what has happened to them; True where there may be more."""
-        events = self._epoll.poll(0, _EVENTS)
+        events = self.epoll.poll(0, _EVENTS)
         for fd, what in events:
             connection = self._connections.get(fd)
             if connection is None:
@@ -293,7 +284,7 @@ class TcpServer:
                     crowded = True
                 continue  # or else the client was gone before we looked
             crowded = False
-            self.beat(now)
+            self.slot.beat(now)
             try:
                 own = local or packed_address(sock.getsockname()[0])
             except OSError:  # likewise

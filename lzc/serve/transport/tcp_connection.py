@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.observe.error_log import ErrorLog, servfail
 from lzc.serve.transport.tcp_holders import Client, TcpCounts
 from lzc.serve.transport.transfer_request import OpenTransfer, Transfer, asks_for_transfer
@@ -35,7 +36,8 @@ _INT: Final = struct.Struct("=i")
 
 
 class Server(Protocol):
-    """What a connection needs of the server that accepted it."""
+    """What a connection needs of the server that accepted it. ``epoll`` tells connections what has
+    happened to them; ``slot`` is told what is worked on, before it is, and that work gets on."""
 
     responder: QueryResponder
     open_transfer: OpenTransfer
@@ -44,12 +46,8 @@ class Server(Protocol):
     places: TransferPlaces
     clock: Callable[[], float]
     wall: Callable[[], float]
-
-    def beat(self, now: float) -> None:
-        """Say that work gets on."""
-
-    def note(self, query: bytes) -> None:
-        """Say what is worked on, before it is."""
+    epoll: select.epoll
+    slot: Slot
 
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
@@ -59,9 +57,6 @@ class Server(Protocol):
 
     def waits(self, connection: Connection) -> None:
         """It waits for its client to say or to take something."""
-
-    def watch(self, fd: int, events: int) -> None:
-        """Have the connection be told of these events from now on."""
 
     def forget(self, connection: Connection) -> None:
         """Count a connection out, and take back its place for a transfer."""
@@ -99,7 +94,7 @@ class Connection:
 
     def begin(self) -> None:
         """Wait for the first query."""
-        self._server.watch(self.fd, _TO_READ)
+        self._server.epoll.register(self.fd, _TO_READ)
 
     def notice(self, events: int) -> None:
         """The socket became readable or writable, or its other end is gone."""
@@ -231,7 +226,7 @@ class Connection:
         self._outgoing = data[sent:]
         if not self._writes_watched:
             self._writes_watched = True
-            self._server.watch(self.fd, _TO_READ | select.EPOLLOUT)
+            self._server.epoll.modify(self.fd, _TO_READ | select.EPOLLOUT)
         return False
 
     def _read(self) -> bool:
@@ -258,7 +253,7 @@ class Connection:
     def _answer(self, end: float) -> bool:
         """Answer what has come, and send the answers."""
         server = self._server
-        clock, now, note = server.clock, server.wall(), server.note
+        clock, now, note = server.clock, server.wall(), server.slot.note
         quick, address, local = server.responder.quick, self.address, self._local
         answers: list[bytes] = []
         count, octets, more = 0, 0, True
@@ -379,7 +374,7 @@ class Connection:
                     server.waits(self)
                 return False
             now = server.clock()
-            server.beat(now)
+            server.slot.beat(now)
             if now >= end:
                 return True
         assert self._transfer is not None

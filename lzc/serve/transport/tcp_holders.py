@@ -22,22 +22,16 @@ CLIENT_6: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class HolderLimits:
-    """Connections open at once: of all, of a client, of a network."""
+class TcpLimits:
+    """``connections`` open at once, of them those of a client and of a network; ``idle`` seconds
+    without a whole query; ``write`` seconds a client may leave its answers unread; ``transfers`` at
+    once, and how many may wait."""
 
     connections: int = 2048
     per_client: int = 1024
     per_network: int = 1536
-
-
-@dataclass(frozen=True, slots=True)
-class TcpLimits:
-    """``idle`` seconds without a whole query; ``write`` seconds a client may leave its answers
-    unread; ``holders``: connections; ``transfers`` at once, and how many may wait."""
-
     idle: float = 10.0
     write: float = 30.0
-    holders: HolderLimits = field(default_factory=HolderLimits)
     transfers: int = PLACES
     transfers_waiting: int = WAITING
 
@@ -149,7 +143,7 @@ class Client:
 class Holders:
     """All connections of a worker. Each call takes the same time, however many there are."""
 
-    def __init__(self, limits: HolderLimits) -> None:
+    def __init__(self, limits: TcpLimits) -> None:
         self._limits = limits
         self._clients: dict[bytes, Client] = {}
         self._networks: dict[bytes, Network] = {}

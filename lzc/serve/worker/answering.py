@@ -16,8 +16,8 @@ from lzc.health_check import HealthView
 from lzc.lua.engine.engine import Engine, EngineSettings, GeoView, Log
 from lzc.lua.plan import Planner
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.worker.guard import GuardedEngine, MeasuredEvaluator, Proofs
-from lzc.serve.worker.quarantine import Quarantine
+from lzc.serve.worker.guard import GuardedEngine, MeasuredEvaluator
+from lzc.serve.worker.quarantine import Marks, Quarantine
 
 MakePlanner = Callable[[GeoView | None, HealthView, Callable[[], float]], Planner]
 
@@ -62,7 +62,7 @@ def answering(
     planner: Planner | None = None,
     shares: bool = True,
     quarantine: Quarantine | None = None,
-    proven: Proofs | None = None,
+    proven: Marks | None = None,
     refused: Report | None = None,
     parts: Parts = UNWATCHED,
 ) -> Answering:

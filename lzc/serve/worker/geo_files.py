@@ -19,6 +19,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lzc.bundle.verification import Stamp, marks
 from lzc.contained import Ended, run_contained
 from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import shown
@@ -65,8 +66,6 @@ log = logging.getLogger("lzc")
 POLL: Final = 1.0
 """Seconds between two looks at the files. A new one has to look the same twice: it may still be
 being written."""
-
-Stamp = tuple[int, int, int, int, int]
 
 
 class GeoFiles:
@@ -160,17 +159,12 @@ class GeoFiles:
 
 
 def _stamp(path: Path) -> Stamp | None:
+    """What changes when the file does that a path leads to; `None` where there is none."""
+    real = Path(os.path.realpath(path))
     try:
-        status = os.stat(path)  # noqa: PTH116 - what a link leads to
+        return marks(real.parent, [real.name])
     except OSError:
         return None
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
 
 
 def unusable(path: Path, error: Exception, fix: str) -> Fault:
@@ -223,5 +217,5 @@ def open_geo(paths: Sequence[Path]) -> Geo | None:
     try:
         return Geo([SteadyReader(path) for path in paths])
     except (OSError, ValueError, RuntimeError) as error:
-        fault = Fault(Place(str(paths[0])), "geo-database", f"a copy cannot be read: {error}")
-        raise InputError([fault]) from error
+        why = f"a copy cannot be read: {error}"
+        raise InputError.at(paths[0], "geo-database", why) from error

@@ -17,12 +17,13 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from lzc.answer.lua_answer import LuaEvaluator
 from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.worker.penalties import AHEAD, SLOW, Penalties
+from lzc.serve.worker.quarantine import Marks
 
 _CODES: Final = 65536
 
@@ -41,16 +42,6 @@ class MeasuredEvaluator(LuaEvaluator, Protocol):
         """Seconds spent so far on garbage that other executions left."""
 
 
-class Proofs(Protocol):
-    """Code that ran to its end: `lzc.serve.worker.quarantine.Marks`, or a set."""
-
-    def add(self, code: int, /) -> None:
-        """It did."""
-
-    def __contains__(self, code: Any, /) -> bool:
-        """Whether it did."""
-
-
 def code_id(zone: bytes, code: bytes) -> int:
     """A number from 1 to 2**64 - 1 that stands for a record's joined code in a zone (its apex).
     The same code in another zone may include something else, and is not to be blamed for that."""
@@ -59,8 +50,8 @@ def code_id(zone: bytes, code: bytes) -> int:
 
 class GuardedEngine:
     """An engine that notes on the scoreboard what it runs, and refuses code of ``quarantine``, and
-    in the zones ``held`` what is not ``proven`` to end. Without ``shares``, code that takes long
-    may take all of a worker's time."""
+    in the zones ``held`` what is not ``proven`` to end, as what ran to its end is from then on.
+    Without ``shares``, code that takes long may take all of a worker's time."""
 
     __slots__ = (
         "_beat",
@@ -95,10 +86,10 @@ class GuardedEngine:
         *,
         shares: bool = True,
         held: Collection[bytes] = (),
-        proven: Proofs | None = None,
+        proven: Marks | set[int] | None = None,
     ) -> None:
         self._held = set(held)
-        self._proven: Proofs = set() if proven is None else proven
+        self._proven = set() if proven is None else proven
         self._clock = clock
         self._cpu = cpu
         self._beat = slot.beat

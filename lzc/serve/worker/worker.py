@@ -20,7 +20,7 @@ from lzc.serve.ipc.zones_out import describe_out
 from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.tcp import TcpServer
-from lzc.serve.transport.tcp_holders import HolderLimits, TcpLimits
+from lzc.serve.transport.tcp_holders import TcpLimits
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.worker.counters import Counters
 from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
@@ -87,12 +87,12 @@ class Worker:
         self._udp = UdpServer(
             serving.responder, serving.valid_until, config.packet_cache, errors, slot
         )
-        holders = HolderLimits(
+        limits = TcpLimits(
             config.tcp_connections,
             config.tcp_connections_per_client,
             config.tcp_connections_per_network,
+            config.tcp_idle_timeout,
         )
-        limits = TcpLimits(idle=config.tcp_idle_timeout, holders=holders)
         self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, errors, slot)
         self._counters = Counters(slot, self._udp, self._tcp, errors)
         self._channel.attach(loop, self._on_message, self._left_alone)

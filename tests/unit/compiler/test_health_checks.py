@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.bundle import current
+from lzc.bundle import check_list, current
+from lzc.bundle.manifest import CHECKS
 from lzc.compiler.lua.health_checks import discover
 from lzc.compiler.lua.plans import plan_zone
 from lzc.compiler.lua.programs import Programs
@@ -15,7 +16,6 @@ from lzc.compiler.pipeline import build
 from lzc.config import LuaSection
 from lzc.faults import Fault, InputError, Severity
 from lzc.health_check import Check
-from lzc.serve.health.checker_main import read_checks
 from lzc.source.zonefile import read_zone_text
 from tests.unit.compiling import HEAD, wire
 
@@ -107,7 +107,7 @@ def test_a_bundle_lists_checks_that_no_run_of_its_records_asks_for(tmp_path: Pat
     (tmp_path / "lzc.toml").write_text("[build]\nsources=['*.zone']\n[lua]\nenable=true\n")
     build(config.load(tmp_path / "lzc.toml"))
     bundle = current.locate(tmp_path / "build")
-    assert Check("192.0.2.1", 1) in read_checks(bundle).checks
+    assert Check("192.0.2.1", 1) in check_list.read(bundle / CHECKS).checks
 
 
 def test_included_code_counts_and_is_not_run_alone() -> None:

@@ -24,7 +24,7 @@ from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import ACCEPT, SHARE, TURN, TcpServer
 from lzc.serve.transport.tcp_connection import BATCH, READ, Connection
-from lzc.serve.transport.tcp_holders import HolderLimits, TcpLimits
+from lzc.serve.transport.tcp_holders import TcpLimits
 from lzc.serve.transport.transfer_slots import WINDOW
 from lzc.serve.transport.udp import UdpServer
 from tests.patience import PATIENCE, SOON
@@ -388,7 +388,7 @@ def test_an_idle_connection_is_closed_in_time_and_half_a_query_changes_nothing(
 def test_no_more_connections_are_open_than_allowed(
     make: Callable[..., World], allowed: int
 ) -> None:
-    world = make(holders=HolderLimits(allowed))
+    world = make(connections=allowed)
     for _ in range(300):
         world.connect()
         assert len(world.server) <= allowed
@@ -400,7 +400,7 @@ def test_no_more_connections_are_open_than_allowed(
 def test_a_connection_that_is_served_is_not_closed_for_another_of_its_client(
     make: Callable[..., World],
 ) -> None:
-    world = make(holders=HolderLimits(10))
+    world = make(connections=10)
     busy = [world.connect(data=framed(QUERY) * 100) for _ in range(10)]
     world.responder.takes = TURN
     world.server.turn()

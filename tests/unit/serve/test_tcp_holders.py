@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.serve.transport.tcp_holders import Client, HolderLimits, Holders, Tally
+from lzc.serve.transport.tcp_holders import Client, Holders, Tally, TcpLimits
 
 
 class One:
@@ -24,7 +24,7 @@ class Crowd:
     """Connections that come as a server's do: whoever loses is counted out."""
 
     def __init__(self, connections: int = 10, client: int = 100, network: int = 100) -> None:
-        self.holders = Holders(HolderLimits(connections, client, network))
+        self.holders = Holders(TcpLimits(connections, client, network))
         self.lost: list[One] = []
 
     def come(self, address: str, *, quiet: bool = True) -> One:
