@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from os import PathLike
-from typing import Final
+from typing import Any, Final
 
 from lzc.foreign_text import shown
 
@@ -85,6 +85,12 @@ class Fault:
     why: str = ""
     fix: str = ""
     severity: Severity = Severity.ERROR
+
+    @classmethod
+    def from_document(cls, plain: dict[str, Any]) -> Fault:
+        """A fault from the dictionary that `dataclasses.asdict` made of it."""
+        place, severity = Place(**plain["place"]), Severity(plain["severity"])
+        return cls(**{**plain, "place": place, "severity": severity})
 
     def __str__(self) -> str:
         message = shown(self.message, _LONGEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -64,17 +64,16 @@ class Barred:
     monotonic time."""
 
     def __init__(self) -> None:
-        self.listed: dict[bytes, tuple[Check, Refusal]] = {}
-        self._recent: OrderedDict[bytes, tuple[Check, Refusal]] = OrderedDict()
+        self.listed: dict[bytes, Refused] = {}
+        self._recent: OrderedDict[bytes, Refused] = OrderedDict()
         self._times = 0
-        self._last: tuple[Check, Refusal] | None = None
+        self._last: Refused | None = None
         self._quiet = Quiet()
 
-    def note(self, key: bytes, check: Check, refusal: Refusal) -> None:
+    def note(self, one: Refused) -> None:
         """An answer asked for this one."""
-        self._last = check, refusal
-        self._recent[key] = self._last
-        self._recent.move_to_end(key)
+        self._last = self._recent[one.key] = one
+        self._recent.move_to_end(one.key)
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
 
@@ -88,21 +87,18 @@ class Barred:
         self._recent.clear()
         self._times, self._last = 0, None
 
-    def all(self) -> Iterator[Refused]:
+    def all(self) -> list[Refused]:
         """All that are known."""
-        for listed, found in ((True, self.listed), (False, self._recent)):
-            for key, (check, refusal) in list(found.items()):
-                yield Refused(key, check, refusal, listed)
+        return [*self.listed.values(), *self._recent.values()]
 
-    def news(self, now: float) -> tuple[int, Check, Refusal] | None:
+    def news(self, now: float) -> tuple[int, Refused] | None:
         """What an operator should know, once in a while: how many times answers asked for such, and
         the last one."""
         if self._last is None or not self._times or self._quiet.keeps(None, now):
             return None
-        told = (self._times, *self._last)
-        self._times = 0
+        times, self._times = self._times, 0
         self._quiet.begin(None, now)
-        return told
+        return times, self._last
 
 
 log = logging.getLogger("lzc")
@@ -154,17 +150,17 @@ class Admission:
         self._waiting.clear()
         wanted = {}
         for check in listed.checks:
-            refusal = self._rules.of_listed(check)
+            key, refusal = check.key(), self._rules.of_listed(check)
             if refusal is None:
-                wanted[check.key()] = check
+                wanted[key] = check
             else:
-                self.barred.listed[check.key()] = check, refusal
+                self.barred.listed[key] = Refused(key, check, refusal, True)
                 self._table.count_barred(1, 0)
         if self.barred.listed:
-            check, refusal = next(iter(self.barred.listed.values()))
+            one = next(iter(self.barred.listed.values()))
             log.error(
                 "health: %d of the bundle's checks may not be made, such as %s, %s",
-                *(len(self.barred.listed), self._show(check), shown(refusal)),
+                *(len(self.barred.listed), self._show(one.check), shown(one.refusal)),
             )
         return wanted
 
@@ -191,7 +187,7 @@ class Admission:
         refusal = self.refusal(check, zone)
         if refusal is None:
             return Asked(key, check, zone)
-        self.barred.note(key, check, refusal)
+        self.barred.note(Refused(key, check, refusal, False))
         self._fresh[_COMPUTED if refusal.computed else _BARRED] += 1
         return None
 
@@ -238,8 +234,8 @@ class Admission:
             log.warning("health: %s", news)
         barred = self.barred.news(now)
         if barred is not None:
-            times, check, refusal = barred
+            times, last = barred
             log.warning(
                 "health: answers asked %d times for checks that are not made; the last was %s, %s",
-                *(times, self._show(check), shown(refusal)),
+                *(times, self._show(last.check), shown(last.refusal)),
             )

@@ -103,7 +103,7 @@ class Checker:
             known = self._entries.get(key)
             if known is not None:
                 known.listed = True
-                self._unlisted.discard(key)
+                self._unlisted.discard(key, known.zone)
             elif self._add(check, key, None, delay=begun / _STARTS_A_SECOND):
                 begun += 1
             else:
@@ -156,11 +156,10 @@ class Checker:
 
     def _saved_health(self) -> SavedHealth:
         # Those asked for latest come last: where there are too many, they are the ones to keep.
-        order = self._unlisted.keys()
-        last = [self._entries.get(key) for key in order]
-        entries = [entry for entry in list(self._entries.values()) if entry.listed]
+        entries = list(self._entries.values())
+        entries.sort(key=lambda entry: 0.0 if entry.listed else entry.asked)
         known = {}
-        for entry in [*entries, *(one for one in last if one is not None)]:
+        for entry in entries:
             health = self._table.read(entry.offset)
             if health.found != UNKNOWN and not entry.dropped:
                 check = None if entry.listed else entry.check
@@ -230,7 +229,7 @@ class Checker:
             return False
         entry.asked = now
         entry.asked_around = False
-        self._unlisted.asked(entry.key)
+        self._unlisted.asked(entry.key, entry.zone)
         return True
 
     def _drop(self, entry: ScheduledCheck) -> None:
@@ -238,7 +237,7 @@ class Checker:
         if entry.timer is not None:
             entry.timer.cancel()
         del self._entries[entry.key]
-        self._unlisted.discard(entry.key)
+        self._unlisted.discard(entry.key, entry.zone)
         self._table.remove(entry.key, tell=entry.listed)
         self._table.count_unlisted(len(self._unlisted))
 

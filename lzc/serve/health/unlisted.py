@@ -76,7 +76,7 @@ class Unlisted:
     def __init__(self, limit: int, now: float, share: int = DEFAULT_SHARE) -> None:
         self.limit = limit
         self.share = min(share, limit)
-        self._order: OrderedDict[bytes, Hashable] = OrderedDict()
+        self._count = 0
         self._zones: dict[Hashable, OrderedDict[bytes, None]] = {}
         self._allowed = Allowance(min(BURST, limit), NEW_A_SECOND, now)
         self._zone_allowed: dict[Hashable, Allowance] = {}
@@ -84,11 +84,7 @@ class Unlisted:
         self._quiet = Quiet()
 
     def __len__(self) -> int:
-        return len(self._order)
-
-    def keys(self) -> list[bytes]:
-        """All of them, the one asked for longest ago first."""
-        return list(self._order)
+        return self._count
 
     def looks_at(self, zone: Hashable, now: float) -> bool:
         """Whether one more report of a zone is looked at now; that takes of what it is allowed."""
@@ -117,7 +113,7 @@ class Unlisted:
         """The zone that has to give one up before ``zone`` gets one more, if any has to."""
         if len(self._zones.get(zone, ())) >= self.share:
             return zone
-        return self.largest() if len(self._order) >= self.limit else None
+        return self.largest() if self._count >= self.limit else None
 
     def largest(self) -> Hashable:
         """The zone with most of them, if there are any."""
@@ -129,20 +125,19 @@ class Unlisted:
 
     def add(self, key: bytes, zone: Hashable) -> None:
         """There is one more, asked for just now."""
-        self._order[key] = zone
+        self._count += 1
         self._zones.setdefault(zone, OrderedDict())[key] = None
 
-    def asked(self, key: bytes) -> None:
+    def asked(self, key: bytes, zone: Hashable) -> None:
         """It was asked for just now."""
-        if key in self._order:
-            self._order.move_to_end(key)
-            self._zones[self._order[key]].move_to_end(key)
+        if key in self._zones.get(zone, ()):
+            self._zones[zone].move_to_end(key)
 
-    def discard(self, key: bytes) -> None:
+    def discard(self, key: bytes, zone: Hashable) -> None:
         """It is none of them any more."""
-        if key not in self._order:
+        if key not in self._zones.get(zone, ()):
             return
-        zone = self._order.pop(key)
+        self._count -= 1
         del self._zones[zone][key]
         if not self._zones[zone]:
             del self._zones[zone]

@@ -22,7 +22,7 @@ from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, Severity
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import ChannelMessage
-from lzc.serve.ipc.zones_out import LISTED, read_fault
+from lzc.serve.worker.worker import LISTED
 from lzc.serve.worker.zone_keys import zone_keys
 from lzc.wire import name as wire_name
 
@@ -101,7 +101,7 @@ class KeyWatch:
         """A worker told which zones it does not serve."""
         before = self.out()
         self._by_worker[worker] = {
-            zone: tuple(map(read_fault, faults)) for zone, faults in message["out"]
+            zone: tuple(map(Fault.from_document, faults)) for zone, faults in message["out"]
         }
         # Of what it serves again, it has read the keys after the last look at the keystore.
         again = before.keys() - self.out().keys()

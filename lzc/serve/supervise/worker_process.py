@@ -11,7 +11,6 @@ from typing import Any, Final
 from lzc.faults import Fault, Place
 from lzc.serve.ipc.process import Channel, ChannelMessage
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.ipc.zones_out import read_fault
 
 SHORT_LIFE: Final = 10.0
 """Seconds; a worker that dies younger is restarted after a pause that doubles each time."""
@@ -110,5 +109,5 @@ class WorkerProcess:
 
 def faults_of(failed: ChannelMessage) -> list[Fault]:
     """What a worker said that could not start."""
-    found = [read_fault(fault) for fault in failed.get("faults", ())]
+    found = [Fault.from_document(fault) for fault in failed.get("faults", ())]
     return found or [Fault(Place("lzc serve"), "start", failed["why"])]

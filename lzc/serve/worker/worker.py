@@ -7,16 +7,16 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from lzc.bundle.reader import BundleError
 from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
-from lzc.serve.ipc.zones_out import describe_out
 from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.tcp import TcpServer
@@ -24,6 +24,7 @@ from lzc.serve.transport.tcp_holders import TcpLimits
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.worker.counters import Counters
 from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
+from lzc.wire import name as wire_name
 
 log = logging.getLogger("lzc")
 
@@ -34,6 +35,8 @@ GRACE: Final = 5.0
 """Seconds that transfers and unread answers get after SIGTERM."""
 STALLED: Final = 1.0
 """Of these, those in which no client takes anything."""
+LISTED: Final = 1000
+"""Zones out of service that a worker names to the supervisor, and the supervisor in its status."""
 
 
 def run(setup: WorkerSetup, assigned: Assignment, channel: Channel) -> int:
@@ -54,6 +57,14 @@ def run(setup: WorkerSetup, assigned: Assignment, channel: Channel) -> int:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     return asyncio.run(worker.serve(serving))
+
+
+def describe_out(out: Mapping[bytes, tuple[Fault, ...]]) -> list[list[Any]]:
+    """Zones that are out of service, for a message to the supervisor."""
+    return [
+        [wire_name.to_text(apex), [asdict(fault) for fault in faults]]
+        for apex, faults in islice(out.items(), LISTED)
+    ]
 
 
 class Worker:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lzc.faults import Fault, Place
-from lzc.serve.ipc.zones_out import describe_out
 from lzc.serve.supervise.key_watch import KeyReport, KeyWatch
+from lzc.serve.worker.worker import describe_out
 from lzc.wire import name as wire_name
 
 ZONE = "shop.example."
