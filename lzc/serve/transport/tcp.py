@@ -23,8 +23,7 @@ from lzc.serve.observe.error_log import ErrorLog
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp_connection import Connection
 from lzc.serve.transport.tcp_holders import Client, Holders, TcpCounts, TcpLimits
-from lzc.serve.transport.transfer_request import OpenTransfer
-from lzc.serve.transport.transfer_slots import TransferPlaces
+from lzc.serve.transport.transfer_slots import OpenTransfer, TransferPlaces
 from lzc.serve.transport.udp import QueryResponder, packed_address
 
 TURN: Final = 0.002

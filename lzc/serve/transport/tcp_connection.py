@@ -18,8 +18,13 @@ from typing import Final, Protocol
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.observe.error_log import ErrorLog, servfail
 from lzc.serve.transport.tcp_holders import Client, TcpCounts
-from lzc.serve.transport.transfer_request import OpenTransfer, Transfer, asks_for_transfer
-from lzc.serve.transport.transfer_slots import Holder, TransferPlaces
+from lzc.serve.transport.transfer_slots import (
+    Holder,
+    OpenTransfer,
+    Transfer,
+    TransferPlaces,
+    asks_for_transfer,
+)
 from lzc.serve.transport.udp import QueryResponder
 from lzc.wire.message import SERVFAIL
 

@@ -1,4 +1,5 @@
-"""Who may send a zone: places, shared among TSIG keys and among the addresses of their holders.
+"""Requests for a zone (RFC 5936, RFC 1995) over TCP, and who may send it when: places, shared among
+TSIG keys and among the addresses of their holders.
 
 A request that was found right gets a place, or waits for one, or is refused at once. A place that
 becomes free goes to whoever holds the fewest. Who does not take what was sent gives way to those
@@ -8,9 +9,13 @@ who wait, and waits again himself; while nobody waits, a slow link may be as slo
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import lt
 from typing import Final, NamedTuple, Protocol
+
+from lzc.wire import rrtype
+from lzc.wire.message import question_end
 
 PLACES: Final = 8
 WAITING: Final = 256
@@ -19,6 +24,33 @@ WINDOW: Final = 2.0
 """Seconds over which a reader is judged."""
 SLOW: Final = 65536
 """Octets a second; whoever takes less gives way to those who wait."""
+
+
+class Transfer(Protocol):
+    """A zone on its way out. ``key``: name of the TSIG key that asked for it, empty for none."""
+
+    key: bytes
+
+    def messages(self) -> Iterator[bytes]:
+        """The messages, each with its 16-bit length in front."""
+
+    def refuse(self, now: float) -> bytes:
+        """SERVFAIL in its place; the time is for TSIG."""
+
+    def close(self) -> None:
+        """Let go of the bundle, whether or not all was sent."""
+
+
+OpenTransfer = Callable[[bytes, bytes, float], Transfer | bytes | None]
+"""(query, packed client, now) -> the transfer, or one message that refuses it, or silence."""
+
+
+def asks_for_transfer(query: bytes) -> bool:
+    """True for an opcode QUERY with one question of type AXFR or IXFR."""
+    end = question_end(query)
+    if not end or query[2] & 0xF8 or query[4:6] != b"\0\1":
+        return False
+    return int.from_bytes(query[end - 4 : end - 2], "big") in (rrtype.AXFR, rrtype.IXFR)
 
 
 class Holder(NamedTuple):

@@ -13,7 +13,7 @@ from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.observe.error_log import ErrorLog, servfail
 from lzc.serve.transport import datagrams, udp
 from lzc.serve.transport.sockets import IP_PKTINFO, asked_address, reply_control
-from lzc.serve.transport.transfer_request import asks_for_transfer
+from lzc.serve.transport.transfer_slots import asks_for_transfer
 from lzc.serve.transport.udp import BURST, BatchReader, SingleReader, UdpServer
 from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
