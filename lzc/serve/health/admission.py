@@ -18,8 +18,7 @@ from lzc.lua.health.rules import CheckRules
 from lzc.serve.health.saved_state import Known
 from lzc.serve.health.unlisted import DEFAULT_LIMIT, DEFAULT_SHARE, Unlisted, check_in, zone_in
 from lzc.serve.ipc.health_table import HealthTable
-from lzc.serve.observe.error_log import ErrorLog
-from lzc.serve.observe.log_lines import Quiet
+from lzc.serve.observe.log_lines import ErrorLog, Quiet
 from lzc.serve.transport.sockets import own_address_refusal
 
 
@@ -208,15 +207,10 @@ class Admission:
                 found.append(Asked(key, one.check, one.zone))
         return found[::-1]
 
-    def refuse(self, number: int = 1) -> None:
-        """So many more were too many."""
-        self.unlisted.note(refused=number)
-        self._table.count_unlisted(len(self.unlisted), refused=number)
-
-    def gave_up(self) -> None:
-        """One more was given up for another."""
-        self.unlisted.note(evicted=1)
-        self._table.count_unlisted(len(self.unlisted), evicted=1)
+    def count(self, *, evicted: int = 0, refused: int = 0) -> None:
+        """So many more were given up for others, or were too many."""
+        self.unlisted.note(evicted=evicted, refused=refused)
+        self._table.count_unlisted(len(self.unlisted), evicted, refused)
 
     def tell(self, now: float) -> None:
         """Count what was refused, and log what an operator should know, once in a while. To be
@@ -226,7 +220,7 @@ class Admission:
             self._fresh = Counter()
         while self._waiting and self._waiting[0][0] <= now - SETTLED:
             _, counts = self._waiting.popleft()
-            self.refuse(counts[_TOO_MANY])
+            self.count(refused=counts[_TOO_MANY])
             self._table.count_barred(counts[_BARRED], counts[_COMPUTED])
             self.barred.count(counts[_BARRED] + counts[_COMPUTED])
         news = self.unlisted.news(now)

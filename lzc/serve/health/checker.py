@@ -28,8 +28,7 @@ from lzc.serve.health.runs import ALL_FILES, Runs
 from lzc.serve.health.saved_state import Known, SavedHealth, Saving
 from lzc.serve.health.scheduled_check import ScheduledCheck, report, show
 from lzc.serve.ipc.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
-from lzc.serve.observe.error_log import ErrorLog
-from lzc.serve.observe.log_lines import LineLimit
+from lzc.serve.observe.log_lines import ErrorLog, LineLimit
 
 log = logging.getLogger("lzc")
 
@@ -211,7 +210,7 @@ class Checker:
             self._evict(crowded)
         self._unlisted.begin()
         if not self._add(check, key, zone):
-            self._admission.refuse()
+            self._admission.count(refused=1)
 
     def _evict(self, zone: Hashable) -> None:
         """Give up the check of a zone that no answer asked for longest."""
@@ -221,7 +220,7 @@ class Checker:
             if not self._was_asked(entry, now):
                 break
         self._drop(self._entries[self._unlisted.oldest(zone)])
-        self._admission.gave_up()
+        self._admission.count(evicted=1)
 
     def _was_asked(self, entry: ScheduledCheck, now: float) -> bool:
         """Whether an answer asked for it since this was called last."""

@@ -16,7 +16,7 @@ from lzc.serve.health.http_client import HttpClient
 from lzc.serve.health.outcome import TIMED_OUT, CheckResult, without_password
 from lzc.serve.health.probes import HttpProbe, TcpProbe
 from lzc.serve.health.scheduled_check import ScheduledCheck
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 
 
 @dataclass(slots=True)

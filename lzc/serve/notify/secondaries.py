@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.config import SecondarySection, parse_endpoint
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.observe.transfer_watch import TransferWatch
 from lzc.serve.transport.sockets import is_own, leaves_from
 from lzc.wire.tsig import TsigKey
@@ -29,11 +29,12 @@ _READ_BURST: Final = 256
 
 
 class Secondaries:
-    """Those of these ``sections``; ``notified`` are the ones that get NOTIFY, from `start` on."""
+    """Those of these ``sections``; ``notified`` are the ones that get NOTIFY, from `start` on, and
+    ``transfers`` is told what workers tell of these."""
 
     def __init__(self, sections: Sequence[SecondarySection]) -> None:
         self._sections = sections
-        self._transfers = TransferWatch(sections, self._transferred, clock=time.time)
+        self.transfers = TransferWatch(sections, self._transferred, clock=time.time)
         self.notified: list[NotifiedSecondary] = []
         self._sockets: dict[tuple[int, str], socket.socket] = {}
         self._by_id: dict[tuple[int, str, int], tuple[NotifiedSecondary, ZoneAtSecondary]] = {}
@@ -60,10 +61,6 @@ class Secondaries:
         self.notified = [
             NotifiedSecondary(section, keys, times) for section in self._sections if section.notify
         ]
-
-    def heard(self, message: dict[str, Any]) -> None:
-        """A worker told of transfers."""
-        self._transfers.take(message)
 
     def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
         """Sign with these secrets from now on."""
@@ -96,14 +93,10 @@ class Secondaries:
                 "address": section.address,
                 **told.get((section.name, section.address), {}),
                 "notify": section.notify,
-                "transfers": self._transfers.status_of(section),
+                "transfers": self.transfers.status_of(section),
             }
             for section in self._sections
         ]
-
-    def strangers(self) -> list[dict[str, Any]]:
-        """Who is no secondary and was turned away, the latest first."""
-        return self._transfers.strangers()
 
     def close(self) -> None:
         """Send nothing more."""

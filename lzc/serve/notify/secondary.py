@@ -20,8 +20,7 @@ from lzc.answer.transfer_access import grant_of
 from lzc.config import SecondarySection, parse_endpoint
 from lzc.foreign_text import shown
 from lzc.serve.notify import message as messages
-from lzc.serve.notify.words import QUIET, Words
-from lzc.serve.notify.zone_at_secondary import PLACED, Phase, ZoneAtSecondary
+from lzc.serve.notify.zone_at_secondary import PLACED, QUIET, Phase, Words, ZoneAtSecondary
 from lzc.wire.tsig import TsigKey
 
 WINDOW: Final = 100

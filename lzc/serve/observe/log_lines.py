@@ -1,14 +1,17 @@
-"""The log on stderr: a line for each record, whatever it holds, and no flood of them."""
+"""The log on stderr: a line for each record, whatever it holds, and no flood of them, not even of
+unexpected errors, of which none may end a loop."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
+import traceback
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from lzc.foreign_text import one_line
+from lzc.foreign_text import one_line, shown
 
 log = logging.getLogger("lzc")
 
@@ -68,6 +71,33 @@ class LineLimit:
             if self._lines > self.most:
                 log.log(self.level, self.more, self._lines - self.most)
             self._from, self._lines = now, 0
+
+
+class ErrorLog:
+    """Logs an exception with its traceback the first time, then those of the same line of code once
+    in a while with the number of times it happened meanwhile."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._quiet = Quiet()
+
+    def note(self, what: str, error: BaseException) -> None:
+        """Count ``error``, which happened while doing ``what``, and log it unless it was lately."""
+        self.total += 1
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = (place.tb_frame.f_code.co_filename, place.tb_lineno) if place else ("", 0)
+        kind = (type(error).__name__, *where)
+        now = time.monotonic()
+        if self._quiet.keeps(kind, now):
+            return
+        trace = " | ".join(
+            f"{frame.filename.rpartition('/lzc/')[2]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-6:]
+        )
+        again = self._quiet.begin(kind, now)
+        log.error("%s failed: %s: %s [%s]%s", shown(what), kind[0], shown(error), trace, again)
 
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"

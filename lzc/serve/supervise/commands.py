@@ -91,5 +91,5 @@ class Commands:
             "tsig": reloader.secrets.status(),
             **reloader.quarantine.status(),
             "secondaries": self.secondaries.status(),
-            "strangers": self.secondaries.strangers(),
+            "strangers": self.secondaries.transfers.strangers(),
         }

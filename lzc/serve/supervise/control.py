@@ -115,10 +115,6 @@ class ControlServer:
             self._serve, sock=self._listener, limit=_LINE, backlog=_BACKLOG
         )
 
-    def close_in_child(self) -> None:
-        """Let go of the socket, which is the parent's."""
-        self._listener.close()
-
     def close(self) -> None:
         """Stop, and remove the socket."""
         if self._server is not None:

@@ -19,7 +19,7 @@ from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.contained import Begin, Ended, run_contained
 from lzc.dnssec.keystore import Keystore
-from lzc.faults import Fault, Severity
+from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.worker.worker import LISTED
@@ -79,7 +79,7 @@ PERIOD: Final = 60.0
 _SHARE: Final = 60
 TOLD: Final = 20
 """Zones that are named in one go, in the log and where a reload is refused."""
-AGAIN: Final = {Severity.ERROR: 3600.0, Severity.WARNING: 86400.0}
+_AGAIN: Final = {"servfail": 3600.0, "at risk": 3600.0, "warning": 86400.0}
 """Seconds after which what is still wrong is logged again."""
 
 
@@ -183,9 +183,8 @@ class KeyWatch:
         due = []
         for zone, (state, faults) in states.items():
             ident = f"{state} {[fault.rule for fault in faults]}"
-            severity = Severity.WARNING if state == "warning" else Severity.ERROR
             before, at = self._logged.get(zone, ("", 0.0))
-            if before != ident or now - at >= AGAIN[severity]:
+            if before != ident or now - at >= _AGAIN[state]:
                 self._logged[zone] = ident, now
                 due.append((zone, state, faults))
         for zone, state, faults in due[:TOLD]:

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -131,11 +130,17 @@ class Reloader:
         the switch is made for the sake of the others, and the answer is no success either.
         """
         async with self._lock:
-            self._try = _Try(time.monotonic(), loud=not again)
+            began = time.monotonic()
+            tried: Path | None = None
+            damaged: Stamp | None = None
+
+            def refuse(why: str) -> dict[str, Any]:
+                return self._refuse(tried, why, began, damaged, loud=not again)
+
             # Before it is followed: where it leads from then on is news, be it back.
             self._mark = self._source.mark() or self._mark
             try:
-                folder = self._try.folder = self._source.locate()
+                folder = tried = self._source.locate()
                 if folder == self.folder and not even_if_same:
                     if self.refusal.folder != folder:
                         self.refusal.clear()
@@ -145,16 +150,16 @@ class Reloader:
                     # Here once, so that the workers need only look at the stamp.
                     await asyncio.to_thread(verification.verify, folder, self._source.stamps)
                 except BundleError:
-                    self._try.files = files
+                    damaged = files
                     raise
                 serials = await asyncio.to_thread(self.tried, folder)
             except BundleError as error:
                 if isinstance(error, OpeningCrashes):
                     self._crashing = folder
-                return self._refuse(shown(error))
+                return refuse(shown(error))
             except OSError as error:
                 # It is being copied, say.
-                return self._refuse(f"{shown(folder)}: cannot be read: {error.strerror}")
+                return refuse(f"{shown(folder)}: cannot be read: {error.strerror}")
             try:
                 # That of cookies stays where no file holds it: clients keep what they were given.
                 secrets = Secrets.read(self._config, self.secrets.cookie)
@@ -162,9 +167,9 @@ class Reloader:
                 report = await self.keys.examine(folder)
                 lost += _news(self.keys.out(), report.errors)
                 if lost:
-                    return self._refuse(_lines(lost))
+                    return refuse(_lines(lost))
             except (InputError, KeysUnknown) as error:
-                return self._refuse(str(error))
+                return refuse(str(error))
             await asyncio.to_thread(self.geo.refresh, at_once=True)
             if folder != self.folder and not self.fallen:
                 await self._know_what_is_served()
@@ -177,7 +182,7 @@ class Reloader:
                     why = crash(folder, f"a worker that prepared it: {crashed}")
                     self.condemned.add(folder, why)
                 self._crashing = folder if self.condemned.why(folder) else None
-                return self._refuse(why)
+                return refuse(why)
             self.geo.forget_superseded()
             changed = folder != self.folder
             if changed:
@@ -249,10 +254,12 @@ class Reloader:
                 else:
                     self.geo.forget_superseded()
 
-    def _refuse(self, why: str) -> dict[str, Any]:
-        """``why`` is lines of ours."""
-        kept, tried = self.folder.name, self._try
-        if self.refusal.note(tried.folder, why, tried.began, tried.files, loud=tried.loud):
+    def _refuse(
+        self, folder: Path | None, why: str, began: float, files: Stamp | None, *, loud: bool
+    ) -> dict[str, Any]:
+        """As `Refusal.note`; ``why`` is lines of ours."""
+        kept = self.folder.name
+        if self.refusal.note(folder, why, began, files, loud=loud):
             age = _age(time.time() - self.built_at)
             said = why.replace("\n", "; ")
             log.error("BUNDLE REFUSED, still serving %s, built %s ago: %s", kept, age, said)
@@ -281,17 +288,6 @@ class Reloader:
         self.folder = self.switch.answering = before
         self.loaded_at, self.built_at = time.time(), _built_at(before)
         return True
-
-
-@dataclass(slots=True)
-class _Try:
-    """A reload: when it ``began`` (monotonic clock), of what; ``files`` as they were where these
-    are what is wrong."""
-
-    began: float
-    loud: bool
-    folder: Path | None = None
-    files: Stamp | None = None
 
 
 def _built_at(folder: Path) -> float:

@@ -90,7 +90,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        server = self._control = control.ControlServer(path, listener, self._commands.by_name())
+        self._listener = listener
+        server = control.ControlServer(path, listener, self._commands.by_name())
         try:
             self._begin_health()
             first = [one.expect() for one in self._workers]
@@ -202,7 +203,7 @@ class Supervisor:
         """Let go of what belongs to others. Only descriptors: the parent's event loop, of which the
         child has a copy, must not be touched."""
         # While somebody holds it, another server would take us to be running still.
-        self._control.close_in_child()
+        self._listener.close()
         channels = [one.channel for one in self._workers]
         for channel in [*channels, self._checker.channel]:
             if channel is not None:
@@ -213,7 +214,7 @@ class Supervisor:
 
     def _heard(self, worker: WorkerProcess, message: ChannelMessage) -> None:
         if message["event"] == "transfers":
-            self._secondaries.heard(message)
+            self._secondaries.transfers.take(message)
             return
         if message["event"] in ("ready", "committed", "keys"):
             self._reloader.keys.heard(worker.index, message)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp_connection import Connection
 from lzc.serve.transport.tcp_holders import Client, Holders, TcpCounts, TcpLimits

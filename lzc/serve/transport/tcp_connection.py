@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.observe.error_log import ErrorLog, servfail
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.tcp_holders import Client, TcpCounts
 from lzc.serve.transport.transfer_slots import (
     Holder,
@@ -25,7 +25,7 @@ from lzc.serve.transport.transfer_slots import (
     TransferPlaces,
     asks_for_transfer,
 )
-from lzc.serve.transport.udp import QueryResponder
+from lzc.serve.transport.udp import QueryResponder, servfail
 from lzc.wire.message import SERVFAIL
 
 BATCH: Final = 32

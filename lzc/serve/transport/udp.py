@@ -10,10 +10,11 @@ from typing import Final, Protocol
 
 from lzc.answer.planned import Choice
 from lzc.serve.ipc.scoreboard import Scoreboard, Slot
-from lzc.serve.observe.error_log import ErrorLog, servfail
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport import datagrams
 from lzc.serve.transport.packet_cache import PacketCache
 from lzc.serve.transport.sockets import Listener, asked_address, reply_control
+from lzc.wire.message import question_end
 
 BURST: Final = 256
 """Datagrams read in a row before TCP and timers have their turn."""
@@ -68,6 +69,18 @@ def packed_address(text: str) -> bytes:
     if ":" in text:
         return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
     return socket.inet_aton(text)
+
+
+def servfail(query: bytes) -> bytes | None:
+    """SERVFAIL for a query that could not be answered, with its question where it can be found;
+    `None` for what is no query at all."""
+    if len(query) < 12 or query[2] & 0x80:
+        return None
+    end = question_end(query)
+    flags = bytes((0x80 | query[2] & 0x79, 2))
+    if not end or query[4:6] != b"\0\1":
+        return query[:2] + flags + bytes(8)
+    return query[:2] + flags + b"\0\1" + bytes(6) + query[12:end]
 
 
 class UdpServer:

@@ -4,7 +4,6 @@ a worker would answer (`lzc.rehearse`)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from typing import NamedTuple
 
 from lzc.answer.refusal import Report
 from lzc.answer.responder import UNWATCHED, Parts, Responder
@@ -43,13 +42,6 @@ def lua_parts(
     return engine, planner(geo, health, random) if settings.mode == "isolated" else None
 
 
-class Answering(NamedTuple):
-    """A ``responder``, and the ``guard`` before its engine, `None` where LUA is off."""
-
-    responder: Responder
-    guard: GuardedEngine | None
-
-
 def answering(
     bundle: Bundle,
     settings: ResponderSettings,
@@ -65,9 +57,10 @@ def answering(
     proven: Marks | None = None,
     refused: Report | None = None,
     parts: Parts = UNWATCHED,
-) -> Answering:
-    """What answers queries from a bundle. Without an ``engine`` LUA is off; ``slot`` is told what
-    that runs. For ``shares`` and ``proven`` see `GuardedEngine`, for the rest `Responder`."""
+) -> tuple[Responder, GuardedEngine | None]:
+    """What answers queries from a bundle, and the guard before its engine, `None` where LUA is off:
+    without an ``engine``. ``slot`` is told what that runs. For ``shares`` and ``proven`` see
+    `GuardedEngine`, for the rest `Responder`."""
     guard = None
     if engine is not None:
         barred = quarantine or Quarantine()
@@ -78,4 +71,4 @@ def answering(
     responder = Responder(
         bundle, settings, signers, guard, report, planner, meter, out, refused, parts
     )
-    return Answering(responder, guard)
+    return responder, guard

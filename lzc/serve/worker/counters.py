@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.worker.guard import LIMITS, GuardedEngine

@@ -39,7 +39,14 @@ class Secrets:
         """Read the files; where the settings name none for cookies, theirs is ``random_secret``.
         Raises `InputError`, with all that is wrong, where that one cannot be used, which concerns
         every client."""
-        tsig, faults = tsig_keys(config)
+        tsig: dict[bytes, TsigKey] = {}
+        faults: dict[str, tuple[Fault, ...]] = {}
+        for name, section in config.tsig.items():
+            wire = wire_name.from_text(name, wire_name.ROOT).lower()
+            try:
+                tsig[wire] = TsigKey(wire, section.algorithm, config.tsig_secret(name))
+            except InputError as error:
+                faults[name] = error.faults
         try:
             return cls(tsig, config.cookie_secret() or random_secret, faults)
         except InputError as error:
@@ -66,22 +73,6 @@ class Secrets:
             for name, faults in self.faults.items()
             for fault in faults
         ]
-
-
-def tsig_keys(config: Config) -> tuple[dict[bytes, TsigKey], dict[str, tuple[Fault, ...]]]:
-    """All TSIG keys of the configuration that can be used, by lower-case wire name, and what is
-    wrong with the secrets of the others, by name."""
-    found: dict[bytes, TsigKey] = {}
-    faults: dict[str, tuple[Fault, ...]] = {}
-    for name, section in config.tsig.items():
-        wire = wire_name.from_text(name, wire_name.ROOT).lower()
-        try:
-            secret = config.tsig_secret(name)
-        except InputError as error:
-            faults[name] = error.faults
-        else:
-            found[wire] = TsigKey(wire, section.algorithm, secret)
-    return found, faults
 
 
 class Signers(Mapping[bytes, ZoneSigner]):

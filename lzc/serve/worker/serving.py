@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -21,7 +21,6 @@ from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, window
-from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.lua.engine.engine import EngineSettings
 from lzc.serve.ipc.health_view import TableView
@@ -117,14 +116,14 @@ class Serving:
             engine, planner = lua_parts(
                 settings, self.bundle, geo, setup.health, RecordLog(), seed, chance
             )
-        self._signers = Signers(self.bundle, Keystore(config.keystore), signatures)
+        self.signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder, self.guard = answering(
             self.bundle,
             ResponderSettings.from_config(
                 config, cookie_secret=secrets.cookie, tsig_keys=secrets.tsig
             ),
-            self._signers,
-            self._signers.out,
+            self.signers,
+            self.signers.out,
             setup.slot,
             FailureLog(),
             engine=engine,
@@ -163,35 +162,22 @@ class Serving:
     def load_keys(self) -> Iterator[None]:
         """Read the private keys of a bundle with few zones, one zone a step, so that what is wrong
         with them is known before the first answer. Of more zones they are read when first asked
-        for. What is wrong with those of one zone concerns that zone: see `out`."""
+        for. What is wrong with those of one zone concerns that zone: see `Signers.out`."""
         if len(self.bundle) > EAGER_ZONES:
             return
         for info in self.bundle.zones():
-            self._signers.load(info)
+            self.signers.load(info)
             yield
-
-    def adopt_keys(self, before: Serving) -> None:
-        """Go on with the keys that are in use, where the bundle is the same."""
-        self._signers.adopt(before._signers)
-
-    @property
-    def out(self) -> Mapping[bytes, tuple[Fault, ...]]:
-        """The zones that are out of service for want of usable keys, and why."""
-        return self._signers.out
 
     def look_at_keys(self, now: float) -> bool:
         """See which zones went out of service, as their keys retired, and which are back; true
         where one did, and answers that were kept are to go. To be called every second."""
-        changed = self._signers.look(now)
+        changed = self.signers.look(now)
         if not self._retry_at - RETRY <= now < self._retry_at:
             self._retry_at = now + RETRY
-            changed |= self._signers.retry(now)
+            changed |= self.signers.retry(now)
         self.responder.forget(changed)
         return bool(changed)
-
-    def close(self) -> None:
-        """Close the bundle; no query and no transfer may use it any more."""
-        self.bundle.close()
 
 
 class CountedTransfer:

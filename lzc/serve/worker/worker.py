@@ -17,7 +17,7 @@ from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.tcp_holders import TcpLimits
@@ -180,7 +180,7 @@ class Worker:
         try:
             fresh = self.open(assigned)
             if keep_keys and fresh.bundle.id == self._serving.bundle.id:
-                fresh.adopt_keys(self._serving)
+                fresh.signers.adopt(self._serving.signers)
             else:
                 for _ in fresh.load_keys():
                     await asyncio.sleep(0)
@@ -195,12 +195,12 @@ class Worker:
 
     def _refuse(self, fresh: Serving | None, why: str) -> None:
         if fresh is not None:
-            fresh.close()
+            fresh.bundle.close()
         self._channel.send({"event": "refused", "why": why})
 
     def _abandon(self) -> None:
         if self._prepared is not None:
-            self._prepared.close()
+            self._prepared.bundle.close()
             self._prepared = None
 
     def _commit(self) -> None:
@@ -222,31 +222,26 @@ class Worker:
         done = [one for one in self._retired if not one.transfers]
         self._retired = [one for one in self._retired if one.transfers]
         for one in done:
-            one.close()
+            one.bundle.close()
         if done:
             # A Lua state hangs in a cycle with its callbacks, and the thresholds of the collector
             # know nothing of its size: left alone, each reload would cost half a megabyte.
             self._loop.call_soon(gc.collect)
 
     def _say_ready(self, event: str, serving: Serving) -> None:
-        self._channel.send(
-            {
-                "event": event,
-                "bundle": serving.bundle.id,
-                "zones": len(serving.bundle),
-                "out": describe_out(serving.out),
-            }
-        )
-        self._said_out = dict(serving.out)
+        bundle, out = serving.bundle, serving.signers.out
+        about = {"bundle": bundle.id, "zones": len(bundle), "out": describe_out(out)}
+        self._channel.send({"event": event, **about})
+        self._said_out = dict(out)
 
     def _look_at_keys(self) -> None:
         """Zones whose keys retire go out of service, and come back."""
-        serving = self._serving
-        if serving.look_at_keys(time.time()):
+        if self._serving.look_at_keys(time.time()):
             self._udp.expire(time.time())
-        if serving.out != self._said_out:
-            self._said_out = dict(serving.out)
-            self._channel.send({"event": "keys", "out": describe_out(serving.out)})
+        out = self._serving.signers.out
+        if out != self._said_out:
+            self._said_out = dict(out)
+            self._channel.send({"event": "keys", "out": describe_out(out)})
 
     def _beat(self) -> None:
         self._setup.slot.beat(time.monotonic())

@@ -23,7 +23,7 @@ from lzc.answer.settings import ResponderSettings
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer
 from lzc.wire import cookie
 from lzc.wire.name import from_text
@@ -228,9 +228,7 @@ def test_small_outcomes_of_a_choice_come_no_more_often(world: Limited) -> None:
 class Server:
     """The UDP loop of a responder on the loopback, and clients of several addresses."""
 
-    def __init__(
-        self, responder: Responder, kind: type[SingleReader | BatchReader]
-    ) -> None:
+    def __init__(self, responder: Responder, kind: type[SingleReader | BatchReader]) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)

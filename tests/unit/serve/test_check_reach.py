@@ -22,7 +22,7 @@ from lzc.lua.health.rules import CheckRules
 from lzc.serve.health.admission import SETTLED, Admission, CheckPolicy
 from lzc.serve.health.unlisted import BURST, ZONE_BURST, ZONE_NEW_A_SECOND, Unlisted, report_of
 from lzc.serve.ipc.health_table import HealthTable
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play
 from tests.unit.own_network import own_network

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lzc.answer.planned import Choice
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.packet_cache import PacketCache
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer
 from tests.patience import PATIENCE

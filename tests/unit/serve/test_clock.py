@@ -9,7 +9,7 @@ import dns.message
 import dns.rdatatype
 import pytest
 
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport import udp
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer
 from tests.patience import PATIENCE

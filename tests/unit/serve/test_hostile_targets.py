@@ -19,7 +19,7 @@ from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach
 from lzc.serve.health.runs import Runs
 from lzc.serve.ipc.health_table import DOWN, UP, HealthTable
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from tests.patience import PATIENCE, SOON
 from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 from tests.unit.live_server import UNHURRIED, LiveServer, Project

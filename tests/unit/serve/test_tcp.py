@@ -18,7 +18,7 @@ from functools import partial
 import pytest
 
 from lzc.serve.ipc.scoreboard import Scoreboard
-from lzc.serve.observe.error_log import ErrorLog
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.supervise.blame import at_work
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.transport.sockets import Listener

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from lzc.serve.ipc.scoreboard import Scoreboard
-from lzc.serve.observe.error_log import ErrorLog, servfail
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport import datagrams, udp
 from lzc.serve.transport.sockets import IP_PKTINFO, asked_address, reply_control
 from lzc.serve.transport.transfer_slots import asks_for_transfer
-from lzc.serve.transport.udp import BURST, BatchReader, SingleReader, UdpServer
+from lzc.serve.transport.udp import BURST, BatchReader, SingleReader, UdpServer, servfail
 from tests.patience import PATIENCE
 from tests.unit.live_server import query_wire
 
