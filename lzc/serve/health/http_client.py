@@ -7,7 +7,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lzc.health_check import Check
 from lzc.lua.health.reach import CheckReach, Refusal
@@ -156,7 +156,8 @@ class HttpClient:
                     ],
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=left / (others + 1)),
-                    **self._tls_options(url),
+                    ssl=self.context() if url.scheme == "https" else True,
+                    server_hostname=None if is_address(url.host or "") else url.host,
                 ) as response:
                     status = response.status
                     if status == check.httpcode:
@@ -168,13 +169,6 @@ class HttpClient:
                 if not others:
                     raise
         raise AssertionError("there is an address")
-
-    def _tls_options(self, url: URL) -> dict[str, Any]:
-        if url.scheme != "https":
-            return {}
-        if url.host is not None and not is_address(url.host):
-            return {"ssl": self.context(), "server_hostname": url.host}
-        return {"ssl": self.context()}
 
     async def close(self) -> None:
         """Close all connections."""

@@ -85,14 +85,11 @@ _AGAIN: Final = {"servfail": 3600.0, "at risk": 3600.0, "warning": 86400.0}
 
 class KeyWatch:
     """What is known of the keys of the zones that are served. ``keystore`` is their folder,
-    ``stamps`` where verifications are remembered; ``clock`` gives seconds since the epoch."""
+    ``stamps`` where verifications are remembered."""
 
-    def __init__(
-        self, keystore: Path, stamps: Path, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, keystore: Path, stamps: Path) -> None:
         self._keystore = keystore
         self._stamps = stamps
-        self._clock = clock
         self._by_worker: dict[int, dict[str, tuple[Fault, ...]]] = {}
         self._report = KeyReport()
         self._logged: dict[str, tuple[str, float]] = {}
@@ -121,9 +118,8 @@ class KeyWatch:
 
     async def examine(self, folder: Path) -> KeyReport:
         """Look at what is in the keystore for a bundle. Raises `KeysUnknown`."""
-        return await asyncio.to_thread(
-            report_keys, folder, self._stamps, self._keystore, self._clock()
-        )
+        now = time.time()
+        return await asyncio.to_thread(report_keys, folder, self._stamps, self._keystore, now)
 
     def take(self, report: KeyReport) -> None:
         """This is what is in the keystore for the bundle that is served."""

@@ -32,8 +32,7 @@ from lzc.serve.supervise.bundle_trial import (
 from lzc.serve.supervise.fallen_serials import FallenSerials
 from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.supervise.source import Source
-from lzc.serve.supervise.switch import Switch
-from lzc.serve.supervise.worker_process import WorkerProcess
+from lzc.serve.supervise.worker_process import Switch, WorkerProcess
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Secrets
 from lzc.serve.worker.quarantine import Quarantine

@@ -134,17 +134,10 @@ class TransferPlaces:
         self._shares = _Shares(places)
         self._waiting: dict[Sending, Holder] = {}
         self._room = _Shares(waiting)
-        self._queues: dict[Holder, dict[Sending, int]] = {}
-        self._number = 0
 
     def __len__(self) -> int:
         """Places taken now."""
         return len(self._places)
-
-    @property
-    def waiting(self) -> int:
-        """Requests that wait now."""
-        return len(self._waiting)
 
     def ask(self, one: Sending, holder: Holder, now: float) -> bool:
         """Ask for a place: `Sending.go_on` is called now or later. False where there is no room to
@@ -210,17 +203,11 @@ class TransferPlaces:
             return False
         self._room.change(holder, 1)
         self._waiting[one] = holder
-        self._number += 1
-        self._queues.setdefault(holder, {})[one] = self._number
         return True
 
     def _stop_waiting(self, one: Sending) -> Holder:
         holder = self._waiting.pop(one)
         self._room.change(holder, -1)
-        queue = self._queues[holder]
-        del queue[one]
-        if not queue:
-            del self._queues[holder]
         return holder
 
     def _fill(self, now: float) -> None:
@@ -234,12 +221,8 @@ class TransferPlaces:
     def _following(self) -> Sending | None:
         """Who waits and may have a place: whose key has the fewest, then whose address, then who
         has waited for the longest."""
-        best: tuple[tuple[int, int], int] | None = None
-        found = None
-        for holder, queue in self._queues.items():
-            if self._shares.room(holder):
-                first = next(iter(queue))
-                rank = self._shares.held(holder), queue[first]
-                if best is None or rank < best:
-                    best, found = rank, first
-        return found
+        first: dict[Holder, Sending] = {}
+        for one, holder in self._waiting.items():
+            first.setdefault(holder, one)
+        free = [holder for holder in first if self._shares.room(holder)]
+        return first[min(free, key=self._shares.held)] if free else None

@@ -115,6 +115,10 @@ class GuardedEngine:
         self._quarantine.add(ident)
         self._fast = {key: known for key, known in self._fast.items() if known != ident}
 
+    def go_on_from(self, before: GuardedEngine) -> None:
+        """Count on, where the engine of the bundle before ended."""
+        self.runs, self.failures, self.kinds = before.runs, before.failures, before.kinds
+
     def hold(self, zone: bytes) -> None:
         """Run no code of this zone any more that never ran to its end."""
         self._held.add(zone)

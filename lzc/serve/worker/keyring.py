@@ -52,20 +52,6 @@ class Secrets:
         except InputError as error:
             raise InputError([*error.faults, *chain(*faults.values())]) from error
 
-    def to_message(self) -> dict[str, Any]:
-        """For a worker, who needs no faults."""
-        keys = [[key.name.hex(), key.algorithm, key.secret.hex()] for key in self.tsig.values()]
-        return {"tsig": keys, "cookie": self.cookie.hex()}
-
-    @classmethod
-    def from_message(cls, message: dict[str, Any]) -> Secrets:
-        """What `to_message` gave."""
-        keys = [
-            TsigKey(bytes.fromhex(name), algorithm, bytes.fromhex(secret))
-            for name, algorithm, secret in message["tsig"]
-        ]
-        return cls({key.name: key for key in keys}, bytes.fromhex(message["cookie"]))
-
     def status(self) -> list[dict[str, Any]]:
         """For ``lzc ctl status``: the TSIG keys that cannot be used."""
         return [

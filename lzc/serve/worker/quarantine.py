@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from lzc.wire import name as wire_name
 
@@ -32,16 +32,6 @@ class Quarantine:
         """Another bundle is live."""
         self.codes.clear()
         self.zones.clear()
-
-    def to_message(self) -> dict[str, Any]:
-        """For a worker."""
-        return {"codes": [*self.codes], "zones": [apex.hex() for apex in self.zones]}
-
-    @classmethod
-    def from_message(cls, message: dict[str, Any]) -> Self:
-        """What `to_message` gave, but for the names."""
-        zones = {bytes.fromhex(apex) for apex in message["zones"]}
-        return cls(dict.fromkeys(message["codes"], ""), zones)
 
     def status(self) -> dict[str, Any]:
         """For ``lzc ctl status``."""

@@ -33,6 +33,7 @@ from lzc.serve.worker.geo_files import open_geo
 from lzc.serve.worker.keyring import Secrets, Signers
 from lzc.serve.worker.quarantine import Marks, Quarantine
 from lzc.wire import name as wire_name
+from lzc.wire.tsig import TsigKey
 
 log = logging.getLogger("lzc")
 
@@ -72,21 +73,26 @@ class Assignment:
     geo: Sequence[Path] = ()
 
     def to_message(self) -> dict[str, Any]:
-        """For a worker."""
+        """For a worker, who needs neither faults of secrets nor names of what is in quarantine."""
+        keys = self.secrets.tsig.values()
         return {
             "folder": str(self.folder),
-            "secrets": self.secrets.to_message(),
-            "quarantine": self.quarantine.to_message(),
+            "tsig": [[key.name.hex(), key.algorithm, key.secret.hex()] for key in keys],
+            "cookie": self.secrets.cookie.hex(),
+            "codes": [*self.quarantine.codes],
+            "zones": [apex.hex() for apex in self.quarantine.zones],
             "geo": [str(path) for path in self.geo],
         }
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> Self:
         """What `to_message` gave."""
+        octets = bytes.fromhex
+        keys = [TsigKey(octets(name), how, octets(secret)) for name, how, secret in message["tsig"]]
         return cls(
             Path(message["folder"]),
-            Secrets.from_message(message["secrets"]),
-            Quarantine.from_message(message["quarantine"]),
+            Secrets({key.name: key for key in keys}, octets(message["cookie"])),
+            Quarantine(dict.fromkeys(message["codes"], ""), set(map(octets, message["zones"]))),
             [Path(one) for one in message["geo"]],
         )
 

@@ -22,7 +22,7 @@ from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.tcp_holders import TcpLimits
 from lzc.serve.transport.udp import UdpServer
-from lzc.serve.worker.counters import Counters
+from lzc.serve.worker.guard import LIMITS
 from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
 from lzc.wire import name as wire_name
 
@@ -105,7 +105,6 @@ class Worker:
             config.tcp_idle_timeout,
         )
         self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, errors, slot)
-        self._counters = Counters(slot, self._udp, self._tcp, errors)
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
@@ -148,7 +147,7 @@ class Worker:
             if self._tcp.taken() != taken:
                 taken, moved = self._tcp.taken(), time.monotonic()
             await asyncio.sleep(0.05)
-        self._counters.publish(self._serving.guard)
+        self._publish()
         self._tell_transfers()
 
     def _on_message(self, message: ChannelMessage) -> None:
@@ -212,7 +211,8 @@ class Worker:
         self._setup.proven.begin(fresh.bundle.id)
         self._udp.swap(fresh.responder, fresh.valid_until)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
-        self._counters.retire(old.guard)
+        if fresh.guard is not None and old.guard is not None:
+            fresh.guard.go_on_from(old.guard)
         self._retired.append(old)
         self._close_retired()
         self._say_ready("committed", fresh)
@@ -245,12 +245,37 @@ class Worker:
 
     def _beat(self) -> None:
         self._setup.slot.beat(time.monotonic())
-        self._counters.publish(self._serving.guard)
+        self._publish()
         self._look_at_keys()
         self._tell_transfers()
         if self._retired:
             self._close_retired()
         self._loop.call_later(BEAT, self._beat)
+
+    def _publish(self) -> None:
+        """Write the counters to the scoreboard."""
+        udp, tcp, guard = self._udp.counts, self._tcp.counts, self._serving.guard
+        lua = [0] * (2 + len(LIMITS))
+        if guard is not None:
+            lua = [guard.runs, guard.failures, *(guard.kinds[kind] for kind in LIMITS)]
+        # In the order of scoreboard.COUNTERS.
+        self._setup.slot.write_counters(
+            [
+                udp.queries,
+                tcp.queries,
+                udp.hits,
+                udp.servfail + tcp.servfail,
+                udp.truncated,
+                udp.silent + tcp.silent,
+                *lua[:2],
+                udp.send_errors,
+                tcp.transfers,
+                tcp.connections,
+                tcp.refused,
+                self._errors.total,
+                *lua[2:],
+            ]
+        )
 
     def _tell_transfers(self) -> None:
         # While the supervisor reads nothing, the report gathers, which has a bound.
