@@ -139,6 +139,11 @@ class TransferPlaces:
         """Places taken now."""
         return len(self._places)
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait now."""
+        return len(self._waiting)
+
     def ask(self, one: Sending, holder: Holder, now: float) -> bool:
         """Ask for a place: `Sending.go_on` is called now or later. False where there is no room to
         wait either."""

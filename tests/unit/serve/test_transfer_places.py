@@ -189,12 +189,12 @@ def test_who_is_gone_waits_no_longer() -> None:
     waiting = [world.ask("b", number) for number in range(2, 8)]
     for one in waiting[:-1]:
         world.leave(one)
-    assert len(world.places._waiting) == 1
+    assert world.places.waiting == 1
     world.leave(first)
     assert [one.sending for one in waiting] == [False] * 5 + [True]
     world.leave(waiting[-1])
     world.leave(waiting[-1])
-    assert (len(world.places), len(world.places._waiting)) == (0, 0)
+    assert (len(world.places), world.places.waiting) == (0, 0)
 
 
 def test_the_room_to_wait_is_bounded_and_shared_too() -> None:
