@@ -32,11 +32,6 @@ class TableView:
     block (a datagram to the checker).
     """
 
-    __slots__ = (
-        *("_octets", "_report", "_reported", "_reported_until"),
-        *("_rounds", "_slots", "_table", "_words"),
-    )
-
     def __init__(self, table: HealthTable, report: Callable[[Check, bytes], None]) -> None:
         self._table = table
         self._octets = table.octets

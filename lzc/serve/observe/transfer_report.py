@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from lzc.answer.refusal import Refusal
 
 MOST: Final = 100
-"""Different events told at once; of others only how many there were."""
+"""Different events told at once; others are left out."""
 DONE: Final = "done"
 BROKEN_OFF: Final = "broken-off"
 
@@ -32,7 +32,6 @@ class TransferReport:
 
     def __init__(self) -> None:
         self._events: dict[Event, int] = {}
-        self._more = 0
 
     def refused(self, refusal: Refusal) -> None:
         """A secondary, or who takes himself for one, was turned away."""
@@ -42,8 +41,6 @@ class TransferReport:
         """Something happened."""
         if event in self._events or len(self._events) < MOST:
             self._events[event] = self._events.get(event, 0) + 1
-        else:
-            self._more += 1
 
     def take(self) -> dict[str, Any] | None:
         """The message to the supervisor; `None` when there is nothing to tell."""
@@ -53,9 +50,8 @@ class TransferReport:
             [*(value.hex() if isinstance(value, bytes) else value for value in one), count]
             for one, count in self._events.items()
         ]
-        message = {"event": "transfers", "events": events, "more": self._more}
-        self._events, self._more = {}, 0
-        return message
+        self._events = {}
+        return {"event": "transfers", "events": events}
 
 
 def events_of(message: dict[str, Any]) -> list[tuple[Event, int]]:

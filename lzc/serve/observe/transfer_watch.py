@@ -144,11 +144,9 @@ class TransferWatch:
         self._strangers: dict[bytes, Peer] = {}
         self._quiet = Quiet(most=10 * STRANGERS)
         self._lines = LineLimit("refused: %d more strangers", seconds=QUIET)
-        self._more = 0
 
     def take(self, message: dict[str, Any]) -> None:
         """A worker tells."""
-        self._more += message["more"]
         for event, count in events_of(message):
             self._take(event, count)
 

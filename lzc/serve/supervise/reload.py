@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -44,43 +45,40 @@ POLL: Final = 0.5
 """Seconds between two looks at ``current``."""
 
 
+@dataclass(slots=True, eq=False)
 class Reloader:
     """Keeps all ``workers`` on the bundle that is live. ``switched`` is called with each new one
     and the serials of its zones; ``before`` is the one before it, ``condemned`` are those that
     nobody opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
     time; ``secrets`` are those in use. ``keys`` knows the zones that are out of service."""
 
-    def __init__(
-        self,
-        config: Config,
-        source: Source,
-        folder: Path,
-        workers: list[WorkerProcess],
-        geo: GeoFiles,
-        secrets: Secrets,
-        switched: Callable[[Path, Mapping[bytes, int]], None],
-    ) -> None:
-        self._config = config
-        self._source = source
-        self.folder = folder
-        self.workers = workers
-        self.geo = geo
-        self.secrets = secrets
-        self._switched = switched
-        self.switch = Switch(workers, folder)
-        self.quarantine = Quarantine()
-        self.keys = KeyWatch(config.keystore, source.stamps)
-        # Not source.mark(): the link may have moved since the bundle was chosen.
-        self._mark = folder.name
-        self._lock = asyncio.Lock()
-        self.condemned = Condemned()
-        self.fallen = FallenSerials()
-        self.before: Path | None = None
-        self._crashing: Path | None = None
-        self.refusal = Refusal()
-        self._woken = asyncio.Event()
-        self.loaded_at = time.time()
-        self.built_at = _built_at(folder)
+    _config: Config
+    _source: Source
+    folder: Path
+    workers: list[WorkerProcess]
+    geo: GeoFiles
+    secrets: Secrets
+    _switched: Callable[[Path, Mapping[bytes, int]], None]
+    before: Path | None = None
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    condemned: Condemned = field(default_factory=Condemned)
+    fallen: FallenSerials = field(default_factory=FallenSerials)
+    refusal: Refusal = field(default_factory=Refusal)
+    loaded_at: float = field(default_factory=time.time)
+    switch: Switch = field(init=False)
+    keys: KeyWatch = field(init=False)
+    built_at: float = field(init=False)
+    _mark: str = field(init=False)
+    _crashing: Path | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.switch = Switch(self.workers, self.folder)
+        self.keys = KeyWatch(self._config.keystore, self._source.stamps)
+        self.built_at = _built_at(self.folder)
+        # Not that of the source: the link may have moved since the bundle was chosen.
+        self._mark = self.folder.name
 
     async def watch(self) -> None:
         """Follow ``current``, and try again what was refused; never returns."""

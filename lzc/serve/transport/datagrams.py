@@ -52,20 +52,6 @@ class Datagrams:
     ``clients`` (a slice), and the index of the number of octets to send in ``answer_sizes``.
     """
 
-    __slots__ = (
-        "_fd",
-        "_memory",
-        "_receive",
-        "_send",
-        "_starts",
-        "answer_sizes",
-        "answers",
-        "clients",
-        "places",
-        "received",
-        "sizes",
-    )
-
     def __init__(self, sock: socket.socket) -> None:
         assert _libc is not None
         six = sock.family == socket.AF_INET6

@@ -122,7 +122,6 @@ class Network:
     """A network, and its clients by how many connections they have."""
 
     prefix: bytes
-    connections: int = 0
     clients: Tally[Client] = field(default_factory=lambda: Tally())
 
 
@@ -166,7 +165,6 @@ class Holders:
                 network = self._networks[start] = Network(start)
             client = self._clients[prefix] = Client(prefix, network)
         client.connections[connection] = None
-        client.network.connections += 1
         client.network.clients.add(client)
         self._tally.add(client.network)
         self._total += 1
@@ -178,13 +176,12 @@ class Holders:
         network = client.network
         del client.connections[connection]
         client.quiet.pop(connection, None)
-        network.connections -= 1
         network.clients.remove(client)
         self._tally.remove(network)
         self._total -= 1
         if not client.connections:
             del self._clients[client.prefix]
-        if not network.connections:
+        if not self._tally.count(network):
             del self._networks[network.prefix]
 
     def active(self, connection: Held) -> None:
@@ -208,12 +205,13 @@ class Holders:
         limits, own = self._limits, newcomer.client
         if len(own.connections) > limits.per_client:
             return _quietest(own) or newcomer
-        if own.network.connections > limits.per_network:
+        held = self._tally.count
+        if held(own.network) > limits.per_network:
             client = own.network.clients.largest()
         elif self._total > limits.connections:
             network = self._tally.largest()
             client = network.clients.largest()
-            if network.connections > own.network.connections and not client.quiet:
+            if held(network) > held(own.network) and not client.quiet:
                 return next(iter(client.connections))
         else:
             return None

@@ -53,29 +53,6 @@ class GuardedEngine:
     in the zones ``held`` what is not ``proven`` to end, as what ran to its end is from then on.
     Without ``shares``, code that takes long may take all of a worker's time."""
 
-    __slots__ = (
-        "_beat",
-        "_clock",
-        "_cpu",
-        "_engine",
-        "_enter",
-        "_evaluate",
-        "_fast",
-        "_first",
-        "_held",
-        "_last",
-        "_leave",
-        "_penalties",
-        "_proven",
-        "_quarantine",
-        "_query",
-        "_since",
-        "_together",
-        "failures",
-        "kinds",
-        "runs",
-    )
-
     def __init__(
         self,
         engine: MeasuredEvaluator,
