@@ -105,11 +105,16 @@ class Check:
         """The address that is connected to, that of a URL in its own notation; empty where a name
         has to be looked up for that."""
         host = self.endpoint().host
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return self.address
-        return host
+        return host if is_address(host) else self.address
+
+
+def is_address(host: str) -> bool:
+    """True for what is no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 _LATER: Final = frozenset(("minimum_failures", "headers"))

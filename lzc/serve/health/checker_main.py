@@ -13,7 +13,6 @@ import signal
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -37,29 +36,6 @@ _REQUEST: Final = 64
 _PATIENCE: Final = 20.0
 """Seconds in which a reader of a report has to take a piece of it."""
 _AT_ONCE: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class CheckerSetup:
-    """What a checker process is given at birth. ``asked`` is the socket on which come those that
-    want a report on all checks; ``leftover`` is a folder to remove when the supervisor is killed;
-    the others as of `Checker`."""
-
-    table: HealthTable
-    reports: socket.socket
-    asked: socket.socket
-    policy: CheckPolicy
-    file: Path | None = None
-    leftover: Path | None = None
-
-
-def run(setup: CheckerSetup, channel: Channel) -> int:
-    """The checker process: obey the supervisor until it says stop or is gone."""
-    os.nice(_NICE)
-    with contextlib.suppress(OSError):
-        # Waking up, we do not take the processor from a worker that has it.
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    return asyncio.run(_serve(setup, channel))
 
 
 def report_when_asked(asked: socket.socket, checker: Checker) -> None:
@@ -115,16 +91,32 @@ def _remove(folder: Path) -> None:
         time.sleep(_PAUSE)
 
 
-async def _serve(setup: CheckerSetup, channel: Channel) -> int:
+async def serve(
+    channel: Channel,
+    table: HealthTable,
+    reports: socket.socket,
+    asked: socket.socket,
+    policy: CheckPolicy,
+    file: Path | None,
+    leftover: Path | None,
+) -> int:
+    """The checker process: obey the supervisor until it says stop or is gone. ``asked`` is where
+    those come that want a report on all checks; ``leftover`` is a folder to remove when the
+    supervisor is killed; for the rest see `Checker`."""
+    os.nice(_NICE)
+    with contextlib.suppress(OSError):
+        # Waking up, we do not take the processor from a worker that has it.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    loop = asyncio.get_running_loop()
     checker = Checker(
-        setup.table,
-        setup.reports,
-        setup.policy,
+        table,
+        reports,
+        policy,
         files=_files(),
-        file=setup.file,
+        file=file,
         tell_saving=lambda why: channel.send({"event": "saving", "why": why}),
     )
-    threading.Thread(target=report_when_asked, args=(setup.asked, checker), daemon=True).start()
+    threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True).start()
     stop = asyncio.Event()
     told = False
     forcing: set[asyncio.Task[None]] = set()
@@ -144,7 +136,7 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
                 except (OSError, ValueError, TypeError, KeyError) as error:
                     log.error("health checks of the bundle cannot be read: %s", shown(error))
             case "force":
-                task = asyncio.get_running_loop().create_task(force(message))
+                task = loop.create_task(force(message))
                 forcing.add(task)
                 task.add_done_callback(forcing.discard)
             case "stop":
@@ -153,13 +145,13 @@ async def _serve(setup: CheckerSetup, channel: Channel) -> int:
 
     def left_alone() -> None:
         # Whoever was to remove it cannot any more.
-        if setup.leftover is not None and not told:
-            _remove(setup.leftover)
+        if leftover is not None and not told:
+            _remove(leftover)
         stop.set()
 
-    channel.attach(asyncio.get_running_loop(), on_message, left_alone)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    channel.attach(loop, on_message, left_alone)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
     await checker.close()
-    hear_no_more(asyncio.get_running_loop())
+    hear_no_more(loop)
     return 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from lzc.health_check import Check
+from lzc.health_check import Check, is_address
 from lzc.lua.health.reach import CheckReach, Refusal
 from lzc.serve.health.http_answer import MOVED, Body, HttpVerdict
 from lzc.serve.health.outcome import (
@@ -21,12 +23,10 @@ from lzc.serve.health.outcome import (
     say,
     without_password,
 )
-from lzc.serve.health.probes import SHORTEST, is_address, tls_context
+from lzc.serve.health.probes import SHORTEST
 from lzc.serve.transport.sockets import own_address_refusal
 
 if TYPE_CHECKING:
-    import ssl
-
     import aiohttp
     from yarl import URL
 
@@ -41,7 +41,6 @@ class HttpClient:
     def __init__(self, reach: CheckReach) -> None:
         self._reach = reach
         self._sessions: dict[str, aiohttp.ClientSession] = {}
-        self._tls: ssl.SSLContext | None = None
 
     def _session(self, source: str) -> aiohttp.ClientSession:
         import aiohttp
@@ -63,11 +62,15 @@ class HttpClient:
             )
         return session
 
-    def context(self) -> ssl.SSLContext:
-        """That of all requests over TLS."""
-        if self._tls is None:
-            self._tls = tls_context()
-        return self._tls
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What all requests over TLS share. PowerDNS does not look at certificates: it asks
+        addresses whether they serve a host."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     async def run(self, check: Check, timeout: float, *, listed: bool) -> CheckResult:
         """Fetch the check's URL from its address, within ``timeout`` seconds; ``listed`` tells that
@@ -156,7 +159,7 @@ class HttpClient:
                     ],
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=left / (others + 1)),
-                    ssl=self.context() if url.scheme == "https" else True,
+                    ssl=self.tls if url.scheme == "https" else True,
                     server_hostname=None if is_address(url.host or "") else url.host,
                 ) as response:
                     status = response.status

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
 import re
 import socket
@@ -20,7 +19,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from lzc.health_check import Check, Endpoint
+from lzc.health_check import Check, Endpoint, is_address
 from lzc.serve.health.http_answer import HttpAnswer
 from lzc.serve.health.outcome import TIMED_OUT, CheckResult, headers_of, is_ours, say
 
@@ -75,25 +74,6 @@ def request_of(check: Check) -> Request | None:
         return None
     server_name = "" if is_address(host) else host.rstrip(".")
     return Request(port, octets, parts.scheme == "https", server_name)
-
-
-def is_address(host: str) -> bool:
-    """True for what is no name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def tls_context() -> ssl.SSLContext:
-    """What all checks share. PowerDNS does not look at certificates: it asks addresses whether they
-    serve a host."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class TcpProbe:

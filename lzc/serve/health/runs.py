@@ -146,7 +146,7 @@ class Runs:
             entry.request = None
             self._enter_requests(entry)
 
-        tls = self._http.context() if request.tls else None
+        tls = self._http.tls if request.tls else None
         HttpProbe(entry.check, request, self._loop, done, elsewhere, timeout=_left(entry), tls=tls)
 
     def _fetch(self, entry: ScheduledCheck, limit: ConcurrencyLimit) -> None:

@@ -76,12 +76,12 @@ class CheckerProcess:
             close_others()
             ours.close()
             # Here, as no answer waits for what it imports.
-            from lzc.serve.health import checker_main
+            from lzc.serve.health.checker_main import serve
 
-            setup = checker_main.CheckerSetup(
-                self._table, self._reports_out, theirs, self._policy, self._file, self._leftover
+            files = self._file, self._leftover
+            return asyncio.run(
+                serve(channel, self._table, self._reports_out, theirs, self._policy, *files)
             )
-            return checker_main.run(setup, channel)
 
         self._table.beat(0)
         self.pid, self.channel = fork(main, orphan=True)

@@ -132,7 +132,11 @@ class Reloader:
             damaged: Stamp | None = None
 
             def refuse(why: str) -> dict[str, Any]:
-                return self._refuse(tried, why, began, damaged, loud=not again)
+                kept, age = self.folder.name, _age(time.time() - self.built_at)
+                if self.refusal.note(tried, why, began, damaged, loud=not again):
+                    said = why.replace("\n", "; ")
+                    log.error("BUNDLE REFUSED, still serving %s, built %s ago: %s", kept, age, said)
+                return {"ok": False, "error": why, "bundle": kept}
 
             # Before it is followed: where it leads from then on is news, be it back.
             self._mark = self._source.mark() or self._mark
@@ -250,17 +254,6 @@ class Reloader:
                     log.error("geo databases: still the ones from before: %s", why)
                 else:
                     self.geo.forget_superseded()
-
-    def _refuse(
-        self, folder: Path | None, why: str, began: float, files: Stamp | None, *, loud: bool
-    ) -> dict[str, Any]:
-        """As `Refusal.note`; ``why`` is lines of ours."""
-        kept = self.folder.name
-        if self.refusal.note(folder, why, began, files, loud=loud):
-            age = _age(time.time() - self.built_at)
-            said = why.replace("\n", "; ")
-            log.error("BUNDLE REFUSED, still serving %s, built %s ago: %s", kept, age, said)
-        return {"ok": False, "error": why, "bundle": kept}
 
     def condemn(self, worker: int, how: str) -> bool:
         """Workers cannot open the bundle that is served, as this one showed: nobody does again.
