@@ -43,8 +43,6 @@ class Channel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._incoming = bytearray()
         self._outgoing = bytearray()
-        self._on_message: Callable[[ChannelMessage], None] = lambda _: None
-        self._on_closed: Callable[[], None] = lambda: None
         sock.setblocking(False)
 
     def attach(

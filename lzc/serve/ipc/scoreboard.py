@@ -53,7 +53,6 @@ class Scoreboard:
     aligned 8-octet stores do not tear on the machines Python runs on."""
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
         self._memory = mmap.mmap(-1, workers * _SLOT)
         self._words = memoryview(self._memory).cast("Q")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -22,15 +22,13 @@ from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import ChannelMessage
+from lzc.serve.worker.keyring import Faults
 from lzc.serve.worker.worker import LISTED
 from lzc.serve.worker.zone_keys import zone_keys
 from lzc.wire import name as wire_name
 
 SECONDS: Final = 10.0
 """Seconds of CPU time that the keys of a zone may take."""
-
-ZoneFaults = Mapping[str, tuple[Fault, ...]]
-"""By the name of the zone, with its final dot."""
 
 
 class KeysUnknown(Exception):
@@ -41,8 +39,8 @@ class KeysUnknown(Exception):
 class KeyReport:
     """What is in the keystore for a bundle: zones that it does not sign, and what to warn of."""
 
-    errors: ZoneFaults = field(default_factory=dict)
-    warnings: ZoneFaults = field(default_factory=dict)
+    errors: Faults = field(default_factory=dict)
+    warnings: Faults = field(default_factory=dict)
 
 
 def report_keys(folder: Path, stamps: Path, keystore: Path, now: float) -> KeyReport:

@@ -35,7 +35,7 @@ from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.worker_process import Switch, WorkerProcess
 from lzc.serve.worker.geo_files import GeoFiles
-from lzc.serve.worker.keyring import Secrets
+from lzc.serve.worker.keyring import Faults, Secrets
 from lzc.serve.worker.quarantine import Quarantine
 from lzc.serve.worker.serving import Assignment
 
@@ -295,9 +295,7 @@ def _age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def _news(
-    known: Mapping[str, tuple[Fault, ...]], found: Mapping[str, tuple[Fault, ...]]
-) -> list[tuple[Fault, ...]]:
+def _news(known: Faults, found: Faults) -> list[tuple[Fault, ...]]:
     return [faults for name, faults in found.items() if name not in known]
 
 

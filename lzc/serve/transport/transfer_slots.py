@@ -160,7 +160,8 @@ class TransferPlaces:
         place = self._places.pop(one, None)
         if place is not None:
             self._shares.change(place.holder, -1)
-            self._fill(now)
+            while (following := self._following()) is not None:
+                self._begin(following, now)
         elif one in self._waiting:
             self._stop_waiting(one)
 
@@ -214,10 +215,6 @@ class TransferPlaces:
         holder = self._waiting.pop(one)
         self._room.change(holder, -1)
         return holder
-
-    def _fill(self, now: float) -> None:
-        while (following := self._following()) is not None:
-            self._begin(following, now)
 
     def _begin(self, one: Sending, now: float) -> None:
         self._take(one, self._stop_waiting(one), now)

@@ -22,6 +22,7 @@ RETRIES: Final = 50
 
 
 Faults = Mapping[str, tuple[Fault, ...]]
+"""By the name of the zone, with its final dot, or of the key."""
 
 
 @dataclass(frozen=True, slots=True)
