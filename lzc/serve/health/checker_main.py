@@ -97,8 +97,8 @@ async def serve(
     reports: socket.socket,
     asked: socket.socket,
     policy: CheckPolicy,
-    file: Path | None,
-    leftover: Path | None,
+    file: Path,
+    leftover: Path,
 ) -> int:
     """The checker process: obey the supervisor until it says stop or is gone. ``asked`` is where
     those come that want a report on all checks; ``leftover`` is a folder to remove when the
@@ -145,7 +145,7 @@ async def serve(
 
     def left_alone() -> None:
         # Whoever was to remove it cannot any more.
-        if leftover is not None and not told:
+        if not told:
             _remove(leftover)
         stop.set()
 

@@ -36,9 +36,7 @@ class CheckerProcess:
     """One checker at a time, and what outlives it: the status table and the socket on which workers
     name checks. Make it before the first fork."""
 
-    def __init__(
-        self, policy: CheckPolicy, file: Path | None = None, leftover: Path | None = None
-    ) -> None:
+    def __init__(self, policy: CheckPolicy, file: Path, leftover: Path) -> None:
         """``leftover`` is a folder of ours, which is to go when we are killed."""
         self._policy = policy
         self._file = file

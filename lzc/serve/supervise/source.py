@@ -23,9 +23,8 @@ class Source:
     def at(cls, path: Path, private: Path) -> Source:
         """The source at ``path``; stamps go beside the bundles, or where that cannot be written
         into the folder ``private``."""
-        output = (
-            path if (path / current.CURRENT).is_symlink() else Path(os.path.realpath(path)).parent
-        )
+        several = (path / current.CURRENT).is_symlink()
+        output = path if several else Path(os.path.realpath(path)).parent
         stamps = current.verified_dir(output)
         if os.access(stamps if stamps.is_dir() else output, os.W_OK):
             return cls(path, stamps)
