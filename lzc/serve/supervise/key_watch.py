@@ -43,33 +43,6 @@ class KeyReport:
     warnings: Faults = field(default_factory=dict)
 
 
-def report_keys(folder: Path, stamps: Path, keystore: Path, now: float) -> KeyReport:
-    """Look at the keys of a verified bundle, as of ``now``. Raises `KeysUnknown`. Takes a while:
-    call it in a thread."""
-
-    def look(begin: Begin) -> KeyReport:
-        errors: dict[str, tuple[Fault, ...]] = {}
-        warnings: dict[str, tuple[Fault, ...]] = {}
-        keys = Keystore(keystore)
-        with Bundle.open(folder, verified_dir=stamps) as bundle:
-            for number, info in enumerate(bundle.zones()):
-                begin(number)
-                if not info.signed:
-                    continue
-                found = zone_keys(keys, info, now)
-                name = wire_name.to_text(info.apex)
-                if found.errors:
-                    errors[name] = found.errors
-                elif found.warnings:
-                    warnings[name] = found.warnings
-        return KeyReport(errors, warnings)
-
-    try:
-        return run_contained(look, seconds=SECONDS)
-    except (BundleError, Ended, OSError, MemoryError) as error:
-        raise KeysUnknown(f"the keys of the zones cannot be looked at: {error}") from error
-
-
 log = logging.getLogger("lzc")
 
 PERIOD: Final = 60.0
@@ -79,6 +52,12 @@ TOLD: Final = 20
 """Zones that are named in one go, in the log and where a reload is refused."""
 _AGAIN: Final = {"servfail": 3600.0, "at risk": 3600.0, "warning": 86400.0}
 """Seconds after which what is still wrong is logged again."""
+_SAID: Final = {
+    "servfail": "ZONE OUT OF SERVICE: all of %s is SERVFAIL: %s: %s; fix: %s",
+    "at risk": "KEYS AT RISK: %s is served with the keys that were read before, until a worker"
+    " starts again: %s: %s; fix: %s",
+    "warning": "KEYS: %s: %s: %s; fix: %s",
+}
 
 
 class KeyWatch:
@@ -114,10 +93,32 @@ class KeyWatch:
             found.update(zones)
         return found
 
-    async def examine(self, folder: Path) -> KeyReport:
-        """Look at what is in the keystore for a bundle. Raises `KeysUnknown`."""
+    def examine(self, folder: Path) -> KeyReport:
+        """Look at what is in the keystore for a verified bundle. Raises `KeysUnknown`. Takes a
+        while: call it in a thread."""
         now = time.time()
-        return await asyncio.to_thread(report_keys, folder, self._stamps, self._keystore, now)
+
+        def look(begin: Begin) -> KeyReport:
+            errors: dict[str, tuple[Fault, ...]] = {}
+            warnings: dict[str, tuple[Fault, ...]] = {}
+            keystore = Keystore(self._keystore)
+            with Bundle.open(folder, verified_dir=self._stamps) as bundle:
+                for number, info in enumerate(bundle.zones()):
+                    begin(number)
+                    if not info.signed:
+                        continue
+                    found = zone_keys(keystore, info, now)
+                    name = wire_name.to_text(info.apex)
+                    if found.errors:
+                        errors[name] = found.errors
+                    elif found.warnings:
+                        warnings[name] = found.warnings
+            return KeyReport(errors, warnings)
+
+        try:
+            return run_contained(look, seconds=SECONDS)
+        except (BundleError, Ended, OSError, MemoryError) as error:
+            raise KeysUnknown(f"the keys of the zones cannot be looked at: {error}") from error
 
     def take(self, report: KeyReport) -> None:
         """This is what is in the keystore for the bundle that is served."""
@@ -130,7 +131,7 @@ class KeyWatch:
             begin = time.monotonic()
             at = folder()
             try:
-                report = await self.examine(at)
+                report = await asyncio.to_thread(self.examine, at)
             except KeysUnknown as error:
                 log.error("%s", shown(error))
             else:
@@ -182,24 +183,12 @@ class KeyWatch:
                 self._logged[zone] = ident, now
                 due.append((zone, state, faults))
         for zone, state, faults in due[:TOLD]:
-            _log(zone, state, faults)
+            level = logging.WARNING if state == "warning" else logging.ERROR
+            for fault in faults:
+                place, problem, fix = shown(fault.place), shown(fault.message), shown(fault.fix)
+                log.log(level, _SAID[state], zone, place, problem, fix)
         if len(due) > TOLD:
             log.error(
                 "%d more zones have something wrong with their keys, see: lzc ctl status",
                 len(due) - TOLD,
             )
-
-
-_SAID: Final = {
-    "servfail": "ZONE OUT OF SERVICE: all of %s is SERVFAIL: %s: %s; fix: %s",
-    "at risk": "KEYS AT RISK: %s is served with the keys that were read before, until a worker"
-    " starts again: %s: %s; fix: %s",
-    "warning": "KEYS: %s: %s: %s; fix: %s",
-}
-
-
-def _log(zone: str, state: str, faults: tuple[Fault, ...]) -> None:
-    level = logging.WARNING if state == "warning" else logging.ERROR
-    for fault in faults:
-        place, problem, fix = shown(fault.place), shown(fault.message), shown(fault.fix)
-        log.log(level, _SAID[state], zone, place, problem, fix)

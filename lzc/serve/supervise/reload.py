@@ -165,7 +165,7 @@ class Reloader:
                 # That of cookies stays where no file holds it: clients keep what they were given.
                 secrets = Secrets.read(self._config, self.secrets.cookie)
                 lost = _news(self.secrets.faults, secrets.faults)
-                report = await self.keys.examine(folder)
+                report = await asyncio.to_thread(self.keys.examine, folder)
                 lost += _news(self.keys.out(), report.errors)
                 if lost:
                     return refuse(_lines(lost))
