@@ -325,8 +325,7 @@ class NotifiedSecondary:
         if zone.acked is None:
             # It restarted, or what it seemed to transfer went to another at its address.
             zone.polls = False
-            self._enter(zone, Phase.QUEUED)
-            self._queue.append(zone)
+            self._queue_up(zone)
         elif now - zone.acked < self._times.patience:
             pause = self._pause(self._times.settle, zone.looks)
             self._enter(zone, Phase.RESTING, now + pause)
