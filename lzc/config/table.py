@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import UnionType
 from typing import (
@@ -96,21 +96,15 @@ class BeforeValidator:
 class FieldInfo:
     """A key of a table: ``alias`` is how the file spells it; bounds are those of a number."""
 
-    alias: str
-    annotation: Any
     default: Any
     bounds: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounded:
-    default: Any
-    bounds: Mapping[str, float]
+    alias: str = ""
+    annotation: Any = None
 
 
 def Field(*, default: Any, **bounds: float) -> Any:
     """A default, and bounds of the value: ``ge``, ``gt``, ``le``."""
-    return _Bounded(default, bounds)
+    return FieldInfo(default, bounds)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
@@ -128,19 +122,13 @@ class Table:
         for name, kind in get_type_hints(cls, include_extras=True).items():
             if get_origin(kind) is ClassVar:
                 continue
-            default = cls.__dict__.get(name, _REQUIRED)
-            bounds: Mapping[str, float] = {}
-            if isinstance(default, _Bounded):
-                default, bounds = default.default, default.bounds
-            fields[name] = FieldInfo(name.replace("_", "-"), kind, default, bounds)
+            said = cls.__dict__.get(name, _REQUIRED)
+            field = said if isinstance(said, FieldInfo) else FieldInfo(said, {})
+            fields[name] = replace(field, alias=name.replace("_", "-"), annotation=kind)
         cls.model_fields = fields
 
     def __init__(self, **values: Any) -> None:
-        aliased = {name.replace("_", "-"): value for name, value in values.items()}
-        problems: list[Problem] = []
-        self._fill(aliased, (), problems)
-        if problems:
-            raise ValidationError(problems)
+        self._read({name.replace("_", "-"): value for name, value in values.items()})
 
     @classmethod
     def read(cls, data: Mapping[str, Any], **own: Any) -> Self:
@@ -148,11 +136,14 @@ class Table:
         `ValidationError`."""
         made = cls.__new__(cls)
         made.__dict__.update(own)
+        made._read(data)
+        return made
+
+    def _read(self, data: Mapping[str, Any]) -> None:
         problems: list[Problem] = []
-        made._fill(data, (), problems)
+        self._fill(data, (), problems)
         if problems:
             raise ValidationError(problems)
-        return made
 
     def _fill(self, data: Mapping[str, Any], where: Where, problems: list[Problem]) -> None:
         unknown = dict(data)

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import InputError, Place
 
 
 def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str, Any]]:
@@ -17,23 +17,14 @@ def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str,
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        raise InputError.at(
-            path,
-            "config-unreadable",
-            f"cannot be read: {error.strerror}",
-            fix=fix,
-        ) from error
+        problem = f"cannot be read: {error.strerror}"
+        raise InputError.at(path, "config-unreadable", problem, fix=fix) from error
     text = _decode(raw, str(path))
     try:
         data = tomllib.loads(text)
     except RecursionError:
-        fault = Fault(
-            Place(str(path)),
-            "config-syntax",
-            "values are nested too deep",
-            fix="see https://toml.io; no setting of lzc nests deeper than a table in a list",
-        )
-        raise InputError(fault) from None
+        fix = "see https://toml.io; no setting of lzc nests deeper than a table in a list"
+        raise InputError.at(path, "config-syntax", "values are nested too deep", fix=fix) from None
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"\s*\(at line (\d+), column (\d+)\)", str(error))
         lines = text.splitlines() or [""]
@@ -52,12 +43,7 @@ def _decode(raw: bytes, path: str) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line_start = raw.rfind(b"\n", 0, error.start) + 1
-        place = Place(
-            path,
-            raw.count(b"\n", 0, error.start) + 1,
-            len(raw[line_start : error.start].decode("utf-8")) + 1,
-        )
-        raise InputError.at(
-            place, "config-syntax", "not UTF-8", fix="save the file as UTF-8"
-        ) from error
+        *before, line = raw[: error.start].split(b"\n")
+        place = Place(path, len(before) + 1, len(line.decode("utf-8")) + 1)
+        fix = "save the file as UTF-8"
+        raise InputError.at(place, "config-syntax", "not UTF-8", fix=fix) from error

@@ -5,24 +5,28 @@ from __future__ import annotations
 import base64
 import os
 import shlex
+import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar
 
-from lzc.config.build import BuildSection, ZoneSection
-from lzc.config.dnssec import DnssecSection
 from lzc.config.faults import describe, locate
-from lzc.config.health import HealthSection
-from lzc.config.lua import LuaSection
-from lzc.config.secondary import SecondarySection
-from lzc.config.secret import read_secret
-from lzc.config.serve import ServeSection
+from lzc.config.sections import (
+    BuildSection,
+    DnssecSection,
+    DomainName,
+    HealthSection,
+    LuaSection,
+    SecondarySection,
+    ServeSection,
+    TsigSection,
+    ZoneSection,
+)
 from lzc.config.table import Field, Table, ValidationError
 from lzc.config.toml import read_toml
-from lzc.config.tsig import TsigSection, from_base64, no_base64
-from lzc.config.values import DomainName
 from lzc.faults import Fault, InputError, Place
+from lzc.file_owner import stranger, take_over
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
 
 
@@ -82,16 +86,16 @@ class Config(Table):
             return base64.b64decode(section.secret)  # checked by `load`
         assert section.secret_file is not None  # checked by `load`
         path = self.path(section.secret_file)
-        raw = read_secret(
+        raw = _read_secret(
             path,
             "tsig-secret",
             f"the secret of TSIG key {name}",
             why="whoever reads it can transfer and forge your zones",
             fix="create the file, or correct secret-file in lzc.toml",
         )
-        secret = from_base64(raw)
+        secret = _from_base64(raw)
         if not secret:
-            raise InputError(no_base64(Place(str(path)), name))
+            raise InputError(_no_base64(Place(str(path)), name))
         return secret
 
     def cookie_secret(self) -> bytes | None:
@@ -104,7 +108,7 @@ class Config(Table):
         file = shlex.quote(str(path))
         fix = f"openssl rand -hex {COOKIE_SECRET} > {file}; chmod 600 {file}"
         why = "whoever reads it can make cookies of any client, which then prove nothing (RFC 7873)"
-        raw = read_secret(path, "cookie-secret", "the cookie secret", why=why, fix=fix)
+        raw = _read_secret(path, "cookie-secret", "the cookie secret", why=why, fix=fix)
         try:
             secret = bytes.fromhex(raw.decode())
         except ValueError:
@@ -113,6 +117,49 @@ class Config(Table):
             problem = f"the cookie secret is not {2 * COOKIE_SECRET} hexadecimal digits"
             raise InputError.at(path, "cookie-secret", problem, fix=fix)
         return secret
+
+
+def _read_secret(path: Path, rule: str, what: str, *, why: str, fix: str) -> bytes:
+    """What a file holds that nobody else may read, without blanks around it.
+
+    Raises `InputError` with ``rule`` when the file cannot be read, for which ``fix`` says what to
+    do, is open to others (mode beyond 0600/0640), or belongs to a stranger, of which ``why`` says
+    what comes.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            raw = file.read()
+    except OSError as error:
+        problem = f"{what} cannot be read: {error.strerror}"
+        raise InputError.at(path, f"{rule}-unreadable", problem, fix=fix) from error
+    owner = stranger(status, path)
+    if owner:
+        problem = f"{what} belongs to another user ({owner})"
+        raise InputError.at(path, f"{rule}-owner", problem, why, take_over(path))
+    if status.st_mode & (stat.S_IWGRP | stat.S_IRWXO):
+        problem, fix = f"{what} is open to other users", f"chmod 600 {shlex.quote(str(path))}"
+        raise InputError.at(path, f"{rule}-exposed", problem, why, fix)
+    return raw.strip()
+
+
+def _from_base64(text: str | bytes) -> bytes:
+    """The octets of a secret in base64; none where it is empty, which protects nothing, or not
+    base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+def _no_base64(place: Place, name: str) -> Fault:
+    """The fault of a TSIG secret that is empty or not base64; ``name`` is that of its key."""
+    return Fault(
+        place,
+        "tsig-secret",
+        f"the secret of TSIG key {name} is empty, or not base64",
+        fix="make one with: openssl rand -base64 32",
+    )
 
 
 def load(path: str | os.PathLike[str]) -> Config:
@@ -181,8 +228,8 @@ def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
                 "names are compared without case and final dot; one secret would never be used",
                 "keep one of them",
             )
-        if section.secret is not None and not from_base64(section.secret):
-            yield no_base64(locate(path, text, ("tsig", name, "secret")), name)
+        if section.secret is not None and not _from_base64(section.secret):
+            yield _no_base64(locate(path, text, ("tsig", name, "secret")), name)
         if (section.secret is None) == (section.secret_file is None):
             yield Fault(
                 locate(path, text, ("tsig", name)),

@@ -1,0 +1,197 @@
+"""The tables of ``lzc.toml``, and the types of values in them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from lzc.config.table import AfterValidator, Field, Table, read_by
+from lzc.wire import name as wire_name
+from lzc.wire.edns import MIN_UDP_SIZE, UDP_SIZE
+from lzc.wire.tsig import ALGORITHMS
+
+Serial = Literal["date", "increment", "unixtime", "keep"]
+"""How a zone's serial is chosen."""
+
+_SOFTWARE = re.compile(r"powerdns-\d+\.\d+|bind|nsd|knot|generic")
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """``"127.0.0.1:5300"`` or ``"[::1]:5300"`` as address and port. Raises `ValueError`."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("put an IPv6 address in brackets: [::1]:53")
+    if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 <= int(port) <= 65535:
+        raise ValueError("expected ADDRESS:PORT, such as 192.0.2.1:53 or [::1]:53")
+    return str(ipaddress.ip_address(host)), int(port)
+
+
+def _domain_name(text: str) -> bytes:
+    return wire_name.from_text(text, wire_name.ROOT)
+
+
+def _software(text: str) -> str:
+    if not _SOFTWARE.fullmatch(text):
+        raise ValueError("expected powerdns-X.Y, bind, nsd, knot or generic")
+    return text
+
+
+Endpoint = Annotated[str, read_by(parse_endpoint)]
+Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.ip_address(text)))]
+Network = Annotated[str, read_by(ipaddress.ip_network)]
+DomainName = Annotated[str, read_by(_domain_name)]
+Software = Annotated[str, AfterValidator(_software)]
+
+
+class ZoneLimitsSection(Table):
+    """``[build.zone-limits]``: what one zone may take."""
+
+    records: int = Field(default=5_000_000, ge=1)
+    generated: int = Field(default=1_000_000, ge=0)
+    """Records made by ``$GENERATE``."""
+    includes: int = Field(default=10_000, ge=0)
+    """Files read by ``$INCLUDE`` and ``$FILE``, each as often as it is read."""
+    repeated: int = Field(default=16 * 2**20, ge=0)
+    """Octets of files that ``$INCLUDE`` reads not for the first time."""
+    octets: int = Field(default=512 * 2**20, ge=1)
+    """Octets read from files and made by ``$GENERATE``; an octet of Lua code that it makes counts
+    as 64."""
+
+
+class TotalLimitsSection(Table):
+    """``[build.total-limits]``: what all zones of a build may take together."""
+
+    records: int = Field(default=20_000_000, ge=1)
+    generated: int = Field(default=5_000_000, ge=0)
+    includes: int = Field(default=1_000_000, ge=0)
+    repeated: int = Field(default=256 * 2**20, ge=0)
+    octets: int = Field(default=4 * 2**30, ge=1)
+
+
+class BuildSection(Table):
+    """``[build]``: what to compile and where to put it."""
+
+    sources: list[str] = Field(default=[])
+    include_from: list[str] = Field(default=["lua"])
+    """Folders beside those of the sources that ``$INCLUDE`` and ``$FILE`` may read."""
+    output: str = "build"
+    serial: Serial = "date"
+    zone_limits: ZoneLimitsSection = ZoneLimitsSection()
+    total_limits: TotalLimitsSection = TotalLimitsSection()
+
+
+class ZoneSection(Table):
+    """``[zone."example.org"]``: what is particular to a zone; ``None`` is the general value."""
+
+    source: str | None = None
+    dnssec: bool = False
+    strip_dnssec: bool = False
+    """Drop what another signer added to the source: signatures, denial of existence, its keys."""
+    lua: bool | None = None
+    serial: Serial | None = None
+
+
+class LuaSection(Table):
+    """``[lua]``: whether and how LUA records run."""
+
+    enable: bool = False
+    mode: Literal["isolated", "shared"] = "isolated"
+    insert_whitespace: bool = True
+    exec_limit: int = Field(default=1000, ge=0)
+    """VM instructions an execution may take; 0: no limit."""
+    memory_limit: int = Field(default=64 * 2**20, ge=2**20)
+    """Octets one Lua state may hold."""
+    time_limit: float = Field(default=0.1, ge=0)
+    """Seconds of CPU time an execution may take; 0: no limit."""
+    health_check_interval: int = Field(default=5, ge=1)
+    """Seconds between two runs of a check."""
+    unlisted_health_checks: int = Field(default=2000, ge=0, le=32768)
+    """Checks at most that no bundle lists, as a query decides what they look at; 0: none."""
+    unlisted_health_checks_per_zone: int = Field(default=200, ge=0, le=32768)
+    """How many of these one zone may have."""
+
+
+class HealthSection(Table):
+    """``[health]``: what health checks may reach."""
+
+    allow: list[Network] = Field(default=[])
+    """Networks that checks may reach, though link-local, or private and not written in a zone."""
+    deny: list[Network] = Field(default=[])
+    """Networks that no check reaches, whatever else is said."""
+    computed: list[Literal["address", "port", "url", "options"]] = Field(default=["address"])
+    """What of a check a query may decide; the rest has to stand in the zone's code."""
+
+
+class DnssecSection(Table):
+    """``[dnssec]``: keys, and what new ones look like."""
+
+    keystore: str = "keys"
+    algorithm: Literal[8, 13, 14, 15] = 13
+    policy: Literal["csk", "ksk-zsk"] = "csk"
+
+
+class ServeSection(Table):
+    """``[serve]``: the runtime."""
+
+    listen: list[Endpoint] = Field(default=["127.0.0.1:5300"])
+    workers: int = Field(default=1, ge=1, le=256)
+    edns_client_subnet: bool = True
+    geoip: list[str] = Field(default=[])
+    udp_payload_size: int = Field(default=UDP_SIZE, ge=MIN_UDP_SIZE, le=4096)
+    """Octets of a UDP answer at most, and what our OPT advertises (RFC 9715)."""
+    nsid: str = ""
+    server_id: str = ""
+    """Answer to CHAOS ``id.server`` (RFC 4892); empty: refused."""
+    version: str = "lzc"
+    """Answer to CHAOS ``version.bind``; empty: refused."""
+    cookie_secret_file: str | None = None
+    """32 hexadecimal digits, shared by an anycast group (RFC 9018 §5); without: random at start."""
+    require_cookie: int = Field(default=0, ge=0, le=4096)
+    """Octets of a UDP answer above which a server cookie is needed (RFC 7873); 0: never."""
+    packet_cache: int = Field(default=200_000, ge=0)
+    """Answers kept by each worker at most."""
+    tcp_idle_timeout: float = Field(default=10.0, gt=0)
+    """Seconds a TCP connection may sit without a query."""
+    tcp_connections: int = Field(default=2048, ge=1)
+    """TCP connections open at once, each worker, at most."""
+    tcp_connections_per_client: int = Field(default=1024, ge=1)
+    """How many of these may come from one IPv4 address or one IPv6 /64."""
+    tcp_connections_per_network: int = Field(default=1536, ge=1)
+    """How many of these may come from one IPv4 /24 or one IPv6 /56."""
+    tsig_required: bool = True
+    """False lets `allow-transfer` and secondaries without a key transfer zones unsigned."""
+    allow_transfer: list[Network] = Field(default=["127.0.0.0/8", "::1/128"])
+    """Networks from which a valid TSIG key may transfer, besides each secondary's own."""
+    notify_source: list[Address] = Field(default=[])
+    """Addresses that NOTIFY leaves from, at most one of each family; default: those of `listen`."""
+    control_socket: str | None = None
+    """UNIX socket of ``lzc ctl``; default: ``control.sock`` in the output folder."""
+    health_grace: float = Field(default=2.0, ge=0, le=60)
+    """Seconds that first answers wait at most for the first results of the bundle's checks."""
+
+
+class TsigSection(Table):
+    """``[tsig."name."]``: a shared secret of RFC 8945."""
+
+    algorithm: Literal[tuple(ALGORITHMS)] = "hmac-sha256"  # type: ignore[valid-type]
+    secret: str | None = None
+    secret_file: str | None = None
+
+
+class SecondarySection(Table):
+    """``[[secondary]]``: a server that takes zones from us."""
+
+    name: str
+    address: Endpoint
+    software: Software = "generic"
+    tsig: DomainName | None = None
+    zones: list[str] = Field(default=["*"])
+    """Zone names, or shell patterns such as ``*.example.org``; ``*`` is every zone."""
+    allow_from: list[Network] | None = None
+    """Where its transfers come from; default: the host of ``address``."""
+    notify: bool = True
+    exec_limit: int = Field(default=1000, ge=0)
+    """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
