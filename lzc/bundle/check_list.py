@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from lzc import foreign_json
 from lzc.health_check import Check
@@ -42,17 +41,11 @@ EMPTY = CheckList().to_octets()
 
 
 def read(path: Path) -> CheckList:
-    """Read the file. A list alone, as older bundles have it, is one of checks. Raises `OSError`,
-    and `ValueError`, `TypeError` or `KeyError` for anything else."""
-    document: Any = foreign_json.read(path)
-    if isinstance(document, list):
-        return CheckList(_checks(document))
+    """Read the file. Raises `OSError`, and `ValueError`, `TypeError` or `KeyError` for what is no
+    such list."""
+    document = foreign_json.read(path)
     constants = {
         wire_name.from_text(name, wire_name.ROOT): Constants.from_document(one)
         for name, one in document["constants"].items()
     }
-    return CheckList(_checks(document["checks"]), constants)
-
-
-def _checks(documents: Iterable[Any]) -> tuple[Check, ...]:
-    return tuple(Check.from_document(document) for document in documents)
+    return CheckList(tuple(map(Check.from_document, document["checks"])), constants)

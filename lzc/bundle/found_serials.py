@@ -11,16 +11,16 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import lmdb
 
 from lzc import foreign_json
-from lzc.bundle.manifest import ID, MANIFEST
+from lzc.bundle.manifest import ID, MANIFEST, BundleError
 from lzc.bundle.serial_store import LastSerial, SerialStore, later
 from lzc.bundle.shard import close_store, open_store
+from lzc.bundle.verification import sha256_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.wire.message import skip_name
@@ -30,15 +30,6 @@ _SHA256: Final = re.compile(rb"[0-9a-f]{64}")
 _ZONES: Final = re.compile(r"zones(-[0-9]{2})?\.lmdb")
 _NAMED: Final = re.compile(rb'"(zones(?:-[0-9]{2})?\.lmdb)"')
 _HEADER: Final = 12
-
-
-@dataclass(slots=True)
-class FoundSerials:
-    """What a bundle tells, by apex; ``complete`` is false where zones may be missing, or what is
-    found be damaged."""
-
-    zones: dict[bytes, LastSerial] = field(default_factory=dict)
-    complete: bool = True
 
 
 def gather(output: Path, store: SerialStore) -> bool:
@@ -54,22 +45,23 @@ def gather(output: Path, store: SerialStore) -> bool:
     complete = True
     last = store.bundles[-1:]
     for entry in unknown:
-        found = read(Path(entry.path))
-        for apex, serial in found.zones.items():
+        zones, whole = _read(Path(entry.path))
+        for apex, serial in zones.items():
             # Where the store had the bundle, what is left of that is at least as new.
             if entry.name not in covered or store.get(apex) is None:
                 store.meet(apex, serial)
-        if found.complete:
+        if whole:
             store.cover(entry.name)
-        complete = complete and found.complete
+        complete = complete and whole
     for bundle in last:
         store.cover(bundle)
     return complete
 
 
-def read(folder: Path) -> FoundSerials:
-    """The serials in the bundle in a folder, as far as it can be read."""
-    found = FoundSerials()
+def _read(folder: Path) -> tuple[dict[bytes, LastSerial], bool]:
+    """The serials in the bundle in a folder, as far as it can be read; and whether no zone may be
+    missing, and none of them be damaged."""
+    found: dict[bytes, LastSerial] = {}
     try:
         manifest = (folder / MANIFEST).read_bytes()
     except OSError:
@@ -80,25 +72,25 @@ def read(folder: Path) -> FoundSerials:
         names.update(filter(_ZONES.fullmatch, os.listdir(folder)))  # noqa: PTH208
     except OSError:
         names.clear()
-    found.complete = bool(names)
+    complete = bool(names)
     for name in sorted(names):
         transfers = name.replace("zones", "transfers").replace(".lmdb", ".bin")
         zones = _from_zones(folder / name, hashes)
         if zones is None:
-            zones, right = _from_transfers(folder / transfers, hashes)
-            found.complete = found.complete and right
+            zones, whole = _from_transfers(folder / transfers, hashes)
+            complete = complete and whole
         for apex, serial in zones.items():
-            found.zones[apex] = later(found.zones.get(apex), serial)
-    return found
+            found[apex] = later(found.get(apex), serial)
+    return found, complete
 
 
 def _from_zones(path: Path, hashes: set[str]) -> dict[bytes, LastSerial] | None:
     """None where the file is damaged: to read a damaged file may end the process."""
     try:
-        if _sha256(path) not in hashes:
+        if sha256_of(path) not in hashes:
             return None
         environment, handle = open_store(path, path.stat().st_size)
-    except (OSError, lmdb.Error):
+    except (BundleError, OSError, lmdb.Error):
         return None
     try:
         database = environment.open_db(b"zones", create=False)
@@ -164,8 +156,3 @@ def _first_soa(message: bytes) -> tuple[bytes, int]:
     if serial + 20 > len(message):
         raise ValueError("cut short")
     return apex, int.from_bytes(message[serial : serial + 4], "big")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -37,14 +37,12 @@ def transfers_file(shard: int) -> str:
     return f"transfers-{shard:02}.bin"
 
 
-def shard_files(shard: int) -> tuple[str, str]:
-    """Both files of a shard."""
-    return zones_file(shard), transfers_file(shard)
+def shard_files(*shards: int) -> list[str]:
+    """Both files of each shard."""
+    return [name for shard in shards for name in (zones_file(shard), transfers_file(shard))]
 
 
-_KNOWN: Final = frozenset(
-    (CHECKS, *(name for shard in range(shards.MOST) for name in shard_files(shard)))
-)
+_KNOWN: Final = frozenset((CHECKS, *shard_files(*range(shards.MOST))))
 
 
 class BundleError(Exception):
@@ -129,10 +127,7 @@ def read(folder: Path) -> tuple[Manifest, str]:
         manifest = Manifest(files, str(document["lzc"]), dict(document["inputs"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path}: not a manifest: {error}") from error
-    for name in (
-        CHECKS,
-        *(name for shard in range(manifest.shards) for name in shard_files(shard)),
-    ):
+    for name in (CHECKS, *shard_files(*range(manifest.shards))):
         if name not in files:
             raise BundleError(f"{path}: names no {name}")
     if manifest.shards.bit_count() != 1:

@@ -10,7 +10,8 @@ serial of each zone stands in `FILE`, text of a form that stays as it is:
 
 Bundles are those whose serials the file covers, the one made live last at the end. SUM is the
 beginning of the SHA-256 of its line up to there: where the file is damaged, the lines that are not
-still count, and the copy has the others. Later versions may add fields before SUM, and other lines.
+still count, and the copy has the others. FORM is ``live``: secondaries get the zone as it is. Later
+versions may add fields before SUM, and other lines.
 """
 
 from __future__ import annotations
@@ -30,8 +31,6 @@ from lzc.zone.serial import MODULUS, compare
 FILE: Final = "serials"
 COPY: Final = "serials.copy"
 
-ITSELF: Final = "live"
-"""The form of a zone that secondaries get as it is."""
 SEVERAL: Final = "several"
 """In place of a digest: different contents were given the same serial."""
 
@@ -94,27 +93,27 @@ class SerialStore:
         """The id of the bundle that was made live last, empty where that is not known."""
         return self.bundles[-1] if self.whole and self.bundles else ""
 
-    def get(self, apex: bytes, form: str = ITSELF) -> LastSerial | None:
+    def get(self, apex: bytes) -> LastSerial | None:
         """The last serial of a zone (lower-case wire name); None for a zone that never had a
         serial."""
-        line = self._lines.get(_key(apex, form))
+        line = self._lines.get(_key(apex))
         return None if line is None else _read(line)
 
-    def put(self, apex: bytes, given: LastSerial, form: str = ITSELF) -> None:
+    def put(self, apex: bytes, given: LastSerial) -> None:
         """Give a zone a serial, whatever it had before."""
-        key = _key(apex, form)
+        key = _key(apex)
         source = "-" if given.source is None else str(given.source)
         text = f"{given.serial} {source} {given.digest or '-'}".encode()
         line = _summed(b"zone " + key + b" " + text)
         self.stale |= self._lines.get(key) != line
         self._lines[key] = line
 
-    def meet(self, apex: bytes, found: LastSerial, form: str = ITSELF) -> None:
+    def meet(self, apex: bytes, found: LastSerial) -> None:
         """Take note of a serial that was found in a bundle: it counts where it is `later`."""
-        before = self.get(apex, form)
+        before = self.get(apex)
         after = later(before, found)
         if after != before:
-            self.put(apex, after, form)
+            self.put(apex, after)
 
     def cover(self, bundle: str) -> None:
         """From now on the serials of the bundle with this id need not be looked at again. The
@@ -206,8 +205,8 @@ def _read(line: bytes) -> LastSerial:
     )
 
 
-def _key(apex: bytes, form: str) -> bytes:
-    return f"{to_text(apex)} {form}".encode()
+def _key(apex: bytes) -> bytes:
+    return f"{to_text(apex)} live".encode()
 
 
 def _summed(line: bytes) -> bytes:

@@ -8,7 +8,7 @@ their apex, in the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 from zlib import crc32
 
@@ -35,15 +35,15 @@ def of_zone_id(zone_id: int) -> int:
     return zone_id >> _SHIFT
 
 
-def members(apexes: Iterable[bytes], shards: int) -> list[list[bytes]]:
-    """The zones of each shard, in the order given."""
-    found: list[list[bytes]] = [[] for _ in range(shards)]
+def ids(apexes: Iterable[bytes], shards: int, wanted: Iterable[int]) -> dict[bytes, int]:
+    """The ids of the zones in the ``wanted`` shards, ascending; ``apexes`` are those of all zones,
+    ordered by their octets."""
+    members: list[list[bytes]] = [[] for _ in range(shards)]
     mask = shards - 1
     for apex in apexes:
-        found[crc32(apex) & mask].append(apex)
-    return found
-
-
-def numbered(members: Iterable[bytes], shard: int) -> Iterator[tuple[int, bytes]]:
-    """The zones of a shard, ordered by the octets of their apex, each behind its id."""
-    return enumerate(members, shard << _SHIFT)
+        members[crc32(apex) & mask].append(apex)
+    return {
+        apex: number
+        for shard in sorted(wanted)
+        for number, apex in enumerate(members[shard], shard << _SHIFT)
+    }

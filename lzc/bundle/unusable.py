@@ -5,43 +5,44 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lzc.bundle.manifest import ID, MANIFEST, BundleError, NoBundle, OtherFormat
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import InputError
+
+_DAMAGED = "answers from a damaged bundle could be wrong in any way"
 
 
-def unusable(
-    place: Path, error: BundleError, config_path: Path, *, given: bool = False
-) -> InputError:
-    """The fault to raise for a bundle that cannot be used. ``place`` is what was to be used: the
-    output folder of the configuration, or what the operator has ``given`` instead of it."""
+@contextmanager
+def usable(place: Path, config_path: Path, *, given: bool = False) -> Iterator[None]:
+    """Makes a `BundleError` an `InputError`. ``place`` is what is to be used: the output folder of
+    the configuration, or what the operator has ``given`` instead of it."""
+    try:
+        yield
+    except BundleError as error:
+        rule, why, fix = _told(error, place, config_path, given)
+        raise InputError.at(place, rule, str(error), why, fix) from error
+
+
+def _told(error: BundleError, place: Path, config_path: Path, given: bool) -> tuple[str, str, str]:
+    """Rule, why and fix."""
+    other, unusable = isinstance(error, OtherFormat), "bundle-unusable"
     if given and _is_one_bundle(place):
-        return InputError(_of_one(place, error))
-    build = _build(place, config_path, given=given)
-    where = Place(str(place))
-    if isinstance(error, NoBundle):
-        return InputError.at(where, "no-bundle", str(error), fix=f"run: {build}")
-    if isinstance(error, OtherFormat):
-        why = "another version of lzc wrote it"
-        fix = f"run: {build}, which reads the serials of any format and goes on from them"
-    else:
-        why = "answers from a damaged bundle could be wrong in any way"
-        fix = (
-            f"run: {build}, which replaces it and goes on from its serials; or copy the bundle"
-            " again from where it was built"
-        )
-    return InputError.at(where, "bundle-unusable", str(error), why, fix)
-
-
-def _of_one(place: Path, error: BundleError) -> Fault:
-    if isinstance(error, OtherFormat):
-        why = "another version of lzc wrote it, and can read it"
-        fix = "name another bundle, or the folder that it is in"
-    else:
-        why = "answers from a damaged bundle could be wrong in any way"
+        if other:
+            why = "another version of lzc wrote it, and can read it"
+            return unusable, why, "name another bundle, or the folder that it is in"
         fix = "copy the bundle again from where it was built, or name another"
-    return Fault(Place(str(place)), "bundle-unusable", str(error), why, fix)
+        return unusable, _DAMAGED, fix
+    build = f"run: {_build(place, config_path, given=given)}"
+    if isinstance(error, NoBundle):
+        return "no-bundle", "", build
+    if other:
+        fix = f"{build}, which reads the serials of any format and goes on from them"
+        return unusable, "another version of lzc wrote it", fix
+    fix = f"{build}, which replaces it and goes on from its serials; or copy the bundle again"
+    return unusable, _DAMAGED, f"{fix} from where it was built"
 
 
 def _is_one_bundle(path: Path) -> bool:

@@ -35,12 +35,12 @@ def verify(folder: Path, stamps: Path | None = None) -> tuple[Manifest, str]:
     stamp there (where the folder can be written).
     """
     manifest, identity = manifests.read(folder)
-    present = _look(folder, manifest)
+    present = stamp_of(folder, manifest)
     if stamps is not None and _read_stamp(stamps / identity) == present:
         return manifest, identity
     for name in sorted(manifest.files):
         verify_file(folder, manifest, name)
-    if _look(folder, manifest) != present:
+    if stamp_of(folder, manifest) != present:
         raise BundleError(f"{folder}: changed while it was being verified")
     if stamps is not None:
         # A bundle on a read-only file system is as good; it is only hashed at each start.
@@ -56,12 +56,6 @@ def verify_file(folder: Path, manifest: Manifest, name: str) -> None:
         raise BundleError(
             f"{folder / name}: damaged: SHA-256 is {found}, the manifest says {wanted}"
         )
-
-
-def stamp_of(folder: Path, manifest: Manifest) -> Stamp:
-    """What a stamp records of each file of a bundle. Raises `BundleError` where a look at the
-    folder shows that the files are not those of the manifest."""
-    return _look(folder, manifest)
 
 
 def valid_stamps(output: Path, stamps: Path) -> dict[str, Stamp]:
@@ -100,7 +94,9 @@ def write_stamp(stamps: Path, identity: str, stamp: Stamp) -> None:
         raise
 
 
-def _look(folder: Path, manifest: Manifest) -> Stamp:
+def stamp_of(folder: Path, manifest: Manifest) -> Stamp:
+    """What a stamp records of each file of a bundle. Raises `BundleError` where a look at the
+    folder shows that the files are not those of the manifest."""
     wanted = {MANIFEST, *manifest.files}
     try:
         found = set(os.listdir(folder))  # noqa: PTH208
@@ -130,13 +126,8 @@ def marks(folder: Path, names: Iterable[str]) -> Stamp:
 
 
 def _mark(status: os.stat_result) -> list[int]:
-    return [
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    ]
+    changed = status.st_mtime_ns, status.st_ctime_ns
+    return [status.st_dev, status.st_ino, status.st_size, *changed]
 
 
 def _read_stamp(path: Path) -> Any:

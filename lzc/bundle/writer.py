@@ -81,7 +81,7 @@ class Base:
 
     def files(self) -> list[str]:
         """The names of the files that are taken over."""
-        names = [name for shard in sorted(self.shards) for name in manifest.shard_files(shard)]
+        names = manifest.shard_files(*sorted(self.shards))
         return [manifest.CHECKS, *names] if self.checks else names
 
 
@@ -98,7 +98,7 @@ def write(
 ) -> str:
     """Write a bundle, make it the live one, and return its id. Call it under `locked`.
 
-    ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.numbered`. With ``base``,
+    ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.ids`. With ``base``,
     they are those of the shards that it does not have, and ``checks`` may be empty where it has
     them. ``constants`` are those of zones, by apex (`lzc.bundle.check_list`). ``serials``, those of
     the new bundle among them, are saved before it is live: none is ever given twice.
@@ -159,7 +159,7 @@ def _fill(
     made = [number for number in range(count) if number not in taken]
     for number in made:
         _write_shard(folder, number, by_shard[number])
-    names = [name for number in made for name in manifest.shard_files(number)]
+    names = manifest.shard_files(*made)
     if manifest.CHECKS not in entries:
         names.append(manifest.CHECKS)
         (folder / manifest.CHECKS).write_bytes(listed.to_octets())

@@ -6,10 +6,12 @@ import itertools
 from typing import Any, Final
 
 from lzc.answer.match import MatchKind
+from lzc.cli.query.output import Shown
 from lzc.foreign_text import code, one_line, shown
 from lzc.health_check import Check
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.syntax.layout import lay_out
+from lzc.rehearse.assumed import STATUS
 from lzc.rehearse.execution import Execution
 from lzc.rehearse.explain import Explanation, Step
 from lzc.serve.health.outcome import as_written
@@ -17,13 +19,12 @@ from lzc.serve.health.outcome import as_written
 _OUTCOMES: Final = 16
 """Outcomes of chance that the text lists; JSON has them all."""
 
-_STATUS: Final = {True: "up", False: "down", None: "not known yet, which counts as down"}
-_STATUS_WORD: Final = {True: "up", False: "down", None: "unknown"}
+_NOT_KNOWN: Final = "not known yet, which counts as down"
 _INDENT: Final = "    "
 
 
-def as_dict(explanation: Explanation, why: str) -> dict[str, Any]:
-    """The explanation for scripts."""
+def as_dict(explanation: Explanation, answer: Shown) -> dict[str, Any]:
+    """The explanation for scripts of why an answer is what it is."""
     return {
         "zone": explanation.zone,
         "serial": explanation.serial if explanation.zone else None,
@@ -31,7 +32,7 @@ def as_dict(explanation: Explanation, why: str) -> dict[str, Any]:
         "signed": explanation.signed,
         "steps": [_step_dict(step) for step in explanation.steps],
         "records": [_execution_dict(execution) for execution in explanation.executions],
-        "why": why,
+        "why": _why(explanation, answer),
     }
 
 
@@ -55,7 +56,7 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         "name": execution.qname,
         "type": execution.covered,
         "ttl": execution.ttl,
-        "code": execution.code.decode("utf-8", "backslashreplace").strip(),
+        "code": _code_text(execution.code),
         "plan": {"operation": execution.plan, "answered": not execution.ran}
         if execution.plan
         else None,
@@ -65,9 +66,9 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         else None,
         "checks": [
             {
-                "check": check_text(check),
+                "check": _check_text(check),
                 "address": check.address,
-                "status": _STATUS_WORD[status],
+                "status": STATUS[status],
                 "refused": str(execution.refused[check]) if check in execution.refused else None,
             }
             for check, status in execution.checks.items()
@@ -76,9 +77,7 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
         "includes": [
             {
                 "name": included.name,
-                "code": None
-                if included.code is None
-                else included.code.decode("utf-8", "backslashreplace").strip(),
+                "code": None if included.code is None else _code_text(included.code),
             }
             for included in execution.includes
         ],
@@ -93,7 +92,11 @@ def _execution_dict(execution: Execution) -> dict[str, Any]:
     }
 
 
-def check_text(check: Check) -> str:
+def _code_text(code: bytes) -> str:
+    return code.decode("utf-8", "backslashreplace").strip()
+
+
+def _check_text(check: Check) -> str:
     """A health check in a few words."""
     if not check.url:
         return f"TCP port {check.port} of {check.address}"
@@ -105,7 +108,7 @@ def check_text(check: Check) -> str:
     return text if check.httpcode == 200 else f"{text}, status {check.httpcode}"
 
 
-def as_text(explanation: Explanation, why: str) -> str:
+def as_text(explanation: Explanation, answer: Shown) -> str:
     """The explanation for people, each line a comment as dig has them."""
     lines = ["EXPLANATION:"]
     if explanation.zone is not None:
@@ -120,7 +123,7 @@ def as_text(explanation: Explanation, why: str) -> str:
             lines += [_INDENT + line for line in _execution_lines(execution)]
         if step.target:
             lines.append(f"{step.name} is an alias (CNAME) of {step.target}")
-    lines.append(shown(why))
+    lines.append(shown(_why(explanation, answer)))
     return "\n".join(f";; {one_line(line, None)}" for line in lines)
 
 
@@ -160,8 +163,8 @@ def _execution_lines(execution: Execution) -> list[str]:
             lines.append(f"included {shown(included.name)}:")
             lines += _code_lines(included.code)
     for check, status in execution.checks.items():
-        said = execution.refused.get(check) or _STATUS[status]
-        lines.append(f"health check: {shown(check_text(check))}: {shown(str(said))}")
+        said = execution.refused.get(check) or (_NOT_KNOWN if status is None else STATUS[status])
+        lines.append(f"health check: {shown(_check_text(check))}: {shown(str(said))}")
     for address, place in execution.places.items():
         lines.append(f"place of {address}: {shown(_place_text(place))}")
     if execution.plan:
@@ -205,8 +208,9 @@ def _place_text(place: GeoFields) -> str:
     return ", ".join(parts) or "not known"
 
 
-def why(explanation: Explanation, status: str, answers: int) -> str:
-    """The reason for an answer's status (an RCODE) and its number of RRs, in one sentence."""
+def _why(explanation: Explanation, answer: Shown) -> str:
+    """The reason for an answer's RCODE and its number of RRs, in one sentence."""
+    status, answers = answer.status, sum(map(len, answer.message.answer))
     if status == "REFUSED" and explanation.zone is None:
         return f"REFUSED: {explanation.qname} is in none of the bundle's zones"
     if status == "SERVFAIL":
@@ -230,8 +234,12 @@ def why(explanation: Explanation, status: str, answers: int) -> str:
 def _has_answer(explanation: Explanation, last: Step) -> bool:
     if explanation.qtype in last.types:
         return True
-    found = [each for each in explanation.executions if each.qname.lower() == last.name]
-    return any(execution.results for execution in found)
+    return any(execution.results for execution in _executions(explanation, last))
+
+
+def _executions(explanation: Explanation, step: Step) -> list[Execution]:
+    """Those of LUA records that were asked at the name of a step."""
+    return [each for each in explanation.executions if each.qname.lower() == step.name]
 
 
 def _no_data(explanation: Explanation, last: Step) -> str:
@@ -240,8 +248,7 @@ def _no_data(explanation: Explanation, last: Step) -> str:
         return f"{last.node} is an empty non-terminal, which owns no records"
     if qtype == "LUA":
         return "LUA records are code, which is never given out"
-    ran = [each for each in explanation.executions if each.qname.lower() == last.name]
-    if any(not execution.results for execution in ran):
+    if any(not execution.results for execution in _executions(explanation, last)):
         return f"the LUA record of {last.node} returned an empty list"
     if last.covered and not explanation.lua:
         return f"{last.node} has LUA records, but LUA is off (enable in [lua] of lzc.toml)"

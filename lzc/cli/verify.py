@@ -8,8 +8,8 @@ import click
 
 from lzc import config
 from lzc.bundle import current
-from lzc.bundle.reader import Bundle, BundleError
-from lzc.bundle.unusable import unusable
+from lzc.bundle.reader import Bundle
+from lzc.bundle.unusable import usable
 from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo, echo_json
 
@@ -25,14 +25,12 @@ def command(folder: Path | None, config_path: Path, output_format: str) -> None:
     the output folder of the configuration.
     """
     where = folder if folder is not None else config.load(config_path).output
-    try:
+    with usable(where, config_path, given=folder is not None):
         path = current.locate(where) if folder is not None else current.live(where)
         with Bundle.open(path) as bundle:
             zones = len(bundle)
             identity = bundle.id
             octets = sum(entry.size for entry in bundle.manifest.files.values())
-    except BundleError as error:
-        raise unusable(where, error, config_path, given=folder is not None) from error
     if output_format == "json":
         echo_json({"id": identity, "zones": zones, "octets": octets})
     else:

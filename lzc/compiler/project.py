@@ -92,12 +92,8 @@ class Compiled:
         return Base(live.folder, live.manifest, taken, same_checks), zones
 
     def _zones_of(self, numbers: Set[int], count: int, live: LiveBundle) -> list[CompiledZone]:
-        members = shards.members(self.entries, count)
-        return [
-            self.made.get(apex) or live.zone(apex, zone_id)
-            for number in sorted(numbers)
-            for zone_id, apex in shards.numbered(members[number], number)
-        ]
+        ids = shards.ids(self.entries, count, numbers)
+        return [self.made.get(apex) or live.zone(apex, number) for apex, number in ids.items()]
 
 
 def compile_project(

@@ -38,6 +38,10 @@ _PLACE_FIELDS: Final = {
 }
 
 
+STATUS: Final = {True: "up", False: "down", None: "unknown"}
+"""The words for a health status."""
+
+
 class Target(NamedTuple):
     """What a health status is assumed of: a port of an address; with port 0 all of its ports;
     without an address everything."""

@@ -60,12 +60,9 @@ def nodes(text: str = "", *, signed: bool = False, lua: bool = True) -> dict[byt
 
 def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str:
     names = {wire(name): name for name in sorted(zones, key=wire)}
-    members = shards.members(names, shards.count(len(names)))
-    numbered = [
-        (names[apex], number)
-        for shard, apexes in enumerate(members)
-        for number, apex in shards.numbered(apexes, shard)
-    ]
+    count = shards.count(len(names))
+    ids = shards.ids(names, count, range(count))
+    numbered = [(names[apex], number) for apex, number in ids.items()]
     with writer.locked(output):
         return writer.write(
             output,

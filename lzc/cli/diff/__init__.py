@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from lzc import config as settings
+from lzc.bundle.unusable import usable
 from lzc.cli.diff.side import LIVE, Comparison, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.faults import InputError
 from lzc.wire import name as wire_name
-
-if TYPE_CHECKING:
-    from lzc.compare.zones import Meaning
-    from lzc.config import Config
 
 
 @click.command("diff")
@@ -66,37 +63,26 @@ def _diff(
     apexes: frozenset[bytes] | None,
     output_format: str,
 ) -> bool:
-    from lzc.bundle.manifest import BundleError
-    from lzc.bundle.unusable import unusable
     from lzc.cli.diff import as_json as diff_json
     from lzc.cli.diff import as_text as diff_text
     from lzc.compare import bundles as comparison
 
-    with ExitStack() as stack:
-        try:
-            old = side(before, config_path, stack)
-            new = sources(config_path) if after is None else _new(after, config_path, stack)
-            insert_whitespace = _insert_whitespace(config_path)
-            _require_zones(apexes, old, new)
-            changes = comparison.compare(old.state, new.state, _meaning(insert_whitespace), apexes)
-            # Checks belong to no zone in particular: several may ask for the same.
-            sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
-            checks = comparison.compare_checks(*sides)
-            show = diff_json.show if output_format == "json" else diff_text.show
-            return show(Comparison(old, new, changes, checks, insert_whitespace))
-        except BundleError as error:
-            raise unusable(Path(before), error, config_path, given=before != LIVE) from error
-
-
-def _new(argument: str, config_path: Path, stack: ExitStack) -> Side:
-    """The side that is compared with; a fault of it is its own."""
-    from lzc.bundle.manifest import BundleError
-    from lzc.bundle.unusable import unusable
-
-    try:
-        return side(argument, config_path, stack)
-    except BundleError as error:
-        raise unusable(Path(argument), error, config_path, given=argument != LIVE) from error
+    with ExitStack() as stack, usable(Path(before), config_path, given=before != LIVE):
+        old = side(before, config_path, stack)
+        if after is None:
+            new = sources(config_path)
+        else:
+            with usable(Path(after), config_path, given=after != LIVE):
+                new = side(after, config_path, stack)
+        insert_whitespace = _insert_whitespace(config_path)
+        _require_zones(apexes, old, new)
+        meaning = partial(diff_text.layout_of, insert_whitespace=insert_whitespace)
+        changes = comparison.compare(old.state, new.state, meaning, apexes)
+        # Checks belong to no zone in particular: several may ask for the same.
+        sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
+        checks = comparison.compare_checks(*sides)
+        show = diff_json.show if output_format == "json" else diff_text.show
+        return show(Comparison(old, new, changes, checks, insert_whitespace))
 
 
 def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:
@@ -125,11 +111,4 @@ def _insert_whitespace(config_path: Path) -> bool:
     """How strings join into code: as the configuration says, where there is one."""
     if not config_path.is_file():
         return settings.LuaSection().insert_whitespace
-    config: Config = settings.load(config_path)
-    return config.lua.insert_whitespace
-
-
-def _meaning(insert_whitespace: bool) -> Meaning:
-    from lzc.cli.diff.as_text import layout_of
-
-    return lambda record: layout_of(record, insert_whitespace)
+    return settings.load(config_path).lua.insert_whitespace

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -12,26 +14,45 @@ import click
 
 from lzc import config as settings
 from lzc import foreign_text
-from lzc.bundle.unusable import unusable
+from lzc.bundle.unusable import usable
 from lzc.cli.faults import tell
-from lzc.cli.options import bundle_option, config_option, format_option
-from lzc.cli.params import ADDRESS, MOMENT, NETWORK, PLACE, TARGET
+from lzc.cli.options import ReadParam, bundle_option, config_option, format_option
 from lzc.cli.screen import echo, echo_json
 from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.faults import InputError, Place
 from lzc.lua.engine.geo import GeoFields
-from lzc.rehearse.assumed import Address, Circumstances, Network, Target, statuses
+from lzc.rehearse.assumed import (
+    Address,
+    Circumstances,
+    Network,
+    Target,
+    check_moment,
+    parse_place,
+    statuses,
+)
 
 if TYPE_CHECKING:
     from lzc.cli.query.output import Shown
     from lzc.rehearse.explain import Explanation
     from lzc.rehearse.rehearsal import Answer
 
+_ADDRESS = ReadParam("address", ipaddress.ip_address)
+_NETWORK = ReadParam("network", ipaddress.ip_network)
+_TARGET = ReadParam("target", Target.parse)
+
 _Found: TypeAlias = "tuple[Answer, bool, tuple[str, dict[str, Any]] | None]"
 """The answer, whether a zone of the bundle has the name, and the explanation if one is wanted."""
 _FAILED: Final = ("SERVFAIL", "REFUSED")
 """RCODEs that are the input's fault: exit code 1."""
+
+
+def _moment(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text} is not a time such as 2026-12-24T18:00 or 2026-12-24") from None
+    return check_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @click.command("query")
@@ -41,7 +62,7 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
 @click.option(
     "--from",
     "client",
-    type=ADDRESS,
+    type=_ADDRESS,
     default="127.0.0.1",
     show_default=True,
     metavar="IP",
@@ -49,15 +70,15 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
 )
 @click.option(
     "--local",
-    type=ADDRESS,
+    type=_ADDRESS,
     metavar="IP",
     help="The address that it asks: what records find in localwho.  [default: the first of listen"
     " in lzc.toml that is of the client's family]",
 )
-@click.option("--subnet", type=NETWORK, metavar="NET", help="The client subnet (ECS) it sends.")
+@click.option("--subnet", type=_NETWORK, metavar="NET", help="The client subnet (ECS) it sends.")
 @click.option(
     "--down",
-    type=TARGET,
+    type=_TARGET,
     multiple=True,
     metavar="TARGET",
     help="IP, IP:PORT or all: health checks of it fail; may be given several times. What is not"
@@ -65,14 +86,14 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
 )
 @click.option(
     "--up",
-    type=TARGET,
+    type=_TARGET,
     multiple=True,
     metavar="TARGET",
     help="Health checks of it are fine, as in: --down all --up 192.0.2.1",
 )
 @click.option(
     "--unknown",
-    type=TARGET,
+    type=_TARGET,
     multiple=True,
     metavar="TARGET",
     help="It was not checked yet, as in the first seconds of a server.",
@@ -88,7 +109,7 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
 )
 @click.option(
     "--place",
-    type=PLACE,
+    type=ReadParam("place", parse_place),
     metavar="PLACE",
     help="Where the client is, whatever the databases say: country=DE,lat=52.5,lon=13.4, or any"
     " other of country, continent, region, city, lat with lon, and asn.",
@@ -96,7 +117,7 @@ _FAILED: Final = ("SERVFAIL", "REFUSED")
 @click.option(
     "--time",
     "moment",
-    type=MOMENT,
+    type=ReadParam("time", _moment),
     metavar="TIME",
     help="The time that code and signatures see: 2026-12-24T18:00 (UTC unless it says +01:00).",
 )
@@ -142,7 +163,6 @@ def command(
     for that client. SERVFAIL and REFUSED end with exit code 1, the reason on stderr; every other
     answer is a success.
     """
-    from lzc.bundle.reader import BundleError
     from lzc.cli.query import output as query_output
     from lzc.rehearse.explain import explain as ask_and_explain
     from lzc.rehearse.rehearsal import Scene
@@ -170,24 +190,19 @@ def command(
         with open_bundle(config, bundle_path) as bundle:
             staging = stage(config, bundle, geo_files, tell=tell, log=lambda text, _: home(text))
             is_served = bundle.find_zone(qname.lower()) is not None
-            answer: Answer | None
-            explained = None
             if explain:
                 found = ask_and_explain(staging, circumstances, qname, number, first)
-                answer = None if found is None else found[0]
-                explained = None if found is None else _explained(*found)
+                if found is not None:
+                    return found[0], is_served, _explained(*found)
             else:
                 answer = Scene(staging, circumstances).ask(qname, number, first)
-            if answer is None:
-                raise click.UsageError("this is no query that a server answers")
-            return answer, is_served, explained
+                if answer is not None:
+                    return answer, is_served, None
+            raise click.UsageError("this is no query that a server answers")
 
-    try:
+    with usable(bundle_path or config.output, config_path, given=bundle_path is not None):
         answer, is_served, explained = _contained(ask, config, seed, name, qtype)
-        shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
-    except BundleError as error:
-        where = bundle_path or config.output
-        raise unusable(where, error, config_path, given=bundle_path is not None) from error
+    shown = query_output.read(answer)
     _show(shown, explained, output_format)
     if shown.status in _FAILED:
         if output_format == "text" and shown.status == "REFUSED":
@@ -197,18 +212,17 @@ def command(
         click.get_current_context().exit(1)
 
 
-def _log_line(text: str) -> None:
-    """Show what a record logs."""
-    echo(f"pdnslog: {foreign_text.shown(text)}", err=True)
-
-
 def _contained(
     ask: Callable[[int, Begin, Home], _Found], config: Config, seed: int, name: str, qtype: str
 ) -> _Found:
     """What ``ask`` gives in a process that can be ended. Raises `InputError` where it has to be."""
+
+    def show_log(text: str) -> None:
+        echo(f"pdnslog: {foreign_text.shown(text)}", err=True)
+
     child = Contained(ask, seconds=patience(config.lua.time_limit), memory=config.lua.memory_limit)
     try:
-        return child.ask(seed, _log_line)
+        return child.ask(seed, show_log)
     except Ended as ended:
         raise InputError.at(
             Place(f"{name} {qtype.upper()}"),
@@ -241,16 +255,12 @@ def _explained(answer: Answer, found: Explanation) -> tuple[str, dict[str, Any]]
     from lzc.cli import explanation
     from lzc.cli.query import output as query_output
 
-    shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
-    why = explanation.why(found, shown.status, len(shown.as_dict()["answer"]))
-    lines = [explanation.as_text(found, why)]
+    shown = query_output.read(answer)
+    lines = [explanation.as_text(found, shown)]
     lines += [f";; {line}" for line in shown.scope_and_signatures()]
     lines.append(f";; seed {answer.seed}")
-    document = {
-        **explanation.as_dict(found, why),
-        "signatures": shown.signatures(),
-        "seed": answer.seed,
-    }
+    document = explanation.as_dict(found, shown)
+    document |= {"signatures": shown.signatures(), "seed": answer.seed}
     return "\n".join(lines), document
 
 

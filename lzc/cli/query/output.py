@@ -14,6 +14,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from lzc.rehearse.rehearsal import Answer
+
 _SECTIONS = ("answer", "authority", "additional")
 
 
@@ -35,16 +37,14 @@ class Shown:
         """The answer for scripts. ``data`` is presentation format; ``subnet`` is the client subnet
         with its scope, or null; ``reasons`` say why the status is SERVFAIL."""
         message = self.message
-        question = message.question[0] if message.question else None
+        questions = [
+            {"name": question.name.to_text(), "type": _type_of(question)}
+            for question in message.question
+        ]
         shown: dict[str, Any] = {
             "status": self.status,
             "flags": dns.flags.to_text(message.flags).lower().split(),
-            "question": {
-                "name": question.name.to_text(),
-                "type": _type_of(question),
-            }
-            if question is not None
-            else None,
+            "question": questions[0] if questions else None,
         }
         for section in _SECTIONS:
             shown[section] = [
@@ -133,15 +133,14 @@ class Shown:
         return lines
 
     def _subnet(self) -> dns.edns.ECSOption | None:
-        for option in self.message.options:
-            if isinstance(option, dns.edns.ECSOption):
-                return option
-        return None
+        found = (one for one in self.message.options if isinstance(one, dns.edns.ECSOption))
+        return next(found, None)
 
 
-def read(wire: bytes, *, tcp: bool, reasons: list[str]) -> Shown:
-    """Take an answer of ours apart."""
-    return Shown(dns.message.from_wire(wire), len(wire), tcp, tuple(reasons))
+def read(answer: Answer) -> Shown:
+    """Take an answer apart."""
+    wire = answer.wire
+    return Shown(dns.message.from_wire(wire), len(wire), answer.tcp, answer.reasons)
 
 
 def _type_of(rrset: dns.rrset.RRset) -> str:

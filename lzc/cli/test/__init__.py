@@ -14,8 +14,8 @@ from typing import TypeAlias
 import click
 
 from lzc import config as settings
-from lzc.bundle.reader import Bundle, BundleError
-from lzc.bundle.unusable import unusable
+from lzc.bundle.reader import Bundle
+from lzc.bundle.unusable import usable
 from lzc.cli import explanation
 from lzc.cli.faults import tell
 from lzc.cli.options import bundle_option, config_option, format_option
@@ -27,7 +27,7 @@ from lzc.config import Config
 from lzc.contained import Begin, Contained, Ended, Home, patience
 from lzc.faults import Fault, InputError
 from lzc.private_folder import private_folder
-from lzc.rehearse.assumed import LOOPBACK, Circumstances, place_text
+from lzc.rehearse.assumed import LOOPBACK, Circumstances
 from lzc.rehearse.expectation import Expectation, Failure, Seen, judge, see
 from lzc.rehearse.expectation_file import read_expectations
 from lzc.rehearse.explain import explain
@@ -115,12 +115,10 @@ def _bundle(
 
             # Both folders have a lock, of the same name.
             path = pipeline.build(config, folder / "build", config_path=config_path).folder
-        try:
-            with open_bundle(config, path) as bundle:
-                yield bundle
-        except BundleError as error:
-            where = path or config.output
-            raise unusable(where, error, config_path, given=path is not None) from error
+        where = path or config.output
+        given = path is not None
+        with usable(where, config_path, given=given), open_bundle(config, path) as bundle:
+            yield bundle
 
 
 def _default_files(config_path: Path) -> list[Path]:
@@ -181,7 +179,7 @@ def _verdicts(
                 yield child.ask(number)
             except Ended as ended:
                 failure = Failure("an answer", f"none: code was run, and {ended.why}", 1, seed)
-                again = shlex.join([*base, *_arguments(expectation, client, seed)])
+                again = _again(base, expectation, client, seed)
                 yield Verdict(expectation, client, (failure,), 1, 0.0, again, "")
     finally:
         child.close()
@@ -205,20 +203,15 @@ def _verdict(
     failures = [Failure("an answer", "silence", 0, seed)]
     if answers:
         failures = judge(expectation.rules, qtype, answers)
+    first = failures[0].seed if failures else seed
+    explained = explain(staging, client, qname, qtype, first) if failures and answers else None
     told = ""
-    if failures and answers:
-        told = _explanation(staging, client, qname, qtype, failures[0].seed)
-    return Verdict(
-        expectation,
-        client,
-        tuple(failures),
-        len(answers),
-        time.perf_counter() - started,
-        shlex.join(
-            [*base, *_arguments(expectation, client, failures[0].seed if failures else seed)]
-        ),
-        told,
-    )
+    if explained is not None:
+        answer, found = explained
+        told = explanation.as_text(found, query_output.read(answer))
+    seconds = time.perf_counter() - started
+    again = _again(base, expectation, client, first)
+    return Verdict(expectation, client, tuple(failures), len(answers), seconds, again, told)
 
 
 def _validator(staging: Staging, client: Circumstances) -> Validator:
@@ -232,34 +225,17 @@ def _validator(staging: Staging, client: Circumstances) -> Validator:
     return Validator(ask_keys, client.now)
 
 
-def _explanation(
-    staging: Staging, client: Circumstances, qname: bytes, qtype: int, seed: int
-) -> str:
-    explained = explain(staging, client, qname, qtype, seed)
-    if explained is None:
-        return ""
-    answer, found = explained
-    shown = query_output.read(answer.wire, tcp=answer.tcp, reasons=list(answer.reasons))
-    why = explanation.why(found, shown.status, len(shown.as_dict()["answer"]))
-    return explanation.as_text(found, why)
-
-
-def _arguments(expectation: Expectation, client: Circumstances, seed: int) -> list[str]:
-    """The arguments with which `lzc query` asks the same."""
+def _again(base: list[str], expectation: Expectation, client: Circumstances, seed: int) -> str:
+    """The command line with which `lzc query` asks the same, and says why."""
     name = wire_name.to_text(expectation.qname)
-    words = [name.rstrip(".") or ".", rrtype.to_text(expectation.qtype)]
-    if client.client != LOOPBACK:
-        words += ["--from", str(client.client)]
-    if client.local is not None:
-        words += ["--local", str(client.local)]
-    if client.subnet is not None:
-        words += ["--subnet", str(client.subnet)]
-    if client.place is not None:
-        words += ["--place", place_text(client.place)]
-    options = {False: "--down", True: "--up", None: "--unknown"}
-    for target, status in client.health:
-        words += [options[status], str(target)]
-    if client.clock_set:
-        words += ["--time", verdicts.moment(client.now)]
+    words = [*base, name.rstrip(".") or ".", rrtype.to_text(expectation.qtype)]
+    for what, value in verdicts.circumstances(client).items():
+        if what == "health":
+            for target, status in value.items():
+                words += [f"--{status}", target]
+        elif what == "client":
+            words += [] if client.client == LOOPBACK else ["--from", value]
+        elif value is not None:
+            words += [f"--{what}", value]
     words += ["--dnssec"] * client.dnssec + ["--tcp"] * client.tcp
-    return [*words, "--seed", str(seed), "--explain"]
+    return shlex.join([*words, "--seed", str(seed), "--explain"])

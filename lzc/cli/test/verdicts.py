@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from lzc.foreign_text import one_line, shown
-from lzc.rehearse.assumed import Circumstances, place_text
+from lzc.rehearse.assumed import STATUS, Circumstances, place_text
 from lzc.rehearse.expectation import Expectation, Failure
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 
-_STATUS = {False: "down", True: "up", None: "unknown"}
+_WORDS = {"client": "from", "local": "to", "subnet": "subnet", "place": "place", "time": "at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +38,29 @@ class Verdict:
         title = self.expectation.title
         if len(self.expectation.clients) == 1:
             return title
-        return f"{title} ({circumstances_text(self.client)})"
+        return f"{title} ({_circumstances_text(self.client)})"
 
 
-def moment(seconds: float) -> str:
-    """A time as ``--time`` takes it."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+def circumstances(client: Circumstances) -> dict[str, Any]:
+    """Who asks, and how the world is; each but ``health``, the statuses of targets, as `lzc query`
+    takes it, or `None`."""
+    return {
+        "client": str(client.client),
+        "local": None if client.local is None else str(client.local),
+        "subnet": None if client.subnet is None else str(client.subnet),
+        "place": None if client.place is None else place_text(client.place),
+        "health": {str(target): STATUS[status] for target, status in client.health},
+        "time": datetime.fromtimestamp(client.now, UTC).isoformat() if client.clock_set else None,
+    }
 
 
-def circumstances_text(client: Circumstances) -> str:
-    """Who asks, and how the world is, in words."""
-    parts = [f"from {client.client}"]
-    if client.local is not None:
-        parts.append(f"to {client.local}")
-    if client.subnet is not None:
-        parts.append(f"subnet {client.subnet}")
-    if client.place is not None:
-        parts.append(f"place {place_text(client.place)}")
-    parts += [f"{target} {_STATUS[status]}" for target, status in client.health]
-    if client.clock_set:
-        parts.append(f"at {moment(client.now)}")
+def _circumstances_text(client: Circumstances) -> str:
+    parts = []
+    for name, value in circumstances(client).items():
+        if name == "health":
+            parts += [f"{target} {status}" for target, status in value.items()]
+        elif value is not None:
+            parts.append(f"{_WORDS[name]} {value}")
     return ", ".join(parts)
 
 
@@ -80,20 +83,17 @@ def _titled(verdict: Verdict) -> str:
 
 def _details(verdict: Verdict) -> str:
     """Lines of ours, for a terminal and for a report."""
-    asked = shown(f"{verdict.expectation.question} {circumstances_text(verdict.client)}")
+    asked = shown(f"{verdict.expectation.question} {_circumstances_text(verdict.client)}")
     lines = [f"    asked     {asked}"]
     for failure in verdict.failures:
         lines.append(f"    expected  {shown(failure.expected)}")
         lines.append(f"    got       {_got(verdict, failure)}")
     if verdict.explanation:
         lines.append("    because")
-        lines += [f"        {line.removeprefix(';; ')}" for line in _because(verdict.explanation)]
+        because = verdict.explanation.splitlines()[1:]
+        lines += [f"        {line.removeprefix(';; ')}" for line in because]
     lines.append(f"    again     {one_line(verdict.reproduce)}")
     return "\n".join(lines)
-
-
-def _because(explanation: str) -> list[str]:
-    return explanation.splitlines()[1:]
 
 
 def _got(verdict: Verdict, failure: Failure) -> str:
@@ -134,16 +134,11 @@ def as_dict(found: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _asked(verdict: Verdict) -> dict[str, Any]:
-    client, expectation = verdict.client, verdict.expectation
+    expectation = verdict.expectation
     return {
         "name": wire_name.to_text(expectation.qname),
         "type": rrtype.to_text(expectation.qtype),
-        "client": str(client.client),
-        "local": None if client.local is None else str(client.local),
-        "subnet": None if client.subnet is None else str(client.subnet),
-        "place": None if client.place is None else place_text(client.place),
-        "health": {str(target): _STATUS[status] for target, status in client.health},
-        "time": moment(client.now) if client.clock_set else None,
+        **circumstances(verdict.client),
     }
 
 

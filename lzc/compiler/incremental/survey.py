@@ -75,13 +75,8 @@ class Survey:
         if not jobs:
             return
         count = shards.count(len(self.entries))
-        members = shards.members(self.entries, count)
-        of_shard = {shards.shard_of(job.source.apex, count) for job in jobs}
-        ids = {
-            apex: zone_id
-            for number in of_shard
-            for zone_id, apex in shards.numbered(members[number], number)
-        }
+        wanted = {shards.shard_of(job.source.apex, count) for job in jobs}
+        ids = shards.ids(self.entries, count, wanted)
         self.jobs = [replace(job, zone_id=ids[job.source.apex]) for job in jobs]
 
     def _look_at(self, source: ZoneSource) -> ZoneJob | None:

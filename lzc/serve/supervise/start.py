@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lzc.bundle import verification
-from lzc.bundle.manifest import BundleError
-from lzc.bundle.unusable import unusable
+from lzc.bundle.unusable import usable
 from lzc.faults import Fault, InputError
 from lzc.private_folder import private_folder
 from lzc.serve.health import saved_state as health_state
@@ -87,12 +86,10 @@ def _all_faults(faults: list[Fault]) -> Iterator[None]:
 
 def _verified(source: Source, options: ServeOptions) -> Path:
     """The folder of the live bundle. Raises `InputError`."""
-    try:
+    file, given = options.file or options.config.file, options.source != options.config.output
+    with usable(source.path, file, given=given):
         folder = source.locate()
         verification.verify(folder, source.stamps)
-    except BundleError as error:
-        file, given = options.file or options.config.file, options.source != options.config.output
-        raise unusable(source.path, error, file, given=given) from error
     return folder
 
 

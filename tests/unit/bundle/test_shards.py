@@ -24,8 +24,7 @@ def test_the_number_of_shards() -> None:
 
 
 def _ids(apexes: list[bytes], count: int) -> dict[bytes, int]:
-    members = enumerate(shards.members(apexes, count))
-    return {apex: one for shard, of in members for one, apex in shards.numbered(of, shard)}
+    return shards.ids(apexes, count, range(count))
 
 
 def test_ids_name_the_shard_and_ascend_in_it() -> None:
