@@ -44,9 +44,9 @@ class ZoneInfo:
     soa_ttl: int
     soa_minimum: int
     records: int
-    transfer_offset: int
-    transfer_length: int
-    transfer_messages: int
+    transfer_offset: int = 0
+    transfer_length: int = 0
+    transfer_messages: int = 0
     keys: tuple[ZoneKey, ...] = ()
     source_serial: int = 0
 

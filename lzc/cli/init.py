@@ -12,13 +12,23 @@ from typing import Final
 import click
 import jinja2
 
-from lzc.cli import shipped
+import lzc
 from lzc.cli.screen import echo
 from lzc.faults import Fault, InputError, Place
 from lzc.wire import name as wire_name
 
 SECRET_OCTETS: Final = 32
 """As long as the output of HMAC-SHA256, which RFC 8945 §5.1 recommends."""
+
+
+def shipped(name: str) -> Path:
+    """The folder ``fixtures`` or ``templates``: a wheel carries them inside the package, a checkout
+    has them beside it. Raises `click.ClickException` where neither is installed."""
+    package = Path(lzc.__file__).resolve().parent
+    for candidate in (package / f"_{name}", package.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise click.ClickException(f"this installation of lzc lacks its {name}; install it again")
 
 
 def _zone_name(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -35,7 +45,7 @@ def _zone_name(_: click.Context, __: click.Parameter, value: str) -> str:
 def project_files(zone: str) -> dict[str, str]:
     """The files of a new project by their path: configuration, one zone, tests, ``.gitignore``."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(shipped.folder("templates") / "init"),
+        loader=jinja2.FileSystemLoader(shipped("templates") / "init"),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no output is HTML

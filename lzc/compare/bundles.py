@@ -7,10 +7,10 @@ content is known by its digest, and equal nodes by their octets.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Final, Protocol
+from itertools import chain, starmap, zip_longest
+from typing import Final
 
 from lzc.bundle.node import RR_HEAD
 from lzc.bundle.reader import Bundle, ZoneView
@@ -41,50 +41,30 @@ _ID: Final = 4
 """Octets of the zone id in front of a node's key."""
 
 
-class Snapshot(Protocol):
-    """What can be compared."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What can be compared. ``zones`` gives all zones, ordered by the octets of their apex,
+    ``nodes`` the keys and nodes of one in canonical order; ``checks`` are the health checks that
+    LUA records ask for. Without any, it is the state before the first build."""
 
-    @property
-    def checks(self) -> Sequence[Check]:
-        """The health checks that its LUA records ask for."""
-
-    def zones(self) -> Iterator[ZoneInfo]:
-        """All zones, ordered by the octets of their apex."""
-
-    def nodes(self, info: ZoneInfo) -> Iterator[KeyedNode]:
-        """Keys and nodes of a zone in canonical order."""
+    zones: Callable[[], Iterator[ZoneInfo]] = lambda: iter(())
+    nodes: Callable[[ZoneInfo], Iterator[KeyedNode]] = lambda _info: iter(())
+    checks: Sequence[Check] = ()
 
 
-class BundleSnapshot:
+def of_bundle(bundle: Bundle) -> Snapshot:
     """An open bundle, of which nothing is kept in memory."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self.checks: Sequence[Check] = bundle.checks
-
-    def zones(self) -> Iterator[ZoneInfo]:
-        """All zones, ordered by the octets of their apex."""
-        return self._bundle.zones()
-
-    def nodes(self, info: ZoneInfo) -> Iterator[KeyedNode]:
-        """Keys and nodes of a zone in canonical order."""
-        return ZoneView(self._bundle, info).nodes()
+    return Snapshot(bundle.zones, lambda info: ZoneView(bundle, info).nodes(), bundle.checks)
 
 
-class CompiledSnapshot:
-    """Zones as the compiler left them in memory; without any, the state before the first build."""
-
-    def __init__(self, zones: Iterable[CompiledZone] = (), checks: Sequence[Check] = ()) -> None:
-        self._zones = {zone.info.apex: zone for zone in zones}
-        self.checks = checks
-
-    def zones(self) -> Iterator[ZoneInfo]:
-        """All zones, ordered by the octets of their apex."""
-        return iter([self._zones[apex].info for apex in sorted(self._zones)])
-
-    def nodes(self, info: ZoneInfo) -> Iterator[KeyedNode]:
-        """Keys and nodes of a zone in canonical order."""
-        return ((key[_ID:], node) for key, node in self._zones[info.apex].items)
+def of_compiled(zones: Sequence[CompiledZone], checks: Sequence[Check]) -> Snapshot:
+    """Zones as the compiler left them in memory."""
+    known = {zone.info.apex: zone for zone in zones}
+    return Snapshot(
+        lambda: (known[apex].info for apex in sorted(known)),
+        lambda info: ((key[_ID:], node) for key, node in known[info.apex].items),
+        checks,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +144,9 @@ def compare(
         changed = first is not None
         keys = _key_changes(old, new)
         is_same = (old.serial, old.signed, old.lua) == (new.serial, new.signed, new.lua)
-        if is_same and not keys and not changed:
-            continue
-        rest = changes if first is None else chain([first], changes)
-        yield ZoneChange(apex, old, new, changed, keys, rest)
+        if keys or changed or not is_same:
+            rest = changes if first is None else chain([first], changes)
+            yield ZoneChange(apex, old, new, changed, keys, rest)
 
 
 def compare_checks(before: Collection[Check], after: Collection[Check]) -> Iterator[CheckChange]:
@@ -176,11 +155,7 @@ def compare_checks(before: Collection[Check], after: Collection[Check]) -> Itera
     news = _by_target(set(after) - set(before))
     for target in sorted(olds.keys() | news.keys()):
         old, new = olds.get(target, []), news.get(target, [])
-        for index in range(max(len(old), len(new))):
-            yield CheckChange(
-                old[index] if index < len(old) else None,
-                new[index] if index < len(new) else None,
-            )
+        yield from starmap(CheckChange, zip_longest(old, new))
 
 
 def _by_target(checks: Iterable[Check]) -> dict[tuple[str, int, str], list[Check]]:

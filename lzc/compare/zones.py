@@ -9,7 +9,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import chain, zip_longest
+from operator import itemgetter
 from typing import TypeVar
 
 from lzc.faults import Fault, Place
@@ -121,7 +122,7 @@ def diff_node(key: bytes, before: RRsets, after: RRsets, meaning: Meaning) -> It
 def _diff_rrset(
     key: bytes, rrtype: int, before: Sequence[Data], after: Sequence[Data]
 ) -> RRsetChange | None:
-    identity = _but_serial if rrtype == rr.SOA else _rdata
+    identity: Callable[[Data], bytes] = _but_serial if rrtype == rr.SOA else itemgetter(1)
     old, new = {identity(data) for data in before}, {identity(data) for data in after}
     removed = tuple([data for data in before if identity(data) not in new])
     added = tuple([data for data in after if identity(data) not in old])
@@ -133,10 +134,6 @@ def _diff_rrset(
     return RRsetChange(key, rrtype, len(before), len(after), removed, added, ttl)
 
 
-def _rdata(data: Data) -> bytes:
-    return data[1]
-
-
 def _but_serial(data: Data) -> bytes:
     return with_serial(data[1], 0)
 
@@ -144,13 +141,12 @@ def _but_serial(data: Data) -> bytes:
 def _diff_lua(
     key: bytes, before: Sequence[Data], after: Sequence[Data], meaning: Meaning
 ) -> Iterator[LuaChange]:
-    old = [LuaRecord.from_rdata(rdata, ttl) for ttl, rdata in before]
-    new = [LuaRecord.from_rdata(rdata, ttl) for ttl, rdata in after]
-    common = Counter(old) & Counter(new)
-    old, new = _without(old, common), _without(new, common)
+    old = Counter(LuaRecord.from_rdata(rdata, ttl) for ttl, rdata in before)
+    new = Counter(LuaRecord.from_rdata(rdata, ttl) for ttl, rdata in after)
+    old, new = old - new, new - old
     for covered in sorted({record.covered for record in (*old, *new)}):
-        olds = [record for record in old if record.covered == covered]
-        news = [record for record in new if record.covered == covered]
+        olds = [record for record in old.elements() if record.covered == covered]
+        news = [record for record in new.elements() if record.covered == covered]
         yield from _pair(key, covered, olds, news, meaning)
 
 
@@ -162,32 +158,18 @@ def _pair(
     waiting: dict[Hashable, deque[int]] = {}
     for position, new in enumerate(news):
         waiting.setdefault(meaning(new), deque()).append(position)
-    taken: set[int] = set()
     left = []
     for old in olds:
         positions = waiting.get(meaning(old))
         if not positions:
             left.append(old)
             continue
-        position = positions.popleft()
-        taken.add(position)
-        new = news[position]
+        new = news[positions.popleft()]
         if old.ttl != new.ttl:
             yield LuaChange(key, covered, old, new, is_same_code=True)
-    others = [new for position, new in enumerate(news) if position not in taken]
+    others = [news[position] for position in sorted(chain.from_iterable(waiting.values()))]
     for before, after in zip_longest(left, others):
         yield LuaChange(key, covered, before, after)
-
-
-def _without(records: list[LuaRecord], common: Counter[LuaRecord]) -> list[LuaRecord]:
-    left = Counter(common)
-    kept = []
-    for record in records:
-        if left[record]:
-            left[record] -= 1
-        else:
-            kept.append(record)
-    return kept
 
 
 def kind_of(before: object, after: object) -> ChangeKind:

@@ -94,7 +94,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     faults += draft.faults
     try:
         serial = serials.choose(
-            source.policy, draft.serial, job.last, draft.digest, job.now, lost=job.lost
+            source.policy, draft.info.serial, job.last, draft.info.digest, job.now, lost=job.lost
         )
         is_lost = job.last is None and job.lost
         if is_lost:

@@ -38,14 +38,10 @@ def capacity(apex: bytes, soa: bytes) -> int:
     return MAX_MESSAGE - TSIG_ROOM - _HEADER.size - len(apex) - 4 - 2 * len(soa)
 
 
-def split(rrs: Sequence[bytes], room: int) -> Bodies:
-    """Cut RRs, in order, into messages of at most ``room`` octets of RRs, each as full as it gets.
-    No RR may be larger than ``room``. There is always one message, if only for the SOAs."""
-    return cut(b"".join(rrs), list(map(len, rrs)), room)
-
-
 def cut(rrs: bytes, sizes: Sequence[int], room: int) -> Bodies:
-    """As `split`, for RRs joined in order that have so many octets each."""
+    """Cut RRs, joined in order and of ``sizes`` octets each, into messages of at most ``room``
+    octets of RRs, each as full as it gets. No RR may be larger than ``room``. There is always one
+    message, if only for the SOAs."""
     counts: list[int] = []
     contents: list[bytes] = []
     ends = list(accumulate(sizes))

@@ -124,7 +124,7 @@ class World:
                 for key in self.keys.get(apex, [])
             ]
             draft = compile_zone(zone, number, signed=bool(public), lua=lua, keys=public)
-            zone_compiled = draft.finish(draft.serial)
+            zone_compiled = draft.finish(draft.info.serial)
             if plans is not None:
                 planned = plans(Programs(zone, insert_whitespace=True))
                 zone_compiled = replace(zone_compiled, plans=planned.plans)

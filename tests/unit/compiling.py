@@ -51,7 +51,7 @@ def compiled(
 ) -> CompiledZone:
     made = draft(text, name, zone_id, signed=signed, lua=lua)
     assert not made.faults, made.faults
-    return made.finish(made.serial)
+    return made.finish(made.info.serial)
 
 
 def nodes(text: str = "", *, signed: bool = False, lua: bool = True) -> dict[bytes, bytes]:

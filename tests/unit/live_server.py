@@ -111,7 +111,7 @@ class Project:
             plans, _, of_code, _ = plan_zone(Programs(zone, insert_whitespace=True))
             constants[apex] = of_checks(one for plan in plans.values() for one in checks_in(plan))
             constants[apex] |= of_code
-            compiled.append(replace(draft.finish(draft.serial), plans=plans))
+            compiled.append(replace(draft.finish(draft.info.serial), plans=plans))
         with writer.locked(self.output):
             return writer.write(
                 self.output,

@@ -48,14 +48,14 @@ def side(argument: str, config_path: Path, stack: ExitStack) -> Side:
     """What an argument means. Raises `BundleError`, and `InputError` for broken sources."""
     from lzc.bundle import current
     from lzc.bundle.manifest import MANIFEST
-    from lzc.compare.bundles import CompiledSnapshot
+    from lzc.compare.bundles import Snapshot
 
     path = Path(argument)
     if argument == LIVE:
         output = settings.load(config_path).output
         link = output / current.CURRENT
         if not link.is_symlink():
-            return Side(CompiledSnapshot(), "nothing", f"{output}: no bundle was built yet")
+            return Side(Snapshot(), "nothing", f"{output}: no bundle was built yet")
         return _bundle(current.live(output), LIVE, stack)
     if path.suffix == ".toml" and path.is_file():
         return sources(path)
@@ -72,23 +72,23 @@ def side(argument: str, config_path: Path, stack: ExitStack) -> Side:
 def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
     from lzc.bundle import current
     from lzc.bundle.reader import Bundle
-    from lzc.compare.bundles import BundleSnapshot
+    from lzc.compare.bundles import of_bundle
 
     stamps = current.verified_dir(folder.parent)
     bundle = Bundle.open(folder, verified_dir=stamps if stamps.is_dir() else None)
     stack.enter_context(bundle)
-    return Side(BundleSnapshot(bundle), "bundle", shown_as, bundle.id)
+    return Side(of_bundle(bundle), "bundle", shown_as, bundle.id)
 
 
 def sources(path: Path) -> Side:
     """Sources, compiled as a build would, but in memory. Raises `InputError`."""
     from lzc.cli.progress import progress_bar
-    from lzc.compare.bundles import CompiledSnapshot
+    from lzc.compare.bundles import of_compiled
     from lzc.compiler import pipeline
     from lzc.dnssec.keystore import Keystore
 
     config = settings.load(path)
     with progress_bar() as progress:
         compiled = pipeline.check(config, config_path=path, progress=progress)
-    state = CompiledSnapshot(compiled.zones, compiled.checks)
+    state = of_compiled(compiled.zones, compiled.checks)
     return Side(state, "sources", os.fspath(path), keystore=Keystore(config.keystore))

@@ -122,7 +122,7 @@ class Pair:
         public = [ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey) for key in keys]
         draft = compile_zone(zone, 0, signed=signed, lua=True, keys=public)
         self.plans = plan_zone(Programs(zone, insert_whitespace=True)).plans
-        compiled = replace(draft.finish(draft.serial), plans=self.plans)
+        compiled = replace(draft.finish(draft.info.serial), plans=self.plans)
         with writer.locked(folder):
             identity = writer.write(folder, [compiled], [], version="test", inputs={})
         self.bundle = Bundle.open(folder / identity)

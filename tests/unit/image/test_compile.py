@@ -158,7 +158,7 @@ def test_the_digest_is_that_of_the_content_without_the_serial() -> None:
         compiling.draft("www A 192.0.2.1\n", signed=True),
         compiling.draft("www A 192.0.2.1\n", zone_id=9, lua=False),
     ]
-    assert {made.digest for made in same} == {base.digest}
+    assert {made.info.digest for made in same} == {base.info.digest}
     different = [
         compiling.draft("www A 192.0.2.2\n"),
         compiling.draft("www 60 A 192.0.2.1\n"),
@@ -168,12 +168,12 @@ def test_the_digest_is_that_of_the_content_without_the_serial() -> None:
         compiling.draft("www A 192.0.2.1\n", head=compiling.HEAD.replace(" 300", " 301")),
         compiling.draft("www A 192.0.2.1\n", head=compiling.HEAD.replace("7200", "7201")),
     ]
-    assert len({made.digest for made in [base, *different]}) == len(different) + 1
+    assert len({made.info.digest for made in [base, *different]}) == len(different) + 1
 
 
 def test_finishing_writes_the_serial_everywhere() -> None:
     made = compiling.draft("www A 192.0.2.1\n")
-    assert made.serial == 5
+    assert made.info.serial == 5
     done = made.finish(0xDEADBEEF)
     rrset = nodes.rrset(done.items[0][1], APEX, rr.SOA)
     assert rrset is not None
