@@ -27,7 +27,7 @@ LOOPBACK_6: Final = ipaddress.IPv6Address("::1")
 LAST: Final = datetime(2106, 1, 1, tzinfo=UTC).timestamp()
 """Seconds since the epoch at which no time begins that may be assumed."""
 
-_PLACE_FIELDS: Final = {
+PLACE_FIELDS: Final = {
     "country": "country",
     "continent": "continent",
     "region": "region",
@@ -36,6 +36,7 @@ _PLACE_FIELDS: Final = {
     "lon": "longitude",
     "asn": "asn",
 }
+"""The parts of a place as operators name them -> as geo databases have them."""
 
 
 STATUS: Final = {True: "up", False: "down", None: "unknown"}
@@ -80,18 +81,15 @@ RefusalOf = Callable[[Check, bytes], Refusal | None]
 """Why a check that the code of a zone (its apex) asks for is not made, or `None`."""
 
 
-def never_refused(check: Check, zone: bytes) -> Refusal | None:
-    """Every check is made."""
-    return None
-
-
 class AssumedHealth:
     """All checks are up, but for those told otherwise: `False` is down, `None` not known yet. Where
     several targets match, the closest one counts: a port, before its address, before ``all``. Of
     those that a server does not make, as ``refusal`` says, nothing is ever known."""
 
     def __init__(
-        self, statuses: Mapping[Target, bool | None], refusal: RefusalOf = never_refused
+        self,
+        statuses: Mapping[Target, bool | None],
+        refusal: RefusalOf = lambda _check, _zone: None,
     ) -> None:
         self._statuses = statuses
         self._refusal = refusal
@@ -138,9 +136,9 @@ def parse_place(text: str) -> GeoFields:
     fields: GeoFields = {}
     for part in text.split(","):
         key, equals, value = part.partition("=")
-        name = _PLACE_FIELDS.get(key.strip())
+        name = PLACE_FIELDS.get(key.strip())
         if name is None or not equals or not value.strip():
-            known = ", ".join(f"{each}=…" for each in _PLACE_FIELDS)
+            known = ", ".join(f"{each}=…" for each in PLACE_FIELDS)
             raise ValueError(f"{part.strip()!r} is none of {known}")
         fields[name] = _field(name, value.strip())
     return check_place(fields)
@@ -171,9 +169,7 @@ def check_moment(moment: datetime) -> datetime:
 
 def place_text(fields: GeoFields) -> str:
     """The inverse of `parse_place`."""
-    return ",".join(
-        f"{key}={fields[name]}" for key, name in _PLACE_FIELDS.items() if name in fields
-    )
+    return ",".join(f"{key}={fields[name]}" for key, name in PLACE_FIELDS.items() if name in fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -17,6 +17,7 @@ from lzc.faults import Fault, InputError, Place
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import (
     LOOPBACK,
+    PLACE_FIELDS,
     Address,
     Circumstances,
     Network,
@@ -73,10 +74,8 @@ class PlaceTable(Table):
 
     def fields(self) -> GeoFields:
         """As geo databases have it."""
-        names = {"lat": "latitude", "lon": "longitude"}
-        return {
-            names.get(name, name): value for name, value in vars(self).items() if value is not None
-        }
+        said = vars(self).items()
+        return {PLACE_FIELDS[name]: value for name, value in said if value is not None}
 
 
 def _on_the_map(place: PlaceTable) -> PlaceTable:
@@ -139,47 +138,57 @@ def read_expectations(
             for problem in error.problems
         ]
         raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
-    reader = _Reader(file, text, now, is_served)
-    found = [reader.expectation(number, table) for number, table in enumerate(tables)]
+    faults: list[Fault] = []
+    found = [
+        _Reader(file, text, number, table, now, is_served, faults).expectation()
+        for number, table in enumerate(tables)
+    ]
     if not tables:
-        reader.fault((), "test-none", "holds no tests", "write tests as [[test]] tables")
-    if reader.faults:
-        raise InputError(sorted(reader.faults, key=lambda fault: fault.place))
+        place, fix = Place(file, 1, 1), "write tests as [[test]] tables"
+        faults.append(Fault(place, "test-none", "holds no tests", fix=fix))
+    if faults:
+        raise InputError(sorted(faults, key=lambda fault: fault.place))
     return found
 
 
+@dataclass(frozen=True, slots=True)
 class _Reader:
-    def __init__(
-        self, file: str, text: str, now: float, is_served: Callable[[bytes], bool]
-    ) -> None:
-        self._file = file
-        self._text = text
-        self._now = now
-        self._is_served = is_served
-        self.faults: list[Fault] = []
+    """Reads what needs more than its own value to be read of a test, the one with this number in
+    its file; notes what is wrong in ``faults``."""
 
-    def fault(self, path: tuple[int | str, ...], rule: str, what: str, fix: str = "") -> None:
-        """Note what is wrong with the value at a path, or with the whole file."""
-        place = locate(self._file, self._text, path) if path else Place(self._file, 1, 1)
-        self.faults.append(Fault(place, rule, what, fix=fix))
+    file: str
+    text: str
+    number: int
+    table: TestTable
+    now: float
+    is_served: Callable[[bytes], bool]
+    faults: list[Fault]
 
-    def expectation(self, number: int, table: TestTable) -> Expectation:
-        """Read what needs more than its own value to be read."""
-        here = ("test", number)
-        qname, qtype = self._question(number, table)
+    def fault(self, key: str, rule: str, what: str, fix: str = "") -> None:
+        """Note what is wrong with the value of a key, or (without) with the test as a whole."""
+        self.faults.append(Fault(self.place(key), rule, what, fix=fix))
+
+    def place(self, key: str = "") -> Place:
+        """Where a key stands, or the test."""
+        return locate(self.file, self.text, ("test", self.number, *[key] * bool(key)))
+
+    def expectation(self) -> Expectation:
+        """The whole test."""
+        table = self.table
+        qname, qtype = self.question()
         said = any(getattr(table, name) not in (None, []) for name in _EXPECTING)
         # An empty list says that nothing may come, in these; in others it says nothing.
         if not said and [] not in (table.answers, table.may):
             known = ", ".join(sorted(name.replace("_", "-") for name in _EXPECTING))
-            self.fault(here, "test-expects-nothing", "the test expects nothing", f"add {known}")
+            self.fault("", "test-expects-nothing", "the test expects nothing", f"add {known}")
         if table.answers is not None and any(getattr(table, name) for name in _CONTENT[1:]):
             self.fault(
-                (*here, "answers"),
+                "answers",
                 "test-contradiction",
                 "answers lists everything that comes; nothing can be said besides",
                 "leave out must, may, one-of, sometimes and must-not, or answers",
             )
-        lists = {name: self._rdatas(number, table, name, qtype) for name in _CONTENT}
+        lists = {name: self.rdatas(name, qtype) for name in _CONTENT}
         rules = Rules(
             RCODES[table.rcode or "NOERROR"],
             lists["answers"],
@@ -193,97 +202,82 @@ class _Reader:
         )
         wanted = rules.must.union(*(lists[name] or frozenset() for name in _CONTENT[2:5]))
         for rdata in sorted(rules.must_not & wanted):
-            text = wire_rdata.to_text(qtype, rdata)
-            what = f"{text} is wanted and unwanted at once"
-            self.fault((*here, "must-not"), "test-contradiction", what, "remove it from one list")
-        return Expectation(
-            table.title or f"{table.name} {table.type}",
-            locate(self._file, self._text, here),
-            qname,
-            qtype,
-            self._clients(number, table),
-            rules,
-        )
+            what = f"{wire_rdata.to_text(qtype, rdata)} is wanted and unwanted at once"
+            self.fault("must-not", "test-contradiction", what, "remove it from one list")
+        title = table.title or f"{table.name} {table.type}"
+        return Expectation(title, self.place(), qname, qtype, self.clients(), rules)
 
-    def _question(self, number: int, table: TestTable) -> tuple[bytes, int]:
+    def question(self) -> tuple[bytes, int]:
+        """The name and the type that are asked for."""
+        table = self.table
         qname, qtype = wire_name.ROOT, rrtype.A
         try:
             qname = wire_name.from_text(table.name, wire_name.ROOT)
         except wire_name.InvalidName as error:
-            self.fault(("test", number, "name"), "test-value", f"{table.name}: {error}")
+            self.fault("name", "test-value", f"{table.name}: {error}")
         else:
-            if not self._is_served(qname.lower()) and table.rcode != "REFUSED":
-                self.fault(
-                    ("test", number, "name"),
-                    "test-name",
-                    f"{table.name} is in none of the zones",
-                    'correct the name, or expect rcode = "REFUSED"',
-                )
+            if not self.is_served(qname.lower()) and table.rcode != "REFUSED":
+                what = f"{table.name} is in none of the zones"
+                fix = 'correct the name, or expect rcode = "REFUSED"'
+                self.fault("name", "test-name", what, fix)
         try:
             qtype = rrtype.from_text(table.type)
         except ValueError as error:
-            self.fault(("test", number, "type"), "test-value", str(error))
+            self.fault("type", "test-value", str(error))
         return qname, qtype
 
-    def _rdatas(
-        self, number: int, table: TestTable, name: str, qtype: int
-    ) -> frozenset[bytes] | None:
+    def rdatas(self, name: str, qtype: int) -> frozenset[bytes] | None:
         """A list of RDATA in presentation format, TXT with or without its quotes."""
-        texts: list[str] | None = getattr(table, name)
+        texts: list[str] | None = getattr(self.table, name)
         if texts is None:
             return None
         key = name.replace("_", "-")
         if texts and qtype in (rrtype.ANY, rrtype.RRSIG, rrtype.LUA):
-            what = f"the content of an answer to {table.type} cannot be tested"
-            self.fault(("test", number, key), "test-value", what, "ask for each type by itself")
+            what = f"the content of an answer to {self.table.type} cannot be tested"
+            self.fault(key, "test-value", what, "ask for each type by itself")
             return frozenset()
         found = set()
         for text in texts:
-            whole = (
-                text
-                if qtype != rrtype.TXT or text.startswith('"')
-                else json.dumps(text, ensure_ascii=False)
-            )
+            is_bare = qtype == rrtype.TXT and not text.startswith('"')
+            whole = json.dumps(text, ensure_ascii=False) if is_bare else text
             try:
                 rdata = wire_rdata.from_presentation(qtype, whole.encode(), wire_name.ROOT)
                 found.add(wire_rdata.canonical(qtype, rdata))
             except wire_rdata.InvalidRdata as error:
-                place = self._element(locate(self._file, self._text, ("test", number, key)), text)
-                what = f"{text!r} is no RDATA of type {table.type}: {error}"
-                self.faults.append(Fault(place, "test-value", what))
+                what = f"{text!r} is no RDATA of type {self.table.type}: {error}"
+                self.faults.append(Fault(self.element(key, text), "test-value", what))
         return frozenset(found)
 
-    def _element(self, key: Place, value: str) -> Place:
+    def element(self, key: str, value: str) -> Place:
         """Where a text stands that the value of a key holds; the key, if it is written in a way of
         its own."""
+        place = self.place(key)
         written = re.escape(json.dumps(value, ensure_ascii=False)) + "|" + re.escape(f"'{value}'")
-        lines = self._text.splitlines()
-        for number, line in enumerate(lines[key.line - 1 :], key.line):
-            start = key.column if number == key.line else 0
+        lines = self.text.splitlines()
+        for number, line in enumerate(lines[place.line - 1 :], place.line):
+            start = place.column if number == place.line else 0
             match = re.compile(written).search(line, start)
             if match:
-                return Place(self._file, number, match.start() + 1)
-            if number > key.line and re.match(r"\s*(?:\[\[?\w|[\w-]+\s*=)", line):
+                return Place(self.file, number, match.start() + 1)
+            if number > place.line and re.match(r"\s*(?:\[\[?\w|[\w-]+\s*=)", line):
                 break
-        return key
+        return place
 
-    def _clients(self, number: int, table: TestTable) -> tuple[Circumstances, ...]:
+    def clients(self) -> tuple[Circumstances, ...]:
         """Every client at every address of its family, with every subnet, in every place."""
+        table = self.table
         health: tuple[tuple[Target, bool | None], ...] = ()
         try:
             health = statuses(
-                [Target.parse(text) for text in table.down],
-                [Target.parse(text) for text in table.up],
-                [Target.parse(text) for text in table.unknown],
+                *(list(map(Target.parse, one)) for one in (table.down, table.up, table.unknown))
             )
         except ValueError as error:
-            self.fault(("test", number), "test-contradiction", str(error))
-        clients = [ipaddress.ip_address(text) for text in table.client] or [LOOPBACK]
-        asked = self._asked(number, clients, [ipaddress.ip_address(text) for text in table.local])
+            self.fault("", "test-contradiction", str(error))
+        asked = self.asked()
         count = len(asked) * max(1, len(table.subnet)) * max(1, len(table.place))
         if count > MOST_CLIENTS:
             self.fault(
-                ("test", number),
+                "",
                 "test-too-many",
                 f"each client with each subnet in each place: {count} questions; {MOST_CLIENTS} are"
                 " asked at most",
@@ -294,7 +288,7 @@ class _Reader:
         places: list[GeoFields | None] = [each.fields() for each in table.place]
         return tuple(
             Circumstances(
-                self._now if table.time is None else table.time.timestamp(),
+                self.now if table.time is None else table.time.timestamp(),
                 client,
                 subnet,
                 health,
@@ -309,20 +303,16 @@ class _Reader:
             )
         )
 
-    def _asked(
-        self, number: int, clients: list[Address], local: list[Address]
-    ) -> list[tuple[Address, Address | None]]:
+    def asked(self) -> list[tuple[Address, Address | None]]:
         """Each client with each address that it asks; `None` for one that the server listens on."""
+        local = list(map(ipaddress.ip_address, self.table.local))
         found: list[tuple[Address, Address | None]] = []
-        for client in clients:
+        for client in map(ipaddress.ip_address, self.table.client or [str(LOOPBACK)]):
             mine: list[Address | None]
             mine = [address for address in local if address.version == client.version]
             if local and not mine:
-                self.fault(
-                    ("test", number, "local"),
-                    "test-contradiction",
-                    f"a client at {client} can ask none of these",
-                    "add an address of its family, IPv4 or IPv6, or leave the client out",
-                )
+                what = f"a client at {client} can ask none of these"
+                fix = "add an address of its family, IPv4 or IPv6, or leave the client out"
+                self.fault("local", "test-contradiction", what, fix)
             found += ((client, address) for address in mine or [None])
         return found

@@ -24,7 +24,6 @@ from lzc.rehearse.assumed import (
     AssumedPlace,
     Circumstances,
     RefusalOf,
-    never_refused,
 )
 from lzc.rehearse.chance import Chance, SeededEngine
 from lzc.rehearse.execution import place_of
@@ -45,11 +44,6 @@ SignersAt = Callable[[float], tuple[Mapping[bytes, Signer], Container[bytes]]]
 """The signers at a time, by apex, and the zones that are out of service for want of one."""
 
 
-def no_signers(_now: float) -> tuple[Mapping[bytes, Signer], Container[bytes]]:
-    """No zone is signed."""
-    return {}, ()
-
-
 @dataclass(frozen=True, slots=True)
 class Staging:
     """All that an answer needs but the query and its circumstances. ``lua`` is `None` where LUA is
@@ -60,10 +54,10 @@ class Staging:
     bundle: Bundle
     settings: ResponderSettings
     lua: EngineSettings | None
-    signers: SignersAt = no_signers
+    signers: SignersAt = lambda _now: ({}, ())
     geo: GeoView | None = None
     log: Log | None = None
-    refusal: RefusalOf = never_refused
+    refusal: RefusalOf = lambda _check, _zone: None
     begin: Callable[[], None] = lambda: None
     listen: tuple[Address, ...] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import defaultdict
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
@@ -31,20 +32,10 @@ class Visit:
     target: bytes | None = None
 
 
-class _Seen:
-    """The nodes of a zone that were looked at, by their keys, and what stands before keys."""
-
-    __slots__ = ("before", "nodes")
-
-    def __init__(self) -> None:
-        self.nodes: dict[bytes, bytes | None] = {}
-        self.before: dict[bytes, tuple[bytes, bytes]] = {}
-
-
 class Watch:
     """What one query causes: ``visits`` are the names that were looked up, ``executions`` the LUA
     records that were asked, in order; ``first`` is the zone that was asked first, be it in service
-    or not.
+    or not, ``served`` the last that is in service.
 
     ``refusal`` says which health checks a server does not make, ``limit`` how many instructions a
     record may take.
@@ -60,8 +51,9 @@ class Watch:
         self.first: ZoneInfo | None = None
         self.visits: list[Visit] = []
         self.executions: list[Execution] = []
-        self._served: ServedZone | None = None
-        self._zones: dict[bytes, _Seen] = {}
+        self.served: ServedZone | None = None
+        self._nodes: dict[bytes, dict[bytes, bytes | None]] = defaultdict(dict)
+        self._before: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = defaultdict(dict)
         self._records: tuple[ServedZone, bytes, dict[int, Snippets]] | None = None
         self._running = 0
         self._asked: Execution | None = None
@@ -69,39 +61,26 @@ class Watch:
 
     def answered_at_once(self, qname: bytes) -> None:
         """There was an answer without a look-up."""
-        if self._served is not None:
-            self.visits.append(Visit(self._served, qname.lower()))
+        if self.served is not None:
+            self.visits.append(Visit(self.served, qname.lower()))
 
     def seen(self, zone: ServedZone) -> ServedZone:
         """A zone that has only what was looked at in it: anything else raises `KeyError`."""
-        seen = self._zones[zone.apex]
         known = copy(zone)
-        known.node = seen.nodes.__getitem__
-        known.predecessor = seen.before.__getitem__
+        known.node = self._nodes[zone.apex].__getitem__
+        known.predecessor = self._before[zone.apex].__getitem__
         return known
-
-    def ask_zone(self, info: ZoneInfo) -> None:
-        """A zone is asked, if it is in service."""
-        self.first = self.first or info
-
-    def serve(self, zone: ServedZone) -> None:
-        """It is."""
-        self._served = zone
-        self._zones.setdefault(zone.apex, _Seen())
 
     def attend(self, zone: ServedZone) -> None:
         """Write down what is looked at in a zone from now on."""
         apex, node, predecessor = zone.apex, zone.node, zone.predecessor
 
-        def seen() -> _Seen:
-            return self._zones.setdefault(apex, _Seen())
-
         def watched_node(key: bytes) -> bytes | None:
-            found = seen().nodes[key] = node(key)
+            found = self._nodes[apex][key] = node(key)
             return found
 
         def watched_predecessor(key: bytes) -> tuple[bytes, bytes]:
-            found = seen().before[key] = predecessor(key)
+            found = self._before[apex][key] = predecessor(key)
             return found
 
         zone.node = watched_node

@@ -6,17 +6,16 @@ The path knows nothing of it: a responder is put together from subclasses of its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from lzc import foreign_json
 from lzc.answer.lookup import AnswerLookup
-from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
+from lzc.answer.lua_answer import LuaAnswers, Snippets
 from lzc.answer.responder import Parts
-from lzc.answer.sections import Sections
-from lzc.answer.zone import ServedZone, ServedZones, Signer
-from lzc.bundle.reader import Bundle, ZoneView
+from lzc.answer.zone import ServedZone, ServedZones
+from lzc.bundle.reader import ZoneView
 from lzc.health_check import Check, HealthView
 from lzc.lua.engine.engine import GeoView
 from lzc.lua.engine.geo import GeoFields
@@ -34,27 +33,22 @@ def watched_parts(watch: Watch) -> Parts:
 class WatchedZones(ServedZones):
     """Zones whose nodes cannot be looked at unseen."""
 
-    __slots__ = ("_attended", "_watch")
+    __slots__ = ("_watch",)
 
-    def __init__(
-        self,
-        watch: Watch,
-        bundle: Bundle,
-        signers: Mapping[bytes, Signer],
-        out: Container[bytes],
-    ) -> None:
-        super().__init__(bundle, signers, out)
+    def __init__(self, watch: Watch, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self._watch = watch
-        self._attended: list[ServedZone] = []
 
     def of(self, view: ZoneView) -> ServedZone:
         """As `ServedZones.of`."""
-        self._watch.ask_zone(view.info)
-        zone = super().of(view)
-        if zone not in self._attended:
-            self._attended.append(zone)
-            self._watch.attend(zone)
-        self._watch.serve(zone)
+        watch = self._watch
+        watch.first = watch.first or view.info
+        watch.served = super().of(view)
+        return watch.served
+
+    def _serve(self, view: ZoneView) -> ServedZone:
+        zone = super()._serve(view)
+        self._watch.attend(zone)
         return zone
 
 
@@ -86,16 +80,8 @@ class WatchedLookup(AnswerLookup):
 
     __slots__ = ("_watch",)
 
-    def __init__(
-        self,
-        watch: Watch,
-        zones: ServedZones,
-        lua: LuaAnswers,
-        qtype: int,
-        asker: Asker,
-        sections: Sections,
-    ) -> None:
-        super().__init__(zones, lua, qtype, asker, sections)
+    def __init__(self, watch: Watch, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self._watch = watch
 
     def _step(self, zone: ServedZone, qname: bytes, name: bytes) -> bytes | None:
@@ -109,11 +95,7 @@ class WatchedPlanner(Planner):
     """A planner whose plans do not choose unseen, and ask anew each time."""
 
     def __init__(
-        self,
-        watch: Watch,
-        geo: GeoView | None,
-        health: HealthView,
-        random: Callable[[], float],
+        self, watch: Watch, geo: GeoView | None, health: HealthView, random: Callable[[], float]
     ) -> None:
         def draw() -> float:
             watch.draw()
