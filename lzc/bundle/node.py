@@ -47,11 +47,6 @@ RR_HEAD: Final = 12
 """Octets of an RR of a blob before its RDATA: pointer, type, class, TTL, length."""
 
 
-def flags(node: bytes) -> int:
-    """The flags of a node."""
-    return node[0]
-
-
 def nsec(node: bytes) -> bytes:
     """The NSEC RDATA of a node, empty when its name owns no NSEC RR."""
     return node[4 : 4 + (node[2] << 8 | node[3])]

@@ -13,8 +13,6 @@ ZONE_KEY: Final = 0x0100
 """DNSKEY flag that every key here has (RFC 4034 §2.1.1)."""
 SEP: Final = 0x0001
 """Secure Entry Point flag: a KSK, or a CSK (RFC 4034 §2.1.1)."""
-REVOKE: Final = 0x0080
-"""RFC 5011 §3."""
 
 ZSK_FLAGS: Final = ZONE_KEY
 KSK_FLAGS: Final = ZONE_KEY | SEP

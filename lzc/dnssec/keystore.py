@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from lzc.dnssec import algorithms, bindfile
 from lzc.dnssec.bindfile import InvalidKeyFile
@@ -22,8 +22,6 @@ from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing, key_tag
 from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name
-
-Policy = Literal["csk", "ksk-zsk"]
 
 FLAGS: Final[dict[str, tuple[int, ...]]] = {
     "csk": (KSK_FLAGS,),
@@ -89,9 +87,9 @@ class Keystore:
         ``.private`` file, or by the folder where all are concerned."""
         files = self._index().get(zone.lower(), [])
         faults: dict[Path, tuple[Fault, ...]] = {}
-        found = _check_folder(self.path) if files else []
-        if found:
-            faults[self.path] = tuple(found)
+        found = _folder_fault(self.path) if files else None
+        if found is not None:
+            faults[self.path] = (found,)
         keys: list[SigningKey] = []
         for file in files:
             try:
@@ -146,8 +144,7 @@ class Keystore:
 
         Raises `InputError` when the zone has a key with its algorithm and tag already.
         """
-        _make_folder(self.path)
-        return _write_pair(key, self.path)
+        return self.export([key], self.path)[0]
 
     def import_file(
         self, zone: bytes, file: Path, now: float, *, flags: int | None = None
@@ -163,11 +160,10 @@ class Keystore:
             algorithm, private, timing = bindfile.parse_private(text)
         except InvalidKeyFile as error:
             raise InputError(_damaged(file, zone, error)) from error
-        public = file.with_suffix(".key")
+        public, dnskey = file.with_suffix(".key"), b""
         if file.suffix == ".private" and public.exists():
-            found = _read_public(public, zone.lower())
-            if flags is None:
-                flags = found
+            dnskey = _read_dnskey(public, zone.lower())
+            flags = flags or int.from_bytes(dnskey[:2], "big")
         if flags is None:
             raise InputError.at(
                 file,
@@ -179,8 +175,8 @@ class Keystore:
         if timing == Timing():
             timing = Timing(created=int(now), publish=int(now), activate=int(now))
         key = SigningKey.make(zone, algorithm, flags, private, timing)
-        if public.exists() and file.suffix == ".private":
-            _check_match(public, key, compare_flags=False)
+        if dnskey:
+            _check_match(public, dnskey, key)
         self.add(key)
         return key
 
@@ -218,30 +214,27 @@ def _unreadable_folder(folder: Path, error: OSError) -> Fault:
     )
 
 
-def _check_folder(folder: Path) -> list[Fault]:
+def _folder_fault(folder: Path) -> Fault | None:
+    """What is wrong with the owner or the mode of the keystore."""
     status = folder.stat()
     owner = stranger(status, folder)
     if owner:
-        return [
-            Fault(
-                Place(str(folder)),
-                "keystore-owner",
-                f"the keystore belongs to another user ({owner})",
-                why="whoever owns it can put a key there that signs your zones",
-                fix=f"{take_over(folder)}, or correct keystore in [dnssec] of lzc.toml",
-            )
-        ]
-    if not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return []
-    return [
-        Fault(
+        return Fault(
+            Place(str(folder)),
+            "keystore-owner",
+            f"the keystore belongs to another user ({owner})",
+            why="whoever owns it can put a key there that signs your zones",
+            fix=f"{take_over(folder)}, or correct keystore in [dnssec] of lzc.toml",
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return Fault(
             Place(str(folder)),
             "keystore-writable",
             "other users can write into the keystore",
             why="whoever can put a key there can have it sign your zones",
             fix=f"chmod 700 {shlex.quote(str(folder))}",
         )
-    ]
+    return None
 
 
 def _make_folder(folder: Path) -> None:
@@ -249,9 +242,9 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(_unwritable(folder, error)) from error
-    faults = _check_folder(folder)
-    if faults:
-        raise InputError(faults)
+    fault = _folder_fault(folder)
+    if fault is not None:
+        raise InputError(fault)
 
 
 def _read_private(file: Path) -> str:
@@ -288,12 +281,8 @@ def _read_private(file: Path) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _read_public(file: Path, zone: bytes) -> int:
-    """The flags of a ``.key`` file of the zone."""
-    return int.from_bytes(_read_dnskey(file, zone)[:2], "big")
-
-
 def _read_dnskey(file: Path, zone: bytes) -> bytes:
+    """The DNSKEY RDATA in a ``.key`` file of the zone."""
     try:
         owner, dnskey = bindfile.parse_public(file.read_text("utf-8", "replace"))
     except OSError as error:
@@ -319,20 +308,19 @@ def _read_dnskey(file: Path, zone: bytes) -> bytes:
 def _read_pair(file: Path, zone: bytes) -> SigningKey:
     public = file.with_suffix(".key")
     text = _read_private(file)
-    flags = _read_public(public, zone)
+    dnskey = _read_dnskey(public, zone)
     try:
         algorithm, private, timing = bindfile.parse_private(text, known=True)
     except InvalidKeyFile as error:
         raise InputError(_damaged(file, zone, error)) from error
-    key = SigningKey.make(zone, algorithm, flags, private, timing)
-    _check_match(public, key, compare_flags=True)
+    key = SigningKey.make(zone, algorithm, int.from_bytes(dnskey[:2], "big"), private, timing)
+    _check_match(public, dnskey, key)
     return key
 
 
-def _check_match(public: Path, key: SigningKey, *, compare_flags: bool) -> None:
-    skip = 0 if compare_flags else 2
-    dnskey = _read_dnskey(public, key.zone)
-    if dnskey[skip:] != key.dnskey[skip:]:
+def _check_match(public: Path, dnskey: bytes, key: SigningKey) -> None:
+    """Raise `InputError` where the DNSKEY beside a key is of another; the flags may differ."""
+    if dnskey[2:] != key.dnskey[2:]:
         raise InputError.at(
             public,
             "key-mismatch",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 
 @lru_cache(maxsize=4096)
-def _bitmap(types: tuple[int, ...]) -> bytes:
+def bitmap(types: tuple[int, ...]) -> bytes:
+    """The Type Bit Maps field (RFC 4034 §4.1.2) of RR type numbers, in any order.
+
+    Nothing is added: the caller lists RRSIG and NSEC themselves. A zone has few distinct sets of
+    types, so results are kept; those in a steady order are found again. Raises `ValueError` for a
+    number outside 0–65535.
+    """
     windows: dict[int, bytearray] = {}
     for rrtype in sorted(types):
         if not 0 <= rrtype <= 0xFFFF:
@@ -19,22 +24,6 @@ def _bitmap(types: tuple[int, ...]) -> bytes:
     return b"".join(
         [bytes((window, len(windows[window]))) + windows[window] for window in sorted(windows)]
     )
-
-
-def bitmap(types: Iterable[int]) -> bytes:
-    """The Type Bit Maps field (RFC 4034 §4.1.2) of RR type numbers, in any order.
-
-    Nothing is added: the caller lists RRSIG and NSEC themselves. A zone has few distinct sets of
-    types, so results are kept; a tuple in a steady order is found again fastest. Raises
-    `ValueError` for a number outside 0–65535.
-    """
-    return _bitmap(types if isinstance(types, tuple) else tuple(types))
-
-
-def nsec_rdata(next_name: bytes, types: Iterable[int]) -> bytes:
-    """NSEC RDATA: the wire name of the next owner in canonical order (the apex after the last),
-    uncompressed, then the bitmap. The name's case is signed as it stands (RFC 6840 §5.1)."""
-    return next_name + bitmap(types)
 
 
 def types_in(rdata: bytes, offset: int) -> frozenset[int]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from lzc.dnssec.key import Timing
+from lzc.dnssec.key import SigningKey, Timing
 
 SOON: Final = 30 * 86400
 """Seconds ahead that the end of a zone's keys is told."""
@@ -18,22 +18,6 @@ SOON: Final = 30 * 86400
 _FAR: Final = 2 * 86400
 _ENOUGH: Final = 3
 _NO_OTHER: Final = ", and no other takes over"
-
-
-class TimedKey(Protocol):
-    """What counts of a key here; `lzc.dnssec.key.SigningKey` has it."""
-
-    @property
-    def tag(self) -> int:
-        """The key tag."""
-
-    @property
-    def is_sep(self) -> bool:
-        """True for a KSK or CSK."""
-
-    @property
-    def timing(self) -> Timing:
-        """When it is published and active."""
 
 
 class DatedKey(NamedTuple):
@@ -44,15 +28,20 @@ class DatedKey(NamedTuple):
     timing: Timing
 
 
-class End(NamedTuple):
+TimedKey = SigningKey | DatedKey
+
+
+class Outlook(NamedTuple):
     """The moment, seconds since the epoch, from which on a zone's signatures no longer validate,
-    and why, as the rest of a sentence that begins with the zone."""
+    and why, as the rest of a sentence that begins with the zone. ``build``: other keys take over,
+    which a bundle publishes that is built from then on; `None` where there are none."""
 
     at: float
     why: str
+    build: float | None = None
 
 
-def end_of(keys: Sequence[TimedKey], now: float) -> End | None:
+def end_of(keys: Sequence[TimedKey], now: float) -> Outlook | None:
     """When keys cease to sign their zone, from ``now`` on; `None`: never by the dates they have.
 
     That is when none is active, or when the last active key with the SEP flag retires while others
@@ -65,20 +54,10 @@ def end_of(keys: Sequence[TimedKey], now: float) -> End | None:
         active = [key for key in keys if key.timing.is_active(moment)]
         seps = [key for key in active if key.is_sep]
         if not active or (had_sep and not seps):
-            return End(moment, _why(keys, before, active, moment, now))
+            return Outlook(moment, _why(keys, before, active, moment, now))
         had_sep = bool(seps)
         before = active
     return None
-
-
-class Outlook(NamedTuple):
-    """The end of the keys that a bundle publishes, as `End` has it. ``build``: others take over,
-    which a bundle publishes that is built from then on (seconds since the epoch); `None` where
-    there are none."""
-
-    at: float
-    why: str
-    build: float | None
 
 
 def outlook(
@@ -91,7 +70,7 @@ def outlook(
         return None
     whole = end_of([*published, *others], now)
     if whole is not None and whole.at <= end.at:
-        return Outlook(*end, None)
+        return end
     heirs = [one for one in others if one.timing.is_active(end.at)]
     starts = [one.timing.publish or one.timing.activate or now for one in heirs]
     build = max(now, min(starts))

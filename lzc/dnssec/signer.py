@@ -27,7 +27,6 @@ _ENTRY: Final = 350
 _RDATA: Final = 45
 """Octets of an RDATA besides: its object, and where it stands."""
 
-_DNSKEY: Final = 48
 _KEY_TYPES: Final = frozenset({48, 59, 60})
 """DNSKEY, CDS and CDNSKEY are signed by the key that the parent's DS names (RFC 7344 §4.1)."""
 

@@ -113,12 +113,6 @@ class LuaRecord:
             raise ValueError("LUA RDATA needs a covered type and at least one character-string")
         return cls(covered_type(rdata), tuple(strings_in(rdata, 2)), ttl)
 
-    def to_rdata(self) -> bytes:
-        """Wire RDATA. Raises `ValueError` for a string over 255 octets."""
-        return self.covered.to_bytes(2, "big") + b"".join(
-            [bytes((len(string),)) + string for string in self.strings]
-        )
-
     def join(self, insert_whitespace: bool) -> bytes:
         """The code, joined as a server does that has ``lua-records-insert-whitespace`` on (PowerDNS
         before 5.0: a blank after each piece, the blank between two strings being a piece too) or

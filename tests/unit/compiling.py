@@ -26,6 +26,11 @@ def wire(text: str) -> bytes:
     return wire_name.from_text(text, wire_name.ROOT).lower()
 
 
+def lua_rdata(covered: int, *strings: bytes) -> bytes:
+    """The RDATA of a LUA record."""
+    return covered.to_bytes(2, "big") + b"".join(bytes((len(one),)) + one for one in strings)
+
+
 def draft(
     text: str = "",
     name: str = "example.org",

@@ -16,7 +16,7 @@ from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.lua.plan import Planner, encode, plan_key
 from lzc.wire import rrtype as rr
-from lzc.zone.model import LuaRecord
+from tests.unit.compiling import lua_rdata
 from tests.unit.lua_running import Health
 
 APEX = b"\x07example\x00"
@@ -93,7 +93,7 @@ def test_code_that_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(500):
         code = b"pickrandomsample(50,{%d})" % number
         strings = (code.ljust(250), b" " * 250, b" " * 250, b" " * 250)
-        blob = nodes.blob(rr.LUA, 60, [LuaRecord(rr.A, strings).to_rdata()])
+        blob = nodes.blob(rr.LUA, 60, [lua_rdata(rr.A, *strings)])
         node = nodes.encode(nodes.HAS_LUA, b"", [(rr.LUA, 1, blob)])
         found = answers.at(zone, b"%d" % number, node)
         assert found[rr.A].planned is not None

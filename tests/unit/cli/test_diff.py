@@ -25,8 +25,7 @@ from lzc.dnssec.keystore import Keystore
 from lzc.image.compile import compile_zone
 from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
-from lzc.zone.model import LuaRecord
-from tests.unit.compiling import HEAD, compiled, wire
+from tests.unit.compiling import HEAD, compiled, lua_rdata, wire
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = 1_795_262_400.0
@@ -76,8 +75,8 @@ def _write_lua(folder: Path, code: tuple[str, ...]) -> Path:
     """A bundle with one LUA record, in strings that the reader of zone files would not make."""
     zone, faults = read_zone_text(HEAD.encode(), wire("example.org"), "example.org.zone")
     assert not faults
-    strings = tuple(string.encode() for string in code)
-    zone.records.append((b"w", rr.LUA, LuaRecord(rr.A, strings).to_rdata(), 60, 0))
+    strings = [string.encode() for string in code]
+    zone.records.append((b"w", rr.LUA, lua_rdata(rr.A, *strings), 60, 0))
     zone.records.sort()
     made = compile_zone(zone, 0, signed=False, lua=True).finish(5)
     with writer.locked(folder):

@@ -18,6 +18,7 @@ from lzc.compare.zones import (
 )
 from lzc.wire import rrtype as rr
 from lzc.zone.model import LuaRecord
+from tests.unit.compiling import lua_rdata
 
 Side = dict[int, list[Data]]
 
@@ -31,7 +32,7 @@ def diff(before: Side, after: Side) -> list[Change]:
 
 
 def lua(*strings: bytes, covered: int = rr.A, ttl: int = 60) -> Data:
-    return ttl, LuaRecord(covered, strings).to_rdata()
+    return ttl, lua_rdata(covered, *strings)
 
 
 def soa(serial: int, minimum: int = 300, ttl: int = 3600) -> Data:
