@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +22,26 @@ _LONGEST = 366 * 86400
 _ID = 8
 
 
+def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `_tell`."""
+    return config_option(socket_option(format_option(function)))
+
+
 @click.group()
 def command() -> None:
     """Talk to a running server: status, reload, health."""
 
 
 @command.command()
-@config_option
-@socket_option
-@format_option
-def status(config_path: Path, socket_path: Path | None, output_format: str) -> None:
+@_server_options
+def status(**server: Any) -> None:
     """Show the bundle, counters, checks, geo databases and secondaries."""
-    answer = _ask(config_path, socket_path, "status")
-    _show(answer, output_format, _status_lines)
+    _tell("status", _status_lines, **server)
 
 
 @command.command()
-@config_option
-@socket_option
-@format_option
-def reload(config_path: Path, socket_path: Path | None, output_format: str) -> None:
+@_server_options
+def reload(**server: Any) -> None:
     """Switch to the live bundle now.
 
     Keys, secrets and geo databases are read anew, too. A server that refuses goes on as before, and
@@ -48,25 +49,19 @@ def reload(config_path: Path, socket_path: Path | None, output_format: str) -> N
     if that is new, told if it was so before. Settings count when the server is started again: where
     lzc.toml says something else by now, or cannot be used, the exit code is 1 too.
     """
-    answer = _ask(config_path, socket_path, "reload")
-    _show(answer, output_format, _reload_lines)
+    _tell("reload", _reload_lines, **server)
 
 
 @command.group(invoke_without_command=True)
-@config_option
-@socket_option
-@format_option
+@_server_options
 @click.pass_context
-def health(
-    context: click.Context, config_path: Path, socket_path: Path | None, output_format: str
-) -> None:
+def health(context: click.Context, **server: Any) -> None:
     """List the health checks, or overrule them.
 
     Of each: its status, since when, latency, weight and last error.
     """
     if context.invoked_subcommand is None:
-        answer = _ask(config_path, socket_path, "health")
-        _show(answer, output_format, _health_lines)
+        _tell("health", _health_lines, **server)
 
 
 @health.command()
@@ -74,18 +69,8 @@ def health(
 @click.argument("state", type=click.Choice(["up", "down", "drain", "auto"]))
 @click.option("--anyway", is_flag=True, help="Though there is no such check (yet).")
 @click.option("--for", "length", metavar="TIME", help="How long, such as 90s, 10m, 2h or 1d.")
-@config_option
-@socket_option
-@format_option
-def force(
-    target: str,
-    state: str,
-    anyway: bool,
-    length: str | None,
-    config_path: Path,
-    socket_path: Path | None,
-    output_format: str,
-) -> None:
+@_server_options
+def force(target: str, state: str, anyway: bool, length: str | None, **server: Any) -> None:
     """Overrule the checks of TARGET; auto takes that back.
 
     TARGET is ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as shown by `lzc
@@ -97,17 +82,9 @@ def force(
         raise click.BadParameter(
             "auto takes effect at once and for good: leave --for out", param_hint="--for"
         )
-    how_long = _duration(length) if length is not None else 0.0
-    answer = _ask(
-        config_path,
-        socket_path,
-        "force",
-        target=target,
-        state=state,
-        seconds=how_long,
-        anyway=anyway,
-    )
-    _show(answer, output_format, _force_lines)
+    forced = {"target": target, "state": state, "anyway": anyway}
+    forced["seconds"] = _duration(length) if length is not None else 0.0
+    _tell("force", _force_lines, forced, **server)
 
 
 def _duration(text: str) -> float:
@@ -119,30 +96,20 @@ def _duration(text: str) -> float:
     return float(length)
 
 
-def _ask(config_path: Path, path: Path | None, do: str, **arguments: str | float) -> dict[str, Any]:
+def _tell(
+    do: str,
+    lines: Callable[[dict[str, Any]], list[str]],
+    arguments: dict[str, Any] | None = None,
+    *,
+    config_path: Path,
+    socket_path: Path | None,
+    output_format: str,
+) -> None:
+    """Have a server do something, and show its answer as ``lines`` has it, or as JSON. Exits with 1
+    where it refuses."""
     from lzc.serve.supervise import control
 
-    return control.ask(path or _socket_of(config_path), do, **arguments)
-
-
-def _socket_of(config_path: Path) -> Path:
-    from lzc import config as settings
-    from lzc.serve.supervise import control
-
-    try:
-        config = settings.load(config_path)
-    except InputError as error:
-        fault = Fault(
-            Place(str(config_path)),
-            "control-socket",
-            "it would say where the control socket of the server is",
-            fix="name it, for example: --socket build/control.sock",
-        )
-        raise InputError([*error.faults, fault]) from error
-    return control.socket_path(config.folder, config.output, config.serve.control_socket)
-
-
-def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
+    answer = control.ask(socket_path or _socket_of(config_path), do, **arguments or {})
     if output_format == "json":
         echo_json(answer)
     elif answer["ok"]:
@@ -165,6 +132,23 @@ def _show(answer: dict[str, Any], output_format: str, lines: Any) -> None:
         echo(f"lzc: error: {one_line(error)}", err=True)
     if not answer["ok"]:
         sys.exit(1)
+
+
+def _socket_of(config_path: Path) -> Path:
+    from lzc import config as settings
+    from lzc.serve.supervise import control
+
+    try:
+        config = settings.load(config_path)
+    except InputError as error:
+        fault = Fault(
+            Place(str(config_path)),
+            "control-socket",
+            "it would say where the control socket of the server is",
+            fix="name it, for example: --socket build/control.sock",
+        )
+        raise InputError([*error.faults, fault]) from error
+    return control.socket_path(config.folder, config.output, config.serve.control_socket)
 
 
 def _reload_lines(answer: dict[str, Any]) -> list[str]:
