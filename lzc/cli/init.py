@@ -100,7 +100,11 @@ def _unwritable(path: Path, error: OSError) -> Fault:
 
 @click.command()
 @click.argument(
-    "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), required=False
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    required=False,
+    help="Where it is written; made where it is not there.  [default: the working directory]",
 )
 @click.option(
     "--zone",
@@ -111,7 +115,7 @@ def _unwritable(path: Path, error: OSError) -> Fault:
     help="The zone to start with.",
 )
 def command(folder: Path, zone: str) -> None:
-    """Write a small commented project into FOLDER (default: the working directory).
+    """Write a small commented project into FOLDER.
 
     It makes lzc.toml, one zone with static and LUA records, tests.toml, .gitignore and a random
     TSIG secret. Nothing is replaced that is already there.

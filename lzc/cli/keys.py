@@ -34,7 +34,7 @@ def _read_zone(text: str) -> bytes:
 _ZONE = ReadParam("zone", _read_zone)
 _ALGORITHM = ReadParam("algorithm", algorithms.from_text)
 
-_zone_argument = click.argument("zone", type=_ZONE)
+_zone_argument = click.argument("zone", type=_ZONE, help="The name of the zone.")
 _role_options = (
     click.option(
         "--ksk", "flags", flag_value=KSK_FLAGS, type=int, help="A KSK (or CSK), flags 257."
@@ -151,7 +151,7 @@ def _unused(
 
 @command.command("list")
 @config_option
-@click.argument("zone", type=_ZONE, required=False)
+@click.argument("zone", type=_ZONE, required=False, help="A zone; else all.")
 @format_option
 def list_keys(config_path: Path, zone: bytes | None, output_format: str) -> None:
     """List the keys of ZONE, or of all zones: role, state and DS."""
@@ -195,7 +195,11 @@ def show_ds(config_path: Path, zone: bytes, digests: Sequence[str], output_forma
 @command.command("import")
 @config_option
 @_zone_argument
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument(
+    "file",
+    type=click.Path(path_type=Path),
+    help="A .private file of dnssec-keygen, or what pdnsutil export-zone-key printed.",
+)
 @_role_options[0]
 @_role_options[1]
 @format_option
@@ -204,8 +208,7 @@ def import_key(
 ) -> None:
     """Copy a key of ZONE into the keystore.
 
-    FILE is a .private file of dnssec-keygen, or what pdnsutil export-zone-key printed. Timing
-    metadata is kept; without any the key is active now.
+    Timing metadata is kept; without any the key is active now.
     """
     keystore = Keystore(config.load(config_path).keystore)
     now = time.time()

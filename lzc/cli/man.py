@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -70,30 +70,26 @@ def _page(
     words: tuple[str, ...],
     subcommands: dict[str, click.Command],
 ) -> str:
-    title, typed = "-".join(words), " ".join(words)
-    paragraphs = _paragraphs(command)
-    lines = roff.header(title, 1, lzc.__version__, _line(command))
-    lines += [".SH SYNOPSIS", f"{roff.bold(typed)} {roff.italic(_usage(command, ctx))}"]
-    lines += [".SH DESCRIPTION"]
-    for paragraph in paragraphs:
-        lines += [".PP", roff.escaped(paragraph)]
+    typed, usage = " ".join(words), " ".join(command.collect_usage_pieces(ctx))
     records = [record for each in command.get_params(ctx) if (record := each.get_help_record(ctx))]
-    lines += [".SH OPTIONS"]
-    for names, words_of_help in records:
-        lines += [".TP", roff.bold(names), roff.escaped(words_of_help)]
+    lines = roff.header("-".join(words), 1, lzc.__version__, _line(command))
+    lines += [".SH SYNOPSIS", f"{roff.bold(typed)} {roff.italic(usage)}", ".SH DESCRIPTION"]
+    for paragraph in _paragraphs(command):
+        lines += [".PP", roff.escaped(paragraph)]
+    lines += _terms("OPTIONS", records)
     if subcommands:
-        lines += [".SH COMMANDS"]
-    for name, found in subcommands.items():
-        lines += [".TP", roff.bold(f"{typed} {name}"), roff.escaped(_line(found))]
-    lines += [".SH EXIT STATUS"]
-    for code, meaning in _EXIT:
-        lines += [".TP", roff.bold(code), roff.escaped(meaning)]
+        below = [(f"{typed} {name}", _line(found)) for name, found in subcommands.items()]
+        lines += _terms("COMMANDS", below)
+    lines += _terms("EXIT STATUS", _EXIT)
     lines += [".SH SEE ALSO", _see_also(words, subcommands)]
     return "\n".join(lines) + "\n"
 
 
-def _usage(command: click.Command, ctx: click.Context) -> str:
-    return " ".join(command.collect_usage_pieces(ctx))
+def _terms(heading: str, terms: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A section of what is typed, each with what it means."""
+    yield f".SH {heading}"
+    for term, meaning in terms:
+        yield from (".TP", roff.bold(term), roff.escaped(meaning))
 
 
 def _paragraphs(command: click.Command) -> list[str]:
@@ -116,10 +112,8 @@ def _see_also(words: tuple[str, ...], subcommands: dict[str, click.Command]) -> 
 
 
 def _settings() -> str:
-    chapter = manual.chapter("config")
-    what = "configuration of lzc"
-    body = chapter.text.partition("\n")[2]
-    lines = roff.header("lzc.toml", 5, lzc.__version__, what)
+    body = manual.chapter("config").text.partition("\n")[2]
+    lines = roff.header("lzc.toml", 5, lzc.__version__, "configuration of lzc")
     lines += [".SH DESCRIPTION", *roff.from_markdown(body)]
     lines += [".SH SEE ALSO", f"{roff.bold('lzc')}(1), {roff.bold('lzc help')} for the manual"]
     return "\n".join(lines) + "\n"

@@ -15,15 +15,16 @@ from lzc.cli.screen import echo, echo_json
 
 
 @click.command("verify")
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "folder",
+    required=False,
+    type=click.Path(path_type=Path),
+    help="A bundle, or a folder of bundles (its live one).  [default: output of [build]]",
+)
 @config_option
 @format_option
 def command(folder: Path | None, config_path: Path, output_format: str) -> None:
-    """Hash every file of a bundle and compare with its manifest, whose hash is the bundle's id.
-
-    FOLDER is a bundle, or a folder of bundles, of which the live one is meant. Without FOLDER it is
-    the output folder of the configuration.
-    """
+    """Hash every file of a bundle and compare with its manifest, whose hash is the bundle's id."""
     where = folder if folder is not None else config.load(config_path).output
     with usable(where, config_path, given=folder is not None):
         path = current.locate(where) if folder is not None else current.live(where)

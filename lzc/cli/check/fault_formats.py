@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -33,14 +33,13 @@ class Sources:
 
     def __init__(self, config: Path) -> None:
         self._config = config
-        self._folder = config.parent
-        self._line = lru_cache(maxsize=None)(self._lines_of)
+        self._lines: dict[Path, list[bytes]] = {}
 
     def path(self, place: Place) -> Path | None:
         """The file that a place is in, relative where possible; `None` where the place is no
         file."""
         named = Path(place.file)
-        path = named if named == self._config else self._folder / named
+        path = named if named == self._config else self._config.parent / named
         if not path.is_file():
             return None
         try:
@@ -51,15 +50,14 @@ class Sources:
     def line(self, place: Place) -> bytes:
         """The octets of the line that a place is on; empty where it cannot be read."""
         path = self.path(place)
-        lines = () if path is None else self._line(path)
+        if path is None:
+            return b""
+        if path not in self._lines:
+            self._lines[path] = []
+            with suppress(OSError):
+                self._lines[path] = path.read_bytes().split(b"\n")
+        lines = self._lines[path]
         return lines[place.line - 1] if 0 < place.line <= len(lines) else b""
-
-    @staticmethod
-    def _lines_of(path: Path) -> tuple[bytes, ...]:
-        try:
-            return tuple(path.read_bytes().split(b"\n"))
-        except OSError:
-            return ()
 
 
 def to_github(faults: Sequence[Fault], sources: Sources) -> str:
@@ -111,7 +109,7 @@ def to_sarif(faults: Sequence[Fault], sources: Sources) -> dict[str, Any]:
     ]
     index = {rule["id"]: position for position, rule in enumerate(rules)}
     seen: Counter[str] = Counter()
-    log: dict[str, Any] = {
+    return {
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [
@@ -125,7 +123,6 @@ def to_sarif(faults: Sequence[Fault], sources: Sources) -> dict[str, Any]:
             }
         ],
     }
-    return log
 
 
 def _described(rule_id: str) -> dict[str, Any]:
@@ -161,10 +158,8 @@ def _result(fault: Fault, rule_index: int, sources: Sources, seen: Counter[str])
     if path is not None:
         location: dict[str, Any] = {"artifactLocation": _artifact(path)}
         if fault.place.line:
-            location["region"] = {
-                "startLine": fault.place.line,
-                "startColumn": fault.place.column,
-            }
+            start = {"startLine": fault.place.line, "startColumn": fault.place.column}
+            location["region"] = start
         result["locations"] = [{"physicalLocation": location}]
     return result
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import click
 
+from lzc import config as settings
 from lzc.cli.ctl.secondaries import age, secondary_lines, seconds
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json
 from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import one_line, shown
+from lzc.serve.supervise import control
 
 _SHOWN = 20
 _UNITS = {"s": 1, "": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -65,18 +67,24 @@ def health(context: click.Context, **server: Any) -> None:
 
 
 @health.command()
-@click.argument("target")
-@click.argument("state", type=click.Choice(["up", "down", "drain", "auto"]))
+@click.argument(
+    "target",
+    help="ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as lzc ctl health"
+    " shows it; the narrowest counts.",
+)
+@click.argument(
+    "state",
+    type=click.Choice(["up", "down", "drain", "auto"]),
+    help="What answers take it for: what is drained is down to them, auto leaves it to its checks.",
+)
 @click.option("--anyway", is_flag=True, help="Though there is no such check (yet).")
 @click.option("--for", "length", metavar="TIME", help="How long, such as 90s, 10m, 2h or 1d.")
 @_server_options
 def force(target: str, state: str, anyway: bool, length: str | None, **server: Any) -> None:
     """Overrule the checks of TARGET; auto takes that back.
 
-    TARGET is ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as shown by `lzc
-    ctl health`; the narrowest counts. What is drained is down to answers. Without --for it holds
-    until it is taken back, over reloads and restarts of the server; where it cannot be saved for
-    that, it holds now, and the exit code is 1.
+    Without --for it holds until it is taken back, over reloads and restarts of the server; where it
+    cannot be saved for that, it holds now, and the exit code is 1.
     """
     if length is not None and state == "auto":
         raise click.BadParameter(
@@ -107,8 +115,6 @@ def _tell(
 ) -> None:
     """Have a server do something, and show its answer as ``lines`` has it, or as JSON. Exits with 1
     where it refuses."""
-    from lzc.serve.supervise import control
-
     answer = control.ask(socket_path or _socket_of(config_path), do, **arguments or {})
     if output_format == "json":
         echo_json(answer)
@@ -116,13 +122,9 @@ def _tell(
         try:
             made = lines(answer)
         except (KeyError, TypeError):
-            fault = Fault(
-                Place("lzc ctl"),
-                "server-version",
-                "the server answers as another version of lzc does",
-                fix="start it again with this version; until then --format json shows its answer",
-            )
-            raise InputError(fault) from None
+            what = "the server answers as another version of lzc does"
+            fix = "start it again with this version; until then --format json shows its answer"
+            raise InputError.at("lzc ctl", "server-version", what, fix=fix) from None
         for line in made:
             echo(one_line(line, None))
     else:
@@ -135,18 +137,12 @@ def _tell(
 
 
 def _socket_of(config_path: Path) -> Path:
-    from lzc import config as settings
-    from lzc.serve.supervise import control
-
     try:
         config = settings.load(config_path)
     except InputError as error:
-        fault = Fault(
-            Place(str(config_path)),
-            "control-socket",
-            "it would say where the control socket of the server is",
-            fix="name it, for example: --socket build/control.sock",
-        )
+        what = "it would say where the control socket of the server is"
+        fix = "name it, for example: --socket build/control.sock"
+        fault = Fault(Place(str(config_path)), "control-socket", what, fix=fix)
         raise InputError([*error.faults, fault]) from error
     return control.socket_path(config.folder, config.output, config.serve.control_socket)
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from lzc.foreign_text import shown
+from lzc.serve.observe.transfer_watch import WORDS
 
 _SHOWN = 20
 _STRANGERS = 5
@@ -62,8 +63,6 @@ def _transfer_lines(transfers: dict[str, Any]) -> list[str]:
 
 
 def _counts(refused: dict[str, int]) -> str:
-    from lzc.serve.observe.transfer_watch import WORDS
-
     return ", ".join(f"{count} {WORDS.get(kind, kind)}" for kind, count in refused.items())
 
 

@@ -19,8 +19,13 @@ from lzc.wire import name as wire_name
 
 
 @click.command("diff")
-@click.argument("before", metavar="[A]", default=LIVE)
-@click.argument("after", metavar="[B]", required=False)
+@click.argument("before", metavar="[A]", default=LIVE, help="What there was.  [default: live]")
+@click.argument(
+    "after",
+    metavar="[B]",
+    required=False,
+    help="What there is now.  [default: the sources of the configuration]",
+)
 @config_option
 @click.option(
     "--zone", "zones", multiple=True, metavar="NAME", help="Only this zone; may be given again."
@@ -41,9 +46,8 @@ def command(
 
     Each is a bundle, a folder of bundles (its live one), `live` for the live bundle of the
     configuration, or sources: an lzc.toml or the folder it is in. Sources are compiled in memory;
-    nothing is written. Without B the sources of the configuration are meant, and without A the live
-    bundle: what would lzc build change? Health checks are left out with --zone, as they may be
-    shared by zones.
+    nothing is written. Without A and B: what would lzc build change? Health checks are left out
+    with --zone, as they may be shared by zones.
     """
     try:
         differs = _diff(before, after, config_path, _apexes(zones), output_format)

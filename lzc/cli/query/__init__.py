@@ -56,8 +56,8 @@ def _moment(text: str) -> float:
 
 
 @click.command("query")
-@click.argument("name")
-@click.argument("qtype", metavar="[TYPE]", default="A")
+@click.argument("name", help="The name that is asked for.")
+@click.argument("qtype", metavar="[TYPE]", default="A", help="The RR type.  [default: A]")
 @config_option
 @click.option(
     "--from",

@@ -39,7 +39,13 @@ from lzc.wire import rrtype
 
 
 @click.command("test")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
+@click.argument(
+    "files",
+    nargs=-1,
+    type=click.Path(path_type=Path),
+    metavar="[FILES]...",
+    help="TOML with [[test]] tables.  [default: tests.toml and tests/*.toml beside lzc.toml]",
+)
 @config_option
 @bundle_option
 @click.option(
@@ -76,7 +82,6 @@ def command(
 ) -> None:
     """Hold the answers of the live bundle against expectations.
 
-    FILES are TOML with [[test]] tables; without any, tests.toml and tests/*.toml beside lzc.toml.
     Answers that depend on chance are asked for until nothing new comes. Exits with 1 when a test
     fails.
     """

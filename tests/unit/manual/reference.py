@@ -77,7 +77,7 @@ def _command(command: click.Command, ctx: click.Context, level: int) -> Iterator
     ]
     options = [record for record in records if record and record[1]]
     if options:
-        yield from ("| option | meaning |", "|---|---|")
+        yield from ("| argument or option | meaning |", "|---|---|")
         for option, meaning in options:
             yield f"| `{_cell(option)}` | {_cell(' '.join(meaning.split()))} |"
         yield ""

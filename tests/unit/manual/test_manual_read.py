@@ -134,9 +134,13 @@ def test_every_command_has_a_page_with_its_options(pages: Path) -> None:
     }
     for name, command in listed:
         page = (pages / f"{name}.1").read_text()
-        for option in command.params:
-            if isinstance(option, click.Option):
-                assert roff.escaped(option.opts[-1]) in page, (name, option)
+        for each in command.params:
+            if isinstance(each, click.Option):
+                assert roff.escaped(each.opts[-1]) in page, (name, each)
+            else:
+                assert isinstance(each, click.Argument)
+                assert each.help, (name, each)
+                assert roff.escaped(each.help.split()[0]) in page
 
 
 def test_pages_are_the_same_each_time(pages: Path, tmp_path: Path) -> None:
