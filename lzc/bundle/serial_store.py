@@ -181,14 +181,11 @@ def _take(store: SerialStore, lines: Iterable[bytes]) -> None:
     known = store._lines
     for line in lines:
         if found := _ZONE.fullmatch(line):
-            key = found[1]
-            before = known.get(key)
-            if before is None:
-                if _in_range(line):
-                    known[key] = line
-            elif before != line and _in_range(line):
-                both = later(_read(before), _read(line))
-                known[key] = line if both == _read(line) else before
+            before = known.get(found[1])
+            if _in_range(line) and (
+                before is None or later(_read(before), _read(line)) == _read(line)
+            ):
+                known[found[1]] = line
         elif found := _BUNDLE.fullmatch(line):
             store.cover(found[1].decode())
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from struct import pack
 from typing import Final, NamedTuple
 
 from lzc.health_check import Check
@@ -217,18 +218,11 @@ class Circumstances:
         if self.subnet is not None:
             family = 1 if self.subnet.version == 4 else 2
             network = self.subnet.network_address.packed
-            options.append(
-                edns.ClientSubnet(family, self.subnet.prefixlen, 0, network).to_option(0)
-            )
-        return b"".join(
-            (
-                bytes.fromhex("000000000001000000000001"),
-                qname,
-                qtype.to_bytes(2, "big"),
-                b"\x00\x01",
-                edns.build(edns.UDP_SIZE, flags=edns.DO if self.dnssec else 0, options=options),
-            )
-        )
+            subnet = edns.ClientSubnet(family, self.subnet.prefixlen, 0, network)
+            options.append(subnet.to_option(0))
+        header, question = bytes.fromhex("000000000001000000000001"), qname + pack(">HH", qtype, 1)
+        opt = edns.build(edns.UDP_SIZE, flags=edns.DO if self.dnssec else 0, options=options)
+        return header + question + opt
 
 
 def statuses(

@@ -74,11 +74,6 @@ def place_of(error: LuaFailure) -> tuple[str, int]:
     return f"{error.kind}: {message}", int(found[1]) if found else 0
 
 
-def texts_of(contents: list[bytes]) -> tuple[str, ...]:
-    """What a record returned, octets that are no UTF-8 being escaped."""
-    return tuple(content.decode("utf-8", "backslashreplace") for content in contents)
-
-
 def text_of_rdata(covered: int, rdata: bytes) -> str:
     """RDATA as a record returns it: TXT of one string without the quotes around it."""
     text = wire_rdata.to_text(covered, rdata)

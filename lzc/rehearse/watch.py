@@ -17,7 +17,7 @@ from lzc.lua.engine.geo import GeoFields
 from lzc.lua.plan import Plan
 from lzc.lua.plan.outcome import Outcome
 from lzc.rehearse.assumed import RefusalOf
-from lzc.rehearse.execution import Execution, IncludedRecord, place_of, text_of_rdata, texts_of
+from lzc.rehearse.execution import Execution, IncludedRecord, place_of, text_of_rdata
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 
@@ -147,7 +147,7 @@ class Watch:
 
         try:
             found = engine.evaluate(code, query, watched_include)
-            execution.results = texts_of(found)
+            execution.results = tuple(one.decode("utf-8", "backslashreplace") for one in found)
             return found
         except LuaFailure as error:
             execution.failure, execution.line = place_of(error)

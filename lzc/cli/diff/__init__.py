@@ -11,7 +11,6 @@ import click
 
 from lzc import config as settings
 from lzc.bundle.unusable import usable
-from lzc.cli.diff.side import LIVE, Comparison, Side, side, sources
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
 from lzc.faults import InputError
@@ -19,7 +18,7 @@ from lzc.wire import name as wire_name
 
 
 @click.command("diff")
-@click.argument("before", metavar="[A]", default=LIVE, help="What there was.  [default: live]")
+@click.argument("before", metavar="[A]", default="live", help="What there was.  [default: live]")
 @click.argument(
     "after",
     metavar="[B]",
@@ -67,9 +66,10 @@ def _diff(
     apexes: frozenset[bytes] | None,
     output_format: str,
 ) -> bool:
-    from lzc.cli.diff import as_json as diff_json
-    from lzc.cli.diff import as_text as diff_text
-    from lzc.compare import bundles as comparison
+    # What --help does without.
+    from lzc.cli.diff import as_json, as_text
+    from lzc.cli.diff.side import LIVE, Comparison, side, sources
+    from lzc.compare.bundles import compare, compare_checks
 
     with ExitStack() as stack, usable(Path(before), config_path, given=before != LIVE):
         old = side(before, config_path, stack)
@@ -79,13 +79,18 @@ def _diff(
             with usable(Path(after), config_path, given=after != LIVE):
                 new = side(after, config_path, stack)
         insert_whitespace = _insert_whitespace(config_path)
-        _require_zones(apexes, old, new)
-        meaning = partial(diff_text.layout_of, insert_whitespace=insert_whitespace)
-        changes = comparison.compare(old.state, new.state, meaning, apexes)
+        if apexes is not None:
+            # A misspelt zone must not look like one that did not change.
+            known = {info.apex for each in (old, new) for info in each.state.zones()}
+            missing = ", ".join(sorted(map(wire_name.to_text, apexes - known)))
+            if missing:
+                raise click.BadParameter(f"neither side has {missing}", param_hint="--zone")
+        meaning = partial(as_text.layout_of, insert_whitespace=insert_whitespace)
+        changes = compare(old.state, new.state, meaning, apexes)
         # Checks belong to no zone in particular: several may ask for the same.
         sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
-        checks = comparison.compare_checks(*sides)
-        show = diff_json.show if output_format == "json" else diff_text.show
+        checks = compare_checks(*sides)
+        show = as_json.show if output_format == "json" else as_text.show
         return show(Comparison(old, new, changes, checks, insert_whitespace))
 
 
@@ -99,16 +104,6 @@ def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:
         except wire_name.InvalidName as error:
             raise click.BadParameter(f"{name}: {error}", param_hint="--zone") from error
     return frozenset(found)
-
-
-def _require_zones(apexes: frozenset[bytes] | None, old: Side, new: Side) -> None:
-    """A misspelt zone must not look like one that did not change."""
-    if apexes is None:
-        return
-    known = {info.apex for each in (old, new) for info in each.state.zones()}
-    missing = ", ".join(sorted(wire_name.to_text(apex) for apex in apexes - known))
-    if missing:
-        raise click.BadParameter(f"neither side has {missing}", param_hint="--zone")
 
 
 def _insert_whitespace(config_path: Path) -> bool:

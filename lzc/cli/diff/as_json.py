@@ -29,20 +29,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lzc.cli.diff import as_text as diff_text
+from lzc.cli.diff.side import Comparison, Side
 from lzc.cli.faults import fault_as_dict
 from lzc.cli.screen import tame_json, write_all
+from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 from lzc.compare.zones import Change, Data, LuaChange
 from lzc.dnssec import algorithms
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.zone.model import LuaRecord
-
-if TYPE_CHECKING:
-    from lzc.cli.diff.side import Comparison, Side
-    from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 
 def show(comparison: Comparison) -> bool:

@@ -8,11 +8,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from lzc.bundle.zone_info import ZoneInfo
+from lzc.cli.diff.side import Comparison, Side
 from lzc.cli.screen import tame, write_all
+from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 from lzc.compare.zones import Change, ChangeKind, LuaChange, RRsetChange
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
@@ -25,11 +28,6 @@ from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.zone.model import LuaRecord
-
-if TYPE_CHECKING:
-    from lzc.bundle.zone_info import ZoneInfo
-    from lzc.cli.diff.side import Comparison, Side
-    from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 
 CONTEXT: Final = 3
 """Lines of unchanged code shown around changed ones."""

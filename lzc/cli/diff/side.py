@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import click
 
 from lzc import config as settings
-
-if TYPE_CHECKING:
-    from lzc.compare.bundles import CheckChange, Snapshot, ZoneChange
-    from lzc.dnssec.keystore import Keystore
+from lzc.bundle import current
+from lzc.bundle.manifest import MANIFEST
+from lzc.bundle.reader import Bundle
+from lzc.compare.bundles import CheckChange, Snapshot, ZoneChange, of_bundle, of_compiled
+from lzc.dnssec.keystore import Keystore
 
 LIVE: Final = "live"
 """The argument that stands for the configured live bundle."""
@@ -46,10 +47,6 @@ class Comparison(NamedTuple):
 
 def side(argument: str, config_path: Path, stack: ExitStack) -> Side:
     """What an argument means. Raises `BundleError`, and `InputError` for broken sources."""
-    from lzc.bundle import current
-    from lzc.bundle.manifest import MANIFEST
-    from lzc.compare.bundles import Snapshot
-
     path = Path(argument)
     if argument == LIVE:
         output = settings.load(config_path).output
@@ -70,10 +67,6 @@ def side(argument: str, config_path: Path, stack: ExitStack) -> Side:
 
 
 def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
-    from lzc.bundle import current
-    from lzc.bundle.reader import Bundle
-    from lzc.compare.bundles import of_bundle
-
     stamps = current.verified_dir(folder.parent)
     bundle = Bundle.open(folder, verified_dir=stamps if stamps.is_dir() else None)
     stack.enter_context(bundle)
@@ -83,9 +76,7 @@ def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
 def sources(path: Path) -> Side:
     """Sources, compiled as a build would, but in memory. Raises `InputError`."""
     from lzc.cli.progress import progress_bar
-    from lzc.compare.bundles import of_compiled
     from lzc.compiler import pipeline
-    from lzc.dnssec.keystore import Keystore
 
     config = settings.load(path)
     with progress_bar() as progress:
