@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from lzc.answer.exchange import DAMAGE
 from lzc.answer.match import MatchKind, match
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
@@ -109,19 +110,18 @@ def _explanation(
         0 if first is None else first.serial,
         first is not None and first.lua and staging.lua is not None,
         first is not None and first.signed,
-        tuple(step for visit in watch.visits if (step := _step(watch, visit)) is not None),
+        tuple(step for visit in watch.visits if (step := _step(visit)) is not None),
         tuple(watch.executions),
         answer.reasons[0] if answer.reasons else "",
     )
 
 
-def _step(watch: Watch, visit: Visit) -> Step | None:
-    """How a name was matched, by the nodes that were looked at for it; `None` where these are not
-    all, as one could not be read."""
+def _step(visit: Visit) -> Step | None:
+    """How a name was matched; `None` where a node could not be read."""
     zone, name = visit.zone, visit.name
     try:
-        found = match(watch.seen(zone), wire_name.key_of(name, zone.apex))
-    except KeyError:
+        found = match(zone, wire_name.key_of(name, zone.apex))
+    except DAMAGE:
         return None
     node = found.node
     return Step(

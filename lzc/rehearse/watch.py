@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections import defaultdict
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 
 from lzc.answer.lua_answer import Snippets
@@ -52,8 +50,6 @@ class Watch:
         self.visits: list[Visit] = []
         self.executions: list[Execution] = []
         self.served: ServedZone | None = None
-        self._nodes: dict[bytes, dict[bytes, bytes | None]] = defaultdict(dict)
-        self._before: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = defaultdict(dict)
         self._records: tuple[ServedZone, bytes, dict[int, Snippets]] | None = None
         self._running = 0
         self._asked: Execution | None = None
@@ -63,28 +59,6 @@ class Watch:
         """There was an answer without a look-up."""
         if self.served is not None:
             self.visits.append(Visit(self.served, qname.lower()))
-
-    def seen(self, zone: ServedZone) -> ServedZone:
-        """A zone that has only what was looked at in it: anything else raises `KeyError`."""
-        known = copy(zone)
-        known.node = self._nodes[zone.apex].__getitem__
-        known.predecessor = self._before[zone.apex].__getitem__
-        return known
-
-    def attend(self, zone: ServedZone) -> None:
-        """Write down what is looked at in a zone from now on."""
-        apex, node, predecessor = zone.apex, zone.node, zone.predecessor
-
-        def watched_node(key: bytes) -> bytes | None:
-            found = self._nodes[apex][key] = node(key)
-            return found
-
-        def watched_predecessor(key: bytes) -> tuple[bytes, bytes]:
-            found = self._before[apex][key] = predecessor(key)
-            return found
-
-        zone.node = watched_node
-        zone.predecessor = watched_predecessor
 
     def ask_records(self, zone: ServedZone, key: bytes, found: dict[int, Snippets]) -> None:
         """The LUA records of a node are at hand, by the type they cover."""

@@ -31,7 +31,7 @@ def watched_parts(watch: Watch) -> Parts:
 
 
 class WatchedZones(ServedZones):
-    """Zones whose nodes cannot be looked at unseen."""
+    """Zones that cannot be asked unseen."""
 
     __slots__ = ("_watch",)
 
@@ -45,11 +45,6 @@ class WatchedZones(ServedZones):
         watch.first = watch.first or view.info
         watch.served = super().of(view)
         return watch.served
-
-    def _serve(self, view: ZoneView) -> ServedZone:
-        zone = super()._serve(view)
-        self._watch.attend(zone)
-        return zone
 
 
 class WatchedLua(LuaAnswers):
