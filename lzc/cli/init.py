@@ -50,12 +50,13 @@ def project_files(zone: str) -> dict[str, str]:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no output is HTML
     )
-    return {
-        "lzc.toml": environment.get_template("lzc.toml").render(zone=zone),
-        f"zones/{zone}.zone": environment.get_template("zone").render(zone=zone),
-        "tests.toml": environment.get_template("tests.toml").render(zone=zone),
-        ".gitignore": environment.get_template("gitignore").render(),
+    files = {
+        "lzc.toml": "lzc.toml",
+        f"zones/{zone}.zone": "zone",
+        "tests.toml": "tests.toml",
+        ".gitignore": "gitignore",
     }
+    return {path: environment.get_template(name).render(zone=zone) for path, name in files.items()}
 
 
 def new_tsig_secret() -> str:
@@ -87,15 +88,6 @@ def _refuse_overwriting(paths: list[Path]) -> None:
     ]
     if faults:
         raise InputError(faults)
-
-
-def _unwritable(path: Path, error: OSError) -> Fault:
-    return Fault(
-        Place(str(path)),
-        "file-unwritable",
-        f"cannot be written: {error.strerror}",
-        fix="name another folder, or correct its permissions or free space; nothing was kept",
-    )
 
 
 @click.command()
@@ -136,7 +128,9 @@ def command(folder: Path, zone: str) -> None:
         for path in made:
             with suppress(OSError):
                 path.unlink()
-        raise InputError(_unwritable(made[-1], error)) from error
+        problem = f"cannot be written: {error.strerror}"
+        fix = "name another folder, or correct its permissions or free space; nothing was kept"
+        raise InputError.at(made[-1], "file-unwritable", problem, fix=fix) from error
     for path in made:
         echo(f"wrote {path}")
     config = "" if folder == Path() else f" -c {shlex.quote(str(folder / 'lzc.toml'))}"

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Annotated, Literal
 
-from lzc.config.table import AfterValidator, Field, Table, read_by
+from lzc.config.table import Field, Table, read_by
 from lzc.wire import name as wire_name
 from lzc.wire.edns import MIN_UDP_SIZE, UDP_SIZE
 from lzc.wire.tsig import ALGORITHMS
@@ -40,10 +40,10 @@ def _software(text: str) -> str:
 
 
 Endpoint = Annotated[str, read_by(parse_endpoint)]
-Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.ip_address(text)))]
+Address = Annotated[str, lambda text: str(ipaddress.ip_address(text))]
 Network = Annotated[str, read_by(ipaddress.ip_network)]
 DomainName = Annotated[str, read_by(_domain_name)]
-Software = Annotated[str, AfterValidator(_software)]
+Software = Annotated[str, _software]
 
 
 class ZoneLimitsSection(Table):

@@ -67,26 +67,19 @@ class ValidationError(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class AfterValidator:
-    """Checks a value of the right type: ``check`` returns it, or raises `ValueError`."""
-
-    check: Callable[[Any], Any]
-
-
-def read_by(read: Callable[[str], object]) -> AfterValidator:
-    """Checks text that ``read`` understands, and keeps it as it is. ``read`` raises `ValueError`
-    otherwise."""
+def read_by(read: Callable[[str], object]) -> Callable[[str], str]:
+    """A check of text that ``read`` understands, and that stays as it is. ``read`` raises
+    `ValueError` otherwise."""
 
     def check(text: str) -> str:
         read(text)
         return text
 
-    return AfterValidator(check)
+    return check
 
 
 @dataclass(frozen=True, slots=True)
-class BeforeValidator:
+class Before:
     """Changes a value before its type is looked at."""
 
     change: Callable[[Any], Any]
@@ -112,7 +105,9 @@ class Table:
     """A TOML table: annotated class attributes are its keys, with ``-`` for ``_`` in the file.
 
     Types are `bool`, `int`, `float`, `str`, `datetime`, `Literal`, tables, lists and dicts
-    of these, any of them with ``| None`` or `Annotated` with validators. Raises `ValidationError`.
+    of these, any of them with ``| None`` or `Annotated`: with `Before`, or with a check that is
+    given a value of the right type and returns it, or raises `ValueError`. Raises
+    `ValidationError`.
     """
 
     model_fields: ClassVar[dict[str, FieldInfo]] = {}
@@ -215,18 +210,16 @@ def _checked(kind: Any, value: Any, where: Where, problems: list[Problem]) -> An
 def _annotated(
     arguments: tuple[Any, ...], value: Any, where: Where, problems: list[Problem]
 ) -> Any:
-    kind, *validators = arguments
-    for validator in validators:
-        if isinstance(validator, BeforeValidator):
-            value = validator.change(value)
-    before = len(problems)
+    kind, validator = arguments
+    if isinstance(validator, Before):
+        return _checked(kind, validator.change(value), where, problems)
+    known = len(problems)
     value = _checked(kind, value, where, problems)
-    for validator in validators:
-        if isinstance(validator, AfterValidator) and len(problems) == before:
-            try:
-                value = validator.check(value)
-            except ValueError as error:
-                problems.append(Problem(where, str(error), value))
+    if len(problems) == known:
+        try:
+            value = validator(value)
+        except ValueError as error:
+            problems.append(Problem(where, str(error), value))
     return value
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import calendar
+import dataclasses
 import os
 import re
 import time
@@ -32,16 +33,8 @@ class InvalidKeyFile(ValueError):
         self.line = line
 
 
-_TIMES: Final = {
-    "Created": "created",
-    "Publish": "publish",
-    "Activate": "activate",
-    "Revoke": "revoke",
-    "Inactive": "inactive",
-    "Delete": "delete",
-    "SyncPublish": "sync_publish",
-    "SyncDelete": "sync_delete",
-}
+_TIMES: Final = {one.name.title().replace("_", ""): one.name for one in dataclasses.fields(Timing)}
+"""BIND's names of dates, such as ``SyncPublish``, to ours."""
 
 _RSA_FIELDS: Final = (
     "Modulus",
@@ -127,11 +120,7 @@ def parse_private(text: str, *, known: bool = False) -> tuple[int, PrivateKey, T
     except ValueError as error:
         # The library's message may quote numbers of the key.
         raise InvalidKeyFile(f"the numbers are no {algorithms.to_text(algorithm)} key") from error
-    times = {
-        slot: _parse_time(fields[name][0], fields[name][1])
-        for name, slot in _TIMES.items()
-        if name in fields
-    }
+    times = {slot: _parse_time(*fields[name]) for name, slot in _TIMES.items() if name in fields}
     return algorithm, private, Timing(**times)
 
 
@@ -208,16 +197,9 @@ def format_private(key: SigningKey) -> str:
     ]
     if isinstance(key.private, rsa.RSAPrivateKey):
         secret = key.private.private_numbers()
-        numbers = (
-            secret.public_numbers.n,
-            secret.public_numbers.e,
-            secret.d,
-            secret.p,
-            secret.q,
-            secret.dmp1,
-            secret.dmq1,
-            secret.iqmp,
-        )
+        public = secret.public_numbers
+        factors = secret.p, secret.q, secret.dmp1, secret.dmq1, secret.iqmp
+        numbers = public.n, public.e, secret.d, *factors
         lines += [
             f"{name}: {_base64(number.to_bytes((number.bit_length() + 7) // 8, 'big'))}"
             for name, number in zip(_RSA_FIELDS, numbers, strict=True)

@@ -6,6 +6,17 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+_ESCAPES: Final = str.maketrans(
+    {
+        "\\": r"\e",
+        "-": r"\-",
+        "'": r"\(aq",
+        "`": r"\(ga",
+        "^": r"\(ha",
+        "~": r"\(ti",
+        '"': r"\(dq",
+    }
+)
 _SPAN: Final = re.compile(r"`([^`]+)`|\*\*(.+?)\*\*")
 _CELL: Final = re.compile(r"(?<!\\)\|")
 _ITEM: Final = re.compile(r"(?:- |[0-9]+\. )")
@@ -14,15 +25,8 @@ _ITEM: Final = re.compile(r"(?:- |[0-9]+\. )")
 def escaped(text: str) -> str:
     r"""Text that roff prints as it is: backslashes, hyphens and quotes that a shell knows stay such
     when they are copied, and a line that begins with ``.`` or ``'`` is no request."""
-    for plain, roff in (("\\", r"\e"), ("-", r"\-"), ("'", r"\(aq"), ("`", r"\(ga")):
-        text = text.replace(plain, roff)
-    for plain, roff in (("^", r"\(ha"), ("~", r"\(ti"), ('"', r"\(dq")):
-        text = text.replace(plain, roff)
-    return "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in _guarded(text))
-
-
-def _guarded(text: str) -> str:
-    return re.sub(r"^(?=\.)", r"\\&", text, flags=re.MULTILINE)
+    text = re.sub(r"^(?=\.)", r"\\&", text.translate(_ESCAPES), flags=re.MULTILINE)
+    return "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text)
 
 
 def bold(text: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from lzc.config.faults import describe, locate
-from lzc.config.table import AfterValidator, BeforeValidator, Field, Table, ValidationError, read_by
+from lzc.config.table import Before, Field, Table, ValidationError, read_by
 from lzc.faults import Fault, InputError, Place
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse.assumed import (
@@ -55,10 +55,10 @@ def _rcode(text: str) -> str:
     return text
 
 
-Words = Annotated[list[str], BeforeValidator(_listed)]
-Addresses = Annotated[list[Annotated[str, read_by(ipaddress.ip_address)]], BeforeValidator(_listed)]
-Networks = Annotated[list[Annotated[str, read_by(ipaddress.ip_network)]], BeforeValidator(_listed)]
-Targets = Annotated[list[Annotated[str, read_by(Target.parse)]], BeforeValidator(_listed)]
+Words = Annotated[list[str], Before(_listed)]
+Addresses = Annotated[list[Annotated[str, read_by(ipaddress.ip_address)]], Before(_listed)]
+Networks = Annotated[list[Annotated[str, read_by(ipaddress.ip_network)]], Before(_listed)]
+Targets = Annotated[list[Annotated[str, read_by(Target.parse)]], Before(_listed)]
 
 
 class PlaceTable(Table):
@@ -83,9 +83,7 @@ def _on_the_map(place: PlaceTable) -> PlaceTable:
     return place
 
 
-Places = Annotated[
-    list[Annotated[PlaceTable, AfterValidator(_on_the_map)]], BeforeValidator(_listed)
-]
+Places = Annotated[list[Annotated[PlaceTable, _on_the_map]], Before(_listed)]
 
 
 class TestTable(Table):
@@ -103,9 +101,9 @@ class TestTable(Table):
     down: Targets = Field(default=[])
     up: Targets = Field(default=[])
     unknown: Targets = Field(default=[])
-    time: Annotated[datetime, AfterValidator(_aware)] | None = None
+    time: Annotated[datetime, _aware] | None = None
     tcp: bool = False
-    rcode: Annotated[str, AfterValidator(_rcode)] | None = None
+    rcode: Annotated[str, _rcode] | None = None
     answers: Words | None = None
     must: Words = Field(default=[])
     may: Words | None = None
