@@ -29,10 +29,6 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(host)), int(port)
 
 
-def _domain_name(text: str) -> bytes:
-    return wire_name.from_text(text, wire_name.ROOT)
-
-
 def _software(text: str) -> str:
     if not _SOFTWARE.fullmatch(text):
         raise ValueError("expected powerdns-X.Y, bind, nsd, knot or generic")
@@ -42,7 +38,7 @@ def _software(text: str) -> str:
 Endpoint = Annotated[str, read_by(parse_endpoint)]
 Address = Annotated[str, lambda text: str(ipaddress.ip_address(text))]
 Network = Annotated[str, read_by(ipaddress.ip_network)]
-DomainName = Annotated[str, read_by(_domain_name)]
+DomainName = Annotated[str, read_by(lambda text: wire_name.from_text(text, wire_name.ROOT))]
 Software = Annotated[str, _software]
 
 

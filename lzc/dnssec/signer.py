@@ -165,30 +165,19 @@ class ZoneSigner:
         self._ident = b""
 
     def sign(
-        self,
-        owner: bytes,
-        rrtype: int,
-        ttl: int,
-        rdatas: Sequence[bytes],
-        now: float,
-        *,
-        labels: int | None = None,
+        self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], now: float
     ) -> tuple[bytes, ...]:
         """The RDATA of the RRSIGs over an RRset, one for each key that signs its type.
 
         ``owner`` is a lower-case wire name, ``ttl`` the original TTL as the zone has it, ``rdatas``
-        uncompressed RDATA in any order and case. For an RRset made from a wildcard give either the
-        wildcard (``*.example.org.``) as the owner, or the expanded name and in ``labels`` the
-        number of labels of the wildcard without its ``*`` (RFC 4034 §3.1.3). Empty when no key is
-        active at ``now``.
+        uncompressed RDATA in any order and case. The owner of an RRset made from a wildcard is the
+        wildcard (RFC 4034 §3.1.3). Empty when no key is active at ``now``.
         """
         cache = self.cache
         if not self._assigned <= now < self._changes:
             self._assign_roles(now)
         if not cache.valid_until - WEEK <= now < cache.valid_until:
             cache.move(window(now).valid_until)
-        if labels is not None:
-            owner = _wildcard(owner, labels)
         key = (self._ident, owner, rrtype, ttl, tuple(rdatas))
         found = cache.young.get(key)
         if found is not None:
@@ -243,18 +232,3 @@ def _count(owner: bytes) -> int:
         position += 1 + length
         labels += 1
     return labels - 1 if is_wildcard(owner) else labels
-
-
-def _wildcard(owner: bytes, labels: int) -> bytes:
-    """The name that is signed for an owner with a given Labels field (RFC 4035 §5.3.2)."""
-    surplus = _count(owner) - labels
-    if surplus < 0:
-        raise ValueError(f"an owner cannot have fewer labels than its RRSIG says ({labels})")
-    if not surplus:
-        return owner
-    position = 0
-    if is_wildcard(owner):
-        position = 2
-    for _ in range(surplus):
-        position += 1 + owner[position]
-    return b"\x01*" + owner[position:]

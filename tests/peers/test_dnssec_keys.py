@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.query
 import dns.rdatatype
 import dns.rrset
@@ -252,12 +253,12 @@ def test_signatures_are_those_of_powerdns_bit_for_bit(
     with powerdns.run([ZONE_TEXT]):
         for owner, rrtype in QUESTIONS:
             for rrset, theirs in pairs(ask(powerdns.port, owner, rrtype)):
-                wire = name.from_text(rrset.name.to_text()).lower()
+                signed = rrset.name
+                if theirs[0].labels < len(signed) - 1:
+                    signed = dns.name.Name((b"*", *signed.labels[-theirs[0].labels - 1 :]))
+                wire = name.from_text(signed.to_text()).lower()
                 ttl = theirs[0].original_ttl
-                labels = theirs[0].labels
-                ours = signer.sign(
-                    wire, rrset.rdtype, ttl, sorted(octets(rrset)), time.time(), labels=labels
-                )
+                ours = signer.sign(wire, rrset.rdtype, ttl, sorted(octets(rrset)), time.time())
                 assert set(ours) == octets(theirs), f"{rrset.name} {rrset.rdtype!r}"
                 compared += 1
     assert compared >= len(QUESTIONS)

@@ -87,28 +87,6 @@ def test_wildcard_signatures_verify_for_every_expansion(algorithm: int) -> None:
         validate(owner, "A", 60, ["192.0.2.1"], signatures)
 
 
-@pytest.mark.parametrize("expanded", ["a.sub.example.org.", "x.y.sub.example.org."])
-def test_an_expanded_name_with_its_labels_gives_the_signature_of_the_wildcard(
-    expanded: str,
-) -> None:
-    zone_signer = signer()
-    rdata = rdatas_of("A", ["192.0.2.1"])
-    of_wildcard = zone_signer.sign(name.from_text("*.sub.example.org."), 1, 60, rdata, NOW)
-    of_name = zone_signer.sign(name.from_text(expanded), 1, 60, rdata, NOW, labels=3)
-    assert of_name == of_wildcard
-    assert len(zone_signer.cache) == 1
-
-
-def test_labels_that_are_no_fewer_change_nothing() -> None:
-    rdata = rdatas_of("A", ["192.0.2.1"])
-    owner = name.from_text("a.example.org.")
-    assert signer().sign(owner, 1, 60, rdata, NOW, labels=3) == signer().sign(
-        owner, 1, 60, rdata, NOW
-    )
-    with pytest.raises(ValueError, match="fewer labels"):
-        signer().sign(owner, 1, 60, rdata, NOW, labels=4)
-
-
 @given(st.permutations(["192.0.2.1", "192.0.2.2", "192.0.2.3"]))
 def test_order_and_duplicates_of_the_records_do_not_matter(texts: list[str]) -> None:
     expected = signer().sign(
