@@ -17,8 +17,7 @@ from lzc.config.sections import (
     ZoneSection,
     parse_endpoint,
 )
-from lzc.config.toml import read_toml
-from lzc.config.whole import Config, load
+from lzc.config.whole import Config, load, read_toml
 
 __all__ = [
     "BuildSection",

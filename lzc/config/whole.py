@@ -1,15 +1,17 @@
-"""A whole ``lzc.toml``: its sections together."""
+"""A whole ``lzc.toml``: its sections together, and how a TOML file is read."""
 
 from __future__ import annotations
 
 import base64
 import os
+import re
 import shlex
 import stat
+import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lzc.config.faults import describe, locate
 from lzc.config.sections import (
@@ -24,7 +26,6 @@ from lzc.config.sections import (
     ZoneSection,
 )
 from lzc.config.table import Field, Table, ValidationError
-from lzc.config.toml import read_toml
 from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
@@ -236,3 +237,41 @@ def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
                 "tsig-secret",
                 f"TSIG key {name} needs exactly one of secret and secret-file",
             )
+
+
+def read_toml(path: str | os.PathLike[str], *, fix: str) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and what it says. ``fix`` is what to do where it cannot be read.
+    Raises `InputError`."""
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise InputError.at(path, "config-unreadable", problem, fix=fix) from error
+    text = _decode(raw, str(path))
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        fix = "see https://toml.io; no setting of lzc nests deeper than a table in a list"
+        raise InputError.at(path, "config-syntax", "values are nested too deep", fix=fix) from None
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\s*\(at line (\d+), column (\d+)\)", str(error))
+        lines = text.splitlines() or [""]
+        line, column = (int(where[1]), int(where[2])) if where else (len(lines), 1)
+        what = str(error)[: where.start() if where else None].removesuffix(" (at end of document)")
+        raise InputError.at(
+            Place(str(path), line, column),
+            "config-syntax",
+            f"not valid TOML: {what[:1].lower()}{what[1:]}",
+            fix="see https://toml.io; text stands in double quotes, tables in [brackets]",
+        ) from error
+    return text, data
+
+
+def _decode(raw: bytes, path: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        *before, line = raw[: error.start].split(b"\n")
+        place = Place(path, len(before) + 1, len(line.decode("utf-8")) + 1)
+        fix = "save the file as UTF-8"
+        raise InputError.at(place, "config-syntax", "not UTF-8", fix=fix) from error

@@ -186,18 +186,9 @@ class _Reader:
                 "answers lists everything that comes; nothing can be said besides",
                 "leave out must, may, one-of, sometimes and must-not, or answers",
             )
-        lists = {name: self.rdatas(name, qtype) for name in _CONTENT}
-        rules = Rules(
-            RCODES[table.rcode or "NOERROR"],
-            lists["answers"],
-            lists["must"] or frozenset(),
-            lists["may"],
-            lists["one_of"],
-            lists["sometimes"],
-            lists["must_not"] or frozenset(),
-            table.ttl,
-            table.signed,
-        )
+        lists: dict[str, Any] = {name: self.rdatas(name, qtype) for name in _CONTENT}
+        rcode = RCODES[table.rcode or "NOERROR"]
+        rules = Rules(rcode, ttl=table.ttl, signed=table.signed, **lists)
         wanted = rules.must.union(*(lists[name] or frozenset() for name in _CONTENT[2:5]))
         for rdata in sorted(rules.must_not & wanted):
             what = f"{wire_rdata.to_text(qtype, rdata)} is wanted and unwanted at once"

@@ -33,7 +33,8 @@ class Visit:
 class Watch:
     """What one query causes: ``visits`` are the names that were looked up, ``executions`` the LUA
     records that were asked, in order; ``first`` is the zone that was asked first, be it in service
-    or not, ``served`` the last that is in service.
+    or not, ``served`` the last that is in service; ``records`` the LUA records at hand, by the type
+    they cover, with their zone and the key of their node.
 
     ``refusal`` says which health checks a server does not make, ``limit`` how many instructions a
     record may take.
@@ -50,7 +51,7 @@ class Watch:
         self.visits: list[Visit] = []
         self.executions: list[Execution] = []
         self.served: ServedZone | None = None
-        self._records: tuple[ServedZone, bytes, dict[int, Snippets]] | None = None
+        self.records: tuple[ServedZone, bytes, dict[int, Snippets]] | None = None
         self._running = 0
         self._asked: Execution | None = None
         self._left: Execution | None = None
@@ -60,14 +61,10 @@ class Watch:
         if self.served is not None:
             self.visits.append(Visit(self.served, qname.lower()))
 
-    def ask_records(self, zone: ServedZone, key: bytes, found: dict[int, Snippets]) -> None:
-        """The LUA records of a node are at hand, by the type they cover."""
-        self._records = zone, key, found
-
     def _execution(self, qname: bytes, covered: int, code: bytes) -> Execution:
         """The record covering a type, of those at hand, is asked."""
-        assert self._records is not None
-        zone, key, found = self._records
+        assert self.records is not None
+        zone, key, found = self.records
         execution = Execution(
             wire_name.to_text(wire_name.relative_of_key(key) + zone.apex),
             wire_name.to_text(qname),
@@ -84,8 +81,8 @@ class Watch:
         self, plan: Plan, operation: str, choose: Callable[[], Outcome | None], qname: bytes
     ) -> Outcome | None:
         """What a plan chooses for a QNAME."""
-        assert self._records is not None
-        (code,) = self._records[2][plan.covered].codes
+        assert self.records is not None
+        (code,) = self.records[2][plan.covered].codes
         execution = self._execution(qname, plan.covered, code)
         execution.plan = operation
         try:
@@ -132,9 +129,9 @@ class Watch:
 
     def run_records(self, snippets: Snippets) -> None:
         """The code of records is about to be run."""
-        assert self._records is not None
+        assert self.records is not None
         self._running = next(
-            covered for covered, found in self._records[2].items() if found is snippets
+            covered for covered, found in self.records[2].items() if found is snippets
         )
 
     def draw(self) -> None:

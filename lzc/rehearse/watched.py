@@ -59,7 +59,7 @@ class WatchedLua(LuaAnswers):
     def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
         """As `LuaAnswers.at`."""
         found = super().at(zone, key, node)
-        self._watch.ask_records(zone, key, found)
+        self._watch.records = zone, key, found
         return found
 
     def contents(
