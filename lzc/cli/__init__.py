@@ -101,7 +101,10 @@ def _say(error: OSError) -> str:
     return f"{shown(error.filename)}: {shown(reason)}" if error.filename else shown(reason)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 @click.version_option(lzc.__version__, "--version", prog_name="lzc")
 def group() -> None:
     """Compile zones that hold LUA records, serve signed answers from them, and hand the same zones

@@ -95,13 +95,11 @@ def _refuse_overwriting(paths: list[Path]) -> None:
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    required=False,
     help="Where it is written; made where it is not there.  [default: the working directory]",
 )
 @click.option(
     "--zone",
     default="example.org",
-    show_default=True,
     callback=_zone_name,
     metavar="NAME",
     help="The zone to start with.",

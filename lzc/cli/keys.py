@@ -68,7 +68,6 @@ def command() -> None:
     "--bits",
     type=click.IntRange(2048, 4096),
     default=algorithms.RSA_BITS,
-    show_default=True,
     help="Length of an RSA modulus.",
 )
 @click.option("--add", is_flag=True, help="Make them although the zone has active keys.")
@@ -170,7 +169,6 @@ def list_keys(config_path: Path, zone: bytes | None, output_format: str) -> None
     type=click.Choice(sorted(ds.DIGESTS)),
     multiple=True,
     default=("sha256",),
-    show_default=True,
     help="May be given twice.",
 )
 @format_option
@@ -224,7 +222,6 @@ def import_key(
     "layout",
     type=click.Choice(["bind", "powerdns"]),
     default="bind",
-    show_default=True,
     help="powerdns: only keys in use, and the pdnsutil commands that import them.",
 )
 @click.option(

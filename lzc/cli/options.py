@@ -47,7 +47,6 @@ config_option = click.option(
     "config_path",
     type=click.Path(path_type=Path),
     default=Path("lzc.toml"),
-    show_default=True,
     metavar="FILE",
     help="The project's configuration.",
 )
@@ -57,7 +56,6 @@ format_option = click.option(
     "output_format",
     type=click.Choice(["text", "json"]),
     default="text",
-    show_default=True,
     is_eager=True,
     callback=_note_format,
     help="How data and faults are printed.",
@@ -75,6 +73,5 @@ socket_option = click.option(
     "--socket",
     "socket_path",
     type=click.Path(path_type=Path),
-    metavar="PATH",
     help="The server's control socket; lzc.toml is not read then.  [default: as lzc.toml says]",
 )

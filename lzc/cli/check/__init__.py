@@ -26,7 +26,6 @@ from lzc.lua.lint.rules import RULES
     "output_format",
     type=click.Choice(["text", "json", "sarif", "github"]),
     default="text",
-    show_default=True,
     help="How faults are printed: sarif is SARIF 2.1.0, github are workflow commands.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from lzc.rehearse.explain import Explanation
     from lzc.rehearse.rehearsal import Answer
 
-_ADDRESS = ReadParam("address", ipaddress.ip_address)
-_NETWORK = ReadParam("network", ipaddress.ip_network)
+_ADDRESS = ReadParam("ip", ipaddress.ip_address)
+_NETWORK = ReadParam("net", ipaddress.ip_network)
 _TARGET = ReadParam("target", Target.parse)
 
 _Found: TypeAlias = "tuple[Answer, bool, tuple[str, dict[str, Any]] | None]"
@@ -64,23 +64,19 @@ def _moment(text: str) -> float:
     "client",
     type=_ADDRESS,
     default="127.0.0.1",
-    show_default=True,
-    metavar="IP",
     help="The client's address.",
 )
 @click.option(
     "--local",
     type=_ADDRESS,
-    metavar="IP",
     help="The address that it asks: what records find in localwho.  [default: the first of listen"
     " in lzc.toml that is of the client's family]",
 )
-@click.option("--subnet", type=_NETWORK, metavar="NET", help="The client subnet (ECS) it sends.")
+@click.option("--subnet", type=_NETWORK, help="The client subnet (ECS) it sends.")
 @click.option(
     "--down",
     type=_TARGET,
     multiple=True,
-    metavar="TARGET",
     help="IP, IP:PORT or all: health checks of it fail; may be given several times. What is not"
     " named is up.",
 )
@@ -88,14 +84,12 @@ def _moment(text: str) -> float:
     "--up",
     type=_TARGET,
     multiple=True,
-    metavar="TARGET",
     help="Health checks of it are fine, as in: --down all --up 192.0.2.1",
 )
 @click.option(
     "--unknown",
     type=_TARGET,
     multiple=True,
-    metavar="TARGET",
     help="It was not checked yet, as in the first seconds of a server.",
 )
 @bundle_option
@@ -110,7 +104,6 @@ def _moment(text: str) -> float:
 @click.option(
     "--place",
     type=ReadParam("place", parse_place),
-    metavar="PLACE",
     help="Where the client is, whatever the databases say: country=DE,lat=52.5,lon=13.4, or any"
     " other of country, continent, region, city, lat with lon, and asn.",
 )
@@ -118,7 +111,6 @@ def _moment(text: str) -> float:
     "--time",
     "moment",
     type=ReadParam("time", _moment),
-    metavar="TIME",
     help="The time that code and signatures see: 2026-12-24T18:00 (UTC unless it says +01:00).",
 )
 @click.option(

@@ -43,7 +43,6 @@ from lzc.wire import rrtype
     "files",
     nargs=-1,
     type=click.Path(path_type=Path),
-    metavar="[FILES]...",
     help="TOML with [[test]] tables.  [default: tests.toml and tests/*.toml beside lzc.toml]",
 )
 @config_option
@@ -57,14 +56,12 @@ from lzc.wire import rrtype
 @click.option(
     "--junit",
     type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
     help="Write a report in JUnit's format.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=1,
-    show_default=True,
     metavar="N",
     help="Where random choices start.",
 )

@@ -55,7 +55,7 @@ def _differences() -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    ctx = click.Context(group, info_name="lzc")
+    ctx = click.Context(group, info_name="lzc", **group.context_settings)
     for name in group.list_commands(ctx):
         command = group.get_command(ctx, name)
         assert command is not None
