@@ -120,10 +120,13 @@ def read(folder: Path) -> tuple[Manifest, str]:
                 f"{path}: bundle format {document['format']}; this lzc reads format {FORMAT}:"
                 " build again with this version"
             )
-        files = {
-            _safe(name): FileEntry(int(entry["size"]), _hash(entry["sha256"]))
-            for name, entry in document["files"].items()
-        }
+        files = {}
+        for name, entry in document["files"].items():
+            if name not in _KNOWN:
+                raise ValueError(f"unexpected file {name!r}")
+            if not _SHA256.fullmatch(entry["sha256"]):
+                raise ValueError(f"no SHA-256: {entry['sha256']!r}")
+            files[name] = FileEntry(int(entry["size"]), entry["sha256"])
         manifest = Manifest(files, str(document["lzc"]), dict(document["inputs"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path}: not a manifest: {error}") from error
@@ -133,15 +136,3 @@ def read(folder: Path) -> tuple[Manifest, str]:
     if manifest.shards.bit_count() != 1:
         raise BundleError(f"{path}: {manifest.shards} shards are no power of two")
     return manifest, identity
-
-
-def _safe(name: str) -> str:
-    if name not in _KNOWN:
-        raise ValueError(f"unexpected file {name!r}")
-    return name
-
-
-def _hash(text: str) -> str:
-    if not _SHA256.fullmatch(text):
-        raise ValueError(f"no SHA-256: {text!r}")
-    return text

@@ -18,12 +18,12 @@ from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
 from lzc.compare.zones import (
     Change,
+    Changed,
     ChangeKind,
     Data,
     Meaning,
     SerialChange,
     diff_node,
-    kind_of,
     merge,
 )
 from lzc.dnssec.key import role
@@ -77,7 +77,7 @@ class KeyChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneChange:
+class ZoneChange(Changed):
     """A zone that differs; ``None`` on the side that has no such zone. ``changes`` says what
     differs at its names, and can be walked once; it is empty for a zone that came or went."""
 
@@ -87,11 +87,6 @@ class ZoneChange:
     content_changed: bool = False
     keys: tuple[KeyChange, ...] = ()
     changes: Iterator[Change] = field(default_factory=lambda: iter(()))
-
-    @property
-    def kind(self) -> ChangeKind:
-        """Whether the zone came, went or changed."""
-        return kind_of(self.before, self.after)
 
     @property
     def name(self) -> str:
@@ -113,17 +108,12 @@ class ZoneChange:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckChange:
+class CheckChange(Changed):
     """A health check that differs; ``None`` on the side that has none. It changed, rather than came
     or went, when only the manner of checking the same target differs."""
 
     before: Check | None
     after: Check | None
-
-    @property
-    def kind(self) -> ChangeKind:
-        """Whether the check came, went or changed."""
-        return kind_of(self.before, self.after)
 
 
 def compare(

@@ -65,8 +65,23 @@ def merge(
             old, new = next(olds, None), next(news, None)
 
 
+class Changed:
+    """What differs, of which one side may have nothing (what is false)."""
+
+    __slots__ = ()
+    before: object
+    after: object
+
+    @property
+    def kind(self) -> ChangeKind:
+        """Whether it came, went or changed."""
+        if not self.before:
+            return ChangeKind.ADDED
+        return ChangeKind.CHANGED if self.after else ChangeKind.REMOVED
+
+
 @dataclass(frozen=True, slots=True)
-class RRsetChange:
+class RRsetChange(Changed):
     """An RRset that differs. ``key`` is the owner's node key; ``before`` and ``after`` count its
     records (0: there is no such RRset); ``removed`` and ``added`` are the records whose RDATA only
     one side has; ``ttl`` is the RRset's TTL on both sides where both have it and it differs."""
@@ -79,14 +94,9 @@ class RRsetChange:
     added: tuple[Data, ...]
     ttl: tuple[int, int] | None = None
 
-    @property
-    def kind(self) -> ChangeKind:
-        """Whether the RRset came, went or changed."""
-        return kind_of(self.before, self.after)
-
 
 @dataclass(frozen=True, slots=True)
-class LuaChange:
+class LuaChange(Changed):
     """A LUA record that differs in its code or its TTL; ``None`` on the side that has none."""
 
     key: bytes
@@ -94,11 +104,6 @@ class LuaChange:
     before: LuaRecord | None
     after: LuaRecord | None
     is_same_code: bool = False
-
-    @property
-    def kind(self) -> ChangeKind:
-        """Whether the record came, went or changed."""
-        return kind_of(self.before, self.after)
 
 
 Change = RRsetChange | LuaChange
@@ -170,13 +175,6 @@ def _pair(
     others = [news[position] for position in sorted(chain.from_iterable(waiting.values()))]
     for before, after in zip_longest(left, others):
         yield LuaChange(key, covered, before, after)
-
-
-def kind_of(before: object, after: object) -> ChangeKind:
-    """What became of something, of which one side may have nothing (what is false)."""
-    if not before:
-        return ChangeKind.ADDED
-    return ChangeKind.CHANGED if after else ChangeKind.REMOVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,14 @@ class Keystore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise InputError(_unreadable_folder(self.path, error)) from error
+            raise InputError.at(
+                self.path,
+                "keystore-unreadable",
+                f"the keystore cannot be read: {error.strerror}",
+                why="no zone can be signed without its keys",
+                fix="run as its owner, correct its mode and owner (a folder, 0700), or correct"
+                " keystore in [dnssec] of lzc.toml",
+            ) from error
         return self._files
 
     def files(self, zone: bytes) -> list[Path]:
@@ -201,17 +208,6 @@ def _by_zone(folder: Path, names: Iterable[str]) -> dict[bytes, list[Path]]:
             if zone is not None:
                 found.setdefault(zone, []).append(file)
     return found
-
-
-def _unreadable_folder(folder: Path, error: OSError) -> Fault:
-    return Fault(
-        Place(str(folder)),
-        "keystore-unreadable",
-        f"the keystore cannot be read: {error.strerror}",
-        why="no zone can be signed without its keys",
-        fix="run as its owner, correct its mode and owner (a folder, 0700), or correct keystore in"
-        " [dnssec] of lzc.toml",
-    )
 
 
 def _folder_fault(folder: Path) -> Fault | None:

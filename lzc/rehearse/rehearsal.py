@@ -61,13 +61,6 @@ class Staging:
     begin: Callable[[], None] = lambda: None
     listen: tuple[Address, ...] = ()
 
-    def places(self, circumstances: Circumstances) -> GeoView | None:
-        """Where addresses are, the client's being as assumed."""
-        if circumstances.place is None:
-            return self.geo
-        client = circumstances.located(self.settings.edns_client_subnet)
-        return AssumedPlace(self.geo, client, circumstances.place)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -118,7 +111,10 @@ class Scene:
         """Instructions are counted, as an engine would otherwise run a long record twice, which
         takes other random numbers."""
         circumstances, watch = self.circumstances, self._watch
-        geo = staging.places(circumstances)
+        geo = staging.geo
+        if circumstances.place is not None:
+            client = circumstances.located(staging.settings.edns_client_subnet)
+            geo = AssumedPlace(geo, client, circumstances.place)
         health: HealthView = AssumedHealth(dict(circumstances.health), staging.refusal)
         if watch is not None:
             settings = replace(settings, geo_memory=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -174,8 +174,7 @@ def _verdicts(
         return _verdict(staging(begin), *asked[number], seed, base)
 
     seconds, memory = patience(config.lua.time_limit), 2 * config.lua.memory_limit
-    child = Contained(judge_one, seconds=seconds, memory=memory)
-    try:
+    with closing(Contained(judge_one, seconds=seconds, memory=memory)) as child:
         for number, (expectation, client) in enumerate(asked):
             try:
                 yield child.ask(number)
@@ -183,8 +182,6 @@ def _verdicts(
                 failure = Failure("an answer", f"none: code was run, and {ended.why}", 1, seed)
                 again = _again(base, expectation, client, seed)
                 yield Verdict(expectation, client, (failure,), 1, 0.0, again, "")
-    finally:
-        child.close()
 
 
 def _verdict(
