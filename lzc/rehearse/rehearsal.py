@@ -15,7 +15,6 @@ from lzc.answer.responder import UNWATCHED
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import Signer, SigningFailure
 from lzc.bundle.reader import Bundle
-from lzc.health_check import HealthView
 from lzc.lua.engine.engine import Engine, EngineSettings, GeoView, Log, LuaFailure
 from lzc.lua.plan import Planner
 from lzc.rehearse.assumed import (
@@ -115,10 +114,11 @@ class Scene:
         if circumstances.place is not None:
             client = circumstances.located(staging.settings.edns_client_subnet)
             geo = AssumedPlace(geo, client, circumstances.place)
-        health: HealthView = AssumedHealth(dict(circumstances.health), staging.refusal)
+        health = AssumedHealth(dict(circumstances.health), staging.refusal)
         if watch is not None:
             settings = replace(settings, geo_memory=0)
-            geo, health = WatchedGeo(geo, watch), WatchedHealth(health, watch)
+            geo = WatchedGeo(watch, geo)
+            health = WatchedHealth(watch, dict(circumstances.health), staging.refusal)
 
         def log(text: str, level: int) -> None:
             if staging.log is not None and self._chance.in_question:

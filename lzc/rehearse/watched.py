@@ -6,6 +6,7 @@ The path knows nothing of it: a responder is put together from subclasses of its
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from lzc.lua.engine.engine import GeoView
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.plan import Plan, Planner
 from lzc.lua.plan.outcome import Outcome
+from lzc.rehearse.assumed import AssumedHealth
 from lzc.rehearse.watch import Visit, Watch
 
 
@@ -30,14 +32,16 @@ def watched_parts(watch: Watch) -> Parts:
     return Parts(partial(WatchedZones, watch), partial(WatchedLua, watch), lookup)
 
 
-class WatchedZones(ServedZones):
-    """Zones that cannot be asked unseen."""
-
-    __slots__ = ("_watch",)
+class _Watched:
+    """What is made with a watch, and with the arguments of the part that is watched."""
 
     def __init__(self, watch: Watch, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._watch = watch
+
+
+class WatchedZones(_Watched, ServedZones):
+    """Zones that cannot be asked unseen."""
 
     def of(self, view: ZoneView) -> ServedZone:
         """As `ServedZones.of`."""
@@ -47,14 +51,8 @@ class WatchedZones(ServedZones):
         return watch.served
 
 
-class WatchedLua(LuaAnswers):
+class WatchedLua(_Watched, LuaAnswers):
     """LUA records that cannot be asked unseen."""
-
-    __slots__ = ("_watch",)
-
-    def __init__(self, watch: Watch, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._watch = watch
 
     def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
         """As `LuaAnswers.at`."""
@@ -70,14 +68,8 @@ class WatchedLua(LuaAnswers):
         return super().contents(zone, snippets, context)
 
 
-class WatchedLookup(AnswerLookup):
+class WatchedLookup(_Watched, AnswerLookup):
     """A look-up that tells of each name before it goes on."""
-
-    __slots__ = ("_watch",)
-
-    def __init__(self, watch: Watch, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._watch = watch
 
     def _step(self, zone: ServedZone, qname: bytes, name: bytes) -> bytes | None:
         visit = Visit(zone, name)
@@ -112,36 +104,28 @@ class WatchedPlanner(Planner):
         return plan
 
 
-class WatchedHealth:
+class WatchedHealth(_Watched, AssumedHealth):
     """Health whose statuses are not asked for unseen. Whoever remembers one has to ask again."""
 
-    def __init__(self, health: HealthView, watch: Watch) -> None:
-        self._health = health
-        self._watch = watch
-        self._asked = 0
+    _generations = itertools.count()
 
     def status(self, check: Check, zone: bytes = b"") -> bool | None:
-        """As of the health that is watched."""
-        status = self._health.status(check, zone)
+        """As `AssumedHealth.status`."""
+        status = super().status(check, zone)
         self._watch.checked(check, zone, status)
         return status
 
-    def weight(self, check: Check) -> int:
-        """As of the health that is watched."""
-        return self._health.weight(check)
-
     def generation(self) -> int:
         """Another number each time."""
-        self._asked += 1
-        return self._asked
+        return next(self._generations)
 
 
 class WatchedGeo:
     """Geo databases, if there are any, that cannot be asked unseen."""
 
-    def __init__(self, geo: GeoView | None, watch: Watch) -> None:
-        self._geo = geo
+    def __init__(self, watch: Watch, geo: GeoView | None) -> None:
         self._watch = watch
+        self._geo = geo
 
     def lookup(self, address: bytes) -> GeoFields:
         """As of the databases that are watched."""
