@@ -7,7 +7,6 @@ RFC 3110 and RFC 5702, ECDSA by RFC 6605, Ed25519 by RFC 8080.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -27,25 +26,15 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 Sign = Callable[[bytes], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """A line of IANA's DNSSEC algorithm registry. ``octets`` is the length of one coordinate or of
-    the private key in octets; 0 for RSA, whose keys have no fixed size."""
-
-    number: int
-    mnemonic: str
-    octets: int
-
-
-ALGORITHMS: Final = {
-    entry.number: entry
-    for entry in (
-        Algorithm(RSASHA256, "RSASHA256", 0),
-        Algorithm(ECDSAP256SHA256, "ECDSAP256SHA256", 32),
-        Algorithm(ECDSAP384SHA384, "ECDSAP384SHA384", 48),
-        Algorithm(ED25519, "ED25519", 32),
-    )
+MNEMONICS: Final = {
+    RSASHA256: "RSASHA256",
+    ECDSAP256SHA256: "ECDSAP256SHA256",
+    ECDSAP384SHA384: "ECDSAP384SHA384",
+    ED25519: "ED25519",
 }
+"""The algorithms as IANA's registry has them."""
+OCTETS: Final = {ECDSAP256SHA256: 32, ECDSAP384SHA384: 48, ED25519: 32}
+"""Octets of a private key, which are those of one coordinate; of RSA they have no fixed number."""
 
 _CURVES: dict[int, Callable[[], ec.EllipticCurve]] = {
     ECDSAP256SHA256: ec.SECP256R1,
@@ -55,17 +44,16 @@ _CURVES: dict[int, Callable[[], ec.EllipticCurve]] = {
 
 def from_text(text: str) -> int:
     """An algorithm's number, of its number or mnemonic in any case. Raises `ValueError`."""
-    for number, entry in ALGORITHMS.items():
-        if text in (str(number), f"{number:03}") or text.upper() == entry.mnemonic:
+    for number, mnemonic in MNEMONICS.items():
+        if text in (str(number), f"{number:03}") or text.upper() == mnemonic:
             return number
-    known = ", ".join(f"{entry.mnemonic} ({entry.number})" for entry in ALGORITHMS.values())
+    known = ", ".join(f"{mnemonic} ({number})" for number, mnemonic in MNEMONICS.items())
     raise ValueError(f"{text} is not an algorithm that lzc signs with; those are {known}")
 
 
 def to_text(number: int) -> str:
     """The mnemonic of an algorithm number, or the number where it has none here."""
-    entry = ALGORITHMS.get(number)
-    return entry.mnemonic if entry else str(number)
+    return MNEMONICS.get(number, str(number))
 
 
 def generate(number: int, bits: int = RSA_BITS) -> PrivateKey:

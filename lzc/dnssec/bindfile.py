@@ -167,7 +167,7 @@ def _rsa(fields: Fields, known: bool) -> PrivateKey:
 
 def _scalar(algorithm: int, fields: Fields) -> PrivateKey:
     secret = _octets(fields, "PrivateKey")
-    size = algorithms.ALGORITHMS[algorithm].octets
+    size = algorithms.OCTETS[algorithm]
     if len(secret) > size or (len(secret) < size and algorithm == algorithms.ED25519):
         raise InvalidKeyFile(
             f"PrivateKey has {len(secret)} octets, not {size}", fields["PrivateKey"][1]

@@ -94,10 +94,12 @@ class Keystore:
         ``.private`` file, or by the folder where all are concerned."""
         files = self._index().get(zone.lower(), [])
         faults: dict[Path, tuple[Fault, ...]] = {}
-        found = _folder_fault(self.path) if files else None
-        if found is not None:
-            faults[self.path] = (found,)
         keys: list[SigningKey] = []
+        try:
+            if files:
+                _check_folder(self.path)
+        except InputError as error:
+            faults[self.path] = error.faults
         for file in files:
             try:
                 keys.append(_read_pair(file, zone.lower()))
@@ -210,27 +212,26 @@ def _by_zone(folder: Path, names: Iterable[str]) -> dict[bytes, list[Path]]:
     return found
 
 
-def _folder_fault(folder: Path) -> Fault | None:
-    """What is wrong with the owner or the mode of the keystore."""
+def _check_folder(folder: Path) -> None:
+    """Raises `InputError` for the owner or the mode of the keystore."""
     status = folder.stat()
     owner = stranger(status, folder)
     if owner:
-        return Fault(
-            Place(str(folder)),
+        raise InputError.at(
+            folder,
             "keystore-owner",
             f"the keystore belongs to another user ({owner})",
             why="whoever owns it can put a key there that signs your zones",
             fix=f"{take_over(folder)}, or correct keystore in [dnssec] of lzc.toml",
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return Fault(
-            Place(str(folder)),
+        raise InputError.at(
+            folder,
             "keystore-writable",
             "other users can write into the keystore",
             why="whoever can put a key there can have it sign your zones",
             fix=f"chmod 700 {shlex.quote(str(folder))}",
         )
-    return None
 
 
 def _make_folder(folder: Path) -> None:
@@ -238,9 +239,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(_unwritable(folder, error)) from error
-    fault = _folder_fault(folder)
-    if fault is not None:
-        raise InputError(fault)
+    _check_folder(folder)
 
 
 def _read_private(file: Path) -> str:
