@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,10 +84,7 @@ class Manifest:
         document = {
             "format": FORMAT,
             "lzc": self.lzc,
-            "files": {
-                name: {"sha256": entry.sha256, "size": entry.size}
-                for name, entry in self.files.items()
-            },
+            "files": {name: asdict(entry) for name, entry in self.files.items()},
             "inputs": self.inputs,
         }
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from lzc.cli.screen import echo, echo_json
@@ -15,14 +16,9 @@ MOST_LINES: Final = 1000
 def fault_as_dict(fault: Fault) -> dict[str, Any]:
     """One fault as a JSON object; line and column are 0 where unknown."""
     return {
-        "file": fault.place.file,
-        "line": fault.place.line,
-        "column": fault.place.column,
+        **asdict(fault.place),
         "severity": str(fault.severity),
-        "rule": fault.rule,
-        "message": fault.message,
-        "why": fault.why,
-        "fix": fault.fix,
+        **{name: getattr(fault, name) for name in ("rule", "message", "why", "fix")},
     }
 
 

@@ -90,10 +90,7 @@ def _show_rules(output_format: str) -> None:
             {
                 "rule": rule.id,
                 "severity": str(rule.severity),
-                "summary": rule.summary,
-                "why": rule.why,
-                "fix": rule.fix,
-                "ignorable": rule.ignorable,
+                **{name: getattr(rule, name) for name in ("summary", "why", "fix", "ignorable")},
             }
             for rule in RULES.values()
         ]

@@ -117,15 +117,7 @@ def as_dict(found: Sequence[Verdict]) -> dict[str, Any]:
                 "passed": not verdict.failures,
                 "runs": verdict.runs,
                 "seconds": round(verdict.seconds, 6),
-                "failures": [
-                    {
-                        "expected": failure.expected,
-                        "got": failure.got,
-                        "runs": failure.runs,
-                        "seed": failure.seed,
-                    }
-                    for failure in verdict.failures
-                ],
+                "failures": [failure._asdict() for failure in verdict.failures],
                 "reproduce": verdict.reproduce,
             }
             for verdict in found
