@@ -91,7 +91,7 @@ def generate(
     settings = config.load(config_path)
     keystore = Keystore(settings.keystore)
     now = time.time()
-    active = [key for key in keystore.load(zone) if key.is_active(now)]
+    active = [key for key in keystore.load(zone) if key.timing.is_active(now)]
     if active and not add:
         raise InputError.at(
             keystore.path,
@@ -242,7 +242,7 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
     now = time.time()
     keys = keystore.load(zone)
     if layout == "powerdns":
-        keys = [key for key in keys if key.is_published(now)]
+        keys = [key for key in keys if key.timing.is_published(now)]
     if not keys:
         raise InputError(_no_keys(keystore, zone, config_path))
     files = keystore.export(keys, folder)
@@ -259,7 +259,7 @@ def _pdnsutil(key: SigningKey, file: Path, now: float) -> str:
             wire_name.to_text(key.zone).rstrip(".") or ".",
             str(file),
             "ksk" if key.is_sep else "zsk",
-            "active" if key.is_active(now) else "inactive",
+            "active" if key.timing.is_active(now) else "inactive",
         ]
     )
 

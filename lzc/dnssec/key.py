@@ -113,14 +113,6 @@ class SigningKey:
         """True for a KSK or CSK: the flag that asks the parent for a DS."""
         return bool(self.flags & SEP)
 
-    def is_published(self, now: float) -> bool:
-        """True when its DNSKEY belongs in the zone at ``now``."""
-        return self.timing.is_published(now)
-
-    def is_active(self, now: float) -> bool:
-        """True when it signs at ``now``."""
-        return self.timing.is_active(now)
-
 
 def key_tag(dnskey: bytes) -> int:
     """The key tag of DNSKEY RDATA (RFC 4034 appendix B; not for algorithm 1)."""

@@ -109,7 +109,7 @@ class Keystore:
 
     def published(self, zone: bytes, now: float) -> list[SigningKey]:
         """The keys whose DNSKEY belongs in the zone at ``now``. Raises as `load` does."""
-        return [key for key in self.load(zone) if key.is_published(now)]
+        return [key for key in self.load(zone) if key.timing.is_published(now)]
 
     def generate(
         self,

@@ -119,7 +119,7 @@ def roles(keys: Iterable[SigningKey], now: float) -> Roles:
     everything (CSK), one without KSKs has its ZSKs do so.
     """
     active = sorted(
-        {key.dnskey: key for key in keys if key.is_active(now)}.values(),
+        {key.dnskey: key for key in keys if key.timing.is_active(now)}.values(),
         key=lambda key: (key.algorithm, key.tag, key.dnskey),
     )
     data: list[SigningKey] = []
@@ -190,7 +190,7 @@ class ZoneSigner:
 
     def signs(self, now: float) -> bool:
         """True when a key is active at ``now``."""
-        return any(key.is_active(now) for key in self._keys)
+        return any(key.timing.is_active(now) for key in self._keys)
 
     def changes_after(self, now: float) -> float:
         """The next moment at which other keys may be active; infinity when there is none."""

@@ -94,7 +94,7 @@ class TestBind:
         file = tmp_path / f"{base}.private"
         key = keystore.import_file(ZONE, file, time.time())
         assert (base_name(key), key.flags) == (base, ROLES[role])
-        assert key.is_active(time.time())
+        assert key.timing.is_active(time.time())
         printed = run(
             bind, "dnssec-dsfromkey", "-a", "SHA-256", "-a", "SHA-384", tmp_path / f"{base}.key"
         )

@@ -191,7 +191,7 @@ class TestStore:
         assert [key.flags for key in made] == flags
         loaded = keystore.load(ZONE)
         assert sorted(loaded, key=repr) == sorted(made, key=repr)
-        assert all(key.is_active(NOW) for key in loaded)
+        assert all(key.timing.is_active(NOW) for key in loaded)
         assert keystore.published(ZONE, NOW - 1) == []
 
     def test_a_zone_is_found_in_any_case(self, keystore: Keystore) -> None:
