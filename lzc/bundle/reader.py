@@ -85,20 +85,19 @@ class Bundle:
         listed = _read_checks(path / manifests.CHECKS)
         self.checks = listed.checks
         self.constants = listed.constants
+        self._views: dict[bytes, ZoneView] = {}
         self._shards: list[Shard] = []
         try:
             for number in range(manifest.shards):
                 self._shards.append(Shard(path, number, manifest))
         except BundleError:
-            self._close_shards()
+            self.close()
             raise
         self._mask = manifest.shards - 1
         self._count = sum(shard.count for shard in self._shards)
-        self._views: dict[bytes, ZoneView] = {}
-        self._complete = False
-        if self._count <= _ALL_VIEWS:
+        self._complete = self._count <= _ALL_VIEWS
+        if self._complete:
             self._views = {info.apex: ZoneView(self, info) for info in self.zones()}
-            self._complete = True
 
     @classmethod
     def open(cls, path: Path, *, verified_dir: Path | None = None) -> Bundle:
@@ -120,9 +119,6 @@ class Bundle:
     def close(self) -> None:
         """Let go of the files. Views, and buffers that `transfer` gave out, must not be used on."""
         self._views.clear()
-        self._close_shards()
-
-    def _close_shards(self) -> None:
         for shard in self._shards:
             shard.close()
 

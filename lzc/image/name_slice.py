@@ -221,7 +221,9 @@ class NameSlice:
                     self._order(start, stop)
                 blob = b"".join(octets[start:stop])
             if len(blob) > MAX_RRSET:
-                self._too_large(self.records[start], len(blob))
+                what = f"{len(blob)} octets in one {rr.to_text(rrtype)} RRset; at most {MAX_RRSET}"
+                what += " fit a message with its signature"
+                self._fault(self.records[start], "rrset-too-large", what)
                 blob = b""
             rrsets.append((rrtype, min(stop - start, MAX_RRSET), blob))
             start = stop
@@ -258,14 +260,6 @@ class NameSlice:
         if is_apex:
             listed.add(rr.DNSKEY)
         return bitmap(tuple(sorted(listed)))
-
-    def _too_large(self, record: Record, size: int) -> None:
-        self._fault(
-            record,
-            "rrset-too-large",
-            f"{size} octets in one {rr.to_text(record[1])} RRset; at most {MAX_RRSET} fit a"
-            " message with its signature",
-        )
 
     def _fault(self, record: Record, rule: str, message: str) -> None:
         self.faults.append(
