@@ -128,15 +128,13 @@ def read_expectations(
     """The expectations of a file; ``data`` is its ``text`` as the TOML parser has it. ``now``
     (seconds since the epoch) is the time of tests that name none; ``is_served`` tells whether a
     lower-case wire name is in one of the zones. Raises `InputError` with every fault found."""
+    faults: list[Fault] = []
     try:
         tables = TestFile.read(data).test
     except ValidationError as error:
-        faults = [
-            replace(describe(file, text, TestFile, problem), rule="test-value")
-            for problem in error.problems
-        ]
+        for problem in error.problems:
+            faults.append(replace(describe(file, text, TestFile, problem), rule="test-value"))
         raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
-    faults: list[Fault] = []
     found = [
         _Reader(file, text, number, table, now, is_served, faults).expectation()
         for number, table in enumerate(tables)

@@ -57,7 +57,7 @@ def reload(**server: Any) -> None:
 @command.group(invoke_without_command=True)
 @_server_options
 @click.pass_context
-def health(context: click.Context, **server: Any) -> None:
+def health(context: click.Context, /, **server: Any) -> None:
     """List the health checks, or overrule them.
 
     Of each: its status, since when, latency, weight and last error.
