@@ -35,14 +35,17 @@ def _told(error: BundleError, place: Path, config_path: Path, given: bool) -> tu
             return unusable, why, "name another bundle, or the folder that it is in"
         fix = "copy the bundle again from where it was built, or name another"
         return unusable, _DAMAGED, fix
-    build = f"run: {_build(place, config_path, given=given)}"
+    build = _build(place, config_path, given=given)
     if isinstance(error, NoBundle):
-        return "no-bundle", "", build
+        return "no-bundle", "", f"run: {build}"
     if other:
-        fix = f"{build}, which reads the serials of any format and goes on from them"
+        fix = f"run: {build}, which reads the serials of any format and goes on from them"
         return unusable, "another version of lzc wrote it", fix
-    fix = f"{build}, which replaces it and goes on from its serials; or copy the bundle again"
-    return unusable, _DAMAGED, f"{fix} from where it was built"
+    fix = (
+        f"run: {build}, which replaces it and goes on from its serials; or copy the bundle"
+        " again from where it was built"
+    )
+    return unusable, _DAMAGED, fix
 
 
 def _is_one_bundle(path: Path) -> bool:

@@ -16,7 +16,7 @@ _WIDEST = 100
 
 
 @click.command("help")
-@click.argument("chapter", required=False, help="The name of a chapter, as lzc help lists it.")
+@click.argument("chapter", required=False, help="The name of a chapter; without, all are listed.")
 def command(chapter: str | None) -> None:
     """Read the manual: list its chapters, or show one.
 

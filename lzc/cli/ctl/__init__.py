@@ -69,8 +69,8 @@ def health(context: click.Context, /, **server: Any) -> None:
 @health.command()
 @click.argument(
     "target",
-    help="ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as lzc ctl health"
-    " shows it; the narrowest counts.",
+    help="ADDRESS, ADDRESS:PORT ([ADDRESS]:PORT for IPv6), or the id of a check as it is listed;"
+    " the narrowest counts.",
 )
 @click.argument(
     "state",
