@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -136,17 +136,13 @@ class LuaAnswers:
         for record in nodes.lua_records(node):
             codes.setdefault(record.covered, []).append(record.join(self._insert_whitespace))
             ttls[record.covered] = record.ttl
-        return {
-            covered: Snippets(
-                ttls[covered], tuple(found), self._plan(found, covered, apex, ttls[covered])
-            )
-            for covered, found in codes.items()
-        }
-
-    def _plan(self, codes: list[bytes], covered: int, apex: bytes, ttl: int) -> Planned | None:
-        if self._plans is None or len(codes) > 1:
-            return None
-        return self._plans.of(codes[0], covered, apex, ttl)
+        joined = {}
+        for covered, found in codes.items():
+            ttl, planned = ttls[covered], None
+            if self._plans is not None and len(found) == 1:
+                planned = self._plans.of(found[0], covered, apex, ttl)
+            joined[covered] = Snippets(ttl, tuple(found), planned)
+        return joined
 
     def _include(self, zone: ServedZone) -> Callable[[bytes], bytes | None]:
         """What `include` asks in a zone: the code of the LUA record covering LUA at a name."""
@@ -191,22 +187,6 @@ class LuaAnswers:
             return all_of_them()
         return self._meter(codes[0], zone.apex, all_of_them)
 
-    def run(
-        self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
-    ) -> list[bytes]:
-        """RDATA for ``qname`` (a wire name, as asked), duplicates left out (RFC 2181 §5); none
-        when every record gave an empty list. Raises `LuaFailure` for errors, limits, and results
-        that are no presentation format of the type."""
-        planned = snippets.planned
-        if planned is not None:
-            who = asker.subnet[0] if asker.subnet is not None else asker.who
-            outcome = planned.select(who, qname, zone.apex)
-            if outcome is not None:
-                return planned.rdatas(outcome)
-        context = (qname, zone.apex, *asker, zone.zone_id)
-        texts = self.contents(zone, snippets, context)
-        return self.read(zone, snippets, texts, rdatas_of, covered, texts)
-
     def read(
         self,
         zone: ServedZone,
@@ -224,8 +204,20 @@ class LuaAnswers:
     def rrset(
         self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
     ) -> RRset | None:
-        """The RRset that `run` gives, owned by the lower-case ``qname``, or `None` for NODATA."""
-        rdatas = self.run(zone, qname, covered, snippets, asker)
+        """What the records give for ``qname`` (a wire name, as asked), owned by that in lower case,
+        duplicates left out (RFC 2181 §5); `None` for NODATA, when every record gave an empty list.
+        Raises `LuaFailure` for errors, limits, and results that are no presentation format of the
+        type."""
+        planned = snippets.planned
+        outcome = None
+        if planned is not None:
+            who = asker.subnet[0] if asker.subnet is not None else asker.who
+            outcome = planned.select(who, qname, zone.apex)
+        if planned is not None and outcome is not None:
+            rdatas = planned.rdatas(outcome)
+        else:
+            texts = self.contents(zone, snippets, (qname, zone.apex, *asker, zone.zone_id))
+            rdatas = self.read(zone, snippets, texts, rdatas_of, covered, texts)
         return RRset(qname.lower(), covered, snippets.ttl, tuple(rdatas)) if rdatas else None
 
 
@@ -236,32 +228,27 @@ def are_small(texts: list[bytes]) -> bool:
     return len(texts) <= FEW and max(map(len, texts), default=0) <= MAX_KEPT
 
 
-def rdatas_of(covered: int, texts: list[bytes]) -> list[bytes]:
+def rdatas_of(covered: int, texts: Sequence[bytes]) -> list[bytes]:
     """The RDATA that results of LUA records are, each once. Raises `LuaFailure`."""
-    found: dict[bytes, None] = {}
     try:
-        for text in texts:
-            whole = b'"' + text + b'"' if covered == rrtype.TXT else text
-            found[wire_rdata.from_presentation(covered, whole, wire_name.ROOT)] = None
+        found = list(dict.fromkeys([wire_rdata.from_result(covered, text) for text in texts]))
     except wire_rdata.InvalidRdata as error:
         raise LuaFailure("result", str(error)) from error
     # One name has one CNAME (RFC 2181 §10.1); a resolver would refuse a second.
-    return list(found)[:1] if covered == rrtype.CNAME else list(found)
+    return found[:1] if covered == rrtype.CNAME else found
 
 
 def lua_rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:
     """Results of LUA records as RRs at the QNAME: how many, and their wire format. Raises
     `LuaFailure`."""
     if len(texts) == 1 and len(texts[0]) <= MAX_KEPT:
-        return _one_rr(covered, ttl, texts[0])
-    return _rrs(covered, ttl, texts)
+        return _kept_rrs(covered, ttl, texts[0])
+    return _rrs(covered, ttl, *texts)
 
 
-def _rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:
+def _rrs(covered: int, ttl: int, *texts: bytes) -> tuple[int, bytes]:
     found = rdatas_of(covered, texts)
     return len(found), nodes.blob(covered, ttl, found)
 
 
-@lru_cache(maxsize=8192)
-def _one_rr(covered: int, ttl: int, text: bytes) -> tuple[int, bytes]:
-    return _rrs(covered, ttl, [text])
+_kept_rrs: Final = lru_cache(maxsize=8192)(_rrs)

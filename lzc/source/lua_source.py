@@ -19,7 +19,7 @@ from lzc.lua.syntax.tree import LuaCodeError, LuaSyntaxError
 from lzc.lua.transfer.rewriter import LIMIT, split_code
 from lzc.source.lexer import Token
 from lzc.wire import rrtype as rr
-from lzc.wire.rdata import unescape
+from lzc.wire.rdata import strings_to_wire, unescape
 from lzc.zone.model import LuaSource
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -162,7 +162,7 @@ def strings_of(code: bytes, is_included: bool) -> bytes:
     for what is no Lua, `lzc.lua.transfer.rewriter.RewriteError` for what no secondary would get
     right."""
     if len(code) > _CACHED_SIZE:
-        return _in_wire_format(_program(code, is_included).strings)
+        return strings_to_wire(_program(code, is_included).strings)
     if not code.translate(None, _PLAIN):
         # Short code with one kind of quotes is uneven only where it is not Lua.
         is_simple = len(code) <= _SHORT and not (b'"' in code and b"'" in code)
@@ -179,7 +179,7 @@ def strings_of(code: bytes, is_included: bool) -> bytes:
                 rewritten = b"".join(parts)
                 if len(rewritten) <= LIMIT:
                     return bytes((len(rewritten),)) + rewritten
-                return _in_wire_format(split_code(rewritten))
+                return strings_to_wire(split_code(rewritten))
     return _strings_cached(code, is_included)
 
 
@@ -188,13 +188,9 @@ def _program(code: bytes, is_included: bool) -> Program:
     return Program(code, rr.LUA if is_included else rr.A)
 
 
-def _in_wire_format(strings: list[bytes]) -> bytes:
-    return b"".join([bytes((len(string),)) + string for string in strings])
-
-
 @lru_cache(maxsize=1024)
 def _strings_cached(code: bytes, is_included: bool) -> bytes:
-    return _in_wire_format(_program(code, is_included).strings)
+    return strings_to_wire(_program(code, is_included).strings)
 
 
 @lru_cache(maxsize=1024)

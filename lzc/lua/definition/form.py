@@ -7,8 +7,6 @@ from typing import Final
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Other, address_of, network_of, texts
 from lzc.wire import rdata as wire_rdata
-from lzc.wire import rrtype
-from lzc.wire.name import ROOT
 
 MAX_NETWORKS: Final = 8192
 """Networks of all conditions of a record: for a new client it may take a millisecond to go through
@@ -36,9 +34,8 @@ class Form:
         """The number of a content among the RDATA."""
         if b"\0" in content:
             raise Other
-        whole_text = b'"' + content + b'"' if self.covered == rrtype.TXT else content
         try:
-            rdata = wire_rdata.from_presentation(self.covered, whole_text, ROOT)
+            rdata = wire_rdata.from_result(self.covered, content)
         except wire_rdata.InvalidRdata as error:
             raise Other from error
         return self._items.setdefault(rdata, len(self._items))

@@ -189,9 +189,8 @@ _TEXT_WHY: Final = (
 
 def _check_content(record: Examination, node: Expression, text: bytes) -> None:
     covered = record.facts.covered
-    whole = b'"' + text + b'"' if covered == rr.TXT else text
     try:
-        wire_rdata.from_presentation(covered, whole, wire_name.ROOT)
+        wire_rdata.from_result(covered, text)
     except wire_rdata.InvalidRdata as error:
         is_text = covered == rr.TXT
         record.report(

@@ -1,7 +1,8 @@
-"""Checks of RDATA that came as octets."""
+"""RDATA in wire format: checks, and what the other rooms read out of it that is well-formed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lzc.wire import rrtype as rr
@@ -63,6 +64,12 @@ def strings_in(rdata: bytes, position: int) -> list[bytes]:
     return strings
 
 
+def strings_to_wire(strings: Iterable[bytes]) -> bytes:
+    """Character-strings in wire format. The inverse of `strings_in`. Raises `ValueError` for one of
+    over 255 octets."""
+    return b"".join([bytes((len(string),)) + string for string in strings])
+
+
 def parse(rrtype: int, rdata: bytes) -> dns.rdata.Rdata:
     """RDATA as dnspython has it. Raises `ValueError` when it is malformed."""
     # Imported here: most zones and every server start without it.
@@ -76,3 +83,26 @@ def parse(rrtype: int, rdata: bytes) -> dns.rdata.Rdata:
         return dns.rdata.from_wire(dns.rdataclass.IN, kind, rdata, 0, len(rdata))
     except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(str(error) or type(error).__name__) from None
+
+
+def soa_serial(rdata: bytes) -> int:
+    """The serial of SOA RDATA (RFC 1035 §3.3.13)."""
+    return int.from_bytes(rdata[-20:-16], "big")
+
+
+def with_serial(rdata: bytes, serial: int) -> bytes:
+    """The SOA RDATA with another serial."""
+    return rdata[:-20] + serial.to_bytes(4, "big") + rdata[-16:]
+
+
+def soa_times(rdata: bytes) -> tuple[int, int, int, int]:
+    """Refresh, retry, expire and minimum of SOA RDATA, in seconds."""
+    refresh, retry, expire, minimum = (
+        int.from_bytes(rdata[at : at + 4 or None], "big") for at in (-16, -12, -8, -4)
+    )
+    return refresh, retry, expire, minimum
+
+
+def covered_type(rdata: bytes) -> int:
+    """The type that RDATA of LUA answers for, or that of RRSIG covers (RFC 4034 §3.1.1)."""
+    return int.from_bytes(rdata[:2], "big")

@@ -28,10 +28,6 @@ def plans(find: Callable[[bytes], bytes | None] = lambda key: SAMPLE) -> Plans:
     return Plans(Planner(None, Health(None), random.Random(1).random), find)
 
 
-def kept(ones: list[Planned]) -> int:
-    return sum(len(wire) for one in ones for _, wire in one._wires.values())
-
-
 def test_outcomes_of_all_records_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned, "OUTCOMES_OCTETS", 100_000)
     some = plans()
@@ -43,24 +39,30 @@ def test_outcomes_of_all_records_together_have_a_bound(monkeypatch: pytest.Monke
         for one in found:
             outcome = one.select(b"\x7f\0\0\1", APEX, APEX)
             assert outcome is not None
-            count, wire = one.wire(outcome)
+            count, wire = made = one.wire(outcome)
             assert (count, len(wire)) == (50, 50 * 16)
-        rounds.append(kept(found))
+            assert one.wire(outcome) is made
+            assert one.octets >= len(wire)
+        rounds.append(sum(one.octets for one in found))
     # Never more than the bound, and not less than half of what fits.
-    assert 10_000 < max(rounds) < 100_000
+    assert 30_000 < max(rounds) <= 100_000
+    made = one.wire((0,))
     some.clear()
-    assert not kept(found)
+    assert not any(one.octets for one in found)
+    assert one.wire((0,)) is not made
 
 
-def test_what_was_let_go_is_not_counted_any_more() -> None:
-    counted = Kept()
+def test_what_was_let_go_is_not_counted_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planned, "OUTCOMES_OCTETS", 100_000)
     plan = plans().of(b"x", rr.A, APEX, 60)
     assert plan is not None
-    one = Planned(plan.plan, 60, counted)
+    counted = Kept()
+    one, other = (Planned(plan.plan, 60, counted) for _ in range(2))
+    kept = other.wire((0,))
     for number in range(10_000):
         one.wire((number % 90,))
-        assert len(one._wires) <= planned.MAX_OUTCOMES
-    assert 0 < counted._octets <= one.octets + 10_000
+        assert one.octets <= other.octets * planned.MAX_OUTCOMES + 1
+    assert other.wire((0,)) is kept
 
 
 def test_records_with_the_same_code_and_ttl_keep_one_plan() -> None:
@@ -80,7 +82,8 @@ class Zone:
         lua = True
 
 
-def test_code_that_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("count", [200, 333, 500])
+def test_code_that_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(lua_answer, "MAX_OCTETS", 200_000)
     asked: list[bytes] = []
 
@@ -90,14 +93,22 @@ def test_code_that_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
     answers = LuaAnswers(cast(lua_answer.LuaEvaluator, object()), False, plans(find))
     zone = cast(ServedZone, Zone())
-    for number in range(500):
+    made = []
+    for number in range(count):
         code = b"pickrandomsample(50,{%d})" % number
         strings = (code.ljust(250), b" " * 250, b" " * 250, b" " * 250)
         blob = nodes.blob(rr.LUA, 60, [lua_rdata(rr.A, *strings)])
         node = nodes.encode(nodes.HAS_LUA, b"", [(rr.LUA, 1, blob)])
         found = answers.at(zone, b"%d" % number, node)
         assert found[rr.A].planned is not None
-        assert answers.at(zone, b"%d" % number, node) is found
-        assert sum(len(one[rr.A].codes[0]) for one in answers._joined.values()) <= 200_000
-    assert len(set(asked)) == 500
+        made.append((b"%d" % number, node, found))
+    assert len(set(asked)) == count
+    kept = 0
+    for key, node, found in reversed(made):
+        if answers.at(zone, key, node) is not found:
+            break
+        kept += len(found[rr.A].codes[0])
+    else:
+        raise AssertionError("all are kept")
+    assert 0 < kept <= 200_000
     assert plan_key(b"".join(strings), rr.A, APEX) in asked

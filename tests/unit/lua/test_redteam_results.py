@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TypeVar, cast
@@ -79,13 +79,17 @@ def test_a_result_is_one_content(case: tuple[int, str, list[str] | None]) -> Non
         assert sorted(found) == expected
 
 
-def test_large_results_are_not_kept() -> None:
-    lua_answer._one_rr.cache_clear()
-    for number in range(20):
-        assert lua_rrs(TXT, 60, [b"\\120" * 15_000 + b"%d" % number])[0] == 1
-    assert lua_answer._one_rr.cache_info().currsize == 0
-    assert lua_rrs(TXT, 60, [b"small"]) == lua_rrs(TXT, 60, [b"small"])
-    assert lua_answer._one_rr.cache_info().hits == 1
+def test_large_results_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counted(covered: int, texts: Sequence[bytes]) -> list[bytes]:
+        read.append(len(texts[0]))
+        return rdatas_of(covered, texts)
+
+    monkeypatch.setattr(lua_answer, "rdatas_of", counted)
+    for text in (b"\\120" * 15_000, b"not asked for before"):
+        assert lua_rrs(TXT, 60, [text]) == lua_rrs(TXT, 60, [text])
+    assert read == [60_000, 60_000, 20]
 
 
 def test_blanks_around_an_address_are_not_kept() -> None:
@@ -155,8 +159,9 @@ def test_records_at_a_name_are_charged_together() -> None:
     asker = lua_answer.Asker(b"\x7f\0\0\1")
     for codes in [(b"one",), (b"two", b"three")]:
         snippets = lua_answer.Snippets(60, codes)
-        found = answers.run(zone, b"\3www\3org\0", TXT, snippets, asker)
-        assert found == rdatas_of(TXT, list(codes))
+        found = answers.rrset(zone, b"\3www\3org\0", TXT, snippets, asker)
+        assert found is not None
+        assert found.rdatas == tuple(rdatas_of(TXT, codes))
     assert charged == [(b"two", b"\3org\0")]
 
 
