@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from lzc.answer.options import BADCOOKIE_EXTENDED, OptBuilder
+from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice
 from lzc.answer.settings import ResponderSettings
 from lzc.wire import cookie, message
 from lzc.wire.message import Query, parse_query
 
 Answered = tuple[bytes, bool | Choice] | None
+"""What a `lzc.answer.responder.Response` holds; `None` for no answer."""
 Quick = Callable[[bytes, bytes, float, bool, bytes], Answered]
+"""Takes query, client, now, tcp and local as `lzc.answer.responder.Responder.respond`; has no
+answer to a query that takes more care."""
 
 _BADCOOKIE: Final = message.BADCOOKIE & message.RCODE_MASK
 """The part of the RCODE that the header has."""
@@ -66,7 +69,7 @@ class CookieLimit:
             return query.wire[:2] + _truncated(wire[2:], *self._remains(query)), cacheable
         if cookie.check(sent, self._secret, client, now):
             return wire, cacheable
-        opt = self._options.opt(edns, client, now, extended_rcode=BADCOOKIE_EXTENDED)
+        opt = self._options.opt(edns, client, now, rcode=message.BADCOOKIE)
         flags = message.QR | query.flags & (message.RD | message.CD) | _BADCOOKIE
         head = query.wire[:2] + flags.to_bytes(2, "big") + _ONLY_QUESTION + b"\1"
         return head + query.question + opt, False

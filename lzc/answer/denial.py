@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.answer.match import unoccluded
+from lzc.answer.match import topmost
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.bundle.node import OCCLUDED
@@ -26,7 +26,8 @@ def covering(zone: ServedZone, key: bytes) -> Owner:
     while True:
         key, node = zone.predecessor(key)
         if node[0] & OCCLUDED:
-            return unoccluded(zone, key)
+            cut = topmost(zone, key)
+            return cut.key, cut.node
         if nodes.nsec(node):
             return key, node
         if not key:
@@ -62,10 +63,7 @@ def nsec_rrset(zone: ServedZone, owner: Owner, without: frozenset[int] = frozens
     key, node = owner
     rdata = nodes.nsec(node)
     if without:
-        end = 0
-        while rdata[end]:
-            end += 1 + rdata[end]
-        types = types_in(rdata, end + 1) - without
-        rdata = rdata[: end + 1] + bitmap(tuple(sorted(types)))
+        _, end = wire_name.from_wire(rdata, 0)
+        rdata = rdata[:end] + bitmap(tuple(sorted(types_in(rdata, end) - without)))
     name = wire_name.relative_of_key(key) + zone.apex
     return RRset(name, rrtype.NSEC, zone.negative_ttl, (rdata,))

@@ -12,10 +12,9 @@ from typing import Final, NamedTuple
 
 import lmdb
 
-from lzc.answer import chaos
 from lzc.answer.lookup import AnswerLookup
 from lzc.answer.lua_answer import Asker, LuaAnswers
-from lzc.answer.options import BADVERS_EXTENDED, OptBuilder
+from lzc.answer.options import OptBuilder
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
@@ -24,8 +23,9 @@ from lzc.bundle.reader import BundleError
 from lzc.lua.engine.engine import LuaFailure
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
-from lzc.wire.compose import MAX_MESSAGE, Item, compose
+from lzc.wire.compose import MAX_MESSAGE, Blob, compose
 from lzc.wire.message import Query
+from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigResult
 
 DAMAGE: Final = (BundleError, lmdb.Error, struct.error, IndexError, ValueError)
@@ -46,17 +46,19 @@ _REFUSALS: Final = {
 }
 
 
+_VERSION: Final = frozenset({from_text("version.bind."), from_text("version.server.")})
+_IDENTITY: Final = frozenset({from_text("id.server."), from_text("hostname.bind.")})
+
+
 class _Turn(NamedTuple):
-    """One query and its circumstances. ``room`` octets stay free for the TSIG RR of the answer;
-    ``key`` is the name of the TSIG key that it was verified with."""
+    """One query and its circumstances; ``checked`` is what its TSIG RR is worth."""
 
     query: Query
     client: bytes
     now: float
     tcp: bool
     local: bytes
-    room: int = 0
-    key: bytes | None = None
+    checked: TsigResult
 
 
 @dataclass(slots=True, eq=False)
@@ -68,8 +70,8 @@ class Exchange:
     _options: OptBuilder
     _settings: ResponderSettings
     _report: Callable[[bytes, Exception], None] | None
-    _refused: Report | None = None
-    _look_up: Callable[..., AnswerLookup] = AnswerLookup
+    _refused: Report
+    _look_up: Callable[..., AnswerLookup]
 
     def answer(
         self, query: Query, client: bytes, now: float, tcp: bool, local: bytes
@@ -79,30 +81,24 @@ class Exchange:
         if query.opcode != message.QUERY:
             return self._plain(query, client, now, message.NOTIMP), False
         if edns is not None and edns.version:
-            opt = self._options.opt(edns, client, now, extended_rcode=BADVERS_EXTENDED)
+            opt = self._options.opt(edns, client, now, rcode=message.BADVERS)
             return compose(query.id, _flags(query, 0), query.question, opt=opt), False
-        checked: TsigResult | None = None
-        if query.tsig:
-            checked = tsig.verify_request(query.wire, self._settings.tsig_keys, now, query.tsig)
-            if not checked.ok:
-                if self._refused is not None:
-                    self._refused(tsig_refusal(query, client, checked, now))
-                reply = self._plain(query, client, now, checked.rcode)
-                return tsig.sign_response(reply, checked, now), False
+        checked = tsig.verify_request(query, self._settings.tsig_keys, now)
+        if not checked.ok:
+            self._refused(tsig_refusal(query, client, checked, now))
+            reply = self._plain(query, client, now, checked.rcode)
+            return tsig.sign_response(reply, checked, now), False
         if not query.qname:
             # A client that only wants a server cookie (RFC 7873 §5.4).
             return self._plain(query, client, now, message.NOERROR), False
-        room = checked.room if checked is not None else 0
-        key = checked.key.name if checked is not None and checked.key is not None else None
+        turn = _Turn(query, client, now, tcp, local, checked)
         try:
-            wire, fixed = self._question(_Turn(query, client, now, tcp, local, room, key))
+            wire, fixed = self._question(turn)
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
-            soa = None
-            if isinstance(error, SigningFailure):
-                soa = self._soa_of_transfers(_Turn(query, client, now, tcp, local, room, key))
+            soa = self._soa_of_transfers(turn) if isinstance(error, SigningFailure) else None
             wire = self.fail(query, client, now, error) if soa is None else soa
             fixed = False
-        if checked is not None:
+        if query.tsig:
             return tsig.sign_response(wire, checked, now), False
         return wire, fixed and (edns is None or not self._options.depends_on_client(edns))
 
@@ -112,7 +108,7 @@ class Exchange:
         apex = turn.query.qname_lower
         if turn.query.qtype not in (rrtype.SOA, rrtype.IXFR):
             return None
-        if not self._settings.access.is_secondary(apex, turn.client, turn.key):
+        if not self._settings.access.is_secondary(apex, turn.client, turn.checked.key_name):
             return None
         zone = self._zones.unsigned(apex)
         if zone is None:
@@ -142,10 +138,10 @@ class Exchange:
         if dnssec_ok and qtype in (rrtype.SOA, rrtype.IXFR):
             dnssec_ok, shared = self._soa_signed(turn)
         sections = Sections(dnssec_ok, turn.now, self._room(turn))
-        told: Sequence[Item] = ()
+        told: list[Blob] = []
         rcode: int | None = None
         if query.qclass == message.CH:
-            rcode, told = chaos.answer(query, self._settings)
+            rcode, told = self._chaos(query)
         elif query.qclass != message.IN:
             rcode = message.REFUSED
         elif qtype in (rrtype.AXFR, rrtype.IXFR):
@@ -155,15 +151,32 @@ class Exchange:
             rcode = _REFUSALS.get(qtype)
         if rcode is None and not self._found(turn, qtype, sections):
             rcode = message.REFUSED
-            if turn.key is not None and qtype == rrtype.SOA and self._refused is not None:
+            key = turn.checked.key_name
+            if key is not None and qtype == rrtype.SOA:
                 # A secondary that looks for a change of a zone that was never, or is no more, here.
                 apex = query.qname_lower
-                self._refused(Refusal(Reason.NO_ZONE, turn.client, query.qtype, apex, turn.key))
+                self._refused(Refusal(Reason.NO_ZONE, turn.client, query.qtype, apex, key))
         if rcode is None:
             return self._compose(turn, sections), shared and not sections.lua_ran
         sections.rcode = rcode
         sections.authoritative = False
         return self._compose(turn, sections, told), True
+
+    def _chaos(self, query: Query) -> tuple[int, list[Blob]]:
+        """RCODE and answer section of a query of class CHAOS, about the server itself (RFC 4892);
+        REFUSED for what is not told."""
+        text = ""
+        if query.qname_lower in _VERSION:
+            text = self._settings.version
+        elif query.qname_lower in _IDENTITY:
+            text = self._settings.server_id
+        if not text:
+            return message.REFUSED, []
+        if query.qtype not in (rrtype.TXT, rrtype.ANY):
+            return message.NOERROR, []
+        string = text.encode("utf-8")[:255]
+        head = b"\xc0\x0c\x00\x10\x00\x03\x00\x00\x00\x00" + (len(string) + 1).to_bytes(2, "big")
+        return message.NOERROR, [Blob(1, head + bytes((len(string),)) + string)]
 
     def _soa_signed(self, turn: _Turn) -> tuple[bool, bool]:
         """Whether an SOA that is asked for with DO gets its RRSIG, and whether all clients get the
@@ -173,7 +186,7 @@ class Exchange:
         that for stale, and transfers the zone again at each refresh and after each NOTIFY.
         """
         access, apex = self._settings.access, turn.query.qname_lower
-        unsigned = access.takes_unsigned(apex, turn.client, turn.key)
+        unsigned = access.takes_unsigned(apex, turn.client, turn.checked.key_name)
         by_address = access.tells_by_address(apex)
         if not (unsigned or by_address):
             return True, True
@@ -217,7 +230,7 @@ class Exchange:
             return wire_edns.MIN_UDP_SIZE
         return min(edns.udp_size, self._settings.udp_payload_size)
 
-    def _compose(self, turn: _Turn, sections: Sections, told: Sequence[Item] = ()) -> bytes:
+    def _compose(self, turn: _Turn, sections: Sections, told: Sequence[Blob] = ()) -> bytes:
         query = turn.query
         edns = query.edns
         opt = b""
@@ -237,7 +250,7 @@ class Exchange:
             sections.additional[sections.glue :],
             opt=opt,
             max_size=sections.room,
-            tsig_room=turn.room,
+            tsig_room=turn.checked.room,
         )
 
 

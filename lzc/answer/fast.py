@@ -33,7 +33,7 @@ from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype
 from lzc.wire.compose import MAX_MESSAGE
 from lzc.wire.edns import Edns
-from lzc.wire.message import FormatError, parse_query
+from lzc.wire.message import FormatError, parse_query, question_end
 from lzc.wire.name import MAX_LABEL, MAX_NAME, key_of, wildcard_of
 
 _HEADER: Final = struct.Struct(">5H").pack
@@ -119,7 +119,7 @@ class FastLane:
         lua: LuaAnswers,
         options: OptBuilder,
         size: int,
-        fail: Callable[[bytes, bytes, float, Exception], tuple[bytes, bool] | None],
+        fail: Callable[[bytes, bytes, float, Exception], tuple[bytes, bool | Choice] | None],
     ) -> None:
         self._zones = zones
         self._views = zones.views
@@ -180,7 +180,8 @@ class FastLane:
                     view = self._views.get(name[end:])
                 zone = self._zones.of(view)
             else:
-                found = self._zones.at(name) if _is_whole(name) else None
+                whole = question_end(query) == len(name) + 16
+                found = self._zones.at(name) if whole else None
                 if found is None:
                     return None
                 zone = found
@@ -372,11 +373,3 @@ class FastLane:
                 self._plain.clear()
             self._plain[fixed] = edns, opt, limit
         return asked.question, edns, opt, limit
-
-
-def _is_whole(name: bytes) -> bool:
-    """True for octets that are a wire name with nothing after it."""
-    end = 0
-    while end < len(name) and 0 < name[end] <= MAX_LABEL:
-        end += name[end] + 1
-    return end == len(name) - 1 and not name[end]

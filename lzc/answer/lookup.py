@@ -6,6 +6,7 @@ authoritative for the target, and leaves what it found in `Sections`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from lzc.answer import denial
@@ -27,29 +28,19 @@ _ADDRESSED: Final = frozenset({rrtype.NS, rrtype.MX, rrtype.SRV, rrtype.SVCB, rr
 _NO_SNIPPETS: Final[dict[int, Snippets]] = {}
 
 
+@dataclass(slots=True, eq=False)
 class AnswerLookup:
     """Answers one question from the zones of a bundle.
 
-    ``tcp`` decides how much ANY gets (RFC 8482: over UDP one RRset). `run` raises `LuaFailure` and
+    TCP decides how much ANY gets (RFC 8482: over UDP one RRset). `run` raises `LuaFailure` and
     `SigningFailure`, both SERVFAIL.
     """
 
-    __slots__ = ("_asker", "_lua", "_qtype", "_tcp", "_zones", "sections")
-
-    def __init__(
-        self,
-        zones: ServedZones,
-        lua: LuaAnswers,
-        qtype: int,
-        asker: Asker,
-        sections: Sections,
-    ) -> None:
-        self._zones = zones
-        self._lua = lua
-        self._qtype = qtype
-        self._asker = asker
-        self._tcp = asker.tcp
-        self.sections = sections
+    _zones: ServedZones
+    _lua: LuaAnswers
+    _qtype: int
+    _asker: Asker
+    sections: Sections
 
     def run(self, qname: bytes) -> bool:
         """Answer for a wire name, its case as asked; False when it is in none of the zones."""
@@ -221,7 +212,7 @@ class AnswerLookup:
                 self.sections.answer.append(made)
             else:
                 self.sections.add(self.sections.answer, zone, rrset, wildcard)
-            if not self._tcp:
+            if not self._asker.tcp:
                 break
         if any_found and wildcard is not None and self.sections.dnssec_ok and zone.signed:
             self.sections.prove(zone, [denial.covering(zone, key)])

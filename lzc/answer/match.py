@@ -44,13 +44,13 @@ def match(zone: ServedZone, key: bytes) -> Match:
         if not flags & _CUT:
             return Match(MatchKind.EXACT, key, node)
         if flags & OCCLUDED:
-            return _topmost(zone, key)
+            return topmost(zone, key)
         return Match(MatchKind.DELEGATION, key, node)
     encloser, node = closest_encloser(zone, key)
     flags = node[0]
     if flags & _CUT:
         if flags & OCCLUDED:
-            return _topmost(zone, encloser)
+            return topmost(zone, encloser)
         return Match(MatchKind.DELEGATION, encloser, node)
     if flags & HAS_DNAME:
         return Match(MatchKind.DNAME, encloser, node)
@@ -86,7 +86,7 @@ def closest_encloser(zone: ServedZone, key: bytes) -> tuple[bytes, bytes]:
     return encloser, node
 
 
-def _topmost(zone: ServedZone, key: bytes) -> Match:
+def topmost(zone: ServedZone, key: bytes) -> Match:
     """The cut or DNAME nearest the apex that hides an occluded node. At most one look-up for each
     label of a name."""
     end = 0
@@ -103,9 +103,3 @@ def _topmost(zone: ServedZone, key: bytes) -> Match:
             break
         end += 1
     raise ValueError("an occluded node without a delegation point or DNAME above it")
-
-
-def unoccluded(zone: ServedZone, key: bytes) -> tuple[bytes, bytes]:
-    """Key and node of the delegation point or DNAME owner that hides an occluded node."""
-    found = _topmost(zone, key)
-    return found.key, found.node

@@ -6,11 +6,6 @@ from lzc.answer.settings import ResponderSettings
 from lzc.wire import cookie, edns
 from lzc.wire.edns import Edns
 
-BADVERS_EXTENDED = 1
-"""The upper bits of RCODE 16 (RFC 6891 §6.1.3)."""
-BADCOOKIE_EXTENDED = 1
-"""Likewise of RCODE 23 (RFC 7873 §8)."""
-
 
 class OptBuilder:
     """Makes OPT RRs by the operator's settings.
@@ -26,11 +21,12 @@ class OptBuilder:
         self.plain_dnssec_ok = edns.build(settings.udp_payload_size, flags=edns.DO)
 
     def opt(
-        self, asked: Edns, client: bytes, now: float, *, scope: int = 0, extended_rcode: int = 0
+        self, asked: Edns, client: bytes, now: float, *, scope: int = 0, rcode: int = 0
     ) -> bytes:
         """The OPT RR that answers one: NSID where asked for, the client subnet with ``scope`` bits
-        (RFC 7871 §7.2.1), and a server cookie that is good for this client (RFC 9018)."""
-        if not asked.options and not extended_rcode:
+        (RFC 7871 §7.2.1), and a server cookie that is good for this client (RFC 9018); with the
+        upper bits of an RCODE (RFC 6891 §6.1.3)."""
+        if not asked.options and not rcode:
             return self.plain_dnssec_ok if asked.flags & edns.DO else self.plain
         settings = self._settings
         options: list[bytes] = []
@@ -44,7 +40,7 @@ class OptBuilder:
         return edns.build(
             settings.udp_payload_size,
             flags=asked.flags & edns.DO,
-            extended_rcode=extended_rcode,
+            extended_rcode=rcode >> 4,
             options=options,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lzc.answer.match import Match
 from lzc.answer.sections import Sections
@@ -34,24 +34,29 @@ def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
             sections.add(sections.authority, zone, signer)
         else:
             sections.prove(zone, [(cut.key, cut.node)])
-    required: list[RRset] = []
-    sibling: list[tuple[RRset, bool]] = []
+    sibling: list[tuple[list[RRset], bool]] = []
     # A delegation may have thousands of servers: what does not fit is not looked for.
     room = spare = sections.room - _SMALLEST * len(servers.rdatas)
     for target in _targets(servers):
         if room < 0:
             break
         if wire_name.is_subdomain(target, owner):
-            found = [rrset for rrset, _ in _addresses(zone, target)]
+            found, _ = _addresses(zone, target)
             room -= _octets(found)
-            required += found
+            sections.additional += found
         elif spare >= 0:
-            others = _addresses(zone, target)
-            spare -= _octets([rrset for rrset, _ in others])
-            sibling += others
-    sections.additional.extend(required)
+            found, authoritative = _addresses(zone, target)
+            spare -= _octets(found)
+            sibling.append((found, authoritative))
     sections.glue = len(sections.additional)
-    for rrset, authoritative in sibling:
+    for found, authoritative in sibling:
+        _add(sections, zone, found, authoritative)
+
+
+def _add(
+    sections: Sections, zone: ServedZone, rrsets: Iterable[RRset], authoritative: bool
+) -> None:
+    for rrset in rrsets:
         if authoritative:
             sections.add(sections.additional, zone, rrset)
         else:
@@ -68,13 +73,10 @@ def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
     far as the same zone has them (RFC 1034 §4.3.2 step 6, RFC 2782, RFC 9460 §4.1). They may be
     left out without harm."""
     for target in _targets(rrset, MAX_TARGETS):
-        for found, authoritative in _addresses(zone, target):
-            if any(found[:2] == other[:2] for other in (*sections.answer, *sections.additional)):
-                continue
-            if authoritative:
-                sections.add(sections.additional, zone, found)
-            else:
-                sections.additional.append(found)
+        found, authoritative = _addresses(zone, target)
+        present = {other[:2] for other in (*sections.answer, *sections.additional)}
+        new = [address for address in found if address[:2] not in present]
+        _add(sections, zone, new, authoritative)
 
 
 def _targets(rrset: RRset, limit: int | None = None) -> Iterator[bytes]:
@@ -98,16 +100,12 @@ def _service(owner: bytes, rdata: bytes) -> bytes | None:
     return owner.lower() if rdata[:2] != b"\0\0" else None
 
 
-def _addresses(zone: ServedZone, name: bytes) -> list[tuple[RRset, bool]]:
-    """The static A and AAAA RRsets at a name, each with whether it is authoritative (not glue)."""
+def _addresses(zone: ServedZone, name: bytes) -> tuple[list[RRset], bool]:
+    """The static A and AAAA RRsets at a name, and whether they are authoritative (not glue)."""
     if not wire_name.is_subdomain(name, zone.apex):
-        return []
+        return [], False
     node = zone.node(wire_name.key_of(name, zone.apex))
     if node is None:
-        return []
-    authoritative = not node[0] & (DELEGATION | OCCLUDED)
-    return [
-        (rrset, authoritative)
-        for kind in (rrtype.A, rrtype.AAAA)
-        if (rrset := nodes.rrset(node, name, kind)) is not None
-    ]
+        return [], False
+    found = (nodes.rrset(node, name, kind) for kind in (rrtype.A, rrtype.AAAA))
+    return [rrset for rrset in found if rrset], not node[0] & (DELEGATION | OCCLUDED)

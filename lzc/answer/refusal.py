@@ -48,6 +48,10 @@ class Refusal(NamedTuple):
 Report = Callable[[Refusal], None]
 
 
+def untold(refusal: Refusal) -> None:
+    """The report of a refusal that nobody asks for."""
+
+
 def tsig_refusal(query: Query, client: bytes, checked: TsigResult, now: float) -> Refusal:
     """The refusal of a query whose TSIG RR did not pass."""
     reason = _OF_TSIG.get(checked.error, Reason.MALFORMED_TSIG)

@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from typing import Final, NamedTuple
 
-from lzc.answer.amplification import CookieLimit
+from lzc.answer.amplification import Answered, CookieLimit, Quick
 from lzc.answer.exchange import Exchange
 from lzc.answer.fast import FastLane
 from lzc.answer.lookup import AnswerLookup
 from lzc.answer.lua_answer import CpuMeter, LuaAnswers, LuaEvaluator, Plans
 from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice
-from lzc.answer.refusal import Report
+from lzc.answer.refusal import Report, untold
 from lzc.answer.settings import ResponderSettings
-from lzc.answer.zone import ServedZones, Signer
+from lzc.answer.zone import ServedZones
 from lzc.bundle.reader import Bundle
+from lzc.dnssec.signer import ZoneSigner
 from lzc.lua.plan import Planner
 from lzc.wire.message import FormatError, parse_query
-
-Quick = Callable[[bytes, bytes, float, bool, bytes], tuple[bytes, bool | Choice] | None]
-"""Takes query, client, now, tcp and local as `Responder.respond`; gives what a `Response` holds, or
-`None` for a query that takes more care."""
 
 
 class Parts(NamedTuple):
     """What a responder is put together from. Who watches how an answer is made gives subclasses of
     these, so that nothing on the path of a query asks whether it is watched."""
 
-    zones: Callable[[Bundle, Mapping[bytes, Signer], Container[bytes]], ServedZones] = ServedZones
+    zones: Callable[..., ServedZones] = ServedZones
     lua: Callable[..., LuaAnswers] = LuaAnswers
     lookup: Callable[..., AnswerLookup] = AnswerLookup
 
@@ -64,7 +61,7 @@ class Responder:
         self,
         bundle: Bundle,
         settings: ResponderSettings,
-        signers: Mapping[bytes, Signer],
+        signers: Mapping[bytes, ZoneSigner],
         engine: LuaEvaluator | None,
         report: Callable[[bytes, Exception], None] | None = None,
         planner: Planner | None = None,
@@ -79,6 +76,7 @@ class Responder:
         lua = parts.lua(engine, settings.insert_whitespace, plans, meter)
         options = OptBuilder(settings)
         look_up = parts.lookup
+        refused = refused or untold
         self._exchange = Exchange(zones, lua, options, settings, report, refused, look_up)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
@@ -103,7 +101,7 @@ class Responder:
 
     def any_query(
         self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
-    ) -> tuple[bytes, bool | Choice] | None:
+    ) -> Answered:
         """What `respond` gives, for a query that `quick` has no answer to."""
         try:
             asked = parse_query(query)
@@ -115,9 +113,7 @@ class Responder:
             return wire, cacheable
         return self._limit.limit(asked, wire, cacheable, client, now)
 
-    def _fail(
-        self, query: bytes, client: bytes, now: float, error: Exception
-    ) -> tuple[bytes, bool] | None:
+    def _fail(self, query: bytes, client: bytes, now: float, error: Exception) -> Answered:
         try:
             asked = parse_query(query)
         except FormatError as malformed:

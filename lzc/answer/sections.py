@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from lzc.answer.denial import Owner, nsec_rrset
 from lzc.answer.zone import ServedZone
 from lzc.wire import message, rrtype
-from lzc.wire.compose import MAX_MESSAGE
 from lzc.wire.message import RRset
 
 
+@dataclass(slots=True, eq=False)
 class Sections:
     """What an answer will say.
 
@@ -19,30 +21,16 @@ class Sections:
     be looked for.
     """
 
-    __slots__ = (
-        "additional",
-        "answer",
-        "authoritative",
-        "authority",
-        "dnssec_ok",
-        "glue",
-        "lua_ran",
-        "now",
-        "rcode",
-        "room",
-    )
-
-    def __init__(self, dnssec_ok: bool, now: float, room: int = MAX_MESSAGE) -> None:
-        self.dnssec_ok = dnssec_ok
-        self.now = now
-        self.room = room
-        self.rcode = message.NOERROR
-        self.authoritative = True
-        self.answer: list[RRset] = []
-        self.authority: list[RRset] = []
-        self.additional: list[RRset] = []
-        self.glue = 0
-        self.lua_ran = False
+    dnssec_ok: bool
+    now: float
+    room: int
+    rcode: int = message.NOERROR
+    authoritative: bool = True
+    answer: list[RRset] = field(default_factory=list)
+    authority: list[RRset] = field(default_factory=list)
+    additional: list[RRset] = field(default_factory=list)
+    glue: int = 0
+    lua_ran: bool = False
 
     def add(
         self, section: list[RRset], zone: ServedZone, rrset: RRset, signed_as: bytes | None = None

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Final
 
 from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
+from lzc.dnssec.signer import ZoneSigner
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.message import RRset
 
 MAX_ZONES: Final = 16384
 """Zones whose derived things are kept; beyond, all are dropped and made again on demand."""
-
-
-class Signer(Protocol):
-    """What the answer path asks of `lzc.dnssec.signer.ZoneSigner`."""
-
-    def sign(
-        self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], now: float
-    ) -> tuple[bytes, ...]:
-        """RRSIG RDATA over an RRset; empty when no key is active."""
 
 
 class SigningFailure(Exception):
@@ -63,7 +55,7 @@ class ServedZone:
         "zone_id",
     )
 
-    def __init__(self, view: ZoneView, signer: Signer | None) -> None:
+    def __init__(self, view: ZoneView, signer: ZoneSigner | None) -> None:
         info: ZoneInfo = view.info
         self.info = info
         self.apex: bytes = view.apex
@@ -84,22 +76,14 @@ class ServedZone:
 
     def _split_soa(self) -> list[bytes]:
         """The negative SOA RR, cut where a compression pointer to the apex belongs."""
-        rdata = self.soa.rdatas[0]
-        parts = [b""]
-        position = size = 0
+        rdata, parts, position = self.soa.rdatas[0], [b""], 0
         for _ in range(2):
-            start = position
-            cut = -1
-            while rdata[position]:
-                if rdata[position:].lower().startswith(self.apex) and cut < 0:
-                    cut = position
-                position += 1 + rdata[position]
-            position += 1
-            if cut < 0:
-                parts[-1] += rdata[start:position]
-            else:
-                parts[-1] += rdata[start:cut]
+            name, position = wire_name.from_wire(rdata, position)
+            if self.apex != wire_name.ROOT and wire_name.is_subdomain(name.lower(), self.apex):
+                parts[-1] += name[: -len(self.apex)]
                 parts.append(b"")
+            else:
+                parts[-1] += name
         parts[-1] += rdata[position:]
         size = sum(map(len, parts)) + 2 * (len(parts) - 1)
         head = b"\x00\x06\x00\x01" + self.negative_ttl.to_bytes(4, "big") + size.to_bytes(2, "big")
@@ -141,7 +125,7 @@ class ServedZones:
     __slots__ = ("_find", "_find_parent", "_out", "_served", "_signers", "views")
 
     def __init__(
-        self, bundle: Bundle, signers: Mapping[bytes, Signer], out: Container[bytes] = ()
+        self, bundle: Bundle, signers: Mapping[bytes, ZoneSigner], out: Container[bytes] = ()
     ) -> None:
         self.views = bundle.all_views()
         self._find = bundle.find_zone

@@ -13,8 +13,9 @@ from typing import Final
 
 from lzc.answer.responder import UNWATCHED
 from lzc.answer.settings import ResponderSettings
-from lzc.answer.zone import Signer, SigningFailure
+from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
+from lzc.dnssec.signer import ZoneSigner
 from lzc.lua.engine.engine import Engine, EngineSettings, GeoView, Log, LuaFailure
 from lzc.lua.plan import Planner
 from lzc.rehearse.assumed import (
@@ -39,7 +40,7 @@ IDLE_RUNS: Final = 1_000
 """Runs in a row without news that end the search: a choice of 1 in 100 is missed once in 20,000
 times."""
 
-SignersAt = Callable[[float], tuple[Mapping[bytes, Signer], Container[bytes]]]
+SignersAt = Callable[[float], tuple[Mapping[bytes, ZoneSigner], Container[bytes]]]
 """The signers at a time, by apex, and the zones that are out of service for want of one."""
 
 

@@ -157,15 +157,12 @@ def _put_rdata(out: bytearray, kind: int, rdata: bytes, offsets: dict[bytes, int
         _put_name(out, rdata[2:], offsets)
     elif kind in (SOA, MINFO):
         position = 0
-        while length := rdata[position]:
-            position += 1 + length
-        position += 1
-        _put_name(out, rdata[:position], offsets)
-        start = position
-        while length := rdata[position]:
-            position += 1 + length
-        position += 1
-        _put_name(out, rdata[start:position], offsets)
+        for _ in range(2):
+            start = position
+            while length := rdata[position]:
+                position += 1 + length
+            position += 1
+            _put_name(out, rdata[start:position], offsets)
         out += rdata[position:]
     else:
         _put_name(out, rdata, offsets)

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 NSID: Final = 3
 CLIENT_SUBNET: Final = 8
 COOKIE: Final = 10
-EXTENDED_ERROR: Final = 15
 
 DO: Final = 0x8000
 """The DNSSEC OK bit in the flags of an OPT RR (RFC 3225)."""

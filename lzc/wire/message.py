@@ -39,14 +39,11 @@ NOTIMP: Final = 4
 REFUSED: Final = 5
 YXDOMAIN: Final = 6
 NOTAUTH: Final = 9
-NOTZONE: Final = 10
 BADVERS: Final = 16
 BADCOOKIE: Final = 23
 
 IN: Final = 1
 CH: Final = 3
-CLASS_NONE: Final = 254
-CLASS_ANY: Final = 255
 
 HEADER: Final = struct.Struct(">6H")
 _QUESTION = struct.Struct(">HH")
@@ -55,41 +52,29 @@ _EDNS_REPLY = wire_edns.build(wire_edns.UDP_SIZE)
 
 
 class FormatError(Exception):
-    """A message that is no well-formed query.
+    """A message that is no well-formed query; `reply` is what to send.
 
-    ``silent`` tells to send nothing (a response, or less than a header: answering could loop).
-    Otherwise `reply` is the FORMERR. ``question`` is the question section as it came, or empty
-    when it could not be read; ``edns`` tells that an OPT RR was found.
+    ``header`` is that of the query, empty for what gets no answer (a response, or less than a
+    header: answering could loop); ``question`` the question section as it came, or empty when it
+    could not be read; ``edns`` tells that an OPT RR was found.
     """
 
     def __init__(
-        self,
-        reason: str,
-        *,
-        silent: bool = False,
-        header: bytes = b"",
-        question: bytes = b"",
-        edns: bool = False,
+        self, reason: str, header: bytes = b"", question: bytes = b"", *, edns: bool = False
     ) -> None:
         super().__init__(reason)
-        self.silent = silent
         self.header = header
         self.question = question
         self.edns = edns
 
     def reply(self) -> bytes | None:
         """The FORMERR message, its OPT RR included where RFC 6891 §7 wants one; None: silence."""
-        if self.silent:
+        if not self.header:
             return None
-        flags = (self.header[2] << 8 | self.header[3]) & (OPCODE_MASK | RD)
-        return (
-            self.header[:2]
-            + struct.pack(
-                ">5H", QR | flags | FORMERR, 1 if self.question else 0, 0, 0, int(self.edns)
-            )
-            + self.question
-            + (_EDNS_REPLY if self.edns else b"")
-        )
+        flags = (self.header[2] << 8 | self.header[3]) & (OPCODE_MASK | RD) | QR | FORMERR
+        counts = struct.pack(">5H", flags, 1 if self.question else 0, 0, 0, int(self.edns))
+        opt = _EDNS_REPLY if self.edns else b""
+        return b"".join((self.header[:2], counts, self.question, opt))
 
 
 class Query(NamedTuple):
@@ -164,12 +149,12 @@ def parse_query(msg: bytes) -> Query:
     """Read a request. Raises `FormatError`, and nothing else, for whatever is malformed."""
     end = len(msg)
     if end < 12:
-        raise FormatError("less than a header", silent=True)
-    ident, flags, qdcount, ancount, nscount, arcount = HEADER.unpack_from(msg)
+        raise FormatError("less than a header")
+    ident, flags, qdcount, ancount, nscount, arcount = header = HEADER.unpack_from(msg)
     if flags & 0x8000:
-        raise FormatError("a response, not a query", silent=True)
+        raise FormatError("a response, not a query")
     if flags & 0x7800 or qdcount != 1 or ancount or nscount or arcount > 1:
-        return _examine(msg, ident, flags, qdcount, ancount, nscount, arcount)
+        return _examine(msg, header)
     position = 12
     try:
         while length := msg[position]:
@@ -178,9 +163,9 @@ def parse_query(msg: bytes) -> Query:
             position += length + 1
         position += 5
         if length or position > end or position > 271:
-            raise FormatError("malformed question", header=msg[:12])
+            raise FormatError("malformed question", msg[:12])
     except IndexError:
-        raise FormatError("question name runs past the end", header=msg[:12]) from None
+        raise FormatError("question name runs past the end", msg[:12]) from None
     edns = None
     if arcount:
         if (
@@ -188,10 +173,10 @@ def parse_query(msg: bytes) -> Query:
             or msg[position : position + 3] != b"\x00\x00\x29"
             or msg[-2:] != b"\x00\x00"
         ):
-            return _examine(msg, ident, flags, qdcount, ancount, nscount, arcount)
+            return _examine(msg, header)
         edns = wire_edns.plain(msg[position + 3 :])
     elif end != position:
-        raise FormatError("octets after the question", header=msg[:12], question=msg[12:position])
+        raise FormatError("octets after the question", msg[:12], msg[12:position])
     qname = msg[12 : position - 4]
     return Query(
         msg,
@@ -207,12 +192,11 @@ def parse_query(msg: bytes) -> Query:
     )
 
 
-def _examine(
-    msg: bytes, ident: int, flags: int, qdcount: int, ancount: int, nscount: int, arcount: int
-) -> Query:
+def _examine(msg: bytes, header: tuple[int, ...]) -> Query:
+    ident, flags, *_ = header
     opcode = flags >> 11 & 15
     try:
-        return _examine_strictly(msg, ident, flags, qdcount, ancount, nscount, arcount)
+        return _examine_strictly(msg, *header)
     except FormatError:
         if opcode in (QUERY, NOTIFY):
             raise
@@ -223,111 +207,85 @@ def _examine(
 def _examine_strictly(
     msg: bytes, ident: int, flags: int, qdcount: int, ancount: int, nscount: int, arcount: int
 ) -> Query:
-    position = 12
-    qname, qtype, qclass = b"", 0, 0
-    question = b""
+    qname, qtype, qclass, end = b"", 0, 0, 12
     edns: Edns | None = None
     try:
         if qdcount == 1:
             qname, position = from_wire(msg, 12)
             qtype, qclass = _QUESTION.unpack_from(msg, position)
-            position += 4
-            if position != 16 + len(qname):
+            if position != 12 + len(qname):
                 raise InvalidName("compression pointer in the question")
-            question = msg[12:position]
+            end = position + 4
         elif qdcount:
-            raise FormatError(
-                "more than one question (RFC 9619)",
-                header=msg[:12],
-                edns=_has_opt(msg, qdcount, ancount + nscount, arcount),
-            )
-        question_end = position
-        position, opt, tsig = _records(msg, position, ancount + nscount, arcount)
+            raise FormatError("more than one question (RFC 9619)", msg[:12], edns=_has_opt(msg))
+        position, opt, tsig = _records(msg, end, ancount + nscount, arcount)
         if opt is not None:
-            start, end = opt
-            edns = wire_edns.parse(msg[start : start + 8], msg[start + 8 : end])
-    except InvalidOpt as error:
-        raise FormatError(str(error), header=msg[:12], question=question, edns=True) from None
+            edns = wire_edns.parse(*opt)
+        if position != len(msg):
+            raise ValueError("octets after the last RR")
+        if not qdcount and (edns is None or edns.cookie is None or ancount or nscount):
+            raise ValueError("no question")
     except (ValueError, struct.error, IndexError) as error:
-        raise FormatError(str(error), header=msg[:12], question=question) from None
-    if position != len(msg):
-        raise FormatError(
-            "octets after the last RR",
-            header=msg[:12],
-            question=question,
-            edns=edns is not None,
-        )
-    if not qdcount and (edns is None or edns.cookie is None or ancount or nscount):
-        raise FormatError("no question", header=msg[:12], edns=edns is not None)
+        with_opt = edns is not None or isinstance(error, InvalidOpt)
+        raise FormatError(str(error), msg[:12], msg[12:end], edns=with_opt) from None
+    opcode = flags >> 11 & 15
+    lower = qname.lower()
     return Query(
-        msg,
-        ident,
-        flags,
-        flags >> 11 & 15,
-        qname,
-        qname.lower(),
-        qtype,
-        qclass,
-        question_end,
-        edns,
-        tsig,
-        ancount,
-        nscount,
+        msg, ident, flags, opcode, qname, lower, qtype, qclass, end, edns, tsig, ancount, nscount
     )
 
 
-def _has_opt(msg: bytes, questions: int, before: int, additional: int) -> bool:
+def _has_opt(msg: bytes) -> bool:
     """True for a message with a sound OPT RR, however many questions stand before it."""
-    position = 12
     try:
-        for _ in range(questions):
-            position = skip_name(msg, position) + 4
-        return _records(msg, position, before, additional)[1] is not None
+        return _walk(msg)[1] is not None
     except (ValueError, struct.error, IndexError):
         return False
 
 
+def find_tsig(msg: bytes) -> int:
+    """The offset of the TSIG RR of any message, or 0 when it has none, or is malformed."""
+    try:
+        end, _, tsig = _walk(msg)
+    except (ValueError, struct.error, IndexError):
+        return 0
+    return tsig if end == len(msg) else 0
+
+
+def _walk(msg: bytes) -> tuple[int, tuple[bytes, bytes] | None, int]:
+    """What `_records` gives for a whole message, with any number of questions."""
+    _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(msg)
+    position = 12
+    for _ in range(qdcount):
+        position = skip_name(msg, position) + 4
+    return _records(msg, position, ancount + nscount, arcount)
+
+
 def _records(
     msg: bytes, position: int, before: int, additional: int
-) -> tuple[int, tuple[int, int] | None, int]:
-    """Walk the RRs: the offset after them, where the OPT RR has its class and its end, and the
+) -> tuple[int, tuple[bytes, bytes] | None, int]:
+    """Walk the RRs: the offset after them, the OPT RR as `lzc.wire.edns.parse` takes it, and the
     offset of the TSIG RR or 0."""
-    opt: tuple[int, int] | None = None
+    opt: tuple[bytes, bytes] | None = None
     tsig = 0
     end = len(msg)
     for index in range(before + additional):
         start = position
         position = skip_name(msg, position)
         kind, _, _, length = _RR.unpack_from(msg, position)
-        fixed = position + 2
-        position += 10 + length
+        data = position + 10
+        position = data + length
         if position > end:
             raise ValueError("RDATA runs past the end of the message")
         if kind == rrtype.OPT:
             if index < before or msg[start] or opt is not None:
                 raise InvalidOpt("an OPT RR too many, not at the root, or in a wrong section")
-            opt = fixed, position
+            opt = msg[data - 8 : data], msg[data:position]
         elif kind == rrtype.TSIG:
             if index != before + additional - 1 or index < before:
                 raise ValueError("TSIG RR is not the last RR (RFC 8945 §5.1)")
             tsig = start
     return position, opt, tsig
-
-
-def find_tsig(msg: bytes) -> int:
-    """The offset of the TSIG RR of any message, or 0 when it has none. Raises `FormatError` when
-    the message is malformed."""
-    try:
-        _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(msg)
-        position = 12
-        for _ in range(qdcount):
-            position = skip_name(msg, position) + 4
-        end, _, tsig = _records(msg, position, ancount + nscount, arcount)
-        if end != len(msg):
-            raise ValueError("octets after the last RR")
-    except (ValueError, struct.error, IndexError) as error:
-        raise FormatError(str(error), header=msg[:12].ljust(12, b"\x00")) from None
-    return tsig
 
 
 def question_end(query: bytes) -> int:
@@ -392,7 +350,7 @@ def first_authority(query: Query) -> RR | None:
 
 
 def parse_message(msg: bytes) -> Message:
-    """Read any message in full. Raises `FormatError` (never silent) when it is malformed."""
+    """Read any message in full. Raises `FormatError` when it is malformed."""
     try:
         ident, flags, qdcount, *counts = HEADER.unpack_from(msg)
         position = 12
@@ -412,5 +370,5 @@ def parse_message(msg: bytes) -> Message:
         if position != len(msg):
             raise ValueError("octets after the last RR")
     except (ValueError, struct.error, IndexError) as error:
-        raise FormatError(str(error), header=msg[:12].ljust(12, b"\x00")) from None
+        raise FormatError(str(error)) from None
     return Message(ident, flags, tuple(questions), *sections)

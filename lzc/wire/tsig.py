@@ -1,7 +1,7 @@
 """Transaction signatures (TSIG, RFC 8945): shared secrets that vouch for messages.
 
 A MAC covers the message before its TSIG RR was added, the fields of that RR, and in an answer
-the MAC of the request. `lzc.wire.tsig_stream` has the answers of many messages.
+the MAC of the request.
 """
 
 from __future__ import annotations
@@ -10,16 +10,10 @@ import hmac
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-from lzc.wire.message import (
-    FORMERR,
-    NOERROR,
-    NOTAUTH,
-    FormatError,
-    find_tsig,
-)
-from lzc.wire.name import InvalidName, from_text, from_wire
+from lzc.wire.message import FORMERR, NOERROR, NOTAUTH, Query, find_tsig
+from lzc.wire.name import from_text, from_wire
 
 BADSIG: Final = 16
 BADKEY: Final = 17
@@ -45,6 +39,7 @@ ALGORITHMS: Final[Mapping[str, tuple[str, int]]] = {
 _ANY_TTL_0 = b"\x00\xff\x00\x00\x00\x00"
 _TIMERS = struct.Struct(">HIH")
 _FIXED = struct.Struct(">HIHH")
+_END = struct.Struct(">HHH")
 
 
 def algorithm_name(algorithm: str) -> bytes:
@@ -61,41 +56,36 @@ class TsigKey:
     secret: bytes = field(repr=False)
 
     @property
-    def room(self) -> int:
-        """Octets of a TSIG RR with this key, at most: what `compose` must leave free."""
-        return len(self.name) + 10 + len(algorithm_name(self.algorithm)) + 16 + self.mac_size + 6
-
-    @property
     def mac_size(self) -> int:
         """Octets of a MAC."""
         return ALGORITHMS[self.algorithm][1]
 
-    def mac(self, data: bytes) -> bytes:
+    def mac(self, *data: bytes) -> bytes:
         """The MAC of ``data``."""
         function, size = ALGORITHMS[self.algorithm]
-        return hmac.digest(self.secret, data, function)[:size]
+        return hmac.digest(self.secret, b"".join(data), function)[:size]
 
 
-@dataclass(frozen=True, slots=True)
-class TsigRR:
-    """A TSIG RR as it came. Names are lower-case; times are in seconds; ``start`` is its offset."""
+class TsigRR(NamedTuple):
+    """A TSIG RR. Names are lower-case; times are in seconds; ``start`` is the offset of one that
+    came."""
 
-    start: int
     name: bytes
     algorithm: bytes
     time_signed: int
-    fudge: int
-    mac: bytes
     original_id: int
-    error: int
-    other: bytes
+    error: int = 0
+    other: bytes = b""
+    mac: bytes = b""
+    fudge: int = FUDGE
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TsigResult:
     """The outcome of a check: ``error`` is 0, `BADSIG`, `BADKEY`, `BADTIME`, `BADTRUNC`, or 1
-    (FORMERR). ``key`` is our key of that name, ``rr`` the TSIG RR that came (None when it does not
-    parse)."""
+    (FORMERR). ``key`` is our key of that name, ``rr`` the TSIG RR that came (None when there was
+    none, or it does not parse)."""
 
     error: int
     key: TsigKey | None = None
@@ -103,13 +93,18 @@ class TsigResult:
 
     @property
     def ok(self) -> bool:
-        """True when the message is authentic and timely."""
+        """True when the message is authentic and timely, or has no TSIG RR."""
         return self.error == 0
 
     @property
     def rcode(self) -> int:
         """The RCODE of the answer: NOERROR, FORMERR or NOTAUTH (RFC 8945 §5.2)."""
         return {0: NOERROR, FORMERR: FORMERR}.get(self.error, NOTAUTH)
+
+    @property
+    def key_name(self) -> bytes | None:
+        """The name of our key."""
+        return self.key.name if self.key else None
 
     @property
     def mac(self) -> bytes:
@@ -125,6 +120,10 @@ class TsigResult:
         return len(self.rr.name) + 10 + len(self.rr.algorithm) + 16 + size + 6
 
 
+NO_TSIG: Final = TsigResult(0)
+"""Of a request without a TSIG RR."""
+
+
 def read(message: bytes, start: int) -> TsigRR:
     """The TSIG RR at an offset. Raises `ValueError` when it is malformed (RFC 8945 §4.2)."""
     try:
@@ -137,57 +136,35 @@ def read(message: bytes, start: int) -> TsigRR:
         position += 10
         mac = message[position : position + size]
         position += size
-        original_id, error, length = struct.unpack_from(">HHH", message, position)
+        original_id, error, length = _END.unpack_from(message, position)
         position += 6
         other = message[position : position + length]
-    except (InvalidName, struct.error, IndexError) as failure:
+    except (struct.error, IndexError) as failure:
         raise ValueError(str(failure)) from None
     if position + length != end or end != len(message):
         raise ValueError("TSIG RDATA of a wrong length")
-    return TsigRR(
-        start,
-        name.lower(),
-        algorithm.lower(),
-        high << 32 | low,
-        fudge,
-        mac,
-        original_id,
-        error,
-        other,
-    )
+    time_signed = high << 32 | low
+    names = name.lower(), algorithm.lower()
+    return TsigRR(*names, time_signed, original_id, error, other, mac, fudge, start)
 
 
-def unsigned(message: bytes, rr: TsigRR) -> bytes:
-    """The message as it was before its TSIG RR was added, with its original ID."""
-    arcount = (message[10] << 8 | message[11]) - 1
-    return b"".join(
-        (
-            rr.original_id.to_bytes(2, "big"),
-            message[2:10],
-            arcount.to_bytes(2, "big"),
-            message[12 : rr.start],
-        )
-    )
-
-
-def verify_request(
-    message: bytes, keys: Mapping[bytes, TsigKey], now: float, start: int | None = None
-) -> TsigResult:
-    """Check the TSIG RR of a request, in the order of RFC 8945 §5.2: key, MAC, time, truncation.
-
-    ``keys`` is keyed by `TsigKey.name`; ``now`` in seconds since the epoch; ``start`` the offset of
-    the TSIG RR, where known. Never raises: a message without TSIG gives FORMERR.
-    """
-    return _verify(message, keys, now, b"", start)
+def verify_request(query: Query, keys: Mapping[bytes, TsigKey], now: float) -> TsigResult:
+    """Check the TSIG RR of a request, where it has one, in the order of RFC 8945 §5.2: key, MAC,
+    time, truncation. ``keys`` is keyed by `TsigKey.name`; ``now`` in seconds since the epoch."""
+    return _verify(query.wire, query.tsig, keys, now) if query.tsig else NO_TSIG
 
 
 def verify_response(message: bytes, key: TsigKey, request_mac: bytes, now: float) -> TsigResult:
-    """Check the answer to a request of ours that had ``request_mac``.
+    """Check the answer to a request of ours that had ``request_mac``. Never raises: a message
+    without TSIG gives FORMERR.
 
     An error that the other side states, authentic or in a TSIG RR without a MAC, is the error of
     the result.
     """
-    result = _verify(message, {key.name: key}, now, _prefixed(request_mac), None)
+    start = find_tsig(message)
+    if not start:
+        return TsigResult(FORMERR)
+    result = _verify(message, start, {key.name: key}, now, _prefixed(request_mac))
     rr = result.rr
     if rr is not None and rr.error and (result.ok or not rr.mac):
         return TsigResult(rr.error, key, rr)
@@ -195,85 +172,55 @@ def verify_response(message: bytes, key: TsigKey, request_mac: bytes, now: float
 
 
 def _verify(
-    message: bytes, keys: Mapping[bytes, TsigKey], now: float, before: bytes, start: int | None
+    message: bytes, start: int, keys: Mapping[bytes, TsigKey], now: float, before: bytes = b""
 ) -> TsigResult:
     try:
-        at = find_tsig(message) if start is None else start
-        if not at:
-            return TsigResult(FORMERR)
-        rr = read(message, at)
-    except (ValueError, FormatError):
+        rr = read(message, start)
+    except ValueError:
         return TsigResult(FORMERR)
     key = keys.get(rr.name)
     if key is None or rr.algorithm != algorithm_name(key.algorithm):
         return TsigResult(BADKEY, None, rr)
-    error = check_mac(key, rr, before + unsigned(message, rr) + variables(rr))
-    if not error:
-        error = check_time(rr, now) or (BADTRUNC if len(rr.mac) < key.mac_size else 0)
-    return TsigResult(error, key, rr)
-
-
-def check_mac(key: TsigKey, rr: TsigRR, data: bytes) -> int:
-    """0, `BADSIG`, or 1 (FORMERR) for a MAC of a length that RFC 8945 §5.2.2.1 rules out."""
-    size = len(rr.mac)
-    full = key.mac_size
+    size, full = len(rr.mac), key.mac_size
+    # RFC 8945 §5.2.2.1
     if size > full or (size < full and size < max(10, full // 2)):
-        return FORMERR
-    return 0 if hmac.compare_digest(key.mac(data)[:size], rr.mac) else BADSIG
+        return TsigResult(FORMERR, key, rr)
+    # As it was before its TSIG RR was added, with its original ID.
+    counts = message[2:10] + _arcount(message, -1)
+    unsigned = rr.original_id.to_bytes(2, "big") + counts + message[12:start]
+    if not hmac.compare_digest(key.mac(before, unsigned, _variables(rr))[:size], rr.mac):
+        return TsigResult(BADSIG, key, rr)
+    if abs(int(now) - rr.time_signed) > rr.fudge:
+        return TsigResult(BADTIME, key, rr)
+    return TsigResult(BADTRUNC if size < full else 0, key, rr)
 
 
-def check_time(rr: TsigRR, now: float) -> int:
-    """0, or `BADTIME` when the clocks differ by more than the fudge (RFC 8945 §5.2.3)."""
-    return BADTIME if abs(int(now) - rr.time_signed) > rr.fudge else 0
-
-
-def variables(rr: TsigRR) -> bytes:
+def _variables(rr: TsigRR) -> bytes:
     """The fields of the RR that a MAC covers (RFC 8945 §4.3.3)."""
-    return b"".join(
-        (
-            rr.name,
-            _ANY_TTL_0,
-            rr.algorithm,
-            timers(rr.time_signed, rr.fudge),
-            struct.pack(">HH", rr.error, len(rr.other)),
-            rr.other,
-        )
-    )
+    end = struct.pack(">HH", rr.error, len(rr.other)) + rr.other
+    return b"".join((rr.name, _ANY_TTL_0, rr.algorithm, _timers(rr), end))
 
 
-def timers(time_signed: int, fudge: int = FUDGE) -> bytes:
+def _timers(rr: TsigRR) -> bytes:
     """Time signed and fudge as a MAC covers them (RFC 8945 §5.3.1)."""
-    return _TIMERS.pack(time_signed >> 32 & 0xFFFF, time_signed & 0xFFFFFFFF, fudge)
+    return _TIMERS.pack(rr.time_signed >> 32 & 0xFFFF, rr.time_signed & 0xFFFFFFFF, rr.fudge)
 
 
 def _prefixed(mac: bytes) -> bytes:
     return len(mac).to_bytes(2, "big") + mac
 
 
+def _arcount(message: bytes, more: int) -> bytes:
+    return ((message[10] << 8 | message[11]) + more).to_bytes(2, "big")
+
+
 def append(message: bytes, rr: TsigRR) -> bytes:
     """The message with a TSIG RR added; the name stands in it uncompressed."""
-    rdata = b"".join(
-        (
-            rr.algorithm,
-            timers(rr.time_signed, rr.fudge),
-            _prefixed(rr.mac),
-            struct.pack(">HHH", rr.original_id, rr.error, len(rr.other)),
-            rr.other,
-        )
-    )
-    arcount = (message[10] << 8 | message[11]) + 1
-    return b"".join(
-        (
-            message[:10],
-            arcount.to_bytes(2, "big"),
-            message[12:],
-            rr.name,
-            b"\x00\xfa",
-            _ANY_TTL_0,
-            len(rdata).to_bytes(2, "big"),
-            rdata,
-        )
-    )
+    end = _END.pack(rr.original_id, rr.error, len(rr.other)) + rr.other
+    rdata = b"".join((rr.algorithm, _timers(rr), _prefixed(rr.mac), end))
+    owner = rr.name + b"\x00\xfa" + _ANY_TTL_0
+    size = len(rdata).to_bytes(2, "big")
+    return b"".join((message[:10], _arcount(message, 1), message[12:], owner, size, rdata))
 
 
 def sign(
@@ -290,45 +237,51 @@ def sign(
     ``now`` in seconds since the epoch; ``error`` and ``other`` as in RFC 8945 §5.3.2. Returns the
     message with its TSIG RR, and the MAC.
     """
-    ident = message[0] << 8 | message[1]
-    rr = TsigRR(
-        0, key.name, algorithm_name(key.algorithm), int(now), FUDGE, b"", ident, error, other
-    )
+    rr = _made_for(message, key.name, algorithm_name(key.algorithm), now, error, other)
     before = _prefixed(request_mac) if request_mac else b""
-    mac = key.mac(b"".join((before, message, variables(rr))))
-    return append(message, _with_mac(rr, mac)), mac
+    mac = key.mac(before, message, _variables(rr))
+    return append(message, rr._replace(mac=mac)), mac
 
 
-def _with_mac(rr: TsigRR, mac: bytes) -> TsigRR:
-    return TsigRR(
-        0, rr.name, rr.algorithm, rr.time_signed, rr.fudge, mac, rr.original_id, rr.error, rr.other
-    )
-
-
-def sign_request(message: bytes, key: TsigKey, now: float) -> tuple[bytes, bytes]:
-    """Sign a request of ours; returns it and the MAC that `verify_response` wants."""
-    return sign(message, key, now)
+def _made_for(
+    message: bytes, name: bytes, algorithm: bytes, now: float, error: int, other: bytes = b""
+) -> TsigRR:
+    return TsigRR(name, algorithm, int(now), message[0] << 8 | message[1], error, other)
 
 
 def sign_response(message: bytes, result: TsigResult, now: float) -> bytes:
     """Add to the answer what the check of its request asks for (RFC 8945 §5.3).
 
     Signed when the request was authentic; with `BADTIME` at the client's time, ours being told
-    beside it; without a MAC for `BADKEY` and `BADSIG`; no TSIG RR for FORMERR. The caller sets the
-    RCODE to `TsigResult.rcode`.
+    beside it; without a MAC for `BADKEY` and `BADSIG`; no TSIG RR for FORMERR, and where the
+    request had none. The caller sets the RCODE to `TsigResult.rcode`.
     """
     rr = result.rr
     if rr is None or result.error == FORMERR:
         return message
     if result.key is None or result.error == BADSIG:
-        ident = message[0] << 8 | message[1]
-        return append(
-            message,
-            TsigRR(0, rr.name, rr.algorithm, int(now), FUDGE, b"", ident, result.error, b""),
-        )
+        return append(message, _made_for(message, rr.name, rr.algorithm, now, result.error))
+    at, other = now, b""
     if result.error == BADTIME:
-        clock = int(now).to_bytes(6, "big")
-        signed, _ = sign(message, result.key, rr.time_signed, rr.mac, error=BADTIME, other=clock)
-    else:
-        signed, _ = sign(message, result.key, now, rr.mac, error=result.error)
-    return signed
+        at, other = rr.time_signed, int(now).to_bytes(6, "big")
+    return sign(message, result.key, at, rr.mac, error=result.error, other=other)[0]
+
+
+class TsigStream:
+    """Signs every message of an answer of many, as a zone transfer, in order (RFC 8945 §5.3.1);
+    for one client, so it has state. ``request_mac`` is the MAC of the request."""
+
+    def __init__(self, key: TsigKey, request_mac: bytes) -> None:
+        self._key = key
+        self._mac = request_mac
+        self._algorithm = algorithm_name(key.algorithm)
+        self._covered = _variables
+
+    def sign(self, message: bytes, now: float) -> bytes:
+        """The next message, its ID set already, with a TSIG RR; ``now`` in seconds."""
+        key = self._key
+        rr = _made_for(message, key.name, self._algorithm, now, 0)
+        self._mac = key.mac(_prefixed(self._mac), message, self._covered(rr))
+        # Of later messages, the MAC before it and the timers only.
+        self._covered = _timers
+        return append(message, rr._replace(mac=self._mac))

@@ -61,7 +61,7 @@ class Request:
         self._polls = polls
         self._mac = b""
         if key is not None:
-            self.wire, self._mac = tsig.sign_request(self.wire, key, now)
+            self.wire, self._mac = tsig.sign(self.wire, key, now)
 
     def is_answered_by(self, reply: bytes) -> bool:
         """True when a datagram can be the answer: same ID, opcode and question."""

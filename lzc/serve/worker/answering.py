@@ -9,8 +9,8 @@ from lzc.answer.refusal import Report
 from lzc.answer.responder import UNWATCHED, Parts, Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
-from lzc.answer.zone import Signer
 from lzc.bundle.reader import Bundle
+from lzc.dnssec.signer import ZoneSigner
 from lzc.health_check import HealthView
 from lzc.lua.engine.engine import Engine, EngineSettings, GeoView, Log
 from lzc.lua.plan import Planner
@@ -45,7 +45,7 @@ def lua_parts(
 def answering(
     bundle: Bundle,
     settings: ResponderSettings,
-    signers: Mapping[bytes, Signer],
+    signers: Mapping[bytes, ZoneSigner],
     out: Container[bytes],
     slot: Slot,
     report: Callable[[bytes, Exception], None],

@@ -19,7 +19,7 @@ from lzc.wire import rrtype
 from lzc.wire.compose import compose
 from lzc.wire.message import FormatError, RRset, parse_message, parse_query
 from lzc.wire.name import MAX_POINTERS, InvalidName, from_text, from_wire
-from lzc.wire.tsig import sign_request
+from lzc.wire.tsig import sign
 from tests.unit.answer.test_transfer import ACCESS, HERE, KEY, KEYS, request
 from tests.unit.answering import HEAD, NOW, World
 
@@ -144,7 +144,7 @@ def test_a_holder_of_a_key_does_not_keep_the_server_busy_with_one_message(world:
     """Four thousand names of eight thousand pointers took six seconds."""
     query = chain(7000, 3500)
     assert len(query) < 65535
-    signed, _ = sign_request(query, KEY, NOW)
+    signed, _ = sign(query, KEY, NOW)
 
     def ask() -> None:
         reply = open_transfer(world.bundle, ACCESS, KEYS, signed, HERE, NOW)
@@ -161,7 +161,7 @@ def test_the_serial_of_an_ixfr_is_in_its_authority_section(world: World, section
     query = bytearray(request(qtype="IXFR", serial=1))
     query[6:12] = b"\0\1\0\0\0\0" if section == "answer" else b"\0\0\0\0\0\1"
     parse_query(bytes(query))
-    signed, _ = sign_request(bytes(query), KEY, NOW)
+    signed, _ = sign(bytes(query), KEY, NOW)
     reply = open_transfer(world.bundle, ACCESS, KEYS, signed, HERE, NOW)
     assert isinstance(reply, bytes)
     assert reply[3] & 15 == 1

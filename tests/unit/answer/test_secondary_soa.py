@@ -58,7 +58,7 @@ def ask(
     """What a question with DO brings, and whether others may be given the same octets."""
     wire = dns.message.make_query(name, kind, want_dnssec=True, payload=2800).to_wire()
     if key is not None:
-        wire, _ = tsig.sign_request(wire, key, NOW)
+        wire, _ = tsig.sign(wire, key, NOW)
     response = world.send(wire, client=client)
     assert response is not None
     answer = parse_message(response.wire)

@@ -51,7 +51,7 @@ class FakeSecondary(asyncio.DatagramProtocol):
         query = parse_query(data)
         assert query.qtype == rrtype.SOA
         self.seen.append((query.opcode, query.qname_lower))
-        checked = tsig.verify_request(data, {self.answer_key.name: self.answer_key}, time.time())
+        checked = tsig.verify_request(query, {self.answer_key.name: self.answer_key}, time.time())
         self.unsigned += not query.tsig
         if self.lose > 0:
             self.lose -= 1

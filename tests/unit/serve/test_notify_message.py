@@ -23,7 +23,7 @@ def answer(
     """What is read from the answer of a secondary with these TSIG keys, whose clock is ``ahead``;
     `None`: it does not sign."""
     asked = parse_query(request.wire)
-    checked = tsig.verify_request(request.wire, keys or {}, NOW + ahead)
+    checked = tsig.verify_request(asked, keys or {}, NOW + ahead)
     wrong = keys is not None and not checked.ok
     flags = message.QR | asked.opcode << 11 | (checked.rcode if wrong else rcode)
     wire = compose(asked.id, flags, asked.question)

@@ -197,7 +197,7 @@ def test_a_server_tells_who_got_what_and_who_did_not(tmp_path: Path, workers: in
         def ask(zone: str, kind: str, key: TsigKey | None, ahead: float = 0.0) -> int:
             wire = dns.message.make_query(zone, kind, use_edns=False).to_wire()
             if key is not None:
-                wire, _ = tsig.sign_request(wire, key, time.time() + ahead)
+                wire, _ = tsig.sign(wire, key, time.time() + ahead)
             if kind == "SOA":
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
                     udp.settimeout(PATIENCE)
