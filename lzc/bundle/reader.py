@@ -22,10 +22,10 @@ from lzc.bundle.zone_info import ZoneInfo
 
 __all__ = ["Bundle", "BundleError", "ZoneInfo", "ZoneView"]
 
-_ALL_VIEWS: Final = 4096
+ALL_VIEWS: Final = 4096
 """Up to so many zones, all are in memory from the start and a miss needs no lookup."""
-_MAX_VIEWS: Final = 65536
-"""Zones kept in memory at most, when there are more than `_ALL_VIEWS`."""
+MAX_VIEWS: Final = 65536
+"""Zones kept in memory at most, when there are more than `ALL_VIEWS`."""
 
 _prefix = struct.Struct(">I").pack
 
@@ -95,7 +95,7 @@ class Bundle:
             raise
         self._mask = manifest.shards - 1
         self._count = sum(shard.count for shard in self._shards)
-        self._complete = self._count <= _ALL_VIEWS
+        self._complete = self._count <= ALL_VIEWS
         if self._complete:
             self._views = {info.apex: ZoneView(self, info) for info in self.zones()}
 
@@ -192,7 +192,7 @@ class Bundle:
         if text is None:
             return None
         view = ZoneView(self, self._decode(text))
-        if len(self._views) >= _MAX_VIEWS:
+        if len(self._views) >= MAX_VIEWS:
             self._views.pop(next(iter(self._views)))
         self._views[apex] = view
         return view

@@ -16,8 +16,8 @@ from lzc.compiler.zone_job import build_zone
 from lzc.faults import InputError, Place
 from lzc.source.limits import NOTHING, Counts, Totals
 
-_POOL_ZONES: Final = 8
-_POOL_OCTETS: Final = 2_000_000
+POOL_ZONES: Final = 8
+POOL_OCTETS: Final = 2_000_000
 """From so many zones and octets of sources on, several processes are faster than one."""
 
 
@@ -30,7 +30,7 @@ def build_zones(jobs: Sequence[ZoneJob], before: Counts = NOTHING) -> Iterator[Z
     ``before``."""
     cores = len(os.sched_getaffinity(0))
     processes = min(cores, len(jobs))
-    if processes < 2 or len(jobs) < _POOL_ZONES or not _is_large(jobs):
+    if processes < 2 or len(jobs) < POOL_ZONES or not _is_large(jobs):
         totals = Totals.alone(before)
         try:
             for job in jobs:
@@ -81,7 +81,7 @@ def _is_large(jobs: Sequence[ZoneJob]) -> bool:
     total = 0
     for job in jobs:
         total += job.source.path.stat().st_size
-        if total >= _POOL_OCTETS:
+        if total >= POOL_OCTETS:
             return True
     return False
 

@@ -29,8 +29,9 @@ from lzc.zone.model import Record, Zone
 MIN_NAMES: Final = 100_000
 """Names of a zone from which on a second process pays."""
 
-_RUN: Final = 1 << 13
-_FIRST_SHARE: Final = 0.46
+RUN: Final = 1 << 13
+"""Names whose nodes are made at a time."""
+FIRST_SHARE: Final = 0.46
 """Share of the names for the process that also takes over what the other process made."""
 
 _EMPTY: Final = [nodes.encode(flags, b"", ()) for flags in range(256)]
@@ -174,8 +175,8 @@ def _compile(frame: Frame, first: int, last: int) -> _Compiled:
     """The names from ``first`` up to ``last``, a slice at a time."""
     found = _Compiled()
     rrs: list[bytes] = []
-    for start in range(first, last, _RUN):
-        names = NameSlice(frame, start, min(start + _RUN, last))
+    for start in range(first, last, RUN):
+        names = NameSlice(frame, start, min(start + RUN, last))
         found.nodes += names.nodes()
         joined, sizes = names.transferred()
         rrs.append(joined)
@@ -188,7 +189,7 @@ def _compile(frame: Frame, first: int, last: int) -> _Compiled:
 def _compile_in_halves(frame: Frame) -> _Compiled:
     """All names, about half of them in a second process."""
     last = len(frame.names)
-    middle = int(last * _FIRST_SHARE)
+    middle = int(last * FIRST_SHARE)
 
     def second_half() -> tuple[list[bytes], bytes, bytes] | None:
         made = _compile(frame, middle, last)

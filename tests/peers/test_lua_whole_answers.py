@@ -13,7 +13,6 @@ import dns.query
 import dns.rcode
 import pytest
 
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
@@ -33,6 +32,7 @@ from tests.peers.test_lua_differential import (
     write_network_database,
 )
 from tests.unit.live_server import HEAD, LiveServer, Project
+from tests.unit.zone_text import read_zone_text
 
 pytestmark = pytest.mark.usefixtures("nowhere_to_go")
 

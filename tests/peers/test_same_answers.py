@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.peers import static_servers, static_zones
@@ -26,6 +25,7 @@ from tests.peers._peers.releases import BIND, KNOT, NSD, Release
 from tests.peers.dissents import DISSENTS, Dissent
 from tests.peers.mass_asking import Essence, Mode, Question, ask_all
 from tests.unit.live_server import HEAD, LiveServer, Project
+from tests.unit.zone_text import read_zone_text
 
 TYPES: Final = tuple(
     rrtype.from_text(text)

@@ -25,10 +25,10 @@ from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.image.compile import compile_zone
 from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.source.lexer import read_entry
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from lzc.wire.name import ROOT, from_text, to_text
 from lzc.wire.rdata import from_fields
+from tests.unit.zone_text import read_zone_text
 
 NOW = 1_800_000_000.0
 CLIENT = bytes((198, 51, 100, 7))

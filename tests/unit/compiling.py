@@ -10,8 +10,8 @@ from lzc.bundle.reader import Bundle
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
 from lzc.image.compile import Draft, compile_zone
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
+from tests.unit.zone_text import read_zone_text
 
 HEAD = """$TTL 3600
 @ 7200 IN SOA ns1 hostmaster 5 3600 600 86400 300

@@ -28,10 +28,10 @@ from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import of_checks
 from lzc.lua.plan import checks_in
 from lzc.serve.supervise import control
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE, SOON
 from tests.unit.forked import Forked
+from tests.unit.zone_text import read_zone_text
 
 TSIG_NAME = "transfer.example."
 TSIG_SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="

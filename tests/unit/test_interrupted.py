@@ -88,7 +88,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from lzc.compiler import workers
 from lzc.__main__ import main
 
-workers._POOL_OCTETS = 0
+workers.POOL_OCTETS = 0
 os.sched_getaffinity = lambda _: {0, 1}
 as_before = workers.build_zone
 parent = os.getpid()

@@ -93,8 +93,8 @@ _children: Final[dict[int, Contained[_Request, list[Any]]]] = {}
 
 def end() -> None:
     """End the child, if there is one; the next trial starts another."""
-    for child in _children.values():
-        child.close()
+    while _children:
+        _children.popitem()[1].close()
 
 
 def _child(memory_limit: int) -> Contained[_Request, list[Any]]:

@@ -25,13 +25,13 @@ from lzc.dnssec.signer import WEEK, SignatureCache, ZoneSigner
 from lzc.image.compile import compile_zone
 from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner, encode, plan_key
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype
 from lzc.wire.name import from_text
 from tests.unit.answering import HEAD, NOW
 from tests.unit.lua_planning import World as Places
 from tests.unit.lua_planning import chi_square, clients
 from tests.unit.lua_running import Health
+from tests.unit.zone_text import read_zone_text
 
 FOUR = "{'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'}"
 STRICT = "{selector='hashed',backupSelector='hashed',failOnIncompleteCheck=true}"

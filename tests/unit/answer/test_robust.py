@@ -192,13 +192,15 @@ def essence(wire: bytes) -> tuple[object, ...]:
 @settings(max_examples=400)
 def test_the_fast_lane_says_what_the_long_way_says(world: World, wire: bytes) -> None:
     try:
-        asked = parse_query(wire)
+        parse_query(wire)
     except FormatError:
         return
     for tcp in (False, True):
         fast = world.send(wire, tcp=tcp)
-        long, cacheable = world.responder._exchange.answer(asked, CLIENT, NOW, tcp, b"")
+        found = world.responder.any_query(wire, CLIENT, NOW, tcp)
         assert fast is not None
+        assert found is not None
+        long, cacheable = found
         if not long[2] & 2:
             assert essence(fast.wire) == essence(long)
             assert fast.cacheable is cacheable

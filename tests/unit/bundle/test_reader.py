@@ -30,8 +30,8 @@ def bundle(tmp_path: Path) -> Bundle:
 def test_a_name_belongs_to_the_longest_zone_above_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preloaded: int
 ) -> None:
-    monkeypatch.setattr(reader, "_ALL_VIEWS", preloaded)
-    monkeypatch.setattr(reader, "_MAX_VIEWS", 2)
+    monkeypatch.setattr(reader, "ALL_VIEWS", preloaded)
+    monkeypatch.setattr(reader, "MAX_VIEWS", 2)
     write_bundle(tmp_path, ZONES)
     with open_bundle(tmp_path) as bundle:
         for qname, expected in [

@@ -46,7 +46,7 @@ def test_ids_name_the_shard_and_ascend_in_it() -> None:
 def test_every_zone_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
 ) -> None:
-    monkeypatch.setattr(reader, "_ALL_VIEWS", in_memory)
+    monkeypatch.setattr(reader, "ALL_VIEWS", in_memory)
     _write(tmp_path, NAMES)
     with open_bundle(tmp_path) as bundle:
         assert len(bundle) == len(NAMES)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import lmdb
 import pytest
 
 from lzc.bundle import current, manifest, writer
@@ -47,7 +49,12 @@ def test_a_full_disk_leaves_the_live_bundle_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = write_bundle(tmp_path, {"example.org": ""})
-    monkeypatch.setattr(writer, "_map_size", lambda tables: 16384)
+    opened = lmdb.open
+
+    def on_a_small_disk(path: bytes, **options: Any) -> lmdb.Environment:
+        return opened(path, **options | {"map_size": 16384})
+
+    monkeypatch.setattr(lmdb, "open", on_a_small_disk)
     with pytest.raises(OSError, match=manifest.zones_file(0)):
         write_bundle(tmp_path, {"example.org": "".join(f"h{n} A 192.0.2.1\n" for n in range(2000))})
     assert current.live(tmp_path).name == before

@@ -23,9 +23,9 @@ from lzc.cli import group
 from lzc.compiler import pipeline
 from lzc.dnssec.keystore import Keystore
 from lzc.image.compile import compile_zone
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import rrtype as rr
 from tests.unit.compiling import HEAD, compiled, lua_rdata, wire
+from tests.unit.zone_text import read_zone_text
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = 1_795_262_400.0

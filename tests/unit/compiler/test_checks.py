@@ -12,10 +12,10 @@ from lzc.compiler import checks
 from lzc.compiler.checks import CheckSettings, check_zone, strip
 from lzc.compiler.checks.index import ZoneIndex, ancestors
 from lzc.faults import Fault, Severity
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import Zone
+from tests.unit.zone_text import read_zone_text
 
 APEX = wire_name.from_text("example.org.")
 TOP = "$TTL 300\n@ SOA ns1.example.net. hostmaster 1 10800 3600 604800 300\n@ NS ns1.example.net.\n"

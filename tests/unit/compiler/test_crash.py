@@ -133,7 +133,7 @@ def test_killed_before_there_is_any_bundle(project: Path) -> None:
 def test_killed_at_fifteen_moments_with_several_processes(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lzc.compiler.workers._POOL_OCTETS", 1)
+    monkeypatch.setattr("lzc.compiler.workers.POOL_OCTETS", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     output = project / "build"
     _change(project, 0, zones=60)

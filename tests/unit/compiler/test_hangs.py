@@ -39,7 +39,6 @@ def injected(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     trials.end()
     monkeypatch.setattr(Engine, "evaluate", hanging)
-    monkeypatch.setattr(trials, "_children", {})
     monkeypatch.setattr(trials, "Contained", lambda work, **_: Contained(work, seconds=0.2))
     yield
     trials.end()
@@ -84,7 +83,7 @@ def test_what_does_not_come_back_is_told_with_its_place_and_so_is_all_else(tmp_p
 
 
 def test_in_several_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_POOL_OCTETS", 0)
+    monkeypatch.setattr(workers, "POOL_OCTETS", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     names = [f"z{number}.example" for number in range(10)]
     faults = check(tmp_path, dict.fromkeys(names, FIRST))
@@ -112,4 +111,5 @@ def test_a_build_leaves_no_process_and_holds_no_lock(tmp_path: Path) -> None:
     loaded = config.load(tmp_path / "lzc.toml")
     for _ in range(2):
         pipeline.build(loaded)
-        assert all(not child._pid for child in trials._children.values())
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)

@@ -16,8 +16,8 @@ from lzc.compiler.pipeline import build
 from lzc.config import LuaSection
 from lzc.faults import Fault, InputError, Severity
 from lzc.health_check import Check
-from lzc.source.zonefile import read_zone_text
 from tests.unit.compiling import HEAD, wire
+from tests.unit.zone_text import read_zone_text
 
 
 def _discover(text: str, settings: LuaSection | None = None) -> tuple[set[Check], list[Fault]]:

@@ -342,7 +342,7 @@ def test_many_zones_are_built_by_several_processes_alike(
     for number in range(40):
         _zone(project, f"z{number}.example", f"n A 192.0.2.{number}\n")
     alone = _build(project)
-    monkeypatch.setattr(workers, "_POOL_OCTETS", 1)
+    monkeypatch.setattr(workers, "POOL_OCTETS", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     together = build(config.load(project / "lzc.toml"), project / "pool", now=NOW)
     assert together.id == alone.id
@@ -362,7 +362,7 @@ def test_a_killed_process_of_a_build_is_told_and_nothing_written(
     before = _build(project)
     for number in range(10):
         _zone(project, f"z{number}.example", "")
-    monkeypatch.setattr(workers, "_POOL_OCTETS", 1)
+    monkeypatch.setattr(workers, "POOL_OCTETS", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr(zone_job, "read_zone", lambda *_, **__: os.kill(os.getpid(), 9))
     (fault,) = _faults(project)

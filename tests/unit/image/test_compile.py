@@ -13,12 +13,12 @@ from lzc.dnssec.nsec import bitmap, types_in
 from lzc.image import compile as compiling_module
 from lzc.image.compile import compile_zone
 from lzc.image.name_slice import MAX_RRSET
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import Record, Zone
 from tests.unit import compiling
 from tests.unit.compiling import KEY, wire
+from tests.unit.zone_text import read_zone_text
 
 APEX = wire("example.org")
 
@@ -312,8 +312,8 @@ def test_runs_and_a_second_process_change_nothing(
     whole = compiled()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiling_module, "MIN_NAMES", 0)
-        patch.setattr(compiling_module, "_RUN", run)
-        patch.setattr(compiling_module, "_FIRST_SHARE", share)
+        patch.setattr(compiling_module, "RUN", run)
+        patch.setattr(compiling_module, "FIRST_SHARE", share)
         assert compiled() == whole
 
 

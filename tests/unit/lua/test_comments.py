@@ -5,9 +5,9 @@ from __future__ import annotations
 from lzc.compiler.lua.lint import LintSettings, lint_zone
 from lzc.compiler.lua.programs import Programs
 from lzc.faults import Fault
-from lzc.source.zonefile import read_zone_text
 from tests.unit import lint_project
 from tests.unit.compiling import wire
+from tests.unit.zone_text import read_zone_text
 
 
 def faults_of(body: str) -> list[Fault]:

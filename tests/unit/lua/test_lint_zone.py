@@ -17,9 +17,9 @@ from lzc.faults import Fault, InputError
 from lzc.lua.definition.versions import Secondary
 from lzc.lua.lint.linter import included_names
 from lzc.lua.lint.rules import RULES
-from lzc.source.zonefile import read_zone_text
 from tests.unit import lint_project
 from tests.unit.compiling import wire
+from tests.unit.zone_text import read_zone_text
 
 NS2 = (Secondary("ns2", (4, 7)),)
 

@@ -8,10 +8,10 @@ from lzc.compiler.lua.programs import MAX_OCTETS, Programs
 from lzc.lua.functions import OF_DATABASES, OF_ZONE
 from lzc.lua.program import CLOCK, Program
 from lzc.lua.syntax.tree import LuaSyntaxError
-from lzc.source.zonefile import read_zone_text
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from tests.unit.compiling import HEAD, wire
+from tests.unit.zone_text import read_zone_text
 
 APEX = wire("example.org")
 
