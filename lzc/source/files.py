@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from lzc.faults import Place
 from lzc.source.lexer import Token, shown
 from lzc.source.reach import Refusal
-from lzc.source.state import FileScope, ReadState
+from lzc.source.state import FileScope
 from lzc.wire.rdata import InvalidRdata, unescape
 
 
@@ -22,30 +22,20 @@ class Found(NamedTuple):
     named: str
 
 
-def find(state: ReadState, scope: FileScope, token: Token, word: str, rule: str) -> Found | None:
-    """The file that ``token`` names, relative to the file it stands in; None, reported, when it
-    may not be read. ``word`` is the directive, ``rule`` how its rules start: RULE-unreadable for
-    what is no path, and what `refuse` reports. Whether the file exists is not asked."""
-    place = scope.place(token)
-    if scope.folder is None or state.reach is None:
-        state.report(
-            place,
-            f"{rule}-outside",
-            f"{word} has no folder to start from: this text is no file",
-            fix="put the content in place",
-        )
-        return None
+def find(scope: FileScope, token: Token, word: str, rule: str) -> Found:
+    """The file that ``token`` names, relative to the file it stands in. Raises `AtFault`, reported,
+    when it may not be read. ``word`` is the directive, ``rule`` how its rules start:
+    RULE-unreadable for what is no path, and what `refuse` reports. Whether the file exists is not
+    asked."""
     try:
         name = os.fsdecode(unescape(token.text))
         named = _joined(str(scope.folder), name)
         path = Path(os.path.realpath(named))
     except (InvalidRdata, ValueError, OSError, RuntimeError) as error:
-        state.report(place, f"{rule}-unreadable", f"{shown(token.text)} is no path: {error}")
-        return None
-    refusal = state.reach.refusal(str(path), is_code=word == "$FILE")
+        scope.fail(token, f"{rule}-unreadable", f"{shown(token.text)} is no path: {error}")
+    refusal = scope.state.reach.refusal(str(path), is_code=word == "$FILE")
     if refusal is not None:
-        refuse(state, place, rule, shown(token.text), refusal)
-        return None
+        refuse(scope, token, rule, shown(token.text), refusal)
     return Found(path, os.path.normpath(_joined(scope.file.rpartition("/")[0], name)), named)
 
 
@@ -54,12 +44,10 @@ def _joined(folder: str, name: str) -> str:
     return name if name.startswith("/") or not folder else f"{folder}/{name}"
 
 
-def refuse(state: ReadState, place: Place, rule: str, name: str, refusal: Refusal) -> None:
+def refuse(scope: FileScope, at: Token | Place, rule: str, name: str, refusal: Refusal) -> NoReturn:
     """Report a file that may not be read, by a rule that ends in -outside (of the project),
-    -not-listed (in ``include-from``), -hidden or -secret."""
-    state.report(
-        place, f"{rule}-{refusal.rule}", f"{name} {refusal.message}", refusal.why, refusal.fix
-    )
+    -not-listed (in ``include-from``), -hidden or -secret. Raises `AtFault`."""
+    scope.fail(at, f"{rule}-{refusal.rule}", f"{name} {refusal.message}", refusal.why, refusal.fix)
 
 
 def names_file(field: Token) -> bool:

@@ -14,14 +14,8 @@ from lzc.faults import pack
 from lzc.source.files import names_file
 from lzc.source.lexer import Entry, Token, read_entry, shown
 from lzc.source.limits import CODE_WEIGHT, GENERATED, OCTETS, OverLimit
-from lzc.source.records import (
-    Head,
-    choose_ttl,
-    read_head,
-    read_owner,
-    read_rdata,
-)
-from lzc.source.state import FileScope, ReadState
+from lzc.source.records import Head, choose_ttl, read_head, read_owner, read_rdata
+from lzc.source.state import FileScope
 from lzc.wire import rrtype as rr
 
 MAX_RECORDS: Final = 1_000_000
@@ -91,38 +85,32 @@ def format_number(value: int, width: int, base: str) -> bytes:
     return (text.upper() if base == "N" else text).encode()
 
 
-def read_generate(state: ReadState, scope: FileScope, entry: Entry) -> None:
+def read_generate(scope: FileScope, entry: Entry) -> None:
     """Add the records that the directive in ``entry`` makes; report what is wrong with it once,
-    at the directive's field, however many records it would break."""
-    tokens = entry.tokens
+    at the directive's field, however many records it would break. Raises `AtFault`."""
+    state, tokens = scope.state, entry.tokens
     if len(tokens) < 5:
-        state.report(
-            scope.place(tokens[0]),
+        scope.fail(
+            tokens[0],
             "bad-directive",
             "$GENERATE takes a range, an owner, a type and RDATA",
             fix="such as: $GENERATE 1-254 host$ A 192.0.2.$",
         )
-        return
     try:
         numbers = parse_range(tokens[1].text)
     except ValueError as error:
-        state.report(scope.place(tokens[1]), "bad-generate", f"{shown(tokens[1].text)}: {error}")
-        return
-    head = read_head(state, scope, tokens, 3)
-    if head is None:
-        return
+        scope.fail(tokens[1], "bad-generate", f"{shown(tokens[1].text)}: {error}")
+    head = read_head(scope, tokens, 3)
     try:
         state.spending.take(GENERATED, len(numbers))
         state.spending.records(len(state.zone.records) + len(numbers))
-        _make(state, scope, entry, head, numbers)
+        _make(scope, entry, head, numbers)
     except OverLimit as error:
         raise state.over(scope.place(tokens[1]), error) from error
 
 
-def _make(
-    state: ReadState, scope: FileScope, entry: Entry, head: Head, numbers: Sequence[int]
-) -> None:
-    tokens = entry.tokens
+def _make(scope: FileScope, entry: Entry, head: Head, numbers: Sequence[int]) -> None:
+    state, tokens = scope.state, entry.tokens
     templates = tokens[head.rdata_index :]
     make_fields = _fields_maker(scope, head.rrtype, templates)
     # Faults of Lua code have their places within a field.
@@ -137,13 +125,12 @@ def _make(
             at = tokens[min(head.rdata_index, len(tokens) - 1)]
             fields = leading + make_fields(number)
         except BadTemplate as error:
-            state.report(scope.place(at), "bad-generate", f"{shown(at.text)}: {error}")
-            return
-        read_owner(state, scope, owner, warn=number == numbers[0])
+            scope.fail(at, "bad-generate", f"{shown(at.text)}: {error}")
+        read_owner(scope, owner, warn=number == numbers[0])
         parts = [_parts(field, number) for field in templates] if with_parts else None
-        rdata = read_rdata(state, scope, head.rrtype, fields, head.rdata_index, parts)
-        ttl = None if rdata is None else choose_ttl(state, scope, head, rdata, tokens)
-        if rdata is None or ttl is None or scope.owner is None:
+        rdata = read_rdata(scope, head.rrtype, fields, head.rdata_index, parts)
+        ttl = choose_ttl(scope, head, rdata, tokens)
+        if scope.owner is None:
             return
         state.spending.take(OCTETS, len(rdata) * weight)
         state.zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from lzc.source.bulk import read_lines
-from lzc.source.lexer import Entry
+from lzc.source.bulk import OnEntry, read_lines
 from lzc.source.second_process import SecondProcess
-from lzc.source.state import FileScope, ReadState
+from lzc.source.state import FileScope
 from lzc.zone.model import LuaSource
 
 MIN_OCTETS: Final = 1 << 22
 """Octets of a file from which on a second process pays."""
 
-_LEAD: Final = 1 << 16
+LEAD: Final = 1 << 16
 """Octets that are read before the guess: SOA, default TTL and the usual suffixes stand there."""
 
 _FIRST_SHARE: Final = 0.54
@@ -31,25 +29,23 @@ _FIRST_SHARE: Final = 0.54
 _BORDER: Final = re.compile(rb"\n(?=[0-9A-Za-z])")
 """In front of a line that surely names its owner."""
 
-OnEntry = Callable[[FileScope, Entry], None]
 
-
-def read_in_halves(state: ReadState, scope: FileScope, data: bytes, on_entry: OnEntry) -> None:
+def read_in_halves(scope: FileScope, data: bytes, on_entry: OnEntry) -> None:
     """As `read_lines` for a whole file; raises what ``on_entry`` raises."""
     directive = data.rfind(b"\n$") + 1
-    lead = data.find(b"\n", max(directive, _LEAD)) + 1 or len(data)
-    start, line = read_lines(state, scope, data, on_entry, stop=lead)
+    lead = data.find(b"\n", max(directive, LEAD)) + 1 or len(data)
+    start, line = read_lines(scope, data, on_entry, stop=lead)
     middle = start + int((len(data) - start) * _FIRST_SHARE)
     match = _BORDER.search(data, middle)
     if len(data) - start < MIN_OCTETS // 2 or match is None:
-        read_lines(state, scope, data, on_entry, start, line)
+        read_lines(scope, data, on_entry, start, line)
         return
     border = match.end()
     border_line = line + data.count(b"\n", start, border)
-    names, default_ttl = scope.names, state.default_ttl
-    work = partial(_second_half, state, scope, data, on_entry, border, border_line)
+    state, names, default_ttl = scope.state, scope.names, scope.state.default_ttl
+    work = partial(_second_half, scope, data, on_entry, border, border_line)
     with SecondProcess(work) as other:
-        start, line = read_lines(state, scope, data, on_entry, start, line, border)
+        start, line = read_lines(scope, data, on_entry, start, line, border)
         as_guessed = (
             (start, line) == (border, border_line)
             and scope.names is names
@@ -57,33 +53,28 @@ def read_in_halves(state: ReadState, scope: FileScope, data: bytes, on_entry: On
         )
         found = other.result() if as_guessed else None
     if found is None:
-        read_lines(state, scope, data, on_entry, start, line)
+        read_lines(scope, data, on_entry, start, line)
     else:
-        _take_over(state, scope, found)
+        _take_over(scope, found)
         state.count_records()
 
 
 def _second_half(
-    state: ReadState,
-    scope: FileScope,
-    data: bytes,
-    on_entry: OnEntry,
-    border: int,
-    line: int,
+    scope: FileScope, data: bytes, on_entry: OnEntry, border: int, line: int
 ) -> tuple[Any, ...] | None:
     """What is read from ``border`` on; None when there is anything to report."""
-    zone = state.zone
+    state, zone = scope.state, scope.state.zone
     known = len(state.faults), state.warnings, len(zone.files)
     zone.records, zone.lua_sources, zone.suppressions = [], {}, {}
     scope.owner, scope.owner_known, state.last_ttl = None, False, None
-    read_lines(state, scope, data, on_entry, border, line)
+    read_lines(scope, data, on_entry, border, line)
     if known != (len(state.faults), state.warnings, len(zone.files)):
         return None
-    return _columns(state, scope)
+    return _columns(scope)
 
 
-def _columns(state: ReadState, scope: FileScope) -> tuple[Any, ...]:
-    zone = state.zone
+def _columns(scope: FileScope) -> tuple[Any, ...]:
+    state, zone = scope.state, scope.state.zone
     records = zone.records
     return (
         [record[0] for record in records],
@@ -100,9 +91,9 @@ def _columns(state: ReadState, scope: FileScope) -> tuple[Any, ...]:
     )
 
 
-def _take_over(state: ReadState, scope: FileScope, columns: tuple[Any, ...]) -> None:
+def _take_over(scope: FileScope, columns: tuple[Any, ...]) -> None:
     keys, types, rdatas, ttls, places, lua_sources, suppressions, last = columns
-    zone = state.zone
+    state, zone = scope.state, scope.state.zone
     ttl_numbers = array("L", ttls)
     # One object for each TTL, as when they are read here: 28 octets less a record.
     shared: dict[int, int] = {}

@@ -46,13 +46,7 @@ def look(path: str) -> Plain:
 
 def mark_of(status: os.stat_result) -> tuple[int, ...]:
     """The mark of a file, whenever it changed."""
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _settled(status: os.stat_result) -> tuple[int, ...]:
@@ -83,32 +77,27 @@ class Files:
     def untouched(self, known: Sequence[Plain]) -> bool:
         """Whether files were surely not written since: a look at their marks alone."""
         for path, real, _, mark in known:
-            try:
-                status = os.lstat(path)
-            except OSError:
-                return False
-            if mark != mark_of(status) or not S_ISREG(status.st_mode):
-                return False
-            if not self._leads_to(path, real):
+            status = self._status(path, real)
+            if status is None or mark != mark_of(status):
                 return False
         return True
 
     def in_place(self, known: Plain) -> bool:
         """Whether there still is a file of that name in the same folder, whatever is in it."""
         path, real, _, _ = known
+        return self._status(path, real) is not None
+
+    def _status(self, path: str, real: str) -> os.stat_result | None:
+        """The status of a regular file, which is no link and stands where ``real`` says."""
         try:
             status = os.lstat(path)
         except OSError:
-            return False
-        return S_ISREG(status.st_mode) and self._leads_to(path, real)
-
-    def _leads_to(self, path: str, real: str) -> bool:
-        """Whether a path that is no link leads to ``real``."""
+            return None
         folder, _, name = path.rpartition("/")
         found = self._folders.get(folder)
         if found is None:
             found = self._folders[folder] = os.path.realpath(folder)
-        return f"{found}/{name}" == real
+        return status if S_ISREG(status.st_mode) and f"{found}/{name}" == real else None
 
     def _look_inside(self, known: Plain) -> Plain | None:
         if known not in self._changed:

@@ -53,13 +53,7 @@ class Entry:
     remarks: list[Token] = field(default_factory=list)
 
 
-_BLANK: Final = 1
-_NEWLINE: Final = 2
-_COMMENT: Final = 3
-_OPEN: Final = 4
-_CLOSE: Final = 5
-_QUOTED: Final = 6
-_WORD: Final = 7
+_BLANK, _NEWLINE, _COMMENT, _OPEN, _CLOSE, _QUOTED, _WORD = range(1, 8)
 _PIECE = re.compile(
     rb"([ \t]+|\r(?=\n|\Z))|(\n)|(;[^\n]*)|(\()|(\))"
     rb'|"((?:[^"\\\n]++|\\[^\n])*+)"'
@@ -133,7 +127,11 @@ class _Scan:
                 if opened:
                     opened.pop()
                 else:
-                    self._unopened()
+                    self._fault(
+                        "unbalanced-parenthesis",
+                        "')' without a '(' before it",
+                        fix="remove it, or add the '(' on the record's first line",
+                    )
             elif kind == _NEWLINE:
                 self._next_line(piece.end())
                 if not opened and above and not entry.tokens:
@@ -230,13 +228,6 @@ class _Scan:
         while end < len(self.data) and self.data[end] == octet and octet != 0x5C:
             end += 1
         self.position = end
-
-    def _unopened(self) -> None:
-        self._fault(
-            "unbalanced-parenthesis",
-            "')' without a '(' before it",
-            fix="remove it, or add the '(' on the record's first line",
-        )
 
     def _unclosed(self, line: int, column: int, line_start: int) -> None:
         """Report a parenthesis that the file never closes, and go on at the next line that looks

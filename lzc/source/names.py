@@ -13,7 +13,7 @@ LABELS: Final = {size: bytes((size,)) for size in range(1, 64)}
 ABSOLUTE: Final = b"\x00"
 """Stands for the suffix of ``www.``; no name as written holds this octet."""
 
-_KEPT: Final = 100_000
+MAX_KEPT: Final = 100_000
 """Entries of a table at most; a file of names without common suffixes starts it anew."""
 
 
@@ -42,14 +42,14 @@ class NameTables:
         if not wire_name.is_subdomain(parent, self.apex):
             raise InvalidName("outside the zone")
         key = wire_name.key_of(parent, self.apex)
-        if len(self.prefixes) >= _KEPT:
+        if len(self.prefixes) >= MAX_KEPT:
             self.prefixes.clear()
         prefix = self.prefixes[suffix] = key + b"\x00" if key else b""
         return prefix
 
     def learn_tail(self, suffix: bytes) -> bytes:
         """Fill in ``tails[suffix]``. Raises `InvalidName` as `learn_prefix` does."""
-        if len(self.tails) >= _KEPT:
+        if len(self.tails) >= MAX_KEPT:
             self.tails.clear()
         tail = self.tails[suffix] = self._suffix(suffix)
         return tail

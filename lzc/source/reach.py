@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -103,14 +103,14 @@ class Reach:
             return _HIDDEN
         return self._not_listed(path)
 
-    def refusal_of_source(self, path: str) -> Refusal | None:
-        """Why the file at a resolved path is no source of a zone; ``None`` where it may be."""
-        return self._refusal_of_guarded(path)
-
     def open(self, path: str) -> int:
-        """A descriptor to read the regular file at a resolved path. Raises `Refused` where it
-        turns out to be guarded, and `OSError`."""
-        handle = open_regular(path, self._passed(path))
+        """A descriptor to read the regular file at a resolved path. Raises `Refused` where it is
+        guarded, or turns out to be, and `OSError`."""
+        refusal = self._refusal_of_guarded(path)
+        if refusal is not None:
+            raise Refused(refusal)
+        folders = {one.identity: one for one in self._folders_for(path) if one.identity is not None}
+        handle = open_regular(path, folders)
         try:
             found = os.fstat(handle)
             for one in self._links_of(path) if found.st_nlink > 1 else self._files():
@@ -120,9 +120,6 @@ class Reach:
             os.close(handle)
             raise
         return handle
-
-    def _passed(self, path: str) -> dict[Identity, Guarded]:
-        return {one.identity: one for one in self._folders_for(path) if one.identity is not None}
 
     def _files(self) -> Iterator[Guarded]:
         return (one for one in self.guarded if not one.is_folder)
@@ -241,8 +238,5 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def _is_hidden(path: str, base: str) -> bool:
-    return any(part.startswith(".") for part in _below(path, base))
-
-
-def _below(path: str, base: str) -> Iterable[str]:
-    return path[len(base.rstrip("/")) :].strip("/").split("/")
+    below = path[len(base.rstrip("/")) :].strip("/").split("/")
+    return any(part.startswith(".") for part in below)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from lzc.faults import pack
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import Entry, Token, shown
-from lzc.source.state import FileScope, ReadState
-from lzc.source.ttl import InvalidTtl
+from lzc.source.state import AtFault, FileScope
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.name import InvalidName
 from lzc.wire.rdata import InvalidRdata
 
-_OTHER_CLASSES: Final = frozenset((b"CH", b"CHAOS", b"HS", b"HESIOD", b"CS"))
+_OTHER_CLASS: Final = re.compile(rb"CH|CHAOS|HS|HESIOD|CS|CLASS[0-9]+")
 _LONGEST_TYPE: Final = 32
 """Octets of a field at most that are compared with RR types: longer fields were not meant as
 one."""
@@ -33,48 +33,39 @@ class Head(NamedTuple):
     rdata_index: int
 
 
-def read_record(state: ReadState, scope: FileScope, entry: Entry) -> None:
+def read_record(scope: FileScope, entry: Entry) -> None:
     """Add the record of an entry, which has tokens, to the zone, or report everything that is wrong
-    with it."""
+    with it. Raises `AtFault`, as all do here that give a part of it."""
     tokens, blank = entry.tokens, entry.blank
-    if blank:
-        _check_previous_owner(state, scope, tokens[0])
-    else:
-        read_owner(state, scope, tokens[0])
-    head = read_head(state, scope, tokens, 0 if blank else 1)
-    if head is None:
-        return
-    rdata = read_rdata(state, scope, head.rrtype, tokens, head.rdata_index)
-    if rdata is None:
-        return
-    ttl = choose_ttl(state, scope, head, rdata, tokens)
-    if ttl is not None and scope.owner is not None:
-        first = tokens[0]
-        place = pack(scope.file_index, first.line, first.column)
-        state.zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))
-        if entry.ignored:
-            state.zone.suppressions[place] = entry.ignored
-
-
-def _check_previous_owner(state: ReadState, scope: FileScope, token: Token) -> None:
-    if scope.owner is None and not scope.owner_known:
+    if not blank:
+        read_owner(scope, tokens[0])
+    elif scope.owner is None and not scope.owner_known:
         scope.owner_known = True
-        state.report(
-            scope.place(token),
+        scope.report(
+            tokens[0],
             "owner-missing",
             "the line starts with white space, but no record before it has an owner",
             "a line without an owner belongs to the owner of the record before it",
             "start the line with the owner in column 1; @ is the origin",
         )
+    head = read_head(scope, tokens, 0 if blank else 1)
+    rdata = read_rdata(scope, head.rrtype, tokens, head.rdata_index)
+    ttl = choose_ttl(scope, head, rdata, tokens)
+    if scope.owner is not None:
+        zone, first = scope.state.zone, tokens[0]
+        place = pack(scope.file_index, first.line, first.column)
+        zone.records.append((scope.owner, head.rrtype, rdata, ttl, place))
+        if entry.ignored:
+            zone.suppressions[place] = entry.ignored
 
 
-def read_owner(state: ReadState, scope: FileScope, token: Token, *, warn: bool = True) -> None:
+def read_owner(scope: FileScope, token: Token, *, warn: bool = True) -> None:
     """Make the name of ``token`` the current owner; report it when it is none, or not ours, and
     warn of what is questionable unless ``warn`` is false."""
     scope.owner, scope.owner_known = None, True
     if token.quoted:
-        state.report(
-            scope.place(token),
+        scope.report(
+            token,
             "bad-owner",
             f'an owner is not written in quotes: "{token.text.decode("utf-8", "replace")}"',
             fix="remove the quotes",
@@ -83,43 +74,40 @@ def read_owner(state: ReadState, scope: FileScope, token: Token, *, warn: bool =
     try:
         key = scope.names.key(token.text)
     except InvalidName as error:
-        state.report(
-            scope.place(token),
+        scope.report(
+            token,
             "bad-owner",
             f"{shown(token.text)} is no domain name: {error}",
             fix="correct the owner; a line without one starts with white space",
         )
         return
     if key is None:
-        _report_outside(state, scope, token)
-        return
-    if warn and not token.text.isascii():
-        _warn_not_ascii(state, scope, token)
+        _report_outside(scope, token)
+    elif warn and not token.text.isascii():
+        _warn_not_ascii(scope, token)
     scope.owner = key
 
 
-def _report_outside(state: ReadState, scope: FileScope, token: Token) -> None:
+def _report_outside(scope: FileScope, token: Token) -> None:
     owner = wire_name.to_text(wire_name.from_text(token.text, scope.names.origin))
     origin = wire_name.to_text(scope.names.origin)
-    zone = state.zone.name
+    zone = scope.state.zone.name
     if token.text.endswith(b".") and token.text != b".":
         why = "the final dot makes it absolute; a zone holds only names at or below its apex"
         fix = "move it to its own zone, or remove the final dot if it is meant to be relative"
     else:
         why = f"$ORIGIN is {origin} here, and completes names without a final dot"
         fix = f"correct $ORIGIN, or write the whole name, ending in {zone}"
-    state.report(
-        scope.place(token), "out-of-zone", f"owner {owner} is outside of zone {zone}", why, fix
-    )
+    scope.report(token, "out-of-zone", f"owner {owner} is outside of zone {zone}", why, fix)
 
 
-def _warn_not_ascii(state: ReadState, scope: FileScope, token: Token) -> None:
+def _warn_not_ascii(scope: FileScope, token: Token) -> None:
     try:
         fix = f"write {token.text.decode('utf-8').encode('idna').decode('ascii')}"
     except UnicodeError:
         fix = "write the xn-- form of the name, or \\DDD for octets that are meant"
-    state.warn(
-        scope.place(token),
+    scope.warn(
+        token,
         "name-not-ascii",
         f"owner {shown(token.text)} is not ASCII",
         "resolvers ask for international names in their xn-- form (RFC 5890)",
@@ -127,93 +115,75 @@ def _warn_not_ascii(state: ReadState, scope: FileScope, token: Token) -> None:
     )
 
 
-def read_head(
-    state: ReadState, scope: FileScope, tokens: Sequence[Token], index: int
-) -> Head | None:
-    """Read ``[TTL] [class] type`` in either order from ``tokens[index:]``; None when at fault."""
+def read_head(scope: FileScope, tokens: Sequence[Token], start: int) -> Head:
+    """Read ``[TTL] [class] type`` in either order from ``tokens[start:]``."""
     ttl: int | None = None
     seen_class = at_fault = False
-    while index < len(tokens):
-        token = tokens[index]
+    for index, token in enumerate(tokens[start:], start):
         text = token.text.upper()
         if token.quoted:
-            break
+            scope.fail(
+                token,
+                "type-missing",
+                "an RR type is expected here, not a string in quotes",
+                fix="write the type in front of it, such as TXT",
+            )
         if text[:1].isdigit() and ttl is None:
             try:
                 ttl = ttl_text.parse(text)
-            except InvalidTtl as error:
-                ttl = 0
-                at_fault = True
-                _report_ttl(state, scope, token, str(error), index)
+            except ValueError as error:
+                ttl, at_fault = 0, True
+                scope.report(
+                    token,
+                    "bad-ttl",
+                    str(error),
+                    "a line that starts in column 1 starts with an owner" if index else "",
+                    "correct the TTL; RFC 2181 §8 allows 0 to 2147483647",
+                )
         elif text in (b"IN", b"CLASS1") and not seen_class:
             seen_class = True
-        elif (text in _OTHER_CLASSES or _is_generic_class(text)) and not seen_class:
+        elif _OTHER_CLASS.fullmatch(text) and not seen_class:
             seen_class = at_fault = True
-            state.report(
-                scope.place(token),
+            scope.report(
+                token,
                 "class-not-in",
                 f"class {shown(token.text)}: only IN is served",
                 "one class a zone (RFC 1035 §5.2); lzc builds zones of class IN",
                 "write IN, or leave the class out",
             )
         else:
-            rrtype = _read_type(state, scope, token)
-            return None if rrtype is None or at_fault else Head(rrtype, ttl, index + 1)
-        index += 1
-    if index < len(tokens):
-        state.report(
-            scope.place(tokens[index]),
-            "type-missing",
-            "an RR type is expected here, not a string in quotes",
-            fix="write the type in front of it, such as TXT",
-        )
-    else:
-        state.report(
-            scope.place(tokens[-1]),
-            "type-missing",
-            f"the entry ends after {shown(tokens[-1].text)}, before an RR type",
-            "a record is: owner [TTL] [class] type RDATA",
-            "complete the record; a line that starts in column 1 starts with an owner",
-        )
-    return None
-
-
-def _is_generic_class(text: bytes) -> bool:
-    return text.startswith(b"CLASS") and text[5:].isdigit()
-
-
-def _report_ttl(state: ReadState, scope: FileScope, token: Token, message: str, index: int) -> None:
-    owner_hint = "a line that starts in column 1 starts with an owner"
-    state.report(
-        scope.place(token),
-        "bad-ttl",
-        message,
-        owner_hint if index else "",
-        "correct the TTL; RFC 2181 §8 allows 0 to 2147483647",
+            rrtype = _read_type(scope, token)
+            if at_fault:
+                raise AtFault
+            return Head(rrtype, ttl, index + 1)
+    scope.fail(
+        tokens[-1],
+        "type-missing",
+        f"the entry ends after {shown(tokens[-1].text)}, before an RR type",
+        "a record is: owner [TTL] [class] type RDATA",
+        "complete the record; a line that starts in column 1 starts with an owner",
     )
 
 
-def _read_type(state: ReadState, scope: FileScope, token: Token) -> int | None:
+def _read_type(scope: FileScope, token: Token) -> int:
     try:
         rrtype = rr.from_text(token.text.decode("ascii"))
     except ValueError:
-        state.report(
-            scope.place(token),
+        scope.fail(
+            token,
             "unknown-type",
             f"{shown(token.text)} is no RR type",
             "a record is: owner [TTL] [class] type RDATA",
             _suggest_type(token.text),
         )
-        return None
     if rrtype in rr.META_TYPES or rrtype == 0:
-        state.report(
-            scope.place(token),
+        scope.fail(
+            token,
             "type-not-data",
             f"{shown(token.text)} is a type of queries and messages",
             "no zone holds records of it (RFC 6895 §3.1)",
             "remove the record",
         )
-        return None
     return rrtype
 
 
@@ -228,16 +198,15 @@ def _suggest_type(text: bytes) -> str:
 
 
 def read_rdata(
-    state: ReadState,
     scope: FileScope,
     rrtype: int,
     tokens: Sequence[Token],
     index: int,
     parts: Sequence[Sequence[Token]] | None = None,
-) -> bytes | None:
-    """The RDATA of ``tokens[index:]``; None when it is at fault. ``tokens[index - 1]`` is the type,
-    where faults are placed when there is no RDATA at all. ``parts`` tell, for each field of RDATA,
-    what it was put together from; None: it stands in the file as it is."""
+) -> bytes:
+    """The RDATA of ``tokens[index:]``. ``tokens[index - 1]`` is the type, where faults are placed
+    when there is no RDATA at all. ``parts`` tell, for each field of RDATA, what it was put together
+    from; None: it stands in the file as it is."""
     fields = [token.text for token in tokens[index:]]
     quoted = [token.quoted for token in tokens[index:]]
     try:
@@ -245,20 +214,13 @@ def read_rdata(
             # Zones without LUA records need not wait for what reads Lua to be imported.
             from lzc.source.lua_record import read_lua
 
-            return read_lua(state, scope, tokens, index, parts)
+            return read_lua(scope, tokens, index, parts)
         return wire_rdata.from_fields(rrtype, fields, scope.names.origin, quoted)
     except InvalidRdata as error:
-        at = min(index + error.field_index, len(tokens) - 1)
-        token = tokens[at]
-        missing = error.field_index >= len(fields)
-        written = "" if missing else f": {shown(token.text)}"
-        state.report(
-            scope.place(token),
-            "bad-rdata",
-            f"{rr.to_text(rrtype)} record: {error}{written}",
-            fix=_suggest_rdata(rrtype, fields),
-        )
-        return None
+        token = tokens[min(index + error.field_index, len(tokens) - 1)]
+        written = "" if error.field_index >= len(fields) else f": {shown(token.text)}"
+        message = f"{rr.to_text(rrtype)} record: {error}{written}"
+        scope.fail(token, "bad-rdata", message, fix=_suggest_rdata(rrtype, fields))
 
 
 def _suggest_rdata(rrtype: int, fields: list[bytes]) -> str:
@@ -276,12 +238,10 @@ def _suggest_rdata(rrtype: int, fields: list[bytes]) -> str:
     return ""
 
 
-def choose_ttl(
-    state: ReadState, scope: FileScope, head: Head, rdata: bytes, tokens: Sequence[Token]
-) -> int | None:
+def choose_ttl(scope: FileScope, head: Head, rdata: bytes, tokens: Sequence[Token]) -> int:
     """The record's TTL: its own; else that of ``$TTL`` (RFC 2308 §4); else the last one written
-    (RFC 1035 §5.1); else the SOA minimum, for an SOA and what follows it. None, reported, when
-    nothing says."""
+    (RFC 1035 §5.1); else the SOA minimum, for an SOA and what follows it."""
+    state = scope.state
     if head.ttl is not None:
         state.last_ttl = head.ttl
         return head.ttl
@@ -292,13 +252,12 @@ def choose_ttl(
         return state.default_ttl
     if state.last_ttl is not None:
         return state.last_ttl
-    state.report(
-        scope.place(tokens[0]),
+    # Told once: the records that follow lack theirs for the same reason.
+    state.last_ttl = 0
+    scope.fail(
+        tokens[0],
         "ttl-missing",
         "the record has no TTL, and nothing before it says which to take",
         "without $TTL or an SOA before it there is no default (RFC 2308 §4)",
         "put $TTL 3600 at the top of the file",
     )
-    # Told once: the records that follow lack theirs for the same reason.
-    state.last_ttl = 0
-    return None

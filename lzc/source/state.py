@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from lzc.faults import Fault, Place, Severity, unpack
 from lzc.source.lexer import ENTRY_LINES, Token
-from lzc.source.limits import OVER_LIMIT, Limits, OverLimit, Spending
+from lzc.source.limits import OVER_LIMIT, OverLimit, Spending
 from lzc.source.names import NameTables
 from lzc.source.reach import Reach
 from lzc.zone.model import PLACE, LuaSource, Zone
@@ -32,6 +32,10 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
+class AtFault(Exception):
+    """Nothing comes of an entry, or a file; why is in the state's ``faults``."""
+
+
 class GivenUp(Exception):
     """No more of the zone is read; why is in the state's ``faults``."""
 
@@ -47,19 +51,41 @@ class FileScope:
 
     ``owner`` is the node key a line with a blank owner means; None with ``owner_known`` false when
     no owner was named yet, and None with it true when the last one was at fault. ``folder`` is
-    where relative ``$INCLUDE`` paths start; None where the text has none.
+    where relative ``$INCLUDE`` paths start. ``file_index`` is set when the file is read.
     """
 
+    state: ReadState
     file: str
-    file_index: int
     names: NameTables
-    folder: Path | None = None
+    folder: Path
     owner: bytes | None = None
     owner_known: bool = False
+    file_index: int = -1
 
     def place(self, token: Token) -> Place:
         """The place of a field of this file."""
         return Place(self.file, token.line, token.column)
+
+    def report(
+        self, at: Token | Place, rule: str, message: str, why: str = "", fix: str = ""
+    ) -> None:
+        """Note an error at a field of this file, or wherever. Raises `TooManyFaults`."""
+        place = at if isinstance(at, Place) else self.place(at)
+        self.state.add(Fault(place, rule, _cut(message), why, _cut(fix)))
+
+    def fail(
+        self, at: Token | Place, rule: str, message: str, why: str = "", fix: str = ""
+    ) -> NoReturn:
+        """Note an error that ends an entry, or a file. Raises `AtFault`, or `TooManyFaults`."""
+        self.report(at, rule, message, why, fix)
+        raise AtFault
+
+    def warn(self, at: Token, rule: str, message: str, why: str, fix: str) -> None:
+        """Note a warning, unless `MAX_WARNINGS` were noted before."""
+        self.state.warnings += 1
+        if self.state.warnings <= MAX_WARNINGS:
+            fault = Fault(self.place(at), rule, message, why, fix, Severity.WARNING)
+            self.state.faults.append(fault)
 
 
 @dataclass(slots=True)
@@ -69,19 +95,20 @@ class ReadState:
     ``default_ttl`` is that of ``$TTL``, or the SOA minimum where the SOA came first without a TTL;
     ``last_ttl`` the last one written on a record. Both are None until known, and outlive an
     included file, as on other servers. ``open_files`` are the files being read, outermost first.
-    ``reach`` says which files may be read (None: none), ``spending`` counts what is made of them;
+    ``reach`` says which files may be read, ``spending`` counts what is made of them;
     ``directives`` counts those that were understood, which tells a zone file from others.
-    ``ahead`` are the lines that were read in vain, ``included`` the files that were read,
-    ``lua_strings`` what became of the sources that
-    ``lua_files`` hold, by their `id`.
-    ``lua_join`` stands between the strings of a LUA record; ``lua_files`` are the .lua files read
-    so far, by path and by whether the covered type is LUA (None: at fault), and ``lua_faults`` the
-    places of syntax errors that were reported.
+    ``ahead`` are the lines that were read in vain, ``included`` the files that were read.
+    ``in_halves`` lets a second process read half of a large file. ``lua_join`` stands between the
+    strings of a LUA record; ``lua_files`` are the .lua files read so far, each with the strings
+    that became of it, by path and by whether the covered type is LUA (None: at fault), and
+    ``lua_faults`` the places of syntax errors that were reported.
     """
 
     zone: Zone
-    reach: Reach | None = None
-    spending: Spending = field(default_factory=lambda: Spending(Limits()))
+    reach: Reach
+    spending: Spending
+    lua_join: bytes
+    in_halves: bool
     directives: int = 0
     ahead: int = 0
     included: set[Path] = field(default_factory=set)
@@ -91,9 +118,7 @@ class ReadState:
     default_ttl: int | None = None
     last_ttl: int | None = None
     open_files: list[Path] = field(default_factory=list)
-    lua_join: bytes = b""
-    lua_files: dict[tuple[Path, bool], LuaSource | None] = field(default_factory=dict)
-    lua_strings: dict[int, bytes] = field(default_factory=dict)
+    lua_files: dict[tuple[Path, bool], tuple[LuaSource, bytes] | None] = field(default_factory=dict)
     lua_faults: set[Place] = field(default_factory=set)
     tables: dict[bytes, NameTables] = field(default_factory=dict)
 
@@ -110,16 +135,6 @@ class ReadState:
         """How many lines an entry may run over: few where many were forgotten to be closed, as what
         follows each of them would be read again and again."""
         return ENTRY_LINES if self.ahead < _AHEAD else _FEW_LINES
-
-    def report(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
-        """Note an error. Raises `TooManyFaults`."""
-        self.add(Fault(place, rule, _cut(message), why, _cut(fix)))
-
-    def warn(self, place: Place, rule: str, message: str, why: str = "", fix: str = "") -> None:
-        """Note a warning, unless `MAX_WARNINGS` were noted before."""
-        self.warnings += 1
-        if self.warnings <= MAX_WARNINGS:
-            self.faults.append(Fault(place, rule, message, why, fix, Severity.WARNING))
 
     def count_records(self) -> None:
         """Count the records that were read since. Raises `GivenUp` where they are too many."""

@@ -10,14 +10,10 @@ MAX_TTL: Final = 2**31 - 1
 """Seconds at most (RFC 2181 §8)."""
 
 
-class InvalidTtl(ValueError):
-    """Text that is no TTL; the message says why."""
-
-
 def parse(text: bytes) -> int:
     """Seconds, 0 to `MAX_TTL`. Units are s, m, h, d and w, in any case and order, added up.
 
-    Raises `InvalidTtl` for anything else and for values out of range.
+    Raises `ValueError`, which says what is wrong, for anything else and for values out of range.
     """
     if text.isdigit():
         digits = text.lstrip(b"0") or b"0"
@@ -26,10 +22,10 @@ def parse(text: bytes) -> int:
         try:
             value = seconds(text)
         except ValueError:
-            raise InvalidTtl(
+            raise ValueError(
                 f"'{text.decode('utf-8', 'replace')}' is no TTL: "
                 "expected seconds, or numbers with units such as 1h30m"
             ) from None
     if value > MAX_TTL:
-        raise InvalidTtl(f"a TTL is at most {MAX_TTL} seconds (RFC 2181 §8)")
+        raise ValueError(f"a TTL is at most {MAX_TTL} seconds (RFC 2181 §8)")
     return value

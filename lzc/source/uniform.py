@@ -7,7 +7,7 @@ from socket import AF_INET, AF_INET6, inet_pton  # text conversion only
 from typing import Final
 
 from lzc.faults import pack
-from lzc.source.state import FileScope, ReadState
+from lzc.source.state import FileScope
 from lzc.wire import rrtype as rr
 
 _FAMILIES: Final = {rr.A: AF_INET, rr.AAAA: AF_INET6}
@@ -31,12 +31,7 @@ def fields_of(lines: bytes) -> list[list[bytes]] | None:
 
 
 def read_addresses(
-    state: ReadState,
-    scope: FileScope,
-    columns: list[list[bytes]],
-    rrtype: int,
-    ttl: int,
-    line: int,
+    scope: FileScope, columns: list[list[bytes]], rrtype: int, ttl: int, line: int
 ) -> bool:
     """Add a record for each of the lines that start at ``line``, all with the same fields between
     owner and address. False, and nothing done, when an owner has several labels or one that is too
@@ -62,6 +57,6 @@ def read_addresses(
     step = pack(0, 1, 0)
     place = pack(scope.file_index, line, 1)
     places = range(place, place + step * len(keys), step)
-    state.zone.records += zip(keys, repeat(rrtype), rdatas, repeat(ttl), places)
+    scope.state.zone.records += zip(keys, repeat(rrtype), rdatas, repeat(ttl), places)
     scope.owner, scope.owner_known = keys[-1], True
     return True

@@ -53,6 +53,7 @@ rule                        what
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -67,7 +68,7 @@ from lzc.source.lexer import Entry, Token, shown
 from lzc.source.limits import INCLUDES, OCTETS, OVER_LIMIT, REPEATED, Limits, OverLimit, Spending
 from lzc.source.reach import Reach, Refused
 from lzc.source.records import read_owner, read_record
-from lzc.source.state import FileScope, GivenUp, ReadState, TooManyFaults
+from lzc.source.state import AtFault, FileScope, GivenUp, ReadState, TooManyFaults
 from lzc.wire.name import InvalidName
 from lzc.zone.model import BLANKS_BETWEEN_STRINGS, Zone
 
@@ -95,55 +96,25 @@ def read_zone(
     complete. Never raises for what the files say.
     """
     resolved = path.resolve()
-    state = ReadState(Zone(apex), reach or Reach.whole(root or resolved.parent))
-    state.spending = spending or Spending(Limits())
-    state.lua_join = BLANKS_BETWEEN_STRINGS if insert_whitespace else b""
-    label = shown_as if shown_as is not None else str(path)
-    scope = FileScope(label, -1, state.names(apex), resolved.parent)
-    refusal = state.reach.refusal_of_source(str(resolved)) if state.reach else None
-    if refusal is not None:
-        refuse(state, Place(label), "source", "it", refusal)
-        return state.zone, state.faults
-    with collector_paused():
-        try:
-            reader = _Reader(state, in_halves=in_halves)
-            reader.open_file(scope, Found(resolved, label, str(path)), Place(label))
-        except TooManyFaults:
-            _give_up(state, label)
-        except GivenUp:
-            pass
-    return state.zone, state.faults
-
-
-def read_zone_text(
-    text: bytes, apex: bytes, file_name: str, *, insert_whitespace: bool = True
-) -> tuple[Zone, list[Fault]]:
-    """As `read_zone`, for text that came from elsewhere; it may not name other files.
-
-    ``file_name`` is what places show.
-    """
-    state = ReadState(Zone(apex))
-    state.lua_join = BLANKS_BETWEEN_STRINGS if insert_whitespace else b""
-    scope = FileScope(file_name, -1, state.names(apex))
-    with collector_paused():
-        try:
-            _Reader(state).read_text(scope, text)
-        except TooManyFaults:
-            _give_up(state, file_name)
-        except GivenUp:
-            pass
-    return state.zone, state.faults
-
-
-def _give_up(state: ReadState, file: str) -> None:
-    state.faults.append(
-        Fault(
-            Place(file),
-            "too-many-faults",
-            f"given up after {state.errors} errors",
-            fix="check that this is a zone file",
-        )
+    state = ReadState(
+        Zone(apex),
+        reach or Reach.whole(root or resolved.parent),
+        spending or Spending(Limits()),
+        BLANKS_BETWEEN_STRINGS if insert_whitespace else b"",
+        in_halves=in_halves,
     )
+    label = shown_as if shown_as is not None else str(path)
+    scope = FileScope(state, label, state.names(apex), resolved.parent)
+    with collector_paused():
+        try:
+            _open_file(scope, Found(resolved, label, str(path)), Place(label))
+        except TooManyFaults:
+            message = f"given up after {state.errors} errors"
+            fix = "check that this is a zone file"
+            state.faults.append(Fault(Place(label), "too-many-faults", message, fix=fix))
+        except (AtFault, GivenUp):
+            pass
+    return state.zone, state.faults
 
 
 _WITHOUT_CONTENT: Final = frozenset(("not-utf-8", OVER_LIMIT))
@@ -189,139 +160,124 @@ class _Before(NamedTuple):
             zone.suppressions.popitem()
 
 
-class _Reader:
-    """Hands the entries of one zone's files to those who understand them."""
-
-    __slots__ = ("in_halves", "state")
-
-    def __init__(self, state: ReadState, *, in_halves: bool = False) -> None:
-        self.state = state
-        self.in_halves = in_halves
-
-    def open_file(self, scope: FileScope, found: Found, asked_at: Place) -> None:
-        """Read a file in ``scope``; report at ``asked_at`` when it cannot be read."""
-        state = self.state
-        path, label, named = found
-        included = bool(state.open_files)
-        left = state.spending.left(OCTETS)
-        try:
-            state.spending.take(INCLUDES, included)
-            text, read = inputs.read(named, path, left + 1, state.reach)
-            state.spending.take(OCTETS, len(text))
-            if path in state.included:
-                state.spending.take(REPEATED, len(text))
-        except OverLimit as error:
-            raise state.over(asked_at, error) from error
-        except Refused as error:
-            rule, name = ("include", label) if included else ("source", "it")
-            refuse(state, asked_at, rule, name, error.refusal)
-            return
-        except OSError as error:
-            self.state.report(
-                asked_at,
-                "file-unreadable",
-                f"{label} cannot be read: {error.strerror or error}",
-                fix="correct the path, or make the file readable",
-            )
-            return
-        state.included.add(path)
-        state.zone.inputs.append(read)
-        state.open_files.append(path)
-        # What a file includes goes on from its state, and it from theirs.
-        self.in_halves &= not included
-        before = _Before.of(state)
-        # A path in a zone file, or a symbolic link, may lead to any file.
-        foreign = included or os.path.normpath(Path(named).absolute()) != str(path)
-        try:
-            self.read_text(scope, text)
-        except TooManyFaults:
-            if not foreign or not before.is_no_zone(state):
-                raise
-        except GivenUp:
-            if foreign and before.is_no_zone(state):
-                self._withhold(before, label, asked_at, included=included)
-            raise
-        finally:
-            state.open_files.pop()
-        if foreign and before.is_no_zone(state):
-            self._withhold(before, label, asked_at, included=included)
-
-    def _withhold(self, before: _Before, label: str, asked_at: Place, *, included: bool) -> None:
-        """Say of what was read since that it is no zone, and nothing of what is in it."""
-        state = self.state
-        found = state.faults[before.faults :]
-        kept = [fault for fault in found if fault.rule in _WITHOUT_CONTENT]
-        hidden = [one for one in found if one.severity is Severity.ERROR and one not in kept]
-        if not hidden:
-            return
-        before.restore(state)
-        state.faults += kept
-        state.errors += len(kept)
-        here = [fault.place for fault in hidden if fault.place.file == label]
-        state.report(
+def _open_file(scope: FileScope, found: Found, asked_at: Place) -> None:
+    """Read a file in ``scope``. Raises `AtFault`, reported at ``asked_at``, when it cannot be read,
+    and `GivenUp`."""
+    state = scope.state
+    path, label, named = found
+    included = bool(state.open_files)
+    try:
+        state.spending.take(INCLUDES, included)
+        text, read = inputs.read(named, path, state.spending.left(OCTETS) + 1, state.reach)
+        state.spending.take(OCTETS, len(text))
+        if path in state.included:
+            state.spending.take(REPEATED, len(text))
+    except OverLimit as error:
+        raise state.over(asked_at, error) from error
+    except Refused as error:
+        rule, name = ("include", label) if included else ("source", "it")
+        refuse(scope, asked_at, rule, name, error.refusal)
+    except OSError as error:
+        scope.fail(
             asked_at,
-            "include-no-zone" if included else "source-no-zone",
-            f"{label} holds no {'part of a ' if included else ''}zone: {len(hidden)} error(s), the"
-            f" first at {min(here, default=asked_at)}; nothing of it is shown",
-            "it may be a file that was never meant for a zone",
-            "correct the path, or the records where it holds some"
-            if included
-            else "correct where the symbolic link leads",
+            "file-unreadable",
+            f"{label} cannot be read: {error.strerror or error}",
+            fix="correct the path, or make the file readable",
         )
+    state.included.add(path)
+    state.zone.inputs.append(read)
+    state.open_files.append(path)
+    # What a file includes goes on from its state, and it from theirs.
+    state.in_halves &= not included
+    before = _Before.of(state)
+    given_up: GivenUp | None = None
+    try:
+        _read_text(scope, text)
+    except GivenUp as error:
+        given_up = error
+    state.open_files.pop()
+    # A path in a zone file, or a symbolic link, may lead to any file.
+    foreign = included or os.path.normpath(Path(named).absolute()) != str(path)
+    withheld = foreign and before.is_no_zone(state)
+    if withheld:
+        _withhold(scope, before, asked_at, included=included)
+    if given_up and not (withheld and isinstance(given_up, TooManyFaults)):
+        raise given_up
 
-    def read_text(self, scope: FileScope, text: bytes) -> None:
-        """Read a file's text in ``scope``."""
-        files = self.state.zone.files
-        if scope.file not in files:
-            files.append(scope.file)
-        scope.file_index = files.index(scope.file)
-        if text.startswith((b"\xff\xfe", b"\xfe\xff")):
-            self.state.report(
-                Place(scope.file, 1, 1),
-                "not-utf-8",
-                "the file is UTF-16, not ASCII or UTF-8",
-                fix="save it as UTF-8",
-            )
-            return
-        if self.in_halves and len(text) >= MIN_OCTETS:
-            read_in_halves(self.state, scope, text, self.on_entry)
-        else:
-            read_lines(self.state, scope, text, self.on_entry)
 
-    def on_entry(self, scope: FileScope, entry: Entry) -> None:
-        """Read what one entry says."""
-        tokens = entry.tokens
-        for remark in entry.remarks:
-            self._warn_remark(scope, remark)
-        if entry.faults:
-            for fault in entry.faults:
-                self.state.add(fault)
-            if tokens and not entry.blank:
-                self._recover_owner(scope, entry)
-        elif not tokens:
-            return
-        elif tokens[0].text[:1] == b"$" and not entry.blank and not tokens[0].quoted:
-            read_directive(self.state, scope, entry, self.open_file)
-        else:
-            read_record(self.state, scope, entry)
+def _withhold(scope: FileScope, before: _Before, asked_at: Place, *, included: bool) -> None:
+    """Say of what was read since that it is no zone, and nothing of what is in it."""
+    state = scope.state
+    found = state.faults[before.faults :]
+    kept = [fault for fault in found if fault.rule in _WITHOUT_CONTENT]
+    hidden = [one for one in found if one.severity is Severity.ERROR and one not in kept]
+    if not hidden:
+        return
+    before.restore(state)
+    state.faults += kept
+    state.errors += len(kept)
+    here = [fault.place for fault in hidden if fault.place.file == scope.file]
+    scope.report(
+        asked_at,
+        "include-no-zone" if included else "source-no-zone",
+        f"{scope.file} holds no {'part of a ' if included else ''}zone: {len(hidden)} error(s), the"
+        f" first at {min(here, default=asked_at)}; nothing of it is shown",
+        "it may be a file that was never meant for a zone",
+        "correct the path, or the records where it holds some"
+        if included
+        else "correct where the symbolic link leads",
+    )
 
-    def _warn_remark(self, scope: FileScope, remark: Token) -> None:
-        self.state.warn(
-            scope.place(remark),
+
+def _read_text(scope: FileScope, text: bytes) -> None:
+    """Read a file's text in ``scope``."""
+    files = scope.state.zone.files
+    if scope.file not in files:
+        files.append(scope.file)
+    scope.file_index = files.index(scope.file)
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        scope.report(
+            Place(scope.file, 1, 1),
+            "not-utf-8",
+            "the file is UTF-16, not ASCII or UTF-8",
+            fix="save it as UTF-8",
+        )
+    elif scope.state.in_halves and len(text) >= MIN_OCTETS:
+        read_in_halves(scope, text, _on_entry)
+    else:
+        read_lines(scope, text, _on_entry)
+
+
+def _on_entry(scope: FileScope, entry: Entry) -> None:
+    """Read what one entry says."""
+    tokens = entry.tokens
+    for remark in entry.remarks:
+        scope.warn(
+            remark,
             "suppression-unclear",
             f"the comment tells lzc {shown(remark.text)}, which means nothing",
             "what it was meant to suppress is reported all the same",
             "write: ; lzc: ignore RULE, RULE",
         )
+    with suppress(AtFault):
+        if entry.faults:
+            for fault in entry.faults:
+                scope.state.add(fault)
+            if tokens and not entry.blank:
+                _recover_owner(scope, tokens[0])
+        elif tokens and tokens[0].text[:1] == b"$" and not entry.blank and not tokens[0].quoted:
+            read_directive(scope, entry, _open_file)
+        elif tokens:
+            read_record(scope, entry)
 
-    def _recover_owner(self, scope: FileScope, entry: Entry) -> None:
-        """Lines that follow a broken record with a blank owner mean its owner all the same."""
-        token = entry.tokens[0]
-        if token.quoted or token.text[:1] == b"$":
-            return
-        try:
-            scope.names.key(token.text)
-        except InvalidName:
-            scope.owner, scope.owner_known = None, True
-            return
-        read_owner(self.state, scope, token)
+
+def _recover_owner(scope: FileScope, token: Token) -> None:
+    """Lines that follow a broken record with a blank owner mean its owner all the same."""
+    if token.quoted or token.text[:1] == b"$":
+        return
+    try:
+        scope.names.key(token.text)
+    except InvalidName:
+        scope.owner, scope.owner_known = None, True
+    else:
+        read_owner(scope, token)

@@ -8,11 +8,12 @@ import pytest
 
 from lzc.faults import Fault, Place
 from lzc.source.generate import format_number, parse_range, substitute
-from lzc.source.zonefile import read_zone, read_zone_text
+from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.zone.model import Zone
+from tests.unit.zone_text import read_zone_text
 
 APEX = wire_name.from_text("example.org.")
 

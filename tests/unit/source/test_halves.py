@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lzc.faults import Fault
 from lzc.source import halves, zonefile
-from lzc.source.state import FileScope, ReadState
+from lzc.source.bulk import read_lines
+from lzc.source.second_process import SecondProcess
 from lzc.source.zonefile import read_zone
 from lzc.zone.model import Zone
 from tests.unit.compiling import HEAD, wire
@@ -26,21 +27,22 @@ PLAIN = "".join(f"host{i} 300 A 192.0.2.{i % 256}\n" for i in range(100))
 def _small_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zonefile, "MIN_OCTETS", 0)
     monkeypatch.setattr(halves, "MIN_OCTETS", 0)
-    monkeypatch.setattr(halves, "_LEAD", 120)
+    monkeypatch.setattr(halves, "LEAD", 120)
 
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Gets the number of records that each second process contributed."""
     counts: list[int] = []
-    take_over = halves._take_over
+    result = SecondProcess.result
 
-    def counted(state: ReadState, scope: FileScope, columns: tuple[Any, ...]) -> None:
-        before = len(state.zone.records)
-        take_over(state, scope, columns)
-        counts.append(len(state.zone.records) - before)
+    def counted(process: SecondProcess) -> Any:
+        columns = result(process)
+        if columns is not None:
+            counts.append(len(columns[0]))
+        return columns
 
-    monkeypatch.setattr(halves, "_take_over", counted)
+    monkeypatch.setattr(SecondProcess, "result", counted)
     return counts
 
 
@@ -148,10 +150,14 @@ def test_too_many_faults_end_the_second_process_too(tmp_path: Path) -> None:
 def test_a_killed_second_process_costs_time_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: list[int]
 ) -> None:
-    def killed(state: ReadState, scope: FileScope) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+    parent = os.getpid()
 
-    monkeypatch.setattr(halves, "_columns", killed)
+    def killed(*arguments: Any, **options: Any) -> Any:
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read_lines(*arguments, **options)
+
+    monkeypatch.setattr("lzc.source.halves.read_lines", killed)
     zone, _ = _both(tmp_path, HEAD + PLAIN)
     assert len(zone.records) == 103
     assert not taken

@@ -16,9 +16,10 @@ from lzc.compiler import workers
 from lzc.faults import Fault, FaultList, Place, Severity
 from lzc.source import lua_source, state
 from lzc.source.limits import Limits, Spending
-from lzc.source.zonefile import read_zone, read_zone_text
+from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
 from lzc.zone.model import Zone
+from tests.unit.zone_text import read_zone_text
 
 APEX = wire_name.from_text("example.org.")
 HEAD = "$TTL 60\n@ SOA ns1 h 1 7200 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n"
@@ -162,7 +163,7 @@ def test_the_zones_of_a_build_take_no_more_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_pool: bool
 ) -> None:
     if in_pool:
-        monkeypatch.setattr(workers, "_POOL_OCTETS", 0)
+        monkeypatch.setattr(workers, "POOL_OCTETS", 0)
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     body = "$GENERATE 1-100 a$ A 192.0.2.1\n"
     folder = project(tmp_path, 20, body, "[build.total-limits]\ngenerated = 1050\n")

@@ -15,11 +15,12 @@ from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaCodeError
 from lzc.source import inputs
 from lzc.source.lua_source import strings_of
-from lzc.source.zonefile import read_zone, read_zone_text
+from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.zone.model import PLACE, LuaRecord, Zone
 from tests.unit.lua_programs import Programs
+from tests.unit.zone_text import read_zone_text
 
 APEX = wire_name.from_text("example.org.")
 
@@ -282,11 +283,6 @@ def test_no_file_outside_of_the_project_is_read(tmp_path: Path, path: str) -> No
     os.symlink(tmp_path, project.folder / "zones" / "up")
     _, faults = project.read(f'w 1 LUA A $FILE "{path}"\n')
     assert told(faults) == [("zones/z:1:17", "lua-file-outside")]
-
-
-def test_text_without_a_folder_has_no_files() -> None:
-    _, faults = read_zone_text(b'w 1 LUA A $FILE "a.lua"\n', APEX, "z")
-    assert told(faults) == [("z:1:17", "lua-file-outside")]
 
 
 @pytest.mark.parametrize(

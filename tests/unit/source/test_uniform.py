@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from lzc.faults import Fault
 from lzc.source import bulk
 from lzc.source.uniform import read_addresses
-from lzc.source.zonefile import read_zone_text
 from lzc.zone.model import Zone
 from tests.unit.compiling import wire
+from tests.unit.zone_text import read_zone_text
 
 APEX = wire("example.org")
 
@@ -27,10 +27,10 @@ def _both(text: str) -> tuple[Zone, list[Fault], int]:
         return done
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk, "_CHUNK", 60)
+        patch.setattr(bulk, "CHUNK", 60)
         patch.setattr("lzc.source.bulk.read_addresses", counted)
         zone, faults = read_zone_text(text.encode(), APEX, "zone")
-        patch.setattr(bulk, "_read_uniform", lambda *_: False)
+        patch.setattr("lzc.source.bulk.read_addresses", lambda *_: False)
         plain, plain_faults = read_zone_text(text.encode(), APEX, "zone")
     assert zone.records == plain.records
     assert faults == plain_faults
