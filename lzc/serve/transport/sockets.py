@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-import struct
 import time
 from dataclasses import dataclass
 from itertools import chain
@@ -220,26 +219,21 @@ def _tcp(host: str, port: int) -> socket.socket:
     return made
 
 
-def reply_control(control: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
-    """Ancillary data for an answer, from that of its query: send from the address that was asked.
+Ancillary = list[tuple[int, int, bytes]]
+
+
+def sent_to(control: Ancillary) -> tuple[bytes, Ancillary]:
+    """The packed local address that a datagram came to, by its ancillary data (empty when the
+    kernel did not say), and the ancillary data for its answer: send from there.
 
     The interface index is left to routing, except for link-local IPv6 addresses, which mean
     nothing without it.
     """
     for level, kind, data in control:
         if level == socket.IPPROTO_IP and kind == IP_PKTINFO and len(data) >= 12:
-            return [(level, kind, struct.pack("=i4s4s", 0, data[4:8], bytes(4)))]
+            return data[4:8], [(level, kind, b"\0\0\0\0" + data[4:8] + b"\0\0\0\0")]
         if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and len(data) >= 20:
             link_local = data[0] == 0xFE and data[1] & 0xC0 == 0x80
-            return [(level, kind, data[:20] if link_local else data[:16] + bytes(4))]
-    return []
-
-
-def asked_address(control: list[tuple[int, int, bytes]]) -> bytes:
-    """The packed local address a datagram came to; empty when the kernel did not say."""
-    for level, kind, data in control:
-        if level == socket.IPPROTO_IP and kind == IP_PKTINFO and len(data) >= 12:
-            return data[4:8]
-        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and len(data) >= 20:
-            return data[:16]
-    return b""
+            reply = data[:20] if link_local else data[:16] + b"\0\0\0\0"
+            return data[:16], [(level, kind, reply)]
+    return b"", []

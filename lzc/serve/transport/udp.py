@@ -13,7 +13,7 @@ from lzc.serve.ipc.scoreboard import Scoreboard, Slot
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport import datagrams
 from lzc.serve.transport.packet_cache import PacketCache
-from lzc.serve.transport.sockets import Listener, asked_address, reply_control
+from lzc.serve.transport.sockets import Listener, sent_to
 from lzc.wire.message import question_end
 
 BURST: Final = 256
@@ -241,6 +241,7 @@ class SingleReader:
             while count < BURST and ((count + 1) % _SOME or time.time() < end):
                 query, control, _, client = sock.recvmsg(_DATAGRAM, _CONTROL)
                 count += 1
+                local, reply = sent_to(control)
                 key = query[2:]
                 hit = server.cache.young.get(key)
                 if isinstance(hit, bytes):
@@ -250,12 +251,11 @@ class SingleReader:
                     chosen = hit(packed, now) if hit is not None else b""
                     answer = query[:2] + chosen if chosen else None
                     if answer is None:
-                        local = asked_address(control) or self._local
-                        answer = server.answer(query, key, packed, local, now)
+                        answer = server.answer(query, key, packed, local or self._local, now)
                 if answer is None:
                     continue
                 try:
-                    sock.sendmsg([answer], reply_control(control), 0, client)
+                    sock.sendmsg([answer], reply, 0, client)
                 except OSError:
                     server.counts.send_errors += 1  # as in `Datagrams.send`
         except BlockingIOError:

@@ -12,7 +12,7 @@ import pytest
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport import datagrams, udp
-from lzc.serve.transport.sockets import IP_PKTINFO, asked_address, reply_control
+from lzc.serve.transport.sockets import IP_PKTINFO, sent_to
 from lzc.serve.transport.transfer_slots import asks_for_transfer
 from lzc.serve.transport.udp import BURST, BatchReader, SingleReader, UdpServer, servfail
 from tests.patience import PATIENCE
@@ -305,10 +305,12 @@ def test_transfers_are_told_from_queries(qtype: str, expected: bool) -> None:
 
 def test_answers_leave_from_the_address_that_was_asked() -> None:
     asked = [(socket.IPPROTO_IP, IP_PKTINFO, b"\7\0\0\0" + b"\x0a\0\0\1" + b"\xe0\0\0\1")]
-    assert asked_address(asked) == b"\x0a\0\0\1"
-    assert reply_control(asked)[0][2] == bytes(4) + b"\x0a\0\0\1" + bytes(4)
+    local, reply = sent_to(asked)
+    assert local == b"\x0a\0\0\1"
+    assert reply[0][2] == bytes(4) + b"\x0a\0\0\1" + bytes(4)
     link_local = bytes.fromhex("fe80") + bytes(13) + b"\1"
     for address, index in ((link_local, b"\7\0\0\0"), (b"\x20\1" + bytes(14), bytes(4))):
         six = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, address + b"\7\0\0\0")]
-        assert reply_control(six)[0][2] == address + index
-    assert reply_control([]) == []
+        local, reply = sent_to(six)
+        assert (local, reply[0][2]) == (address, address + index)
+    assert sent_to([]) == (b"", [])
