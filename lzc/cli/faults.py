@@ -27,15 +27,20 @@ def tell(fault: Fault) -> None:
     echo(str(fault), err=True)
 
 
+def shortened(faults: Sequence[Fault]) -> list[Fault]:
+    """`MOST_LINES` of each severity, and how many there are more."""
+    found = FaultList(MOST_LINES)
+    found.add(faults)
+    return found.told()
+
+
 def show_faults(faults: Sequence[Fault], output_format: str) -> None:
     """Print faults: text on stderr, `MOST_LINES` of them, with a count of all as the last line, or
     one JSON object ``{"faults": [...]}`` on stdout."""
     if output_format == "json":
         echo_json({"faults": [fault_as_dict(fault) for fault in faults]})
         return
-    found = FaultList(MOST_LINES)
-    found.add(faults)
-    for fault in found.told():
+    for fault in shortened(faults):
         tell(fault)
     errors = sum(fault.severity is Severity.ERROR for fault in faults)
     warnings = len(faults) - errors

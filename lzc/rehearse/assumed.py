@@ -6,13 +6,14 @@ What would be answered in it is for `lzc.rehearse.rehearsal` to find out.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from struct import pack
 from typing import Final, NamedTuple
 
+from lzc.config import parse_endpoint
 from lzc.health_check import Check
 from lzc.lua.engine.engine import GeoView
 from lzc.lua.engine.geo import GeoFields
@@ -56,18 +57,13 @@ class Target(NamedTuple):
         """Read ``IP``, ``IP:PORT``, ``[IP]:PORT`` or ``all``. Raises `ValueError`."""
         if text == "all":
             return cls(None)
-        try:
+        with suppress(ValueError):
             return cls(ipaddress.ip_address(text))
-        except ValueError:
-            pass
-        found = re.fullmatch(r"(?:\[([^]]+)\]|([^:]+)):([0-9]{1,5})", text)
-        try:
-            if found is None or not 0 < int(found[3]) < 65536:
-                raise ValueError
-            return cls(ipaddress.ip_address(found[1] or found[2]), int(found[3]))
-        except ValueError:
-            message = f"{text} is neither an address nor ADDRESS:PORT nor all"
-            raise ValueError(message) from None
+        with suppress(ValueError):
+            address, port = parse_endpoint(text)
+            if port:
+                return cls(ipaddress.ip_address(address), port)
+        raise ValueError(f"{text} is neither an address nor ADDRESS:PORT nor all")
 
     def __str__(self) -> str:
         if self.address is None:

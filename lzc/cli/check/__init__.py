@@ -9,13 +9,13 @@ import click
 
 from lzc import config
 from lzc.cli.check.fault_formats import Sources, to_github, to_sarif
-from lzc.cli.faults import MOST_LINES, fault_as_dict, show_faults
+from lzc.cli.faults import fault_as_dict, shortened, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_commands, echo_json
 from lzc.compiler import pipeline
 from lzc.compiler.pipeline import Compiled
-from lzc.faults import Fault, FaultList, InputError, Severity
+from lzc.faults import Fault, InputError, Severity
 from lzc.lua.lint.rules import RULES
 
 
@@ -62,9 +62,7 @@ def _show(
         echo_json(to_sarif(faults, Sources(config_path)))
     elif output_format == "github":
         if faults:
-            found = FaultList(MOST_LINES)
-            found.add(faults)
-            echo_commands(to_github(found.told(), Sources(config_path)))
+            echo_commands(to_github(shortened(faults), Sources(config_path)))
     elif compiled is None:
         show_faults(faults, output_format)
     elif output_format == "json":

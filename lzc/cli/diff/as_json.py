@@ -40,7 +40,6 @@ from lzc.compare.zones import Change, Data, LuaChange
 from lzc.dnssec import algorithms
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
-from lzc.zone.model import LuaRecord
 
 
 def show(comparison: Comparison) -> bool:
@@ -89,24 +88,16 @@ def change_as_dict(change: Change, apex: bytes, insert_whitespace: bool) -> dict
 
 
 def _lua(change: LuaChange, insert_whitespace: bool) -> dict[str, Any]:
-    old, new = change.before, change.after
-
-    def code(record: LuaRecord | None) -> str | None:
-        if record is None:
-            return None
-        # Octets one to one: code need not be UTF-8.
-        return record.join(insert_whitespace).strip().decode("latin-1")
-
-    def lines(record: LuaRecord | None) -> list[str]:
-        return diff_text.code_lines(record, insert_whitespace) if record is not None else []
-
+    old, new = sides = change.before, change.after
+    # Octets one to one: code need not be UTF-8.
+    codes = [one and str(one.join(insert_whitespace).strip(), "latin-1") for one in sides]
+    lines = [diff_text.code_lines(one, insert_whitespace) if one else [] for one in sides]
     return {
         "type": "LUA",
         "covers": rrtype.to_text(change.covered),
         "ttl": _both(old and old.ttl, new and new.ttl),
-        "before": code(old),
-        "after": code(new),
-        "diff": list(diff_text.code_diff(lines(old), lines(new))),
+        **_both(*codes),
+        "diff": list(diff_text.code_diff(*lines)),
     }
 
 
