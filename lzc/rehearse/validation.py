@@ -92,16 +92,11 @@ class Validator:
         """The DNSKEY RRset of a zone, if one of its own keys signs it."""
         if zone not in self._keys:
             wire = self._ask_keys(zone.to_digestable())
-            self._keys[zone] = None if wire is None else self._signed_keys(zone, wire)
+            answer = [] if wire is None else dns.message.from_wire(wire).answer
+            found = (one for one in answer if (one.name, one.rdtype) == (zone, DNSKEY))
+            signed = (one for one in found if not self._faults_of(one, answer))
+            self._keys[zone] = next(signed, None)
         return self._keys[zone]
-
-    def _signed_keys(self, zone: dns.name.Name, wire: bytes) -> dns.rrset.RRset | None:
-        answer = dns.message.from_wire(wire).answer
-        for rrset in answer:
-            mine = (rrset.name, rrset.rdtype) == (zone, DNSKEY)
-            if mine and not self._faults_of(rrset, answer):
-                return rrset
-        return None
 
 
 def _moment(seconds: int) -> str:
