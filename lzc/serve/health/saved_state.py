@@ -143,7 +143,7 @@ def _decode(document: Any) -> SavedHealth:
     if document["format"] != _FORMAT:
         raise ValueError("of another version")
     known = {}
-    for key, (times, numbers, problem, check, zone) in document["known"].items():
+    for key, (times, numbers, problem, check, *zone) in document["known"].items():
         since, latency, checked = (float(one) for one in times)
         found, weight, failures = (int(one) for one in numbers)
         identity = bytes.fromhex(key)
@@ -153,7 +153,9 @@ def _decode(document: Any) -> SavedHealth:
         named = None if check is None else Check.from_json(check)
         if named is not None and named.key() != identity:
             raise ValueError("a check under another's key")
-        known[identity] = Known(health, str(problem), failures, named, bytes.fromhex(zone))
+        # The first files had no zone, and an operator's word outlives an upgrade.
+        apex = bytes.fromhex("".join(zone))
+        known[identity] = Known(health, str(problem), failures, named, apex)
     forced = {}
     for target, (state, until, seconds) in document["forced"].items():
         if state not in FORCES[1:]:

@@ -50,6 +50,18 @@ def test_old_results_say_nothing_but_operators_words_still_hold(tmp_path: Path, 
     assert health_state.load(file, NOW) == SavedHealth({}, forced)
 
 
+def test_a_file_of_a_server_from_before_zones_were_kept_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "health"
+    forced = {"127.0.0.77": Force("down")}
+    health_state.save(file, SavedHealth({KEY: RESULT}, forced))
+    document = json.loads(file.read_text())
+    document["known"] = {key: known[:4] for key, known in document["known"].items()}
+    file.write_text(json.dumps(document))
+    file.chmod(0o600)
+    os.utime(file, (NOW, NOW))
+    assert health_state.load(file, NOW) == SavedHealth({KEY: RESULT}, forced)
+
+
 def test_an_operators_word_expires_and_a_clock_set_back_does_not_prolong_it(
     tmp_path: Path,
 ) -> None:
