@@ -20,7 +20,6 @@ from typing import Any, Final
 from lzc import foreign_json
 from lzc.bundle import manifest as manifests
 from lzc.bundle.manifest import MANIFEST, BundleError, Manifest
-from lzc.source.inputs import mark_of
 
 Stamp = dict[str, list[int]]
 
@@ -117,13 +116,18 @@ def stamp_of(folder: Path, manifest: Manifest) -> Stamp:
                 f"{folder / name}: damaged: {status.st_size} octets,"
                 f" the manifest says {manifest.files[name].size}"
             )
-        stamp[name] = list(mark_of(status))
+        stamp[name] = _mark(status)
     return stamp
 
 
 def marks(folder: Path, names: Iterable[str]) -> Stamp:
     """What a stamp records of files in a folder, whatever they are. Raises `OSError`."""
-    return {name: list(mark_of(os.lstat(f"{folder}/{name}"))) for name in names}
+    return {name: _mark(os.lstat(f"{folder}/{name}")) for name in names}
+
+
+def _mark(status: os.stat_result) -> list[int]:
+    changed = status.st_mtime_ns, status.st_ctime_ns
+    return [status.st_dev, status.st_ino, status.st_size, *changed]
 
 
 def _read_stamp(path: Path) -> Any:
