@@ -90,11 +90,8 @@ def command(keep: bool) -> None:
     seconds. Exits with 1 when an answer or a signature is not as it should be.
     """
     started = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        if keep:
-            folder = Path(tempfile.mkdtemp(prefix="lzc-demo-"))
-        else:
-            folder = stack.enter_context(private_folder("demo"))
+    kept = contextlib.nullcontext(Path(tempfile.mkdtemp(prefix="lzc-demo-"))) if keep else None
+    with kept or private_folder("demo") as folder:
         faults = _run(folder)
     if keep:
         echo(f"\nThe project, its keys and its bundle are in {folder}")

@@ -252,16 +252,10 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
 
 
 def _pdnsutil(key: SigningKey, file: Path, now: float) -> str:
-    return shlex.join(
-        [
-            "pdnsutil",
-            "import-zone-key",
-            wire_name.to_text(key.zone).rstrip(".") or ".",
-            str(file),
-            "ksk" if key.is_sep else "zsk",
-            "active" if key.timing.is_active(now) else "inactive",
-        ]
-    )
+    zone = wire_name.to_text(key.zone).rstrip(".") or "."
+    kind = "ksk" if key.is_sep else "zsk"
+    state = "active" if key.timing.is_active(now) else "inactive"
+    return shlex.join(["pdnsutil", "import-zone-key", zone, str(file), kind, state])
 
 
 def _no_keys(keystore: Keystore, zone: bytes, config_path: Path) -> Fault:
