@@ -84,7 +84,7 @@ class Exchange:
             opt = self._options.opt(edns, client, now, rcode=message.BADVERS)
             return compose(query.id, _flags(query, 0), query.question, opt=opt), False
         checked = tsig.verify_request(query, self._settings.tsig_keys, now)
-        if not checked.ok:
+        if checked.error:
             self._refused(tsig_refusal(query, client, checked, now))
             reply = self._plain(query, client, now, checked.rcode)
             return tsig.sign_response(reply, checked, now), False

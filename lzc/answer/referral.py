@@ -74,9 +74,10 @@ def add_addresses(sections: Sections, zone: ServedZone, rrset: RRset) -> None:
     left out without harm."""
     for target in _targets(rrset, MAX_TARGETS):
         found, authoritative = _addresses(zone, target)
-        present = {other[:2] for other in (*sections.answer, *sections.additional)}
-        new = [address for address in found if address[:2] not in present]
-        _add(sections, zone, new, authoritative)
+        for address in found:
+            others = (*sections.answer, *sections.additional)
+            if not any(address[:2] == other[:2] for other in others):
+                _add(sections, zone, [address], authoritative)
 
 
 def _targets(rrset: RRset, limit: int | None = None) -> Iterator[bytes]:

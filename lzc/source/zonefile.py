@@ -53,7 +53,6 @@ rule                        what
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -259,7 +258,7 @@ def _on_entry(scope: FileScope, entry: Entry) -> None:
             "what it was meant to suppress is reported all the same",
             "write: ; lzc: ignore RULE, RULE",
         )
-    with suppress(AtFault):
+    try:
         if entry.faults:
             for fault in entry.faults:
                 scope.state.add(fault)
@@ -269,6 +268,9 @@ def _on_entry(scope: FileScope, entry: Entry) -> None:
             read_directive(scope, entry, _open_file)
         elif tokens:
             read_record(scope, entry)
+    except AtFault:
+        # It was reported.
+        return
 
 
 def _recover_owner(scope: FileScope, token: Token) -> None:

@@ -193,11 +193,11 @@ def parse_query(msg: bytes) -> Query:
 
 
 def _examine(msg: bytes, header: tuple[int, ...]) -> Query:
-    ident, flags, *_ = header
-    opcode = flags >> 11 & 15
     try:
         return _examine_strictly(msg, *header)
     except FormatError:
+        ident, flags = header[:2]
+        opcode = flags >> 11 & 15
         if opcode in (QUERY, NOTIFY):
             raise
         # NOTIMP comes before what we know nothing about: other opcodes have other formats.
