@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import json
 from contextlib import suppress
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -61,11 +61,11 @@ class Check:
     def to_document(self) -> dict[str, Any]:
         """The check as a JSON object. Options that came later are left out where they are as they
         were before, so that a check's key, by which its status is kept, stays the same."""
-        document = asdict(self)
-        for field in fields(self):
-            if field.name in _LATER and document[field.name] == field.default:
-                del document[field.name]
-        return document
+        return {
+            name: value
+            for name, usual in _FIELDS
+            if (value := getattr(self, name)) != usual or name not in _LATER
+        }
 
     @classmethod
     def from_json(cls, text: str) -> Check:
@@ -117,11 +117,9 @@ def is_address(host: str) -> bool:
     return True
 
 
+_FIELDS: Final = [(field.name, field.default) for field in fields(Check)]
 _LATER: Final = frozenset(("minimum_failures", "headers"))
-_KINDS: Final = [
-    (field.name, str if field.default is MISSING else type(field.default))
-    for field in fields(Check)
-]
+_KINDS: Final = [(name, str if usual is MISSING else type(usual)) for name, usual in _FIELDS]
 
 
 class HealthView(Protocol):

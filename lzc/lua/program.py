@@ -8,15 +8,14 @@ once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from lzc.lua.syntax import scopes as scope
 from lzc.lua.syntax import tree as syntax
-from lzc.lua.syntax.lexer import STRING, Tokens, lex, string_value
+from lzc.lua.syntax.lexer import NAME, STRING, Tokens, lex, string_value
 from lzc.lua.syntax.parser import parse
 from lzc.lua.syntax.scopes import Scopes
 from lzc.lua.syntax.tree import Chunk, LuaCodeError, LuaSyntaxError, Node
@@ -28,35 +27,26 @@ _ALL: Final = frozenset((b"_G", b"getfenv", b"setfenv", b"load", b"loadstring"))
 CLOCK: Final = frozenset((b"os",))
 """Globals that lead to the time."""
 
-_CHOICES: Final = (
-    *(syntax.If, syntax.While, syntax.Repeat, syntax.NumericFor, syntax.GenericFor),
-    syntax.Function,
-)
-_REPEATS: Final = (
-    *(syntax.Function, syntax.While, syntax.Repeat, syntax.NumericFor, syntax.GenericFor),
-    syntax.Goto,
-)
+_LOOPS: Final = (syntax.While, syntax.Repeat, syntax.NumericFor, syntax.GenericFor)
+_CHOICES: Final = (syntax.If, *_LOOPS, syntax.Function)
+_REPEATS: Final = frozenset((*_LOOPS, syntax.Function, syntax.Goto))
+_REPEATING: Final = frozenset((b"while", b"repeat", b"for", b"function", b"goto"))
+"""Nodes of code that may run more than once, and what they begin with."""
 
 _COMMENT: Final = re.compile(rb"--(?:\[(?P<mark>=*)\[[\s\S]*?\](?P=mark)\]|(?P<line>[^\r\n]*))")
 _BOM: Final = b"\xef\xbb\xbf"
-_PER_NODE: Final = 4
-"""Instructions that a node of the tree compiles to at most: a comparison whose value is kept."""
-_ALWAYS: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What code may depend on. ``reached`` are the globals that it reads; ``reaches_all`` is code
-    that may read any (through ``_G``, ``loadstring`` and the like). ``chooses`` is code that does
-    not take the same way each time it runs."""
-
-    reached: frozenset[bytes]
-    reaches_all: bool
-    chooses: bool
-
-    def may_reach(self, names: Iterable[bytes]) -> bool:
-        """Whether the code may read one of these globals."""
-        return self.reaches_all or not self.reached.isdisjoint(names)
+_INSTRUCTIONS: Final = {
+    **dict.fromkeys((syntax.Table, syntax.Call, syntax.MethodCall), 4),
+    **dict.fromkeys((syntax.Chunk, syntax.Block, syntax.Field), 0),
+}
+_PER_NODE: Final = 2
+"""Instructions that a node of some kinds, and of all others, compiles to at most, with what puts
+its value somewhere."""
+_PER_TOKEN: Final = 6
+"""Instructions of all nodes that a token stands for at most: a literal that is called with."""
+_ALWAYS: Final = 30
+"""What it takes to run a record, or to include it, whatever its code."""
+_LITERALS: Final = (syntax.String, syntax.Number, syntax.Boolean)
 
 
 class Swallowed(NamedTuple):
@@ -73,7 +63,7 @@ class Program:
     """The ``code`` of a record that answers for type ``covered``: all its strings, joined.
 
     What is known of it is found out when it is first asked for, and kept: ``tokens``, ``tree``,
-    ``nodes``, ``scopes``, ``facts``, ``strings``. All of these raise
+    ``nodes``, ``scopes``, ``strings``. All of these raise
     `lzc.lua.syntax.tree.LuaSyntaxError` for code that LuaJIT does not load.
     """
 
@@ -93,18 +83,14 @@ class Program:
         return self.covered != rr.LUA and not self.code.startswith(b";")
 
     @cached_property
+    def tree(self) -> Chunk:
+        """The syntax tree."""
+        return parse(self.tokens, self.is_expression)
+
+    @cached_property
     def tokens(self) -> Tokens:
         """The tokens, without the ``;`` that only marks a chunk; what is no token shows in their
         ``fault``."""
-        return self._lex()
-
-    @cached_property
-    def tree(self) -> Chunk:
-        """The syntax tree."""
-        # Most programs have no need for their tokens then.
-        return parse(vars(self).get("tokens") or self._lex(), self.is_expression)
-
-    def _lex(self) -> Tokens:
         if self.code.startswith(b";"):
             if self.is_included:
                 raise LuaSyntaxError(
@@ -128,13 +114,26 @@ class Program:
         """Which variable each name means."""
         return scope.resolve(self.tree)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether the code does not take the same way each time it runs."""
+        return any(map(_is_choice, self.nodes))
+
     @cached_property
-    def facts(self) -> Facts:
-        """What the code may depend on."""
-        accesses = self.scopes.accesses
-        reached = frozenset(access.name.name for access in accesses if not access.written)
-        reaches_all = not reached.isdisjoint(_ALL)
-        return Facts(reached, reaches_all, any(map(_is_choice, self.nodes)))
+    def names(self) -> frozenset[bytes]:
+        """The names that stand in the code, whatever each means."""
+        tokens = self.tokens
+        spans = zip(tokens.types, tokens.starts, tokens.ends, strict=True)
+        return frozenset([self.code[start:end] for kind, start, end in spans if kind is NAME])
+
+    def may_reach(self, names: Iterable[bytes]) -> bool:
+        """Whether the code may read one of these globals, be it through ``_G``, ``loadstring`` and
+        the like."""
+        wanted = _ALL.union(names)
+        # Of most code the names are enough, which are known without a tree.
+        return not self.names.isdisjoint(wanted) and any(
+            access.name.name in wanted for access in self.scopes.accesses if not access.written
+        )
 
     @cached_property
     def rewritten(self) -> bytes:
@@ -172,18 +171,24 @@ class Program:
         spans = zip(tokens.types, tokens.starts, tokens.ends, strict=True)
         return [string_value(self.code[start:end]) for kind, start, end in spans if kind is STRING]
 
-    def most_instructions(
-        self, including: Container[bytes], included: int | None = None
-    ) -> int | None:
-        """A number of instructions that the code does not exceed; `None` where it repeats any, or
-        runs code that is not known. ``including`` are the functions that run other records,
-        ``included`` is a number that all of these do not exceed together."""
-        inclusions = sum(access.name.name in including for access in self.scopes.accesses)
-        if self.scopes.dynamic or (inclusions and included is None):
-            return None
-        if any(isinstance(node, _REPEATS) for node in self.nodes):
-            return None
-        return _PER_NODE * len(self.nodes) + _ALWAYS + inclusions * (included or 0)
+    def most_instructions(self, enough: int = 0) -> int | None:
+        """A number of instructions that the code does not exceed, but for those of records that it
+        includes; `None` where it repeats any. Up to ``enough`` it may be a rough one. Literals of a
+        table are made with it."""
+        tokens = self.tokens.types
+        rough = _ALWAYS + _PER_TOKEN * len(tokens)
+        if rough <= enough and _REPEATING.isdisjoint(tokens):
+            return rough
+        most = _ALWAYS
+        for node in self.nodes:
+            if type(node) in _REPEATS:
+                return None
+            most += _INSTRUCTIONS.get(type(node), _PER_NODE)
+            if type(node) is syntax.Field:
+                parts = syntax.children(node)
+                if all(isinstance(part, _LITERALS) for part in parts):
+                    most -= _PER_NODE * len(parts)
+        return most
 
     def swallowed(self, joints: Sequence[int]) -> list[Swallowed]:
         """The comments that take in code of later strings; ``joints`` are the offsets at which

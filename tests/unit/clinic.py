@@ -19,8 +19,7 @@ from cryptography.x509.oid import NameOID
 from lzc.bundle.check_list import CheckList
 from lzc.health_check import Check
 from lzc.lua.health.constants import PARTS
-from lzc.lua.health.reach import CheckReach
-from lzc.lua.health.rules import CheckRules
+from lzc.lua.health.reach import CheckReach, CheckRules
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.checker import Checker
 from lzc.serve.health.unlisted import DEFAULT_LIMIT, report_of

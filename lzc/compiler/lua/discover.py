@@ -109,12 +109,9 @@ class Discovery:
         self._ways = Branches()
         isolated = replace(settings, mode="isolated")
         self._engines = [
-            Engine(isolated, None, _Recorder(up, self._found), _SEED, conditions=self._decide)
-            for up in (False, True)
+            Engine(isolated, None, health, _SEED, conditions=lambda: self._ways.decide())
+            for health in (_Recorder(False, self._found), _Recorder(True, self._found))
         ]
-
-    def _decide(self) -> bool:
-        return self._ways.decide()
 
     def look_in(self, lookup: StoredRecords) -> None:
         """What ``dblookup`` asks from now on."""
@@ -157,12 +154,16 @@ class Meter:
         self._ceiling = ceiling
         settings = EngineSettings(exec_limit=ceiling, memory_limit=memory_limit)
         self._engines = [
-            Engine(settings, None, _Health(up), _SEED, conditions=self._decide, count=True)
+            Engine(
+                settings,
+                None,
+                _Health(up),
+                _SEED,
+                conditions=lambda: self._ways.decide(),
+                count=True,
+            )
             for up in (False, True)
         ]
-
-    def _decide(self) -> bool:
-        return self._ways.decide()
 
     def worst(self, code: bytes, queries: Sequence[QueryContext], include: Include) -> int:
         """The most instructions that a record's joined ``code`` took for any of the queries, as far

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Final
 from lzc.compiler.lua.programs import Programs
 from lzc.compiler.lua.trials import Trial, Trials
 from lzc.config import LuaSection
-from lzc.faults import Fault, Severity
+from lzc.faults import Fault
 from lzc.health_check import Check
 from lzc.lua import address
 from lzc.lua.functions import INCLUDING, OF_DATABASES
 from lzc.lua.health.reach import CheckReach, host_of
+from lzc.lua.lint.rules import RULES
 from lzc.lua.plan import checks_in
 from lzc.lua.program import Program
 from lzc.lua.recognition.recogniser import recognise
@@ -63,17 +64,12 @@ def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check]
     trials = Trials(
         programs.included_code(), _contents_of(zone), settings.exec_limit, settings.memory_limit
     )
-    answering = [
-        (
-            record,
-            Trial(
-                program.code,
-                (QueryContext(zone.owner(record), zone.apex, _CLIENT, local=_CLIENT),),
-            ),
-        )
-        for record, program in programs
-        if not program.is_included
-    ]
+    answering: list[tuple[Record, Trial]] = []
+    for record in programs.records:
+        code, covered = programs.code(record)
+        if covered != rr.LUA:
+            query = QueryContext(zone.owner(record), zone.apex, _CLIENT, local=_CLIENT)
+            answering.append((record, Trial(code, (query,))))
     asked = [trial for _, trial in answering]
     found: set[Check] = set()
     faults: list[Fault] = []
@@ -111,10 +107,9 @@ def _other_ways_to_ask(query: QueryContext) -> list[QueryContext]:
 
 def _asks_databases(program: Program, programs: Programs) -> bool:
     """Whether the code, or any that it may include, reads values of a database."""
-    facts = program.facts
-    return facts.may_reach(OF_DATABASES) or (
-        facts.may_reach(INCLUDING)
-        and any(other.facts.may_reach(OF_DATABASES) for other in programs.includable())
+    return program.may_reach(OF_DATABASES) or (
+        program.may_reach(INCLUDING)
+        and any(other.may_reach(OF_DATABASES) for other in programs.includable())
     )
 
 
@@ -139,35 +134,26 @@ def _contents_of(zone: Zone) -> Callable[[bytes, int], list[bytes]]:
 
 
 def _hanging(zone: Zone, record: Record, why: str) -> Fault:
-    return Fault(
+    return RULES["lua-hangs"].fault(
         zone.place(record),
-        "lua-hangs",
         f"the LUA record's code was tried, and had to be ended: {why}",
-        "no limit would end it, and it would stop one process of a server after the other",
-        "leave out the call that takes so long: one of Lua's own library, with an argument that is"
-        " very large or very long",
+        fix="leave out the call that takes so long: one of Lua's own library, with an argument that"
+        " is very large or very long",
     )
 
 
 def _failing(zone: Zone, record: Record, failure: LuaFailure) -> Fault:
-    message = failure.message
-    owner = shlex.quote(wire_name.to_text(zone.owner(record)))
+    place, message = zone.place(record), failure.message
     if failure.kind == "syntax":
-        return Fault(
-            zone.place(record),
-            "lua-syntax",
-            f"the LUA record's code does not compile: {message}",
-            "every answer would be SERVFAIL",
-            "correct the code; a chunk of statements starts with `;` and returns its result",
+        return RULES["lua-syntax"].fault(
+            place, f"the LUA record's code does not compile: {message}"
         )
-    return Fault(
-        zone.place(record),
-        "lua-fails",
+    owner = shlex.quote(wire_name.to_text(zone.owner(record)))
+    return RULES["lua-fails"].fault(
+        place,
         f"the LUA record's code fails each time it is tried: {_CHUNK.sub('', message)}",
-        "its answers would be SERVFAIL",
-        "correct the code; once it is built, this shows what it does: lzc query --explain"
+        fix="correct the code; once it is built, this shows what it does: lzc query --explain"
         f" {owner} {rr.to_text(covered_type(record[RDATA]))}",
-        Severity.WARNING,
     )
 
 
@@ -193,13 +179,10 @@ def judge(
         if refusal is None:
             kept.append(check)
         elif target not in faults:
-            faults[target] = Fault(
+            faults[target] = RULES["lua-check-target"].fault(
                 programs.zone.place(record),
-                "lua-check-target",
                 f"a health check may not reach its target: {refusal.why}",
-                "whoever may change the zone, or ask it, could learn of what only this machine"
-                " reaches",
-                f"correct the address; {refusal.fix}",
+                fix=f"correct the address; {refusal.fix}",
             )
     return frozenset(kept), list(faults.values())
 

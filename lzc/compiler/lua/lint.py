@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lzc.compiler.checks import RULES_OF_ABSENCE, limited
-from lzc.compiler.lua.programs import Programs
+from lzc.compiler.lua.programs import Chosen, Programs
 from lzc.compiler.lua.trials import FACTOR, Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault, Place, Severity, unpack
@@ -18,7 +18,7 @@ from lzc.lua.functions import INCLUDING, OF_ZONE
 from lzc.lua.lint.linter import included_names, lint
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
-from lzc.lua.program import Program, Swallowed
+from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
@@ -57,16 +57,6 @@ class LintSettings:
     measured: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """A LUA record and its program as the operator wrote it; or as secondaries get it, where it is
-    one of many that a ``$GENERATE`` made (``has_source`` is false)."""
-
-    record: Record
-    program: Program
-    has_source: bool
-
-
 def lint_zone(
     programs: Programs,
     settings: LintSettings,
@@ -90,7 +80,10 @@ def lint_zone(
                 found.setdefault(place, []).extend(
                     _fault(zone, one.record, finding, at) for finding in findings
                 )
-    _add_exposed(programs, settings, found)
+    if settings.others and programs.records:
+        first = min(record[PLACE] for record in programs.records)
+        exposed = _exposed(programs.records, unpack(first, zone.files), settings)
+        found.setdefault(first, []).extend(exposed)
     if incomplete:
         others = _keep_certain(programs, settings, found, others)
     explained = {
@@ -120,7 +113,7 @@ def _keep_certain(
     open_ended = {
         record[PLACE]
         for record, program in programs
-        if settings.lua.mode == "shared" or program.is_included or program.facts.may_reach(OF_ZONE)
+        if settings.lua.mode == "shared" or program.is_included or program.may_reach(OF_ZONE)
     }
     for place in open_ended & found.keys():
         found[place] = [fault for fault in found[place] if fault.rule not in RULES_OF_ABSENCE]
@@ -130,9 +123,10 @@ def _keep_certain(
 
 def _lint_records(
     programs: Programs, settings: LintSettings
-) -> Iterator[tuple[_Parsed, list[Finding]]]:
+) -> Iterator[tuple[Chosen, list[Finding]]]:
     zone = programs.zone
-    parsed = list(_parsed(programs))
+    # What is no Lua is told by the reader, or when the record is run.
+    parsed = [one for one in programs.chosen() if _is_lua(one.program)]
     facts = ZoneFacts(
         signed=settings.signed,
         shared=settings.lua.mode == "shared",
@@ -156,7 +150,7 @@ def _lint_records(
         if findings is None:
             given = configuration if program.is_included or facts.shared else facts
             findings = known[key] = lint(program, ttl, given)
-        more = [_swallows(zone, one.record, found) for found in _swallowed(zone, one)]
+        more = _swallows(zone, one)
         if number in measured:
             more.append(measured[number])
         findings = [*findings, *more] if more else findings
@@ -181,31 +175,19 @@ def _news(
     ]
 
 
-def _parsed(programs: Programs) -> Iterator[_Parsed]:
-    """The records to look at whose code can be parsed."""
-    for record, program, has_source in programs.chosen():
-        try:
-            _ = program.tree
-        except LuaSyntaxError:
-            # Told by the reader, or when the record is run.
-            continue
-        yield _Parsed(record, program, has_source)
-
-
-def _swallowed(zone: Zone, one: _Parsed) -> list[Swallowed]:
+def _swallows(zone: Zone, one: Chosen) -> list[Finding]:
     if not one.has_source:
         return []
     source = zone.lua_sources[one.record[PLACE]]
-    return one.program.swallowed(source.joints)
-
-
-def _swallows(zone: Zone, record: Record, found: Swallowed) -> Finding:
-    start = unpack(zone.lua_sources[record[PLACE]].place_at(found.start), zone.files)
-    return Finding(
-        found.comment,
-        "lua-comment-swallows",
-        f"this comment runs on over {quoted(found.text)} at {start} to the end of the code",
-    )
+    return [
+        Finding(
+            found.comment,
+            "lua-comment-swallows",
+            f"this comment runs on over {quoted(found.text)} at"
+            f" {unpack(source.place_at(found.start), zone.files)} to the end of the code",
+        )
+        for found in one.program.swallowed(source.joints)
+    ]
 
 
 class _Library:
@@ -275,13 +257,13 @@ class _Library:
 
 def _is_lua(program: Program) -> bool:
     try:
-        return bool(program.nodes)
+        return bool(program.tree)
     except LuaSyntaxError:
         return False
 
 
 def _measure(
-    programs: Programs, parsed: Sequence[_Parsed], settings: LintSettings
+    programs: Programs, parsed: Sequence[Chosen], settings: LintSettings
 ) -> dict[int, Finding]:
     """Findings about the instructions that records take, by their index in ``parsed``."""
     if not settings.measured:
@@ -292,15 +274,15 @@ def _measure(
     if not limits:
         return {}
     lowest, who = limits[0]
-    lengths = [
-        one.program.most_instructions(INCLUDING) for one in parsed if one.program.is_included
-    ]
+    lengths = [_most(one.program, None) for one in parsed if one.program.is_included]
     known = [length for length in lengths if length is not None]
-    longest = sum(known) if len(known) == len(lengths) else None
+    included = sum(known) if len(known) == len(lengths) else None
+    enough = int(lowest * NEAR)
     doubtful = [
         (number, one)
         for number, one in enumerate(parsed)
-        if not (one.program.is_included or _is_short(one.program, longest, lowest * NEAR))
+        if not one.program.is_included
+        and ((most := _most(one.program, included, enough)) is None or most > enough)
     ]
     if not doubtful:
         return {}
@@ -333,59 +315,44 @@ def _measure(
     return found
 
 
-def _is_short(program: Program, included: int | None, bound: float) -> bool:
-    longest = program.most_instructions(INCLUDING, included)
-    return longest is not None and longest <= bound
+def _most(program: Program, included: int | None, enough: int = 0) -> int | None:
+    """`Program.most_instructions` with those of what a record includes; all that it may include do
+    not exceed ``included`` together."""
+    most, scopes = program.most_instructions(enough), program.scopes
+    inclusions = sum(access.name.name in INCLUDING for access in scopes.accesses)
+    if most is None or scopes.dynamic or (inclusions and included is None):
+        return None
+    return most + inclusions * (included or 0)
 
 
 def _too_many(count: int, limit: int, who: str) -> Finding | None:
     ceiling = limit * FACTOR
     shown = f"more than {ceiling}" if count >= ceiling else f"up to {count}"
     if count > limit:
-        return Finding(
-            0,
-            "lua-instructions",
-            f"the code takes {shown} instructions; {who} stops it at {limit}",
-        )
+        message = f"the code takes {shown} instructions; {who} stops it at {limit}"
+        return Finding(0, "lua-instructions", message)
     if count > limit * NEAR:
-        return Finding(
-            0,
-            "lua-instructions-near",
-            f"the code takes {shown} of the {limit} instructions that {who} allows",
-        )
+        message = f"the code takes {shown} of the {limit} instructions that {who} allows"
+        return Finding(0, "lua-instructions-near", message)
     return None
 
 
-def _add_exposed(programs: Programs, settings: LintSettings, found: dict[int, list[Fault]]) -> None:
-    """One fault for a zone and a secondary, at the first LUA record."""
-    records = programs.records
-    if not records:
-        return
-    first = min(records, key=lambda record: record[PLACE])
-    for name, software in settings.others:
-        finding = Finding(
-            0,
-            "lua-exposed",
-            f"the zone's LUA records ({len(records)}) go to secondary {name} ({software})",
+def _exposed(records: Sequence[Record], place: Place, settings: LintSettings) -> list[Fault]:
+    """One fault for a zone and a secondary, at the ``place`` of the first LUA record."""
+    return [
+        RULES["lua-exposed"].fault(
+            place, f"the zone's LUA records ({len(records)}) go to secondary {name} ({software})"
         )
-        found.setdefault(first[PLACE], []).append(
-            _fault(programs.zone, first, finding, at=first[PLACE])
-        )
+        for name, software in settings.others
+    ]
 
 
 def _fault(zone: Zone, record: Record, finding: Finding, at: int | None = None) -> Fault:
-    rule = RULES[finding.rule]
     if at is None:
         source = zone.lua_sources.get(record[PLACE])
         at = record[PLACE] if source is None else source.place_at(finding.offset)
-    return Fault(
-        unpack(at, zone.files),
-        rule.id,
-        finding.message,
-        finding.why or rule.why,
-        finding.fix or rule.fix,
-        rule.severity,
-    )
+    place, rule = unpack(at, zone.files), RULES[finding.rule]
+    return rule.fault(place, finding.message, finding.why, finding.fix)
 
 
 def _suppress(
@@ -405,36 +372,20 @@ def _suppress(
         for rule_id in sorted(ignored):
             rule = RULES.get(rule_id)
             if rule is None or not rule.ignorable:
-                own.append(_unknown_suppression(zone, place, rule_id))
+                own.append(_unknown_suppression(where, rule_id))
                 continue
             ignored_there.add((where, rule_id))
             if (where, rule_id) not in present and rule_id not in used and enabled:
-                own.append(_unused_suppression(zone, place, rule_id))
+                message = f"rule {rule_id} is suppressed here, but finds nothing"
+                own.append(RULES["lua-suppression-unused"].fault(where, message))
     left = [fault for fault in others if (fault.place, fault.rule) not in ignored_there]
     return own, left
 
 
-def _unknown_suppression(zone: Zone, place: int, rule_id: str) -> Fault:
-    rule = RULES["lua-suppression-unknown"]
-    exists = rule_id in RULES
-    hint = did_you_mean(rule_id, [one.id for one in RULES.values() if one.ignorable])
-    return Fault(
-        unpack(place, zone.files),
-        rule.id,
-        f"rule {rule_id} cannot be suppressed" if exists else f"there is no rule {rule_id}",
-        rule.why,
-        "correct what the rule finds" if exists else hint or rule.fix,
-        rule.severity,
-    )
-
-
-def _unused_suppression(zone: Zone, place: int, rule_id: str) -> Fault:
-    rule = RULES["lua-suppression-unused"]
-    return Fault(
-        unpack(place, zone.files),
-        rule.id,
-        f"rule {rule_id} is suppressed here, but finds nothing",
-        rule.why,
-        rule.fix,
-        rule.severity,
-    )
+def _unknown_suppression(place: Place, rule_id: str) -> Fault:
+    if rule_id in RULES:
+        message, fix = f"rule {rule_id} cannot be suppressed", "correct what the rule finds"
+    else:
+        message = f"there is no rule {rule_id}"
+        fix = did_you_mean(rule_id, [one.id for one in RULES.values() if one.ignorable])
+    return RULES["lua-suppression-unknown"].fault(place, message, fix=fix)

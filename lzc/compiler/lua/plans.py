@@ -8,18 +8,20 @@ many, such as in code that is never reached, is only a check that nobody needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 
-from lzc.compiler.lua.programs import Programs
+from lzc.compiler.lua.programs import KEPT, Programs
 from lzc.health_check import Check
 from lzc.lua.definition.check_options import check_document, read_options
 from lzc.lua.definition.function import Function
-from lzc.lua.functions import CHECKING, FUNCTIONS
+from lzc.lua.functions import CHECKING, FUNCTIONS, INCLUDING
 from lzc.lua.health.constants import Constants, options_of
 from lzc.lua.plan import checks_in, checks_of, plan_key
 from lzc.lua.program import CLOCK, Program
-from lzc.lua.recognition.recogniser import most_instructions, operation_of, recognise
+from lzc.lua.recognition.recogniser import operation_of, recognise
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Names, Other, is_constant, resolve
 from lzc.lua.syntax.effort import Effort, TooMuch
@@ -57,7 +59,7 @@ def plan_zone(programs: Programs, exec_limit: int = 0) -> Planned:
         if not program.is_included:
             checks |= written_checks(program)
         constants |= written_constants(program)
-        steady = steady and not program.facts.may_reach(CLOCK)
+        steady = steady and not program.may_reach(CLOCK)
     return Planned(plans, checks, constants, steady)
 
 
@@ -65,28 +67,40 @@ def _each_code(programs: Programs) -> Iterator[tuple[Program, bool]]:
     """Each program once, in order, and whether it is ever the only one that answers for its type at
     a name."""
     found: dict[tuple[bytes, int], list[bytes]] = {}
-    for record, program in programs:
-        found.setdefault((record[KEY], program.covered), []).append(program.code)
+    for record in programs.records:
+        code, covered = programs.code(record)
+        found.setdefault((record[KEY], covered), []).append(code)
     alone: dict[tuple[bytes, int], bool] = {}
     for (_, covered), codes in found.items():
         for code in codes:
             alone[code, covered] = alone.get((code, covered), False) or len(codes) == 1
     for code, covered in sorted(alone):
-        yield programs.shared(code, covered), alone[code, covered]
+        yield KEPT[code, covered], alone[code, covered]
+
+
+@lru_cache(maxsize=1024)
+def _plan_alone(code: bytes, covered: int) -> bytes | None:
+    """The plan of what includes nothing: the same in all zones, which repeat their records."""
+    return recognise(KEPT[code, covered])
 
 
 def _plan(program: Program, programs: Programs, exec_limit: int) -> bytes | None:
-    included: list[bytes] = []
+    run = [program]
 
     def include(name: bytes) -> Program | None:
         found = programs.include(name)
         if found is not None:
-            included.append(found.code)
+            run.append(found)
         return found
 
-    plan = recognise(program, include)
-    most = most_instructions(b"".join((program.code, *included)))
-    return plan if not exec_limit or most <= exec_limit else None
+    plan = _plan_alone(program.code, program.covered)
+    if plan is None and not program.names.isdisjoint(INCLUDING):
+        plan = recognise(program, include)
+    if plan is None or not exec_limit:
+        return plan
+    # Nothing that a plan is made of repeats.
+    most = sum(one.most_instructions(exec_limit // len(run)) or 0 for one in run)
+    return plan if most <= exec_limit else None
 
 
 def written_checks(program: Program) -> set[Check]:
@@ -94,37 +108,39 @@ def written_checks(program: Program) -> set[Check]:
     names, as long as each is given once."""
     found: set[Check] = set()
     calls = _calls(program)
-    if not calls or not program.facts.chooses:
+    if not calls or not program.chooses:
         return found
-    names = _named(program.nodes)
-    effort = Effort(len(program.code))
-    for call in calls:
-        try:
-            found |= checks_of(operation_of(call, names, program.covered, effort))
-        except (Other, RecursionError):
-            continue
-        except TooMuch:
-            break
+    names, effort = _named(program.nodes), Effort(len(program.code))
+    with suppress(TooMuch):
+        for _, call in calls:
+            with suppress(Other, RecursionError):
+                found |= checks_of(operation_of(call, names, program.covered, effort))
     return found
 
 
-def _calls(program: Program) -> list[ast.Call]:
+def _calls(program: Program) -> list[tuple[Function, ast.Call]]:
     """The calls that ask for checks."""
-    try:
-        return [
-            call
-            for call in program.calls
-            if isinstance(call.function, ast.Name) and call.function.name in CHECKING
-        ]
-    except (ast.LuaCodeError, RecursionError):
-        return []
+    found: list[tuple[Function, ast.Call]] = []
+    if program.names.isdisjoint(CHECKING):
+        return found
+    with suppress(ast.LuaCodeError, RecursionError):
+        for call in program.calls:
+            name = call.function.name if isinstance(call.function, ast.Name) else b""
+            function = FUNCTIONS.get(name.decode("latin-1"))
+            if function is not None and function.options is not None:
+                found.append((function, call))
+    return found
 
 
 def _named(nodes: tuple[ast.Node, ...]) -> Names:
     """The constants that have a name of their own."""
     given: dict[bytes, list[ast.Expression]] = {}
-    for name, value in _definitions(nodes):
-        given.setdefault(name, []).append(value)
+    for node in nodes:
+        if isinstance(node, ast.Local | ast.Assignment):
+            targets = node.names if isinstance(node, ast.Local) else node.targets
+            for target, value in zip(targets, node.values, strict=False):
+                if isinstance(target, ast.Name):
+                    given.setdefault(target.name, []).append(value)
     return {
         name: values[0]
         for name, values in given.items()
@@ -132,60 +148,27 @@ def _named(nodes: tuple[ast.Node, ...]) -> Names:
     }
 
 
-def _definitions(nodes: tuple[ast.Node, ...]) -> Iterator[tuple[bytes, ast.Expression]]:
-    for node in nodes:
-        if isinstance(node, ast.Local):
-            targets: tuple[ast.Expression, ...] = node.names
-        elif isinstance(node, ast.Assignment):
-            targets = node.targets
-        else:
-            continue
-        for target, value in zip(targets, node.values, strict=False):
-            if isinstance(target, ast.Name):
-                yield target.name, value
-
-
 def written_constants(program: Program) -> Constants:
     """The ports, URLs and options of all calls, whatever candidates they are for; constants may
     have names, as long as each is given once. What would take too long to read is left out."""
+    found = Constants()
     calls = _calls(program)
     if not calls:
-        return Constants()
-    reader = _Reader(_named(program.nodes), Effort(len(program.code)))
-    for call in calls:
-        if isinstance(call.function, ast.Name) and call.arguments:
-            function = FUNCTIONS[call.function.name.decode()]
-            try:
-                reader.read(function, call.arguments)
-            except TooMuch:
-                break
-    return reader.found
-
-
-class _Reader:
-    """Reads calls, and keeps what it finds."""
-
-    def __init__(self, names: Names, effort: Effort) -> None:
-        self._names = names
-        self._effort = effort
-        self.found = Constants()
-
-    def read(self, function: Function, arguments: tuple[ast.Expression, ...]) -> None:
-        """The first argument and the options of a call. Raises `TooMuch`."""
-        if function.targets is None or function.options is None:
-            return
-        none = ast.Table(0, 0, ())
-        given = arguments[function.options] if len(arguments) > function.options else none
-        self._try(arguments[0], function.targets)
-        self._try(given, _options)
-
-    def _try(self, node: ast.Expression, read: Callable[[ast.Expression], Constants]) -> None:
-        try:
-            known = resolve(node, self._names)
-            self._effort.take_tree(known)
-            self.found |= read(known)
-        except (Other, RecursionError):
-            return
+        return found
+    names, effort = _named(program.nodes), Effort(len(program.code))
+    none = ast.Table(0, 0, ())
+    with suppress(TooMuch):
+        for function, call in calls:
+            at, targets = function.options, function.targets
+            if at is None or targets is None or not call.arguments:
+                continue
+            given = call.arguments[at] if at < len(call.arguments) else none
+            for node, read in ((call.arguments[0], targets), (given, _options)):
+                with suppress(Other, RecursionError):
+                    known = resolve(node, names)
+                    effort.take_tree(known)
+                    found |= read(known)
+    return found
 
 
 def _options(node: ast.Expression) -> Constants:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from lzc.lua.program import Program
 from lzc.source.lua_source import strings_of
@@ -24,6 +24,34 @@ lint and to measure one takes up to 2 ms."""
 _ENDS: Final = 2
 
 
+class _Kept(dict[tuple[bytes, int], Program]):
+    """The programs of all zones that a process builds, as zones repeat their records: each the same
+    one as long as it is kept."""
+
+    octets = 0
+
+    def __missing__(self, key: tuple[bytes, int]) -> Program:
+        self.octets += len(key[0])
+        if self.octets > MAX_OCTETS:
+            self.clear()
+            self.octets = len(key[0])
+        program = self[key] = Program(*key)
+        return program
+
+
+KEPT: Final = _Kept()
+"""By their code and the type that it answers for."""
+
+
+class Chosen(NamedTuple):
+    """A LUA record to look at, and its program as the operator wrote it (``has_source``); or as
+    secondaries get it, where it is one of many that a ``$GENERATE`` made."""
+
+    record: Record
+    program: Program
+    has_source: bool
+
+
 class Programs:
     """The LUA ``records`` of a ``zone``, in its order. ``insert_whitespace`` says how a server
     joins the strings of each."""
@@ -32,34 +60,25 @@ class Programs:
         self.zone: Final = zone
         self.records: Final = [record for record in zone.records if record[TYPE] == rr.LUA]
         self._insert_whitespace = insert_whitespace
-        self._kept: dict[tuple[bytes, int], Program] = {}
-        self._octets = 0
 
     def __iter__(self) -> Iterator[tuple[Record, Program]]:
         return ((record, self.of(record)) for record in self.records)
 
-    def of(self, record: Record) -> Program:
-        """The program of a record as a server has it."""
+    def code(self, record: Record) -> tuple[bytes, int]:
+        """The joined code of a record as a server has it, and the type that it answers for."""
         found = LuaRecord.from_rdata(record[RDATA])
-        return self.shared(found.join(self._insert_whitespace), found.covered)
+        return found.join(self._insert_whitespace), found.covered
+
+    def of(self, record: Record) -> Program:
+        """The program of that code."""
+        return KEPT[self.code(record)]
 
     def as_written(self, record: Record) -> Program | None:
         """The program as the operator wrote it, where its place has a source."""
         source = self.zone.lua_sources.get(record[PLACE])
         if source is None:
             return None
-        return self.shared(source.code, covered_type(record[RDATA]))
-
-    def shared(self, code: bytes, covered: int) -> Program:
-        """The program of some code, the same one each time as long as it is kept."""
-        program = self._kept.get((code, covered))
-        if program is None:
-            self._octets += len(code)
-            if self._octets > MAX_OCTETS:
-                self._kept.clear()
-                self._octets = len(code)
-            program = self._kept[code, covered] = Program(code, covered)
-        return program
+        return KEPT[source.code, covered_type(record[RDATA])]
 
     @cached_property
     def _included(self) -> dict[bytes, list[Record]]:
@@ -92,9 +111,8 @@ class Programs:
             return None
         return found[0] if len(found) == 1 else None
 
-    def chosen(self) -> Iterator[tuple[Record, Program, bool]]:
-        """The records to look at, each with its program as the operator wrote it where that is
-        known, and whether it is.
+    def chosen(self) -> Iterator[Chosen]:
+        """The records to look at.
 
         Of those of one directive these are the one whose source is known and those whose code
         differs from it; where that is too many, a sample spread over the numbers, with both ends.
@@ -110,10 +128,10 @@ class Programs:
             if len(records) > 1 and source is not None:
                 first = _origin(records, source)
             written = self.as_written(first)
-            yield first, written or self.of(first), written is not None
+            yield Chosen(first, written or self.of(first), written is not None)
             if len(records) > 1:
                 for record in _spread(_others(records, first), most):
-                    yield record, self.of(record), False
+                    yield Chosen(record, self.of(record), False)
 
 
 def _origin(records: Sequence[Record], source: LuaSource) -> Record:

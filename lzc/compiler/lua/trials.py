@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -39,22 +40,16 @@ class _Request(NamedTuple):
     limit: int | None
 
 
+@dataclass(slots=True, eq=False)
 class Trials:
     """Runs the code of one zone. ``lookup`` is what ``dblookup`` asks; ``included`` what
     ``include`` finds. ``ended`` has, for each code that had to be ended, the reason."""
 
-    def __init__(
-        self,
-        included: Mapping[bytes, bytes],
-        lookup: StoredRecords,
-        exec_limit: int,
-        memory_limit: int,
-    ) -> None:
-        self._included = included
-        self._lookup = lookup
-        self._exec_limit = exec_limit
-        self._memory_limit = memory_limit
-        self.ended: dict[bytes, str] = {}
+    _included: Mapping[bytes, bytes]
+    _lookup: StoredRecords
+    _exec_limit: int
+    _memory_limit: int
+    ended: dict[bytes, str] = field(default_factory=dict)
 
     def explore(self, trials: Sequence[Trial]) -> list[list[Exploration] | None]:
         """What `Discovery.explore` gives for each query of each; `None` for what was ended, or not

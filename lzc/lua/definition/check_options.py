@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 
 from lzc.health_check import Check
 from lzc.lua.address import family
-from lzc.lua.definition import versions
 from lzc.lua.definition.function import Parameter
 from lzc.lua.definition.record import Examination, number_of, quoted
 from lzc.lua.definition.versions import Version
@@ -46,8 +45,7 @@ def _check_options(
             f"{function} takes a table of options, not a {kind}",
             fix="write {timeout=2}",
         )
-    table = record.literals.table(argument)
-    for field in table.fields if table is not None else ():
+    for field in record.literals.fields(argument):
         if field.key is None:
             if record.literals.kind(field.value) is not None:
                 record.report(
@@ -82,19 +80,9 @@ def _check_option(
         return
     option = known[name]
     if option.since is not None:
-        _check_version(record, field, f"option {name}", option.since)
+        record.report_older(field, f"option {name} is", option.since)
     if option.takes not in IN_LUA:
         _check_value(record, field, name, option.takes)
-
-
-def _check_version(record: Examination, field: syntax.Field, what: str, since: Version) -> None:
-    old = versions.too_old(record.zone.secondaries, since)
-    if old:
-        record.report(
-            field,
-            "lua-secondary-version",
-            f"{what} is in PowerDNS from {versions.shown(since)} on; too old: {old}",
-        )
 
 
 def _check_value(record: Examination, field: syntax.Field, name: str, takes: Takes) -> None:
@@ -127,7 +115,7 @@ def _check_value(record: Examination, field: syntax.Field, name: str, takes: Tak
 def _check_selector(record: Examination, field: syntax.Field, name: str, text: bytes) -> None:
     found = text.decode("latin-1")
     if found == "empty":
-        _check_version(record, field, f"{name}='empty'", _EMPTY_SINCE)
+        record.report_older(field, f"{name}='empty' is", _EMPTY_SINCE)
     elif found not in SELECTORS:
         close = difflib.get_close_matches(found, SELECTORS, n=1, cutoff=0.5)
         record.report(
@@ -151,12 +139,8 @@ def _report_timeout(record: Examination, field: syntax.Field, seconds: int) -> N
     )
 
 
-def _parameter(known: Mapping[str, Option]) -> Parameter:
-    return Parameter("a table of options", partial(_check_options, known))
-
-
-TCP_OPTIONS: Final = _parameter(_OF_TCP)
-HTTP_OPTIONS: Final = _parameter(OPTIONS)
+TCP_OPTIONS: Final = Parameter("a table of options", partial(_check_options, _OF_TCP))
+HTTP_OPTIONS: Final = Parameter("a table of options", partial(_check_options, OPTIONS))
 
 
 class Options(NamedTuple):

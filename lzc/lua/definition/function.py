@@ -3,19 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from lzc.lua.definition.form import Form
 from lzc.lua.definition.record import Examination
 from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
+from lzc.lua.syntax import tree as syntax
+from lzc.lua.syntax.constants import Other, address_of, network_of, texts
 from lzc.lua.syntax.tree import Call, Expression
+from lzc.wire import rdata as wire_rdata
 
 Operation = list[Any]
 Condition = list[Any]
 Part = list[Any]
 """Operations, conditions, and parts of texts, as `lzc.lua.plan.format` has them."""
+
+MAX_NETWORKS: Final = 8192
+"""Networks of all conditions of a record: for a new client it may take a millisecond to go through
+them, which nobody is charged for."""
+MAX_CANDIDATES: Final = 4096
+"""Candidates with a check, likewise, whenever any target came or went."""
+
+
+@dataclass(slots=True, eq=False)
+class Form:
+    """What a plan for type ``covered`` is made of, while the code of its record is read: its RDATA,
+    and how much of what takes time. All raise `Other` for what has to be left to Lua."""
+
+    covered: int
+    _items: dict[bytes, int] = field(default_factory=dict)
+    _networks: int = 0
+    _candidates: int = 0
+
+    @property
+    def rdatas(self) -> list[bytes]:
+        """The RDATA of all items met so far, in the order of their numbers."""
+        return list(self._items)
+
+    def item(self, content: bytes) -> int:
+        """The number of a content among the RDATA."""
+        if b"\0" in content:
+            raise Other
+        try:
+            rdata = wire_rdata.from_result(self.covered, content)
+        except wire_rdata.InvalidRdata as error:
+            raise Other from error
+        return self._items.setdefault(rdata, len(self._items))
+
+    def items(self, node: syntax.Node) -> list[int]:
+        """Likewise of a list of contents, not empty."""
+        return [self.item(content) for content in texts(node)]
+
+    def candidate(self, written: bytes) -> tuple[int, str, bytes]:
+        """An address: its number among the RDATA, its octets in hex, its canonical text."""
+        self._candidates += 1
+        if self._candidates > MAX_CANDIDATES:
+            raise Other
+        packed, canonical = address_of(written)
+        return self.item(canonical), packed.hex(), canonical
+
+    def networks(self, node: syntax.Node) -> list[tuple[str, int]]:
+        """A list of networks, each in hex with its length in bits."""
+        written = texts(node)
+        self._networks += len(written)
+        if self._networks > MAX_NETWORKS:
+            raise Other
+        return [network_of(one) for one in written]
+
+
+def is_method(node: syntax.Node, target: bytes, method: bytes) -> bool:
+    """True for a call of a method, without arguments, of what a name stands for."""
+    return (
+        isinstance(node, syntax.MethodCall)
+        and isinstance(node.target, syntax.Name)
+        and node.target.name == target
+        and node.method.name == method
+        and not node.arguments
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@ through locals that are set once), and what stands around it; and what rules fin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Final
 
-from lzc.lua.definition.versions import Secondary
+from lzc.lua.definition.versions import Secondary, Version, shown
 from lzc.lua.syntax import constants
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other
@@ -33,6 +33,14 @@ class Finding:
 _DEPTH: Final = 40
 _LONGEST: Final = 4096
 
+_KINDS: Final[Mapping[type[syntax.Node], str]] = {
+    syntax.String: "string",
+    syntax.Number: "number",
+    syntax.Boolean: "boolean",
+    syntax.Nil: "nil",
+    syntax.Table: "table",
+    syntax.Function: "function",
+}
 _MULTIPLE: Final = (syntax.Call, syntax.MethodCall, syntax.Vararg)
 
 
@@ -43,15 +51,15 @@ class Constant:
     value: bytes | float | bool | None
 
 
+@dataclass(slots=True, eq=False)
 class Literals:
     """Answers questions about the expressions of one record, as long as its ``effort`` lasts: then
     all raise `lzc.lua.syntax.effort.TooMuch`. ``harmless`` are global functions that leave tables
     as they are."""
 
-    def __init__(self, scopes: Scopes, effort: Effort, harmless: frozenset[bytes]) -> None:
-        self._scopes = scopes
-        self._effort = effort
-        self._harmless = harmless
+    _scopes: Scopes
+    _effort: Effort
+    _harmless: frozenset[bytes]
 
     def behind(self, expression: Expression) -> Expression:
         """The expression without parentheses, and in place of a local that is set once and whose
@@ -119,24 +127,10 @@ class Literals:
     def kind(self, expression: Expression) -> str | None:
         """The type of the value, if it is certain."""
         expression = self.behind(expression)
+        if type(expression) in _KINDS:
+            return _KINDS[type(expression)]
         match expression:
-            case syntax.String():
-                return "string"
-            case syntax.Number():
-                return "number"
-            case syntax.Boolean():
-                return "boolean"
-            case syntax.Nil():
-                return "nil"
-            case syntax.Table():
-                return "table"
-            case syntax.Function():
-                return "function"
-            case syntax.Unary(operator=b"not"):
-                return "boolean"
-            case syntax.Binary(operator=b"=="):
-                return "boolean"
-            case syntax.Binary(operator=b"~="):
+            case syntax.Unary(operator=b"not") | syntax.Binary(operator=b"==" | b"~="):
                 return "boolean"
         found = self.constant(expression)
         if found is None:
@@ -147,6 +141,11 @@ class Literals:
         """The constructor that the table comes from, if that is certain."""
         expression = self.behind(expression)
         return expression if isinstance(expression, syntax.Table) else None
+
+    def fields(self, expression: Expression) -> tuple[syntax.Field, ...]:
+        """The fields of that constructor; none where it is not certain."""
+        table = self.table(expression)
+        return () if table is None else table.fields
 
 
 def is_open(table: syntax.Table) -> bool:
@@ -191,14 +190,6 @@ Included = Callable[[bytes], Inclusion]
 
 
 @dataclass(frozen=True, slots=True)
-class RecordFacts:
-    """``covered`` is the type a record answers for, ``ttl`` its TTL in seconds."""
-
-    covered: int
-    ttl: int
-
-
-@dataclass(frozen=True, slots=True)
 class ZoneFacts:
     """``signed``: the zone is DNSSEC-signed; ``shared``: records run in shared mode; ``interval``
     of the health checks in seconds; ``secondaries`` are those that run PowerDNS; ``elsewhere`` the
@@ -215,11 +206,13 @@ class ZoneFacts:
 
 @dataclass(slots=True)
 class Examination:
-    """A record whose code is looked through: what is known of it, and what was found so far."""
+    """A record whose code is looked through: what is known of it, and what was found so far.
+    ``covered`` is the type that it answers for, ``ttl`` its TTL in seconds."""
 
     scopes: Scopes
     literals: Literals
-    facts: RecordFacts
+    covered: int
+    ttl: int
     zone: ZoneFacts
     redefined: frozenset[bytes] = frozenset()
     findings: list[Finding] = field(default_factory=list)
@@ -230,6 +223,17 @@ class Examination:
         """Note a finding at the start of a node, or at an offset."""
         offset = node if isinstance(node, int) else node.offset
         self.findings.append(Finding(offset, rule, message, why, fix))
+
+    def report_older(self, node: syntax.Node, what_is: str, since: Version) -> None:
+        """Report what not all secondaries have, such as ``dblookup is``, if there are such."""
+        too_old = [
+            f"{one.name} (powerdns-{shown(one.version)})"
+            for one in self.zone.secondaries
+            if one.version < since
+        ]
+        if too_old:
+            message = f"{what_is} in PowerDNS from {shown(since)} on; too old: {', '.join(too_old)}"
+            self.report(node, "lua-secondary-version", message)
 
     def function_name(self, called: syntax.Expression) -> str | None:
         """The name of the function of the API or the language that a call calls; `None` for the

@@ -29,12 +29,3 @@ def parse_version(software: str) -> Version | None:
 def shown(version: Version) -> str:
     """As it is written: ``4.9``."""
     return f"{version[0]}.{version[1]}"
-
-
-def too_old(secondaries: tuple[Secondary, ...], since: Version) -> str:
-    """The secondaries older than a version, as a message names them; empty when there is none."""
-    return ", ".join(
-        f"{secondary.name} (powerdns-{shown(secondary.version)})"
-        for secondary in secondaries
-        if secondary.version < since
-    )

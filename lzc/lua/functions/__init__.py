@@ -24,7 +24,7 @@ def _described() -> Iterator[Function]:
 FUNCTIONS: Final[Mapping[str, Function]] = {function.name: function for function in _described()}
 """Every function by its name."""
 
-CHECKING: Final = frozenset(
+CHECKING: Final = tuple(
     name.encode() for name, found in FUNCTIONS.items() if found.options is not None
 )
 """The names of those that ask for health checks."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Condition, Function
+from lzc.lua.definition.function import Condition, Form, Function
 from lzc.lua.definition.parameters import value_or_list
 from lzc.lua.definition.record import Examination, number_of, quoted
 from lzc.lua.syntax import tree as syntax

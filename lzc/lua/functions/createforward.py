@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.function import Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import ADDRESS, TEXT, refuse
 from lzc.lua.definition.record import Examination
 from lzc.lua.syntax import tree as syntax

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lzc.lua.address import family
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.function import Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import refuse, scalar
 from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.syntax.constants import Other, address_of, fields, port_of, text
@@ -47,8 +46,7 @@ def _format(last: int) -> Parameter:
 def _check_exceptions(record: Examination, function: str, argument: Expression) -> None:
     if record.literals.kind(argument) not in (None, "table"):
         refuse(record, function, _EXCEPTIONS.what, argument)
-    table = record.literals.table(argument)
-    for field in table.fields if table is not None else ():
+    for field in record.literals.fields(argument):
         key = None if field.key is None else record.literals.text(field.key)
         if field.key is None and record.literals.kind(field.value) is not None:
             record.report(field, "lua-argument", f"{function}: an exception without its address")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.lua.definition.form import is_method
-from lzc.lua.definition.function import Function, Part
+from lzc.lua.definition.function import Function, Part, is_method
 from lzc.lua.definition.parameters import ADDRESS, ANY
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, integer

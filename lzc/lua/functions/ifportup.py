@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from lzc.lua.definition import versions
 from lzc.lua.definition.check_options import TCP_OPTIONS, check_document, read_options
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.function import Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import (
     check_item,
     listed,
@@ -53,20 +51,13 @@ def _check_sets(record: Examination, function: str, argument: Expression) -> Non
             fix="put single addresses in braces too: {{'192.0.2.1'}, {'192.0.2.2'}}",
         )
         return
-    old = versions.too_old(record.zone.secondaries, _SETS_SINCE)
-    if old:
-        record.report(
-            table,
-            "lua-secondary-version",
-            f"sets of addresses in {function} are in PowerDNS from {versions.shown(_SETS_SINCE)}"
-            f" on; too old: {old}",
-        )
+    record.report_older(table, f"sets of addresses in {function} are", _SETS_SINCE)
     sets = [record.literals.table(field.value) for field in fields]
     if all(found is not None and not found.fields for found in sets):
         record.report(table, "lua-empty-candidates", f"the sets of {function} have nothing in them")
-    for found in sets:
-        for field in found.fields if found is not None else ():
-            check_item(look_at_address, SETS.what, record, function, field.value)
+    for field in fields:
+        for one in record.literals.fields(field.value):
+            check_item(look_at_address, SETS.what, record, function, one.value)
 
 
 def _chosen(record: Examination, field: Field) -> Iterator[Expression]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from lzc.lua.definition.check_options import HTTP_OPTIONS, check_document, read_options
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.function import Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import spread, whole_table
 from lzc.lua.definition.record import Examination
 from lzc.lua.health.constants import Constants
@@ -21,11 +19,8 @@ def _check(record: Examination, function: str, argument: Expression) -> None:
         record.report(table, "lua-empty-candidates", f"the list of {function} has nothing in it")
 
 
-def _chosen(record: Examination, field: Field) -> Iterator[Expression]:
-    inner = record.literals.table(field.value)
-    for one in inner.fields if inner is not None else ():
-        if one.key is not None:
-            yield one.key
+def _chosen(record: Examination, field: Field) -> list[Expression]:
+    return [one.key for one in record.literals.fields(field.value) if one.key is not None]
 
 
 _GROUPS: Final = Parameter("a list of tables from address to URL", _check, spread(_chosen))

@@ -3,8 +3,7 @@ weight moves only a part of the clients."""
 
 from __future__ import annotations
 
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation
+from lzc.lua.definition.function import Form, Function, Operation
 from lzc.lua.engine.ring import MAX_HASHED, MAX_POINTS, hashed_octets
 from lzc.lua.functions.pickwrandom import WEIGHTED, pairs
 from lzc.lua.syntax.constants import Other

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation
+from lzc.lua.definition.function import Form, Function, Operation
 from lzc.lua.definition.parameters import NUMBER, STRINGS
 from lzc.lua.syntax.constants import integer
 from lzc.lua.syntax.tree import Expression

@@ -4,8 +4,7 @@ give."""
 from __future__ import annotations
 
 from lzc.lua.definition.check_options import HTTP_OPTIONS, read_options, url_of
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation
+from lzc.lua.definition.function import Form, Function, Operation
 from lzc.lua.definition.parameters import ADDRESSES, URL
 from lzc.lua.functions.ifportup import checked
 from lzc.lua.syntax.constants import text

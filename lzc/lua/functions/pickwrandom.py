@@ -4,20 +4,22 @@ client, or that of the name asked for."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.function import Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import NO_ITEM, listed, spread
 from lzc.lua.definition.record import Examination, is_open
-from lzc.lua.definition.walk import list_walk
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, integer, pair, text, values, whole
 from lzc.lua.syntax.tree import Expression, Field
 
 _MAX_WEIGHT: Final = 2**31 - 1
 _DIGITS: Final = 20
+_ROOM: Final = (13, 29, 59, 127, 257, 541, 1109, 2357)
+"""Buckets of a hash table of C++ as it grows; it grows when it holds as many keys. They are more
+than a list may have items."""
 
 
 def _check(record: Examination, function: str, argument: Expression) -> None:
@@ -30,9 +32,9 @@ def _check(record: Examination, function: str, argument: Expression) -> None:
             node, message, fix = complaint
             record.report(node, "lua-argument", f"{function}: {message}", fix=fix)
             return
-        found = record.literals.table(field.value)
-        known = found is not None and len(found.fields) > 1 and found.fields[0].key is None
-        text = record.literals.text(found.fields[0].value) if found is not None and known else None
+        written = record.literals.fields(field.value)
+        known = len(written) > 1 and written[0].key is None
+        text = record.literals.text(written[0].value) if known else None
         weights.append(None if text is None else _whole(text))
     if weights and all(weight == 0 for weight in weights):
         record.report(
@@ -82,10 +84,8 @@ def _whole(text: bytes) -> int | None:
     return int(digits[1][:_DIGITS])
 
 
-def _chosen(record: Examination, field: Field) -> Iterator[Expression]:
-    inner = record.literals.table(field.value)
-    if inner is not None and len(inner.fields) > 1:
-        yield inner.fields[1].value
+def _chosen(record: Examination, field: Field) -> list[Expression]:
+    return [one.value for one in record.literals.fields(field.value)[1:2]]
 
 
 WEIGHTED: Final = Parameter("a list of {weight, item}", _check, spread(_chosen))
@@ -107,30 +107,47 @@ def pairs(form: Form, node: Expression) -> list[tuple[int, int, bytes]]:
     return found
 
 
-def _weighted(form: Form, how: str, node: Expression) -> Operation:
-    found = pairs(form, node)
-    return ["weighted", how, [found[number][:2] for number in list_walk(len(found))]]
+@lru_cache(maxsize=256)
+def _list_walk(count: int) -> tuple[int, ...]:
+    """The positions of ``count`` items, from 0, in the order in which PowerDNS walks them: that of
+    a hash table of C++ (libstdc++'s ``unordered_map<int, …>``) that they were put into by their
+    positions. ``api/walk.lua`` has it for records that run, and for tables that are no plain
+    list."""
+    chain: list[int] = []
+    rooms = iter(_ROOM)
+    room = 0
+    for place in range(1, count + 1):
+        if len(chain) == room:
+            room = next(rooms)
+            grown: list[int] = []
+            for key in chain:
+                _put(grown, key, room)
+            chain = grown
+        _put(chain, place, room)
+    return tuple(key - 1 for key in chain)
+
+
+def _put(chain: list[int], key: int, room: int) -> None:
+    """All keys hang on one chain. A key goes in front of those of its bucket, or of all."""
+    bucket = key % room
+    for at, other in enumerate(chain):
+        if other % room == bucket:
+            chain.insert(at, key)
+            return
+    chain.insert(0, key)
+
+
+def _weighted(how: str) -> Callable[[Form, Expression], Operation]:
+    def operation(form: Form, items: Expression) -> Operation:
+        found = pairs(form, items)
+        return ["weighted", how, [found[number][:2] for number in _list_walk(len(found))]]
+
+    return operation
 
 
 FUNCTIONS = (
-    Function(
-        "pickwrandom",
-        (WEIGHTED,),
-        chosen=0,
-        operation=lambda form, items: _weighted(form, "random", items),
-    ),
-    Function(
-        "pickwhashed",
-        (WEIGHTED,),
-        chosen=0,
-        operation=lambda form, items: _weighted(form, "hashed", items),
-    ),
+    Function("pickwrandom", (WEIGHTED,), chosen=0, operation=_weighted("random")),
+    Function("pickwhashed", (WEIGHTED,), chosen=0, operation=_weighted("hashed")),
     # It came with 4.9 or 5.0; it is not held against 4.9.
-    Function(
-        "picknamehashed",
-        (WEIGHTED,),
-        since=(4, 9),
-        chosen=0,
-        operation=lambda form, items: _weighted(form, "named", items),
-    ),
+    Function("picknamehashed", (WEIGHTED,), since=(4, 9), chosen=0, operation=_weighted("named")),
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Function, Operation, Parameter
+from lzc.lua.definition.function import Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import NETWORKS, STRINGS, each_item, listed, spread
 from lzc.lua.definition.record import Examination, is_open
 from lzc.lua.syntax.constants import Other, pair, values
@@ -18,7 +17,7 @@ _FIX: Final = "write {{'192.0.2.0/24'}, {'198.51.100.1'}}"
 
 def _check(record: Examination, function: str, argument: Expression) -> None:
     # An empty view gives the empty string, which is fine as a text.
-    is_text = record.facts.covered == rr.TXT
+    is_text = record.covered == rr.TXT
     for field in listed(record, function, VIEWS.what, argument, may_be_empty=is_text):
         _check_rule(record, field)
 
@@ -49,9 +48,8 @@ def _check_rule(record: Examination, field: Field) -> None:
 
 
 def _chosen(record: Examination, field: Field) -> Iterator[Expression]:
-    inner = record.literals.table(field.value)
-    if inner is not None and len(inner.fields) > 1:
-        yield from each_item(record, inner.fields[1].value)
+    for items in record.literals.fields(field.value)[1:2]:
+        yield from each_item(record, items.value)
 
 
 VIEWS: Final = Parameter("a list of {{network, …}, {item, …}}", _check, spread(_chosen))

@@ -61,6 +61,7 @@ IN_LUA: Final = {Takes.TRUTH: "boolean", Takes.HEADERS: "table"}
 
 SELECTORS: Final = ("random", "all", "hashed", "pickclosest", "empty")
 
+_TAKES: Final = {option.field: option.takes for option in OF_CHECKS}
 _DEFAULTS: Final = {
     field.name: field.default for field in fields(Check) if field.default is not MISSING
 }
@@ -74,11 +75,14 @@ def check_of(kind: bytes, target: Any, candidate: bytes, settings: Mapping[str, 
     ``settings`` are the values of `OF_CHECKS` by field, as Lua gives them, `None` for one that is
     not given; text that is no number leaves the default. Headers are lines ``name: value``. Raises
     `ValueError` or `TypeError` for what is neither."""
+    # Few are given, of a check that a query waits for.
     found = {
-        option.field: _value(option.takes, settings.get(option.field), _DEFAULTS[option.field])
-        for option in OF_CHECKS
+        field: _value(_TAKES[field], given, _DEFAULTS[field])
+        for field, given in settings.items()
+        if given is not None
     }
-    found["minimum_failures"] = max(found["minimum_failures"], 1)
+    if "minimum_failures" in found:
+        found["minimum_failures"] = max(found["minimum_failures"], 1)
     return Check(
         address="" if kind == b"ext " else candidate.decode("ascii"),
         port=int(target) if kind == b"port " else 0,

@@ -1,4 +1,4 @@
-"""Which addresses health checks may reach.
+"""Which health checks are made: by what they would reach, and by what of them a query decides.
 
 A check tells clients something of its target, so whoever decides what is checked could look into
 networks that only this machine sees. What stands in a zone as a constant was read by those who let
@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from lzc.config import HealthSection
 from lzc.health_check import Check
+from lzc.lua.health.constants import Constants
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -181,3 +182,37 @@ def _by_rule(
 def host_of(url: str) -> str:
     """The host of a URL if it is an address in its own notation, or else nothing."""
     return Check("", url=url).known_address()
+
+
+_NO_CONSTANTS: Final = Constants()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRules:
+    """``computed`` are the parts of a check (`lzc.lua.health.constants.PARTS`) that a query may
+    decide; ``constants``, by the apex of a zone, what stands in the code of each."""
+
+    reach: CheckReach = field(default_factory=CheckReach)
+    computed: Collection[str] = ("address",)
+    constants: Mapping[bytes, Constants] = field(default_factory=dict)
+
+    def of_listed(self, check: Check) -> Refusal | None:
+        """Why a check that a bundle lists is not made, or `None`."""
+        target = check.known_address()
+        return self.reach.refusal(target, written=True) if target else None
+
+    def of_unlisted(self, check: Check, zone: bytes) -> Refusal | None:
+        """Likewise of a check that the code of a zone asks for, and no bundle lists."""
+        decided = self.constants.get(zone, _NO_CONSTANTS).computed(check)
+        too_much = [part for part in decided if part not in self.computed]
+        if too_much:
+            parts = " and ".join(too_much)
+            quoted = ", ".join(f'"{part}"' for part in too_much)
+            return Refusal(
+                f"a query decides its {parts}",
+                f"have a constant in the code of the zone, or list {quoted} under computed in"
+                " [health] of lzc.toml",
+                computed=True,
+            )
+        target = check.known_address()
+        return self.reach.refusal(target, written=False) if target else None

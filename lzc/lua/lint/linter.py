@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from lzc.lua.definition.record import Examination, Finding, Literals, RecordFacts, ZoneFacts
+from lzc.lua.definition.record import Examination, Finding, Literals, ZoneFacts
 from lzc.lua.functions import FUNCTIONS
-from lzc.lua.lint.calls import check_calls
 from lzc.lua.lint.names import check_globals, check_leaks, check_members
 from lzc.lua.lint.results import check_results
-from lzc.lua.lint.usage import check_ttl, includes, inclusions
+from lzc.lua.lint.usage import check_calls, check_ttl, includes, inclusions
 from lzc.lua.program import Program
 from lzc.lua.syntax.effort import Effort, TooMuch
 
@@ -33,7 +32,7 @@ def lint(program: Program, ttl: int, zone: ZoneFacts) -> list[Finding]:
 def _record(program: Program, ttl: int, zone: ZoneFacts) -> Examination:
     scopes = program.scopes
     literals = Literals(scopes, Effort(len(program.code), _LOOKS), _HARMLESS)
-    return Examination(scopes, literals, RecordFacts(program.covered, ttl), zone, scopes.written)
+    return Examination(scopes, literals, program.covered, ttl, zone, scopes.written)
 
 
 def _check(record: Examination, program: Program) -> None:

@@ -6,18 +6,17 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from lzc.lua.definition import versions
 from lzc.lua.definition.record import Examination, quoted
 from lzc.lua.functions import FUNCTIONS
-from lzc.lua.lint import language
-from lzc.lua.lint.variables import METHODS, VARIABLES
+from lzc.lua.lint import environment
+from lzc.lua.lint.environment import METHODS, VARIABLES
 from lzc.lua.syntax import tree as syntax
 from lzc.wire import rrtype as rr
 
 _GLOBALS: Final = frozenset(
-    (*FUNCTIONS, *VARIABLES, *language.FUNCTIONS, *language.VALUES, *language.LIBRARIES)
+    (*FUNCTIONS, *VARIABLES, *environment.FUNCTIONS, *environment.VALUES, *environment.LIBRARIES)
 )
-_CALLABLE: Final = (*FUNCTIONS, *language.FUNCTIONS)
+_CALLABLE: Final = (*FUNCTIONS, *environment.FUNCTIONS)
 
 
 def check_globals(
@@ -35,8 +34,8 @@ def check_globals(
             continue
         told.add(name)
         text = name.decode("latin-1")
-        if text in language.CLOSED:
-            what = language.CLOSED[text]
+        if text in environment.CLOSED:
+            what = environment.CLOSED[text]
             record.report(access.name, "lua-forbidden", f"{text} leads to {what}")
         elif text in _GLOBALS:
             if name not in asked:
@@ -65,13 +64,8 @@ def _asked_about(nodes: Sequence[syntax.Node]) -> set[bytes]:
 def _check_provided(record: Examination, node: syntax.Name, name: str) -> None:
     function = FUNCTIONS.get(name)
     since = function.since if function is not None else VARIABLES.get(name)
-    old = versions.too_old(record.zone.secondaries, since) if since is not None else ""
-    if since is not None and old:
-        record.report(
-            node,
-            "lua-secondary-version",
-            f"{name} is in PowerDNS from {versions.shown(since)} on; too old: {old}",
-        )
+    if since is not None:
+        record.report_older(node, f"{name} is", since)
     if function is not None and function.refused:
         record.report(node, "lua-not-provided", f"lzc refuses {name}")
 
@@ -131,18 +125,18 @@ def _check_member(
     if key is None or not isinstance(key.value, bytes):
         return
     library = record.function_name(index.table)
-    if library is None or library not in language.LIBRARIES or library in extended:
+    if library is None or library not in environment.LIBRARIES or library in extended:
         return
     member = key.value.decode("latin-1")
-    what = language.CLOSED_MEMBERS.get(library, {}).get(member)
+    what = environment.CLOSED_MEMBERS.get(library, {}).get(member)
     if what is not None:
         record.report(index, "lua-forbidden", f"{library}.{member} leads to {what}")
-    elif called and member not in language.LIBRARIES[library]:
+    elif called and member not in environment.LIBRARIES[library]:
         record.report(
             index.key,
             "lua-unknown-function",
             f"there is no function {quoted(f'{library}.{member}')}",
-            fix=did_you_mean(member, language.LIBRARIES[library]),
+            fix=did_you_mean(member, environment.LIBRARIES[library]),
         )
 
 
@@ -163,7 +157,7 @@ def _check_method(record: Examination, call: syntax.MethodCall) -> None:
 def check_leaks(record: Examination) -> None:
     """Report globals that outlive the query, where records run in shared mode. One that is read
     before it is set is meant to; and setting them is what configuration records are for."""
-    if not record.zone.shared or record.facts.covered == rr.LUA:
+    if not record.zone.shared or record.covered == rr.LUA:
         return
     seen: set[bytes] = set()
     for access in record.scopes.accesses:

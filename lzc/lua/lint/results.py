@@ -12,7 +12,6 @@ from lzc.lua.definition.record import Examination, is_open, quoted
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.tree import Block, Expression
-from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 
@@ -23,7 +22,7 @@ _MOST: Final = 20_000
 def check_results(record: Examination, body: Block) -> None:
     """Report literals that are no data of the covered type, wherever they may be the result, and
     results that are empty."""
-    covered = record.facts.covered
+    covered = record.covered
     if covered == rr.LUA:
         return
     for returned in _returns(body):
@@ -43,17 +42,7 @@ def _returns(body: Block) -> Iterator[syntax.Return]:
         node = waiting.pop()
         if isinstance(node, syntax.Return):
             yield node
-        elif isinstance(
-            node,
-            syntax.Block
-            | syntax.If
-            | syntax.Branch
-            | syntax.Do
-            | syntax.While
-            | syntax.Repeat
-            | syntax.NumericFor
-            | syntax.GenericFor,
-        ):
+        elif not isinstance(node, syntax.Function):
             waiting.extend(reversed(syntax.children(node)))
 
 
@@ -138,8 +127,7 @@ def _chosen_from(
 
 
 def _check_selectors(record: Examination, options: Expression) -> None:
-    table = record.literals.table(options)
-    for field in table.fields if table is not None else ():
+    for field in record.literals.fields(options):
         if field.key is not None and record.literals.text(field.value) == b"empty":
             key = record.literals.text(field.key)
             if key in (b"selector", b"backupSelector"):
@@ -149,7 +137,7 @@ def _check_selectors(record: Examination, options: Expression) -> None:
 def _check_text(
     record: Examination, node: Expression, text: bytes, within: Parameter | None
 ) -> None:
-    covered = record.facts.covered
+    covered = record.covered
     if text == b"" and covered not in (rr.TXT, rr.SPF):
         if within is None:
             record.report(
@@ -160,10 +148,7 @@ def _check_text(
             )
         return
     wanted = FAMILY_OF_TYPE.get(covered)
-    if wanted is None:
-        _check_content(record, node, text)
-        return
-    found = family(text)
+    found = None if wanted is None else family(text)
     if found is not None and found != wanted:
         record.report(
             node,
@@ -172,40 +157,24 @@ def _check_text(
             f" {rr.to_text(covered)}",
             fix=f"move it to a LUA {'AAAA' if found == 6 else 'A'} record",
         )
-    elif within is not None and within.addresses:
+        return
+    if wanted is not None and within is not None and within.addresses:
         # Checked with the arguments; and a port may follow here.
         return
-    elif not _is_content(covered, text):
-        record.report(
-            node, "lua-bad-address", f"{quoted(text)} is no address for {rr.to_text(covered)}"
-        )
-
-
-_TEXT_WHY: Final = (
-    "the result is put between double quotes and read as in a zone file; what cannot be read so is"
-    " SERVFAIL"
-)
-
-
-def _check_content(record: Examination, node: Expression, text: bytes) -> None:
-    covered = record.facts.covered
     try:
         wire_rdata.from_result(covered, text)
     except wire_rdata.InvalidRdata as error:
-        is_text = covered == rr.TXT
-        record.report(
-            node,
-            "lua-bad-content",
-            f"{quoted(text)} is no {rr.to_text(covered)} record"
-            + (", because of the quotes or backslashes in it" if is_text else f": {error}"),
-            why=_TEXT_WHY if is_text else "",
-            fix="put a backslash in front of each of them" if is_text else "",
-        )
-
-
-def _is_content(covered: int, text: bytes) -> bool:
-    try:
-        wire_rdata.from_presentation(covered, text, wire_name.ROOT)
-    except wire_rdata.InvalidRdata:
-        return False
-    return True
+        shown, what = quoted(text), rr.to_text(covered)
+        if wanted is not None:
+            record.report(node, "lua-bad-address", f"{shown} is no address for {what}")
+        elif covered == rr.TXT:
+            record.report(
+                node,
+                "lua-bad-content",
+                f"{shown} is no TXT record, because of the quotes or backslashes in it",
+                why="the result is put between double quotes and read as in a zone file; what"
+                " cannot be read so is SERVFAIL",
+                fix="put a backslash in front of each of them",
+            )
+        else:
+            record.report(node, "lua-bad-content", f"{shown} is no {what} record: {error}")

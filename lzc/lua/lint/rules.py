@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from lzc.faults import Severity
+from lzc.faults import Fault, Place, Severity
 
 _ERROR: Final = Severity.ERROR
 _WARNING: Final = Severity.WARNING
@@ -29,6 +29,10 @@ class Rule:
     fix: str
     ignorable: bool = True
     elsewhere: bool = False
+
+    def fault(self, place: Place, message: str, why: str = "", fix: str = "") -> Fault:
+        """A fault that the rule finds."""
+        return Fault(place, self.id, message, why or self.why, fix or self.fix, self.severity)
 
 
 _TABLE: Final = (

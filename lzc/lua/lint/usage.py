@@ -1,11 +1,13 @@
-"""Ways of using the API that work, and yet are not what an operator wants; and ``include``."""
+"""Calls of PowerDNS's functions: their arguments as far as they are literals, what ``include``
+finds, and a TTL that does not go with health checks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from lzc.lua.definition.record import Examination, Inclusion, number_of, quoted
+from lzc.lua.definition.function import Function
+from lzc.lua.definition.record import Examination, Inclusion, is_multiple, number_of, quoted
 from lzc.lua.functions import meant
 from lzc.lua.syntax import tree as syntax
 
@@ -16,6 +18,36 @@ ROUNDS: Final = 12
 """Rounds of health checks that a TTL may span."""
 
 _NOTHING: Final = Inclusion(True, dynamic=True)
+
+
+def check_calls(record: Examination, calls: Sequence[syntax.Call]) -> None:
+    """Report arguments that the functions do not take."""
+    for call in calls:
+        function = meant(record, call)
+        if function is not None:
+            _check_call(record, call, function)
+
+
+def _check_call(record: Examination, call: syntax.Call, function: Function) -> None:
+    name, parameters, given = function.name, function.parameters, call.arguments
+    if len(given) < function.required and not (given and is_multiple(given[-1])):
+        record.report(
+            call,
+            "lua-argument",
+            f"{name} needs {function.required} argument(s): {parameters[len(given)].what} is"
+            " missing",
+        )
+    if len(given) > len(parameters) and not function.more:
+        record.report(
+            given[len(parameters)],
+            "lua-argument",
+            f"{name} takes at most {len(parameters)} argument(s), not {len(given)}",
+            fix=parameters[-1].several if parameters else "",
+        )
+    for position, (argument, parameter) in enumerate(zip(given, parameters, strict=False)):
+        if position >= function.required and record.literals.kind(argument) == "nil":
+            continue
+        parameter.check(record, name, argument)
 
 
 def includes(record: Examination, call: syntax.Call) -> bool:
@@ -58,7 +90,7 @@ def check_ttl(record: Examination, calls: Sequence[syntax.Call]) -> None:
             intervals.append(_interval(record, call))
     if first is None:
         return
-    ttl, interval = record.facts.ttl, int(max(intervals))
+    ttl, interval = record.ttl, int(max(intervals))
     longest = max(TTL, ROUNDS * interval)
     if ttl > longest:
         record.report(
@@ -71,8 +103,7 @@ def check_ttl(record: Examination, calls: Sequence[syntax.Call]) -> None:
 
 def _interval(record: Examination, call: syntax.Call) -> float:
     for argument in call.arguments[1:]:
-        table = record.literals.table(argument)
-        for field in table.fields if table is not None else ():
+        for field in record.literals.fields(argument):
             if field.key is not None and record.literals.text(field.key) == b"interval":
                 text = record.literals.text(field.value)
                 number = None if text is None else number_of(text)

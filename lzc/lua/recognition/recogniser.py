@@ -9,20 +9,19 @@ types and values, content that is no RDATA of the type) is left to Lua; that con
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from lzc.lua.definition.form import Form
-from lzc.lua.definition.function import Condition, Operation
-from lzc.lua.functions import FUNCTIONS, INCLUDING, called
+from lzc.lua.definition.function import Condition, Form, Operation, is_method
+from lzc.lua.functions import FUNCTIONS, called
 from lzc.lua.plan import encode
 from lzc.lua.program import Program
 from lzc.lua.recognition.text import code_of, parts
 from lzc.lua.syntax import tree as ast
-from lzc.lua.syntax.constants import Names, Other, is_constant, resolve, text, values
+from lzc.lua.syntax.constants import Names, Other, bare, is_constant, resolve, text, values
 from lzc.lua.syntax.effort import Effort, TooMuch
+from lzc.lua.syntax.lexer import NAME, STRING
 
 MAX_BLOCKS: Final = 500
 """Blocks of statements followed at most: what comes after an ``if`` is there once for each way."""
@@ -32,16 +31,13 @@ Include = Callable[[bytes], Program | None]
 
 _COPIED: Final = 64
 """Names that take as long to be copied as a node to be looked at."""
-_PLANNED: Final = sorted(
+
+_LIKELY: Final = frozenset((STRING, *b"{ ( not return if local do".split()))
+_PLANNED: Final = frozenset(
     name.encode()
     for name, found in FUNCTIONS.items()
     if found.operation or found.condition or found.part or found.code or found.includes
-)
-_LIKELY: Final = re.compile(
-    rb"\s*['\"\[({]"
-    rb"|[;\s]*(?:return|if|local|do|not|qname|bestwho|%b)\b"
-    rb"|;\s*\w+\s*[=,]" % b"|".join(_PLANNED)
-)
+) | {b"qname", b"bestwho"}
 
 _After = Callable[[Names], Operation | None]
 
@@ -49,11 +45,12 @@ _After = Callable[[Names], Operation | None]
 def recognise(program: Program, include: Include | None = None) -> bytes | None:
     """The plan (`lzc.lua.plan`) of a record, or `None` for one that has to be run. ``include`` is
     what the function of this name finds."""
-    if program.is_included or not _LIKELY.match(program.code):
+    if program.is_included or not _is_likely(program):
         return None
     reading = _Reading(program.covered, include, Effort(len(program.code)))
     try:
-        operation = reading.record(program.tree.body.statements)
+        # Where statements end without a result, that is an error which Lua reports best.
+        operation = reading.block(program.tree.body.statements, {}, lambda globals_: None, {})
     except (Other, TooMuch, ast.LuaCodeError, RecursionError):
         return None
     return (
@@ -70,17 +67,14 @@ def operation_of(
     return reading.expression(reading.resolved(expression, names))
 
 
-def most_instructions(code: bytes) -> int:
-    """How many instructions the code of a plan takes at most when it is run; far more than it takes
-    for long lists in chunks."""
-    # What a table, a call, giving a name, joining texts, and include take where there are many.
-    steps = code.count(b"{") + code.count(b"(") + code.count(b"=")
-    inclusions = sum(map(code.count, INCLUDING))
-    most = 20 + 4 * steps + 6 * code.count(b"..") + 40 * inclusions
-    if code.startswith(b";"):
-        # Lists of strings are constants, but for those that hold names; words are operators, too.
-        most += 2 * (code.count(b",") + code.count(b";") + len(code.split()))
-    return most
+def _is_likely(program: Program) -> bool:
+    """Whether code begins as what may have a plan; most other code need not be parsed then."""
+    tokens = program.tokens
+    if tokens.types[0] is not NAME:
+        return tokens.types[0] in _LIKELY
+    # What else begins with a name may give it to something.
+    is_given = not program.is_expression and tokens.types[1] in (b"=", b",")
+    return is_given or tokens.text(0) in _PLANNED
 
 
 class _Reading:
@@ -99,11 +93,6 @@ class _Reading:
             self.effort.take_tree(found)
         return found
 
-    def record(self, statements: tuple[ast.Statement, ...]) -> Operation | None:
-        """Statements that only choose what to return; `None` where they end without, which is an
-        error that Lua reports best."""
-        return self.block(statements, {}, lambda globals_: None, {})
-
     def block(
         self,
         statements: tuple[ast.Statement, ...],
@@ -111,7 +100,8 @@ class _Reading:
         after: _After,
         globals_: Names,
     ) -> Operation | None:
-        """Statements, and what comes ``after`` their block where they do not return."""
+        """Statements that only choose what to return, and what comes ``after`` their block where
+        they do not."""
         self.blocks += 1
         if self.blocks > MAX_BLOCKS:
             raise Other
@@ -127,12 +117,8 @@ class _Reading:
                 return self.branches(statement, locals_, rest, globals_, names)
             if isinstance(statement, ast.Do):
                 return self.block(statement.body.statements, locals_, rest, globals_)
-            if isinstance(statement, ast.Local):
-                written = [name.name for name in statement.names]
-                locals_ = {**locals_, **self.named(written, statement.values, names)}
-            elif isinstance(statement, ast.Assignment):
-                written = [_global(target, locals_) for target in statement.targets]
-                globals_ = {**globals_, **self.named(written, statement.values, names)}
+            if isinstance(statement, ast.Local | ast.Assignment):
+                locals_, globals_ = self.assigned(statement, locals_, globals_, names)
             else:
                 globals_ = self.included(statement, globals_, names)
         return after(globals_)
@@ -149,11 +135,17 @@ class _Reading:
         ]
         if statement.otherwise is None:
             return ["if", ways, rest(globals_)]
-        return [
-            "if",
-            ways,
-            self.block(statement.otherwise.statements, locals_, rest, globals_),
-        ]
+        return ["if", ways, self.block(statement.otherwise.statements, locals_, rest, globals_)]
+
+    def assigned(
+        self, statement: ast.Local | ast.Assignment, locals_: Names, globals_: Names, names: Names
+    ) -> tuple[Names, Names]:
+        """The locals and the globals after a statement that gives names to something."""
+        if isinstance(statement, ast.Local):
+            written = [name.name for name in statement.names]
+            return {**locals_, **self.named(written, statement.values, names)}, globals_
+        written = [_global(target, locals_) for target in statement.targets]
+        return locals_, {**globals_, **self.named(written, statement.values, names)}
 
     def named(
         self, written: list[bytes], given: tuple[ast.Expression, ...], names: Names
@@ -186,14 +178,9 @@ class _Reading:
         for inner in included.tree.body.statements:
             seen = {**globals_, **locals_}
             self.effort.take(1 + len(seen) // _COPIED)
-            if isinstance(inner, ast.Local):
-                written = [name.name for name in inner.names]
-                locals_ = {**locals_, **self.named(written, inner.values, seen)}
-            elif isinstance(inner, ast.Assignment):
-                written = [_global(target, locals_) for target in inner.targets]
-                globals_ = {**globals_, **self.named(written, inner.values, seen)}
-            else:
+            if not isinstance(inner, ast.Local | ast.Assignment):
                 raise Other
+            locals_, globals_ = self.assigned(inner, locals_, globals_, seen)
         return globals_
 
     def condition(self, node: ast.Expression) -> Condition:
@@ -249,26 +236,17 @@ class _Reading:
 
     def alternatives(self, node: ast.Binary) -> Operation:
         """``condition and this or that``: whatever a record returns counts as true."""
-        left = node.left
-        while isinstance(left, ast.Parenthesis):
-            left = left.inner
         otherwise = self.expression(node.right)
-        if isinstance(left, ast.Binary) and left.operator == b"or":
-            first = self.alternatives_of(left)
-        else:
-            first = [self.alternative(left)]
-        return ["if", first, otherwise]
-
-    def alternatives_of(self, node: ast.Binary) -> list[Any]:
-        left = node.left
-        if isinstance(left, ast.Binary) and left.operator == b"or":
-            return [*self.alternatives_of(left), self.alternative(node.right)]
-        return [self.alternative(left), self.alternative(node.right)]
-
-    def alternative(self, node: ast.Expression) -> list[Any]:
-        if not isinstance(node, ast.Binary) or node.operator != b"and":
-            raise Other
-        return [self.condition(node.left), self.expression(node.right)]
+        first, others = bare(node.left), []
+        while isinstance(first, ast.Binary) and first.operator == b"or":
+            others.append(first.right)
+            first = first.left
+        ways = []
+        for way in (first, *reversed(others)):
+            if not isinstance(way, ast.Binary) or way.operator != b"and":
+                raise Other
+            ways.append([self.condition(way.left), self.expression(way.right)])
+        return ["if", ways, otherwise]
 
 
 def _global(target: ast.Expression, locals_: Names) -> bytes:
@@ -280,8 +258,6 @@ def _global(target: ast.Expression, locals_: Names) -> bytes:
 def _family(node: ast.MethodCall) -> Condition:
     """Whether the client's address is of a family."""
     octets = {b"isIPv4": 4, b"isIPv6": 16}.get(node.method.name)
-    if octets is None or node.arguments or not isinstance(node.target, ast.Name):
-        raise Other
-    if node.target.name != b"bestwho":
+    if octets is None or not is_method(node, b"bestwho", node.method.name):
         raise Other
     return ["octets", octets]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.lua.definition.form import is_method
-from lzc.lua.definition.function import Part
+from lzc.lua.definition.function import Part, is_method
 from lzc.lua.functions import called
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Other, integer
@@ -52,8 +51,11 @@ def _parts(node: ast.Node) -> list[Part]:
         return [["is", node.value.decode("latin-1")]]
     if isinstance(node, ast.Number):
         return [["is", str(integer(node, 10**10))]]
-    if isinstance(node, ast.Call):
-        return [_called(node)]
+    function, arguments = called(node)
+    if function is not None and function.code:
+        return [[function.code]]
+    if function is not None and function.part is not None:
+        return [function.part(*arguments)]
     if is_method(node, b"qname", b"toString"):
         return [["name"]]
     if is_method(node, b"bestwho", b"toString"):
@@ -63,12 +65,3 @@ def _parts(node: ast.Node) -> list[Part]:
         if place:
             return [["label", place]]
     raise Other
-
-
-def _called(node: ast.Call) -> Part:
-    function, arguments = called(node)
-    if function is not None and function.code:
-        return [function.code]
-    if function is None or function.part is None:
-        raise Other
-    return function.part(*arguments)

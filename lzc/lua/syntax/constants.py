@@ -205,36 +205,37 @@ def resolve(node: ast.Expression, names: Names) -> ast.Expression:
     return _resolve(node, names) if names else node
 
 
+_PARTS: Final[Mapping[type[ast.Node], tuple[str, ...]]] = {
+    ast.Table: ("fields",),
+    ast.Field: ("key", "value"),
+    ast.Binary: ("left", "right"),
+    ast.Unary: ("operand",),
+    ast.Parenthesis: ("inner",),
+    ast.Call: ("function", "arguments"),
+    ast.MethodCall: ("target", "arguments"),
+    ast.Index: ("table", "key"),
+}
+"""What may have names in it of expressions that are put together of others."""
+
+
 def _resolve(node: Any, names: Names) -> Any:
     if isinstance(node, ast.Name):
         return names.get(node.name, node)
-    if isinstance(node, ast.String | ast.Number):
+    if node is None or isinstance(node, ast.String | ast.Number | ast.Boolean | ast.Nil):
         return node
-    if isinstance(node, ast.Table):
-        return replace(node, fields=tuple(_resolve(field, names) for field in node.fields))
-    if isinstance(node, ast.Field):
-        key = None if node.key is None else _resolve(node.key, names)
-        return replace(node, key=key, value=_resolve(node.value, names))
-    if isinstance(node, ast.Binary):
-        return replace(node, left=_resolve(node.left, names), right=_resolve(node.right, names))
-    if isinstance(node, ast.Unary):
-        return replace(node, operand=_resolve(node.operand, names))
-    if isinstance(node, ast.Parenthesis):
-        return replace(node, inner=_resolve(node.inner, names))
-    if isinstance(node, ast.Call):
-        arguments = tuple(_resolve(argument, names) for argument in node.arguments)
-        return replace(node, function=_resolve(node.function, names), arguments=arguments)
-    if isinstance(node, ast.MethodCall):
-        arguments = tuple(_resolve(argument, names) for argument in node.arguments)
-        return replace(node, target=_resolve(node.target, names), arguments=arguments)
-    if isinstance(node, ast.Index):
-        table, key = _resolve(node.table, names), _resolve(node.key, names)
-        if isinstance(table, ast.Name | ast.MethodCall):
-            return replace(node, table=table, key=key)
-        return _item(table, key)
-    if isinstance(node, ast.Boolean | ast.Nil):
-        return node
-    raise Other
+    if type(node) not in _PARTS:
+        raise Other
+    found: dict[str, Any] = {}
+    # A loop, as Python's stack is not deep.
+    for part in _PARTS[type(node)]:
+        given = getattr(node, part)
+        if isinstance(given, tuple):
+            found[part] = tuple(_resolve(one, names) for one in given)
+        else:
+            found[part] = _resolve(given, names)
+    if isinstance(node, ast.Index) and not isinstance(found["table"], ast.Name | ast.MethodCall):
+        return _item(found["table"], found["key"])
+    return replace(node, **found)
 
 
 def _item(table: ast.Expression, key: ast.Expression) -> ast.Expression:

@@ -9,7 +9,8 @@ thousand terms is a thousand nodes deep.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final, get_args
 
 
 class LuaCodeError(ValueError):
@@ -337,40 +338,17 @@ Statement = (
     | Label
 )
 
-_CHILDREN: dict[type[Node], tuple[str, ...]] = {
-    Index: ("table", "key"),
-    Call: ("function", "arguments"),
-    MethodCall: ("target", "method", "arguments"),
-    Parenthesis: ("inner",),
-    Binary: ("left", "right"),
-    Unary: ("operand",),
-    Field: ("key", "value"),
-    Table: ("fields",),
-    Function: ("parameters", "body"),
-    Block: ("statements",),
-    Local: ("names", "values"),
-    Assignment: ("targets", "values"),
-    CallStatement: ("call",),
-    FunctionStatement: ("target", "function"),
-    LocalFunction: ("name", "function"),
-    Do: ("body",),
-    While: ("condition", "body"),
-    Repeat: ("body", "condition"),
-    Branch: ("condition", "body"),
-    If: ("branches", "otherwise"),
-    NumericFor: ("variable", "start", "stop", "step", "body"),
-    GenericFor: ("names", "iterators", "body"),
-    Return: ("values",),
-    Goto: ("label",),
-    Label: ("name",),
-    Chunk: ("body",),
+_CHILDREN: Final[dict[type[Node], tuple[str, ...]]] = {
+    kind: tuple(one.name for one in fields(kind) if one.type not in ("int", "bytes", "bool"))
+    for kind in (*get_args(Expression), *get_args(Statement), Block, Branch, Chunk, Field)
 }
+"""The fields of each kind of node that hold nodes, in the order of the code."""
 
 
 def children(node: Node) -> list[Node]:
     """The nodes directly below ``node``, in the order of the code."""
     found: list[Node] = []
-    for name in _CHILDREN.get(type(node), ()):
+    for name in _CHILDREN[type(node)]:
         value = getattr(node, name)
         if type(value) is tuple:
             found.extend(value)

@@ -13,8 +13,7 @@ from lzc.bundle.check_list import CheckList
 from lzc.config import Config
 from lzc.foreign_text import shown
 from lzc.health_check import Check
-from lzc.lua.health.reach import CheckReach, Refusal
-from lzc.lua.health.rules import CheckRules
+from lzc.lua.health.reach import CheckReach, CheckRules, Refusal
 from lzc.serve.health.saved_state import Known
 from lzc.serve.health.unlisted import DEFAULT_LIMIT, DEFAULT_SHARE, Unlisted, check_in, zone_in
 from lzc.serve.ipc.health_table import HealthTable

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lzc.compiler.lua.plans import written_constants
 from lzc.health_check import Check
 from lzc.lua.health.constants import Constants, of_checks, options_of
-from lzc.lua.health.rules import CheckRules
+from lzc.lua.health.reach import CheckRules
 from lzc.lua.program import Program
 from lzc.lua.transfer.literals import clean_literal, constructed
 from lzc.wire import rrtype

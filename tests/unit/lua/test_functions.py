@@ -14,7 +14,7 @@ from lzc.health_check import Check
 from lzc.lua import functions
 from lzc.lua.definition.function import Function
 from lzc.lua.engine import state
-from lzc.lua.functions import CHECKING, FUNCTIONS
+from lzc.lua.functions import FUNCTIONS
 from lzc.lua.health.options import OF_CHECKS
 from tests.unit.lua_running import Runner
 
@@ -72,7 +72,6 @@ def test_a_description_has_a_signature_and_a_version(name: str) -> None:
     for position in (function.chosen, function.options):
         assert position is None or position < count
     assert (function.options is None) == (function.targets is None)
-    assert (name.encode() in CHECKING) == (function.options is not None)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

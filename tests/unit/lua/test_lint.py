@@ -13,10 +13,10 @@ from lzc.lua.definition.record import Finding, Inclusion, ZoneFacts
 from lzc.lua.definition.versions import Secondary, parse_version
 from lzc.lua.engine.engine import LuaFailure
 from lzc.lua.functions import FUNCTIONS
-from lzc.lua.lint import language
+from lzc.lua.lint import environment
+from lzc.lua.lint.environment import METHODS, VARIABLES
 from lzc.lua.lint.linter import lint
 from lzc.lua.lint.rules import RULES
-from lzc.lua.lint.variables import METHODS, VARIABLES
 from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaSyntaxError
 from lzc.wire import rrtype as rr
@@ -359,7 +359,7 @@ def test_what_is_called_an_error_is_one() -> None:
 
 def test_the_table_of_the_api_agrees_with_the_engine() -> None:
     run = Runner()
-    listed = {*FUNCTIONS, *VARIABLES, *language.FUNCTIONS, *language.LIBRARIES}
+    listed = {*FUNCTIONS, *VARIABLES, *environment.FUNCTIONS, *environment.LIBRARIES}
     # ecswho and localwho depend on the query.
     missing = {name for name in listed if run(f"type({name})") == ["nil"]} - {"ecswho", "localwho"}
     assert not missing
@@ -369,8 +369,8 @@ def test_the_table_of_the_api_agrees_with_the_engine() -> None:
         source = {"ecswho": "newNetmask('192.0.2.0/24')", "localwho": "who"}.get(name, name)
         for method in methods:
             assert run(f"type({source}.{method})") == ["function"], (name, method)
-    for library, closed in language.CLOSED_MEMBERS.items():
-        assert not language.LIBRARIES[library] & set(closed)
+    for library, closed in environment.CLOSED_MEMBERS.items():
+        assert not environment.LIBRARIES[library] & set(closed)
 
 
 def test_a_view_without_destinations_is_told_to_crash_powerdns() -> None:

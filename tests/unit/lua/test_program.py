@@ -43,9 +43,9 @@ def programs(text: str) -> Programs:
 def test_what_code_depends_on_is_known_from_its_tree(
     code: str, clock: bool, databases: bool, zone: bool
 ) -> None:
-    facts = Program(code.encode(), rr.A).facts
+    program = Program(code.encode(), rr.A)
     names = (CLOCK, OF_DATABASES, OF_ZONE)
-    assert [facts.may_reach(some) for some in names] == [clock, databases, zone]
+    assert [program.may_reach(some) for some in names] == [clock, databases, zone]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_code_depends_on_is_known_from_its_tree(
     ],
 )
 def test_whether_code_takes_different_ways_is_known_from_its_tree(code: str, chooses: bool) -> None:
-    assert Program(code.encode(), rr.A).facts.chooses is chooses
+    assert Program(code.encode(), rr.A).chooses is chooses
 
 
 def test_code_is_read_once() -> None:
@@ -68,7 +68,6 @@ def test_code_is_read_once() -> None:
     assert program.tree is program.tree
     assert program.nodes[0] is program.tree
     assert program.scopes is program.scopes
-    assert program.facts is program.facts
     assert [call.function for call in program.calls] == [
         access.name for access in program.scopes.accesses
     ]
@@ -78,7 +77,7 @@ def test_code_that_is_none_has_no_tree() -> None:
     program = Program(b"pickrandom({", rr.A)
     for _ in range(2):
         with pytest.raises(LuaSyntaxError):
-            _ = program.facts
+            _ = program.scopes
 
 
 def test_records_with_the_same_code_have_one_program() -> None:

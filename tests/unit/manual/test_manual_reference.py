@@ -12,8 +12,8 @@ from lzc.cli import COMMANDS
 from lzc.config.table import Table
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.health.options import OPTIONS
+from lzc.lua.lint.environment import VARIABLES
 from lzc.lua.lint.rules import RULES
-from lzc.lua.lint.variables import VARIABLES
 from lzc.rehearse.expectation_file import TestTable
 from tests.unit.manual.places import ROOT
 from tests.unit.manual.reference import remade

@@ -17,8 +17,7 @@ from aiohttp import web
 from lzc.bundle.check_list import CheckList
 from lzc.health_check import Check
 from lzc.lua.health.constants import of_checks
-from lzc.lua.health.reach import CheckReach
-from lzc.lua.health.rules import CheckRules
+from lzc.lua.health.reach import CheckReach, CheckRules
 from lzc.serve.health.admission import SETTLED, Admission, CheckPolicy
 from lzc.serve.health.unlisted import BURST, ZONE_BURST, ZONE_NEW_A_SECOND, Unlisted, report_of
 from lzc.serve.ipc.health_table import HealthTable

@@ -1,9 +1,12 @@
-"""What Lua 5.1 gives a record, as LuaJIT has it, and which of it leads to the host."""
+"""The environment of a record: what Lua 5.1 gives it, as LuaJIT has it, and which of that leads to
+the host; and the variables that PowerDNS sets. Its functions stand in `lzc.lua.functions`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+from lzc.lua.definition.versions import Version
 
 _FUNCTIONS: Final = """
 assert collectgarbage error gcinfo getfenv getmetatable ipairs load loadstring next pairs pcall
@@ -60,3 +63,32 @@ CLOSED_MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
     "debug": dict.fromkeys(_DEBUG.split(), "the inside of the server"),
 }
 """Members of libraries that do."""
+
+_VARIABLES: Final = """
+qname zone zoneid who bestwho ecswho dh dnssecOK tcp ednsPKTSize pdns pdns_features
+"""
+
+VARIABLES: Final[Mapping[str, Version | None]] = {
+    **dict.fromkeys(_VARIABLES.split()),
+    **dict.fromkeys(("localwho", "GeoIPQueryAttribute"), (5, 0)),
+}
+"""Variables of PowerDNS that a record finds set, and since when. 4.7 lacks ``localwho`` and 5.1 has
+it; it is not held against 5.0."""
+
+_NAME: Final = """
+canonCompare chopOff countLabels equal getRawLabels isPartOf makeRelative toString toStringNoDot
+wireLength wirelength
+"""
+_ADDRESS: Final = """
+getPort getRaw isIPv4 isIPv6 isMappedIPv4 mapToIPv4 toString toStringWithPort truncate
+"""
+_NETMASK: Final = """
+empty getBits getMaskedNetwork getNetwork isIPv4 isIPv6 isIpv4 isIpv6 match toString
+"""
+
+METHODS: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("qname", "zone"), frozenset(_NAME.split())),
+    **dict.fromkeys(("who", "bestwho", "localwho"), frozenset(_ADDRESS.split())),
+    "ecswho": frozenset(_NETMASK.split()),
+}
+"""Methods of the objects that variables hold."""
