@@ -13,14 +13,14 @@ from typing import Final, NamedTuple
 import lmdb
 
 from lzc.answer.lookup import AnswerLookup
-from lzc.answer.lua_answer import Asker, LuaAnswers
+from lzc.answer.lua_answer import LuaAnswers
 from lzc.answer.options import OptBuilder
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import ServedZones, SigningFailure
 from lzc.bundle.reader import BundleError
-from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import MAX_MESSAGE, Blob, compose
@@ -209,7 +209,9 @@ class Exchange:
     def _found(self, turn: _Turn, qtype: int, sections: Sections) -> bool:
         query = turn.query
         edns = query.edns
-        asker = Asker(
+        asker = QueryContext(
+            query.qname,
+            b"",
             turn.client,
             self._options.subnet(edns),
             turn.local,

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from lzc.answer import denial
-from lzc.answer.lua_answer import Asker, LuaAnswers, Snippets
+from lzc.answer.lua_answer import LuaAnswers, Snippets
 from lzc.answer.match import Match, MatchKind, match
 from lzc.answer.referral import add_addresses, refer
 from lzc.answer.sections import Sections, signature_of
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
 from lzc.bundle.node import HAS_CNAME, HAS_LUA
+from lzc.lua.engine.engine import QueryContext
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire.message import RRset
@@ -39,7 +40,7 @@ class AnswerLookup:
     _zones: ServedZones
     _lua: LuaAnswers
     _qtype: int
-    _asker: Asker
+    _asker: QueryContext
     sections: Sections
 
     def run(self, qname: bytes) -> bool:

@@ -45,20 +45,6 @@ class CpuMeter(Protocol):
         """What ``work`` gives."""
 
 
-class Asker(NamedTuple):
-    """What a LUA record may know of who asks: the fields of `lzc.lua.engine.engine.QueryContext`
-    between ``zone`` and ``zone_id``, in its order."""
-
-    who: bytes
-    subnet: tuple[bytes, int] | None = None
-    local: bytes = b""
-    tcp: bool = False
-    dnssec_ok: bool = False
-    edns_size: int = 0
-    flags: int = 0
-    message_id: int = 0
-
-
 class Snippets(NamedTuple):
     """The codes that answer for one type at one name, and the TTL of what they give; the plan that
     gives the same, if there is one."""
@@ -202,10 +188,11 @@ class LuaAnswers:
         return self._meter(snippets.codes[0], zone.apex, lambda: work(*arguments))
 
     def rrset(
-        self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: Asker
+        self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: QueryContext
     ) -> RRset | None:
         """What the records give for ``qname`` (a wire name, as asked), owned by that in lower case,
         duplicates left out (RFC 2181 §5); `None` for NODATA, when every record gave an empty list.
+        ``asker`` is who asks: its name and its zone do not matter.
         Raises `LuaFailure` for errors, limits, and results that are no presentation format of the
         type."""
         planned = snippets.planned
@@ -216,7 +203,7 @@ class LuaAnswers:
         if planned is not None and outcome is not None:
             rdatas = planned.rdatas(outcome)
         else:
-            texts = self.contents(zone, snippets, (qname, zone.apex, *asker, zone.zone_id))
+            texts = self.contents(zone, snippets, (qname, zone.apex, *asker[2:-1], zone.zone_id))
             rdatas = self.read(zone, snippets, texts, rdatas_of, covered, texts)
         return RRset(qname.lower(), covered, snippets.ttl, tuple(rdatas)) if rdatas else None
 

@@ -15,8 +15,7 @@ from typing import Final, NamedTuple
 
 from lzc.config import parse_endpoint
 from lzc.health_check import Check
-from lzc.lua.engine.engine import GeoView
-from lzc.lua.engine.geo import GeoFields
+from lzc.lua.engine.geo import GeoFields, GeoView
 from lzc.lua.health.reach import Refusal
 from lzc.wire import edns
 

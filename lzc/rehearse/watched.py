@@ -18,8 +18,7 @@ from lzc.answer.responder import Parts
 from lzc.answer.zone import ServedZone, ServedZones
 from lzc.bundle.reader import ZoneView
 from lzc.health_check import Check, HealthView
-from lzc.lua.engine.engine import GeoView
-from lzc.lua.engine.geo import GeoFields
+from lzc.lua.engine.geo import GeoFields, GeoView
 from lzc.lua.plan import Plan, Planner
 from lzc.lua.plan.outcome import Outcome
 from lzc.rehearse.assumed import AssumedHealth

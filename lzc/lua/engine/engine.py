@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import lupa.luajit21 as lupa
 
 from lzc.config import LuaSection
 from lzc.health_check import HealthView
 from lzc.lua import address
-from lzc.lua.engine.geo import GeoFields
+from lzc.lua.engine.geo import GeoView
 from lzc.lua.engine.ring import Rings
 from lzc.lua.engine.state import LuaState
 from lzc.lua.health.options import IN_LUA, OF_CHECKS, OPTIONS, check_of
@@ -47,6 +47,9 @@ MAX_LOGGED = 1000
 
 _OPTIONS = tuple(option.field for option in OF_CHECKS)
 """In the order of the values that ``api/health.lua`` gives."""
+
+_GEO_FIELDS = ("country", "continent", "region", "latitude", "longitude", "asn", "city", "name")
+"""In the order in which ``api/geo.lua`` takes them."""
 
 FailureKind = Literal[
     "syntax", "runtime", "instructions", "memory", "time", "result", "quarantine", "held"
@@ -116,13 +119,6 @@ class QueryContext(NamedTuple):
     flags: int = 0
     message_id: int = 0
     zone_id: int = 0
-
-
-class GeoView(Protocol):
-    """What geo functions ask; see `lzc.lua.engine.geo.Geo`."""
-
-    def lookup(self, address: bytes) -> GeoFields:
-        """All that is known of a packed address, by field; fields not known are left out."""
 
 
 Log = Callable[[str, int], None]
@@ -334,16 +330,8 @@ class Engine:
 
     def _geo_fields(self, packed: bytes) -> tuple[Any, ...]:
         fields = self._geo.lookup(packed) if self._geo is not None else {}
-        return (
-            _bytes_of(fields.get("country")),
-            _bytes_of(fields.get("continent")),
-            _bytes_of(fields.get("region")),
-            fields.get("latitude"),
-            fields.get("longitude"),
-            fields.get("asn"),
-            _bytes_of(fields.get("city")),
-            _bytes_of(fields.get("name")),
-        )
+        values = map(fields.get, _GEO_FIELDS)
+        return tuple(value.encode() if isinstance(value, str) else value for value in values)
 
     def _included(self, name: bytes) -> bytes | None:
         try:
@@ -380,10 +368,6 @@ class Engine:
         if self._log is not None:
             text = message[:MAX_LOGGED].decode("utf-8", "backslashreplace")
             self._log(text, int(level) if 0 <= level <= 8 else 4)
-
-
-def _bytes_of(value: Any) -> bytes | None:
-    return None if value is None else str(value).encode()
 
 
 def _content(rrtype: float, text: bytes) -> bytes | None:

@@ -6,8 +6,8 @@ AS database: a field comes from the first that has it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from math import isfinite
 from typing import Any, Final, Protocol
@@ -22,6 +22,13 @@ LONGEST: Final = 1024
 """Characters of a field at most: thousands of places are kept."""
 
 
+class GeoView(Protocol):
+    """What geo functions ask, such as a `Geo`."""
+
+    def lookup(self, address: bytes) -> GeoFields:
+        """All that is known of a packed address (4 or 16 octets), by field."""
+
+
 class GeoReader(Protocol):
     """The part of `maxminddb.Reader` that is used."""
 
@@ -30,25 +37,11 @@ class GeoReader(Protocol):
 
 
 class Geo:
-    """Looks addresses up; keeps the last ``size`` answers."""
+    """Looks addresses up, as a `GeoView`; keeps the last ``size`` answers."""
 
     def __init__(self, readers: Sequence[GeoReader], size: int = 65_536) -> None:
         self._readers = tuple(readers)
-        self._size = size
-        self._known: OrderedDict[bytes, GeoFields] = OrderedDict()
-
-    def lookup(self, address: bytes) -> GeoFields:
-        """All that is known of a packed address (4 or 16 octets)."""
-        known = self._known
-        fields = known.get(address)
-        if fields is not None:
-            known.move_to_end(address)
-            return fields
-        fields = self._read(address)
-        known[address] = fields
-        if len(known) > self._size:
-            known.popitem(last=False)
-        return fields
+        self.lookup = lru_cache(size)(self._read)
 
     def _read(self, address: bytes) -> GeoFields:
         fields: GeoFields = {}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from lzc.health_check import Check, HealthView
+from lzc.health_check import HealthView
 from lzc.lua.plan.lookup2 import client_hash
-from lzc.lua.plan.outcome import Candidates, Outcome, Select
+from lzc.lua.plan.outcome import Candidates, Checked, Outcome, Select
 
 _KEPT: Final = 256
 """Candidates of all choices of one record that are kept: where there are many, states that were
@@ -19,24 +20,12 @@ Among = Callable[[str, Candidates], Select]
 """Gives what chooses among candidates by a selector."""
 
 
-class Checked(NamedTuple):
-    """A candidate: the outcome that it alone is, with its packed address; what is checked of it."""
+@dataclass(slots=True, eq=False)
+class SelectCache:
+    """What a record selects by in one state of its targets: made once for each that was seen."""
 
-    candidate: tuple[Outcome, bytes]
-    check: Check
-
-
-def checked(item: int, address: str, check: Any) -> Checked:
-    """A candidate as plans have it. Raises `ValueError` or `TypeError`."""
-    return Checked(((item,), bytes.fromhex(address)), Check.from_document(check))
-
-
-class Ways:
-    """What a record chooses by in one state of its targets: made once for each that was seen."""
-
-    def __init__(self, among: Among) -> None:
-        self._among = among
-        self._made: dict[Any, Select] = {}
+    _among: Among
+    _made: dict[Any, Select] = field(default_factory=dict)
 
     def of(self, selector: str, candidates: Sequence[Checked]) -> Select:
         """By a selector, among some of the candidates."""
@@ -58,7 +47,7 @@ class Ways:
 
 def up(
     health: HealthView,
-    ways: Ways,
+    cache: SelectCache,
     selector: str,
     backup: str,
     sets: list[list[Checked]],
@@ -74,16 +63,16 @@ def up(
             states = [health.status(entry.check, apex) for entry in entries]
             found = [entry for entry, state in zip(entries, states, strict=True) if state]
             if found:
-                return ways.of(selector, found)
+                return cache.of(selector, found)
             completed = completed or False in states
-        return _left_to_lua if strict and not completed else ways.of(backup, every)
+        return _left_to_lua if strict and not completed else cache.of(backup, every)
 
     return _renewed(health, choice)
 
 
 def weights(
     health: HealthView,
-    ways: Ways,
+    cache: SelectCache,
     selector: str | None,
     backup: str,
     candidates: list[Checked],
@@ -100,11 +89,11 @@ def weights(
         )
         if not any(found):
             unknown = all(state is None for state in states)
-            return _left_to_lua if strict and unknown else ways.of(backup, candidates)
+            return _left_to_lua if strict and unknown else cache.of(backup, candidates)
         if selector is None:
-            return ways.weighted(found, candidates)
+            return cache.weighted(found, candidates)
         able = [entry for entry, weight in zip(candidates, found, strict=True) if weight]
-        return ways.of(selector, able)
+        return cache.of(selector, able)
 
     return _renewed(health, choice)
 

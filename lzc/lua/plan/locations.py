@@ -4,61 +4,70 @@ thousands of plans take no more than one does."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from lzc.lua.engine.engine import GeoView
+from lzc.lua.engine.geo import GeoView
 
-Location = tuple[Any, ...]
-"""What is known of an address: country, continent, region, latitude, longitude, AS number, city,
-organisation of the AS, and whether the latitude is known. Texts are in lower case."""
 
-COUNTRY, CONTINENT, REGION, LATITUDE, LONGITUDE, ASN, CITY, NAME, LOCATED = range(9)
+class Location(NamedTuple):
+    """What is known of an address: codes, degrees, the number of the AS and the organisation that
+    holds it (``name``), and whether the latitude is known. Texts are in lower case."""
 
-FIELDS: Final = {"country": COUNTRY, "continent": CONTINENT, "region": REGION, "asnum": ASN}
+    country: bytes | None
+    continent: bytes | None
+    region: bytes | None
+    latitude: float
+    longitude: float
+    asnum: Any
+    city: bytes | None
+    name: bytes | None
+    is_located: bool
+
+
+FIELDS: Final = {
+    field: Location._fields.index(field) for field in ("country", "continent", "region", "asnum")
+}
+"""What conditions ask for, and where it is."""
 
 UNKNOWN: Final = b"--"
 """What countryCode and its like give for no code."""
 
-_PLACES: Final = 32_768
+_LOCATIONS: Final = 32_768
 _DECISIONS: Final = 65_536
 
 Condition = Callable[[bytes], bool]
 
 
+@dataclass(slots=True, eq=False)
 class Contest:
     """Candidates and their addresses; compared by identity, as what memories are kept by."""
 
-    __slots__ = ("candidates",)
-
-    def __init__(self, candidates: Sequence[tuple[Any, bytes]]) -> None:
-        self.candidates = candidates
+    candidates: Sequence[tuple[Any, bytes]]
 
 
+@dataclass(slots=True, eq=False)
 class Decision:
     """Conditions, tried in order; compared by identity."""
 
-    __slots__ = ("conditions",)
-
-    def __init__(self, conditions: list[Condition]) -> None:
-        self.conditions = conditions
+    conditions: list[Condition]
 
 
-class Places:
+class Geolocator:
     """What geo databases know of addresses, and what follows from it.
 
-    ``place`` gives the `Location` of a packed address; ``nearest`` the candidates of a `Contest`
+    ``locate`` gives the `Location` of a packed address; ``nearest`` the candidates of a `Contest`
     that are nearest to one; ``branch`` which condition of a `Decision` is the first to hold for
-    one, or their number for none. So many ``places``, and so many ``decisions`` of either kind are
-    kept.
+    one, or their number for none. So many ``locations``, and so many ``decisions`` of either kind
+    are kept.
     """
 
     def __init__(
-        self, geo: GeoView | None, places: int = _PLACES, decisions: int = _DECISIONS
+        self, geo: GeoView | None, locations: int = _LOCATIONS, decisions: int = _DECISIONS
     ) -> None:
         self._geo = geo
-        self.place = lru_cache(places)(self._read)
+        self.locate = lru_cache(locations)(self._read)
         self.nearest = lru_cache(decisions)(self._find_nearest)
         self.branch = lru_cache(decisions)(self._find_branch)
 
@@ -78,13 +87,13 @@ class Places:
         if name == "octets":
             (octets,) = arguments
             return lambda who: len(who) == octets
-        place = self.place
+        locate = self.locate
         if name == "code":
             field, code = FIELDS[arguments[0]], arguments[1].encode()
-            return lambda who: (place(who)[field] or UNKNOWN) == code
+            return lambda who: (locate(who)[field] or UNKNOWN) == code
         field, (wanted,) = FIELDS[name], arguments
         codes = frozenset(value.encode() if isinstance(value, str) else value for value in wanted)
-        return lambda who: place(who)[field] in codes
+        return lambda who: locate(who)[field] in codes
 
     def _find_branch(self, decision: Decision, who: bytes) -> int:
         conditions = decision.conditions
@@ -94,13 +103,13 @@ class Places:
         return len(conditions)
 
     def _find_nearest(self, contest: Contest, who: bytes) -> tuple[Any, ...]:
-        here = self.place(who)
-        latitude, longitude = here[LATITUDE], here[LONGITUDE]
+        here = self.locate(who)
+        latitude, longitude = here.latitude, here.longitude
         least = float("inf")
         nearest: list[Any] = []
         for candidate, address in contest.candidates:
-            place = self.place(address)
-            dy, dx = latitude - place[LATITUDE], longitude - place[LONGITUDE]
+            there = self.locate(address)
+            dy, dx = latitude - there.latitude, longitude - there.longitude
             # From the east to the west only, as PowerDNS does.
             if dx > 180:
                 dx = 360 - dx
@@ -113,7 +122,7 @@ class Places:
 
     def _read(self, packed: bytes) -> Location:
         fields = self._geo.lookup(packed) if self._geo is not None else {}
-        return (
+        return Location(
             _code(fields.get("country")),
             _code(fields.get("continent")),
             _code(fields.get("region")),

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from lzc.lua import address
 from lzc.lua.plan.locations import is_within
-
-FromName = Callable[[bytes, bytes], bytes | None]
-"""Takes a QNAME (a wire name) and the apex of the zone; gives a text, or nothing for Lua."""
+from lzc.lua.plan.outcome import Text
 
 _OCTET: Final = re.compile(rb"0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5]")
 _NIBBLES: Final = re.compile(rb"[0-9a-fA-F]{32}")
@@ -48,7 +46,7 @@ def _apex_depth(apex: bytes) -> int:
     return len(labels_of(apex))
 
 
-def forward(qname: bytes, apex: bytes) -> bytes | None:
+def forward(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
     """``createForward``"""
     labels = labels_of(qname)
     count = len(labels) - _apex_depth(apex)
@@ -70,7 +68,7 @@ def _forward_hex(label: bytes) -> bytes | None:
     return b"%d.%d.%d.%d" % tuple(bytes.fromhex(label[2:].decode()))
 
 
-def forward6(qname: bytes, apex: bytes) -> bytes | None:
+def forward6(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
     """``createForward6``"""
     labels = labels_of(qname)
     count = len(labels) - _apex_depth(apex)
@@ -97,14 +95,16 @@ def candidates_of(qname: bytes) -> list[tuple[tuple[bytes], bytes]]:
     return found
 
 
-def only_in(make: FromName, networks: list[Any], instead: str) -> FromName:
-    """``filterForward``: an address from a name where it is in the networks (in hex, with their
-    lengths), ``instead`` otherwise."""
+def _filtered(make: Text, networks: list[Any] | None, instead: str | None) -> Text:
+    """An address from a name; or, of ``filterForward``, only one in the networks (in hex, with
+    their lengths), and ``instead`` otherwise."""
+    if networks is None or instead is None:
+        return make
     inside = is_within(networks)
     fallback = instead.encode("latin-1")
 
-    def filtered(qname: bytes, apex: bytes) -> bytes | None:
-        text = make(qname, apex)
+    def filtered(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
+        text = make(who, qname, apex)
         found = None if text is None else address.parse(text)
         if found is None:
             return None
@@ -113,63 +113,61 @@ def only_in(make: FromName, networks: list[Any], instead: str) -> FromName:
     return filtered
 
 
-def reverse(pattern: str, exceptions: dict[str, str]) -> FromName:
-    """``createReverse``; ``exceptions`` are names by addresses in hex."""
-    fill = _Filling(pattern)
+def _read_reverse(labels: list[bytes]) -> tuple[str, tuple[bytes, ...]] | None:
+    """The address that labels say, in hex, and what ``createReverse`` may put into its pattern."""
+    octets = labels[3::-1]
+    if len(octets) < 4 or not all(map(_OCTET.fullmatch, octets)):
+        return None
+    digits = b"%02x%02x%02x%02x" % tuple(map(int, octets))
+    return digits.decode(), (*octets, b"-".join(octets), digits)
+
+
+def _read_reverse6(labels: list[bytes]) -> tuple[str, tuple[bytes, ...]] | None:
+    """Likewise of ``createReverse6``."""
+    nibbles = labels[31::-1]
+    digits = b"".join(nibbles)
+    if len(nibbles) < 32 or not _NIBBLES.fullmatch(digits):
+        return None
+    packed = bytes.fromhex(digits.decode())
+    groups = [digits[place : place + 4] for place in range(0, 32, 4)]
+    return packed.hex(), (*nibbles, address.to_text(packed).replace(b":", b"-"), *groups)
+
+
+def _reverse(
+    read: Callable[[list[bytes]], tuple[str, tuple[bytes, ...]] | None],
+    pattern: str,
+    exceptions: dict[str, str],
+) -> Text:
+    """A name from the address in a name. In the pattern ``%1%`` and so on stand for parts of it,
+    and ``%%`` for a percent sign; ``exceptions`` are names by addresses in hex."""
+    pieces = _PLACEHOLDER.split(pattern.encode("latin-1"))
+    first, texts = pieces[0], pieces[2::2]
+    numbers = [int(digits) if digits else -1 for digits in pieces[1::2]]
     others = {key: name.encode("latin-1") for key, name in exceptions.items()}
 
-    def name(qname: bytes, apex: bytes) -> bytes | None:
-        octets = labels_of(qname)[3::-1]
-        if len(octets) < 4 or not all(map(_OCTET.fullmatch, octets)):
+    def name(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
+        found = read(labels_of(qname))
+        if found is None:
             return None
-        digits = b"%02x%02x%02x%02x" % tuple(map(int, octets))
-        other = others.get(digits.decode())
-        return fill((*octets, b"-".join(octets), digits)) if other is None else other
+        key, values = found
+        if key in others:
+            return others[key]
+        filled = [first]
+        for number, text in zip(numbers, texts, strict=True):
+            if number < 0:
+                filled.append(b"%")
+            elif 0 < number <= len(values):
+                filled.append(values[number - 1])
+            filled.append(text)
+        return b"".join(filled)
 
     return name
 
 
-def reverse6(pattern: str, exceptions: dict[str, str]) -> FromName:
-    """``createReverse6``; ``exceptions`` are names by addresses in hex."""
-    fill = _Filling(pattern)
-    others = {key: name.encode("latin-1") for key, name in exceptions.items()}
-
-    def name(qname: bytes, apex: bytes) -> bytes | None:
-        nibbles = labels_of(qname)[31::-1]
-        digits = b"".join(nibbles)
-        if len(nibbles) < 32 or not _NIBBLES.fullmatch(digits):
-            return None
-        packed = bytes.fromhex(digits.decode())
-        other = others.get(packed.hex())
-        if other is not None:
-            return other
-        groups = [digits[place : place + 4] for place in range(0, 32, 4)]
-        return fill((*nibbles, address.to_text(packed).replace(b":", b"-"), *groups))
-
-    return name
-
-
-FORWARD: Final[dict[str, FromName]] = {"forward": forward, "forward6": forward6}
-REVERSE: Final = {"reverse": reverse, "reverse6": reverse6}
+TEXTS: Final[dict[str, Callable[..., Text]]] = {
+    "forward": partial(_filtered, forward),
+    "forward6": partial(_filtered, forward6),
+    "reverse": partial(_reverse, _read_reverse),
+    "reverse6": partial(_reverse, _read_reverse6),
+}
 """By the names of their operations."""
-
-
-class _Filling:
-    """A pattern in which ``%1%`` and so on stand for values, and ``%%`` for a percent sign."""
-
-    __slots__ = ("_places", "_texts")
-
-    def __init__(self, pattern: str) -> None:
-        pieces = _PLACEHOLDER.split(pattern.encode("latin-1"))
-        self._texts = pieces[0::2]
-        self._places = [int(digits) if digits else -1 for digits in pieces[1::2]]
-
-    def __call__(self, values: tuple[bytes, ...]) -> bytes:
-        found = [self._texts[0]]
-        for place, text in zip(self._places, self._texts[1:], strict=True):
-            if place < 0:
-                found.append(b"%")
-            elif 0 < place <= len(values):
-                found.append(values[place - 1])
-            found.append(text)
-        return b"".join(found)

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc import foreign_json
 from lzc.health_check import HealthView
+from lzc.lua.engine.geo import GeoView
 from lzc.lua.health.options import SELECTORS
 from lzc.lua.plan import health as plan_health
 from lzc.lua.plan import names as plan_names
 from lzc.lua.plan import text as plan_text
 from lzc.lua.plan.format import VERSION, is_fixed, widest
-from lzc.lua.plan.locations import Contest, Decision, Places
+from lzc.lua.plan.health import SelectCache
+from lzc.lua.plan.locations import Contest, Decision, Geolocator
 from lzc.lua.plan.lookup2 import client_hash, name_hash
-from lzc.lua.plan.outcome import Candidates, Outcome, Select
-from lzc.lua.plan.reader import Reader
+from lzc.lua.plan.outcome import Candidates, Outcome, Reader, Select, Text
 from lzc.wire import rrtype
 
 if TYPE_CHECKING:
-    from lzc.lua.engine.engine import GeoView
     from lzc.lua.engine.ring import Rings
 
 _MAGIC: Final = 1024
 
 
+@dataclass(slots=True, eq=False)
 class Plan:
     """A plan ready to use: ``rdatas`` to choose among, and what to ask for a choice.
 
@@ -36,23 +38,12 @@ class Plan:
     for a QNAME, whoever asks; ``is_open`` that outcomes may hold other RDATA than ``rdatas``.
     """
 
-    __slots__ = ("covered", "fixed", "is_open", "rdatas", "select", "widest")
-
-    def __init__(
-        self,
-        covered: int,
-        rdatas: tuple[bytes, ...],
-        select: Select,
-        operation: Any,
-        *,
-        is_open: bool,
-    ) -> None:
-        self.covered = covered
-        self.rdatas = rdatas
-        self.select = select
-        self.is_open = is_open
-        self.widest = widest(operation, [len(rdata) for rdata in rdatas])
-        self.fixed = is_fixed(operation)
+    covered: int
+    rdatas: tuple[bytes, ...]
+    select: Select
+    widest: int
+    fixed: bool
+    is_open: bool
 
 
 class Planner:
@@ -73,7 +64,7 @@ class Planner:
         self._health = health
         self._random = random
         self._rings: Rings | None = None
-        self._places = Places(geo, 0, 0) if forgets else Places(geo)
+        self._geolocator = Geolocator(geo, 0, 0) if forgets else Geolocator(geo)
 
     def load(self, encoded: bytes) -> Plan:
         """A plan from its octets. Raises `ValueError` for damage and other versions."""
@@ -86,7 +77,8 @@ class Planner:
             reader = Reader(covered, len(rdatas))
             operation = document["do"]
             select = self._operation(operation, reader)
-            return Plan(covered, rdatas, select, operation, is_open=reader.is_open)
+            size = widest(operation, [len(rdata) for rdata in rdatas])
+            return Plan(covered, rdatas, select, size, is_fixed(operation), reader.is_open)
         except (LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"no plan: {error}") from error
 
@@ -94,26 +86,26 @@ class Planner:
         if operation is None:
             return lambda who, qname, apex: None
         name, *arguments = operation
-        if name == "fixed":
-            outcome = reader.outcome(arguments[0])
-            return lambda who, qname, apex: outcome
-        if name in ("random", "hashed"):
-            return self._pick(name, reader.singles(arguments[0]))
+        if name in plan_names.TEXTS:
+            return _read(plan_names.TEXTS[name](*arguments), reader)
         make = _OPERATIONS.get(name)
         if make is None:
             raise ValueError(f"operation {name!r}")
-        return make(self, reader, name, *arguments)
+        return make(self, reader, *arguments)
 
-    def _pick(self, name: str, singles: list[Outcome]) -> Select:
-        count = len(singles)
-        if not count:
-            raise ValueError("nothing to choose from")
-        if name == "hashed":
-            return lambda who, qname, apex: singles[client_hash(who) % count]
-        random = self._random
+    def _fixed(self, reader: Reader, items: list[int]) -> Select:
+        outcome = reader.outcome(items)
+        return lambda who, qname, apex: outcome
+
+    def _pick_random(self, reader: Reader, items: list[int]) -> Select:
+        singles, random, count = reader.singles(items), self._random, len(items)
         return lambda who, qname, apex: singles[int(random() * count)]
 
-    def _sample(self, reader: Reader, _name: str, size: int, items: list[int]) -> Select:
+    def _pick_hashed(self, reader: Reader, items: list[int]) -> Select:
+        singles, count = reader.singles(items), len(items)
+        return lambda who, qname, apex: singles[client_hash(who) % count]
+
+    def _sample(self, reader: Reader, size: int, items: list[int]) -> Select:
         random, count = self._random, len(items)
         if type(size) is not int or not 0 <= size <= count:
             raise ValueError("size of a sample")
@@ -127,9 +119,7 @@ class Planner:
 
         return select
 
-    def _weighted(
-        self, reader: Reader, _name: str, how: str, pairs: list[tuple[int, int]]
-    ) -> Select:
+    def _weighted(self, reader: Reader, how: str, pairs: list[tuple[int, int]]) -> Select:
         sums = list(accumulate(weight for weight, _ in pairs))
         singles = reader.singles([item for _, item in pairs])
         total = sums[-1]
@@ -146,7 +136,7 @@ class Planner:
         random = self._random
         return lambda who, qname, apex: singles[bisect_right(sums, int(random() * total))]
 
-    def _ring(self, reader: Reader, _name: str, points: list[tuple[int, int, str]]) -> Select:
+    def _ring(self, reader: Reader, points: list[tuple[int, int, str]]) -> Select:
         from lzc.lua.engine.ring import Rings
 
         if self._rings is None:
@@ -156,16 +146,14 @@ class Planner:
         singles = reader.singles([item for _, item, _ in points])
         return lambda who, qname, apex: singles[owner(key, client_hash(who)) - 1]
 
-    def _read_closest(self, reader: Reader, _name: str, entries: list[tuple[int, str]]) -> Select:
-        return self._closest(
-            tuple(((reader.item(item),), bytes.fromhex(address)) for item, address in entries)
-        )
+    def _read_closest(self, reader: Reader, entries: list[tuple[int, str]]) -> Select:
+        singles = reader.singles([item for item, _ in entries])
+        addresses = [bytes.fromhex(address) for _, address in entries]
+        return self._closest(tuple(zip(singles, addresses, strict=True)))
 
     def _closest(self, candidates: Candidates) -> Select:
-        if not candidates:
-            raise ValueError("nothing to choose from")
         contest = Contest(candidates)
-        nearest, random = self._places.nearest, self._random
+        nearest, random = self._geolocator.nearest, self._random
 
         def select(who: bytes, qname: bytes, apex: bytes) -> Outcome:
             found: tuple[Outcome, ...] = nearest(contest, who)
@@ -173,9 +161,9 @@ class Planner:
 
         return select
 
-    def _magic(self, reader: Reader, _name: str) -> Select:
+    def _magic(self, reader: Reader) -> Select:
         reader.is_open = True
-        nearest, random, covered = self._places.nearest, self._random, reader.covered
+        nearest, random, covered = self._geolocator.nearest, self._random, reader.covered
 
         @lru_cache(_MAGIC)
         def contest_in(qname: bytes) -> Contest | None:
@@ -194,7 +182,6 @@ class Planner:
     def _up(
         self,
         reader: Reader,
-        _name: str,
         selector: str,
         backup: str,
         sets: list[list[tuple[int, str, Any]]],
@@ -202,71 +189,45 @@ class Planner:
     ) -> Select:
         _check_selectors(selector, backup)
         every = [reader.candidates(candidates) for candidates in sets]
-        return plan_health.up(self._health, self._ways(reader), selector, backup, every, strict)
+        return plan_health.up(self._health, self._cache(reader), selector, backup, every, strict)
 
     def _weights(
         self,
         reader: Reader,
-        _name: str,
         selector: str | None,
         backup: str,
         entries: list[tuple[int, str, Any]],
         strict: bool,
     ) -> Select:
         _check_selectors(selector or "random", backup)
-        candidates = reader.candidates(entries)
-        ways = self._ways(reader)
-        return plan_health.weights(self._health, ways, selector, backup, candidates, strict)
+        candidates, cache = reader.candidates(entries), self._cache(reader)
+        return plan_health.weights(self._health, cache, selector, backup, candidates, strict)
 
-    def _ways(self, reader: Reader) -> plan_health.Ways:
-        return plan_health.Ways(lambda name, candidates: self._among(name, candidates, reader))
+    def _cache(self, reader: Reader) -> SelectCache:
+        return SelectCache(lambda name, candidates: self._among(name, candidates, reader))
 
     def _among(self, name: str, candidates: Candidates, reader: Reader) -> Select:
-        if name == "all":
-            outcome = reader.outcome([item for (item,), _ in candidates])
-            return lambda who, qname, apex: outcome
-        if name == "empty":
-            return lambda who, qname, apex: ()
         if name == "pickclosest":
             return self._closest(candidates)
-        return self._pick(name, [outcome for outcome, _ in candidates])
+        items = [] if name == "empty" else [item for (item,), _ in candidates]
+        return _SELECTORS[name](self, reader, items)
 
-    def _text(self, reader: Reader, _name: str, parts: list[list[Any]]) -> Select:
-        reader.is_open = True
-        make = plan_text.joined(parts, self._places)
-        covered, content = reader.covered, plan_text.content
+    def _text(self, reader: Reader, parts: list[list[Any]]) -> Select:
+        return _read(plan_text.joined(parts, self._geolocator), reader)
 
-        def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
-            text = make(who, qname)
-            return None if text is None else content(covered, text)
-
-        return select
-
-    def _forward(
-        self, reader: Reader, name: str, networks: list[Any] | None, instead: str | None
-    ) -> Select:
-        make = plan_names.FORWARD[name]
-        if networks is not None and instead is not None:
-            make = plan_names.only_in(make, networks, instead)
-        return _from_name(make, reader)
-
-    def _reverse(
-        self, reader: Reader, name: str, pattern: str, exceptions: dict[str, str]
-    ) -> Select:
-        return _from_name(plan_names.REVERSE[name](pattern, exceptions), reader)
-
-    def _if(
-        self, reader: Reader, _name: str, branches: list[tuple[Any, Any]], otherwise: Any
-    ) -> Select:
-        places = self._places
-        decision = Decision([places.condition(*condition) for condition, _ in branches])
+    def _if(self, reader: Reader, branches: list[tuple[Any, Any]], otherwise: Any) -> Select:
+        geolocator = self._geolocator
+        decision = Decision([geolocator.condition(*condition) for condition, _ in branches])
         ways = [self._operation(operation, reader) for _, operation in branches]
         ways.append(self._operation(otherwise, reader))
-        branch = places.branch
+        branch = geolocator.branch
         return lambda who, qname, apex: ways[branch(decision, who)](who, qname, apex)
 
 
 _OPERATIONS: Final[dict[str, Callable[..., Select]]] = {
+    "fixed": Planner._fixed,
+    "random": Planner._pick_random,
+    "hashed": Planner._pick_hashed,
     "sample": Planner._sample,
     "weighted": Planner._weighted,
     "ring": Planner._ring,
@@ -275,20 +236,25 @@ _OPERATIONS: Final[dict[str, Callable[..., Select]]] = {
     "up": Planner._up,
     "weights": Planner._weights,
     "text": Planner._text,
-    "forward": Planner._forward,
-    "forward6": Planner._forward,
-    "reverse": Planner._reverse,
-    "reverse6": Planner._reverse,
     "if": Planner._if,
 }
 
+_SELECTORS: Final[dict[str, Callable[..., Select]]] = {
+    "all": Planner._fixed,
+    "empty": Planner._fixed,
+    "random": Planner._pick_random,
+    "hashed": Planner._pick_hashed,
+}
+"""How a selector of health checks chooses among items, but for that of the nearest."""
 
-def _from_name(make: plan_names.FromName, reader: Reader) -> Select:
+
+def _read(make: Text, reader: Reader) -> Select:
+    """What a text says that is made for each query."""
     reader.is_open = True
     covered, content = reader.covered, plan_text.content
 
     def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
-        text = make(qname, apex)
+        text = make(who, qname, apex)
         return None if text is None else content(covered, text)
 
     return select

@@ -9,27 +9,11 @@ from math import floor
 from typing import Any, Final
 
 from lzc.lua import address
-from lzc.lua.plan.locations import (
-    ASN,
-    CITY,
-    CONTINENT,
-    COUNTRY,
-    FIELDS,
-    LATITUDE,
-    LOCATED,
-    LONGITUDE,
-    NAME,
-    REGION,
-    UNKNOWN,
-    Location,
-    Places,
-)
+from lzc.lua.plan.locations import FIELDS, UNKNOWN, Geolocator, Location
 from lzc.lua.plan.names import labels_of, text_of
+from lzc.lua.plan.outcome import Text
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
-
-Text = Callable[[bytes, bytes], bytes | None]
-"""Takes the client's address, packed, and the QNAME; gives a text, or nothing for Lua."""
 
 _NAMES: Final = frozenset((rrtype.PTR, rrtype.CNAME))
 _LONGEST: Final = 250
@@ -38,13 +22,9 @@ _KEPT: Final = 512
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 _ATTRIBUTES: Final = {
-    "ASn": ASN,
-    "City": CITY,
-    "Continent": CONTINENT,
-    "Country": COUNTRY,
-    "Country2": COUNTRY,
-    "Name": NAME,
-    "Region": REGION,
+    **{name: name.lower() for name in ("City", "Continent", "Country", "Name", "Region")},
+    "ASn": "asnum",
+    "Country2": "country",
 }
 
 
@@ -69,16 +49,16 @@ def _content(covered: int, text: bytes) -> tuple[bytes] | None:
 _kept: Final = lru_cache(maxsize=8192)(_content)
 
 
-def joined(parts: list[list[Any]], places: Places) -> Text:
+def joined(parts: list[list[Any]], geolocator: Geolocator) -> Text:
     """A text of several parts. Raises `ValueError` or `KeyError` for what is none."""
-    found = [_part(part[0], part[1:], places) for part in parts]
+    found = [_part(part[0], part[1:], geolocator) for part in parts]
     if len(found) == 1:
         return found[0]
 
-    def text(who: bytes, qname: bytes) -> bytes | None:
+    def text(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
         pieces = []
         for part in found:
-            piece = part(who, qname)
+            piece = part(who, qname, apex)
             if piece is None:
                 return None
             pieces.append(piece)
@@ -87,31 +67,34 @@ def joined(parts: list[list[Any]], places: Places) -> Text:
     return text
 
 
-def _part(kind: str, arguments: list[Any], places: Places) -> Text:
-    place = places.place
+def _part(kind: str, arguments: list[Any], geolocator: Geolocator) -> Text:
+    locate = geolocator.locate
     if kind == "is":
         constant = arguments[0].encode("latin-1")
-        return lambda who, qname: constant
+        return lambda who, qname, apex: constant
     if kind == "client":
-        return lambda who, qname: address.to_text(who)
+        return lambda who, qname, apex: address.to_text(who)
     if kind == "name":
-        return lambda who, qname: text_of(qname)
+        return lambda who, qname, apex: text_of(qname)
     if kind == "label":
         number = int(arguments[0])
-        return lambda who, qname: _label(qname, number)
+        return lambda who, qname, apex: _label(qname, number)
     if kind == "latlon":
-        return lambda who, qname: coordinates(place(who))
+        return lambda who, qname, apex: coordinates(locate(who))
     if kind == "latlonloc":
-        return lambda who, qname: location(place(who))
+        return lambda who, qname, apex: location(locate(who))
     if kind == "geo" and arguments[0] == "Location":
-        return lambda who, qname: coordinates(at) if (at := place(who))[LOCATED] else b"unknown"
+        return lambda who, qname, apex: (
+            coordinates(at) if (at := locate(who)).is_located else b"unknown"
+        )
     if kind == "geo":
-        attribute = _ATTRIBUTES[arguments[0]]
-        return lambda who, qname: _known(place(who)[attribute])
+        attribute = Location._fields.index(_ATTRIBUTES[arguments[0]])
+        return lambda who, qname, apex: _known(locate(who)[attribute])
     if kind == "asnum":
         raise ValueError("part 'asnum'")
     field = FIELDS[kind]
-    return lambda who, qname: place(who)[field] or UNKNOWN
+    codes: Callable[[bytes], tuple[Any, ...]] = locate
+    return lambda who, qname, apex: codes(who)[field] or UNKNOWN
 
 
 def _known(value: Any) -> bytes:
@@ -128,15 +111,15 @@ def _label(qname: bytes, number: int) -> bytes | None:
     return labels[number - 1] if 0 < number <= len(labels) else None
 
 
-def coordinates(place: Location) -> bytes:
+def coordinates(where: Location) -> bytes:
     """``latlon``"""
-    return b"%f %f" % (place[LATITUDE], place[LONGITUDE])
+    return b"%f %f" % (where.latitude, where.longitude)
 
 
-def location(place: Location) -> bytes:
+def location(where: Location) -> bytes:
     """``latlonloc``, as in a LOC record (RFC 1876 §3)."""
-    latitude = _sexagesimal(place[LATITUDE], b"N", b"S")
-    longitude = _sexagesimal(place[LONGITUDE], b"E", b"W")
+    latitude = _sexagesimal(where.latitude, b"N", b"S")
+    longitude = _sexagesimal(where.longitude, b"E", b"W")
     return latitude + b" " + longitude + b" 0.00m 1.00m 10000.00m 10.00m"
 
 

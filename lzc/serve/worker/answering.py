@@ -12,7 +12,8 @@ from lzc.answer.stored import stored_contents
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signer import ZoneSigner
 from lzc.health_check import HealthView
-from lzc.lua.engine.engine import Engine, EngineSettings, GeoView, Log
+from lzc.lua.engine.engine import Engine, EngineSettings, Log
+from lzc.lua.engine.geo import GeoView
 from lzc.lua.plan import Planner
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.worker.guard import GuardedEngine, MeasuredEvaluator

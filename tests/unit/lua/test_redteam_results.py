@@ -18,7 +18,7 @@ from lzc.answer import lua_answer
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
 from lzc.dnssec.signer import MAX_RRSET, SignatureCache
-from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.wire.rdata.lua_result import address
@@ -156,7 +156,7 @@ def test_records_at_a_name_are_charged_together() -> None:
 
     zone = cast("ServedZone", SimpleNamespace(apex=b"\3org\0", zone_id=1))
     answers = lua_answer.LuaAnswers(Echo(), True, None, meter)
-    asker = lua_answer.Asker(b"\x7f\0\0\1")
+    asker = QueryContext(b"", b"", b"\x7f\0\0\1")
     for codes in [(b"one",), (b"two", b"three")]:
         snippets = lua_answer.Snippets(60, codes)
         found = answers.rrset(zone, b"\3www\3org\0", TXT, snippets, asker)

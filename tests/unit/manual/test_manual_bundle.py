@@ -17,7 +17,7 @@ from lzc.bundle.zone_info import ZoneInfo
 from lzc.health_check import Check
 from lzc.lua.plan import Planner
 from lzc.lua.plan.format import VERSION
-from lzc.lua.plan.locations import Places
+from lzc.lua.plan.locations import Geolocator
 from tests.unit.command_line import HEAD, build_project
 from tests.unit.lua_running import Health
 from tests.unit.manual.test_manual_reference import cells
@@ -106,7 +106,7 @@ CONDITIONS: dict[str, list[Any]] = {
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_each_condition_is_one_that_plans_have(name: str) -> None:
     kind, *arguments = CONDITIONS[name]
-    assert Places(None).condition(kind, *arguments)(b"\xc0\0\2\1") in (True, False)
+    assert Geolocator(None).condition(kind, *arguments)(b"\xc0\0\2\1") in (True, False)
 
 
 def test_the_chapter_has_each_condition_and_no_other() -> None:
