@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ import lzc
 from lzc.bundle import current, writer
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.serial_store import LastSerial
-from lzc.compiler.incremental import before, memory
+from lzc.compiler.incremental import live_bundle, memory
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import Memory
 from lzc.compiler.inputs.sources import ConfigFile
@@ -97,9 +97,9 @@ def build(
     return BuildResult(
         id=identity,
         folder=folder / identity,
-        zones=len(compiled.entries),
+        zones=len(compiled.memory.zones),
         records=compiled.records,
-        checks=len(compiled.check_texts),
+        checks=len(compiled.memory.checks),
         warnings=compiled.warnings,
         seconds=time.monotonic() - started,
     )
@@ -145,7 +145,7 @@ def _after_those_before(
 ) -> Made:
     """Have something made from what is found of the builds before; without their live bundle, where
     that shows only then that it is damaged."""
-    live, faults = before.find(folder, remembered)
+    live, faults = live_bundle.find(folder, remembered)
     try:
         with live:
             return make(live, faults)
@@ -153,7 +153,7 @@ def _after_those_before(
         # What was hashed once is not hashed again, and so it was not seen.
         with suppress(OSError):
             (current.verified_dir(folder) / live.id).unlink()
-        live, faults = before.find_serials(folder, error)
+        live, faults = live_bundle.find_serials(folder, error)
         with live:
             return make(live, faults)
 
@@ -183,18 +183,17 @@ def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
 def _remember(
     folder: Path, surroundings: bytes, compiled: Compiled, live: LiveBundle, identity: str
 ) -> None:
-    known = (live.id, live.found_by, live.keystore, live.entries)
-    if known == (identity, compiled.found_by, compiled.keystore, compiled.entries):
-        return
-    # Without it the next build makes everything, that is all.
-    with suppress(OSError):
-        compiled.memory(identity).save(folder, surroundings)
+    remembered = replace(compiled.memory, bundle=identity)
+    if remembered != live.memory:
+        # Without it the next build makes everything, that is all.
+        with suppress(OSError):
+            remembered.save(folder, surroundings)
 
 
 def _inputs(compiled: Compiled) -> dict[str, Any]:
-    content = [apex + entry.digest for apex, entry in compiled.entries.items()]
+    content = [apex + one.digest for apex, one in compiled.memory.zones.items()]
     return {
-        "zones": len(compiled.entries),
+        "zones": len(compiled.memory.zones),
         "records": compiled.records,
         "content": hashlib.sha256(b"".join(content)).hexdigest(),
     }

@@ -13,7 +13,7 @@ from typing import Any
 from lzc import foreign_json
 from lzc.bundle import shards
 from lzc.bundle.writer import Base, CompiledZone
-from lzc.compiler.checks.secondaries import ZoneTraits, check_secondaries
+from lzc.compiler.checks.secondaries import check_secondaries
 from lzc.compiler.checks.secrets import check_secrets
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import PATH, SIGNED, BuiltZone, Memory
@@ -34,16 +34,11 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A whole project: what is to be remembered of its zones, by their apex and in its order, by
-    what they were found, and the mark of the keystore; those of them that were ``made``, as the
-    others are in the live bundle; the health checks that all ask for, as JSON texts; and
-    warnings."""
+    """A whole project: what is to be remembered of it; those of its zones that were ``made``, as
+    the others are in the live bundle; and warnings."""
 
-    entries: Mapping[bytes, BuiltZone]
-    found_by: bytes
-    keystore: tuple[int, ...]
+    memory: Memory
     made: Mapping[bytes, CompiledZone]
-    check_texts: frozenset[str]
     warnings: list[Fault]
 
     @property
@@ -54,31 +49,27 @@ class Compiled:
     @property
     def checks(self) -> list[Check]:
         """The health checks, in the order of their texts."""
-        return [Check.from_json(text) for text in sorted(self.check_texts)]
+        return [Check.from_json(text) for text in sorted(self.memory.checks)]
 
     @property
     def constants(self) -> dict[bytes, Constants]:
         """What checks are made of that only queries ask for, by apex."""
-        texts = constant_texts(self.entries)
         return {
-            apex: Constants.from_document(foreign_json.parse(text)) for apex, text in texts.items()
+            apex: Constants.from_document(foreign_json.parse(text))
+            for apex, text in self.memory.constants.items()
         }
 
     @property
     def records(self) -> int:
         """Records of all zones, each SOA once."""
-        return sum(map(attrgetter("records"), self.entries.values()))
-
-    def memory(self, bundle: str) -> Memory:
-        """What to remember of the bundle with this id."""
-        return Memory(bundle, self.found_by, dict(self.entries), self.keystore)
+        return sum(map(attrgetter("records"), self.memory.zones.values()))
 
     def beside(self, live: LiveBundle) -> tuple[Base | None, list[CompiledZone]]:
         """What the next bundle has of the live one, and the zones of its other shards by id."""
-        count = shards.count(len(self.entries))
+        count = shards.count(len(self.memory.zones))
         changed = frozenset(range(count))
-        if live.folder is not None and live.shards == count and live.entries:
-            come_or_gone = self.entries.keys() ^ live.entries.keys()
+        if live.folder is not None and live.shards == count and live.memory.zones:
+            come_or_gone = self.memory.zones.keys() ^ live.memory.zones.keys()
             changed = frozenset(
                 shards.shard_of(apex, count) for apex in {*self.made, *come_or_gone}
             )
@@ -86,13 +77,12 @@ class Compiled:
         taken = frozenset(range(count)) - changed
         if live.folder is None or not taken:
             return None, zones
-        same_checks = check_texts(live.entries.values()) == self.check_texts and constant_texts(
-            live.entries
-        ) == constant_texts(self.entries)
+        ours, theirs = self.memory, live.memory
+        same_checks = ours.checks == theirs.checks and ours.constants == theirs.constants
         return Base(live.folder, live.manifest, taken, same_checks), zones
 
     def _zones_of(self, numbers: Set[int], count: int, live: LiveBundle) -> list[CompiledZone]:
-        ids = shards.ids(self.entries, count, numbers)
+        ids = shards.ids(self.memory.zones, count, numbers)
         return [self.made.get(apex) or live.zone(apex, number) for apex, number in ids.items()]
 
 
@@ -108,42 +98,43 @@ def compile_project(
     found, and those given; what is given and found may be warnings, too."""
     survey = Survey(config, file, live, now)
     found_by = sources.fingerprint(config)
-    if found_by != live.found_by or not survey.recall():
+    if found_by != live.memory.found_by or not survey.recall():
         survey.find()
     survey.look()
     found = FaultList()
     found.add([*survey.found_faults, *faults, *survey.faults])
-    entries = survey.entries
-    results = _build(survey.jobs, entries, report)
+    known = survey.known
+    results = _build(survey.jobs, known, report)
     made: dict[bytes, CompiledZone] = {}
-    for apex, entry in entries.items():
+    for apex, one in known.items():
         result = results.get(apex)
         if result is None:
-            if entry.warnings:
-                found.add(map(_warning, entry.warnings))
+            if one.warnings:
+                found.add(map(_warning, one.warnings))
             continue
         found.add(result.faults)
         if result.zone is not None:
             made[apex] = result.zone
-            entries[apex] = _entry(entry, result.zone, result)
+            known[apex] = _built(one, result.zone, result)
     if config.secondary:
-        traits = [ZoneTraits(to_text(apex), one.settings[SIGNED]) for apex, one in entries.items()]
-        found.add(check_secondaries(config, file, traits))
+        signed = [to_text(apex) for apex, one in known.items() if one.settings[SIGNED]]
+        found.add(check_secondaries(config, file, signed))
     if config.tsig or config.serve.cookie_secret_file is not None:
         found.add(check_secrets(config, file))
-    texts = check_texts(entries.values())
-    if len(texts) > MOST_CHECKS:
-        found.add([_too_many(len(texts), entries.values())])
+    memory = Memory("", found_by, known, survey.keystore)
+    checks = len(memory.checks)
+    if checks > MOST_CHECKS:
+        found.add([_too_many(checks, known.values())])
     told = found.told()
     if any(fault.severity is Severity.ERROR for fault in told):
         raise InputError(told)
-    return Compiled(entries, found_by, survey.keystore, made, texts, told)
+    return Compiled(memory, made, told)
 
 
 def _build(
-    jobs: Sequence[ZoneJob], entries: Mapping[bytes, BuiltZone], report: Progress
+    jobs: Sequence[ZoneJob], known: Mapping[bytes, BuiltZone], report: Progress
 ) -> dict[bytes, ZoneResult]:
-    total = len(entries)
+    total = len(known)
     done = total - len(jobs)
     report("zones", done, total)
     results: dict[bytes, ZoneResult] = {}
@@ -152,29 +143,19 @@ def _build(
     # Where there is nothing to build, it need not be imported what builds.
     from lzc.compiler.workers import build_zones
 
-    for job, result in zip(jobs, build_zones(jobs, _used(entries)), strict=True):
+    for job, result in zip(jobs, build_zones(jobs, _used(known)), strict=True):
         results[job.source.apex] = result
         report("zones", done + len(results), total)
     return results
 
 
-def _used(entries: Mapping[bytes, BuiltZone]) -> Counts:
+def _used(known: Mapping[bytes, BuiltZone]) -> Counts:
     """What the zones that need not be built took of the limits."""
     kinds = range(len(KINDS))
-    return tuple([sum(entry.used[kind] for entry in entries.values()) for kind in kinds])
+    return tuple([sum(one.used[kind] for one in known.values()) for kind in kinds])
 
 
-def check_texts(entries: Collection[BuiltZone]) -> frozenset[str]:
-    """The health checks of zones, as JSON texts."""
-    return frozenset().union(*(entry.checks for entry in entries if entry.checks))
-
-
-def constant_texts(entries: Mapping[bytes, BuiltZone]) -> dict[bytes, str]:
-    """What checks are made of that only queries ask for, as JSON texts, of zones with such."""
-    return {apex: entry.constants for apex, entry in entries.items() if entry.constants}
-
-
-def _entry(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZone:
+def _built(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZone:
     return BuiltZone(
         begun.settings,
         [(one.path, one.real, one.sha256, one.mark) for one in result.inputs],
@@ -193,13 +174,13 @@ def _entry(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZon
 
 
 def _warning(plain: tuple[Any, ...]) -> Fault:
-    """The inverse of what an entry keeps of one; a zone with errors has no entry."""
+    """The inverse of what is remembered of one; a zone with errors is not."""
     file, line, column, rule, message, why, fix = plain
     return Fault(Place(file, line, column), rule, message, why, fix, Severity.WARNING)
 
 
-def _too_many(checks: int, entries: Collection[BuiltZone]) -> Fault:
-    most = max(entries, key=lambda entry: len(entry.checks))
+def _too_many(checks: int, known: Collection[BuiltZone]) -> Fault:
+    most = max(known, key=lambda one: len(one.checks))
     return Fault(
         Place(most.settings[PATH]),
         "too-many-checks",

@@ -11,6 +11,7 @@ error that says how to get out.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Final
 
 from lzc.bundle.serial_store import LastSerial
@@ -20,15 +21,14 @@ _AHEAD_DAYS: Final = 31
 """How far a date or second may run ahead of the clock, by many builds or a wrong clock."""
 
 
+@dataclass(eq=False)
 class SerialProblem(Exception):
     """No serial fits; the same fields as a `lzc.faults.Fault`."""
 
-    def __init__(self, rule: str, message: str, why: str, fix: str) -> None:
-        super().__init__(message)
-        self.rule = rule
-        self.message = message
-        self.why = why
-        self.fix = fix
+    rule: str
+    message: str
+    why: str
+    fix: str
 
 
 def choose(

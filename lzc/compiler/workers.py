@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Final
 
 from lzc.compiler.job import ZoneJob, ZoneResult
@@ -78,12 +79,8 @@ def _in_pool(jobs: Sequence[ZoneJob], processes: int, before: Counts) -> Iterato
 
 
 def _is_large(jobs: Sequence[ZoneJob]) -> bool:
-    total = 0
-    for job in jobs:
-        total += job.source.path.stat().st_size
-        if total >= POOL_OCTETS:
-            return True
-    return False
+    sizes = (job.source.path.stat().st_size for job in jobs)
+    return any(total >= POOL_OCTETS for total in accumulate(sizes))
 
 
 def _begin(totals: Totals) -> None:

@@ -8,13 +8,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from lzc.compiler import serials
-from lzc.compiler.checks import RULES_OF_ABSENCE, CheckSettings, check_zone, strip
+from lzc.compiler.checks import RULES_OF_ABSENCE, check_zone, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.faults import MOST, Fault, FaultList, Severity
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import Constants, of_checks
 from lzc.lua.health.reach import CheckReach
+from lzc.lua.lint.rules import RULES
 from lzc.source.limits import OVER_LIMIT, Spending, Totals
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
@@ -53,26 +54,29 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     if source.strip:
         strip(zone)
     zone.records.sort()
-    faults += check_zone(zone, CheckSettings(dnssec=source.signed))
+    faults += check_zone(zone, signed=source.signed)
     lua_records = [record for record in zone.records if record[1] == rr.LUA]
     found: frozenset[Check] = frozenset()
     tried: frozenset[Check] = frozenset()
     constants = Constants()
     steady = True
     programs: Programs | None = None
+    if lua_records or zone.suppressions:
+        # Projects without LUA records need not wait for what reads Lua to be imported.
+        from lzc.compiler.lua.programs import Programs
+
+        programs = Programs(zone, job.lua.insert_whitespace)
     reach = CheckReach.from_config(job.health)
     if lua_records and not source.lua:
         faults.append(_lua_is_off(zone, lua_records))
-    elif lua_records:
+    elif programs is not None and lua_records:
         from lzc.compiler.lua.health_checks import discover, judge
 
-        programs = _programs(job, zone)
         tried, more = discover(programs, job.lua)
         faults += more
         found, more = judge(programs, tried, reach)
         faults += more
-    if lua_records or zone.suppressions:
-        programs = programs or _programs(job, zone)
+    if programs is not None:
         faults = _lint(job, programs, faults, incomplete=incomplete)
     if incomplete:
         # What seems to be missing may stand in the lines that could not be read.
@@ -135,17 +139,9 @@ def _errors(faults: list[Fault]) -> bool:
     return any(fault.severity is Severity.ERROR for fault in faults)
 
 
-def _programs(job: ZoneJob, zone: Zone) -> Programs:
-    # Projects without LUA records need not wait for what reads Lua to be imported.
-    from lzc.compiler.lua.programs import Programs
-
-    return Programs(zone, job.lua.insert_whitespace)
-
-
 def _lint(
     job: ZoneJob, programs: Programs, faults: list[Fault], *, incomplete: bool
 ) -> list[Fault]:
-    # Projects without LUA records need not wait for the linter to be imported.
     from lzc.compiler.lua.lint import LintSettings, lint_zone
 
     settings = LintSettings(
@@ -175,11 +171,8 @@ def _serial_is_lost(zone: Zone, soa: Record, serial: int) -> Fault:
 
 def _lua_is_off(zone: Zone, lua_records: list[Record]) -> Fault:
     name = zone.name.rstrip(".") or "."
-    return Fault(
+    return RULES["lua-disabled"].fault(
         zone.place(min(lua_records, key=itemgetter(PLACE))),
-        "lua-disabled",
         f"zone {name} has LUA records ({len(lua_records)}), but LUA is not enabled for it",
-        "LUA records are code, and off unless said: their names exist without data",
-        f'set enable = true in [lua], or lua = true in [zone."{name}"]',
-        Severity.WARNING,
+        fix=f'set enable = true in [lua], or lua = true in [zone."{name}"]',
     )

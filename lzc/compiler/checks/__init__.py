@@ -57,7 +57,7 @@ from typing import Final
 from lzc.compiler.checks.aliases import check_cnames, check_dnames
 from lzc.compiler.checks.apex import check_apex
 from lzc.compiler.checks.delegations import check_delegations
-from lzc.compiler.checks.index import CheckSettings, ZoneIndex
+from lzc.compiler.checks.index import ZoneIndex
 from lzc.compiler.checks.lua import check_lua
 from lzc.compiler.checks.owners import check_owners
 from lzc.compiler.checks.presigned import check_presigned, strip
@@ -66,7 +66,7 @@ from lzc.compiler.checks.targets import check_targets
 from lzc.faults import Fault
 from lzc.zone.model import Zone
 
-__all__ = ["RULES_OF_ABSENCE", "CheckSettings", "check_zone", "limited", "strip"]
+__all__ = ["RULES_OF_ABSENCE", "check_zone", "limited", "strip"]
 
 
 RULES_OF_ABSENCE: Final = frozenset(
@@ -92,11 +92,11 @@ MAX_PER_RULE: Final = 1000
 """Faults of one rule that are reported; after them the last is, with the number of the others."""
 
 
-def check_zone(zone: Zone, settings: CheckSettings | None = None) -> list[Fault]:
+def check_zone(zone: Zone, *, signed: bool = False) -> list[Fault]:
     """Every fault of a zone, ordered by place.
 
-    ``zone.records`` must be sorted; duplicates are taken out of it and RRsets get one TTL. Without
-    ``settings`` their defaults hold.
+    ``zone.records`` must be sorted; duplicates are taken out of it and RRsets get one TTL.
+    ``signed`` says that lzc signs the zone.
     """
     faults = unify_rrsets(zone)
     index = ZoneIndex(zone)
@@ -108,7 +108,7 @@ def check_zone(zone: Zone, settings: CheckSettings | None = None) -> list[Fault]
         check_targets(index),
         check_owners(index),
         check_lua(index),
-        check_presigned(index, settings or CheckSettings()),
+        check_presigned(index, signed=signed),
     )
     faults = limited(chain(faults, found))
     faults.sort(key=lambda fault: (fault.place, fault.rule))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from lzc.faults import Fault, Severity
@@ -34,13 +33,6 @@ STRUCTURAL: Final = frozenset(
     }
 )
 """The types whose records are visited."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckSettings:
-    """What the configuration says that checks depend on: whether lzc signs the zone."""
-
-    dnssec: bool = False
 
 
 class ZoneIndex:

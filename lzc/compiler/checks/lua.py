@@ -9,6 +9,7 @@ from typing import Final
 
 from lzc.compiler.checks.index import ZoneIndex
 from lzc.faults import Fault
+from lzc.lua.lint.rules import RULES
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import covered_type
 from lzc.zone.model import KEY, RDATA, TYPE
@@ -39,21 +40,16 @@ def check_lua(index: ZoneIndex) -> Iterator[Fault]:
             covered = covered_type(record[RDATA])
             what = rr.to_text(covered)
             if covered in _DECIDED_AT_BUILD or covered in rr.META_TYPES or not covered:
-                yield index.error(
-                    record,
-                    "lua-type",
+                yield RULES["lua-type"].fault(
+                    index.zone.place(record),
                     f"a LUA record cannot answer for type {what}",
                     "delegations, signatures and the zone's structure are fixed when it is built"
                     if covered in _DECIDED_AT_BUILD
                     else "it is a type of queries and messages",
-                    "write it as a plain record",
                 )
             elif covered in static and covered != rr.LUA and covered != rr.CNAME:
-                yield index.warning(
-                    record,
-                    "lua-and-static",
+                yield RULES["lua-and-static"].fault(
+                    index.zone.place(record),
                     f"{index.owner_text(record)} has a LUA {what} record and a plain one "
                     f"at {index.zone.place(static[covered])}",
-                    "servers differ in whether they answer with one or both",
-                    "keep one; code can return several contents as a list",
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lzc.compiler.checks.index import CheckSettings, ZoneIndex
+from lzc.compiler.checks.index import ZoneIndex
 from lzc.faults import Fault
 from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, TYPE, Zone
@@ -25,7 +25,7 @@ def strip(zone: Zone) -> None:
     ]
 
 
-def check_presigned(index: ZoneIndex, settings: CheckSettings) -> Iterator[Fault]:
+def check_presigned(index: ZoneIndex, *, signed: bool) -> Iterator[Fault]:
     """Yield one fault a zone, at the first RRSIG, NSEC, NSEC3 or NSEC3PARAM record. DNSKEY records
     alone are none: the signers of a zone that has several list each other's (RFC 8901)."""
     for rrtype in _OF_A_SIGNER:
@@ -33,7 +33,7 @@ def check_presigned(index: ZoneIndex, settings: CheckSettings) -> Iterator[Fault
             what = rr.to_text(rrtype)
             section = f'[zone."{index.zone.name.rstrip(".") or "."}"]'
             drop = f"set strip-dnssec = true in {section} of lzc.toml, which drops them"
-            if settings.dnssec:
+            if signed:
                 yield index.error(
                     record,
                     "presigned-and-signed",

@@ -88,7 +88,8 @@ def _without_duplicates(zone: Zone, rrset: list[Record], faults: list[Fault]) ->
     if len(set(canonical)) == len(rrset):
         return rrset
     first: dict[bytes, Record] = {}
-    for content, record in sorted(zip(canonical, rrset, strict=True), key=_written_at):
+    by_place = sorted(zip(canonical, rrset, strict=True), key=lambda pair: pair[1][PLACE])
+    for content, record in by_place:
         kept = first.setdefault(content, record)
         if kept is not record:
             faults.append(
@@ -103,10 +104,6 @@ def _without_duplicates(zone: Zone, rrset: list[Record], faults: list[Fault]) ->
             )
     kept_records = {id(record) for record in first.values()}
     return [record for record in rrset if id(record) in kept_records]
-
-
-def _written_at(pair: tuple[bytes, Record]) -> int:
-    return pair[1][PLACE]
 
 
 def _equal_ttls(zone: Zone, rrset: list[Record], faults: list[Fault]) -> list[Record]:

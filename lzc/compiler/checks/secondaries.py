@@ -14,15 +14,6 @@ from lzc.lua.definition.versions import Secondary, parse_version
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneTraits:
-    """What matters to a secondary: the zone's name (final dot included), and whether it is
-    signed."""
-
-    name: str
-    signed: bool
-
-
 def takes(secondary: SecondarySection, name: str) -> bool:
     """True when a secondary lists the zone; names with or without final dot, in any case."""
     bare = name.rstrip(".").lower()
@@ -53,23 +44,22 @@ def takers(config: Config, name: str) -> Takers:
     return Takers(tuple(powerdns), tuple(others))
 
 
-def check_secondaries(config: Config, file: ConfigFile, zones: Sequence[ZoneTraits]) -> list[Fault]:
-    """Warnings about zones that a secondary would serve wrongly. Zones are handed out unsigned, and
-    only PowerDNS signs them live. (`lzc.compiler.lua.lint` tells who gets LUA records.)"""
+def check_secondaries(config: Config, file: ConfigFile, signed: Sequence[str]) -> list[Fault]:
+    """Warnings about ``signed`` zones that a secondary would serve wrongly. Zones are handed out
+    unsigned, and only PowerDNS signs them live. (`lzc.compiler.lua.lint` tells who gets LUA
+    records.)"""
     faults: list[Fault] = []
     for secondary in config.secondary:
         if secondary.software.startswith("powerdns-"):
             continue
-        taken = [zone for zone in zones if takes(secondary, zone.name)]
-        place = file.place(f'name = "{secondary.name}"', f'"{secondary.name}"')
-        signed = [zone.name for zone in taken if zone.signed]
-        if signed:
+        taken = [name for name in signed if takes(secondary, name)]
+        if taken:
             faults.append(
                 Fault(
-                    place,
+                    file.place(f'name = "{secondary.name}"', f'"{secondary.name}"'),
                     "secondary-cannot-sign",
                     f"secondary {secondary.name} ({secondary.software}) gets signed zones:"
-                    f" {_list(signed)}",
+                    f" {_list(taken)}",
                     why="it would serve them without signatures, which is bogus below a DS",
                     fix="use PowerDNS with the same keys there, or take the zones off its list",
                     severity=Severity.WARNING,

@@ -1,27 +1,28 @@
-"""What was before as the next bundle's beginning: serials, and zones that did not change."""
+"""What was before as the next bundle's beginning: serials, and zones that did not change. No damage
+of it stops a build, and none costs a serial in silence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import lmdb
 
-from lzc.bundle import current, shards, verification
-from lzc.bundle.manifest import BundleError, Manifest, shard_files
+from lzc.bundle import current, found_serials, serial_store, shards, verification
+from lzc.bundle.manifest import BundleError, Manifest, OtherFormat, shard_files
 from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.shard import Shard
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.compiler.incremental.memory import BuiltZone, Memory
+from lzc.compiler.incremental.memory import Memory
+from lzc.faults import Fault, Place, Severity
 
 
 class LiveBundle:
-    """The live bundle in a folder of bundles; use it in a ``with`` statement. What is remembered
-    counts if it is of this bundle, and this is the last that was made live. Raises `BundleError`
-    where the bundle is damaged."""
+    """The live bundle in a folder of bundles; use it in a ``with`` statement. Its ``memory`` is
+    what is remembered, if that is of this bundle, and this is the last that was made live. Raises
+    `BundleError` where the bundle is damaged."""
 
     def __init__(
         self,
@@ -37,9 +38,7 @@ class LiveBundle:
         self.lost = lost
         self.folder: Path | None = None
         self.id = ""
-        self.entries: Mapping[bytes, BuiltZone] = {}
-        self.found_by = b""
-        self.keystore: tuple[int, ...] = ()
+        self.memory = Memory()
         self._shards: dict[int, Shard] = {}
         if output is None or not (output / current.CURRENT).is_symlink():
             return
@@ -48,8 +47,7 @@ class LiveBundle:
         self.manifest, self.id = verification.verify(folder, current.verified_dir(output))
         self.folder = folder
         if memory is not None and memory.bundle == self.id == self.serials.last_bundle:
-            self.entries, self.found_by = memory.zones, memory.found_by
-            self.keystore = memory.keystore
+            self.memory = memory
 
     @property
     def shards(self) -> int:
@@ -57,7 +55,7 @@ class LiveBundle:
         return 0 if self.folder is None else self.manifest.shards
 
     def zone(self, apex: bytes, zone_id: int) -> CompiledZone:
-        """A zone as it is in the bundle, under another id; it is in `entries`. Raises
+        """A zone as it is in the bundle, under another id; it is in its `memory`. Raises
         `BundleError`."""
         try:
             return self._zone(apex, zone_id)
@@ -74,7 +72,7 @@ class LiveBundle:
             prefix = zone_id.to_bytes(4, "big")
             items = [(prefix + key[4:], node) for key, node in items]
         start = info.transfer_offset
-        plans = {key: shard.plan(key) for key in self.entries[apex].plans}
+        plans = {key: shard.plan(key) for key in self.memory.zones[apex].plans}
         return CompiledZone(
             replace(info, zone_id=zone_id),
             items,
@@ -112,3 +110,53 @@ class LiveBundle:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def find(output: Path, remembered: Memory) -> tuple[LiveBundle, list[Fault]]:
+    """The live bundle of a folder and the serials that were handed out, and warnings about what of
+    it is damaged."""
+    serials, lost, faults = _serials(output)
+    try:
+        return LiveBundle(output, remembered, serials, lost=lost), faults
+    except BundleError as error:
+        return LiveBundle(serials=serials, lost=lost), [*faults, _unusable(output, error)]
+
+
+def find_serials(output: Path, error: BundleError) -> tuple[LiveBundle, list[Fault]]:
+    """As `find`, without the live bundle: ``error`` says what is wrong with that."""
+    serials, lost, faults = _serials(output)
+    return LiveBundle(serials=serials, lost=lost), [*faults, _unusable(output, error)]
+
+
+def _serials(output: Path) -> tuple[SerialStore, bool, list[Fault]]:
+    """What is known of serials, whether any may be lost, and what is damaged."""
+    serials = serial_store.load(output)
+    told = found_serials.gather(output, serials)
+    link = output / current.CURRENT
+    gone = link.is_symlink() and not link.exists()
+    lost = not told or (not serials.whole and (bool(serials.problems) or gone))
+    return serials, lost, [_damaged(*problem, whole=serials.whole) for problem in serials.problems]
+
+
+def _damaged(path: Path, problem: str, *, whole: bool) -> Fault:
+    others = "the other file has them all" if whole else "the others are looked for in the bundles"
+    return Fault(
+        Place(str(path)),
+        "serials-damaged",
+        problem,
+        f"it holds the serials that were handed out; no other harm is done, as {others}",
+        "lzc build writes it anew; find out what damages files here",
+        Severity.WARNING,
+    )
+
+
+def _unusable(output: Path, error: BundleError) -> Fault:
+    other = isinstance(error, OtherFormat)
+    return Fault(
+        Place(str(output / current.CURRENT)),
+        "live-bundle-format" if other else "live-bundle-damaged",
+        str(error),
+        "nothing is taken over from it but serials, which go on: every zone is built again",
+        "lzc build replaces it" + ("" if other else "; find out what damages files here"),
+        Severity.WARNING,
+    )

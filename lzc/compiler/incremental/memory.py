@@ -76,6 +76,16 @@ class Memory:
     zones: dict[bytes, BuiltZone] = field(default_factory=dict)
     keystore: tuple[int, ...] = ()
 
+    @property
+    def checks(self) -> frozenset[str]:
+        """The health checks of all zones, as JSON texts."""
+        return frozenset().union(*(one.checks for one in self.zones.values() if one.checks))
+
+    @property
+    def constants(self) -> dict[bytes, str]:
+        """What checks are made of that only queries ask for, as JSON texts, of zones with such."""
+        return {apex: one.constants for apex, one in self.zones.items() if one.constants}
+
     def save(self, output: Path, surroundings: bytes) -> None:
         """Replace what is remembered. Raises `OSError`."""
         plain = dict(zip(self.zones, map(tuple, self.zones.values()), strict=True))
@@ -99,8 +109,8 @@ def load(output: Path, surroundings: bytes) -> Memory:
     if data[:_HEAD] != wanted:
         return Memory()
     bundle, found_by, plain, keystore = marshal.loads(payload)  # noqa: S302 - as its hash says, ours
-    entries = map(BuiltZone._make, plain.values())
-    return Memory(bundle, found_by, dict(zip(plain, entries, strict=True)), keystore)
+    zones = map(BuiltZone._make, plain.values())
+    return Memory(bundle, found_by, dict(zip(plain, zones, strict=True)), keystore)
 
 
 def surroundings(config: Config) -> bytes:

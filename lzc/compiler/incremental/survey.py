@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,12 @@ from lzc.faults import Fault
 from lzc.source.inputs import Files
 
 _NOBODY: Final = Takers()
+_OF_SOURCE: Final = attrgetter("shown_as", "signed", "lua", "policy", "strip")
 _UNKNOWN: Final = BuiltZone((), (), b"", 0)
 
 
 class Survey:
-    """Sorts the zones: into ``entries`` goes what is known of those that did not change; of the
+    """Sorts the zones: into ``known`` goes what is known of those that did not change; of the
     others, for which there are jobs, the settings alone. Call `find` or `recall`, then `look`."""
 
     def __init__(self, config: Config, file: ConfigFile, live: LiveBundle, now: float) -> None:
@@ -34,12 +36,12 @@ class Survey:
         self._live = live
         self._now = now
         self._files = Files()
-        self._zone_keys = ZoneKeys(config, file, now, live.keystore, self._files)
+        self._zone_keys = ZoneKeys(config, file, now, live.memory.keystore, self._files)
         self._waiting: list[ZoneSource] = []
         self._reach = reach_of(config)
         self._limits = limits_of(config)
         self.jobs: list[ZoneJob] = []
-        self.entries: dict[bytes, BuiltZone] = {}
+        self.known: dict[bytes, BuiltZone] = {}
         self.found_faults: list[Fault] = []
         self.faults: list[Fault] = []
 
@@ -51,22 +53,22 @@ class Survey:
     def find(self) -> None:
         """Find the zones; they may be any."""
         self._waiting, self.found_faults = sources.find(self._config, self._file)
-        self.entries = {source.apex: _UNKNOWN for source in self._waiting}
+        self.known = {source.apex: _UNKNOWN for source in self._waiting}
 
     def recall(self) -> bool:
         """Take the zones for those remembered, as they would be found by the same; false where what
         their paths lead to is not what it was, so that others might be found."""
         untouched, in_place = self._files.untouched, self._files.in_place
         waiting = []
-        for apex, entry in self._live.entries.items():
-            if untouched(entry.inputs) and entry.steady and not entry.settings[SIGNED]:
+        for apex, one in self._live.memory.zones.items():
+            if untouched(one.inputs) and one.steady and not one.settings[SIGNED]:
                 continue
-            if not in_place(entry.inputs[0]):
+            if not in_place(one.inputs[0]):
                 return False
-            path, *others = entry.settings[:OF_SOURCE]
+            path, *others = one.settings[:OF_SOURCE]
             waiting.append(ZoneSource(apex, Path(path), *others))
         self._waiting = waiting
-        self.entries = dict(self._live.entries)
+        self.known = dict(self._live.memory.zones)
         return True
 
     def look(self) -> None:
@@ -74,39 +76,35 @@ class Survey:
         jobs = [job for source in self._waiting if (job := self._look_at(source)) is not None]
         if not jobs:
             return
-        count = shards.count(len(self.entries))
+        count = shards.count(len(self.known))
         wanted = {shards.shard_of(job.source.apex, count) for job in jobs}
-        ids = shards.ids(self.entries, count, wanted)
+        ids = shards.ids(self.known, count, wanted)
         self.jobs = [replace(job, zone_id=ids[job.source.apex]) for job in jobs]
 
     def _look_at(self, source: ZoneSource) -> ZoneJob | None:
         """The job of a zone that changed, its id yet to be filled in."""
         config = self._config
-        entry = self._live.entries.get(source.apex)
+        last = self._live.memory.zones.get(source.apex)
         keys: tuple[ZoneKey, ...] = ()
         all_keys: Keys = ()
         if source.signed:
-            keys, all_keys, faults = self._zone_keys.of(source, entry)
+            keys, all_keys, faults = self._zone_keys.of(source, last)
             self.faults += faults
         taken_by = takers(config, source.name) if config.secondary else _NOBODY
         settings = (
             str(source.path),
-            source.shown_as,
-            source.signed,
-            source.lua,
-            source.policy,
-            source.strip,
+            *_OF_SOURCE(source),
             tuple(map(astuple, keys)),
             "" if taken_by is _NOBODY else repr(taken_by),
         )
-        if entry is not None and entry.steady and entry.settings == settings:
-            inputs = self._files.still(entry.inputs)
+        if last is not None and last.steady and last.settings == settings:
+            inputs = self._files.still(last.inputs)
             if inputs is not None:
-                if inputs is not entry.inputs or all_keys != entry.keys:
-                    entry = entry._replace(inputs=inputs, keys=all_keys)
-                self.entries[source.apex] = entry
+                if inputs is not last.inputs or all_keys != last.keys:
+                    last = last._replace(inputs=inputs, keys=all_keys)
+                self.known[source.apex] = last
                 return None
-        self.entries[source.apex] = _UNKNOWN._replace(settings=settings, keys=all_keys)
+        self.known[source.apex] = _UNKNOWN._replace(settings=settings, keys=all_keys)
         return ZoneJob(
             0,
             source,

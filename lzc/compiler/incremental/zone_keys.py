@@ -46,10 +46,10 @@ class ZoneKeys:
         self._is_remembered = bool(self.mark) and self.mark == remembered
 
     def of(
-        self, source: ZoneSource, entry: BuiltZone | None
+        self, source: ZoneSource, last: BuiltZone | None
     ) -> tuple[tuple[ZoneKey, ...], Keys, list[Fault]]:
         """The keys that are published, what to remember of all, and what is wrong with them."""
-        keys: Keys = entry.keys if entry is not None and self._is_remembered else ()
+        keys: Keys = last.keys if last is not None and self._is_remembered else ()
         if not keys or not self._files.untouched(keys[0]):
             try:
                 keys = self._load(source.apex)

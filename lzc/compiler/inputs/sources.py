@@ -99,9 +99,8 @@ def find(config: Config, file: ConfigFile) -> tuple[list[ZoneSource], list[Fault
             found[named] = path
         elif named not in given and path.resolve() != found[named].resolve():
             faults.append(_duplicate(config, named, found[named], path))
-    missing_sources = {apex for apex, (_, section) in sections.items() if section.source}
-    for apex, (name, _) in sections.items():
-        if apex not in found and apex not in missing_sources:
+    for apex, (name, section) in sections.items():
+        if apex not in found and not section.source:
             faults.append(
                 Fault(
                     file.place(f'[zone."{name}"]', name),

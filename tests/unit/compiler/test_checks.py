@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.compiler import checks
-from lzc.compiler.checks import CheckSettings, check_zone, strip
+from lzc.compiler.checks import check_zone, strip
 from lzc.compiler.checks.index import ZoneIndex, ancestors
 from lzc.faults import Fault, Severity
 from lzc.wire import name as wire_name
@@ -29,14 +29,14 @@ def zone_of(text: str) -> Zone:
     return zone
 
 
-def faults_of(text: str, settings: CheckSettings | None = None) -> list[Fault]:
-    return check_zone(zone_of(text), settings)
+def faults_of(text: str, *, signed: bool = False) -> list[Fault]:
+    return check_zone(zone_of(text), signed=signed)
 
 
-def found(body: str, settings: CheckSettings | None = None) -> list[tuple[str, int]]:
+def found(body: str, *, signed: bool = False) -> list[tuple[str, int]]:
     """Rules and line numbers (the body's first line is 1) of what is wrong with a zone; their
     severities are those of the table."""
-    faults = faults_of(TOP + body, settings)
+    faults = faults_of(TOP + body, signed=signed)
     assert all(fault.severity == SEVERITIES[fault.rule] for fault in faults)
     return [(fault.rule, fault.place.line - 3) for fault in faults]
 
@@ -149,7 +149,7 @@ def test_rules(body: str, expected: list[tuple[str, int]]) -> None:
 
 @pytest.mark.difference("D-31")
 def test_a_zone_to_be_signed_holds_no_signatures() -> None:
-    assert found("a " + RRSIG, CheckSettings(dnssec=True)) == [("presigned-and-signed", 1)]
+    assert found("a " + RRSIG, signed=True) == [("presigned-and-signed", 1)]
 
 
 PRESIGNED = f"""\
@@ -171,12 +171,12 @@ def test_what_another_signer_added_is_dropped_and_nothing_else() -> None:
     strip(zone)
     left = sorted((record[0], rr.to_text(record[1])) for record in zone.records)
     assert left == [(b"", "NS"), (b"", "SOA"), (b"a", "A"), (b"child", "DS"), (b"child", "NS")]
-    assert check_zone(zone, CheckSettings(dnssec=True)) == []
+    assert check_zone(zone, signed=True) == []
 
 
 def test_keys_of_other_signers_alone_are_no_fault() -> None:
     """RFC 8901: each signer of a zone lists the others' DNSKEYs."""
-    assert found("@ DNSKEY 257 3 13 AAAA\n", CheckSettings(dnssec=True)) == []
+    assert found("@ DNSKEY 257 3 13 AAAA\n", signed=True) == []
 
 
 def test_a_zone_without_soa_and_ns() -> None:
