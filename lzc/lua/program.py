@@ -44,8 +44,9 @@ _PER_NODE: Final = 2
 its value somewhere."""
 _PER_TOKEN: Final = 6
 """Instructions of all nodes that a token stands for at most: a literal that is called with."""
-_ALWAYS: Final = 30
-"""What it takes to run a record, or to include it, whatever its code."""
+_TO_RUN: Final = 20
+_TO_INCLUDE: Final = 30
+"""Instructions that it takes whatever the code is."""
 _LITERALS: Final = (syntax.String, syntax.Number, syntax.Boolean)
 
 
@@ -176,10 +177,10 @@ class Program:
         includes; `None` where it repeats any. Up to ``enough`` it may be a rough one. Literals of a
         table are made with it."""
         tokens = self.tokens.types
-        rough = _ALWAYS + _PER_TOKEN * len(tokens)
+        most = _TO_INCLUDE if self.is_included else _TO_RUN
+        rough = most + _PER_TOKEN * len(tokens)
         if rough <= enough and _REPEATING.isdisjoint(tokens):
             return rough
-        most = _ALWAYS
         for node in self.nodes:
             if type(node) in _REPEATS:
                 return None
