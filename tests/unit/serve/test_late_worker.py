@@ -37,6 +37,7 @@ async def slow_prepare(self, *given, **named):
         self._setup.slot.beat(time.monotonic())
         await asyncio.sleep(0.01)
     await was_prepare(self, *given, **named)
+    (held / f"prepared-{os.getpid()}").touch()
 
 worker.Worker.open, worker.Worker._prepare = slow_open, slow_prepare
 """
@@ -113,8 +114,10 @@ def test_a_worker_in_the_place_of_one_that_had_prepared_takes_part(
     reload = threading.Thread(target=lambda: found.append(server.control("reload")))
     reload.start()
     server.wait_for((tmp_path / "preparing").exists)
-    # The other has prepared by the time that its successor is there, or dies while it does.
-    server.wait_for(lambda: server.control("status")["workers"][0]["ready"])
+    # Had it not prepared, its end would be one of the new bundle's.
+    server.wait_for((tmp_path / f"prepared-{first}").exists)
+    # Who answers this has heard of it.
+    assert server.control("status")["workers"][0]["ready"]
     os.kill(first, signal.SIGKILL)
     server.wait_for(lambda: pids(server)[0] not in (0, first))
     server.wait_for(lambda: server.control("status")["workers"][0]["ready"])
