@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -93,7 +94,9 @@ class Secondary:
         self._command = [*program, *server.arguments, str(file)]
 
     def _prepare_powerdns(self, primary_port: int, keys: Path, geo: Path) -> None:
-        server = PowerDns(self.folder, self.port, primary_port, geo, self.release)
+        # lzc's is damaged on purpose, and PowerDNS does not start with one that is.
+        own = Path(shutil.copy(geo, geo.with_name(f"{self.name}.mmdb")))
+        server = PowerDns(self.folder, self.port, primary_port, own, self.release)
         # As `PowerDns.add_zone` does, without a process for each step of each zone.
         database = sqlite3.connect(self.folder / "pdns.sqlite3")
         with contextlib.closing(database), database:
