@@ -7,10 +7,10 @@ import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.peers._peers import origins
 from tests.peers._peers.kinds import KINDS
 from tests.peers._peers.process import LOOPBACK, Process, free_port, serial_at, wait_until
 from tests.peers._peers.project import PLAIN_ZONES, Project
@@ -19,115 +19,150 @@ from tests.peers.refreshing import ZONE as POWERDNS_ZONE
 from tests.peers.refreshing import Refreshing
 
 KNOWN = "127.0.0.2"
-"""By which the secondary knows lzc."""
+"""By which the secondaries know lzc."""
 ZONE = PLAIN_ZONES[0]
-FIRST = f'listen = ["{KNOWN}:{{port}}", "{LOOPBACK}:{{port}}"]'
-SECOND = f'listen = ["{LOOPBACK}:{{port}}", "{KNOWN}:{{port}}"]'
-NAMED = f'{SECOND}\nnotify-source = ["{KNOWN}"]'
+LISTEN = {
+    "first-listened-on": f'listen = ["{KNOWN}:{{port}}", "{LOOPBACK}:{{port}}"]',
+    "second": f'listen = ["{LOOPBACK}:{{port}}", "{KNOWN}:{{port}}"]',
+}
+NOTIFY_SOURCE = f'notify-source = ["{KNOWN}"]'
+LISTEN["notify-source"] = f"{LISTEN['second']}\n{NOTIFY_SOURCE}"
 REFUSED = re.compile("or another address as its primary|or takes NOTIFY with it from another")
 """BIND and NSD say REFUSED, Knot DNS says BADKEY up to 3.3, and NOTAUTH from 3.4 on."""
 OTHERS = (*BIND, *NSD, *KNOT)
 
 
-class Pair(NamedTuple):
-    """lzc, which knows how to be served again, and its secondary, both running."""
+class Group:
+    """lzc, which knows how to be served again, and all secondaries that are here, while it runs;
+    ``listen`` is what is said in ``[serve]``."""
 
-    project: Project
-    port: int
-    serving: contextlib.ExitStack
-    lzc: Process
+    def __init__(self, folder: Path, listen: str) -> None:
+        origins.wait()
+        self._folder = folder
+        self.ports = {release: free_port() for release in OTHERS if release.present()}
+        self.project = Project(
+            folder / "project",
+            [(str(one), port, KINDS[one.software].name) for one, port in self.ports.items()],
+        )
+        text = self.project.config.read_text().replace("dnssec = true", "dnssec = false")
+        here = f'listen = ["{LOOPBACK}:{self.project.port}"]'
+        assert here in text
+        self.project.config.write_text(
+            text.replace(here, listen.format(port=self.project.port))
+        )
+        self.project.build()
+        self.lzc: Process
+        self.before: int
+
+    @contextlib.contextmanager
+    def run(self) -> Iterator[None]:
+        """Everything runs while the block runs."""
+        with contextlib.ExitStack() as secondaries, contextlib.ExitStack() as self._serving:
+            self.lzc = self._serving.enter_context(self.project.serve())
+            for release, port in self.ports.items():
+                secondaries.enter_context(
+                    KINDS[release.software].secondary(
+                        self._folder / str(release),
+                        port,
+                        self.project.port,
+                        PLAIN_ZONES,
+                        release,
+                        KNOWN,
+                    )
+                )
+            yield
+
+    def restart(self) -> None:
+        """End lzc, and start it anew."""
+        self._serving.close()
+        self.lzc = self._serving.enter_context(self.project.serve())
 
     def change(self) -> None:
         """Append a record, build, and have the new bundle served."""
-        self.project.append(ZONE, f"fresh-{serial_at(self.project.port, ZONE)} A 192.0.2.200")
+        self.before = serial_at(self.project.port, ZONE)
+        self.project.append(ZONE, f"fresh-{self.before} A 192.0.2.200")
         self.project.build()
         self.project.lzc("ctl", "reload")
 
-    def await_the_change(self) -> None:
-        """Wait until the secondary has what lzc has."""
+    def await_the_change(self, release: Release) -> None:
+        """Wait until a secondary has what lzc has."""
         ours = serial_at(self.project.port, ZONE)
-        wait_until(lambda: serial_at(self.port, ZONE) == ours, "the secondary has the change")
-
-
-@contextlib.contextmanager
-def pair_of(folder: Path, release: Release, listen: str) -> Iterator[Pair]:
-    """Both run while the block runs; ``listen`` is what is said in ``[serve]``."""
-    release.require()
-    server, port = KINDS[release.software], free_port()
-    project = Project(folder / "project", [("ns2", port, server.name)])
-    text = project.config.read_text().replace("dnssec = true", "dnssec = false")
-    here = f'listen = ["{LOOPBACK}:{project.port}"]'
-    assert here in text
-    project.config.write_text(text.replace(here, listen.format(port=project.port)))
-    project.build()
-    with contextlib.ExitStack() as serving:
-        lzc = serving.enter_context(project.serve())
-        secondary = server.secondary(
-            folder / server.name, port, project.port, PLAIN_ZONES, release, KNOWN
-        )
-        with secondary:
-            yield Pair(project, port, serving, lzc)
-
-
-@pytest.mark.parametrize("listen", [FIRST, NAMED], ids=["first-listened-on", "notify-source"])
-@pytest.mark.parametrize("release", OTHERS, ids=str)
-def test_it_is_the_one_that_the_secondary_knows(
-    release: Release, listen: str, tmp_path: Path
-) -> None:
-    """The kernel would choose another, from which the secondary refuses it."""
-    with pair_of(tmp_path, release, listen) as pair:
-        # One that is still on its way up refuses what it will take.
-        begun = len(pair.lzc.log_text())
-        for _ in range(2):
-            pair.change()
-            pair.await_the_change()
-        assert not REFUSED.search(pair.lzc.log_text()[begun:])
-
-
-@pytest.mark.parametrize("release", OTHERS, ids=str)
-def test_a_secondary_that_refuses_it_is_named_and_the_way_out_is_one(
-    release: Release, tmp_path: Path
-) -> None:
-    with pair_of(tmp_path, release, SECOND) as pair:
-        before = serial_at(pair.port, ZONE)
-        pair.change()
-        address = f"{LOOPBACK}:{pair.port}"
-        line = refusal(pair.lzc, address)
-        assert re.search(rf"WARNING .*secondary ns2 \({address}\): ", line)
-        assert f"{ZONE}. serial " in line
-        assert f"it left from {LOOPBACK}; " in line
         wait_until(
-            lambda: any(
-                f"{ZONE}. serial" in one and REFUSED.search(one)
-                for one in pair.project.lzc("ctl", "status").stdout.splitlines()
-            ),
-            "lzc ctl status says so of the zone",
+            lambda: serial_at(self.ports[release], ZONE) == ours, f"{release} has the change"
         )
-        assert serial_at(pair.port, ZONE) == before
 
-        assert "put that into notify-source in [serve]" in line
-        text = pair.project.config.read_text()
-        pair.project.config.write_text(
-            text.replace("[serve]", f'[serve]\nnotify-source = ["{KNOWN}"]')
-        )
-        pair.serving.close()
-        with pair.project.serve():
-            pair.await_the_change()
-            wait_until(
-                lambda: not REFUSED.search(pair.project.lzc("ctl", "status").stdout),
-                "nothing is said of it any more",
-            )
+    def address(self, release: Release) -> str:
+        """The address of a secondary, as it is written."""
+        return f"{LOOPBACK}:{self.ports[release]}"
 
-
-def refusal(lzc: Process, address: str) -> str:
-    """Wait for the first line of the log that says that this secondary refuses NOTIFY."""
-
-    def found() -> list[str]:
-        lines = lzc.log_text().splitlines()
+    def refusals(self, release: Release) -> list[str]:
+        """The lines of the log that say that a secondary refuses NOTIFY."""
+        lines = self.lzc.log_text().splitlines()
+        address = self.address(release)
         return [line for line in lines if address in line and REFUSED.search(line)]
 
-    wait_until(lambda: bool(found()), "lzc says that NOTIFY is refused")
-    return found()[0]
+    def refused_by(self, release: Release) -> bool:
+        """Whether `lzc ctl status` says so of the zone, below this secondary's name."""
+        told = self.project.lzc("ctl", "status").stdout
+        own = told.partition(f"({self.address(release)})")[2].partition("\nsecondary ")[0]
+        return any(f"{ZONE}. serial" in line for line in own.splitlines() if REFUSED.search(line))
+
+
+@pytest.fixture(scope="module", params=["first-listened-on", "notify-source"])
+def notified(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Group]:
+    """The kernel would choose another address, from which the secondaries refuse it."""
+    group = Group(tmp_path_factory.mktemp("notified"), LISTEN[request.param])
+    with group.run():
+        # One that is still on its way up refuses what it will take.
+        for _ in range(2):
+            group.change()
+        yield group
+
+
+@pytest.mark.parametrize("release", OTHERS, ids=str)
+def test_it_is_the_one_that_the_secondary_knows(release: Release, notified: Group) -> None:
+    release.require()
+    notified.await_the_change(release)
+    assert not notified.refusals(release)
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    group = Group(tmp_path_factory.mktemp("refusing"), LISTEN["second"])
+    with group.run():
+        group.change()
+        yield group
+
+
+@pytest.mark.parametrize("release", OTHERS, ids=str)
+def test_a_secondary_that_refuses_it_is_named(release: Release, refusing: Group) -> None:
+    release.require()
+    wait_until(lambda: bool(refusing.refusals(release)), "lzc says that NOTIFY is refused")
+    line = refusing.refusals(release)[0]
+    assert re.search(rf"WARNING .*secondary {release} \({refusing.address(release)}\): ", line)
+    assert f"{ZONE}. serial " in line
+    assert f"it left from {LOOPBACK}; " in line
+    assert "put that into notify-source in [serve]" in line
+    wait_until(lambda: refusing.refused_by(release), "lzc ctl status says so of the zone")
+    assert serial_at(refusing.ports[release], ZONE) == refusing.before
+
+
+@pytest.fixture(scope="module")
+def mended(refusing: Group) -> Group:
+    """After what was told to do was done."""
+    config = refusing.project.config
+    config.write_text(config.read_text().replace("[serve]", f"[serve]\n{NOTIFY_SOURCE}"))
+    refusing.restart()
+    return refusing
+
+
+@pytest.mark.parametrize("release", OTHERS, ids=str)
+def test_the_way_out_that_is_told_is_one(release: Release, mended: Group) -> None:
+    release.require()
+    mended.await_the_change(release)
+    wait_until(lambda: not mended.refused_by(release), "nothing is said of it any more")
 
 
 @pytest.mark.parametrize("release", POWERDNS, ids=str)

@@ -115,6 +115,19 @@ class World:
             assert (again.folder / file.name).read_bytes() == file.read_bytes(), file.name
         return True
 
+    def live(self, turns: int) -> int:
+        """So many times one to three things happen, and both are built: how often they could be."""
+        assert self.build_both()
+        built = 0
+        for _ in range(turns):
+            for _ in range(self.random.choice([1, 1, 2, 3])):
+                self.random.choice(EVENTS)(self)
+            if self.build_both():
+                built += 1
+            else:
+                self.repair()
+        return built
+
     def repair(self) -> None:
         """Have no errors from now on, whatever there were."""
         for number in self.broken & {*self.numbers}:

@@ -141,7 +141,8 @@ TYPES = ("A", "TXT", "ANY", "URI", "CAA", "NAPTR", "HINFO", "CNAME")
 @pytest.mark.parametrize("output", ["text", "json"])
 @pytest.mark.parametrize("name", NAMES)
 def test_query(project: Path, name: str, output: str, explain: bool) -> None:
-    for qtype in TYPES:
+    # Half of them a time: over the four ways, each name and each type is asked for in every way.
+    for qtype in TYPES[(NAMES.index(name) + explain + (output == "json")) % 2 :: 2]:
         more = ["--explain"] if explain else []
         asked = f"{name}.example.org"
         result = lzc(project, "query", asked, qtype, "--format", output, *more)

@@ -3,7 +3,7 @@ each gives what LuaJIT gives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import lupa.luajit21 as lupa
 import pytest
@@ -23,6 +23,8 @@ SETTINGS = {
     "shared": EngineSettings(mode="shared", time_limit=0.005),
     "no limit": EngineSettings(exec_limit=0, time_limit=0.005),
 }
+TRIED = {"isolated": slice(None), "shared": slice(0, None, 2), "no limit": slice(1, None, 2)}
+"""Which calls are tried in each: every one isolated, and in one of the others."""
 LISTED = Library().listed()
 
 
@@ -43,15 +45,23 @@ def _call_all(request: tuple[str, list[str]], begin: Begin, _: Home) -> int:
     return done
 
 
-def come_back(how: str, wanted: Iterable[str]) -> int:
-    wanted = list(wanted)
-    child = Contained(_call_all, seconds=CPU_LIMIT)
+CHILD = Contained(_call_all, seconds=CPU_LIMIT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def child() -> Iterator[None]:
+    """One is enough for all: it is made anew where it had to be ended."""
+    yield
+    CHILD.close()
+
+
+def come_back(how: str, calls_: Iterable[str]) -> float:
+    """The share of the calls that came back with something."""
+    wanted = list(calls_)[TRIED[how]]
     try:
-        return child.ask((how, wanted))
+        return CHILD.ask((how, wanted)) / max(1, len(wanted))
     except Ended as ended:
         pytest.fail(f"{wanted[ended.at]}: {ended.why}")
-    finally:
-        child.close()
 
 
 @pytest.mark.parametrize("how", SETTINGS)
@@ -72,18 +82,18 @@ def test_what_a_library_has_and_the_table_has_not_is_not_there() -> None:
 @pytest.mark.parametrize("name", LISTED)
 def test_every_number_comes_back_from_the_library(how: str, name: str) -> None:
     wanted = list(calls(name, LISTED[name]))
-    assert come_back(how, wanted) > len(wanted) / 2 or not wanted
+    assert come_back(how, wanted) > 1 / 2 or not wanted
 
 
 @pytest.mark.parametrize("how", SETTINGS)
 @pytest.mark.parametrize("name", Library().api())
 def test_every_number_comes_back_from_powerdns_functions(how: str, name: str) -> None:
-    assert come_back(how, api_calls(name))
+    assert come_back(how, api_calls(name)) > 0
 
 
 @pytest.mark.parametrize("how", SETTINGS)
 def test_every_number_comes_back_from_methods(how: str) -> None:
-    assert come_back(how, object_calls(Library().methods()))
+    assert come_back(how, object_calls(Library().methods())) > 0
 
 
 @given(
