@@ -47,12 +47,10 @@ class Group:
         text = self.project.config.read_text().replace("dnssec = true", "dnssec = false")
         here = f'listen = ["{LOOPBACK}:{self.project.port}"]'
         assert here in text
-        self.project.config.write_text(
-            text.replace(here, listen.format(port=self.project.port))
-        )
+        self.project.config.write_text(text.replace(here, listen.format(port=self.project.port)))
         self.project.build()
         self.lzc: Process
-        self.before: int
+        self.before: int | None
 
     @contextlib.contextmanager
     def run(self) -> Iterator[None]:

@@ -152,10 +152,10 @@ class LiveServer:
             "inject": inject,
         }
         self.process = Forked(_IMPORTS, _MAIN, json.dumps(args))
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self.reader = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> Self:
-        self._reader.start()
+        self.reader.start()
         self.wait_for(lambda: self.port or self.process.poll() is not None)
         assert self.port, self.log
         return self
@@ -186,7 +186,7 @@ class LiveServer:
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+        self.reader.join(PATIENCE)
         return code
 
     def hang_up(self) -> None:

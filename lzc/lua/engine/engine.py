@@ -223,6 +223,10 @@ class Engine:
         counted = self._count and self._settings.exec_limit > 0
         return self._state.instructions() if counted else None
 
+    def octets(self, *, collected: bool = False) -> float:
+        """Octets that Lua has in use; with ``collected``, without garbage."""
+        return self._state.octets(collected)
+
     def _contents(self, result: Any) -> list[bytes]:
         if type(result) is bytes:
             return [result]

@@ -44,12 +44,15 @@ class _Ring(NamedTuple):
 
 
 class Rings:
-    """Builds rings, and keeps those in use."""
+    """Builds rings, and keeps those in use, in so many ``octets``."""
 
     def __init__(self) -> None:
         self._rings: OrderedDict[bytes, _Ring] = OrderedDict()
-        self._kept = 0
+        self.octets = 0
         self._hashes: Callable[[bytes, int], bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self._rings)
 
     def owner(self, key: bytes, position: int) -> int:
         """Which item (from 1) a hash belongs to. ``key`` holds the items, each as its weight, a
@@ -85,10 +88,10 @@ class Rings:
             array("L", [1 + ranked[both & 0xFFFFFFFF] for both in found]),
         )
         self._rings[key] = ring
-        self._kept += _octets(key, ring)
+        self.octets += _octets(key, ring)
         # All of them go where one alone is too large.
-        while self._kept > MAX_KEPT:
-            self._kept -= _octets(*self._rings.popitem(last=False))
+        while self.octets > MAX_KEPT:
+            self.octets -= _octets(*self._rings.popitem(last=False))
         return ring
 
     def _points(self, text: bytes, weight: int) -> tuple[int, ...]:

@@ -123,6 +123,12 @@ class LuaState:
         self._forget_memories: Callable[[], float] = usual[b"forget_memories"]
         self._runtime.set_max_memory(memory_limit)
 
+    def octets(self, collected: bool) -> float:
+        """Octets in use, without garbage where that is to be collected first."""
+        collect = b"collectgarbage() " if collected else b""
+        in_use: float = self._runtime.execute(collect + b"return collectgarbage('count') * 1024")
+        return in_use
+
     def recover(self) -> float:
         """Forget what is only kept for speed, and collect all garbage, after a memory error. LuaJIT
         does not try that by itself before it gives up, so what one record left would fail the

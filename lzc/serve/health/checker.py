@@ -71,17 +71,17 @@ class Checker:
         self._interval = policy.interval
         self._expire = expire
         self._entries: dict[bytes, ScheduledCheck] = {}
-        self._errors = ErrorLog()
-        self._admission = Admission(policy, table, self._errors, show, time.monotonic())
+        self.errors = ErrorLog()
+        self._admission = Admission(policy, table, self.errors, show, time.monotonic())
         self._unlisted = self._admission.unlisted
-        self.runs = Runs(self._errors, policy.rules.reach, self._done, files)
+        self.runs = Runs(self.errors, policy.rules.reach, self._done, files)
         self._lines = LineLimit("health: %d more changes in a second", logging.INFO)
         self._loop = asyncio.get_running_loop()
         before = health_state.load(file, time.time()) if file is not None else SavedHealth()
         self._remembered = dict(before.known)
         self._loaded = False
         self._word = OperatorsWord(self._entries, table, before.forced)
-        self._saving = Saving(file, self._saved_health, self._mark, tell_saving)
+        self._saving = Saving(file, self.saved, self._mark, tell_saving)
         reports.setblocking(False)
         self._loop.add_reader(reports, self._take_reports)
         self._tick()
@@ -91,7 +91,7 @@ class Checker:
     def load(self, listed: CheckList) -> None:
         """Run exactly these checks, and those that answers asked for of their own."""
         wanted = self._admission.load(listed)
-        for entry in list(self._entries.values()):
+        for entry in self.scheduled():
             if entry.key in wanted:
                 continue
             if entry.listed or self._admission.refusal(entry.check, entry.zone):
@@ -133,8 +133,7 @@ class Checker:
     def report(self) -> Iterator[dict[str, Any]]:
         """All checks as `lzc.serve.health.scheduled_check.report` has them. May be called in any
         thread."""
-        checks = list(self._entries.values())
-        return report(checks, self._admission.barred.all(), self._table, time.time())
+        return report(self.scheduled(), self._admission.barred.all(), self._table, time.time())
 
     async def force(
         self, text: str, state: str, seconds: float, *, anyway: bool = False
@@ -153,9 +152,14 @@ class Checker:
             )
         return answer
 
-    def _saved_health(self) -> SavedHealth:
+    def scheduled(self) -> list[ScheduledCheck]:
+        """All checks, each with its timer."""
+        return list(self._entries.values())
+
+    def saved(self) -> SavedHealth:
+        """What the next start is to know."""
         # Those asked for latest come last: where there are too many, they are the ones to keep.
-        entries = list(self._entries.values())
+        entries = self.scheduled()
         entries.sort(key=lambda entry: 0.0 if entry.listed else entry.asked)
         known = {}
         for entry in entries:
@@ -172,7 +176,7 @@ class Checker:
         """Save what is known and stop all checks."""
         self._loop.remove_reader(self._reports)
         await self._saving.save()
-        for entry in list(self._entries.values()):
+        for entry in self.scheduled():
             entry.dropped = True
             if entry.timer is not None:
                 entry.timer.cancel()
@@ -204,7 +208,8 @@ class Checker:
         entry.timer = self._loop.call_later(delay, self._due, entry)
         return True
 
-    def _add_unlisted(self, check: Check, key: bytes, zone: bytes) -> None:
+    def add_unlisted(self, check: Check, key: bytes, zone: bytes) -> None:
+        """Begin to check what code of a zone asks for, which no bundle lists."""
         crowded = self._unlisted.crowded(zone)
         if crowded is not None:
             self._evict(crowded)
@@ -246,7 +251,7 @@ class Checker:
                 report = self._reports.recv(_DATAGRAM)
                 asked = self._admission.asked(report, time.monotonic(), self._entries)
                 if asked is not None:
-                    self._add_unlisted(asked.check, asked.key, asked.zone)
+                    self.add_unlisted(asked.check, asked.key, asked.zone)
 
     def _due(self, entry: ScheduledCheck) -> None:
         entry.timer = None
@@ -257,7 +262,7 @@ class Checker:
             return
         if outcome.ours:
             # It says nothing of the target, whose status stays what it was.
-            self._errors.note("health checks", OSError(f"{outcome.problem}; see ulimit -n"))
+            self.errors.note("health checks", OSError(f"{outcome.problem}; see ulimit -n"))
             self._plan(entry)
             return
         done = time.monotonic()

@@ -80,9 +80,9 @@ class Runs:
         self._errors = errors
         self._done = done
         requests, slow = min(REQUESTS, files // 4), min(SLOW_REQUESTS, files // 4)
-        self._connections = ConcurrencyLimit(min(CONCURRENT, files - requests - slow))
-        self._requests = ConcurrencyLimit(requests)
-        self._slow_requests = ConcurrencyLimit(slow)
+        self.connections = ConcurrencyLimit(min(CONCURRENT, files - requests - slow))
+        self.requests = ConcurrencyLimit(requests)
+        self.slow_requests = ConcurrencyLimit(slow)
         self._http = HttpClient(reach)
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(_Lookups(LOOKUPS, "lookup"))
@@ -94,14 +94,14 @@ class Runs:
         request costs."""
         entry.started = entry.spent = 0.0
         if entry.request is not None and not entry.request.tls:
-            self._connections.enter(lambda: self._get(entry, self._connections))
+            self.connections.enter(lambda: self._get(entry, self.connections))
             return
         check = entry.check
         target = None if check.url and was_up else connection_of(check)
         if target is None:
             self._enter_requests(entry)
         else:
-            self._connections.enter(lambda: self._connect(entry, target))
+            self.connections.enter(lambda: self._connect(entry, target))
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -113,7 +113,7 @@ class Runs:
         entry.started = time.monotonic()
 
         def done(outcome: CheckResult) -> None:
-            self._connections.leave()
+            self.connections.leave()
             entry.spent += outcome.latency
             if outcome.up and entry.check.url:
                 self._enter_requests(entry)
@@ -124,7 +124,7 @@ class Runs:
 
     def _enter_requests(self, entry: ScheduledCheck) -> None:
         # Targets that leave requests unanswered wait for each other, not the others for them.
-        limit = self._slow_requests if entry.problem == TIMED_OUT else self._requests
+        limit = self.slow_requests if entry.problem == TIMED_OUT else self.requests
         if entry.request is None:
             limit.enter(lambda: self._fetch(entry, limit))
         else:

@@ -86,6 +86,10 @@ class Unlisted:
     def __len__(self) -> int:
         return self._count
 
+    def remembered(self) -> int:
+        """How many zones it knows of that have not all of what they are allowed a second."""
+        return len(self._zone_allowed)
+
     def looks_at(self, zone: Hashable, now: float) -> bool:
         """Whether one more report of a zone is looked at now; that takes of what it is allowed."""
         allowed = self._zone_allowed.get(zone)

@@ -35,7 +35,7 @@ ACCEPT: Final = 0.001
 _EVENTS: Final = 128
 """Connections that are told of events in one turn."""
 _SWEEP: Final = 0.5
-_PAUSE: Final = 0.5
+PAUSE: Final = 0.5
 """Seconds without accepting when there is no descriptor left."""
 _FULL: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
@@ -88,7 +88,7 @@ class TcpServer:
         self._loop = loop
         self._listeners = listeners
         for listener in listeners:
-            loop.add_reader(listener.tcp, self._accept, listener)
+            loop.add_reader(listener.tcp, self.accept, listener)
         loop.add_reader(self.epoll.fileno(), self._readable)
         loop.call_later(_SWEEP, self._sweep_again)
 
@@ -262,7 +262,7 @@ class TcpServer:
         self.sweep()
         self._loop.call_later(_SWEEP, self._sweep_again)
 
-    def _accept(self, listener: Listener) -> None:
+    def accept(self, listener: Listener) -> None:
         """Accept what has connected, for a while."""
         end = self.clock() + ACCEPT
         local = listener.local
@@ -308,6 +308,6 @@ class TcpServer:
 
         def resume() -> None:
             if listener in self._listeners:
-                loop.add_reader(listener.tcp, self._accept, listener)
+                loop.add_reader(listener.tcp, self.accept, listener)
 
-        loop.call_later(_PAUSE, resume)
+        loop.call_later(PAUSE, resume)

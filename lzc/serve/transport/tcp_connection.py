@@ -84,7 +84,7 @@ class Connection:
     _buffer: bytes = b""
     _position: int = 0
     _readable: bool = False
-    _ended: bool = False
+    ended: bool = False
     _closing: bool = False
     _outgoing: bytes = b""
     _writes_watched: bool = False
@@ -109,7 +109,7 @@ class Connection:
         if events & _TO_READ:
             self._readable = True
         if events & _END:
-            self._ended = True
+            self.ended = True
             if self._transfer is not None and not self._placed:
                 # It may have closed its side only, and still want the zone; but no secondary does
                 # that, and who left must not be waited with.
@@ -197,7 +197,7 @@ class Connection:
     def give_way(self) -> None:
         """Wait for another place."""
         self._placed = False
-        if self._ended:
+        if self.ended:
             self.drop()  # as in `notice`: there is no word of it a second time
 
     def give_up(self) -> None:
@@ -249,7 +249,7 @@ class Connection:
             self._closing = True
             return False
         # The end is an event of its own only when it comes after what was read.
-        self._readable = len(data) == READ or self._ended
+        self._readable = len(data) == READ or self.ended
         left = self._buffer[self._position :]
         self._buffer = left + data if left else data
         self._position = 0
@@ -353,7 +353,7 @@ class Connection:
         server, transfer = self._server, self._transfer
         assert transfer is not None
         if server.places.ask(self, Holder(transfer.key, self.address), server.clock()):
-            if self._ended and not self._placed:
+            if self.ended and not self._placed:
                 self.drop()  # as in `notice`: it left before we read what it wanted
             elif self._outgoing:
                 server.waits(self)  # for what was asked before, it has as long as others have

@@ -153,6 +153,10 @@ class Holders:
         """Connections open now."""
         return self._total
 
+    def known(self) -> int:
+        """Clients and networks that something is kept of."""
+        return len(self._clients) + max(len(self._networks), len(self._tally))
+
     def enter(self, connection: Held, address: bytes) -> Client:
         """Count a new connection in; ``address`` is packed."""
         six = len(address) == 16

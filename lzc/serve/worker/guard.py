@@ -75,7 +75,7 @@ class GuardedEngine:
         self._enter = slot.enter_lua
         self._leave = slot.leave_lua
         self._quarantine = set(quarantine)
-        self._penalties = Penalties(SLOW if shares else math.inf)
+        self.penalties = Penalties(SLOW if shares else math.inf)
         self._together = AHEAD if shares else math.inf
         self._query: QueryContext | None = None
         self._first = b""
@@ -118,7 +118,7 @@ class GuardedEngine:
             return self._evaluate(code, query, include)
         except LuaFailure as failure:
             if failure.kind in ("time", "memory"):
-                self._penalties.offended(ident, query[1], self._clock())
+                self.penalties.offended(ident, query[1], self._clock())
                 del self._fast[key]
             self._failed(failure)
             raise
@@ -128,9 +128,9 @@ class GuardedEngine:
             self._last = *key, now - began, False
             if now - began > SLOW:
                 self._beat(now)
-            if now - began > self._penalties.slow:
+            if now - began > self.penalties.slow:
                 # It, or the machine was busy: its own time is taken from now on.
-                self._penalties.watch(ident, now)
+                self.penalties.watch(ident, now)
                 self._fast.pop(key, None)
 
     def _evaluate_watched(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
@@ -141,7 +141,7 @@ class GuardedEngine:
         if query[1] in self._held and ident not in self._proven:
             why = "other code of its zone stopped a worker, and this never ran to its end"
             raise self._failed(LuaFailure("held", f"held back: {why}"))
-        if self._penalties.resting(ident, query[1], self._clock()):
+        if self.penalties.resting(ident, query[1], self._clock()):
             raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
         self.runs += 1
         self._enter(ident, query[0], query[1])
@@ -164,9 +164,9 @@ class GuardedEngine:
             swept = self._engine.swept - swept
             took, now = self._cpu() - began - swept, self._clock()
             self._last = query[1], code, took, True
-            fast = self._penalties.took(ident, query[1], took, now)
+            fast = self.penalties.took(ident, query[1], took, now)
             if offended:
-                self._penalties.offended(ident, query[1], now)
+                self.penalties.offended(ident, query[1], now)
             elif fast:
                 if len(self._fast) >= _CODES:
                     self._fast.clear()
@@ -180,13 +180,13 @@ class GuardedEngine:
         if self._since < 0:
             self._since = now
         elif now - self._since > self._together:
-            self._penalties.offended(code_id(zone, self._first), zone, self._clock())
+            self.penalties.offended(code_id(zone, self._first), zone, self._clock())
             self._fast.pop((zone, self._first), None)
             raise self._failed(LuaFailure("time", "the records at this name take too much time"))
 
     def forgive(self) -> None:
         """Forget how long code took: what comes next is answered as by a worker that has begun."""
-        self._penalties = Penalties(self._penalties.slow)
+        self.penalties = Penalties(self.penalties.slow)
         self._fast.clear()
         self._last = b"", b"", 0.0, True
 
@@ -202,16 +202,16 @@ class GuardedEngine:
             # Where it is run by the work itself, that is all of its time.
             known = self.runs == runs and last[:2] == (zone, code)
             before, own = last[2:] if known else (0.0, True)
-            slow = self._penalties.slow
+            slow = self.penalties.slow
             if took + before > slow:
                 ident = code_id(zone, code)
                 if not own and took <= slow:
                     # Or the machine was busy: the next time is its own.
-                    self._penalties.watch(ident, now)
+                    self.penalties.watch(ident, now)
                 else:
                     # What is slow alone was charged already.
                     more = before if own and before <= slow else 0.0
-                    self._penalties.charge(ident, zone, took + more, now)
+                    self.penalties.charge(ident, zone, took + more, now)
                 self._fast.pop((zone, code), None)
                 self._beat(now)
             self._last = zone, code, took + before, own

@@ -62,6 +62,10 @@ class Penalties:
         self._zones: set[bytes] = set()
         self._all = _Owed(SHARE_OF_ALL, 0.0)
 
+    def __len__(self) -> int:
+        """How much code is watched."""
+        return len(self._watched)
+
     def watch(self, ident: int, now: float) -> None:
         """Code was slow, or the machine was busy."""
         if ident not in self._watched:

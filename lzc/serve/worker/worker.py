@@ -154,7 +154,7 @@ class Worker:
         match message.get("do"):
             case "prepare":
                 assigned, keep = Assignment.from_message(message), message["keep_keys"]
-                work = self._prepare(assigned, keep_keys=keep)
+                work = self.prepare(assigned, keep_keys=keep)
                 # Kept, as the loop itself holds tasks only weakly.
                 self._preparing = self._loop.create_task(work)
             case "commit":
@@ -170,7 +170,7 @@ class Worker:
             case "stop":
                 self._stop.set()
 
-    async def _prepare(self, assigned: Assignment, *, keep_keys: bool) -> None:
+    async def prepare(self, assigned: Assignment, *, keep_keys: bool) -> None:
         """First half of a reload: open the new bundle, so that the second cannot fail. Queries are
         answered from the old one between the steps. ``keep_keys``: those of the same bundle are not
         read again."""

@@ -115,8 +115,8 @@ def test_rings_that_are_not_used_are_given_up() -> None:
     rings = Rings()
     for number in range(40):
         rings.owner(b"%d item%d\0" % (MAX_POINTS // 2, number), 0)
-    assert rings._kept <= MAX_KEPT
-    assert len(rings._rings) == 31
+    assert rings.octets <= MAX_KEPT
+    assert len(rings) == 31
 
 
 def walked(weighted: list[tuple[int, str]], r: int) -> str:

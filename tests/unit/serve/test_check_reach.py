@@ -277,7 +277,7 @@ def test_clients_of_one_zone_give_up_only_its_own_checks() -> None:
     async def scene(clinic: Clinic) -> None:
         def add(number: int, zone: bytes) -> bytes:
             check = Check(LOCAL, 1, interval=60, stringmatch=str(number))
-            clinic.checker._add_unlisted(check, check.key(), zone)
+            clinic.checker.add_unlisted(check, check.key(), zone)
             return check.key()
 
         theirs = [add(number, OTHER) for number in range(3)]
@@ -305,7 +305,7 @@ def test_one_zone_takes_a_part_of_what_begins_a_second() -> None:
     # Names of zones cost no memory for good.
     for number in range(5000):
         unlisted.looks_at(number, 1.0 + 60 * number)
-    assert len(unlisted._zone_allowed) <= 1024
+    assert unlisted.remembered() <= 1024
 
 
 def test_what_a_new_bundle_lists_counts_for_nothing_when_it_is_asked_for_somewhat_early(

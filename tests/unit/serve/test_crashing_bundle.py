@@ -137,9 +137,9 @@ def test_with_none_before_it_the_server_ends_and_says_so(project: Project, where
     identity = current.live(project.output).name
     have_crash(project, f"{where}:{identity}")
     server = LiveServer(project, workers=2, inject=CRASH)
-    server._reader.start()
+    server.reader.start()
     assert server.process.wait(PATIENCE) == 1
-    server._reader.join(PATIENCE)
+    server.reader.join(PATIENCE)
     said = "\n".join(server.log)
     assert f"{project.output / identity}: error: " in said
     assert "opening this bundle crashes the process" in said
@@ -189,7 +189,7 @@ def test_where_no_worker_and_no_bundle_is_left_the_server_ends(project: Project)
         have_crash(project, f"serve:{current.live(project.output).name}")
         kill(server.control("status")["workers"][0]["pid"])
         assert server.process.wait(PATIENCE) == 1
-        server._reader.join(PATIENCE)
+        server.reader.join(PATIENCE)
         assert server.logged("[bundle-crashes]")
         assert len(crashed(project)) == 1
 

@@ -33,7 +33,7 @@ def test_a_run_comes_never_later_than_its_interval() -> None:
             await clinic.becomes(check, False)
         delays = [
             entry.timer.when() - entry.started
-            for entry in clinic.checker._entries.values()
+            for entry in clinic.checker.scheduled()
             if entry.timer is not None
         ]
         assert len(delays) == 200
@@ -58,9 +58,9 @@ def test_a_record_may_say_any_number(number: int) -> None:
         ]
         clinic.load(checks)
         async with asyncio.timeout(PATIENCE):
-            while clinic.checker._table.counts() and not clinic.table.complete():  # noqa: ASYNC110
+            while clinic.table.counts() and not clinic.table.complete():  # noqa: ASYNC110
                 await asyncio.sleep(SOON)
-        assert all(entry.timer is not None for entry in clinic.checker._entries.values())
+        assert all(entry.timer is not None for entry in clinic.checker.scheduled())
         assert all(clinic.known(check)["runs"] == 1 for check in checks)
         site.close()
         sock.close()
@@ -80,7 +80,7 @@ def test_want_of_files_is_not_the_targets_fault() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             async with asyncio.timeout(PATIENCE):
-                while clinic.checker._errors.total < 2 * len(plain):  # noqa: ASYNC110
+                while clinic.checker.errors.total < 2 * len(plain):  # noqa: ASYNC110
                     await asyncio.sleep(SOON)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -97,10 +97,10 @@ def test_want_of_files_is_not_the_targets_fault() -> None:
 def test_all_that_runs_at_once_fits_into_the_limit_of_files(files: int) -> None:
     async def scene() -> None:
         runs = Runs(ErrorLog(), CheckReach(), lambda *_: None, files)
-        lanes = (runs._connections, runs._requests, runs._slow_requests)
+        lanes = (runs.connections, runs.requests, runs.slow_requests)
         assert sum(lane.limit for lane in lanes) <= files
         assert all(lane.limit > 0 for lane in lanes)
-        assert runs._connections.limit == max(lane.limit for lane in lanes)
+        assert runs.connections.limit == max(lane.limit for lane in lanes)
         await runs.close()
 
     asyncio.run(scene())

@@ -22,7 +22,7 @@ import asyncio, os, time
 from pathlib import Path
 from lzc.serve.worker import worker
 held = Path(args["source"]).parent
-was_open, was_prepare = worker.Worker.open, worker.Worker._prepare
+was_open, was_prepare = worker.Worker.open, worker.Worker.prepare
 
 def slow_open(self, *given):
     serving = was_open(self, *given)
@@ -39,7 +39,7 @@ async def slow_prepare(self, *given, **named):
     await was_prepare(self, *given, **named)
     (held / f"prepared-{os.getpid()}").touch()
 
-worker.Worker.open, worker.Worker._prepare = slow_open, slow_prepare
+worker.Worker.open, worker.Worker.prepare = slow_open, slow_prepare
 """
 CLIENTS = 40
 """Enough that each of two workers has some."""

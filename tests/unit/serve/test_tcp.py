@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -115,8 +116,9 @@ class World:
             clock=self.clock,
             wall=lambda: 1e9,
         )
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", 0))
         self.clients: list[socket.socket] = []
+        self.connections: list[Connection] = []
 
     def open(self, query: bytes, client: bytes, now: float) -> Zone | bytes | None:
         if self.key is None:
@@ -124,18 +126,24 @@ class World:
         self.opened.append(Zone(self.key, self.messages, self.size))
         return self.opened[-1]
 
-    def connect(self, address: bytes = HERE, data: bytes = b"") -> tuple[socket.socket, Connection]:
+    def connect(
+        self,
+        address: bytes = HERE,
+        data: bytes = b"",
+        wrapped: Callable[[socket.socket], Any] = lambda sock: sock,
+    ) -> tuple[socket.socket, Connection]:
         client = socket.socket()
         client.settimeout(PATIENCE)
         # What is sent must be there when the server looks, which has no loop to look again.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.connect(self._listener.getsockname())
+        client.connect(self.listener.getsockname())
         client.sendall(data)
         self.clients.append(client)
-        sock, _ = self._listener.accept()
-        self._until(lambda: waiting(sock) == len(data))
+        sock, _ = self.listener.accept()
+        self.until(lambda: waiting(sock) == len(data))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
-        return client, self.server.add(sock, address, HERE)
+        self.connections.append(self.server.add(wrapped(sock), address, HERE))
+        return client, self.connections[-1]
 
     def settle(self, condition: Callable[[], object]) -> None:
         """Go on until what clients did has come about."""
@@ -144,9 +152,9 @@ class World:
             self.run()
             return condition()
 
-        self._until(after_turns)
+        self.until(after_turns)
 
-    def _until(self, condition: Callable[[], object]) -> None:
+    def until(self, condition: Callable[[], object]) -> None:
         end = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < end
@@ -176,10 +184,11 @@ class World:
         return found
 
     def close(self) -> None:
-        for sock in (self._listener, *self.clients):
+        for sock in (self.listener, *self.clients):
             sock.close()
-        for one in list(self.server._connections.values()):
-            one.drop()
+        for one in self.connections:
+            if not one.gone:
+                one.drop()
 
 
 @pytest.fixture
@@ -278,9 +287,10 @@ def test_clients_take_turns_however_many_connections_they_have(world: World) -> 
 def test_connections_of_a_client_take_turns(world: World) -> None:
     socks = [world.connect(data=framed(QUERY) * 3 * BATCH)[0] for _ in range(5)]
     served: list[int] = []
-    while world.server._queue or not served:
+    more = True
+    while more:
         world.responder.takes = TURN
-        world.server.turn()
+        more = world.server.turn()
         served.append(len(world.responder.asked))
     assert len(served) >= 15 * BATCH
     assert [len(world.answers(sock, 3 * BATCH)) for sock in socks] == [3 * BATCH] * 5
@@ -420,7 +430,7 @@ def test_accepting_has_a_bound_of_time_too(world: World) -> None:
         clients = [socket.create_connection(listening.getsockname()) for _ in range(50)]
         ticks = iter(range(10**6))
         world.server.clock = lambda: 1000.0 + next(ticks) * ACCEPT / 8
-        world.server._accept(Listener(listening, listening, False))
+        world.server.accept(Listener(listening, listening, False))
         assert 1 <= len(world.server) <= 8
         for client in clients:
             client.close()
@@ -447,14 +457,14 @@ def test_without_a_descriptor_left_it_neither_spins_nor_gives_up(
         loop = asyncio.get_running_loop()
         full = Full(listening)
         calls: list[Listener] = []
-        accept = world.server._accept
+        accept = world.server.accept
 
         def counted(one: Listener) -> None:
             calls.append(one)
             accept(one)
 
-        monkeypatch.setattr(world.server, "_accept", counted)
-        monkeypatch.setattr("lzc.serve.transport.tcp._PAUSE", SOON)
+        monkeypatch.setattr(world.server, "accept", counted)
+        monkeypatch.setattr("lzc.serve.transport.tcp.PAUSE", SOON)
         listener = Listener(listening, full, False)  # type: ignore[arg-type]
         with socket.create_connection(listening.getsockname()):
             world.server.start(loop, [listener])
@@ -483,16 +493,16 @@ def test_who_holds_the_most_makes_room_where_no_descriptor_is_left(
         def accept(self) -> tuple[socket.socket, tuple[str, int]]:
             if len(world.server) >= room:
                 raise OSError(errno.EMFILE, "Too many open files")
-            return world._listener.accept()
+            return world.listener.accept()
 
-    world._listener.setblocking(False)
-    client = socket.create_connection(world._listener.getsockname())
+    world.listener.setblocking(False)
+    client = socket.create_connection(world.listener.getsockname())
     world.clients.append(client)
     client.sendall(framed(QUERY))
-    world._until(lambda: select.select([world._listener], [], [], 0)[0])
+    world.until(lambda: select.select([world.listener], [], [], 0)[0])
     # Time stands still, so it goes on until nobody is left to accept; that there is no descriptor
     # is said before that is known.
-    world.server._accept(Listener(world._listener, Descriptors(), False))  # type: ignore[arg-type]
+    world.server.accept(Listener(world.listener, Descriptors(), False))  # type: ignore[arg-type]
     assert [one.gone for one in greedy] == [True, True, False, False]
     assert not single.gone and world.server.counts.refused == 2
     assert len(world.answers(client, 1)) == 1
@@ -552,8 +562,7 @@ def test_a_transfer_behind_answers_that_nobody_takes_is_closed_in_time(
     world = make(transfers=places)
     world.connect(bytes((192, 0, 2, 1)), framed(ZONE))
     world.run()
-    _, connection = world.connect(data=framed(QUERY) + framed(ZONE))
-    connection._sock = Blocked(connection._sock)  # type: ignore[assignment]
+    _, connection = world.connect(data=framed(QUERY) + framed(ZONE), wrapped=Blocked)
     world.run()
     assert connection.stuck() and connection.sends_zone()
     assert world.server.places.waiting == waiting
@@ -583,7 +592,7 @@ def test_who_ended_and_is_slow_does_not_wait_for_another_place(make: Callable[..
     gone, connection = world.connect(data=framed(ZONE))
     world.run()
     gone.shutdown(socket.SHUT_WR)
-    world.settle(lambda: connection._ended)
+    world.settle(lambda: connection.ended)
     world.messages = 1
     other, _ = world.connect(bytes((192, 0, 2, 9)), framed(ZONE))
     world.run()
@@ -593,13 +602,19 @@ def test_who_ended_and_is_slow_does_not_wait_for_another_place(make: Callable[..
     assert len(world.answers(other, 1)) == 1
 
 
-def test_a_fault_of_ours_at_an_event_keeps_no_event_from_others(world: World) -> None:
+def test_a_fault_of_ours_at_an_event_keeps_no_event_from_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, connection = world.connect()
     other, _ = world.connect(bytes((192, 0, 2, 1)), framed(QUERY))
-    world.server._connections[connection.fd] = broken = type(
-        "Broken", (), {"notice": lambda self, _: 1 / 0, "drop": lambda self: connection.drop()}
-    )()
-    assert broken
+    notice = Connection.notice
+
+    def broken(self: Connection, what: int) -> None:
+        if self is connection:
+            raise ZeroDivisionError
+        notice(self, what)
+
+    monkeypatch.setattr(Connection, "notice", broken)
     world.clients[0].sendall(framed(QUERY))
     assert len(world.answers(other, 1)) == 1
     world.settle(lambda: connection.gone)

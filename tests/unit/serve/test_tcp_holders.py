@@ -151,8 +151,7 @@ def test_nothing_is_kept_of_who_has_left() -> None:
     for number in range(50):
         crowd.holders.leave(crowd.come(f"192.0.2.{number}"))
     assert len(crowd.holders) == 0
-    assert not crowd.holders._clients and not crowd.holders._networks
-    assert len(crowd.holders._tally) == 0
+    assert crowd.holders.known() == 0
 
 
 def _lines(crowd: Crowd) -> int:

@@ -94,7 +94,7 @@ def test_what_a_bundle_lists_gets_room_when_the_table_is_full_of_others() -> Non
     async def scene(clinic: Clinic) -> None:
         most = 1024 // 2
         for number in range(most):
-            clinic.checker._add_unlisted(closed(number), closed(number).key(), ZONE)
+            clinic.checker.add_unlisted(closed(number), closed(number).key(), ZONE)
         assert clinic.table.counts()["checks"] == most
         listed = [closed(number) for number in range(most - 100, most + 100)]
         clinic.load(listed)
@@ -114,7 +114,7 @@ def test_what_a_bundle_lists_gets_room_when_the_table_is_full_of_others() -> Non
         clinic.load(closed(number) for number in range(1000, 1000 + most + 1))
         assert clinic.table.counts()["checks"] == most
         assert clinic.table.counts()["unlisted"] == 0
-        clinic.checker._add_unlisted(closed(0), closed(0).key(), ZONE)
+        clinic.checker.add_unlisted(closed(0), closed(0).key(), ZONE)
         assert clinic.table.counts()["unlisted_refused"] == 1
 
     play(scene, interval=60, unlisted=1000)
@@ -131,8 +131,8 @@ def test_of_those_remembered_the_ones_asked_for_last_are_made_again(tmp_path: Pa
         assert [clinic.table.find(one.key()) >= 0 for one in checks] == [False] * 7 + [True] * 3
         # Saved in the order in which they were asked for.
         assert clinic.view.status(checks[7]) is True
-        clinic.checker._add_unlisted(closed(20), closed(20).key(), ZONE)
-        assert list(clinic.checker._saved_health().known) == [checks[9].key(), checks[7].key()]
+        clinic.checker.add_unlisted(closed(20), closed(20).key(), ZONE)
+        assert list(clinic.checker.saved().known) == [checks[9].key(), checks[7].key()]
 
     play(scene, interval=60, unlisted=3, file=file)
 
@@ -160,7 +160,7 @@ def test_what_is_asked_for_before_the_bundle_is_read_keeps_no_slot_of_others() -
         table.add(bytes(16))  # left by a checker that was killed
         table.loaded()
         clinic = Clinic(table=table, interval=60)
-        clinic.checker._add_unlisted(closed(1), closed(1).key(), ZONE)
+        clinic.checker.add_unlisted(closed(1), closed(1).key(), ZONE)
         clinic.load([])
         assert table.in_use() == [closed(1).key()]
         await clinic.checker.close()
@@ -224,7 +224,7 @@ def test_workers_look_anew_some_times_a_second_however_many_come_and_go() -> Non
     async def scene(clinic: Clinic) -> None:
         generations = set()
         for number in range(300):
-            clinic.checker._add_unlisted(closed(number), closed(number).key(), ZONE)
+            clinic.checker.add_unlisted(closed(number), closed(number).key(), ZONE)
             await asyncio.sleep(0)
             generations.add(clinic.table.generation())
         # As often as time allowed meanwhile, and not for each that came or went.
