@@ -69,7 +69,7 @@ def test_code_that_is_not_lua_is_an_error_with_its_place() -> None:
     assert caught.value.offset == 11
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.integers(0, 2**64), st.sampled_from([255, 255, 300, 400]))
 def test_the_fewest_strings_that_both_rules_join_to_the_same_tokens(seed: int, limit: int) -> None:
     code = Program(Programs(seed).record(), 1).rewritten
