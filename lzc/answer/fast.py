@@ -277,6 +277,8 @@ class FastLane:
                             query[2] << 8 | query[3],
                             query[0] << 8 | query[1],
                             zone.zone_id,
+                            snippets.encloser,
+                            zone.powerdns,
                         ),
                     )
                     if not texts:
@@ -289,7 +291,14 @@ class FastLane:
                         )
                     else:
                         answers, content = self._lua.read(
-                            zone, snippets, texts, lua_rrs, qtype, snippets.ttl, texts
+                            zone,
+                            snippets,
+                            texts,
+                            lua_rrs,
+                            qtype,
+                            snippets.ttl,
+                            texts,
+                            zone.powerdns,
                         )
                     cacheable = False
                 elif answers and signed:

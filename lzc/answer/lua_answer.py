@@ -12,6 +12,7 @@ from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.lua.plan import Planner, plan_key
+from lzc.powerdns_versions import Version
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
@@ -46,11 +47,13 @@ class CpuMeter(Protocol):
 
 
 class Snippets(NamedTuple):
-    """The codes that answer for one type at one name, and the TTL of what they give; the plan that
-    gives the same, if there is one."""
+    """The codes that answer for one type at one name, and the TTL of what they give; how many
+    labels that name has, the asterisk of a wildcard not counted; the plan that gives the same, if
+    there is one."""
 
     ttl: int
     codes: tuple[bytes, ...]
+    encloser: int
     planned: Planned | None = None
 
 
@@ -66,9 +69,12 @@ class Plans:
         self._kept = Kept()
         self._known: dict[tuple[bytes, int], Planned | None] = {}
 
-    def of(self, code: bytes, covered: int, apex: bytes, ttl: int) -> Planned | None:
-        """The plan of a record's joined code in a zone. Raises `ValueError` for a damaged one."""
-        key = plan_key(code, covered, apex)
+    def of(
+        self, code: bytes, covered: int, apex: bytes, ttl: int, version: Version
+    ) -> Planned | None:
+        """The plan of a record's joined code in a zone that answers as a version of PowerDNS.
+        Raises `ValueError` for a damaged one."""
+        key = plan_key(code, covered, apex, version)
         if (key, ttl) not in self._known:
             encoded = self._find(key)
             if len(self._known) >= MAX_NODES:
@@ -92,7 +98,6 @@ class LuaAnswers:
     take long to read."""
 
     _engine: LuaEvaluator | None
-    _insert_whitespace: bool
     _plans: Plans | None = None
     _meter: CpuMeter | None = None
     _octets: int = 0
@@ -105,7 +110,7 @@ class LuaAnswers:
         found = self._joined.get((zone.zone_id, key))
         if found is None:
             on = zone.info.lua and self._engine is not None
-            found = self._join(zone.apex, node) if on else {}
+            found = self._join(zone, key, node) if on else {}
             found.pop(rrtype.LUA, None)
             self._octets += len(node)
             if len(self._joined) >= MAX_NODES or self._octets > MAX_OCTETS:
@@ -116,18 +121,20 @@ class LuaAnswers:
             self._joined[zone.zone_id, key] = found
         return found
 
-    def _join(self, apex: bytes, node: bytes) -> dict[int, Snippets]:
+    def _join(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
         codes: dict[int, list[bytes]] = {}
         ttls: dict[int, int] = {}
         for record in nodes.lua_records(node):
-            codes.setdefault(record.covered, []).append(record.join(self._insert_whitespace))
-            ttls[record.covered] = record.ttl
+            codes.setdefault(record.covered, []).append(record.join(zone.info.blanks))
+            ttls[record.covered] = min(record.ttl, ttls.get(record.covered, record.ttl))
+        labels = len(wire_name.labels_of(wire_name.relative_of_key(key) + zone.apex))
+        encloser = labels - wire_name.is_wildcard_key(key)
         joined = {}
         for covered, found in codes.items():
             ttl, planned = ttls[covered], None
             if self._plans is not None and len(found) == 1:
-                planned = self._plans.of(found[0], covered, apex, ttl)
-            joined[covered] = Snippets(ttl, tuple(found), planned)
+                planned = self._plans.of(found[0], covered, zone.apex, ttl, zone.powerdns)
+            joined[covered] = Snippets(ttl, tuple(found), encloser, planned)
         return joined
 
     def _include(self, zone: ServedZone) -> Callable[[bytes], bytes | None]:
@@ -139,8 +146,9 @@ class LuaAnswers:
         def include(name: bytes) -> bytes | None:
             if not wire_name.is_subdomain(name, zone.apex):
                 return None
-            node = zone.node(wire_name.key_of(name, zone.apex))
-            snippets = self._join(zone.apex, node).get(rrtype.LUA) if node else None
+            key = wire_name.key_of(name, zone.apex)
+            node = zone.node(key)
+            snippets = self._join(zone, key, node).get(rrtype.LUA) if node else None
             # Several records at the name are one chunk after the other.
             return b"\n".join(snippets.codes) if snippets else None
 
@@ -203,8 +211,9 @@ class LuaAnswers:
         if planned is not None and outcome is not None:
             rdatas = planned.rdatas(outcome)
         else:
-            texts = self.contents(zone, snippets, (qname, zone.apex, *asker[2:-1], zone.zone_id))
-            rdatas = self.read(zone, snippets, texts, rdatas_of, covered, texts)
+            of_zone = zone.zone_id, snippets.encloser, zone.powerdns
+            texts = self.contents(zone, snippets, (qname, zone.apex, *asker[2:-3], *of_zone))
+            rdatas = self.read(zone, snippets, texts, rdatas_of, covered, texts, zone.powerdns)
         return RRset(qname.lower(), covered, snippets.ttl, tuple(rdatas)) if rdatas else None
 
 
@@ -215,26 +224,28 @@ def are_small(texts: list[bytes]) -> bool:
     return len(texts) <= FEW and max(map(len, texts), default=0) <= MAX_KEPT
 
 
-def rdatas_of(covered: int, texts: Sequence[bytes]) -> list[bytes]:
-    """The RDATA that results of LUA records are, each once. Raises `LuaFailure`."""
+def rdatas_of(covered: int, texts: Sequence[bytes], version: Version) -> list[bytes]:
+    """The RDATA that results of LUA records are in a version of PowerDNS, each once. Raises
+    `LuaFailure`."""
     try:
-        found = list(dict.fromkeys([wire_rdata.from_result(covered, text) for text in texts]))
+        read = wire_rdata.from_result
+        found = list(dict.fromkeys([read(covered, text, version) for text in texts]))
     except wire_rdata.InvalidRdata as error:
         raise LuaFailure("result", str(error)) from error
     # One name has one CNAME (RFC 2181 §10.1); a resolver would refuse a second.
     return found[:1] if covered == rrtype.CNAME else found
 
 
-def lua_rrs(covered: int, ttl: int, texts: list[bytes]) -> tuple[int, bytes]:
+def lua_rrs(covered: int, ttl: int, texts: list[bytes], version: Version) -> tuple[int, bytes]:
     """Results of LUA records as RRs at the QNAME: how many, and their wire format. Raises
     `LuaFailure`."""
     if len(texts) == 1 and len(texts[0]) <= MAX_KEPT:
-        return _kept_rrs(covered, ttl, texts[0])
-    return _rrs(covered, ttl, *texts)
+        return _kept_rrs(version, covered, ttl, texts[0])
+    return _rrs(version, covered, ttl, *texts)
 
 
-def _rrs(covered: int, ttl: int, *texts: bytes) -> tuple[int, bytes]:
-    found = rdatas_of(covered, texts)
+def _rrs(version: Version, covered: int, ttl: int, *texts: bytes) -> tuple[int, bytes]:
+    found = rdatas_of(covered, texts, version)
     return len(found), nodes.blob(covered, ttl, found)
 
 

@@ -73,7 +73,7 @@ class Responder:
         zones = parts.zones(bundle, signers, out)
         self.forget = zones.forget
         plans = Plans(planner, bundle.plan) if planner is not None else None
-        lua = parts.lua(engine, settings.insert_whitespace, plans, meter)
+        lua = parts.lua(engine, plans, meter)
         options = OptBuilder(settings)
         look_up = parts.lookup
         refused = refused or untold

@@ -16,7 +16,7 @@ class ResponderSettings:
     """``udp_payload_size``: octets of a UDP answer at most, and what our OPT advertises;
     ``nsid``: the NSID of RFC 5001, empty for none; ``server_id`` and ``version``: answers to CHAOS
     ``id.server`` and ``version.bind``, empty for REFUSED; ``edns_client_subnet``: whether ECS is
-    read at all; ``insert_whitespace``: how the strings of a LUA record are joined;
+    read at all;
     ``cookie_secret``: 16 octets for server cookies (RFC 9018), `None` for no cookies;
     ``require_cookie``: octets of a UDP answer above which a server cookie is needed, 0: never;
     ``tsig_keys``: by lower-case wire name; ``access``: who transfers which zone, as the SOA is told
@@ -27,7 +27,6 @@ class ResponderSettings:
     server_id: str = ""
     version: str = "lzc"
     edns_client_subnet: bool = True
-    insert_whitespace: bool = True
     cookie_secret: bytes | None = None
     require_cookie: int = 0
     tsig_keys: Mapping[bytes, TsigKey] = field(default_factory=dict)
@@ -49,7 +48,6 @@ class ResponderSettings:
             server_id=serve.server_id,
             version=serve.version,
             edns_client_subnet=serve.edns_client_subnet,
-            insert_whitespace=config.lua.insert_whitespace,
             cookie_secret=cookie_secret,
             require_cookie=serve.require_cookie,
             tsig_keys=dict(tsig_keys or {}),

@@ -78,8 +78,8 @@ class SignedWire:
         ident: tuple[bytes | int | Outcome, ...] = (name, qtype, *texts)
         found = self._results.get(ident)
         if found is None:
-            made = lua_rrs(qtype, ttl, texts)
-            rrset = RRset(name, qtype, ttl, tuple(rdatas_of(qtype, texts)))
+            made = lua_rrs(qtype, ttl, texts, zone.powerdns)
+            rrset = RRset(name, qtype, ttl, tuple(rdatas_of(qtype, texts, zone.powerdns)))
             found = self._keep_result(zone, ident, made, rrset, now)
         return found
 

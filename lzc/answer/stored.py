@@ -13,17 +13,19 @@ from lzc.wire import rrtype
 
 def stored_contents(bundle: Bundle) -> Callable[[bytes, int], list[bytes]]:
     """A function that gives the contents, in presentation form, of a bundle's records of a type at
-    a lower-case wire name, whichever zone that is in. No wildcard or CNAME is followed, and no LUA
-    record is run."""
+    a lower-case wire name, whichever zone that is in; of ANY type, of all. No wildcard or CNAME is
+    followed, and no LUA record is run."""
 
     def contents(name: bytes, code: int) -> list[bytes]:
         zone = bundle.find_zone(name) if len(name) <= 255 else None
-        if zone is None or code == rrtype.LUA:
+        node = None if zone is None else zone.node(wire_name.key_of(name, zone.apex))
+        if node is None:
             return []
-        node = zone.node(wire_name.key_of(name, zone.apex))
-        rrset = nodes.rrset(node, name, code) if node is not None else None
-        if rrset is None:
-            return []
-        return [wire_rdata.to_text(code, rdata).encode() for rdata in rrset.rdatas]
+        return [
+            wire_rdata.to_text(kind, rdata).encode()
+            for kind in (nodes.types(node) if code == rrtype.ANY else [code])
+            if (rrset := nodes.rrset(node, name, kind)) is not None
+            for rdata in rrset.rdatas
+        ]
 
     return contents

@@ -9,6 +9,7 @@ from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
 from lzc.dnssec.signer import ZoneSigner
+from lzc.powerdns_versions import version_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.message import RRset
@@ -47,6 +48,7 @@ class ServedZone:
         "info",
         "negative_ttl",
         "node",
+        "powerdns",
         "predecessor",
         "signed",
         "signer",
@@ -64,6 +66,7 @@ class ServedZone:
         self.signed = info.signed
         self.signer = signer
         self.zone_id = info.zone_id
+        self.powerdns = version_of(info.powerdns)
         self.apex_node = view.node(b"") or b""
         soa = nodes.rrset(self.apex_node, self.apex, rrtype.SOA) if self.apex_node else None
         if soa is None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from lzc import foreign_json
 from lzc.bundle import shards
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Version of the bundle's layout; a reader refuses any other."""
 
 MANIFEST: Final = "manifest.json"

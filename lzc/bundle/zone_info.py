@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, fields
 
 from lzc import foreign_json
+from lzc.powerdns_versions import LATEST, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class ZoneInfo:
     (hex SHA-256) covers the content without the serial; ``soa_ttl`` and ``soa_minimum`` are in
     seconds; ``records`` counts what a transfer carries, the SOA once. ``transfer_offset``,
     ``transfer_length`` (octets) and ``transfer_messages`` place its AXFR in the bundle.
-    ``source_serial`` is what its SOA record said in the source.
+    ``source_serial`` is what its SOA record said in the source. ``powerdns`` is the version whose
+    answers its LUA records give, and ``blanks`` says whether their strings are joined with blanks.
     """
 
     apex: bytes
@@ -49,6 +51,8 @@ class ZoneInfo:
     transfer_messages: int = 0
     keys: tuple[ZoneKey, ...] = ()
     source_serial: int = 0
+    powerdns: str = shown(LATEST)
+    blanks: bool = False
 
     @property
     def negative_ttl(self) -> int:

@@ -13,6 +13,7 @@ from lzc.config import HealthSection, LuaSection
 from lzc.faults import Fault
 from lzc.health_check import Check
 from lzc.lua.health.constants import Constants
+from lzc.powerdns_versions import Version
 from lzc.source.limits import NOTHING, Counts, Limits
 from lzc.source.reach import Reach
 from lzc.zone.model import Input
@@ -24,7 +25,8 @@ class ZoneJob:
     are published at the apex, ``last`` is the last serial that the zone was given, ``lost`` is
     true where it may have had one that nobody knows any more, ``now`` is in seconds since the
     epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
-    reach, ``in_halves`` lets a second process help with a large one."""
+    reach, ``in_halves`` lets a second process help with a large one, ``against`` is a version of
+    PowerDNS whose answers are compared."""
 
     zone_id: int
     source: ZoneSource
@@ -38,6 +40,7 @@ class ZoneJob:
     health: HealthSection = field(default_factory=HealthSection)
     in_halves: bool = False
     lost: bool = False
+    against: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)

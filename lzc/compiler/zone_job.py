@@ -16,6 +16,7 @@ from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import Constants, of_checks
 from lzc.lua.health.reach import CheckReach
 from lzc.lua.lint.rules import RULES
+from lzc.powerdns_versions import BLANKS, Version, nearest, shown, since
 from lzc.source.limits import OVER_LIMIT, Spending, Totals
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
@@ -43,7 +44,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         source.path,
         source.apex,
         shown_as=source.shown_as,
-        insert_whitespace=job.lua.insert_whitespace,
+        insert_whitespace=source.blanks,
         in_halves=job.in_halves,
         reach=job.reach,
         spending=spending,
@@ -65,7 +66,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         # Projects without LUA records need not wait for what reads Lua to be imported.
         from lzc.compiler.lua.programs import Programs
 
-        programs = Programs(zone, job.lua.insert_whitespace)
+        programs = Programs(zone, source.blanks, source.powerdns)
     reach = CheckReach.from_config(job.health)
     if lua_records and not source.lua:
         faults.append(_lua_is_off(zone, lua_records))
@@ -78,6 +79,8 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         faults += more
     if programs is not None:
         faults = _lint(job, programs, faults, incomplete=incomplete)
+        if job.against is not None and source.lua and not _errors(faults):
+            faults += _compare(job, programs, job.against)
     if incomplete:
         # What seems to be missing may stand in the lines that could not be read.
         faults = [
@@ -94,6 +97,8 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         lua=source.lua,
         keys=job.keys,
         in_halves=job.in_halves,
+        powerdns=source.powerdns,
+        blanks=source.blanks,
     )
     faults += draft.faults
     try:
@@ -154,6 +159,28 @@ def _lint(
         measured=not any(fault.rule == "lua-hangs" for fault in faults),
     )
     return lint_zone(programs, settings, faults, incomplete=incomplete)
+
+
+def _compare(job: ZoneJob, programs: Programs, version: Version) -> list[Fault]:
+    """What a version of PowerDNS would answer otherwise, from the same sources."""
+    from lzc.compiler.lua.differing import Side, differing_faults
+    from lzc.compiler.lua.programs import Programs
+
+    source, blanks = job.source, since(nearest(version), BLANKS)
+    zone, _ = read_zone(
+        source.path,
+        source.apex,
+        shown_as=source.shown_as,
+        insert_whitespace=blanks,
+        reach=job.reach,
+        spending=Spending(job.limits, None),
+    )
+    if source.strip:
+        strip(zone)
+    zone.records.sort()
+    there = Side(Programs(zone, blanks, nearest(version)), version)
+    here = Side(programs, source.powerdns)
+    return differing_faults(here, there, job.lua.memory_limit, f"powerdns-{shown(version)}")
 
 
 def _serial_is_lost(zone: Zone, soa: Record, serial: int) -> Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from lzc.config.table import Field, Table, read_by
@@ -40,6 +41,10 @@ Address = Annotated[str, lambda text: str(ipaddress.ip_address(text))]
 Network = Annotated[str, read_by(ipaddress.ip_network)]
 DomainName = Annotated[str, read_by(lambda text: wire_name.from_text(text, wire_name.ROOT))]
 Software = Annotated[str, _software]
+
+
+PowerDns = Literal["4.7", "4.9", "5.0", "5.1"]
+"""A version whose answers are known: `lzc.powerdns_versions.KNOWN`."""
 
 
 class ZoneLimitsSection(Table):
@@ -87,6 +92,7 @@ class ZoneSection(Table):
     strip_dnssec: bool = False
     """Drop what another signer added to the source: signatures, denial of existence, its keys."""
     lua: bool | None = None
+    powerdns: PowerDns | None = None
     serial: Serial | None = None
 
 
@@ -95,7 +101,10 @@ class LuaSection(Table):
 
     enable: bool = False
     mode: Literal["isolated", "shared"] = "isolated"
-    insert_whitespace: bool = True
+    powerdns: PowerDns | None = None
+    """Whose answers LUA records give; by default those of the zone's PowerDNS secondaries."""
+    insert_whitespace: bool | None = None
+    """Whether blanks stand between the strings of a record; by default as in that version."""
     exec_limit: int = Field(default=1000, ge=0)
     """VM instructions an execution may take; 0: no limit."""
     memory_limit: int = Field(default=64 * 2**20, ge=2**20)
@@ -191,3 +200,8 @@ class SecondarySection(Table):
     notify: bool = True
     exec_limit: int = Field(default=1000, ge=0)
     """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
+
+    def takes(self, zone: str) -> bool:
+        """True when it lists the zone; names with or without final dot, in any case."""
+        bare = zone.rstrip(".").lower()
+        return any(fnmatchcase(bare, one.rstrip(".").lower()) for one in self.zones)

@@ -28,11 +28,20 @@ from lzc.config.sections import (
 from lzc.config.table import Field, Table, ValidationError
 from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
+from lzc.powerdns_versions import (
+    BLANKS,
+    Version,
+    parse_version,
+    shared_by,
+    since,
+    version_of,
+)
 from lzc.wire.cookie import SECRET as COOKIE_SECRET
 
 
 class Config(Table):
-    """A whole ``lzc.toml``, read from `file`. `folder` is where its relative paths start."""
+    """A whole ``lzc.toml``, read from `file`. `folder` is where its relative paths start;
+    `against` another version of PowerDNS, whose answers those of the project are held against."""
 
     build: BuildSection = BuildSection()
     lua: LuaSection = LuaSection()
@@ -45,6 +54,7 @@ class Config(Table):
     # What `load` adds; no keys.
     folder: ClassVar[Path] = Path()
     file: ClassVar[Path] = Path("lzc.toml")
+    against: ClassVar[Version | None] = None
 
     def path(self, relative: str | Path) -> Path:
         """A path of the file, made absolute."""
@@ -70,6 +80,27 @@ class Config(Table):
         if self.serve.cookie_secret_file is not None:
             found.append((self.path(self.serve.cookie_secret_file), "the secret of DNS cookies"))
         return found
+
+    def powerdns(self, zone: str) -> Version:
+        """The version whose answers the LUA records of a zone give: as said for it, or for all; or
+        that of the secondaries that take it and run PowerDNS."""
+        section = self.zone_section(zone)
+        said = (section.powerdns if section is not None else None) or self.lua.powerdns
+        if said is not None:
+            return version_of(said)
+        versions = [parse_version(one.software) for one in self.secondary if one.takes(zone)]
+        return shared_by(version for version in versions if version is not None)
+
+    def blanks(self, zone: str) -> bool:
+        """Whether blanks stand between the strings of its LUA records."""
+        said = self.lua.insert_whitespace
+        return since(self.powerdns(zone), BLANKS) if said is None else said
+
+    def zone_section(self, zone: str) -> ZoneSection | None:
+        """What is said of a zone, however its name is written."""
+        bare = zone.rstrip(".").lower()
+        found = [one for name, one in self.zone.items() if name.rstrip(".").lower() == bare]
+        return found[0] if found else None
 
     @property
     def runs_lua(self) -> bool:
@@ -163,15 +194,15 @@ def _no_base64(place: Place, name: str) -> Fault:
     )
 
 
-def load(path: str | os.PathLike[str]) -> Config:
-    """Read and check a configuration file.
+def load(path: str | os.PathLike[str], *, against: Version | None = None) -> Config:
+    """Read and check a configuration file; for ``against`` see `Config`.
 
     Raises `InputError` with every fault found; places name the line where the key stands.
     """
     text, data = read_toml(path, fix=_where_else(Path(path)))
     resolved = Path(path).resolve()
     try:
-        config = Config.read(data, folder=resolved.parent, file=resolved)
+        config = Config.read(data, folder=resolved.parent, file=resolved, against=against)
     except ValidationError as error:
         faults = [describe(str(path), text, Config, problem) for problem in error.problems]
         raise InputError(sorted(faults, key=lambda fault: fault.place)) from error

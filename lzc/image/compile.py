@@ -21,6 +21,7 @@ from lzc.bundle.zone_info import ZoneInfo, ZoneKey
 from lzc.faults import Fault
 from lzc.image import transfer_stream
 from lzc.image.name_slice import Frame, NameSlice, RRsets
+from lzc.powerdns_versions import LATEST, Version, shown
 from lzc.source.second_process import SecondProcess
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import soa_serial, soa_times, with_serial
@@ -86,11 +87,14 @@ def compile_zone(
     lua: bool,
     keys: Sequence[ZoneKey] = (),
     in_halves: bool = False,
+    powerdns: Version = LATEST,
+    blanks: bool = False,
 ) -> Draft:
     """Compile a zone whose records are sorted and passed the checks (one SOA, at the apex).
 
     ``signed`` makes the NSEC chain and publishes ``keys``; ``lua`` says whether LUA records answer,
-    and so whether what they answer for is listed in the chain. `Draft.faults` reports records and
+    and so whether what they answer for is listed in the chain; ``powerdns`` and ``blanks`` are
+    what `ZoneInfo` has of them. `Draft.faults` reports records and
     RRsets that fit no message; such a draft must not be used. ``in_halves`` lets a second process
     compile half of a large zone, which changes nothing else.
     """
@@ -121,6 +125,8 @@ def compile_zone(
         records=len(zone.records),
         keys=tuple(keys),
         source_serial=serial,
+        powerdns=shown(powerdns),
+        blanks=blanks,
     )
     return Draft(
         info,

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from lzc.lua.engine.engine import Engine, Include, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
+from lzc.lua.engine.engines import Engines
 from lzc.rehearse.watch import Watch
 
 _STEP: Final = 1_000_003
@@ -48,7 +49,7 @@ class SeededEngine:
     """An engine whose every execution starts from a seed of its own."""
 
     def __init__(
-        self, engine: Engine, chance: Chance, begin: Callable[[], None], watch: Watch | None
+        self, engine: Engines, chance: Chance, begin: Callable[[], None], watch: Watch | None
     ) -> None:
         self._engine = engine
         self._chance = chance
@@ -77,7 +78,7 @@ class SeededEngine:
                     watch.draw()
 
 
-def draws(engine: Engine, query: QueryContext, seed: int) -> bool:
+def draws(engine: Engines, query: QueryContext, seed: int) -> bool:
     """Whether the execution before drew a random number, the engine having been set to ``seed``
     for it: then the next number is not the first that the seed gives. Without one, no seed makes a
     difference to that execution."""

@@ -16,7 +16,8 @@ from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signer import ZoneSigner
-from lzc.lua.engine.engine import Engine, EngineSettings, Log, LuaFailure
+from lzc.lua.engine.engine import EngineSettings, Log, LuaFailure
+from lzc.lua.engine.engines import Engines
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.plan import Planner
 from lzc.rehearse.assumed import (
@@ -108,7 +109,7 @@ class Scene:
 
     def _lua_parts(
         self, staging: Staging, settings: EngineSettings
-    ) -> tuple[Engine, Planner | None]:
+    ) -> tuple[Engines, Planner | None]:
         """Instructions are counted, as an engine would otherwise run a long record twice, which
         takes other random numbers."""
         circumstances, watch = self.circumstances, self._watch

@@ -10,7 +10,8 @@ from lzc.answer.lua_answer import Snippets
 from lzc.answer.zone import ServedZone
 from lzc.bundle.reader import ZoneInfo
 from lzc.health_check import Check
-from lzc.lua.engine.engine import Engine, Include, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
+from lzc.lua.engine.engines import Engines
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.plan import Plan
 from lzc.lua.plan.outcome import Outcome
@@ -100,7 +101,7 @@ class Watch:
         return outcome
 
     def run(
-        self, engine: Engine, code: bytes, query: QueryContext, include: Include
+        self, engine: Engines, code: bytes, query: QueryContext, include: Include
     ) -> list[bytes]:
         """What an engine gives for a record, as `Engine.evaluate`."""
         execution, self._left = self._left, None

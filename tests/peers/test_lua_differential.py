@@ -30,10 +30,11 @@ from lzc.health_check import Check, HealthView
 from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
 from lzc.lua.engine.geo import Geo
 from lzc.lua.plan import Planner
+from lzc.powerdns_versions import version_of
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE
-from tests.peers._peers import presence
 from tests.peers._peers.process import free_port, running, wait_for_zone, wait_until
+from tests.peers._peers.releases import POWERDNS, Release
 from tests.peers.lua_object_questions import OBJECTS
 from tests.peers.lua_questions import BY_CLIENT, CONSTANT, INCLUDED, NAMED, RANDOM
 
@@ -140,7 +141,9 @@ class AllDown:
 DATABASES = ("geo.mmdb", "networks.mmdb")
 
 CONFIG = """\
+module-dir={modules}
 launch=bind,geoip
+geoip-zones-file={folder}/geoip.yaml
 bind-config={folder}/named.conf
 geoip-database-files=mmdb:{folder}/geo.mmdb mmdb:{folder}/networks.mmdb
 enable-lua-records=yes
@@ -163,11 +166,13 @@ loglevel=3
 class Both:
     """The real server and the engine, asked the same."""
 
-    def __init__(self, port: int, folder: Path, health: HealthView) -> None:
+    def __init__(self, port: int, folder: Path, health: HealthView, release: Release) -> None:
         self.port = port
+        self.version = version_of(release.version)
         readers = [maxminddb.open_database(folder / name) for name in DATABASES]
         geo = Geo(readers)
-        self.engine = Engine(EngineSettings(exec_limit=100_000), geo, health, 7)
+        settings = EngineSettings(exec_limit=100_000, powerdns=self.version)
+        self.engine = Engine(settings, geo, health, 7)
         self.planner = Planner(geo, health, random.Random(7).random)
         self.apex = wire_name.from_text(ZONE)
 
@@ -194,6 +199,7 @@ class Both:
             (network.network_address.packed, network.prefixlen) if network else None,
             edns_size=1232,
             flags=0x0100,
+            encloser=encloser(name, code),
         )
         try:
             found = self.engine.evaluate(joined(code), query, self.include)
@@ -205,6 +211,13 @@ class Both:
         relative = wire_name.to_text(name).removesuffix("." + ZONE)
         code = INCLUDED.get(relative)
         return None if code is None else joined(code)
+
+
+def encloser(name: str, code: str) -> int:
+    """How many labels the owner of the record with this code has, an asterisk not counted."""
+    wildcards = [label for label, (known, _) in NAMED.items() if known == code]
+    owner = f"{wildcards[0]}.{ZONE}" if wildcards else name
+    return len(wire_name.labels_of(wire_name.from_text(owner.removeprefix("."))))
 
 
 def joined(code: str) -> bytes:
@@ -230,9 +243,11 @@ def unescape(content: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, zone: str, health: HealthView, interval: int) -> Iterator[Both]:
+def serving(
+    folder: Path, zone: str, health: HealthView, interval: int, release: Release
+) -> Iterator[Both]:
     """A PowerDNS with a zone, that runs its health checks every ``interval`` seconds."""
-    presence.require("pdns_server")
+    release.require()
     write_geo_database(folder / DATABASES[0])
     write_network_database(folder / DATABASES[1])
     (folder / "lua.zone").write_text(zone)
@@ -240,17 +255,27 @@ def serving(folder: Path, zone: str, health: HealthView, interval: int) -> Itera
         f'zone "{ZONE}" {{ type master; file "{folder}/lua.zone"; }};\n'
     )
     port = free_port()
-    config = CONFIG.format(folder=folder, port=port, interval=interval)
-    (folder / "pdns.conf").write_text(config)
+    write_config(folder, port, interval, release)
     arguments = [f"--config-dir={folder}", "--guardian=no", "--daemon=no"]
-    with running(["pdns_server", *arguments], folder, "pdns") as process:
+    with running([*release.command("pdns_server"), *arguments], folder, "pdns") as process:
         wait_for_zone(process, port, ZONE)
-        yield Both(port, folder, health)
+        yield Both(port, folder, health, release)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    with serving(tmp_path_factory.mktemp("powerdns"), zone_text(), AllDown(), 3600) as pair:
+def write_config(folder: Path, port: int, interval: int, release: Release, more: str = "") -> None:
+    """What a PowerDNS runs with, in its folder; ``more`` are further lines."""
+    modules = release.origin.library() / "pdns"
+    config = CONFIG.format(folder=folder, port=port, interval=interval, modules=modules)
+    (folder / "pdns.conf").write_text(config + more)
+    (folder / "geoip.yaml").write_text("domains: []\n")
+
+
+@pytest.fixture(scope="module", params=POWERDNS, ids=str)
+def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Both]:
+    folder = tmp_path_factory.mktemp("powerdns")
+    with serving(folder, zone_text(), AllDown(), 3600, request.param) as pair:
         yield pair
 
 
@@ -362,7 +387,8 @@ def web_servers(port: int) -> Iterator[None]:
             server.server_close()
 
 
-def test_candidates_that_are_up_are_chosen_from_alike(tmp_path: Path) -> None:
+@pytest.mark.parametrize("release", POWERDNS, ids=str)
+def test_candidates_that_are_up_are_chosen_from_alike(tmp_path: Path, release: Release) -> None:
     port = free_port()
     url = f"http://www.example.org:{port}/"
     codes = [
@@ -380,7 +406,7 @@ def test_candidates_that_are_up_are_chosen_from_alike(tmp_path: Path) -> None:
     records = [(f"h{index}", code) for index, code in enumerate(codes)]
     lines = [f"{label} 0 IN LUA TXT {presentation(code)}" for label, code in records]
     zone = "\n".join([*HEAD, *lines]) + "\n"
-    with web_servers(port), serving(tmp_path, zone, UpAtPort(), 1) as both:
+    with web_servers(port), serving(tmp_path, zone, UpAtPort(), 1, release) as both:
         asked = [
             (f"{label}.{ZONE}", code, subnet) for label, code in records for subnet in clients(8)
         ]

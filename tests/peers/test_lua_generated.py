@@ -23,6 +23,7 @@ from lzc.lua.plan import Plan
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.patience import PATIENCE
+from tests.peers._peers.releases import POWERDNS
 from tests.peers.test_lua_differential import (
     CLIENT,
     HEAD,
@@ -122,9 +123,12 @@ def zone_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    with serving(tmp_path_factory.mktemp("generated"), zone_text(), AllDown(), 3600) as pair:
+@pytest.fixture(scope="module", params=POWERDNS, ids=str)
+def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Both]:
+    folder = tmp_path_factory.mktemp("generated")
+    with serving(folder, zone_text(), AllDown(), 3600, request.param) as pair:
         yield pair
 
 
@@ -155,10 +159,11 @@ def lzc(both: Both, question: Question) -> list[bytes] | None:
         (network.network_address.packed, network.prefixlen) if network else None,
         edns_size=1232,
         flags=0x0100,
+        encloser=len(wire_name.labels_of(wire_name.from_text(f"w.{ZONE}"))),
     )
     try:
         found = both.engine.evaluate(joined(code), query, both.include)
-        return sorted(rdatas_of(rrtype.from_text(kind), found))
+        return sorted(rdatas_of(rrtype.from_text(kind), found, both.version))
     except LuaFailure:
         return None
 
@@ -177,7 +182,7 @@ def plans_of(both: Both, asked: list[Question]) -> dict[tuple[str, str], Plan]:
     """The plans of those records that have one, by their type and code."""
     found = {}
     for kind, code in {question[1:3] for question in asked}:
-        encoded = plan_of(joined(code), rrtype.from_text(kind))
+        encoded = plan_of(joined(code), rrtype.from_text(kind), version=both.version)
         if encoded is not None:
             found[kind, code] = both.planner.load(encoded)
     return found

@@ -13,21 +13,22 @@ import dns.query
 import dns.rcode
 import pytest
 
+from lzc.powerdns_versions import version_of
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.zone import model
 from tests.patience import PATIENCE
 from tests.peers import lua_argument_questions, lua_spelling_questions
-from tests.peers._peers import presence
 from tests.peers._peers.process import LOOPBACK, free_port, running, wait_for_zone
+from tests.peers._peers.releases import POWERDNS, Release
 from tests.peers.lua_argument_questions import record_of
 from tests.peers.lua_result_questions import RESULTS
 from tests.peers.mass_asking import Essence, Mode, Question, ask_all
 from tests.peers.test_lua_differential import (
-    CONFIG,
     DATABASES,
     presentation,
+    write_config,
     write_geo_database,
     write_network_database,
 )
@@ -44,6 +45,7 @@ time-limit = 2.0
 [serve]
 geoip = ["geo.mmdb", "networks.mmdb"]
 """
+SETTINGS: Final = "lua-records-exec-limit=1000000\ndname-processing=yes\n"
 ZONE: Final = """
 @ 30 LUA A "'192.0.2.10'"
 @ 31 LUA TXT "qname:toString()..'/'..zone:toString()"
@@ -225,23 +227,22 @@ def transferred(apex: str, text: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, zones: Mapping[str, str]) -> Iterator[Servers]:
+def serving(folder: Path, zones: Mapping[str, str], release: Release) -> Iterator[Servers]:
     """Both with the same zones, while the block runs."""
-    presence.require("pdns_server")
+    release.require()
     write_geo_database(folder / DATABASES[0])
     write_network_database(folder / DATABASES[1])
     project = Project(folder, TOML)
-    project.build(zones)
+    project.build(zones, powerdns=version_of(release.version))
     listed = ""
     for apex, text in zones.items():
         (folder / f"{apex}.zone").write_text(transferred(apex, text))
         listed += f'zone "{apex}" {{ type master; file "{folder}/{apex}.zone"; }};\n'
     (folder / "named.conf").write_text(listed)
     port = free_port()
-    config = CONFIG.format(folder=folder, port=port, interval=3600)
-    config = config.replace("exec-limit=100000", "exec-limit=1000000") + "dname-processing=yes\n"
-    (folder / "pdns.conf").write_text(config)
-    arguments = ["pdns_server", f"--config-dir={folder}", "--guardian=no", "--daemon=no"]
+    write_config(folder, port, 3600, release, SETTINGS)
+    program = release.command("pdns_server")
+    arguments = [*program, f"--config-dir={folder}", "--guardian=no", "--daemon=no"]
     with running(arguments, folder, "pdns") as process, LiveServer(project) as server:
         for apex in zones:
             wait_for_zone(process, port, apex)
@@ -263,8 +264,10 @@ def arguments_zone() -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+@pytest.fixture(scope="module", params=POWERDNS, ids=str)
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
     zones = {
         "s.test": ZONE,
         "t.test": OTHER,
@@ -272,7 +275,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         "results.test": results_zone(),
         "arguments.test": arguments_zone(),
     }
-    with serving(tmp_path_factory.mktemp("whole"), zones) as both:
+    with serving(tmp_path_factory.mktemp("whole"), zones, request.param) as both:
         yield both
 
 

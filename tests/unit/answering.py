@@ -107,6 +107,7 @@ class World:
         missing_keys: bool = False,
         settings: ResponderSettings | None = None,
         plans: Callable[[Programs], Planned] | None = None,
+        blanks: bool = True,
     ) -> None:
         compiled = []
         self.keys = {from_text(name): found for name, found in (keys or {}).items()}
@@ -123,7 +124,9 @@ class World:
                 ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey)
                 for key in self.keys.get(apex, [])
             ]
-            draft = compile_zone(zone, number, signed=bool(public), lua=lua, keys=public)
+            draft = compile_zone(
+                zone, number, signed=bool(public), lua=lua, keys=public, blanks=blanks
+            )
             zone_compiled = draft.finish(draft.info.serial)
             if plans is not None:
                 planned = plans(Programs(zone, insert_whitespace=True))

@@ -27,6 +27,7 @@ from lzc.health_check import Check
 from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import of_checks
 from lzc.lua.plan import checks_in
+from lzc.powerdns_versions import LATEST, Version
 from lzc.serve.supervise import control
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE, SOON
@@ -96,6 +97,7 @@ class Project:
         serial: int = 1,
         signed: Iterable[str] = (),
         checks: Iterable[Check] = (),
+        powerdns: Version = LATEST,
     ) -> str:
         """Write a bundle and make it the live one; returns its id."""
         compiled = []
@@ -107,8 +109,17 @@ class Project:
             assert not faults, faults
             zone.records.sort()
             public = self._keys(apex) if name in signed else []
-            draft = compile_zone(zone, number, signed=bool(public), lua=True, keys=public)
-            plans, _, of_code, _ = plan_zone(Programs(zone, insert_whitespace=True))
+            draft = compile_zone(
+                zone,
+                number,
+                signed=bool(public),
+                lua=True,
+                keys=public,
+                powerdns=powerdns,
+                blanks=True,
+            )
+            programs = Programs(zone, insert_whitespace=True, version=powerdns)
+            plans, _, of_code, _ = plan_zone(programs)
             constants[apex] = of_checks(one for plan in plans.values() for one in checks_in(plan))
             constants[apex] |= of_code
             compiled.append(replace(draft.finish(draft.info.serial), plans=plans))

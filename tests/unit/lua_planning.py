@@ -14,6 +14,7 @@ from lzc.lua.engine.geo import GeoFields
 from lzc.lua.plan import Planner
 from lzc.lua.program import Program
 from lzc.lua.recognition.recogniser import recognise
+from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from tests.unit.lua_running import Health, unhurried
@@ -58,7 +59,10 @@ def clients(count: int, seed: int = 1) -> list[bytes]:
 
 
 def plan_of(
-    code: bytes, covered: int, include: Callable[[bytes], bytes | None] | None = None
+    code: bytes,
+    covered: int,
+    include: Callable[[bytes], bytes | None] | None = None,
+    version: Version = LATEST,
 ) -> bytes | None:
     """The plan of a record's joined code; ``include`` gives that of another by its name."""
 
@@ -66,7 +70,7 @@ def plan_of(
         found = None if include is None else include(name)
         return None if found is None else Program(found, rrtype.LUA)
 
-    return recognise(Program(code, covered), program)
+    return recognise(Program(code, covered), version, program)
 
 
 class Record:
@@ -112,7 +116,9 @@ class Record:
         """What the code gives."""
         query = QueryContext(qname, self.apex, who)
         try:
-            return tuple(rdatas_of(self.covered, self.engine.evaluate(self.code, query, self.find)))
+            return tuple(
+                rdatas_of(self.covered, self.engine.evaluate(self.code, query, self.find), LATEST)
+            )
         except LuaFailure:
             return None
 

@@ -17,6 +17,21 @@ from lzc.compiler import pipeline
 from lzc.compiler.pipeline import Compiled
 from lzc.faults import Fault, InputError, Severity
 from lzc.lua.lint.rules import RULES
+from lzc.powerdns_versions import KNOWN, Version, shown, version_of
+
+
+def _version(_ctx: click.Context, _option: click.Parameter, text: str | None) -> Version | None:
+    if text is None:
+        return None
+    product, _, number = text.partition("-")
+    try:
+        version = version_of(number)
+    except ValueError:
+        version = (0, 0)
+    if product != "powerdns" or version not in KNOWN:
+        known = ", ".join(f"powerdns-{shown(one)}" for one in KNOWN)
+        raise click.BadParameter(f"{text!r}: the versions are {known}")
+    return version
 
 
 @click.command("check")
@@ -28,11 +43,22 @@ from lzc.lua.lint.rules import RULES
     default="text",
     help="How faults are printed: sarif is SARIF 2.1.0, github are workflow commands.",
 )
+@click.option(
+    "--against",
+    metavar="powerdns-X.Y",
+    callback=_version,
+    help="Say what this version of PowerDNS would answer otherwise, and nothing else.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option("--rules", is_flag=True, help="List the rules for LUA records, and check nothing.")
 @click.pass_context
 def command(
-    ctx: click.Context, config_path: Path, output_format: str, strict: bool, rules: bool
+    ctx: click.Context,
+    config_path: Path,
+    output_format: str,
+    against: Version | None,
+    strict: bool,
+    rules: bool,
 ) -> None:
     """Read, check and compile the zones as build does, but write nothing.
 
@@ -44,10 +70,12 @@ def command(
     compiled: Compiled | None = None
     faults: Sequence[Fault]
     try:
-        settings = config.load(config_path)
+        settings = config.load(config_path, against=against)
         with progress_bar() as progress:
             compiled = pipeline.check(settings, config_path=config_path, progress=progress)
         faults = compiled.warnings
+        if against is not None:
+            faults = [fault for fault in faults if fault.rule == "lua-version-differs"]
     except InputError as error:
         faults = error.faults
     _show(faults, compiled, output_format, config_path)

@@ -108,6 +108,5 @@ def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:
 
 def _insert_whitespace(config_path: Path) -> bool:
     """How strings join into code: as the configuration says, where there is one."""
-    if not config_path.is_file():
-        return settings.LuaSection().insert_whitespace
-    return settings.load(config_path).lua.insert_whitespace
+    said = settings.load(config_path).lua.insert_whitespace if config_path.is_file() else None
+    return said is not False

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from lzc.compiler.inputs.sources import ConfigFile
-from lzc.config import Config, SecondarySection
+from lzc.config import Config
 from lzc.faults import Fault, Severity
-from lzc.lua.definition.versions import Secondary, parse_version
+from lzc.powerdns_versions import Secondary, parse_version
 
 _SHOWN = 3
-
-
-def takes(secondary: SecondarySection, name: str) -> bool:
-    """True when a secondary lists the zone; names with or without final dot, in any case."""
-    bare = name.rstrip(".").lower()
-    return any(fnmatchcase(bare, zone.rstrip(".").lower()) for zone in secondary.zones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,7 @@ def takers(config: Config, name: str) -> Takers:
     powerdns: list[Secondary] = []
     others: list[tuple[str, str]] = []
     for secondary in config.secondary:
-        if not takes(secondary, name):
+        if not secondary.takes(name):
             continue
         version = parse_version(secondary.software)
         if version is None:
@@ -52,7 +45,7 @@ def check_secondaries(config: Config, file: ConfigFile, signed: Sequence[str]) -
     for secondary in config.secondary:
         if secondary.software.startswith("powerdns-"):
             continue
-        taken = [name for name in signed if takes(secondary, name)]
+        taken = [name for name in signed if secondary.takes(name)]
         if taken:
             faults.append(
                 Fault(

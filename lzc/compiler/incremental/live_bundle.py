@@ -31,9 +31,12 @@ class LiveBundle:
         serials: SerialStore | None = None,
         *,
         lost: bool = False,
+        is_older: bool = False,
     ) -> None:
         """The live bundle in ``output``; without, nothing but the serials. ``lost`` is true where
-        there were serials that these do not have."""
+        there were serials that these do not have, ``is_older`` where there is a bundle that another
+        lzc wrote."""
+        self.is_older = is_older
         self.serials = SerialStore() if serials is None else serials
         self.lost = lost
         self.folder: Path | None = None
@@ -119,7 +122,9 @@ def find(output: Path, remembered: Memory) -> tuple[LiveBundle, list[Fault]]:
     try:
         return LiveBundle(output, remembered, serials, lost=lost), faults
     except BundleError as error:
-        return LiveBundle(serials=serials, lost=lost), [*faults, _unusable(output, error)]
+        is_older = isinstance(error, OtherFormat)
+        live = LiveBundle(serials=serials, lost=lost, is_older=is_older)
+        return live, [*faults, _unusable(output, error)]
 
 
 def find_serials(output: Path, error: BundleError) -> tuple[LiveBundle, list[Fault]]:

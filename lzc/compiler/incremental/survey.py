@@ -19,10 +19,11 @@ from lzc.compiler.inputs.sources import ConfigFile, ZoneSource
 from lzc.compiler.job import ZoneJob
 from lzc.config import Config
 from lzc.faults import Fault
+from lzc.powerdns_versions import KNOWN, Version
 from lzc.source.inputs import Files
 
 _NOBODY: Final = Takers()
-_OF_SOURCE: Final = attrgetter("shown_as", "signed", "lua", "policy", "strip")
+_OF_SOURCE: Final = attrgetter("shown_as", "signed", "lua", "policy", "strip", "powerdns", "blanks")
 _UNKNOWN: Final = BuiltZone((), (), b"", 0)
 
 
@@ -81,6 +82,13 @@ class Survey:
         ids = shards.ids(self.known, count, wanted)
         self.jobs = [replace(job, zone_id=ids[job.source.apex]) for job in jobs]
 
+    def _before(self, source: ZoneSource) -> Version | None:
+        """The version whose answers were given until now, where nobody said which: what differs is
+        told with the first bundle that says it."""
+        section = self._config.zone_section(source.name)
+        said = self._config.lua.powerdns or (section is not None and section.powerdns)
+        return None if said or not self._live.is_older else KNOWN[0]
+
     def _look_at(self, source: ZoneSource) -> ZoneJob | None:
         """The job of a zone that changed, its id yet to be filled in."""
         config = self._config
@@ -117,4 +125,5 @@ class Survey:
             taken_by,
             config.health,
             lost=self._live.lost,
+            against=config.against or self._before(source),
         )

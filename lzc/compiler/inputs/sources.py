@@ -11,6 +11,7 @@ from pathlib import Path
 from lzc.compiler.inputs import globs
 from lzc.config import Config, ZoneSection
 from lzc.faults import Fault, Place
+from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import name as wire_name
 from lzc.zone.serial import Policy
 
@@ -23,7 +24,8 @@ _USUAL = ("", ZoneSection())
 class ZoneSource:
     """A zone to build: its apex (lower-case wire name), its file, the file's name as faults show
     it (relative to the project), and its settings with the general ones filled in.
-    ``strip``: what another signer added is dropped."""
+    ``strip``: what another signer added is dropped. ``powerdns`` is the version whose answers LUA
+    records give, and with ``blanks`` such stand between the strings of each."""
 
     apex: bytes
     path: Path
@@ -32,6 +34,8 @@ class ZoneSource:
     lua: bool
     policy: Policy
     strip: bool = False
+    powerdns: Version = LATEST
+    blanks: bool = False
 
     @property
     def name(self) -> str:
@@ -198,6 +202,7 @@ def _duplicate(config: Config, apex: bytes, first: Path, second: Path) -> Fault:
 
 
 def _with_settings(config: Config, apex: bytes, path: Path, section: ZoneSection) -> ZoneSource:
+    name = wire_name.to_text(apex)
     return ZoneSource(
         apex=apex,
         path=path,
@@ -206,6 +211,8 @@ def _with_settings(config: Config, apex: bytes, path: Path, section: ZoneSection
         lua=config.lua.enable if section.lua is None else section.lua,
         policy=section.serial or config.build.serial,
         strip=section.strip_dnssec,
+        powerdns=config.powerdns(name),
+        blanks=config.blanks(name),
     )
 
 

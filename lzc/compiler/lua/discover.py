@@ -1,5 +1,5 @@
 """What is found out of a record by running it: which health checks it needs, as the checker must
-know them before the first query does, and how many instructions it takes at most.
+know them before the first query does, how many instructions it takes at most, and what it answers.
 
 A record is run with every candidate down and with every candidate up, and along each way its
 conditions on the client (country, netmask …) may take, so that checks behind an ``if`` are found
@@ -21,13 +21,18 @@ from lzc.lua.engine.engine import (
     QueryContext,
     StoredRecords,
 )
+from lzc.powerdns_versions import Version
 
 MAX_WAYS: Final = 256
 """Runs of a record at most; one with more conditions is explored that far."""
 MAX_COUNTED: Final = 64
 """Ways of a record that are counted at most, for each client and each state of health."""
 
+MAX_ANSWERED: Final = 8
+"""Ways of a record that are compared between versions at most, for each seed."""
+
 _SEED: Final = 1
+_SEEDS: Final = 6
 
 
 class Exploration(NamedTuple):
@@ -41,9 +46,9 @@ class Exploration(NamedTuple):
 
 
 class _Health:
-    """A health view in which all is ``up``, or nothing."""
+    """A health view in which all is ``up``, or nothing, or nothing known."""
 
-    def __init__(self, up: bool) -> None:
+    def __init__(self, up: bool | None) -> None:
         self._up = up
 
     def status(self, check: Check, zone: bytes = b"") -> bool | None:
@@ -86,6 +91,10 @@ class Branches:
         answer = self._plan[place] if place < len(self._plan) else True
         self._taken.append(answer)
         return answer
+
+    def taken(self) -> tuple[bool, ...]:
+        """The answers so far."""
+        return tuple(self._taken)
 
     def next(self) -> bool:
         """Turn the last yes into a no; False when there is none left."""
@@ -143,16 +152,71 @@ class Discovery:
         return Exploration(tuple(self._found), ways, failed, tuple(failures.values()))
 
 
+Outcome = tuple[bytes, ...] | None
+"""What a record gives, or `None` where it fails."""
+
+Circumstance = tuple[str, tuple[bool, ...]]
+"""What health checks say, and whether each condition on the client holds."""
+
+
+class Answers:
+    """Finds out what records answer as a version of PowerDNS: before any check, with all up, with
+    all down, along the ways of their conditions. ``begin``, which may be set, is called before each
+    run."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.begin: Callable[[], None] = lambda: None
+        self._ways = Branches()
+        isolated = replace(settings, mode="isolated")
+        self._engines = {
+            name: Engine(isolated, None, health, _SEED, conditions=lambda: self._ways.decide())
+            for name, health in (
+                ("before any check", _Health(None)),
+                ("all up", _Health(True)),
+                ("all down", _Health(False)),
+            )
+        }
+
+    def look_in(self, lookup: StoredRecords) -> None:
+        """What ``dblookup`` asks from now on."""
+        for engine in self._engines.values():
+            engine.lookup = lookup
+
+    def of(
+        self, code: bytes, query: QueryContext, include: Include, *, checks: bool
+    ) -> dict[Circumstance, frozenset[Outcome]]:
+        """All outcomes by what they depend on; chance is given some seeds. ``checks``: the code may
+        ask for the results of checks."""
+        found: dict[Circumstance, set[Outcome]] = {}
+        for name, engine in self._engines.items():
+            if name != "before any check" and not checks:
+                continue
+            for seed in range(_SEEDS):
+                self._ways = Branches()
+                for _ in range(MAX_ANSWERED):
+                    engine.reseed(seed)
+                    self.begin()
+                    outcome: Outcome
+                    try:
+                        outcome = tuple(engine.evaluate(code, query, include))
+                    except LuaFailure:
+                        outcome = None
+                    found.setdefault((name, self._ways.taken()), set()).add(outcome)
+                    if not self._ways.next():
+                        break
+        return {where: frozenset(outcomes) for where, outcomes in found.items()}
+
+
 class Meter:
     """Counts every instruction of records, as a server does that has a limit, but for one of
     ``ceiling``; one for a whole build, as Lua states cost time. ``begin``, which may be set, is
     called before each run."""
 
-    def __init__(self, ceiling: int, memory_limit: int) -> None:
+    def __init__(self, ceiling: int, memory_limit: int, version: Version) -> None:
         self.begin: Callable[[], None] = lambda: None
         self._ways = Branches()
         self._ceiling = ceiling
-        settings = EngineSettings(exec_limit=ceiling, memory_limit=memory_limit)
+        settings = EngineSettings(exec_limit=ceiling, memory_limit=memory_limit, powerdns=version)
         self._engines = [
             Engine(
                 settings,

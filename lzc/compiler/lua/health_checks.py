@@ -62,7 +62,11 @@ def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check]
 
     zone = programs.zone
     trials = Trials(
-        programs.included_code(), _contents_of(zone), settings.exec_limit, settings.memory_limit
+        programs.included_code(),
+        _contents_of(zone),
+        settings.exec_limit,
+        settings.memory_limit,
+        programs.version,
     )
     answering: list[tuple[Record, Trial]] = []
     for record in programs.records:
@@ -197,7 +201,7 @@ def _written(programs: Programs) -> dict[str, Record]:
             if host:
                 found.setdefault(host, record)
         # Constants may be put together of others.
-        plan = recognise(program)
+        plan = recognise(program, programs.version)
         for check in checks_in(plan) if plan is not None else ():
             found.setdefault(check.address or host_of(check.url), record)
     for record in programs.zone.records:

@@ -3,23 +3,32 @@ and what needs a run or the configuration to be found."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lzc.compiler.checks import RULES_OF_ABSENCE, limited
+from lzc.compiler.lua.differing import Side, differing, fault_of
 from lzc.compiler.lua.programs import Chosen, Programs
 from lzc.compiler.lua.trials import FACTOR, Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault, Place, Severity, unpack
 from lzc.lua.definition.record import Finding, Inclusion, ZoneFacts, quoted
-from lzc.lua.definition.versions import Secondary
 from lzc.lua.functions import INCLUDING, OF_ZONE
 from lzc.lua.lint.linter import included_names, lint
 from lzc.lua.lint.names import did_you_mean
 from lzc.lua.lint.rules import RULES
 from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaSyntaxError
+from lzc.powerdns_versions import (
+    BLANKS,
+    LIMITED_SINCE,
+    Secondary,
+    Version,
+    nearest,
+    shown,
+    since,
+)
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import covered_type
@@ -80,6 +89,9 @@ def lint_zone(
                 found.setdefault(place, []).extend(
                     _fault(zone, one.record, finding, at) for finding in findings
                 )
+    if settings.enabled:
+        for place, faults in _differing(programs, settings, found):
+            found.setdefault(place, []).extend(faults)
     if settings.others and programs.records:
         first = min(record[PLACE] for record in programs.records)
         exposed = _exposed(programs.records, unpack(first, zone.files), settings)
@@ -100,6 +112,32 @@ def lint_zone(
     # Records that share a .lua file each find the same in it.
     distinct = sorted(dict.fromkeys(own), key=lambda fault: (fault.place, fault.rule))
     return [*faults, *limited(distinct)]
+
+
+def _differing(
+    programs: Programs, settings: LintSettings, found: Mapping[int, Sequence[Fault]]
+) -> Iterator[tuple[int, list[Fault]]]:
+    """What secondaries answer otherwise, by the place of the record; but for what they do not have
+    at all, which is told."""
+    told = {
+        place
+        for place, faults in found.items()
+        if any(one.rule == "lua-secondary-version" for one in faults)
+    }
+    by_version: dict[Version, list[Secondary]] = {}
+    for secondary in settings.secondaries:
+        by_version.setdefault(nearest(secondary.version), []).append(secondary)
+    for version, secondaries in by_version.items():
+        if version == programs.version or not programs.records:
+            continue
+        names = ", ".join(one.name for one in secondaries)
+        who = f"powerdns-{shown(version)} (secondary {names})"
+        there = Side(Programs(programs.zone, since(version, BLANKS), version), version)
+        here = Side(programs, programs.version)
+        for one in differing(here, there, settings.lua.memory_limit):
+            place = one.record[PLACE]
+            if place not in told:
+                yield place, [fault_of(one, here, who)]
 
 
 def _keep_certain(
@@ -268,7 +306,11 @@ def _measure(
     """Findings about the instructions that records take, by their index in ``parsed``."""
     if not settings.measured:
         return {}
-    limits = [(one.exec_limit, f"secondary {one.name}") for one in settings.secondaries]
+    limits = [
+        (one.exec_limit, f"secondary {one.name}")
+        for one in settings.secondaries
+        if one.version >= LIMITED_SINCE
+    ]
     limits.append((settings.lua.exec_limit, "this server"))
     limits = sorted(one for one in limits if one[0])
     if not limits:
@@ -291,7 +333,11 @@ def _measure(
 
     zone = programs.zone
     trials = Trials(
-        programs.included_code(), lambda _name, _code: (), lowest, settings.lua.memory_limit
+        programs.included_code(),
+        lambda _name, _code: (),
+        lowest,
+        settings.lua.memory_limit,
+        programs.version,
     )
     asked: dict[bytes, Trial] = {}
     for _, one in doubtful:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from lzc.compiler.lua.programs import KEPT, Programs
@@ -25,6 +25,7 @@ from lzc.lua.recognition.recogniser import operation_of, recognise
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Names, Other, is_constant, resolve
 from lzc.lua.syntax.effort import Effort, TooMuch
+from lzc.powerdns_versions import Version
 from lzc.zone.model import KEY
 
 
@@ -51,14 +52,15 @@ def plan_zone(programs: Programs, exec_limit: int = 0) -> Planned:
     for program, is_alone in _each_code(programs):
         plan = _plan(program, programs, exec_limit) if is_alone else None
         if plan is not None:
-            plans[plan_key(program.code, program.covered, programs.zone.apex)] = plan
+            key = plan_key(program.code, program.covered, programs.zone.apex, programs.version)
+            plans[key] = plan
             if b'["if",' in plan and (b'["up",' in plan or b'["weights",' in plan):
                 # Asked about only for some clients, which trying it out may not have shown.
                 checks |= checks_in(plan)
             continue
         if not program.is_included:
-            checks |= written_checks(program)
-        constants |= written_constants(program)
+            checks |= written_checks(program, programs.version)
+        constants |= written_constants(program, programs.version)
         steady = steady and not program.may_reach(CLOCK)
     return Planned(plans, checks, constants, steady)
 
@@ -79,9 +81,9 @@ def _each_code(programs: Programs) -> Iterator[tuple[Program, bool]]:
 
 
 @lru_cache(maxsize=1024)
-def _plan_alone(code: bytes, covered: int) -> bytes | None:
+def _plan_alone(code: bytes, covered: int, version: Version) -> bytes | None:
     """The plan of what includes nothing: the same in all zones, which repeat their records."""
-    return recognise(KEPT[code, covered])
+    return recognise(KEPT[code, covered], version)
 
 
 def _plan(program: Program, programs: Programs, exec_limit: int) -> bytes | None:
@@ -93,9 +95,9 @@ def _plan(program: Program, programs: Programs, exec_limit: int) -> bytes | None
             run.append(found)
         return found
 
-    plan = _plan_alone(program.code, program.covered)
+    plan = _plan_alone(program.code, program.covered, programs.version)
     if plan is None and not program.names.isdisjoint(INCLUDING):
-        plan = recognise(program, include)
+        plan = recognise(program, programs.version, include)
     if plan is None or not exec_limit:
         return plan
     # Nothing that a plan is made of repeats.
@@ -103,7 +105,7 @@ def _plan(program: Program, programs: Programs, exec_limit: int) -> bytes | None
     return plan if most <= exec_limit else None
 
 
-def written_checks(program: Program) -> set[Check]:
+def written_checks(program: Program, version: Version) -> set[Check]:
     """The checks of all calls on constants in code that chooses between some; constants may have
     names, as long as each is given once."""
     found: set[Check] = set()
@@ -114,7 +116,8 @@ def written_checks(program: Program) -> set[Check]:
     with suppress(TooMuch):
         for _, call in calls:
             with suppress(Other, RecursionError):
-                found |= checks_of(operation_of(call, names, program.covered, effort))
+                operation = operation_of(call, names, program.covered, version, effort)
+                found |= checks_of(operation)
     return found
 
 
@@ -148,7 +151,7 @@ def _named(nodes: tuple[ast.Node, ...]) -> Names:
     }
 
 
-def written_constants(program: Program) -> Constants:
+def written_constants(program: Program, version: Version) -> Constants:
     """The ports, URLs and options of all calls, whatever candidates they are for; constants may
     have names, as long as each is given once. What would take too long to read is left out."""
     found = Constants()
@@ -163,7 +166,8 @@ def written_constants(program: Program) -> Constants:
             if at is None or targets is None or not call.arguments:
                 continue
             given = call.arguments[at] if at < len(call.arguments) else none
-            for node, read in ((call.arguments[0], targets), (given, _options)):
+            options = partial(_options, version)
+            for node, read in ((call.arguments[0], targets), (given, options)):
                 with suppress(Other, RecursionError):
                     known = resolve(node, names)
                     effort.take_tree(known)
@@ -171,6 +175,6 @@ def written_constants(program: Program) -> Constants:
     return found
 
 
-def _options(node: ast.Expression) -> Constants:
-    document = check_document(b"port ", 0, b"", read_options(node).settings)
+def _options(version: Version, node: ast.Expression) -> Constants:
+    document = check_document(b"port ", 0, b"", read_options(version, node).settings)
     return Constants(options=frozenset((options_of(Check.from_document(document)),)))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from lzc.lua.program import Program
+from lzc.powerdns_versions import LATEST, Version
 from lzc.source.lua_source import strings_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
@@ -53,11 +54,12 @@ class Chosen(NamedTuple):
 
 
 class Programs:
-    """The LUA ``records`` of a ``zone``, in its order. ``insert_whitespace`` says how a server
-    joins the strings of each."""
+    """The LUA ``records`` of a ``zone``, in its order, which answers as a ``version`` of PowerDNS.
+    ``insert_whitespace`` says how a server joins the strings of each."""
 
-    def __init__(self, zone: Zone, insert_whitespace: bool) -> None:
+    def __init__(self, zone: Zone, insert_whitespace: bool, version: Version = LATEST) -> None:
         self.zone: Final = zone
+        self.version: Final = version
         self.records: Final = [record for record in zone.records if record[TYPE] == rr.LUA]
         self._insert_whitespace = insert_whitespace
 

@@ -8,9 +8,18 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lzc.contained import Begin, Contained, Ended, Home
+from lzc.lua.functions import CHECKING, INCLUDING
+from lzc.powerdns_versions import Version
 
 if TYPE_CHECKING:
-    from lzc.compiler.lua.discover import Discovery, Exploration, Meter
+    from lzc.compiler.lua.discover import (
+        Answers,
+        Circumstance,
+        Discovery,
+        Exploration,
+        Meter,
+        Outcome,
+    )
     from lzc.lua.engine.engine import QueryContext, StoredRecords
 
 MOST_ENDED: Final = 3
@@ -31,13 +40,16 @@ class Trial(NamedTuple):
 
 
 class _Request(NamedTuple):
-    """``limit`` is that of the instructions to count with, or `None`: the code is explored."""
+    """``limit`` is that of the instructions to count with, or `None`: the code is explored, or has
+    to answer."""
 
     trials: Sequence[Trial]
     included: Mapping[bytes, bytes]
     exec_limit: int
     memory_limit: int
+    version: Version
     limit: int | None
+    answers: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +61,7 @@ class Trials:
     _lookup: StoredRecords
     _exec_limit: int
     _memory_limit: int
+    _version: Version
     ended: dict[bytes, str] = field(default_factory=dict)
 
     def explore(self, trials: Sequence[Trial]) -> list[list[Exploration] | None]:
@@ -60,25 +73,34 @@ class Trials:
         """What `Meter.worst` gives for each, in the same way."""
         return self._run(trials, limit)
 
-    def _run(self, trials: Sequence[Trial], limit: int | None) -> list[Any]:
+    def answers(
+        self, trials: Sequence[Trial]
+    ) -> list[list[dict[Circumstance, frozenset[Outcome]]] | None]:
+        """What `Answers.of` gives for each query of each, in the same way."""
+        return self._run(trials, None, answers=True)
+
+    def _run(
+        self, trials: Sequence[Trial], limit: int | None, *, answers: bool = False
+    ) -> list[Any]:
         found: list[Any] = []
         for start in range(0, len(trials), _BATCH):
-            found += self._batch(trials[start : start + _BATCH], limit)
+            found += self._batch(trials[start : start + _BATCH], limit, answers)
         return found
 
-    def _batch(self, trials: Sequence[Trial], limit: int | None) -> list[Any]:
+    def _batch(self, trials: Sequence[Trial], limit: int | None, answers: bool) -> list[Any]:
         child = _child(self._memory_limit)
         while len(self.ended) < MOST_ENDED:
             left = [one for one in trials if one.code not in self.ended]
-            request = _Request(left, self._included, self._exec_limit, self._memory_limit, limit)
+            limits = self._exec_limit, self._memory_limit
+            request = _Request(left, self._included, *limits, self._version, limit, answers)
             try:
-                answers = iter(child.ask(request, self._lookup))
+                given = iter(child.ask(request, self._lookup))
             except Ended as ended:
                 if not 0 <= ended.at < len(left):
                     raise
                 self.ended[left[ended.at].code] = ended.why
                 continue
-            return [None if one.code in self.ended else next(answers) for one in trials]
+            return [None if one.code in self.ended else next(given) for one in trials]
         return [None] * len(trials)
 
 
@@ -98,8 +120,8 @@ def _child(memory_limit: int) -> Contained[_Request, list[Any]]:
         import lzc.compiler.lua.discover  # noqa: F401
         from lzc.lua.engine.state import SPARE_MEMORY
 
-        # Two engines explore and two count.
-        _children[memory_limit] = Contained(_work, memory=4 * (memory_limit + SPARE_MEMORY))
+        # Two engines explore and two count, and three answer as each of two versions.
+        _children[memory_limit] = Contained(_work, memory=10 * (memory_limit + SPARE_MEMORY))
     return _children[memory_limit]
 
 
@@ -107,14 +129,22 @@ def _work(request: _Request, begin: Begin, home: Home) -> list[Any]:
     """In the child."""
     include: Callable[[bytes], bytes | None] = request.included.get
     found: list[Any] = []
+    if request.answers:
+        answers = _answers(request.exec_limit, request.memory_limit, request.version)
+        answers.look_in(home)
+        for number, (code, queries) in enumerate(request.trials):
+            answers.begin = partial(begin, number)
+            checks = any(name in code for name in (*CHECKING, *INCLUDING))
+            found.append([answers.of(code, query, include, checks=checks) for query in queries])
+        return found
     if request.limit is None:
-        discovery = _discovery(request.exec_limit, request.memory_limit)
+        discovery = _discovery(request.exec_limit, request.memory_limit, request.version)
         discovery.look_in(home)
         for number, (code, queries) in enumerate(request.trials):
             discovery.begin = partial(begin, number)
             found.append([discovery.explore(code, query, include) for query in queries])
         return found
-    meter = _meter(request.limit, request.memory_limit)
+    meter = _meter(request.limit, request.memory_limit, request.version)
     for number, (code, queries) in enumerate(request.trials):
         meter.begin = partial(begin, number)
         found.append(meter.worst(code, queries, include))
@@ -122,17 +152,30 @@ def _work(request: _Request, begin: Begin, home: Home) -> list[Any]:
 
 
 @lru_cache(maxsize=1)
-def _discovery(exec_limit: int, memory_limit: int) -> Discovery:
+def _discovery(exec_limit: int, memory_limit: int, version: Version) -> Discovery:
     """The Lua states for all the zones that a process builds: each costs milliseconds."""
     from lzc.compiler.lua.discover import Discovery
     from lzc.lua.engine.engine import EngineSettings
 
-    return Discovery(EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit))
+    return Discovery(
+        EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit, powerdns=version)
+    )
+
+
+@lru_cache(maxsize=2)
+def _answers(exec_limit: int, memory_limit: int, version: Version) -> Answers:
+    """Likewise."""
+    from lzc.compiler.lua.discover import Answers
+    from lzc.lua.engine.engine import EngineSettings
+
+    return Answers(
+        EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit, powerdns=version)
+    )
 
 
 @lru_cache(maxsize=1)
-def _meter(limit: int, memory_limit: int) -> Meter:
+def _meter(limit: int, memory_limit: int, version: Version) -> Meter:
     """Likewise."""
     from lzc.compiler.lua.discover import Meter
 
-    return Meter(limit * FACTOR, memory_limit)
+    return Meter(limit * FACTOR, memory_limit, version)

@@ -10,22 +10,46 @@ from typing import Any, Final, NamedTuple
 
 from lzc.health_check import Check
 from lzc.lua.address import family
-from lzc.lua.definition.function import Parameter
+from lzc.lua.definition.function import Change, Parameter
 from lzc.lua.definition.record import Examination, number_of, quoted
-from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
-from lzc.lua.health.options import IN_LUA, OPTIONS, SELECTORS, Option, Takes, check_of
+from lzc.lua.health.options import (
+    EMPTY_SINCE,
+    OPTIONS,
+    SELECTORS,
+    Option,
+    Takes,
+    check_of,
+)
 from lzc.lua.syntax import tree as syntax
-from lzc.lua.syntax.constants import Other, address_of, integer, text, texts, values, whole
+from lzc.lua.syntax.constants import Other, address_of, integer, text, whole
 from lzc.lua.syntax.constants import fields as fields_of
 from lzc.lua.syntax.tree import Expression
+from lzc.powerdns_versions import Version
+
+CHANGES: Final = (
+    Change(
+        (5, 0),
+        "interval, minimumFailures, failOnIncompleteCheck, httpcode and headers are options, and an"
+        " option may be a table; before, the former are passed over, and a table is an error",
+        "leave these options out",
+    ),
+    Change(
+        (5, 1),
+        "where all candidates are down, those of the first set alone are chosen from; before, those"
+        " of all sets. With backupSelector='empty' that is no answer; before, a random one. A list"
+        " without candidates is an error; before, with backupSelector='all', no answer",
+        "give one set, or choose among all with a second call:"
+        " ;local a = ifportup(443, first) ... return a",
+    ),
+)
+"""In what all that look at health give."""
 
 MILLISECONDS: Final = 20
 """A timeout of so many seconds is taken for milliseconds: no resolver waits that long, and a
 status would be that old."""
 
 _OF_TCP: Final = {name: option for name, option in OPTIONS.items() if not option.http}
-_EMPTY_SINCE: Final[Version] = (5, 1)
 _MOST: Final = 999_999_999
 _MAX_SETTINGS: Final = 3000
 """Octets of all settings together: of more than 4096, some of them ours, Lua makes an error."""
@@ -81,8 +105,7 @@ def _check_option(
     option = known[name]
     if option.since is not None:
         record.report_older(field, f"option {name} is", option.since)
-    if option.takes not in IN_LUA:
-        _check_value(record, field, name, option.takes)
+    _check_value(record, field, name, option.takes)
 
 
 def _check_value(record: Examination, field: syntax.Field, name: str, takes: Takes) -> None:
@@ -90,7 +113,11 @@ def _check_value(record: Examination, field: syntax.Field, name: str, takes: Tak
     kind = record.literals.kind(field.value)
     if kind == "nil":
         return
-    if kind in ("table", "function", "boolean"):
+    if takes is Takes.HEADERS:
+        wrong = kind not in (None, "table")
+    else:
+        wrong = kind in ("table", "function", "boolean")
+    if wrong:
         record.report(field, "lua-option", f"option {name} takes {takes}, not a {kind}")
         return
     if text is None:
@@ -115,7 +142,7 @@ def _check_value(record: Examination, field: syntax.Field, name: str, takes: Tak
 def _check_selector(record: Examination, field: syntax.Field, name: str, text: bytes) -> None:
     found = text.decode("latin-1")
     if found == "empty":
-        record.report_older(field, f"{name}='empty' is", _EMPTY_SINCE)
+        record.report_older(field, f"{name}='empty' is", EMPTY_SINCE)
     elif found not in SELECTORS:
         close = difflib.get_close_matches(found, SELECTORS, n=1, cutoff=0.5)
         record.report(
@@ -144,30 +171,32 @@ HTTP_OPTIONS: Final = Parameter("a table of options", partial(_check_options, OP
 
 
 class Options(NamedTuple):
-    """The options of a call. ``selector`` is `None` where none is given; ``strict`` asks for an
-    error as long as no check has completed; ``settings`` are those of the check, as
-    `lzc.lua.health.options.check_of` takes them."""
+    """The options of a call. ``strict`` asks for an error as long as no check has completed;
+    ``settings`` are those of the check, as `lzc.lua.health.options.check_of` takes them."""
 
-    selector: str | None
+    selector: str
     backup: str
     strict: bool
     settings: dict[str, Any]
 
 
-def read_options(node: Expression | None) -> Options:
-    """The table of options of a call, or that there is none."""
+def read_options(version: Version, node: Expression | None) -> Options:
+    """The table of options of a call, as a version reads it, or that there is none."""
     given = fields_of(node) if node is not None else {}
-    selector = _selector(given.pop(b"selector", None))
-    backup = _selector(given.pop(b"backupSelector", None)) or "random"
-    fail = given.pop(b"failOnIncompleteCheck", None)
+    selector = _selector(version, given.pop(b"selector", None))
+    backup = _selector(version, given.pop(b"backupSelector", None))
+    strict = False
     settings: dict[str, Any] = {}
     for name, value in given.items():
         option = OPTIONS.get(name.decode("latin-1"))
-        if option is not None:
+        if option is None or not option.is_in(version):
+            if not isinstance(value, syntax.String):
+                _number(value)
+        elif option.field:
             settings[option.field] = _READ[option.takes](value)
-        elif not isinstance(value, syntax.String):
-            _number(value)
-    return Options(selector, backup, fail is not None and _is_true(fail), settings)
+        else:
+            strict = text(value) == b"true"
+    return Options(selector, backup, strict, settings)
 
 
 def check_document(
@@ -184,10 +213,12 @@ def check_document(
     return {name: value for name, usual in _FIELDS if (value := getattr(check, name)) != usual}
 
 
-def _selector(node: Expression | None) -> str | None:
+def _selector(version: Version, node: Expression | None) -> str:
     if node is None:
-        return None
+        return SELECTORS[0]
     name = text(node).decode("latin-1")
+    if name == "empty" and version < EMPTY_SINCE:
+        return SELECTORS[0]
     if name not in SELECTORS:
         raise Other
     return name
@@ -199,22 +230,9 @@ def _number(node: Expression) -> int:
     return integer(node, _MOST)
 
 
-def _is_true(node: Expression) -> bool:
-    if isinstance(node, syntax.Boolean):
-        return node.value
-    return text(node) == b"true"
-
-
 def _headers(node: Expression) -> bytes:
-    """Headers as lines: from one such text, a list of them, or a table by name."""
-    if not isinstance(node, syntax.Table):
-        return text(node)
-    if not node.fields:
-        return b""
-    if node.fields[0].key is None:
-        lines = texts(node) if len(values(node)) else []
-    else:
-        lines = [name + b": " + text(value) for name, value in fields_of(node).items()]
+    """Headers as lines, of a table by name."""
+    lines = [name + b": " + text(value) for name, value in fields_of(node).items()]
     return b"\n".join(sorted(lines))
 
 

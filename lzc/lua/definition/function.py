@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lzc.lua.definition.record import Examination
-from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, address_of, network_of, texts
 from lzc.lua.syntax.tree import Call, Expression
+from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import rdata as wire_rdata
 
 Operation = list[Any]
@@ -28,10 +28,12 @@ MAX_CANDIDATES: Final = 4096
 
 @dataclass(slots=True, eq=False)
 class Form:
-    """What a plan for type ``covered`` is made of, while the code of its record is read: its RDATA,
-    and how much of what takes time. All raise `Other` for what has to be left to Lua."""
+    """What a plan for type ``covered`` is made of, as a ``version`` of PowerDNS answers, while the
+    code of its record is read: its RDATA, and how much of what takes time. All raise `Other` for
+    what has to be left to Lua."""
 
     covered: int
+    version: Version = LATEST
     _items: dict[bytes, int] = field(default_factory=dict)
     _networks: int = 0
     _candidates: int = 0
@@ -46,7 +48,7 @@ class Form:
         if b"\0" in content:
             raise Other
         try:
-            rdata = wire_rdata.from_result(self.covered, content)
+            rdata = wire_rdata.from_result(self.covered, content, self.version)
         except wire_rdata.InvalidRdata as error:
             raise Other from error
         return self._items.setdefault(rdata, len(self._items))
@@ -101,12 +103,25 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What is otherwise from a version of PowerDNS on: ``what``, in words that say how it is there
+    and how it was before; ``fix``, a form that means the same everywhere; ``labels`` to ask a
+    wildcard for, which show it."""
+
+    since: Version
+    what: str
+    fix: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A function by its name, and all that lzc knows of it but its Lua: that is in the file beside
     the module that describes it.
 
     The last ``optional`` of the ``parameters`` may be left out; with ``more``, further arguments
-    are no error. ``since`` is the first PowerDNS that has it (`None`: all that are in use).
+    are no error. ``since`` is the first PowerDNS that has it (`None`: all that are in use), and
+    ``changes`` are those in what it gives.
     ``refused`` says why lzc does not run it (empty: it does). ``chosen`` is the parameter, from 0,
     that the result is taken from; ``options`` the one that has the options of health checks, of a
     function that asks for some, and ``targets`` gives the ports and URLs that stand in its first
@@ -125,6 +140,7 @@ class Function:
     optional: int = 0
     more: bool = False
     since: Version | None = None
+    changes: tuple[Change, ...] = ()
     refused: str = ""
     chosen: int | None = None
     options: int | None = None
@@ -142,6 +158,10 @@ class Function:
     def required(self) -> int:
         """How many arguments it needs."""
         return len(self.parameters) - self.optional
+
+    def is_in(self, version: Version) -> bool:
+        """Whether a version of PowerDNS has it."""
+        return self.since is None or self.since <= version
 
     def takes(self, count: int) -> bool:
         """Whether it can be called with so many arguments."""

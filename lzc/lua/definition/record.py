@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Final
 
-from lzc.lua.definition.versions import Secondary, Version, shown
 from lzc.lua.syntax import constants
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other
 from lzc.lua.syntax.effort import Effort
 from lzc.lua.syntax.scopes import Scopes
 from lzc.lua.syntax.tree import Expression
+from lzc.powerdns_versions import Secondary, Version, shown
 
 
 @dataclass(frozen=True, slots=True, order=True)

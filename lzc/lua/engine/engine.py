@@ -18,7 +18,8 @@ from lzc.lua import address
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.engine.ring import Rings
 from lzc.lua.engine.state import LuaState
-from lzc.lua.health.options import IN_LUA, OF_CHECKS, OPTIONS, check_of
+from lzc.lua.health.options import OF_CHECKS, check_of
+from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 
@@ -44,9 +45,6 @@ once: at first much is not known yet that our functions look up once."""
 
 MAX_LOGGED = 1000
 """Characters of what a record logs that are kept."""
-
-_OPTIONS = tuple(option.field for option in OF_CHECKS)
-"""In the order of the values that ``api/health.lua`` gives."""
 
 _GEO_FIELDS = ("country", "continent", "region", "latitude", "longitude", "asn", "city", "name")
 """In the order in which ``api/geo.lua`` takes them."""
@@ -86,10 +84,11 @@ class EngineSettings:
     time_limit: float = 0.1
     chunks: int = 10_000
     geo_memory: int = GEO_MEMORY
+    powerdns: Version = LATEST
 
     @classmethod
     def from_config(cls, lua: LuaSection) -> EngineSettings:
-        """The settings of ``[lua]``."""
+        """The settings of ``[lua]``; as which version it answers is a matter of each zone."""
         return cls(
             mode=lua.mode,
             exec_limit=lua.exec_limit,
@@ -105,7 +104,9 @@ class QueryContext(NamedTuple):
     ``who`` the packed client address (4 or 16 octets), ``subnet`` the packed network address and
     source prefix length of the query's ECS option, or `None`; ``local`` the packed address the
     query came to (empty: not known); ``flags`` the 16 header flag bits of RFC 1035 §4.1.1;
-    ``edns_size`` the UDP payload size of the client's OPT (0 without).
+    ``edns_size`` the UDP payload size of the client's OPT (0 without); ``encloser`` how many labels
+    the owner of the record has, the asterisk of a wildcard not counted; ``powerdns`` the version
+    whose answers the zone gives, which is the engine's.
     """
 
     qname: bytes
@@ -119,6 +120,8 @@ class QueryContext(NamedTuple):
     flags: int = 0
     message_id: int = 0
     zone_id: int = 0
+    encloser: int = 0
+    powerdns: Version = LATEST
 
 
 Log = Callable[[str, int], None]
@@ -162,6 +165,7 @@ class Engine:
         self._zone = b""
         self.lookup = lookup
         self.swept = 0.0
+        self._options = [one for one in OF_CHECKS if one.is_in(settings.powerdns)]
         self._rings = Rings()
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._strikes: dict[int, int] = {}
@@ -181,7 +185,12 @@ class Engine:
             self._state.forget_health()
         self._include = include
         # All by name: with a star the call takes 0.2 µs more.
-        qname, zone, who, subnet, local, tcp, dnssec_ok, size, flags, ident, zone_id = query
+        # fmt: off
+        (
+            qname, zone, who, subnet, local, tcp, dnssec_ok, size, flags, ident, zone_id, encloser,
+            _,
+        ) = query
+        # fmt: on
         self._zone = zone
         network, prefix = subnet or (None, 0)
         run, slot = program
@@ -189,7 +198,7 @@ class Engine:
             # fmt: off
             result = run(
                 slot, qname, zone, who, network, prefix, local, tcp, dnssec_ok, size, flags, ident,
-                zone_id,
+                zone_id, encloser,
             )
             # fmt: on
             if type(result) is bytes:
@@ -205,7 +214,7 @@ class Engine:
                 self._strikes[slot] = strikes = self._strikes.get(slot, 0) + 1
                 if strikes >= MAX_STRIKES:
                     self._programs[code] = (run, slot)
-                result = run(slot, qname, zone, who, network, prefix, *query[4:])
+                result = run(slot, qname, zone, who, network, prefix, *query[4:-1])
         except (lupa.LuaMemoryError, lupa.LuaError, MemoryError) as error:
             self._rebuild()
             raise LuaFailure("memory", str(error)) from error
@@ -277,12 +286,8 @@ class Engine:
                 b"counted": self._count,
                 b"collect_at": settings.memory_limit // 2048,
                 b"geo_size": settings.geo_memory,
-                b"check_options": b" ".join(option.name.encode() for option in OF_CHECKS),
-                b"option_types": b" ".join(
-                    f"{option.name}={IN_LUA[option.takes]}".encode()
-                    for option in OPTIONS.values()
-                    if option.takes in IN_LUA
-                ),
+                b"version": 100 * settings.powerdns[0] + settings.powerdns[1],
+                b"check_options": b" ".join(option.name.encode() for option in self._options),
                 b"explore": self._conditions is not None,
             },
             {
@@ -358,7 +363,9 @@ class Engine:
 
     def _status(self, kind: bytes, target: Any, candidate: bytes, *options: Any) -> Any:
         try:
-            check = check_of(kind, target, candidate, dict(zip(_OPTIONS, options, strict=True)))
+            given = zip(self._options, options, strict=True)
+            settings = {option.field: value for option, value in given}
+            check = check_of(kind, target, candidate, settings)
         except (ValueError, TypeError, OverflowError) as error:
             return f"bad option of a health check: {error}".encode()
         status = self._health.status(check, self._zone)

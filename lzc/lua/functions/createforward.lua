@@ -1,19 +1,24 @@
 local core = ...
 local tonumber, format = tonumber, string.format
 local sub, match, gmatch, gsub, concat = string.sub, string.match, string.gmatch, string.gsub, table.concat
-local labels_of, parse, text_of = core.labels_of, core.parse, core.text_of
+local labels_of, parse, text_of, since = core.labels_of, core.parse, core.text_of, core.since
 local api = core.api
 
--- A function of the labels asked for, of which so many are in front of the zone's apex. The same names
--- are asked for again and again.
-local function by_name(compute)
+-- A function of the labels asked for, of which so many are in front of the zone's apex, or of the
+-- wildcard's parent. The same names are asked for again and again.
+local function by_name(compute, labels_behind)
   local remembered = core.remember(function()
     local labels, count = labels_of(core.qname)
-    local _, apex = labels_of(core.zone)
-    return compute(labels, count - apex)
+    return compute(labels, count - labels_behind())
   end)
-  return core.export(function() return remembered(core.qname .. core.zone) end)
+  return core.export(function() return remembered(core.qname .. core.zone .. labels_behind()) end)
 end
+
+local function of_apex()
+  local _, count = labels_of(core.zone)
+  return count
+end
+local function of_encloser() return core.encloser end
 
 -- As inet_aton(3) reads them.
 local function of_labels(a, b, c, d)
@@ -22,7 +27,7 @@ local function of_labels(a, b, c, d)
 end
 
 -- Parts that start with a number below 256 are joined as they are, be they followed by what may.
-local function of_parts(...)
+local function of_beginnings(...)
   local parts = {...}
   for i = 1, 4 do
     local digits = match(parts[i], '^%s*%+?(%d+)')
@@ -31,21 +36,53 @@ local function of_parts(...)
   return concat(parts, '.')
 end
 
-local function of_hex(label)
-  local octets = {}
-  local position = 3
+local function of_numbers(...)
+  local octets = {...}
   for i = 1, 4 do
-    -- As scanf(3) has it: at most two characters, of which one may be a sign.
+    local number = match(octets[i], '^%d+$') and tonumber(octets[i])
+    if not number or number > 255 then return nil end
+    octets[i] = format('%d', number)
+  end
+  return concat(octets, '.')
+end
+
+-- As scanf(3) reads "%2x" four times: at most two characters, of which one may be a sign.
+local function scanned(label, position)
+  local octets = {}
+  for i = 1, 4 do
     local sign, digits = match(label, '^([+-]?)(%x%x?)', position)
     if not digits then return nil end
     if match(label, '^0[xX]', position) then position = position + 1 end
     if sign ~= '' then digits = sub(digits, 1, 1) end
     local value = tonumber(digits, 16)
-    octets[i] = format('%.0f', sign == '-' and (4294967296 - value) % 4294967296 or value)
+    octets[i] = sign == '-' and (4294967296 - value) % 4294967296 or value
     position = position + #sign + #digits
+  end
+  return octets
+end
+
+-- Eight digits behind two characters.
+local function of_ten(label)
+  local octets = #label == 10 and scanned(label, 3)
+  return octets and format('%.0f.%.0f.%.0f.%.0f', octets[1], octets[2], octets[3], octets[4])
+end
+
+-- Eight digits at the end.
+local function of_ending(label)
+  local octets = #label >= 8 and scanned(label, #label - 7)
+  if not octets then return nil end
+  for i = 1, 4 do
+    if octets[i] > 255 then return nil end
   end
   return concat(octets, '.')
 end
+
+local function of_eight(label)
+  return match(label, '%x%x%x%x%x%x%x%x$') and of_ending(label)
+end
+
+local of_parts = since({[407] = of_beginnings, [409] = of_numbers})
+local of_hex = since({[407] = of_ten, [409] = of_ending, [501] = of_eight})
 
 api.createForward = by_name(function(labels, count)
   if count >= 4 then
@@ -61,26 +98,42 @@ api.createForward = by_name(function(labels, count)
   if n >= 4 then
     return of_parts(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
   end
-  if #labels[1] == 10 then return of_hex(labels[1]) or '0.0.0.0' end
-  return '0.0.0.0'
-end)
+  return of_hex(labels[1]) or '0.0.0.0'
+end, of_apex)
 
-api.createForward6 = by_name(function(labels, count)
-  local text
-  if count == 1 then
-    text = gsub(labels[1], '-', ':')
-  elseif count == 8 then
-    text = concat(labels, ':', 1, 8)
-  else
-    return '::'
-  end
+-- What is no address is an error, or none.
+local function canonical_of(text)
   local _, canonical = parse(text)
   return canonical
-end)
+end
+local function canonical_or_none(text)
+  local _, canonical = core.python_parse(text)
+  return canonical or '::'
+end
+local read = since({[407] = canonical_of, [409] = canonical_or_none})
 
-api.filterForward = core.export(function(address, group, fallback)
+local function of_label(label) return read((gsub(label, '-', ':'))) end
+local function of_digits_or_label(label)
+  local digits = match(label, ('%x'):rep(32) .. '$')
+  if not digits then return of_label(label) end
+  return read((gsub(sub(digits, 1, 28), '....', '%0:') .. sub(digits, 29)))
+end
+local of_one = since({[407] = of_label, [409] = of_digits_or_label})
+
+api.createForward6 = by_name(function(labels, count)
+  if count == 1 then return of_one(labels[1]) end
+  if count == 8 then return read(concat(labels, ':', 1, 8)) end
+  return '::'
+end, since({[407] = of_apex, [501] = of_encloser}))
+
+local function filtered(address, group, fallback)
   local packed = parse(address)
   if core.group_match(group, packed) then return text_of(address) end
   if fallback ~= nil then return text_of(fallback) end
   return #packed == 4 and '0.0.0.0' or '::'
-end)
+end
+local function listed(address, group, fallback)
+  local found = filtered(address, group, fallback)
+  return found == '' and {} or {found}
+end
+api.filterForward = core.export(since({[407] = filtered, [409] = listed}))

@@ -7,18 +7,27 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from lzc.lua.definition.function import Form, Function, Operation, Parameter
+from lzc.lua.definition.function import Change, Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import ADDRESS, TEXT, refuse
 from lzc.lua.definition.record import Examination
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, network_of, text, texts
 from lzc.lua.syntax.tree import Call, Expression
+from lzc.powerdns_versions import since
 
 _MADE: Final = {
     "createForward": ("forward", str(IPv4Address(0)), "192.0.2.0/24"),
     "createForward6": ("forward6", str(IPv6Address(0)), "2001:db8::/32"),
 }
 """The operation of each, what filterForward gives instead, and a network for an example."""
+
+_DIGITS: Final = {(4, 7): "ten", (4, 9): "ending"}
+"""Which digits of a label make an address; signs and the like among them are left to Lua."""
+_LISTED: Final = {(4, 7): False, (4, 9): True}
+"""Whether filterForward gives a list, in which an empty text leaves no trace."""
+_OF_ZONE: Final = {(4, 7): True, (5, 1): False}
+"""Whether createForward6 reads the labels in front of the apex; else those of the wildcard, which a
+plan does not know."""
 
 
 def _check_group(record: Examination, function: str, argument: Expression) -> None:
@@ -56,8 +65,14 @@ def _judge(record: Examination, calls: Sequence[Call]) -> None:
             )
 
 
+def _forward(form: Form, name: str) -> Operation:
+    if name == "forward6" and not since(form.version, _OF_ZONE):
+        raise Other
+    return [name, None, None, since(form.version, _DIGITS)]
+
+
 def _filtered(
-    _form: Form, address: Expression, group: Expression, fallback: Expression | None = None
+    form: Form, address: Expression, group: Expression, fallback: Expression | None = None
 ) -> Operation:
     """Of one of the above, with a group of networks that says no to none."""
     made, _ = _call(address, 0)
@@ -65,8 +80,11 @@ def _filtered(
     if made not in _MADE or maker != "newNMG":
         raise Other
     name, nowhere, _ = _MADE[made]
-    found = [network_of(written) for written in texts(networks)]
-    return [name, found, nowhere if fallback is None else text(fallback).decode("latin-1")]
+    operation = _forward(form, name)
+    operation[1] = [network_of(written) for written in texts(networks)]
+    instead = nowhere if fallback is None else text(fallback).decode("latin-1")
+    operation[2] = instead if instead or not since(form.version, _LISTED) else None
+    return operation
 
 
 def _call(node: Expression, count: int) -> tuple[str, tuple[Expression, ...]]:
@@ -78,13 +96,64 @@ def _call(node: Expression, count: int) -> tuple[str, tuple[Expression, ...]]:
     return node.function.name.decode("latin-1"), node.arguments
 
 
+_FORWARD_CHANGES: Final = (
+    Change(
+        (4, 9),
+        "createForward takes eight hexadecimal digits at the end of any label, and only whole"
+        " numbers between hyphens; before, the digits behind two characters, and numbers with"
+        " whatever follows",
+        "ask for names such as ip40414243 or 192-0-2-1, which all read alike",
+        ("40414243", "ip-40414243", "1-2-3-4x", "1-2-3-010", "0x1-2-3-4"),
+    ),
+    Change(
+        (5, 1),
+        "createForward takes nothing but hexadecimal digits; before, what scanf(3) makes of them",
+        "ask for names such as ip40414243",
+        ("xx0102030x",),
+    ),
+)
+_FORWARD6_CHANGES: Final = (
+    Change(
+        (4, 9),
+        "createForward6 takes 32 hexadecimal digits in one label, and what is no address gives ::;"
+        " before, that is an error",
+        "ask for names such as 2001-db8--1",
+        ("20010db8000000000000000000000001", "g--1"),
+    ),
+    Change(
+        (5, 1),
+        "createForward6 reads the labels in front of the wildcard; before, those in front of the"
+        " zone, so that below a wildcard further down it gave ::",
+        "put the wildcard at the apex of a zone of its own",
+        ("2001-db8--1", "20010db8000000000000000000000001", "2001.db8.0.0.0.0.0.1"),
+    ),
+)
+_FILTER_CHANGES: Final = (
+    Change(
+        (4, 9),
+        "filterForward gives a list, without an empty text in it; before, it gave a text",
+        "return its result as it is, with a fallback that is an address; to compare it, write"
+        " ;local a = filterForward(...) if type(a) == 'table' then a = a[1] or '' end",
+        ("10-1-2-3", "192-0-2-1", "203-0-113-9", "2001-db8--1", "foo"),
+    ),
+)
+
 FUNCTIONS = (
-    Function("createForward", operation=lambda form: ["forward", None, None]),
-    Function("createForward6", operation=lambda form: ["forward6", None, None]),
+    Function(
+        "createForward",
+        changes=_FORWARD_CHANGES,
+        operation=lambda form: _forward(form, "forward"),
+    ),
+    Function(
+        "createForward6",
+        changes=_FORWARD6_CHANGES,
+        operation=lambda form: _forward(form, "forward6"),
+    ),
     Function(
         "filterForward",
         (ADDRESS, _GROUP, TEXT),
         optional=1,
+        changes=_FILTER_CHANGES,
         chosen=2,
         judge=_judge,
         operation=_filtered,

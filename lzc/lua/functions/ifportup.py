@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from lzc.lua.definition.check_options import TCP_OPTIONS, check_document, read_options
-from lzc.lua.definition.function import Form, Function, Operation, Parameter
+from lzc.lua.definition.check_options import (
+    CHANGES,
+    TCP_OPTIONS,
+    Options,
+    check_document,
+    read_options,
+)
+from lzc.lua.definition.function import Change, Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import (
     check_item,
     listed,
@@ -16,14 +22,16 @@ from lzc.lua.definition.parameters import (
     spread,
 )
 from lzc.lua.definition.record import Examination, number_of
-from lzc.lua.definition.versions import Version
 from lzc.lua.health.constants import Constants
 from lzc.lua.syntax import tree as syntax
-from lzc.lua.syntax.constants import integer, port_of, texts, values
+from lzc.lua.syntax.constants import Other, integer, port_of, texts, values
 from lzc.lua.syntax.tree import Expression, Field
+from lzc.powerdns_versions import Version, since
 
 _SETS_SINCE: Final[Version] = (4, 8)
 """Several sets of addresses."""
+_FIRST: Final = {(4, 7): False, (5, 1): True}
+"""Whether, where all is down, those of the first set alone are chosen from."""
 
 
 def _look_at_port(record: Examination, function: str, node: Expression, text: bytes) -> None:
@@ -51,7 +59,8 @@ def _check_sets(record: Examination, function: str, argument: Expression) -> Non
             fix="put single addresses in braces too: {{'192.0.2.1'}, {'192.0.2.2'}}",
         )
         return
-    record.report_older(table, f"sets of addresses in {function} are", _SETS_SINCE)
+    if function == "ifportup":
+        record.report_older(table, f"sets of addresses in {function} are", _SETS_SINCE)
     sets = [record.literals.table(field.value) for field in fields]
     if all(found is not None and not found.fields for found in sets):
         record.report(table, "lua-empty-candidates", f"the sets of {function} have nothing in them")
@@ -81,13 +90,21 @@ def up(
     given: Expression | None = None,
 ) -> Operation:
     """The operation for one set of addresses, or several, checked as `check_of` says of a kind."""
-    options = read_options(given)
+    options = read_options(form.version, given)
     outer = values(addresses)
     nested = bool(outer) and isinstance(outer[0], syntax.Table)
+    if nested and kind == b"port " and form.version < _SETS_SINCE:
+        raise Other
     sets = []
     for node in outer if nested else [addresses]:
         sets.append(checked(form, kind, target, node, options.settings))
-    return ["up", options.selector or "random", options.backup, sets, options.strict]
+    return up_of(form, options, sets)
+
+
+def up_of(form: Form, options: Options, sets: list[list[list[Any]]]) -> Operation:
+    """The operation for sets of candidates."""
+    first = since(form.version, _FIRST)
+    return ["up", options.selector, options.backup, sets, first, options.strict]
 
 
 def checked(
@@ -107,6 +124,14 @@ FUNCTIONS = (
         "ifportup",
         (_PORT, SETS, TCP_OPTIONS),
         optional=1,
+        changes=(
+            Change(
+                _SETS_SINCE,
+                "ifportup takes sets of addresses; before, such are an error",
+                "use ifurlup, or give one set",
+            ),
+            *CHANGES,
+        ),
         chosen=1,
         options=2,
         targets=lambda port: Constants(ports=frozenset((integer(port, 65535),))),

@@ -18,8 +18,7 @@ local function external_of(set)
 end
 
 -- One step of `if_up` where each candidate has a URL of its own, whose host is looked up.
-local function external_up(set, options, every, total)
-  local candidates, urls = external_of(set)
+local function external_up(candidates, urls, options)
   local up, count, completed = {}, 0, false
   for i = 1, #candidates do
     local candidate = candidates[i]
@@ -29,28 +28,27 @@ local function external_up(set, options, every, total)
     -- The check is the URL's; the address has no part in it.
     local state = group['::']
     if state == nil then state = ask(group, 'ext ', url, options, '::') end
-    total = total + 1
-    every[total] = candidate
     if state > 0 then
       count = count + 1
       up[count] = candidate
     end
     if state == 0 then completed = true end
   end
-  return up, count, total, completed
+  return up, count, completed
 end
 
 core.api.ifurlextup = core.export(function(sets, options)
   if type(sets) ~= 'table' then error('table of groups expected, got ' .. type(sets), 0) end
-  local every, total, completed = {}, 0, false
+  local every, completed = {}, false
   for key, set in next, sets do
     if type(key) ~= 'number' then error('list of groups expected', 0) end
-    local up, count, some
-    up, count, total, some = external_up(set, options, every, total)
+    local candidates, urls = external_of(set)
+    every[#every + 1] = candidates
+    local up, count, some = external_up(candidates, urls, options)
     completed = completed or some
     if count > 0 then
       return canonical(select_from(options and rawget(options, 'selector'), up, count))
     end
   end
-  return backup(options, every, total, completed)
+  return backup(options, every, completed)
 end)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.lua.definition.check_options import HTTP_OPTIONS, check_document, read_options
+from lzc.lua.definition.check_options import CHANGES, HTTP_OPTIONS, check_document, read_options
 from lzc.lua.definition.function import Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import spread, whole_table
 from lzc.lua.definition.record import Examination
+from lzc.lua.functions.ifportup import up_of
 from lzc.lua.health.constants import Constants
 from lzc.lua.syntax.constants import Other, fields, text, values
 from lzc.lua.syntax.tree import Expression, Field
@@ -32,7 +33,7 @@ def _targets(groups: Expression) -> Constants:
 
 
 def _up(form: Form, sets: Expression, given: Expression | None = None) -> Operation:
-    options = read_options(given)
+    options = read_options(form.version, given)
     every = []
     for node in values(sets):
         candidates = []
@@ -46,7 +47,7 @@ def _up(form: Form, sets: Expression, given: Expression | None = None) -> Operat
         every.append(candidates)
     if not every:
         raise Other
-    return ["up", options.selector or "random", options.backup, every, options.strict]
+    return up_of(form, options, every)
 
 
 FUNCTIONS = (
@@ -54,6 +55,7 @@ FUNCTIONS = (
         "ifurlextup",
         (_GROUPS, HTTP_OPTIONS),
         optional=1,
+        changes=CHANGES,
         since=(4, 6),
         chosen=0,
         options=1,

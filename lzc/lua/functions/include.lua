@@ -1,14 +1,19 @@
 local core = ...
 local error, select, pcall, setfenv, loadstring = error, select, pcall, setfenv, loadstring
-local byte, clock = string.byte, os.clock
+local byte, sub, clock = string.byte, string.sub, os.clock
 local api = core.api
+
+-- Statements may begin as in other records.
+local function as_it_is(code) return code end
+local function without_mark(code) return byte(code, 1) == 59 and sub(code, 2) or code end
+local statements = core.since({[407] = as_it_is, [501] = without_mark})
 
 local function run_include(name, ...)
   if select('#', ...) > 0 then error('This function requires at most 1 parameter(s)', 0) end
   local code = core.python_include(core.text_of(name))
   if not code or byte(code, 1) == 27 then return nil end
   local began = clock()
-  local chunk = loadstring(code, code)
+  local chunk = loadstring(statements(code), code)
   core.charge((clock() - began) * 1e9)
   if chunk then return setfenv(chunk, core.env) end
 end

@@ -3,7 +3,7 @@ local type, error = type, error
 local format, concat, find = string.format, table.concat, string.find
 local client_hash, text_of, weighted_of = core.client_hash, core.text_of, core.weighted_of
 
-core.api.pickchashed = core.export(function(list)
+core.api.pickchashed = core.since({[409] = core.export(function(list)
   local weights, items, count = weighted_of(list)
   local key = {}
   for i = 1, count do
@@ -14,4 +14,4 @@ core.api.pickchashed = core.export(function(list)
   local owner = core.python_owner(concat(key), client_hash())
   if type(owner) == 'string' then error('Caught exception: ' .. owner, 0) end
   return items[owner]
-end)
+end)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from lzc.lua.definition.function import Form, Function, Operation
 from lzc.lua.engine.ring import MAX_HASHED, MAX_POINTS, hashed_octets
-from lzc.lua.functions.pickwrandom import WEIGHTED, pairs
+from lzc.lua.functions.pickwrandom import CHANGES, WEIGHTED, pairs
 from lzc.lua.syntax.constants import Other
 from lzc.lua.syntax.tree import Expression
 
@@ -18,4 +18,6 @@ def _ring(form: Form, items: Expression) -> Operation:
     return ["ring", [[weight, item, key.decode("latin-1")] for weight, item, key in found]]
 
 
-FUNCTIONS = (Function("pickchashed", (WEIGHTED,), since=(4, 9), chosen=0, operation=_ring),)
+FUNCTIONS = (
+    Function("pickchashed", (WEIGHTED,), since=(4, 9), changes=CHANGES, chosen=0, operation=_ring),
+)

@@ -3,7 +3,7 @@ give."""
 
 from __future__ import annotations
 
-from lzc.lua.definition.check_options import HTTP_OPTIONS, read_options, url_of
+from lzc.lua.definition.check_options import CHANGES, HTTP_OPTIONS, read_options, url_of
 from lzc.lua.definition.function import Form, Function, Operation
 from lzc.lua.definition.parameters import ADDRESSES, URL
 from lzc.lua.functions.ifportup import checked
@@ -14,9 +14,9 @@ from lzc.lua.syntax.tree import Expression
 def _weights(
     form: Form, url: Expression, addresses: Expression, given: Expression | None = None
 ) -> Operation:
-    options = read_options(given)
+    options = read_options(form.version, given)
     candidates = checked(form, b"weight ", text(url), addresses, options.settings)
-    return ["weights", options.selector, options.backup, candidates, options.strict]
+    return ["weights", candidates]
 
 
 FUNCTIONS = (
@@ -24,6 +24,7 @@ FUNCTIONS = (
         "pickselfweighted",
         (URL, ADDRESSES, HTTP_OPTIONS),
         optional=1,
+        changes=CHANGES,
         since=(5, 0),
         chosen=1,
         options=2,

@@ -8,14 +8,17 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from lzc.lua.definition.function import Form, Function, Operation, Parameter
+from lzc.lua.definition.function import Change, Form, Function, Operation, Parameter
 from lzc.lua.definition.parameters import NO_ITEM, listed, spread
 from lzc.lua.definition.record import Examination, is_open
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, integer, pair, text, values, whole
 from lzc.lua.syntax.tree import Expression, Field
+from lzc.powerdns_versions import since
 
 _MAX_WEIGHT: Final = 2**31 - 1
+LEAST: Final = {(4, 7): 0, (5, 1): 1}
+"""The least weight."""
 _DIGITS: Final = 20
 _ROOM: Final = (13, 29, 59, 127, 257, 541, 1109, 2357)
 """Buckets of a hash table of C++ as it grows; it grows when it holds as many keys. They are more
@@ -102,6 +105,9 @@ def pairs(form: Form, node: Expression) -> list[tuple[int, int, bytes]]:
             number = integer(weight, _MAX_WEIGHT)
         content = text(item)
         found.append((number, form.item(content), content))
+    least = since(form.version, LEAST)
+    if any(number < least for number, _, _ in found):
+        raise Other
     if not 0 < sum(number for number, _, _ in found) <= _MAX_WEIGHT:
         raise Other
     return found
@@ -145,9 +151,25 @@ def _weighted(how: str) -> Callable[[Form, Expression], Operation]:
     return operation
 
 
+CHANGES: Final = (
+    Change(
+        (5, 1),
+        "a weight has to be greater than 0; before, an item of weight 0 is never chosen, and a sum"
+        " beyond 2147483647 is an error",
+        "leave out what is never to be chosen",
+    ),
+)
+
 FUNCTIONS = (
-    Function("pickwrandom", (WEIGHTED,), chosen=0, operation=_weighted("random")),
-    Function("pickwhashed", (WEIGHTED,), chosen=0, operation=_weighted("hashed")),
+    Function("pickwrandom", (WEIGHTED,), changes=CHANGES, chosen=0, operation=_weighted("random")),
+    Function("pickwhashed", (WEIGHTED,), changes=CHANGES, chosen=0, operation=_weighted("hashed")),
     # It came with 4.9 or 5.0; it is not held against 4.9.
-    Function("picknamehashed", (WEIGHTED,), since=(4, 9), chosen=0, operation=_weighted("named")),
+    Function(
+        "picknamehashed",
+        (WEIGHTED,),
+        since=(4, 9),
+        changes=CHANGES,
+        chosen=0,
+        operation=_weighted("named"),
+    ),
 )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lzc.health_check import Check
+from lzc.powerdns_versions import Version
 
 
 class Takes(StrEnum):
@@ -19,8 +20,8 @@ class Takes(StrEnum):
     COUNT = "a whole number"
     ADDRESS = "an address"
     TEXT = "a string"
-    TRUTH = "true or false"
-    HEADERS = "a string, or a table of them"
+    TRUTH = "'true' or 'false', in quotes"
+    HEADERS = "a table from name to value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,12 @@ class Option:
     name: str
     takes: Takes
     field: str = ""
-    since: tuple[int, int] | None = None
+    since: Version | None = None
     http: bool = False
+
+    def is_in(self, version: Version) -> bool:
+        """Whether a version of PowerDNS has it; the others do as if it were not given."""
+        return self.since is None or self.since <= version
 
 
 _TABLE: Final = (
@@ -56,10 +61,10 @@ OPTIONS: Final[Mapping[str, Option]] = {option.name: option for option in _TABLE
 OF_CHECKS: Final = tuple(option for option in _TABLE if option.field)
 """Those that a check consists of; the others say what to do with its result."""
 
-IN_LUA: Final = {Takes.TRUTH: "boolean", Takes.HEADERS: "table"}
-"""The types that values of a kind may have in Lua besides string and number."""
-
 SELECTORS: Final = ("random", "all", "hashed", "pickclosest", "empty")
+EMPTY_SINCE: Final = (5, 1)
+"""Since when the last of them says what it says; before, what is none of the others means the
+first."""
 
 _TAKES: Final = {option.field: option.takes for option in OF_CHECKS}
 _DEFAULTS: Final = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lzc.lua.definition.versions import Version
+from lzc.powerdns_versions import Version
 
 _FUNCTIONS: Final = """
 assert collectgarbage error gcinfo getfenv getmetatable ipairs load loadstring next pairs pcall
@@ -70,10 +70,11 @@ qname zone zoneid who bestwho ecswho dh dnssecOK tcp ednsPKTSize pdns pdns_featu
 
 VARIABLES: Final[Mapping[str, Version | None]] = {
     **dict.fromkeys(_VARIABLES.split()),
-    **dict.fromkeys(("localwho", "GeoIPQueryAttribute"), (5, 0)),
+    "localwho": (4, 9),
+    "GeoIPQueryAttribute": (5, 0),
 }
-"""Variables of PowerDNS that a record finds set, and since when. 4.7 lacks ``localwho`` and 5.1 has
-it; it is not held against 5.0."""
+"""Variables of PowerDNS that a record finds set, and since when. It is not known whether 4.8 had
+``localwho``."""
 
 _NAME: Final = """
 canonCompare chopOff countLabels equal getRawLabels isPartOf makeRelative toString toStringNoDot

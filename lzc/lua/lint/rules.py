@@ -139,6 +139,13 @@ _TABLE: Final = (
         "upgrade the secondary, or do without",
     ),
     Rule(
+        "lua-version-differs",
+        _WARNING,
+        "an answer that another version of PowerDNS gives otherwise",
+        "strings of the record are joined otherwise there",
+        "write what means the same everywhere, or have the same version everywhere",
+    ),
+    Rule(
         "lua-instructions",
         _WARNING,
         "more instructions than a server allows",

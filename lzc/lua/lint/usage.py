@@ -107,5 +107,6 @@ def _interval(record: Examination, call: syntax.Call) -> float:
             if field.key is not None and record.literals.text(field.key) == b"interval":
                 text = record.literals.text(field.value)
                 number = None if text is None else number_of(text)
-                return number or record.zone.interval
+                # PowerDNS looks what is due in rounds, so that less comes to nothing there.
+                return max(number or 0, record.zone.interval)
     return record.zone.interval

@@ -1,9 +1,10 @@
 """Plans: what LUA records of common forms choose among, and how, as data.
 
 A plan is made at build time (`lzc.lua.recognition.recogniser`) and answers as its record would,
-without Lua. It is JSON: ``v`` the version of this format, ``type`` the type answered for, ``data``
-the RDATA of all there is to choose from, in hex and each once, and ``do`` an operation, an array
-that starts with its name. Items are positions in ``data``, from 0::
+without Lua. It is JSON: ``v`` the version of this format, ``as`` the version of PowerDNS whose
+answers it gives, which texts are read by, ``type`` the type answered for, ``data`` the RDATA of all
+there is to choose from, in hex and each once, and ``do`` an operation, an array that starts with
+its name. Items are positions in ``data``, from 0::
 
     ["fixed", [item …]]                       all of them
     ["random", [item …]]                      one of them
@@ -14,13 +15,12 @@ that starts with its name. Items are positions in ``data``, from 0::
     ["ring", [[weight, item, text] …]]        one, by the client's hash: `lzc.lua.engine.ring`
     ["closest", [[item, address] …]]          the nearest one; addresses in hex
     ["magic"]                                 the nearest of the addresses in the QNAME
-    ["up", selector, backup, [[[item, address, check] …] …], strict]
+    ["up", selector, backup, [[[item, address, check] …] …], first, strict]
                                               sets of candidates, by their checks
-    ["weights", selector | null, backup, [[item, address, check] …], strict]
-                                              candidates, by the weights that checks found
+    ["weights", [[item, address, check] …]]   candidates, by the weights that checks found
     ["text", [part …]]                        the RDATA that a text is
-    ["forward" | "forward6", networks | null, fallback]        an address from the QNAME
-    ["reverse" | "reverse6", pattern, {address: name …}]       a name from the QNAME
+    ["forward" | "forward6", networks | null, fallback | null, digits]   an address from the QNAME
+    ["reverse" | "reverse6", pattern, {address: name …}, zeros]          a name from the QNAME
     ["if", [[condition, operation] …], operation]              the first that holds, or the last
 
 Conditions are ``["netmask", [[network, bits] …]]``, ``["country", [code …]]``, ``continent`` and
@@ -30,7 +30,10 @@ equal to the text, ``["octets", 4 | 16]`` for the family of the address, ``["not
 ``continent`` and ``region`` for a code, ``latlon``, ``latlonloc``, ``["geo", attribute]``,
 ``client``, ``name`` (the QNAME), and ``["label", number]``. A check is an object of those fields of
 `lzc.health_check.Check` that are not as usual; ``strict`` leaves it to Lua to fail where none has
-completed. An operation may be null: that is left to Lua.
+completed, and ``first`` has those of the first set alone for a backup. Without a ``fallback``, what
+is in no network is NODATA; ``digits`` are "ten" where eight of them make an address behind two
+other characters only, and "ending" where they do at the end of a label; ``zeros`` keep hyphens from
+the ends of an address. An operation may be null: that is left to Lua.
 """
 
 from __future__ import annotations
@@ -42,8 +45,9 @@ from typing import Any, Final
 
 from lzc import foreign_json
 from lzc.health_check import Check
+from lzc.powerdns_versions import LATEST, Version, shown
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _RR_HEAD: Final = 12
 _OF_NAMES: Final = frozenset(("forward", "forward6", "reverse", "reverse6"))
@@ -51,17 +55,22 @@ _PARTS_OF_NAMES: Final = frozenset(("is", "name", "label"))
 """Parts that are the same whoever asks."""
 
 
-def plan_key(code: bytes, covered: int, apex: bytes) -> bytes:
-    """The 16 octets under which a bundle has the plan of a record's joined ``code``. Zones share
-    their plans, but for code that includes what another zone may have otherwise."""
+def plan_key(code: bytes, covered: int, apex: bytes, version: Version) -> bytes:
+    """The 16 octets under which a bundle has the plan of a record's joined ``code`` for a version
+    of PowerDNS. Zones share their plans, but for code that includes what another zone may have
+    otherwise."""
     where = apex if b"include" in code else b""
-    return blake2b(covered.to_bytes(2, "big") + where + code, digest_size=16).digest()
+    head = bytes(version) + covered.to_bytes(2, "big")
+    return blake2b(head + where + code, digest_size=16).digest()
 
 
-def encode(covered: int, rdatas: Sequence[bytes], operation: list[Any]) -> bytes:
+def encode(
+    covered: int, rdatas: Sequence[bytes], operation: list[Any], version: Version = LATEST
+) -> bytes:
     """A plan as octets, always the same for the same plan."""
     document = {
         "v": VERSION,
+        "as": shown(version),
         "type": covered,
         "data": [rdata.hex() for rdata in rdatas],
         "do": operation,
@@ -84,7 +93,7 @@ def checks_of(operation: list[Any]) -> set[Check]:
             waiting += [way for _, way in arguments[0]]
             waiting.append(arguments[1])
         elif name in ("up", "weights"):
-            for entries in arguments[2] if name == "up" else [arguments[2]]:
+            for entries in arguments[2] if name == "up" else arguments[:1]:
                 found.update(Check.from_document(check) for _, _, check in entries)
     return found
 
@@ -116,7 +125,7 @@ def widest(operation: Any, sizes: list[int]) -> int:
     if name == "up":
         items = [item for candidates in arguments[2] for item, _, _ in candidates]
     elif name == "weights":
-        items = [item for item, _, _ in arguments[2]]
+        items = [item for item, _, _ in arguments[0]]
     elif name == "closest":
         items = [item for item, _ in arguments[0]]
     elif name == "weighted":

@@ -51,11 +51,11 @@ def up(
     selector: str,
     backup: str,
     sets: list[list[Checked]],
+    spare: list[Checked],
     strict: bool,
 ) -> Select:
-    """Those that are up of the first set with any, or else all of all sets by the ``backup``
+    """Those that are up of the first set with any, or else what is to ``spare`` by the ``backup``
     selector; with ``strict`` it is left to Lua to fail where no check has completed."""
-    every = [entry for entries in sets for entry in entries]
 
     def choice(apex: bytes) -> Select:
         completed = False
@@ -65,7 +65,7 @@ def up(
             if found:
                 return cache.of(selector, found)
             completed = completed or False in states
-        return _left_to_lua if strict and not completed else cache.of(backup, every)
+        return _left_to_lua if strict and not completed else cache.of(backup, spare)
 
     return _renewed(health, choice)
 
@@ -73,13 +73,9 @@ def up(
 def weights(
     health: HealthView,
     cache: SelectCache,
-    selector: str | None,
-    backup: str,
     candidates: list[Checked],
-    strict: bool,
 ) -> Select:
-    """By the weights that checks found, or by a ``selector`` among those with any; otherwise as
-    `up`."""
+    """By the weights that checks found; where there are none, it is left to Lua to fail."""
 
     def choice(apex: bytes) -> Select:
         states = [health.status(entry.check, apex) for entry in candidates]
@@ -87,13 +83,7 @@ def weights(
             health.weight(entry.check) if state else 0
             for entry, state in zip(candidates, states, strict=True)
         )
-        if not any(found):
-            unknown = all(state is None for state in states)
-            return _left_to_lua if strict and unknown else cache.of(backup, candidates)
-        if selector is None:
-            return cache.weighted(found, candidates)
-        able = [entry for entry, weight in zip(candidates, found, strict=True) if weight]
-        return cache.of(selector, able)
+        return cache.weighted(found, candidates) if any(found) else _left_to_lua
 
     return _renewed(health, choice)
 

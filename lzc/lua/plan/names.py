@@ -13,11 +13,15 @@ from typing import Any, Final
 
 from lzc.lua import address
 from lzc.lua.plan.locations import is_within
-from lzc.lua.plan.outcome import Text
+from lzc.lua.plan.outcome import NOTHING, Text
 
 _OCTET: Final = re.compile(rb"0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5]")
 _NIBBLES: Final = re.compile(rb"[0-9a-fA-F]{32}")
-_HEX: Final = re.compile(rb"..[0-9a-fA-F]{8}", re.DOTALL)
+_DIGITS: Final = {
+    "ten": re.compile(rb"..([0-9a-fA-F]{8})", re.DOTALL),
+    "ending": re.compile(rb".*([0-9a-fA-F]{8})", re.DOTALL),
+}
+"""Eight of them in a label that make an address."""
 _PLACEHOLDER: Final = re.compile(rb"%([0-9]*)%")
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]+")
 
@@ -46,30 +50,38 @@ def _apex_depth(apex: bytes) -> int:
     return len(labels_of(apex))
 
 
-def forward(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
+def _forward(digits: str) -> Text:
     """``createForward``"""
-    labels = labels_of(qname)
-    count = len(labels) - _apex_depth(apex)
-    if count >= 4:
-        parts = labels[:4]
-    elif count >= 1:
-        parts = labels[0].split(b"-")
-        if len(parts) < 4:
-            return _forward_hex(labels[0])
-        parts = parts[-4:]
-    else:
-        return None
-    return b".".join(parts) if all(map(_OCTET.fullmatch, parts)) else None
+    pattern = _DIGITS[digits]
+
+    def forward(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
+        labels = labels_of(qname)
+        count = len(labels) - _apex_depth(apex)
+        if count >= 4:
+            parts = labels[:4]
+        elif count >= 1:
+            parts = labels[0].split(b"-")
+            if len(parts) < 4:
+                return _forward_hex(pattern.fullmatch(labels[0]))
+            parts = parts[-4:]
+        else:
+            return None
+        return b".".join(parts) if all(map(_OCTET.fullmatch, parts)) else None
+
+    return forward
 
 
-def _forward_hex(label: bytes) -> bytes | None:
-    if not _HEX.fullmatch(label):
-        return None
-    return b"%d.%d.%d.%d" % tuple(bytes.fromhex(label[2:].decode()))
+def _forward_hex(found: re.Match[bytes] | None) -> bytes | None:
+    return None if found is None else b"%d.%d.%d.%d" % tuple(bytes.fromhex(found[1].decode()))
+
+
+def _forward6(digits: str) -> Text:
+    """``createForward6``, which reads digits alone in Lua."""
+    return forward6
 
 
 def forward6(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
-    """``createForward6``"""
+    """An address that labels in front of the apex say."""
     labels = labels_of(qname)
     count = len(labels) - _apex_depth(apex)
     if count == 1:
@@ -95,13 +107,16 @@ def candidates_of(qname: bytes) -> list[tuple[tuple[bytes], bytes]]:
     return found
 
 
-def _filtered(make: Text, networks: list[Any] | None, instead: str | None) -> Text:
+def _filtered(
+    maker: Callable[[str], Text], networks: list[Any] | None, instead: str | None, digits: str
+) -> Text:
     """An address from a name; or, of ``filterForward``, only one in the networks (in hex, with
-    their lengths), and ``instead`` otherwise."""
-    if networks is None or instead is None:
+    their lengths), and otherwise ``instead``, or nothing."""
+    make = maker(digits)
+    if networks is None:
         return make
     inside = is_within(networks)
-    fallback = instead.encode("latin-1")
+    fallback = NOTHING if instead is None else instead.encode("latin-1")
 
     def filtered(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
         text = make(who, qname, apex)
@@ -113,7 +128,7 @@ def _filtered(make: Text, networks: list[Any] | None, instead: str | None) -> Te
     return filtered
 
 
-def _read_reverse(labels: list[bytes]) -> tuple[str, tuple[bytes, ...]] | None:
+def _read_reverse(labels: list[bytes], zeros: bool) -> tuple[str, tuple[bytes, ...]] | None:
     """The address that labels say, in hex, and what ``createReverse`` may put into its pattern."""
     octets = labels[3::-1]
     if len(octets) < 4 or not all(map(_OCTET.fullmatch, octets)):
@@ -122,21 +137,25 @@ def _read_reverse(labels: list[bytes]) -> tuple[str, tuple[bytes, ...]] | None:
     return digits.decode(), (*octets, b"-".join(octets), digits)
 
 
-def _read_reverse6(labels: list[bytes]) -> tuple[str, tuple[bytes, ...]] | None:
-    """Likewise of ``createReverse6``."""
+def _read_reverse6(labels: list[bytes], zeros: bool) -> tuple[str, tuple[bytes, ...]] | None:
+    """Likewise of ``createReverse6``; with ``zeros``, no hyphen stands at an end."""
     nibbles = labels[31::-1]
     digits = b"".join(nibbles)
     if len(nibbles) < 32 or not _NIBBLES.fullmatch(digits):
         return None
     packed = bytes.fromhex(digits.decode())
     groups = [digits[place : place + 4] for place in range(0, 32, 4)]
-    return packed.hex(), (*nibbles, address.to_text(packed).replace(b":", b"-"), *groups)
+    dashed = address.to_text(packed).replace(b":", b"-")
+    if zeros:
+        dashed = b"0" * dashed.startswith(b"-") + dashed + b"0" * dashed.endswith(b"-")
+    return packed.hex(), (*nibbles, dashed, *groups)
 
 
 def _reverse(
-    read: Callable[[list[bytes]], tuple[str, tuple[bytes, ...]] | None],
+    read: Callable[[list[bytes], bool], tuple[str, tuple[bytes, ...]] | None],
     pattern: str,
     exceptions: dict[str, str],
+    zeros: bool,
 ) -> Text:
     """A name from the address in a name. In the pattern ``%1%`` and so on stand for parts of it,
     and ``%%`` for a percent sign; ``exceptions`` are names by addresses in hex."""
@@ -146,7 +165,7 @@ def _reverse(
     others = {key: name.encode("latin-1") for key, name in exceptions.items()}
 
     def name(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
-        found = read(labels_of(qname))
+        found = read(labels_of(qname), zeros)
         if found is None:
             return None
         key, values = found
@@ -165,8 +184,8 @@ def _reverse(
 
 
 TEXTS: Final[dict[str, Callable[..., Text]]] = {
-    "forward": partial(_filtered, forward),
-    "forward6": partial(_filtered, forward6),
+    "forward": partial(_filtered, _forward),
+    "forward6": partial(_filtered, _forward6),
     "reverse": partial(_reverse, _read_reverse),
     "reverse6": partial(_reverse, _read_reverse6),
 }

@@ -4,9 +4,10 @@ it is read: each has to be one of its RDATA."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lzc.health_check import Check
+from lzc.powerdns_versions import Version
 from lzc.wire import rrtype
 
 Outcome = tuple[int | bytes, ...]
@@ -18,7 +19,10 @@ Select = Callable[[bytes, bytes, bytes], Outcome | None]
 name, its case as asked) and the apex of its zone; `None`: run Lua."""
 
 Text = Callable[[bytes, bytes, bytes], bytes | None]
-"""A text, likewise, that is to be read as RDATA."""
+"""A text, likewise, that is to be read as RDATA; `NOTHING` for NODATA."""
+
+NOTHING: Final = b"\0nothing"
+"""No text: known by its identity."""
 
 Candidates = tuple[tuple[Outcome, bytes], ...]
 """Outcomes of one RDATA each, with packed addresses."""
@@ -32,11 +36,12 @@ class Checked(NamedTuple):
 
 
 class Reader:
-    """Checks the items of a plan for type ``covered`` with ``count`` RDATA; ``is_open`` once it
-    turned out that there may be others."""
+    """Checks the items of a plan for type ``covered`` with ``count`` RDATA, for a ``version`` of
+    PowerDNS; ``is_open`` once it turned out that there may be others."""
 
-    def __init__(self, covered: int, count: int) -> None:
+    def __init__(self, covered: int, count: int, version: Version) -> None:
         self.covered = covered
+        self.version = version
         self.is_open = False
         self._count = count
         # One name has one CNAME.

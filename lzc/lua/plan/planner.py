@@ -20,7 +20,8 @@ from lzc.lua.plan.format import VERSION, is_fixed, widest
 from lzc.lua.plan.health import SelectCache
 from lzc.lua.plan.locations import Contest, Decision, Geolocator
 from lzc.lua.plan.lookup2 import client_hash, name_hash
-from lzc.lua.plan.outcome import Candidates, Outcome, Reader, Select, Text
+from lzc.lua.plan.outcome import NOTHING, Candidates, Outcome, Reader, Select, Text
+from lzc.powerdns_versions import version_of
 from lzc.wire import rrtype
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Planner:
                 raise ValueError(f"version {document['v']} of plans")
             rdatas = tuple(map(bytes.fromhex, document["data"]))
             covered = int(document["type"])
-            reader = Reader(covered, len(rdatas))
+            reader = Reader(covered, len(rdatas), version_of(document["as"]))
             operation = document["do"]
             select = self._operation(operation, reader)
             size = widest(operation, [len(rdata) for rdata in rdatas])
@@ -185,23 +186,17 @@ class Planner:
         selector: str,
         backup: str,
         sets: list[list[tuple[int, str, Any]]],
+        first: bool,
         strict: bool,
     ) -> Select:
         _check_selectors(selector, backup)
         every = [reader.candidates(candidates) for candidates in sets]
-        return plan_health.up(self._health, self._cache(reader), selector, backup, every, strict)
+        spare = [entry for entries in (every[:1] if first else every) for entry in entries]
+        cache = self._cache(reader)
+        return plan_health.up(self._health, cache, selector, backup, every, spare, strict)
 
-    def _weights(
-        self,
-        reader: Reader,
-        selector: str | None,
-        backup: str,
-        entries: list[tuple[int, str, Any]],
-        strict: bool,
-    ) -> Select:
-        _check_selectors(selector or "random", backup)
-        candidates, cache = reader.candidates(entries), self._cache(reader)
-        return plan_health.weights(self._health, cache, selector, backup, candidates, strict)
+    def _weights(self, reader: Reader, entries: list[tuple[int, str, Any]]) -> Select:
+        return plan_health.weights(self._health, self._cache(reader), reader.candidates(entries))
 
     def _cache(self, reader: Reader) -> SelectCache:
         return SelectCache(lambda name, candidates: self._among(name, candidates, reader))
@@ -251,11 +246,13 @@ _SELECTORS: Final[dict[str, Callable[..., Select]]] = {
 def _read(make: Text, reader: Reader) -> Select:
     """What a text says that is made for each query."""
     reader.is_open = True
-    covered, content = reader.covered, plan_text.content
+    covered, version, content = reader.covered, reader.version, plan_text.content
 
     def select(who: bytes, qname: bytes, apex: bytes) -> Outcome | None:
         text = make(who, qname, apex)
-        return None if text is None else content(covered, text)
+        if text is None or text is NOTHING:
+            return None if text is None else ()
+        return content(covered, text, version)
 
     return select
 

@@ -12,6 +12,7 @@ from lzc.lua import address
 from lzc.lua.plan.locations import FIELDS, UNKNOWN, Geolocator, Location
 from lzc.lua.plan.names import labels_of, text_of
 from lzc.lua.plan.outcome import Text
+from lzc.powerdns_versions import Version
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 
@@ -28,12 +29,13 @@ _ATTRIBUTES: Final = {
 }
 
 
-def content(covered: int, text: bytes) -> tuple[bytes] | None:
+def content(covered: int, text: bytes, version: Version) -> tuple[bytes] | None:
     """The RDATA that a record's result is, or nothing where Lua has to say what is wrong."""
-    return _kept(covered, text) if len(text) <= _KEPT else _content(covered, text)
+    read = _kept if len(text) <= _KEPT else _content
+    return read(covered, text, version)
 
 
-def _content(covered: int, text: bytes) -> tuple[bytes] | None:
+def _content(covered: int, text: bytes, version: Version) -> tuple[bytes] | None:
     if b"\0" in text:
         return None
     if covered in _NAMES and len(text) <= _LONGEST and _PLAIN.fullmatch(text):
@@ -41,7 +43,7 @@ def _content(covered: int, text: bytes) -> tuple[bytes] | None:
         labels = text.removesuffix(b".").split(b".")
         return (b"".join([bytes((len(label),)) + label for label in labels]) + b"\0",)
     try:
-        return (wire_rdata.from_result(covered, text),)
+        return (wire_rdata.from_result(covered, text, version),)
     except wire_rdata.InvalidRdata:
         return None
 

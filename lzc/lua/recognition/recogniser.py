@@ -22,6 +22,7 @@ from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Names, Other, bare, is_constant, resolve, text, values
 from lzc.lua.syntax.effort import Effort, TooMuch
 from lzc.lua.syntax.lexer import NAME, STRING
+from lzc.powerdns_versions import Version
 
 MAX_BLOCKS: Final = 500
 """Blocks of statements followed at most: what comes after an ``if`` is there once for each way."""
@@ -42,28 +43,28 @@ _PLANNED: Final = frozenset(
 _After = Callable[[Names], Operation | None]
 
 
-def recognise(program: Program, include: Include | None = None) -> bytes | None:
-    """The plan (`lzc.lua.plan`) of a record, or `None` for one that has to be run. ``include`` is
-    what the function of this name finds."""
+def recognise(program: Program, version: Version, include: Include | None = None) -> bytes | None:
+    """The plan (`lzc.lua.plan`) of a record, by which it answers as a version of PowerDNS, or
+    `None` for one that has to be run. ``include`` is what the function of this name finds."""
     if program.is_included or not _is_likely(program):
         return None
-    reading = _Reading(program.covered, include, Effort(len(program.code)))
+    reading = _Reading(program.covered, version, include, Effort(len(program.code)))
     try:
         # Where statements end without a result, that is an error which Lua reports best.
         operation = reading.block(program.tree.body.statements, {}, lambda globals_: None, {})
     except (Other, TooMuch, ast.LuaCodeError, RecursionError):
         return None
-    return (
-        encode(program.covered, reading.form.rdatas, operation) if operation is not None else None
-    )
+    if operation is None:
+        return None
+    return encode(program.covered, reading.form.rdatas, operation, version)
 
 
 def operation_of(
-    expression: ast.Expression, names: Names, covered: int, effort: Effort
+    expression: ast.Expression, names: Names, covered: int, version: Version, effort: Effort
 ) -> Operation:
     """What a plan does for an expression on constants, or on ``names`` that stand for some, in a
     record that answers for type ``covered``. Raises `Other` for any other, and `TooMuch`."""
-    reading = _Reading(covered, None, effort)
+    reading = _Reading(covered, version, None, effort)
     return reading.expression(reading.resolved(expression, names))
 
 
@@ -80,8 +81,10 @@ def _is_likely(program: Program) -> bool:
 class _Reading:
     """Reads one record."""
 
-    def __init__(self, covered: int, include: Include | None, effort: Effort) -> None:
-        self.form = Form(covered)
+    def __init__(
+        self, covered: int, version: Version, include: Include | None, effort: Effort
+    ) -> None:
+        self.form = Form(covered, version)
         self.include = include
         self.effort = effort
         self.blocks = 0
@@ -226,10 +229,12 @@ class _Reading:
             return self.alternatives(node)
         function, arguments = called(node)
         if function is not None and function.operation is not None:
+            if not function.is_in(self.form.version):
+                raise Other
             return function.operation(self.form, *arguments)
         if isinstance(node, ast.Number):
             raise Other
-        found = parts(node)
+        found = parts(self.form, node)
         if [part[0] for part in found] == ["is"]:
             return ["fixed", [self.form.item(found[0][1].encode("latin-1"))]]
         return ["text", found]

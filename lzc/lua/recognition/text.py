@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.lua.definition.function import Part, is_method
+from lzc.lua.definition.function import Form, Part, is_method
 from lzc.lua.functions import called
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Other, integer
@@ -23,10 +23,10 @@ def code_of(node: ast.Node) -> str | None:
     return function.code or None if function is not None else None
 
 
-def parts(node: ast.Node) -> list[Part]:
+def parts(form: Form, node: ast.Node) -> list[Part]:
     """The parts of a text, constants that follow each other being one. Raises `Other`."""
     found: list[Part] = []
-    for part in _parts(node):
+    for part in _parts(form, node):
         if found and part[0] == "is" == found[-1][0]:
             found[-1][1] += part[1]
         else:
@@ -42,11 +42,11 @@ def _longest(part: Part) -> int:
     return len(part[1]) if part[0] == "is" else MAX_NAME
 
 
-def _parts(node: ast.Node) -> list[Part]:
+def _parts(form: Form, node: ast.Node) -> list[Part]:
     if isinstance(node, ast.Parenthesis):
-        return _parts(node.inner)
+        return _parts(form, node.inner)
     if isinstance(node, ast.Binary) and node.operator == b"..":
-        return _parts(node.left) + _parts(node.right)
+        return _parts(form, node.left) + _parts(form, node.right)
     if isinstance(node, ast.String):
         return [["is", node.value.decode("latin-1")]]
     if isinstance(node, ast.Number):
@@ -55,7 +55,7 @@ def _parts(node: ast.Node) -> list[Part]:
     if function is not None and function.code:
         return [[function.code]]
     if function is not None and function.part is not None:
-        return [function.part(*arguments)]
+        return [function.part(form, *arguments)]
     if is_method(node, b"qname", b"toString"):
         return [["name"]]
     if is_method(node, b"bestwho", b"toString"):

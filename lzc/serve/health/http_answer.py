@@ -21,6 +21,8 @@ _INTERIM: Final = 16
 _FRAMING: Final = 2**18
 """Octets that chunks may take besides their content."""
 _LINE: Final = 4096
+PIECE: Final = 16384
+"""Octets of a body that PowerDNS gets at a time."""
 _BEGINNING: Final = 256
 """Octets of the body that are kept: its weight is in there."""
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
@@ -95,9 +97,11 @@ class HttpAnswer:
                 return None
 
     def _judge(self, code: int, head: bytes) -> HttpVerdict | None:
+        # What counts is the status at the end of all redirects.
+        if code in MOVED and b"\nlocation:" in head:
+            return _ELSEWHERE
         if code != self._check.httpcode:
-            moved = code in MOVED and b"\nlocation:" in head
-            return _ELSEWHERE if moved else HttpVerdict(f"HTTP status {code}")
+            return HttpVerdict(f"HTTP status {code}")
         length = _LENGTH.search(head)
         if code in (204, 304) or code < 200:
             self._body = Body(self._check, 0)
@@ -139,9 +143,10 @@ class Body:
 
     def _take(self, data: bytes) -> HttpVerdict | None:
         """Look at octets of the body: enough at the limit, not when they hold what is wanted, as a
-        server that stalls after that is not up."""
+        server that stalls after that is not up. What came with the last of them is looked at too,
+        as PowerDNS has it."""
         self._taken += len(data)
-        data = data[: self._left]
+        data = data[: max(self._left, PIECE)]
         self._left -= len(data)
         if len(self._beginning) < _BEGINNING:
             self._beginning += data[: _BEGINNING - len(self._beginning)]

@@ -20,6 +20,7 @@ from lzc.serve.health.outcome import (
     as_written,
     headers_of,
     is_ours,
+    not_asked,
     say,
     without_password,
 )
@@ -99,6 +100,9 @@ class HttpClient:
         address under check, other hosts are looked up. ``moves`` is where they led so far."""
         from yarl import URL
 
+        reason = not_asked(check.url)
+        if reason:
+            return HttpVerdict(reason)
         url = origin = URL(as_written(check.url))
         while len(moves) <= _REDIRECTS:
             if url.scheme not in ("http", "https") or not url.host:
@@ -163,11 +167,11 @@ class HttpClient:
                     server_hostname=None if is_address(url.host or "") else url.host,
                 ) as response:
                     status = response.status
-                    if status == check.httpcode:
-                        return await _verdict(response.content, check)
-                    if status not in MOVED or "Location" not in response.headers:
+                    if status in MOVED and "Location" in response.headers:
+                        return url.join(URL(response.headers["Location"]))
+                    if status != check.httpcode:
                         return HttpVerdict(f"HTTP status {status}")
-                    return url.join(URL(response.headers["Location"]))
+                    return await _verdict(response.content, check)
             except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
                 if not others:
                     raise

@@ -18,7 +18,7 @@ BODY_LIMIT: Final = 2**20
 
 _NUMBER: Final = re.compile(rb"\s*\+?([0-9]{1,9})(?![0-9])")
 _USER: Final = re.compile(r"(?<=//)[^/?#]*@")
-_OURS: Final = frozenset({"host", "connection", "content-length", "transfer-encoding"})
+_OURS: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 """Headers that a record does not set, as the request would no longer be one."""
 
 
@@ -83,11 +83,18 @@ def headers_of(check: Check, host: str) -> list[tuple[str, str]]:
     """The headers of a request: the record's take the place of ours."""
     given = [one for one in check.headers if one[0].lower() not in _OURS]
     named = {name.lower() for name, _ in given}
-    usual = (("User-Agent", check.useragent or USER_AGENT), ("Accept", "*/*"))
-    return [("Host", host), *(one for one in usual if one[0].lower() not in named), *given]
+    usual = (("Host", host), ("User-Agent", check.useragent or USER_AGENT), ("Accept", "*/*"))
+    return [*(one for one in usual if one[0].lower() not in named), *given]
 
 
 def weight_of(body: bytes) -> int:
-    """The number at the beginning of a body, 1 where there is none."""
+    """The number at the beginning of a body, 1 where there is none, or 0."""
     found = _NUMBER.match(body)
-    return int(found[1]) if found else 1
+    return max(int(found[1]), 1) if found else 1
+
+
+def not_asked(url: str) -> str:
+    """Why a URL is not asked for, as PowerDNS does not: its targets are down. Empty for others."""
+    if _USER.search(url):
+        return "a URL with a user is not asked for"
+    return "a blank in the URL" if " " in url else ""

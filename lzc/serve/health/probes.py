@@ -60,7 +60,9 @@ def request_of(check: Check) -> Request | None:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if "/." in path:
         return None
-    authority = f"[{host}]" if ":" in host else host
+    # As it is written, in upper case too.
+    authority = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
+    authority = authority.removesuffix(":")
     if port != usual:
         authority += f":{port}"
     lines = [f"GET {path} HTTP/1.1"]
@@ -69,7 +71,7 @@ def request_of(check: Check) -> Request | None:
             return None
         lines.append(f"{name}: {value}")
     try:
-        octets = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+        octets = "\r\n".join([*lines, "", ""]).encode("latin-1")
     except UnicodeEncodeError:
         return None
     server_name = "" if is_address(host) else host.rstrip(".")

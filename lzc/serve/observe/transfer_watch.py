@@ -17,7 +17,7 @@ from lzc.answer.refusal import Reason
 from lzc.answer.transfer_access import Grant, grant_of
 from lzc.config import SecondarySection
 from lzc.foreign_text import shown
-from lzc.lua.definition.versions import parse_version
+from lzc.powerdns_versions import parse_version
 from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
 from lzc.wire import name as wire_name

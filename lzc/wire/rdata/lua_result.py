@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Final
 
+from lzc.powerdns_versions import LATEST, Version, since
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata.octets import InvalidRdata, strings_to_wire
 from lzc.wire.rdata.reading import from_fields, limited, split_fields, unescape
 
-# The fields, by index, that PowerDNS takes only in double quotes.
-_QUOTED_FROM = {rr.TXT: 0, rr.SPF: 0, rr.HINFO: 0, rr.CAA: 2, rr.NAPTR: 2, rr.URI: 2}
+_Fields = Mapping[int, int]
+_QUOTED_FROM: Final[Mapping[Version, _Fields]] = {
+    (4, 7): {rr.TXT: 0, rr.SPF: 0, rr.HINFO: 0, rr.CAA: 2, rr.NAPTR: 2, rr.URI: 2},
+    (5, 1): {},
+}
+"""By type, the first of the fields that are taken only in double quotes."""
+
+_UNKNOWN_KEYS: Final[Mapping[Version, frozenset[bytes]]] = {
+    (4, 7): frozenset((b"dohpath", b"ohttp")),
+    (5, 1): frozenset(),
+}
+"""Names of service parameters (RFC 9460 §14.3) that are not known; by number they are."""
+
+_HINTS: Final = frozenset((b"ipv4hint=auto", b"ipv6hint=auto"))
+"""Service parameters that come to nothing here: in a zone they stand for the addresses there."""
 
 
-def from_presentation(rrtype: int, text: bytes, origin: bytes) -> bytes:
+def from_presentation(rrtype: int, text: bytes, origin: bytes, version: Version = LATEST) -> bytes:
     """RDATA of one text in presentation format.
 
-    As PowerDNS reads it, which differs from a zone file: strings stand in double quotes, those of
-    TXT and SPF over 255 octets are cut into several, IPv4 addresses may have leading zeros (the
-    numbers are decimal all the same), and seconds of LOC any decimals. Raises `InvalidRdata`.
+    As a version of PowerDNS reads it, which differs from a zone file: strings of TXT and SPF over
+    255 octets are cut into several, IPv4 addresses may have leading zeros (the numbers are decimal
+    all the same), and seconds of LOC any decimals; before 5.1, strings stand in double quotes.
+    Raises `InvalidRdata`.
     """
     if rrtype in (rr.A, rr.AAAA):
         if len(text) > _CACHED_SIZE:
@@ -29,37 +46,53 @@ def from_presentation(rrtype: int, text: bytes, origin: bytes) -> bytes:
         return address(rrtype, text)
     # A text may be new with every query.
     if rrtype != rr.TXT and len(text) <= _CACHED_SIZE:
-        return _read_cached(rrtype, text, origin)
-    return _read(rrtype, text, origin)
+        return _read_cached(rrtype, text, origin, version)
+    return _read(rrtype, text, origin, version)
 
 
-def from_result(rrtype: int, text: bytes) -> bytes:
-    """RDATA of a result of a LUA record: that of TXT stands between double quotes, which are not
-    part of the result. Raises `InvalidRdata`."""
+def from_result(rrtype: int, text: bytes, version: Version = LATEST) -> bytes:
+    """RDATA of a result of a LUA record in a version: that of TXT stands between double quotes,
+    which are not part of the result. Raises `InvalidRdata`."""
     if rrtype != rr.TXT:
-        return from_presentation(rrtype, text, wire_name.ROOT)
+        return from_presentation(rrtype, text, wire_name.ROOT, version)
     if len(text) <= 255 and b'"' not in text and b"\\" not in text:
         # One plain string: 3 µs less than the long way.
         return bytes((len(text),)) + text
-    return _read(rrtype, b'"' + text + b'"', wire_name.ROOT)
+    return _read(rrtype, b'"' + text + b'"', wire_name.ROOT, version)
 
 
-def _read(rrtype: int, text: bytes, origin: bytes) -> bytes:
+def _read(rrtype: int, text: bytes, origin: bytes, version: Version) -> bytes:
     fields, quoted = split_fields(text)
     generic = fields[:1] == [b"\\#"] and not quoted[0]
-    first = _QUOTED_FROM.get(rrtype)
+    if rrtype in _SERVICES and not generic:
+        fields, quoted = _service(fields, quoted, since(version, _UNKNOWN_KEYS))
+    first = since(version, _QUOTED_FROM).get(rrtype)
     if first is not None and not generic:
         # The replacement of NAPTR, its sixth field, is a name.
         last = 5 if rrtype == rr.NAPTR else len(fields)
         for index in range(first, min(last, len(fields))):
             if not quoted[index]:
                 raise InvalidRdata("must stand in double quotes", index)
-        if fields and rrtype in (rr.TXT, rr.SPF) and len(text) > 255:
-            strings = [unescape(field, index) for index, field in enumerate(fields)]
-            return limited(strings_to_wire([part for string in strings for part in _cut(string)]))
+    if fields and rrtype in (rr.TXT, rr.SPF) and len(text) > 255 and not generic:
+        strings = [unescape(field, index) for index, field in enumerate(fields)]
+        return limited(strings_to_wire([part for string in strings for part in _cut(string)]))
     if rrtype == rr.LOC and not generic:
         fields = _whole_milliseconds(fields)
     return from_fields(rrtype, fields, origin, quoted)
+
+
+_SERVICES: Final = frozenset((rr.SVCB, rr.HTTPS))
+
+
+def _service(
+    fields: list[bytes], quoted: list[bool], unknown: frozenset[bytes]
+) -> tuple[list[bytes], list[bool]]:
+    """The fields of a SVCB RR and which are quoted, without hints that come to nothing."""
+    for index, field in enumerate(fields[2:], 2):
+        if field.partition(b"=")[0].lower() in unknown:
+            raise InvalidRdata("has a key that this version does not know", index)
+    kept = [index for index, field in enumerate(fields) if field.lower() not in _HINTS]
+    return [fields[index] for index in kept], [quoted[index] for index in kept]
 
 
 _CACHED_SIZE = 512

@@ -6,7 +6,6 @@ import dns.edns
 import dns.message
 import pytest
 
-from lzc.answer.settings import ResponderSettings
 from lzc.wire.name import from_text
 from tests.unit.answering import CLIENT, HEAD, World, lines, rcode
 
@@ -59,9 +58,8 @@ ptr LUA PTR "www.example.org"
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder: Path = tmp_path_factory.mktemp("bundle")
-    settings = ResponderSettings(insert_whitespace=False)
     net = HEAD + 'config LUA LUA "192.0.2.99"\n'
-    return World(folder, {"example.org.": ORG, "example.net.": net}, settings=settings)
+    return World(folder, {"example.org.": ORG, "example.net.": net}, blanks=False)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +239,6 @@ def test_strings_are_joined_as_the_setting_says(tmp_path: Path) -> None:
     without = World(
         tmp_path / "2",
         {"example.org.": text},
-        settings=ResponderSettings(insert_whitespace=False),
+        blanks=False,
     )
     assert lines(without.ask("j.example.org", "TXT").answer) == ['j.example.org. 60 TXT "ab"']

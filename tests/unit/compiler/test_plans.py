@@ -12,6 +12,7 @@ from lzc.bundle import node as nodes
 from lzc.bundle.reader import Bundle
 from lzc.compiler.pipeline import build
 from lzc.lua.plan import plan_key
+from lzc.powerdns_versions import LATEST
 from lzc.wire import rrtype
 from tests.unit.compiling import HEAD, wire
 
@@ -51,7 +52,9 @@ def _built(folder: Path, lua: str) -> Bundle:
 
 def _plans(bundle: Bundle, *codes: str, covered: int = rrtype.A) -> list[bool]:
     apex = wire("example.org")
-    return [bundle.plan(plan_key(code.encode(), covered, apex)) is not None for code in codes]
+    return [
+        bundle.plan(plan_key(code.encode(), covered, apex, LATEST)) is not None for code in codes
+    ]
 
 
 def test_records_have_plans_by_their_type_and_code_as_it_is_joined(tmp_path: Path) -> None:
@@ -99,7 +102,7 @@ def test_what_the_limit_may_end_has_no_plan(tmp_path: Path) -> None:
 def test_a_plan_with_what_is_included_is_that_of_its_zone(tmp_path: Path) -> None:
     with _built(tmp_path, "enable = true") as bundle:
         found = {
-            name: bundle.plan(plan_key(f"{INCLUDING} ".encode(), rrtype.A, wire(name)))
+            name: bundle.plan(plan_key(f"{INCLUDING} ".encode(), rrtype.A, wire(name), LATEST))
             for name in ("example.org", "example.com")
         }
         assert found["example.org"] is not None

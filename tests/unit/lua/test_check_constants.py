@@ -14,6 +14,7 @@ from lzc.lua.health.constants import Constants, of_checks, options_of
 from lzc.lua.health.reach import CheckRules
 from lzc.lua.program import Program
 from lzc.lua.transfer.literals import clean_literal, constructed
+from lzc.powerdns_versions import LATEST
 from lzc.wire import rrtype
 
 ZONE = b"\7example\3org\0"
@@ -21,7 +22,7 @@ USUAL = options_of(Check(""))
 
 
 def written(code: str) -> Constants:
-    return written_constants(Program(code.encode(), rrtype.A))
+    return written_constants(Program(code.encode(), rrtype.A), LATEST)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +69,12 @@ def test_texts_are_constants_however_they_are_written_for_secondaries(
     literal = clean_literal(value, longest) or constructed(value, longest)
     code = b"ifurlup('http://a/', f(), {stringmatch=" + literal + b"})"
     check = Check("", url="http://a/", stringmatch=value.decode("latin-1"))
-    assert written_constants(Program(code, rrtype.A)).options == {options_of(check)}
+    assert written_constants(Program(code, rrtype.A), LATEST).options == {options_of(check)}
 
 
 def test_included_code_is_read_too() -> None:
     program = Program(b"function up(ips) return ifportup(25, ips) end", rrtype.LUA)
-    found = written_constants(program)
+    found = written_constants(program, LATEST)
     assert found.ports == {25}
 
 

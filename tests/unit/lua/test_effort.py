@@ -15,6 +15,7 @@ from lzc.lua.definition.record import ZoneFacts
 from lzc.lua.lint.linter import included_names, lint
 from lzc.lua.program import Program
 from lzc.lua.syntax.effort import ALWAYS, Effort, TooMuch
+from lzc.powerdns_versions import LATEST
 from lzc.wire import rrtype as rr
 from tests.unit.lua_planning import plan_of
 
@@ -56,7 +57,7 @@ INCLUDED = b" ".join(b"x%d='y'" % number for number in range(5000))
     "look",
     [
         lambda code: plan_of(code, rr.A, lambda name: INCLUDED),
-        lambda code: written_checks(Program(code, rr.A)),
+        lambda code: written_checks(Program(code, rr.A), LATEST),
         lambda code: lint(Program(code, rr.A), 60, ZoneFacts()),
         lambda code: included_names(Program(code, rr.A)),
     ],
@@ -122,7 +123,7 @@ def test_a_number_of_any_size_may_stand_anywhere(place: str) -> None:
         for covered in (rr.A, rr.TXT, rr.CNAME):
             lint(Program(code, covered), 60, ZoneFacts(signed=True))
             plan_of(code, covered)
-            written_checks(Program(code + b" or x", covered))
+            written_checks(Program(code + b" or x", covered), LATEST)
 
 
 def record_of(count: int, item: str, whole: str) -> bytes:

@@ -10,7 +10,6 @@ import pytest
 
 from lzc.faults import Severity
 from lzc.lua.definition.record import Finding, Inclusion, ZoneFacts
-from lzc.lua.definition.versions import Secondary, parse_version
 from lzc.lua.engine.engine import LuaFailure
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint import environment
@@ -19,6 +18,7 @@ from lzc.lua.lint.linter import lint
 from lzc.lua.lint.rules import RULES
 from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaSyntaxError
+from lzc.powerdns_versions import Secondary, parse_version
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import InvalidRdata, from_presentation
 from tests.peers import lua_corpus, lua_questions

@@ -14,9 +14,9 @@ from lzc.compiler.lua.programs import Programs
 from lzc.config import LuaSection
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, InputError
-from lzc.lua.definition.versions import Secondary
 from lzc.lua.lint.linter import included_names
 from lzc.lua.lint.rules import RULES
+from lzc.powerdns_versions import Secondary
 from tests.unit import lint_project
 from tests.unit.compiling import wire
 from tests.unit.zone_text import read_zone_text

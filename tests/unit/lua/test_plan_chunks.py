@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lzc.lua.plan import plan_key
 from lzc.lua.program import Program
 from lzc.lua.recognition.recogniser import MAX_BLOCKS
+from lzc.powerdns_versions import LATEST
 from lzc.wire import rrtype
 from tests.unit.lua_planning import Record, chi_square, clients, plan_of
 
@@ -170,8 +171,10 @@ def test_what_is_included_but_does_more_is_left_to_lua(included: dict[str, str])
 
 def test_plans_with_what_is_included_are_those_of_one_zone() -> None:
     code = b";include('config') return x"
-    assert plan_key(code, rrtype.A, b"\1a\0") != plan_key(code, rrtype.A, b"\1b\0")
-    assert plan_key(b"'x'", rrtype.A, b"\1a\0") == plan_key(b"'x'", rrtype.A, b"\1b\0")
+    assert plan_key(code, rrtype.A, b"\1a\0", LATEST) != plan_key(code, rrtype.A, b"\1b\0", LATEST)
+    assert plan_key(b"'x'", rrtype.A, b"\1a\0", LATEST) == plan_key(
+        b"'x'", rrtype.A, b"\1b\0", LATEST
+    )
 
 
 TERMS = st.sampled_from(

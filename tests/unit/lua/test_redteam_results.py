@@ -19,6 +19,7 @@ from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
 from lzc.dnssec.signer import MAX_RRSET, SignatureCache
 from lzc.lua.engine.engine import LuaFailure, QueryContext
+from lzc.powerdns_versions import LATEST
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.wire.rdata.lua_result import address
@@ -72,7 +73,7 @@ def test_a_result_is_one_content(case: tuple[int, str, list[str] | None]) -> Non
     run = Runner()
     try:
         texts = [text.encode("latin-1") for text in run(code)]
-        found = [wire_rdata.to_text(covered, rdata) for rdata in rdatas_of(covered, texts)]
+        found = [wire_rdata.to_text(covered, rdata) for rdata in rdatas_of(covered, texts, LATEST)]
     except LuaFailure:
         assert expected is None
     else:
@@ -84,11 +85,11 @@ def test_large_results_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def counted(covered: int, texts: Sequence[bytes]) -> list[bytes]:
         read.append(len(texts[0]))
-        return rdatas_of(covered, texts)
+        return rdatas_of(covered, texts, LATEST)
 
     monkeypatch.setattr(lua_answer, "rdatas_of", counted)
     for text in (b"\\120" * 15_000, b"not asked for before"):
-        assert lua_rrs(TXT, 60, [text]) == lua_rrs(TXT, 60, [text])
+        assert lua_rrs(TXT, 60, [text], LATEST) == lua_rrs(TXT, 60, [text], LATEST)
     assert read == [60_000, 60_000, 20]
 
 
@@ -96,10 +97,10 @@ def test_blanks_around_an_address_are_not_kept() -> None:
     address.cache_clear()
     for number in range(20):
         text = b"192.0.2.1" + b" " * (1000 + number)
-        assert rdatas_of(A, [text]) == [b"\xc0\0\2\1"]
+        assert rdatas_of(A, [text], LATEST) == [b"\xc0\0\2\1"]
     assert address.cache_info().currsize == 1
     with pytest.raises(LuaFailure):
-        rdatas_of(A, [b"192.0.2.1" + b" " * 1000 + b"x"])
+        rdatas_of(A, [b"192.0.2.1" + b" " * 1000 + b"x"], LATEST)
 
 
 def test_signatures_of_large_rrsets_are_not_kept() -> None:
@@ -154,14 +155,14 @@ def test_records_at_a_name_are_charged_together() -> None:
         def evaluate(self, code: bytes, _query: object, _include: object) -> list[bytes]:
             return [code]
 
-    zone = cast("ServedZone", SimpleNamespace(apex=b"\3org\0", zone_id=1))
-    answers = lua_answer.LuaAnswers(Echo(), True, None, meter)
+    zone = cast("ServedZone", SimpleNamespace(apex=b"\3org\0", zone_id=1, powerdns=LATEST))
+    answers = lua_answer.LuaAnswers(Echo(), None, meter)
     asker = QueryContext(b"", b"", b"\x7f\0\0\1")
     for codes in [(b"one",), (b"two", b"three")]:
-        snippets = lua_answer.Snippets(60, codes)
+        snippets = lua_answer.Snippets(60, codes, 1)
         found = answers.rrset(zone, b"\3www\3org\0", TXT, snippets, asker)
         assert found is not None
-        assert found.rdatas == tuple(rdatas_of(TXT, codes))
+        assert found.rdatas == tuple(rdatas_of(TXT, codes, LATEST))
     assert charged == [(b"two", b"\3org\0")]
 
 

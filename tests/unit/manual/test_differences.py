@@ -9,6 +9,7 @@ import pytest
 
 from lzc.answer.lua_answer import rdatas_of
 from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from lzc.powerdns_versions import LATEST
 from lzc.wire import rrtype
 from tests.unit.command_line import HEAD, build_project, lzc
 from tests.unit.lua_running import Health, Runner
@@ -76,7 +77,7 @@ def test_names_in_hex_are_read_as_by_4_7(tmp_path: Path) -> None:
 )
 def test_a_result_that_is_no_rdata_fails(covered: int, text: bytes) -> None:
     with pytest.raises(LuaFailure):
-        rdatas_of(covered, [text])
+        rdatas_of(covered, [text], LATEST)
 
 
 @pytest.mark.difference("D-13")

@@ -68,8 +68,13 @@ local function strictly(text)
   if packed and (#packed == 16 or canonical == text) then return packed end
 end
 
+-- What is said of a length: as it is written, or the bits that it stands for.
+local function as_written(written) return written end
+local function as_meant(_, bits) return bits end
+local length_of = core.since({[407] = as_written, [409] = as_meant})
+
 -- Network text to {packed network, bits, for IPv4 the network as number and the size of the block,
--- the bits as written}. Of a length, PowerDNS reads the digits it starts with, up to 255.
+-- the length}. Of a length, PowerDNS reads the digits it starts with, up to 255.
 local networks, halves = remember(function(text)
   local host, length = string.match(text, '^([^/]*)/?(.*)$')
   local packed = strictly(host)
@@ -83,7 +88,7 @@ local networks, halves = remember(function(text)
   end
   local bits = min(written, width)
   local network = mask(packed, bits)
-  local entry = {network, bits, nil, nil, written}
+  local entry = {network, bits, nil, nil, length_of(written, bits)}
   if width == 32 then
     entry[3] = number_of(network)
     entry[4] = powers[32 - bits]

@@ -20,6 +20,16 @@ local core = {
 for name, value in next, settings do core[name] = value end
 for name, value in next, callbacks do core[name] = value end
 
+-- What holds in the version of PowerDNS that answers are given as, of what holds since some, which are
+-- numbers such as 409; nil before the first of them.
+function core.since(forms)
+  local newest, found = 0, nil
+  for version, form in next, forms do
+    if version <= core.version and version > newest then newest, found = version, form end
+  end
+  return found
+end
+
 -- What the host hands over is copied into the heap where nothing catches an error for want of memory:
 -- the worker would hang. So there must be room before the host is called. Half of the limit is enough
 -- for what it gives, and for the table of all strings to grow.

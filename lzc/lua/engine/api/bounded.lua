@@ -86,6 +86,16 @@ local function whole_or_captures(text, start, stop, found, count)
   return unpack(found, 1, count)
 end
 
+-- LuaJIT as some versions have it finds nothing behind the end of a text, where others find the end.
+local function anywhere(find_in) return find_in end
+local function within(find_in)
+  return function(text, pattern, init, plain)
+    if init ~= nil and int(tonumber(init) or 1) > #text_of(text) + 1 then return nil end
+    return find_in(text, pattern, init, plain)
+  end
+end
+local bounded_by_end = core.since({[407] = anywhere, [501] = within})
+
 local function careful_find(text, pattern, init, plain)
   text, pattern = text_of(text), text_of(pattern)
   if #pattern > SMALL then charge(#pattern * 20) end
@@ -384,7 +394,7 @@ end
 
 core.bounded = {
   string = {
-    find = guard(lua_find), match = guard(lua_match), gmatch = guard(lua_gmatch), gsub = lua_gsub,
+    find = guard(bounded_by_end(lua_find)), match = guard(lua_match), gmatch = guard(lua_gmatch), gsub = lua_gsub,
     format = lua_format, rep = guard(lua_rep), upper = walking(upper), lower = walking(lower),
     reverse = walking(reverse), char = taking_numbers(string.char),
   },

@@ -3,7 +3,7 @@
 local core = ...
 local next, setmetatable, rawget, tonumber = next, setmetatable, rawget, tonumber
 local floor = math.floor
-local class = core.class
+local class, since = core.class, core.since
 
 local CODES = {
   NOERROR = 0, FORMERR = 1, SERVFAIL = 2, NXDOMAIN = 3, NOTIMP = 4, REFUSED = 5, YXDOMAIN = 6,
@@ -17,7 +17,7 @@ local TYPES = {
   CDS = 59, CDNSKEY = 60, OPENPGPKEY = 61, CSYNC = 62, ZONEMD = 63, SVCB = 64, HTTPS = 65, SPF = 99,
   NID = 104, L32 = 105, L64 = 106, LP = 107, EUI48 = 108, EUI64 = 109, TKEY = 249, IXFR = 251,
   AXFR = 252, MAILB = 253, MAILA = 254, ANY = 255, URI = 256, CAA = 257, DLV = 32769, ADDR = 65400,
-  ALIAS = 65401, LUA = 65402,
+  ALIAS = 65401, LUA = 65402, TSIG = since({[409] = 250}),
 }
 local LEVELS = {
   Emergency = 0, Alert = 1, Critical = 2, Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7,
@@ -53,7 +53,7 @@ local function field(number)
   return function(self) flags_of(self) return number end
 end
 
-Header = class({
+local METHODS = {
   getID = function(self) flags_of(self) return rawget(self, 'id') end,
   getAA = flag(1024), getTC = flag(512), getRD = flag(256), getRA = flag(128), getAD = flag(32),
   getCD = flag(16),
@@ -62,6 +62,8 @@ Header = class({
   getQDCOUNT = field(1), getANCOUNT = field(0), getNSCOUNT = field(0),
   -- An OPT record is all that lzc knows to be there (RFC 6891).
   getARCOUNT = function(self) flags_of(self) return core.edns_size > 0 and 1 or 0 end,
-}, {})
+}
+-- In 5.1 the header is an object without any.
+Header = class(since({[407] = METHODS, [501] = {}}), {})
 
 function core.new_header(id, flags) return setmetatable({id = id, flags = flags}, Header) end

@@ -6,7 +6,7 @@ local type, error, next, rawget, unpack = type, error, next, rawget, unpack
 local random = core.random
 local sort, concat = table.sort, table.concat
 local parse, text_of, ours = core.parse, core.text_of, core.ours
-local python_status = core.python_status
+local python_status, since = core.python_status, core.since
 
 -- Candidates that are not worth the telling.
 local FEW = 8
@@ -20,17 +20,11 @@ core.shared.checks = core.shared.checks or {}
 local OPTIONS = {}
 for name in string.gmatch(core.check_options, '%S+') do OPTIONS[#OPTIONS + 1] = name end
 
--- Values are strings and numbers, but where an option says otherwise.
-local OTHERWISE = {}
-for name, kind in string.gmatch(core.option_types, '(%S+)=(%S+)') do OTHERWISE[name] = kind end
-
--- Headers as lines "name: value": from one such text, a list of them, or a table by name.
+-- Headers as lines "name: value", of a table by name.
 local function header_lines(headers)
-  if type(headers) ~= 'table' then return text_of(headers) end
   local lines = {}
-  for name, value in next, headers do
-    value = text_of(value)
-    lines[#lines + 1] = type(name) == 'number' and value or text_of(name) .. ': ' .. value
+  if type(headers) == 'table' then
+    for name, value in next, headers do lines[#lines + 1] = text_of(name) .. ': ' .. text_of(value) end
   end
   sort(lines)
   return concat(lines, '\n')
@@ -49,15 +43,20 @@ local function options_key(options)
   return key
 end
 
+-- Whatever its name is, an option is text, or since there are headers a table of such.
+local function text_only(value) text_of(value, 'option') end
+local function text_or_texts(value)
+  if type(value) ~= 'table' or core.is_object(value) then return text_only(value) end
+  for name, text in next, value do text_of(name) text_of(text) end
+end
+local check_option = since({[407] = text_only, [500] = text_or_texts})
+
 local function check_options(options)
   if type(options) ~= 'table' or core.is_object(options) then
     error('table of options expected', 0)
   end
   for name, value in next, options do
-    local t = type(value)
-    if t ~= 'string' and t ~= 'number' and t ~= OTHERWISE[name] then
-      error('an option is a string or a number, not ' .. t, 0)
-    end
+    check_option(value)
     text_of(name, 'name of an option')
   end
 end
@@ -103,9 +102,11 @@ local function ask(group, kind, target, options, candidate)
   return state
 end
 
+local NOTHING = since({[407] = false, [501] = 'empty'})
+
 local function select_from(selector, items, count)
   if selector == 'all' then return items end
-  if selector == 'empty' then return {} end
+  if selector == NOTHING then return {} end
   local item
   if selector == 'pickclosest' then
     item = core.pickclosest(items, count)
@@ -127,42 +128,63 @@ local function canonical(items)
 end
 
 -- A set of addresses, or several in order of preference.
-local function sets_of(addresses)
+function core.one_set(addresses)
   if type(addresses) ~= 'table' then
     error('table of addresses expected, got ' .. type(addresses), 0)
   end
-  local _, first = next(addresses)
-  if type(first) == 'table' then return addresses end
   return {addresses}
 end
+function core.sets_of(addresses)
+  local one = core.one_set(addresses)
+  local _, first = next(addresses)
+  return type(first) == 'table' and addresses or one
+end
+
+local NONE = 'Caught exception: The list of addresses cannot be empty'
 
 -- Where no candidate is up: before any result is there, that is an error to records that say so.
-local function backup(options, every, total, completed)
-  if total == 0 and not (options and rawget(options, 'backupSelector') == 'all') then
-    error('Caught exception: The list of addresses cannot be empty', 0)
-  end
-  if not completed and options then
-    local fail = rawget(options, 'failOnIncompleteCheck')
-    if fail == true or fail == 'true' then
-      error('Caught exception: no health check has completed yet', 0)
+local function strict(options) return rawget(options, 'failOnIncompleteCheck') == 'true' end
+local fails_early = since({[407] = function() return false end, [500] = strict})
+
+-- Lists of candidates, set after set: `total` of all, or where none may be empty, of the first that is not.
+local function of_all(sets, options)
+  local every, total = {}, 0
+  for i = 1, #sets do
+    for j = 1, #sets[i] do
+      total = total + 1
+      every[total] = sets[i][j]
     end
   end
+  if total == 0 and not (options and rawget(options, 'backupSelector') == 'all') then error(NONE, 0) end
+  return every, total
+end
+local function of_first(sets)
+  for i = 1, #sets do
+    if #sets[i] > 0 then return sets[i], #sets[i] end
+  end
+  error(NONE, 0)
+end
+local candidates_of = since({[407] = of_all, [501] = of_first})
+
+local function backup(options, sets, completed)
+  if not completed and options and fails_early(options) then
+    error('Caught exception: no health check has completed yet', 0)
+  end
+  local every, total = candidates_of(sets, options)
   return canonical(select_from(options and rawget(options, 'backupSelector'), every, total))
 end
 
-local function candidates_of(sets)
-  local every, total = {}, 0
+local function texts_in(sets)
+  local found = {}
   for _, set in next, sets do
-    for _, candidate in next, set do
-      total = total + 1
-      every[total] = text_of(candidate)
-    end
+    local candidates = {}
+    for _, candidate in next, set do candidates[#candidates + 1] = text_of(candidate) end
+    found[#found + 1] = candidates
   end
-  return every, total
+  return found
 end
 
-local function if_up(kind, target, addresses, options)
-  local sets = sets_of(addresses)
+local function if_up(kind, target, sets, options)
   local group = group_for(kind, target, options)
   local completed, total = false, 0
   for _, set in next, sets do
@@ -189,8 +211,7 @@ local function if_up(kind, target, addresses, options)
       return canonical(select_from(options and rawget(options, 'selector'), up, count))
     end
   end
-  local every, count = candidates_of(sets)
-  return backup(options, every, count, completed)
+  return backup(options, texts_in(sets), completed)
 end
 
 core.group_for, core.ask, core.select_from, core.canonical = group_for, ask, select_from, canonical

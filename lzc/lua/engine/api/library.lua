@@ -31,7 +31,7 @@ core.library = {
     assert = {'v...', STEP}, error = {'vi', THERE}, getfenv = {'i', OURS}, getmetatable = {'v', STEP},
     ipairs = {'l', STEP}, load = {'f', OURS}, loadstring = {'s', OURS}, next = {'lv', THERE},
     pairs = {'l', STEP}, pcall = {'fv...', HOOKED}, rawequal = {'vv', STEP}, rawget = {'lv', STEP},
-    rawset = {'lvv', STEP}, select = {'iv...', THERE}, setfenv = {'il', OURS},
+    rawlen = {'v', STEP}, rawset = {'lvv', STEP}, select = {'iv...', THERE}, setfenv = {'il', OURS},
     setmetatable = {'lv', STEP}, tonumber = {'vi', REFUSED}, tostring = {'v', STEP},
     type = {'v', STEP}, unpack = {'lii', REFUSED}, xpcall = {'ff', HOOKED},
   },
@@ -43,8 +43,8 @@ core.library = {
   },
   table = {
     concat = {'lsii', THERE}, foreach = {'lf', HOOKED}, foreachi = {'lf', HOOKED}, getn = {'l', STEP},
-    insert = {'liv', OURS}, maxn = {'l', THERE}, move = {'liiil', HOOKED}, remove = {'li', HOOKED},
-    sort = {'lf', OURS},
+    insert = {'liv', OURS}, maxn = {'l', THERE}, move = {'liiil', HOOKED}, pack = {'v...', HOOKED},
+    remove = {'li', HOOKED}, sort = {'lf', OURS}, unpack = {'lii', REFUSED},
   },
   math = {
     abs = {'d', STEP}, acos = {'d', STEP}, asin = {'d', STEP}, atan = {'d', STEP}, atan2 = {'dd', STEP},

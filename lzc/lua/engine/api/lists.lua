@@ -64,6 +64,11 @@ local function weight_of(value)
   return int(tonumber(string.match(text_of(value), '^%s*([+-]?%d+)')) or 0)
 end
 
+-- Whether a weight may be what it is: nothing is chosen by it else.
+local function any_weight() return true end
+local function positive_weight(weight) return weight > 0 end
+local is_weight = core.since({[407] = any_weight, [501] = positive_weight})
+
 -- Weights, items, how many, and whether they are a plain list.
 local function weighted_of(list)
   if type(list) ~= 'table' then error('table of {weight, item} expected, got ' .. type(list), 0) end
@@ -83,8 +88,10 @@ local function weighted_of(list)
     elseif t ~= 'string' then
       error('table of {weight, item} expected', 0)
     end
+    weight = weight or weight_of(nil)
+    if not is_weight(weight) then error('Caught exception: a weight is greater than 0', 0) end
     count = count + 1
-    weights[count], items[count] = weight or weight_of(nil), item
+    weights[count], items[count] = weight, item
     if key ~= count then is_list = false end
   end
   if count == 0 then error('Caught exception: The items list cannot be empty', 0) end

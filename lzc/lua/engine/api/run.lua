@@ -22,14 +22,16 @@ local lazy = {
   ecswho = function()
     if core.network then return core.new_netmask(core.network, core.prefix) end
   end,
-  localwho = function() if core.address ~= '' then return new_address(core.address) end end,
-  zoneid = function() return core.zone_id end,
+  localwho = core.since({[409] = function()
+    if core.address ~= '' then return new_address(core.address) end
+  end}),
+  zoneid = function() return core.zone_id + 1 end,
   tcp = function() return core.tcp end,
   dnssecOK = function() return core.dnssec_ok end,
   ednsPKTSize = function() return core.edns_size > 0 and core.edns_size or -1 end,
   dh = function() return core.new_header(core.message_id, core.flags) end,
   pdns = core.constants,
-  GeoIPQueryAttribute = core.geo_attributes,
+  GeoIPQueryAttribute = core.since({[500] = core.geo_attributes}),
   pdns_features = function() return {} end,
 }
 
@@ -168,11 +170,11 @@ shared.heap = 0
 -- Returns one string; or strings joined by zero octets and their number; or nil for none; or nil, the
 -- kind of failure and a message.
 local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec_ok, edns_size, flags,
-               message_id, zone_id)
+               message_id, zone_id, encloser)
   core.qname, core.zone, core.who, core.network, core.prefix = qname, zone, who, network, prefix
   core.bestwho = network or who
   core.address, core.tcp, core.dnssec_ok, core.edns_size = address, tcp, dnssec_ok, edns_size
-  core.flags, core.message_id, core.zone_id = flags, message_id, zone_id
+  core.flags, core.message_id, core.zone_id, core.encloser = flags, message_id, zone_id, encloser
   local env = fresh()
   core.env = env
   string_metatable.__index = string_methods

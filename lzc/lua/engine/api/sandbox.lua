@@ -230,12 +230,34 @@ if core.exact then
   end
 end
 
+local seedless = core.since({[407] = false, [409] = true})
 local function lua_randomseed(value)
   local number = bounded.tonumber(value)
+  if value == nil and seedless then number = core.random(2147483646) end
   if not number then error("bad argument #1 to 'randomseed' (number expected)", 0) end
   core.seed(number)
 end
 bounded.math.randomseed = guard(lua_randomseed)
+
+-- What LuaJIT has of Lua 5.2 where it was built so.
+local function lua_rawlen(value)
+  if type(value) ~= 'table' and type(value) ~= 'string' then error('table or string expected', 0) end
+  return #value
+end
+local function lua_pack(...) return {n = select('#', ...), ...} end
+local raw_pairs = pairs
+local function lua_pairs(list)
+  local mt = type(list) == 'table' and raw_getmetatable(list)
+  local make = type(mt) == 'table' and rawget(mt, '__pairs')
+  if not make then return raw_pairs(list) end
+  local step, state, first = make(list)
+  return step, state, first
+end
+local later = core.since({[407] = {base = {}, table = {}}, [501] = {
+  base = {rawlen = lua_rawlen, pairs = lua_pairs}, table = {pack = lua_pack, unpack = unpack},
+}})
+for name, value in next, later.base do base[name] = value end
+for name, value in next, later.table do bounded.table[name] = value end
 
 local listed = core.listed
 local strings = listed('string', string, bounded.string)
