@@ -70,11 +70,11 @@ class Plans:
         self._known: dict[tuple[bytes, int], Planned | None] = {}
 
     def of(
-        self, code: bytes, covered: int, apex: bytes, ttl: int, version: Version
+        self, code: bytes, covered: int, apex: bytes, ttl: int, version: Version, encloser: int
     ) -> Planned | None:
-        """The plan of a record's joined code in a zone that answers as a version of PowerDNS.
-        Raises `ValueError` for a damaged one."""
-        key = plan_key(code, covered, apex, version)
+        """The plan of a record's joined code in a zone that answers as a version of PowerDNS;
+        ``encloser`` as in `QueryContext`. Raises `ValueError` for a damaged one."""
+        key = plan_key(code, covered, apex, version, encloser)
         if (key, ttl) not in self._known:
             encoded = self._find(key)
             if len(self._known) >= MAX_NODES:
@@ -133,7 +133,7 @@ class LuaAnswers:
         for covered, found in codes.items():
             ttl, planned = ttls[covered], None
             if self._plans is not None and len(found) == 1:
-                planned = self._plans.of(found[0], covered, zone.apex, ttl, zone.powerdns)
+                planned = self._plans.of(found[0], covered, zone.apex, ttl, zone.powerdns, encloser)
             joined[covered] = Snippets(ttl, tuple(found), encloser, planned)
         return joined
 

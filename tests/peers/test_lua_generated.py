@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from itertools import cycle
+from typing import Final
 
 import dns.edns
 import dns.flags
@@ -132,6 +133,10 @@ def both(
         yield pair
 
 
+ENCLOSER: Final = len(wire_name.labels_of(wire_name.from_text(f"w.{ZONE}")))
+"""Labels of each owner, asterisks not counted."""
+
+
 def powerdns(both: Both, name: str, kind: str, subnet: str | None) -> list[bytes] | None:
     """The RDATA it answers, sorted; `None` for SERVFAIL."""
     options: list[dns.edns.Option] = []
@@ -159,7 +164,7 @@ def lzc(both: Both, question: Question) -> list[bytes] | None:
         (network.network_address.packed, network.prefixlen) if network else None,
         edns_size=1232,
         flags=0x0100,
-        encloser=len(wire_name.labels_of(wire_name.from_text(f"w.{ZONE}"))),
+        encloser=ENCLOSER,
     )
     try:
         found = both.engine.evaluate(joined(code), query, both.include)
@@ -182,7 +187,9 @@ def plans_of(both: Both, asked: list[Question]) -> dict[tuple[str, str], Plan]:
     """The plans of those records that have one, by their type and code."""
     found = {}
     for kind, code in {question[1:3] for question in asked}:
-        encoded = plan_of(joined(code), rrtype.from_text(kind), version=both.version)
+        encoded = plan_of(
+            joined(code), rrtype.from_text(kind), version=both.version, encloser=ENCLOSER
+        )
         if encoded is not None:
             found[kind, code] = both.planner.load(encoded)
     return found
@@ -291,6 +298,10 @@ def test_random_answers_are_as_frequent(both: Both, code: str, expected: dict[st
     name = f"x{RANDOM.index((code, expected))}.{ZONE}"
     # Half of PowerDNS's are from another client, which makes no difference to chance.
     clients = cycle(("10.2.0.1/32", "10.9.9.1/32"))
+    if both.version >= (5, 1) and "{0," in code:
+        # A weight of 0 is an error there.
+        assert both.powerdns(name, None) is both.lzc(name, code, None) is None
+        return
     real = Counter((both.powerdns(name, next(clients)) or [b"?"])[0].decode() for _ in range(600))
     ours = Counter((both.lzc(name, code, next(clients)) or [b"?"])[0].decode() for _ in range(6000))
     assert set(real) == set(ours) == set(expected)

@@ -63,6 +63,7 @@ def plan_of(
     covered: int,
     include: Callable[[bytes], bytes | None] | None = None,
     version: Version = LATEST,
+    encloser: int = 0,
 ) -> bytes | None:
     """The plan of a record's joined code; ``include`` gives that of another by its name."""
 
@@ -70,7 +71,7 @@ def plan_of(
         found = None if include is None else include(name)
         return None if found is None else Program(found, rrtype.LUA)
 
-    return recognise(Program(code, covered), version, program)
+    return recognise(Program(code, covered), version, program, encloser=encloser)
 
 
 class Record:

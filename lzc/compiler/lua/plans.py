@@ -50,10 +50,14 @@ def plan_zone(programs: Programs, exec_limit: int = 0) -> Planned:
     constants = Constants()
     steady = True
     for program, is_alone in _each_code(programs):
-        plan = _plan(program, programs, exec_limit) if is_alone else None
+        plan = None
+        for encloser in programs.enclosers(program) if is_alone else ():
+            plan = _plan(program, programs, exec_limit, encloser)
+            if plan is None:
+                break
+            code, apex = program.code, programs.zone.apex
+            plans[plan_key(code, program.covered, apex, programs.version, encloser)] = plan
         if plan is not None:
-            key = plan_key(program.code, program.covered, programs.zone.apex, programs.version)
-            plans[key] = plan
             if b'["if",' in plan and (b'["up",' in plan or b'["weights",' in plan):
                 # Asked about only for some clients, which trying it out may not have shown.
                 checks |= checks_in(plan)
@@ -81,12 +85,12 @@ def _each_code(programs: Programs) -> Iterator[tuple[Program, bool]]:
 
 
 @lru_cache(maxsize=1024)
-def _plan_alone(code: bytes, covered: int, version: Version) -> bytes | None:
+def _plan_alone(code: bytes, covered: int, version: Version, encloser: int) -> bytes | None:
     """The plan of what includes nothing: the same in all zones, which repeat their records."""
-    return recognise(KEPT[code, covered], version)
+    return recognise(KEPT[code, covered], version, encloser=encloser)
 
 
-def _plan(program: Program, programs: Programs, exec_limit: int) -> bytes | None:
+def _plan(program: Program, programs: Programs, exec_limit: int, encloser: int) -> bytes | None:
     run = [program]
 
     def include(name: bytes) -> Program | None:
@@ -95,9 +99,9 @@ def _plan(program: Program, programs: Programs, exec_limit: int) -> bytes | None
             run.append(found)
         return found
 
-    plan = _plan_alone(program.code, program.covered, programs.version)
+    plan = _plan_alone(program.code, program.covered, programs.version, encloser)
     if plan is None and not program.names.isdisjoint(INCLUDING):
-        plan = recognise(program, programs.version, include)
+        plan = recognise(program, programs.version, include, encloser=encloser)
     if plan is None or not exec_limit:
         return plan
     # Nothing that a plan is made of repeats.

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
+from lzc.lua.plan import reads_labels
 from lzc.lua.program import Program
 from lzc.powerdns_versions import LATEST, Version
 from lzc.source.lua_source import strings_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import covered_type
-from lzc.zone.model import PLACE, RDATA, TYPE, LuaRecord, LuaSource, Record, Zone
+from lzc.zone.model import KEY, PLACE, RDATA, TYPE, LuaRecord, LuaSource, Record, Zone
 
 MAX_OCTETS: Final = 2**17
 """Octets of code whose programs are kept: a tree takes about fifty times as many."""
@@ -74,6 +75,24 @@ class Programs:
     def of(self, record: Record) -> Program:
         """The program of that code."""
         return KEPT[self.code(record)]
+
+    @cached_property
+    def _enclosers(self) -> dict[tuple[bytes, int], set[int]]:
+        found: dict[tuple[bytes, int], set[int]] = {}
+        for record in self.records:
+            code, covered = self.code(record)
+            if reads_labels(code):
+                labels = len(wire_name.labels_of(self.zone.owner(record)))
+                at_wildcard = wire_name.is_wildcard_key(record[KEY])
+                found.setdefault((code, covered), set()).add(labels - at_wildcard)
+        return found
+
+    def enclosers(self, program: Program) -> list[int]:
+        """How many labels the owners of a program have, asterisks not counted, as far as that may
+        make a difference to its plan; [0] where it makes none."""
+        if not reads_labels(program.code):
+            return [0]
+        return sorted(self._enclosers.get((program.code, program.covered), {0}))
 
     def as_written(self, record: Record) -> Program | None:
         """The program as the operator wrote it, where its place has a source."""

@@ -28,12 +28,13 @@ MAX_CANDIDATES: Final = 4096
 
 @dataclass(slots=True, eq=False)
 class Form:
-    """What a plan for type ``covered`` is made of, as a ``version`` of PowerDNS answers, while the
-    code of its record is read: its RDATA, and how much of what takes time. All raise `Other` for
-    what has to be left to Lua."""
+    """What a plan for type ``covered`` is made of, as a ``version`` of PowerDNS answers at a name
+    of so many labels (``encloser``: without an asterisk), while the code of its record is read: its
+    RDATA, and how much of what takes time. All raise `Other` for what has to be left to Lua."""
 
     covered: int
     version: Version = LATEST
+    encloser: int = 0
     _items: dict[bytes, int] = field(default_factory=dict)
     _networks: int = 0
     _candidates: int = 0

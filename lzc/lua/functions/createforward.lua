@@ -1,24 +1,26 @@
 local core = ...
 local tonumber, format = tonumber, string.format
-local sub, match, gmatch, gsub, concat = string.sub, string.match, string.gmatch, string.gsub, table.concat
+local sub, match, gmatch, gsub, find = string.sub, string.match, string.gmatch, string.gsub, string.find
+local concat = table.concat
 local labels_of, parse, text_of, since = core.labels_of, core.parse, core.text_of, core.since
 local api = core.api
-
--- A function of the labels asked for, of which so many are in front of the zone's apex, or of the
--- wildcard's parent. The same names are asked for again and again.
-local function by_name(compute, labels_behind)
-  local remembered = core.remember(function()
-    local labels, count = labels_of(core.qname)
-    return compute(labels, count - labels_behind())
-  end)
-  return core.export(function() return remembered(core.qname .. core.zone .. labels_behind()) end)
-end
 
 local function of_apex()
   local _, count = labels_of(core.zone)
   return count
 end
 local function of_encloser() return core.encloser end
+local labels_behind = since({[407] = of_apex, [501] = of_encloser})
+
+-- A function of the labels asked for, of which so many are in front of the zone's apex, or of the
+-- wildcard's parent. The same names are asked for again and again.
+local function by_name(compute)
+  local remembered = core.remember(function()
+    local labels, count = labels_of(core.qname)
+    return compute(labels, count - labels_behind())
+  end)
+  return core.export(function() return remembered(core.qname .. core.zone .. labels_behind()) end)
+end
 
 -- As inet_aton(3) reads them.
 local function of_labels(a, b, c, d)
@@ -46,13 +48,19 @@ local function of_numbers(...)
   return concat(octets, '.')
 end
 
+-- Of "0x" alone, scanf(3) makes 0, or nothing since it is that of a later C library.
+local reads_prefix = since({[407] = true, [501] = false})
+
 -- As scanf(3) reads "%2x" four times: at most two characters, of which one may be a sign.
 local function scanned(label, position)
   local octets = {}
   for i = 1, 4 do
     local sign, digits = match(label, '^([+-]?)(%x%x?)', position)
     if not digits then return nil end
-    if match(label, '^0[xX]', position) then position = position + 1 end
+    if match(label, '^0[xX]', position) then
+      if not reads_prefix then return nil end
+      position = position + 1
+    end
     if sign ~= '' then digits = sub(digits, 1, 1) end
     local value = tonumber(digits, 16)
     octets[i] = sign == '-' and (4294967296 - value) % 4294967296 or value
@@ -77,12 +85,12 @@ local function of_ending(label)
   return concat(octets, '.')
 end
 
-local function of_eight(label)
-  return match(label, '%x%x%x%x%x%x%x%x$') and of_ending(label)
-end
-
 local of_parts = since({[407] = of_beginnings, [409] = of_numbers})
-local of_hex = since({[407] = of_ten, [409] = of_ending, [501] = of_eight})
+-- How many words stand in front of the numbers, which have no letters of hexadecimal digits.
+local function no_word() return 0 end
+local function word(parts) return parts[1] and not find(parts[1], '%x') and 1 or 0 end
+local word_in = since({[407] = no_word, [409] = word})
+local of_hex = since({[407] = of_ten, [409] = of_ending})
 
 api.createForward = by_name(function(labels, count)
   if count >= 4 then
@@ -95,22 +103,20 @@ api.createForward = by_name(function(labels, count)
     parts[n] = part
   end
   -- The first of the four may carry a word in front: only a part of its own is one.
-  if n >= 4 then
-    return of_parts(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
-  end
-  return of_hex(labels[1]) or '0.0.0.0'
-end, of_apex)
+  if n - word_in(parts) < 4 then return of_hex(labels[1]) or '0.0.0.0' end
+  return of_parts(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
+end)
 
 -- What is no address is an error, or none.
 local function canonical_of(text)
   local _, canonical = parse(text)
   return canonical
 end
-local function canonical_or_none(text)
-  local _, canonical = core.python_parse(text)
-  return canonical or '::'
+local function canonical_six_or_none(text)
+  local packed, canonical = core.python_parse(text)
+  return packed and #packed == 16 and canonical or '::'
 end
-local read = since({[407] = canonical_of, [409] = canonical_or_none})
+local read = since({[407] = canonical_of, [409] = canonical_six_or_none})
 
 local function of_label(label) return read((gsub(label, '-', ':'))) end
 local function of_digits_or_label(label)
@@ -124,7 +130,7 @@ api.createForward6 = by_name(function(labels, count)
   if count == 1 then return of_one(labels[1]) end
   if count == 8 then return read(concat(labels, ':', 1, 8)) end
   return '::'
-end, since({[407] = of_apex, [501] = of_encloser}))
+end)
 
 local function filtered(address, group, fallback)
   local packed = parse(address)

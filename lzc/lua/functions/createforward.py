@@ -26,8 +26,7 @@ _DIGITS: Final = {(4, 7): "ten", (4, 9): "ending"}
 _LISTED: Final = {(4, 7): False, (4, 9): True}
 """Whether filterForward gives a list, in which an empty text leaves no trace."""
 _OF_ZONE: Final = {(4, 7): True, (5, 1): False}
-"""Whether createForward6 reads the labels in front of the apex; else those of the wildcard, which a
-plan does not know."""
+"""Whether labels in front of the apex are read; else those in front of the wildcard."""
 
 
 def _check_group(record: Examination, function: str, argument: Expression) -> None:
@@ -66,9 +65,8 @@ def _judge(record: Examination, calls: Sequence[Call]) -> None:
 
 
 def _forward(form: Form, name: str) -> Operation:
-    if name == "forward6" and not since(form.version, _OF_ZONE):
-        raise Other
-    return [name, None, None, since(form.version, _DIGITS)]
+    behind = 0 if since(form.version, _OF_ZONE) else form.encloser
+    return [name, None, None, since(form.version, _DIGITS), behind]
 
 
 def _filtered(
@@ -107,7 +105,14 @@ _FORWARD_CHANGES: Final = (
     ),
     Change(
         (5, 1),
-        "createForward takes nothing but hexadecimal digits; before, what scanf(3) makes of them",
+        "createForward reads the labels in front of the wildcard, and none without one; before,"
+        " those in front of the zone",
+        "have the record at a wildcard, without numbers as labels behind it",
+        ("1.2.3", "1.2", "1"),
+    ),
+    Change(
+        (5, 1),
+        "createForward makes nothing of 0x among hexadecimal digits; before, 0",
         "ask for names such as ip40414243",
         ("xx0102030x",),
     ),

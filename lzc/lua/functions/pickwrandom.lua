@@ -5,8 +5,8 @@ local list_walk, table_walk = core.list_walk, core.table_walk
 local export, lookup2, client_hash = core.export, core.lookup2, core.client_hash
 local api = core.api
 
--- Sums are C++ ints, which go over into the negative, and the first that is greater is looked for as in a
--- sorted list (std::upper_bound), which such are not. A remainder by a negative number is the hash itself.
+-- Sums go over as ints of C++ do, and the first that is greater is looked for as in a sorted list
+-- (std::upper_bound), which such are not.
 local function greater_in(sums, count, r)
   local first, length = 1, count
   while length > 0 do
@@ -20,10 +20,13 @@ local function greater_in(sums, count, r)
   return first
 end
 
-local function by_ints(weights, items, order, hash)
+local function unsigned(sum) return sum % 4294967296 end
+local wrap = since({[407] = int, [501] = unsigned})
+
+local function choose(weights, items, order, hash)
   local sums, total = {}, 0
   for i = 1, #order do
-    total = int(total + weights[order[i]])
+    total = wrap(total + weights[order[i]])
     sums[i] = total
   end
   if total == 0 then error('Caught exception: The sum of items cannot be zero', 0) end
@@ -31,26 +34,13 @@ local function by_ints(weights, items, order, hash)
   if total > 0 then
     r = hash and hash % total or random(0, total - 1)
   else
+    -- A remainder by a negative number is the hash itself.
     r = int(hash or random(0, 65535) * 65536 + random(0, 65535))
   end
   local place = order[greater_in(sums, #order, r)]
   if not place then error('Caught exception: no sum of weights is greater', 0) end
   return items[place]
 end
-
-local function by_sum(weights, items, order, hash)
-  local total = 0
-  for i = 1, #order do total = total + weights[order[i]] end
-  local r = hash and hash % total or random(0, total - 1)
-  local sum = 0
-  for i = 1, #order do
-    local place = order[i]
-    sum = sum + weights[place]
-    if sum > r then return items[place] end
-  end
-end
-
-local choose = since({[407] = by_ints, [501] = by_sum})
 
 local function pick_weighted(list, hash)
   local weights, items, count, is_list = weighted_of(list)

@@ -3,7 +3,7 @@
 `lzc.lua.plan.format` says what a plan looks like, `Planner` reads them and answers.
 """
 
-from lzc.lua.plan.format import checks_in, checks_of, encode, plan_key
+from lzc.lua.plan.format import checks_in, checks_of, encode, plan_key, reads_labels
 from lzc.lua.plan.planner import Plan, Planner
 
-__all__ = ("Plan", "Planner", "checks_in", "checks_of", "encode", "plan_key")
+__all__ = ("Plan", "Planner", "checks_in", "checks_of", "encode", "plan_key", "reads_labels")

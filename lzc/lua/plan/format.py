@@ -19,7 +19,8 @@ its name. Items are positions in ``data``, from 0::
                                               sets of candidates, by their checks
     ["weights", [[item, address, check] …]]   candidates, by the weights that checks found
     ["text", [part …]]                        the RDATA that a text is
-    ["forward" | "forward6", networks | null, fallback | null, digits]   an address from the QNAME
+    ["forward" | "forward6", networks | null, fallback | null, digits, labels]
+                                              an address from the QNAME
     ["reverse" | "reverse6", pattern, {address: name …}, zeros]          a name from the QNAME
     ["if", [[condition, operation] …], operation]              the first that holds, or the last
 
@@ -32,8 +33,9 @@ equal to the text, ``["octets", 4 | 16]`` for the family of the address, ``["not
 `lzc.health_check.Check` that are not as usual; ``strict`` leaves it to Lua to fail where none has
 completed, and ``first`` has those of the first set alone for a backup. Without a ``fallback``, what
 is in no network is NODATA; ``digits`` are "ten" where eight of them make an address behind two
-other characters only, and "ending" where they do at the end of a label; ``zeros`` keep hyphens from
-the ends of an address. An operation may be null: that is left to Lua.
+other characters only, and "ending" where they do at the end of a label; ``labels`` is how many
+stand behind those that are read, 0 for those of the apex; ``zeros`` keep hyphens from the ends of
+an address. An operation may be null: that is left to Lua.
 """
 
 from __future__ import annotations
@@ -55,13 +57,18 @@ _PARTS_OF_NAMES: Final = frozenset(("is", "name", "label"))
 """Parts that are the same whoever asks."""
 
 
-def plan_key(code: bytes, covered: int, apex: bytes, version: Version) -> bytes:
+def plan_key(code: bytes, covered: int, apex: bytes, version: Version, encloser: int) -> bytes:
     """The 16 octets under which a bundle has the plan of a record's joined ``code`` for a version
-    of PowerDNS. Zones share their plans, but for code that includes what another zone may have
-    otherwise."""
+    of PowerDNS; ``encloser`` as in `lzc.lua.engine.engine.QueryContext`. Zones share their plans,
+    but for code that includes what another zone may have otherwise."""
     where = apex if b"include" in code else b""
-    head = bytes(version) + covered.to_bytes(2, "big")
+    head = bytes((*version, encloser if reads_labels(code) else 0)) + covered.to_bytes(2, "big")
     return blake2b(head + where + code, digest_size=16).digest()
+
+
+def reads_labels(code: bytes) -> bool:
+    """Whether the plan of a record depends on how many labels its owner has."""
+    return b"createForward" in code
 
 
 def encode(

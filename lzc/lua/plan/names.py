@@ -50,13 +50,13 @@ def _apex_depth(apex: bytes) -> int:
     return len(labels_of(apex))
 
 
-def _forward(digits: str) -> Text:
+def _forward(digits: str, behind: int) -> Text:
     """``createForward``"""
     pattern = _DIGITS[digits]
 
     def forward(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
         labels = labels_of(qname)
-        count = len(labels) - _apex_depth(apex)
+        count = len(labels) - (behind or _apex_depth(apex))
         if count >= 4:
             parts = labels[:4]
         elif count >= 1:
@@ -75,23 +75,22 @@ def _forward_hex(found: re.Match[bytes] | None) -> bytes | None:
     return None if found is None else b"%d.%d.%d.%d" % tuple(bytes.fromhex(found[1].decode()))
 
 
-def _forward6(digits: str) -> Text:
-    """``createForward6``, which reads digits alone in Lua."""
+def _forward6(_digits: str, behind: int) -> Text:
+    """``createForward6``; of digits alone, Lua says what they are."""
+
+    def forward6(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
+        labels = labels_of(qname)
+        count = len(labels) - (behind or _apex_depth(apex))
+        if count == 1:
+            written = labels[0].replace(b"-", b":")
+        elif count == 8:
+            written = b":".join(labels[:8])
+        else:
+            return None
+        found = address.parse(written)
+        return None if found is None or len(found[0]) != 16 else found[1]
+
     return forward6
-
-
-def forward6(who: bytes, qname: bytes, apex: bytes) -> bytes | None:
-    """An address that labels in front of the apex say."""
-    labels = labels_of(qname)
-    count = len(labels) - _apex_depth(apex)
-    if count == 1:
-        written = labels[0].replace(b"-", b":")
-    elif count == 8:
-        written = b":".join(labels[:8])
-    else:
-        return None
-    found = address.parse(written)
-    return None if found is None or len(found[0]) != 16 else found[1]
 
 
 def candidates_of(qname: bytes) -> list[tuple[tuple[bytes], bytes]]:
@@ -108,11 +107,15 @@ def candidates_of(qname: bytes) -> list[tuple[tuple[bytes], bytes]]:
 
 
 def _filtered(
-    maker: Callable[[str], Text], networks: list[Any] | None, instead: str | None, digits: str
+    maker: Callable[[str, int], Text],
+    networks: list[Any] | None,
+    instead: str | None,
+    digits: str,
+    behind: int,
 ) -> Text:
     """An address from a name; or, of ``filterForward``, only one in the networks (in hex, with
     their lengths), and otherwise ``instead``, or nothing."""
-    make = maker(digits)
+    make = maker(digits, behind)
     if networks is None:
         return make
     inside = is_within(networks)

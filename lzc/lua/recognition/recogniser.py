@@ -43,12 +43,16 @@ _PLANNED: Final = frozenset(
 _After = Callable[[Names], Operation | None]
 
 
-def recognise(program: Program, version: Version, include: Include | None = None) -> bytes | None:
+def recognise(
+    program: Program, version: Version, include: Include | None = None, *, encloser: int = 0
+) -> bytes | None:
     """The plan (`lzc.lua.plan`) of a record, by which it answers as a version of PowerDNS, or
-    `None` for one that has to be run. ``include`` is what the function of this name finds."""
+    `None` for one that has to be run. ``include`` is what the function of this name finds, and
+    ``encloser`` how many labels the owner has, if that may matter."""
     if program.is_included or not _is_likely(program):
         return None
-    reading = _Reading(program.covered, version, include, Effort(len(program.code)))
+    form = Form(program.covered, version, encloser)
+    reading = _Reading(form, include, Effort(len(program.code)))
     try:
         # Where statements end without a result, that is an error which Lua reports best.
         operation = reading.block(program.tree.body.statements, {}, lambda globals_: None, {})
@@ -64,7 +68,7 @@ def operation_of(
 ) -> Operation:
     """What a plan does for an expression on constants, or on ``names`` that stand for some, in a
     record that answers for type ``covered``. Raises `Other` for any other, and `TooMuch`."""
-    reading = _Reading(covered, version, None, effort)
+    reading = _Reading(Form(covered, version), None, effort)
     return reading.expression(reading.resolved(expression, names))
 
 
@@ -81,10 +85,8 @@ def _is_likely(program: Program) -> bool:
 class _Reading:
     """Reads one record."""
 
-    def __init__(
-        self, covered: int, version: Version, include: Include | None, effort: Effort
-    ) -> None:
-        self.form = Form(covered, version)
+    def __init__(self, form: Form, include: Include | None, effort: Effort) -> None:
+        self.form = form
         self.include = include
         self.effort = effort
         self.blocks = 0

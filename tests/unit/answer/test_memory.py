@@ -32,7 +32,7 @@ def plans(find: Callable[[bytes], bytes | None] = lambda key: SAMPLE) -> Plans:
 def test_outcomes_of_all_records_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned, "OUTCOMES_OCTETS", 100_000)
     some = plans()
-    ones = [some.of(b"%d" % number, rr.A, APEX, 60, LATEST) for number in range(200)]
+    ones = [some.of(b"%d" % number, rr.A, APEX, 60, LATEST, 0) for number in range(200)]
     found = [one for one in ones if one is not None]
     assert len(found) == 200
     rounds = []
@@ -55,7 +55,7 @@ def test_outcomes_of_all_records_together_have_a_bound(monkeypatch: pytest.Monke
 
 def test_what_was_let_go_is_not_counted_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned, "OUTCOMES_OCTETS", 100_000)
-    plan = plans().of(b"x", rr.A, APEX, 60, LATEST)
+    plan = plans().of(b"x", rr.A, APEX, 60, LATEST, 0)
     assert plan is not None
     counted = Kept()
     one, other = (Planned(plan.plan, 60, counted) for _ in range(2))
@@ -68,9 +68,9 @@ def test_what_was_let_go_is_not_counted_any_more(monkeypatch: pytest.MonkeyPatch
 
 def test_records_with_the_same_code_and_ttl_keep_one_plan() -> None:
     some = plans()
-    assert some.of(b"x", rr.A, APEX, 60, LATEST) is some.of(b"x", rr.A, APEX, 60, LATEST)
-    assert some.of(b"x", rr.A, APEX, 60, LATEST) is not some.of(b"x", rr.A, APEX, 61, LATEST)
-    assert some.of(b"y", rr.A, APEX, 60, LATEST) is not some.of(b"x", rr.A, APEX, 60, LATEST)
+    assert some.of(b"x", rr.A, APEX, 60, LATEST, 0) is some.of(b"x", rr.A, APEX, 60, LATEST, 0)
+    assert some.of(b"x", rr.A, APEX, 60, LATEST, 0) is not some.of(b"x", rr.A, APEX, 61, LATEST, 0)
+    assert some.of(b"y", rr.A, APEX, 60, LATEST, 0) is not some.of(b"x", rr.A, APEX, 60, LATEST, 0)
 
 
 class Zone:
@@ -112,4 +112,4 @@ def test_code_that_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch, count: i
     else:
         raise AssertionError("all are kept")
     assert 0 < kept <= 200_000
-    assert plan_key(b"".join(strings), rr.A, APEX, LATEST) in asked
+    assert plan_key(b"".join(strings), rr.A, APEX, LATEST, 0) in asked

@@ -326,8 +326,8 @@ def test_a_choice_signs_anew_in_a_new_window(pair: Pair) -> None:
 
 
 def test_several_records_of_one_type_have_no_plan(pair: Pair) -> None:
-    assert plan_key(f"pickhashed({FOUR}) ".encode(), rrtype.A, b"", LATEST) in pair.plans
-    assert plan_key(b"'192.0.2.9' ", rrtype.A, b"", LATEST) not in pair.plans
+    assert plan_key(f"pickhashed({FOUR}) ".encode(), rrtype.A, b"", LATEST, 0) in pair.plans
+    assert plan_key(b"'192.0.2.9' ", rrtype.A, b"", LATEST, 0) not in pair.plans
 
 
 @pytest.mark.parametrize("damaged", [b"{}", encode(rrtype.TXT, [b"\1a"], ["fixed", [0]])])

@@ -53,7 +53,7 @@ def _built(folder: Path, lua: str) -> Bundle:
 def _plans(bundle: Bundle, *codes: str, covered: int = rrtype.A) -> list[bool]:
     apex = wire("example.org")
     return [
-        bundle.plan(plan_key(code.encode(), covered, apex, LATEST)) is not None for code in codes
+        bundle.plan(plan_key(code.encode(), covered, apex, LATEST, 0)) is not None for code in codes
     ]
 
 
@@ -102,7 +102,7 @@ def test_what_the_limit_may_end_has_no_plan(tmp_path: Path) -> None:
 def test_a_plan_with_what_is_included_is_that_of_its_zone(tmp_path: Path) -> None:
     with _built(tmp_path, "enable = true") as bundle:
         found = {
-            name: bundle.plan(plan_key(f"{INCLUDING} ".encode(), rrtype.A, wire(name), LATEST))
+            name: bundle.plan(plan_key(f"{INCLUDING} ".encode(), rrtype.A, wire(name), LATEST, 0))
             for name in ("example.org", "example.com")
         }
         assert found["example.org"] is not None

@@ -170,11 +170,12 @@ def test_what_is_included_but_does_more_is_left_to_lua(included: dict[str, str])
 
 
 def test_plans_with_what_is_included_are_those_of_one_zone() -> None:
-    code = b";include('config') return x"
-    assert plan_key(code, rrtype.A, b"\1a\0", LATEST) != plan_key(code, rrtype.A, b"\1b\0", LATEST)
-    assert plan_key(b"'x'", rrtype.A, b"\1a\0", LATEST) == plan_key(
-        b"'x'", rrtype.A, b"\1b\0", LATEST
+    code, one, other = b";include('config') return x", b"\1a\0", b"\1b\0"
+    assert plan_key(code, rrtype.A, one, LATEST, 0) != plan_key(code, rrtype.A, other, LATEST, 0)
+    assert plan_key(b"'x'", rrtype.A, one, LATEST, 0) == plan_key(
+        b"'x'", rrtype.A, other, LATEST, 0
     )
+    assert plan_key(b"'x'", rrtype.A, one, LATEST, 0) != plan_key(b"'x'", rrtype.A, one, (4, 7), 0)
 
 
 TERMS = st.sampled_from(

@@ -52,22 +52,30 @@ local function int_of(value)
 end
 core.int_of = int_of
 
--- As atoi(3) has it; a number is written first, as Lua writes it.
+-- Weights are as many as an int has, or since 5.1 an unsigned one, but for 0.
+local function cut(number)
+  if number >= 9223372036854775808 then return -1 end
+  return int(number)
+end
+local function positive(number)
+  if number < 1 or number > 4294967295 then
+    error('Caught exception: a weight is a number from 1 to 4294967295', 0)
+  end
+  return number
+end
+local weight_in = core.since({[407] = cut, [501] = positive})
+
+-- The number that a text begins with; a number is written first, as Lua writes it.
 local function weight_of(value)
   local t = type(value)
   if t == 'number' then
-    if value >= 0 and value <= 2147483647 and floor(value) == value then return value end
+    if value >= 1 and value <= 2147483647 and floor(value) == value then return value end
     value = format('%.14g', value)
   elseif t ~= 'string' then
     error('table of {weight, item} expected', 0)
   end
-  return int(tonumber(string.match(text_of(value), '^%s*([+-]?%d+)')) or 0)
+  return weight_in(tonumber(string.match(text_of(value), '^%s*([+-]?%d+)')) or 0)
 end
-
--- Whether a weight may be what it is: nothing is chosen by it else.
-local function any_weight() return true end
-local function positive_weight(weight) return weight > 0 end
-local is_weight = core.since({[407] = any_weight, [501] = positive_weight})
 
 -- Weights, items, how many, and whether they are a plain list.
 local function weighted_of(list)
@@ -88,10 +96,8 @@ local function weighted_of(list)
     elseif t ~= 'string' then
       error('table of {weight, item} expected', 0)
     end
-    weight = weight or weight_of(nil)
-    if not is_weight(weight) then error('Caught exception: a weight is greater than 0', 0) end
     count = count + 1
-    weights[count], items[count] = weight, item
+    weights[count], items[count] = weight or weight_of(nil), item
     if key ~= count then is_list = false end
   end
   if count == 0 then error('Caught exception: The items list cannot be empty', 0) end
