@@ -37,8 +37,8 @@ TOP: Final = """$TTL 60
 """
 
 Entry = tuple[str, str]
-"""The rule that finds something, or nothing, and the text of a zone file: ``»`` stands in front of
-what it points at."""
+"""The rules that find something, or nothing, and the text of a zone file: ``»`` stands in front of
+what each points at."""
 
 ZONES: Final[dict[str, list[Entry]]] = {
     "faulty.example": [
@@ -61,7 +61,10 @@ ZONES: Final[dict[str, list[Entry]]] = {
         ("lua-bad-content", "n10 LUA MX \"»'mail.example.org.'\""),
         ("lua-empty-candidates", 'n11 LUA A "pickrandom(»{})"'),
         ("lua-timeout", "n12 LUA A \"ifportup(443, {'192.0.2.1'}, {»timeout=500})\""),
-        ("lua-secondary-version", "n13 LUA A \"ifportup(443, »{{'192.0.2.1'}, {'192.0.2.2'}})\""),
+        (
+            "lua-fails lua-secondary-version",
+            "»n13 LUA A \"ifportup(443, »{{'192.0.2.1'}, {'192.0.2.2'}})\"",
+        ),
         (
             "lua-instructions",
             "n14 LUA A \"»;local n = 0 for i = 1, 999 do n = n + i end return '192.0.2.1'\"",
@@ -116,8 +119,9 @@ def write(folder: Path) -> list[Found]:
         for rule, text in entries:
             for line in text.splitlines():
                 lines.append(line.replace("»", ""))
-                if "»" in line:
-                    column = line.index("»") + 1
-                    expected.append((rule, f"zones/{name}.zone", len(lines), column))
+                before = line.split("»")[:-1]
+                for place, found in enumerate(rule.split() if before else (), 1):
+                    column = len("".join(before[:place])) + 1
+                    expected.append((found, f"zones/{name}.zone", len(lines), column))
         (folder / "zones" / f"{name}.zone").write_text("\n".join(lines) + "\n")
     return expected

@@ -87,6 +87,7 @@ class Record:
         included: dict[str, str] | None = None,
     ) -> None:
         self.apex = apex
+        self.encloser = len(wire_name.labels_of(apex))
         self.included = {name: text.encode() for name, text in (included or {}).items()}
         self.code = code.encode() + b" "
         self.covered = rrtype.from_text(covered)
@@ -96,7 +97,10 @@ class Record:
         self.plan_health.weights = self.health.weights
         self.plan_health.otherwise = self.health.otherwise
         encoded = plan_of(
-            self.code, self.covered, lambda name: self.included.get(name.decode().removesuffix("."))
+            self.code,
+            self.covered,
+            lambda name: self.included.get(name.decode().removesuffix(".")),
+            encloser=self.encloser,
         )
         assert encoded is not None, code
         # Long lists are no matter of the limit here.
@@ -115,7 +119,7 @@ class Record:
 
     def run(self, who: bytes, qname: bytes = _QNAME) -> Outcome:
         """What the code gives."""
-        query = QueryContext(qname, self.apex, who)
+        query = QueryContext(qname, self.apex, who, encloser=self.encloser)
         try:
             return tuple(
                 rdatas_of(self.covered, self.engine.evaluate(self.code, query, self.find), LATEST)

@@ -58,6 +58,7 @@ def query(
         wire_name.from_text("example.org."),
         ipaddress.ip_address(client).packed,
         (network.network_address.packed, network.prefixlen) if network else None,
+        encloser=2,
     )
 
 

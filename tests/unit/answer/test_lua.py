@@ -202,8 +202,10 @@ def test_the_record_sees_the_name_in_the_case_it_was_asked(world: World) -> None
     assert world.engine.contexts[-1].qname == from_text("OnE.eXample.org.")
 
 
+@pytest.mark.difference("D-38")
 @pytest.mark.parametrize(
-    ("name", "scope"), [("one", 24), ("cname", 24), ("x.wild", 24), ("www", 0), ("nx", 0)]
+    ("name", "scope"),
+    [("one", 24), ("cname", 24), ("x.wild", 24), ("none", 24), ("www", 0), ("nx", 0)],
 )
 def test_the_ecs_scope_is_the_source_prefix_where_lua_ran(
     world: World, name: str, scope: int

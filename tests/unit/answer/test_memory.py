@@ -78,9 +78,11 @@ class Zone:
 
     zone_id = 1
     apex = APEX
+    powerdns = LATEST
 
     class info:
         lua = True
+        blanks = False
 
 
 @pytest.mark.parametrize("count", [200, 333, 500])

@@ -35,7 +35,7 @@ from tests.unit.lua_running import Health
 from tests.unit.zone_text import read_zone_text
 
 FOUR = "{'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4'}"
-STRICT = "{selector='hashed',backupSelector='hashed',failOnIncompleteCheck=true}"
+STRICT = "{selector='hashed',backupSelector='hashed',failOnIncompleteCheck='true'}"
 LONG = "','".join(f"{number:02}{'x' * 200}" for number in range(8))
 ZONE = f"""\
 {HEAD}
@@ -121,7 +121,7 @@ class Pair:
         zone.records.sort()
         keys = [SigningKey.make(apex, 15, 257, algorithms.generate(15))] if signed else []
         public = [ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey) for key in keys]
-        draft = compile_zone(zone, 0, signed=signed, lua=True, keys=public)
+        draft = compile_zone(zone, 0, signed=signed, lua=True, keys=public, blanks=True)
         self.plans = plan_zone(Programs(zone, insert_whitespace=True)).plans
         compiled = replace(draft.finish(draft.info.serial), plans=self.plans)
         with writer.locked(folder):

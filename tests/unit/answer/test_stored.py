@@ -28,11 +28,11 @@ def test_records_are_found_as_they_are_stored(tmp_path: Path) -> None:
     assert lookup(wire("c.example.org"), rr.CNAME) == [b"a.example.org."]
     assert lookup(wire("a.example.net"), rr.A) == [b"192.0.2.4"]
     assert lookup(wire("ns.sub.example.org"), rr.A) == [b"192.0.2.5"]
+    assert lookup(wire("l.example.org"), rr.LUA) == [b"A \"'192.0.2.3'\""]
     for name, code in (
         ("c.example.org", rr.A),
         ("b.example.org", rr.A),
         ("l.example.org", rr.A),
-        ("l.example.org", rr.LUA),
         ("a.example.org", rr.AAAA),
         ("a.example.com", rr.A),
         ("a.example.org", 70000),

@@ -100,7 +100,7 @@ def test_a_mark_in_front_of_code_to_be_included_is_told(tmp_path: Path) -> None:
     assert "starts without ';'" in fault.message
 
 
-@pytest.mark.parametrize("record", ['FILE "lua/x.lua"', '$INCLUDE "x.lua"', '"file:lua/x.lua"'])
+@pytest.mark.parametrize("record", ['"FILE lua/x.lua"', '$INCLUDE "x.lua"', '"file:lua/x.lua"'])
 def test_a_path_in_place_of_code_is_answered_with_the_directive(
     tmp_path: Path, record: str
 ) -> None:

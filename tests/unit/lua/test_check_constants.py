@@ -55,7 +55,7 @@ def test_ports_and_urls_that_stand_in_code(code: str, ports: set[int], urls: set
 
 
 def test_options_count_as_a_whole() -> None:
-    found = written("ifurlup('http://a/', f(), {stringmatch='ok', timeout=3, headers={'X: y'}})")
+    found = written("ifurlup('http://a/', f(), {stringmatch='ok', timeout=3, headers={X='y'}})")
     check = Check("192.0.2.1", url="http://a/", stringmatch="ok", timeout=3, headers=(("X", "y"),))
     assert found.options == {options_of(check)}
     assert written("ifportup(80, f(), {stringmatch=tostring(qname)})").options == set()

@@ -70,6 +70,7 @@ def test_a_location_without_accuracy_radius_is_none() -> None:
     assert geo.lookup(ADDRESS) == {}
 
 
+@pytest.mark.difference("D-33")
 def test_coordinates_are_doubles_of_which_six_decimals_count() -> None:
     location = {"latitude": 51.9999996, "longitude": -0.0000004, "accuracy_radius": 1}
     found = Geo([Reader({"192.0.2.1": {"location": location}})]).lookup(ADDRESS)

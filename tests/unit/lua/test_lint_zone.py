@@ -122,12 +122,13 @@ LOOP = "www LUA A \";for i = 1, {} do local x = i end return '192.0.2.1'\"\n"
 
 
 def test_instructions_are_counted_by_a_run_and_held_against_the_lowest_limit() -> None:
-    assert found(LOOP.format(100), LintSettings(secondaries=NS2)) == []
-    (fault,) = lint(LOOP.format(5000), LintSettings(secondaries=NS2))
+    limited = LintSettings(secondaries=(Secondary("ns2", (5, 1)),))
+    assert found(LOOP.format(100), limited) == []
+    (fault,) = lint(LOOP.format(5000), limited)
     assert fault.message.endswith("instructions; secondary ns2 stops it at 1000")
     unlimited = LintSettings(lua=LuaSection(exec_limit=0))
     assert found(LOOP.format(5000), unlimited) == []
-    patient = (Secondary("ns2", (4, 7), exec_limit=50_000),)
+    patient = (Secondary("ns2", (5, 1), exec_limit=50_000), *NS2)
     relaxed = LintSettings(lua=LuaSection(exec_limit=20_000), secondaries=patient)
     assert found(LOOP.format(5000), relaxed) == []
     assert "this server" in lint(LOOP.format(5000), LintSettings())[0].message

@@ -19,7 +19,7 @@ from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
 from lzc.dnssec.signer import MAX_RRSET, SignatureCache
 from lzc.lua.engine.engine import LuaFailure, QueryContext
-from lzc.powerdns_versions import LATEST
+from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
 from lzc.wire.rdata.lua_result import address
@@ -83,9 +83,9 @@ def test_a_result_is_one_content(case: tuple[int, str, list[str] | None]) -> Non
 def test_large_results_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
-    def counted(covered: int, texts: Sequence[bytes]) -> list[bytes]:
+    def counted(covered: int, texts: Sequence[bytes], version: Version) -> list[bytes]:
         read.append(len(texts[0]))
-        return rdatas_of(covered, texts, LATEST)
+        return rdatas_of(covered, texts, version)
 
     monkeypatch.setattr(lua_answer, "rdatas_of", counted)
     for text in (b"\\120" * 15_000, b"not asked for before"):

@@ -68,13 +68,20 @@ EXAMPLES: dict[str, list[Any]] = {
     "ring": ["ring", [[1, 0, "a"]]],
     "closest": ["closest", [[0, "c0000201"]]],
     "magic": ["magic"],
-    "up": ["up", "random", "all", [[[0, "c0000201", {"address": "192.0.2.1", "port": 80}]]], False],
-    "weights": ["weights", None, "all", [[0, "c0000201", {"address": "192.0.2.1"}]], True],
+    "up": [
+        "up",
+        "random",
+        "all",
+        [[[0, "c0000201", {"address": "192.0.2.1", "port": 80}]]],
+        True,
+        False,
+    ],
+    "weights": ["weights", [[0, "c0000201", {"address": "192.0.2.1"}]]],
     "text": ["text", [["is", "192.0.2.1"]]],
-    "forward": ["forward", None, None],
-    "forward6": ["forward6", None, None],
-    "reverse": ["reverse", "%1%.example.", {}],
-    "reverse6": ["reverse6", "%1%.example.", {}],
+    "forward": ["forward", None, None, "eight", 0],
+    "forward6": ["forward6", None, None, "eight", 0],
+    "reverse": ["reverse", "%1%.example.", {}, False],
+    "reverse6": ["reverse6", "%1%.example.", {}, True],
     "if": ["if", [[["octets", 4], ["fixed", [0]]]], None],
 }
 """A plan of each operation, as the chapter has them."""
@@ -82,7 +89,7 @@ EXAMPLES: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_each_operation_is_one_that_plans_have(name: str) -> None:
-    document = {"v": VERSION, "type": 1, "data": ["c0000201"], "do": EXAMPLES[name]}
+    document = {"v": VERSION, "as": "5.1", "type": 1, "data": ["c0000201"], "do": EXAMPLES[name]}
     Planner(None, Health(), lambda: 0.5).load(json.dumps(document).encode())
 
 
@@ -115,7 +122,7 @@ def test_the_chapter_has_each_condition_and_no_other() -> None:
 
 
 def planned_text(*parts: list[Any]) -> bytes:
-    document = {"v": VERSION, "type": 16, "data": [], "do": ["text", [*parts]]}
+    document = {"v": VERSION, "as": "5.1", "type": 16, "data": [], "do": ["text", [*parts]]}
     return json.dumps(document).encode()
 
 

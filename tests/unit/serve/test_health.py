@@ -54,6 +54,18 @@ def test_a_target_that_does_not_answer_is_down_after_the_timeout() -> None:
     play(scene)
 
 
+@pytest.mark.difference("D-41")
+def test_without_any_time_a_target_is_down() -> None:
+    async def scene(clinic: Clinic) -> None:
+        sock, port = listening()
+        check = Check(LOCAL, port, timeout=0)
+        clinic.load([check])
+        assert (await clinic.becomes(check, False))["error"] == "timed out"
+        sock.close()
+
+    play(scene)
+
+
 def test_checks_connect_from_the_source_address() -> None:
     async def scene(clinic: Clinic) -> None:
         sock, port = listening()

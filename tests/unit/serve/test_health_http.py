@@ -163,6 +163,7 @@ def test_an_http_check_asks_the_candidate_for_the_host_of_the_url() -> None:
     play(scene)
 
 
+@pytest.mark.difference("D-40")
 def test_an_https_check_sends_sni_and_ignores_the_certificate(tmp_path: Path) -> None:
     async def scene(clinic: Clinic) -> None:
         names: list[str | None] = []
@@ -174,6 +175,7 @@ def test_an_https_check_sends_sni_and_ignores_the_certificate(tmp_path: Path) ->
         clinic.load([check])
         await clinic.becomes(check, True)
         assert names[0] == "www.example.com"
+        assert site.requests[0].version == (1, 1)
         assert site.requests[0].headers["Host"] == f"www.example.com:{port}"
         await site.stop()
 

@@ -25,6 +25,7 @@ from tests.unit.clinic import LOCAL, Clinic, listening, play, self_signed
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 
+@pytest.mark.difference("D-42")
 def test_a_run_comes_never_later_than_its_interval() -> None:
     async def scene(clinic: Clinic) -> None:
         checks = [Check(LOCAL, 1, stringmatch=str(number)) for number in range(200)]
