@@ -33,15 +33,8 @@ def _check_rule(record: Examination, field: Field) -> None:
     if any(one.key is not None for one in rule.fields) or is_open(rule):
         return
     if len(rule.fields) != 2:
-        record.report(
-            rule,
-            "lua-argument",
-            f"view takes {VIEWS.what}; this one has {len(rule.fields)} part(s), not two",
-            why="the answer is SERVFAIL here; PowerDNS 4.7 crashes with it"
-            if len(rule.fields) < 2
-            else "",
-            fix=_FIX,
-        )
+        message = f"view takes {VIEWS.what}; this one has {len(rule.fields)} part(s), not two"
+        record.report(rule, "lua-argument", message, fix=_FIX)
         return
     NETWORKS.check(record, "view", rule.fields[0].value)
     STRINGS.check(record, "view", rule.fields[1].value)

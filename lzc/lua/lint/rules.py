@@ -179,8 +179,8 @@ _TABLE: Final = (
         "lua-forbidden",
         _ERROR,
         "a way to the host: files, processes, modules, native code",
-        "lzc closes it, so the answer is SERVFAIL; on PowerDNS it blocks the server, or hands it"
-        " over to whoever may edit the zone",
+        "lzc closes it, so the answer is SERVFAIL; elsewhere, whoever may edit the zone could do"
+        " what the server may",
         "do without; what the answer needs from outside belongs into a health check or the build",
     ),
     Rule(
