@@ -23,6 +23,9 @@ BLANKS: Final[Mapping[Version, bool]] = {KNOWN[0]: True, (5, 0): False}
 """Whether blanks stand between the strings of a LUA record when it is run (in 4.9 from 4.9.1 on:
 where lua-records-insert-whitespace has not another value)."""
 
+LUA_UPDATES: Final[Version] = (5, 1)
+"""Since when a secondary refuses zones with LUA records where no setting allows them."""
+
 LIMITED_SINCE: Final[Version] = (5, 0)
 """Since when lua-records-exec-limit ends anything; 4.7 and 4.9 read it alone."""
 

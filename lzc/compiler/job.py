@@ -48,7 +48,8 @@ class ZoneResult:
     """``zone`` is ``None`` when an error is among ``faults``. ``lua_records`` are counted whether
     or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
     else, unless ``steady`` is false: code was run that may look at the clock. ``constants`` are
-    what checks are made of that only queries ask for, ``used`` is what was taken of the limits."""
+    what checks are made of that only queries ask for, ``used`` is what was taken of the limits,
+    ``needs`` are the settings that PowerDNS secondaries need for the zone."""
 
     zone: CompiledZone | None
     faults: list[Fault]
@@ -58,3 +59,4 @@ class ZoneResult:
     steady: bool = True
     constants: Constants = field(default_factory=Constants)
     used: Counts = NOTHING
+    needs: tuple[str, ...] = ()

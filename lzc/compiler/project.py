@@ -118,7 +118,8 @@ def compile_project(
             known[apex] = _built(one, result.zone, result)
     if config.secondary:
         signed = [to_text(apex) for apex, one in known.items() if one.settings[SIGNED]]
-        found.add(check_secondaries(config, file, signed))
+        needs = {to_text(apex): one.needs for apex, one in known.items() if one.needs}
+        found.add(check_secondaries(config, file, signed, needs))
     if config.tsig or config.serve.cookie_secret_file is not None:
         found.add(check_secrets(config, file))
     memory = Memory("", found_by, known, survey.keystore)
@@ -170,6 +171,7 @@ def _built(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZon
         result.steady,
         begun.keys,
         result.used,
+        result.needs,
     )
 
 

@@ -137,11 +137,26 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         steady and not is_lost,
         constants=constants,
         used=spending.counts,
+        needs=_needs(job, zone, programs),
     )
 
 
 def _errors(faults: list[Fault]) -> bool:
     return any(fault.severity is Severity.ERROR for fault in faults)
+
+
+def _needs(job: ZoneJob, zone: Zone, programs: Programs | None) -> tuple[str, ...]:
+    if not job.takers.powerdns:
+        return ()
+    from lzc.compiler.checks.secondary_settings import needed_by
+
+    looks = False
+    if programs is not None and job.source.lua:
+        from lzc.compiler.lua.clients import looks_at_clients
+
+        looks = looks_at_clients(programs)
+    keys = frozenset(key.dnskey for key in job.keys)
+    return needed_by(zone, keys, looks_at_clients=looks)
 
 
 def _lint(

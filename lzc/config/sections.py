@@ -47,6 +47,12 @@ PowerDns = Literal["4.7", "4.9", "5.0", "5.1"]
 """A version whose answers are known: `lzc.powerdns_versions.KNOWN`."""
 
 
+PowerDnsSetting = Literal[
+    "enable-lua-record-updates", "edns-subnet-processing", "dname-processing", "direct-dnskey"
+]
+"""Settings that a zone may need: `lzc.compiler.checks.secondary_settings.SETTINGS`."""
+
+
 class ZoneLimitsSection(Table):
     """``[build.zone-limits]``: what one zone may take."""
 
@@ -200,6 +206,8 @@ class SecondarySection(Table):
     notify: bool = True
     exec_limit: int = Field(default=1000, ge=0)
     """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
+    settings: list[PowerDnsSetting] = Field(default=[])
+    """What its ``pdns.conf`` has on, if it is PowerDNS: a build tells what else zones need."""
 
     def takes(self, zone: str) -> bool:
         """True when it lists the zone; names with or without final dot, in any case."""

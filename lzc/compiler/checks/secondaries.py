@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from lzc.compiler.checks.secondary_settings import check_settings, in_short
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.config import Config
 from lzc.faults import Fault, Severity
 from lzc.powerdns_versions import Secondary, parse_version
-
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,17 @@ def takers(config: Config, name: str) -> Takers:
     return Takers(tuple(powerdns), tuple(others))
 
 
-def check_secondaries(config: Config, file: ConfigFile, signed: Sequence[str]) -> list[Fault]:
-    """Warnings about ``signed`` zones that a secondary would serve wrongly. Zones are handed out
-    unsigned, and only PowerDNS signs them live. (`lzc.compiler.lua.lint` tells who gets LUA
+def check_secondaries(
+    config: Config,
+    file: ConfigFile,
+    signed: Sequence[str],
+    needs: Mapping[str, Collection[str]],
+) -> list[Fault]:
+    """Warnings about zones that a secondary would serve wrongly: ``signed`` ones, for zones are
+    handed out unsigned, and only PowerDNS signs them live; and those that need some of its
+    settings, as ``needs`` has them by zone. (`lzc.compiler.lua.lint` tells who gets LUA
     records.)"""
-    faults: list[Fault] = []
+    faults = list(check_settings(config, file, needs))
     for secondary in config.secondary:
         if secondary.software.startswith("powerdns-"):
             continue
@@ -52,16 +57,10 @@ def check_secondaries(config: Config, file: ConfigFile, signed: Sequence[str]) -
                     file.place(f'name = "{secondary.name}"', f'"{secondary.name}"'),
                     "secondary-cannot-sign",
                     f"secondary {secondary.name} ({secondary.software}) gets signed zones:"
-                    f" {_list(taken)}",
+                    f" {in_short(taken)}",
                     why="it would serve them without signatures, which is bogus below a DS",
                     fix="use PowerDNS with the same keys there, or take the zones off its list",
                     severity=Severity.WARNING,
                 )
             )
     return faults
-
-
-def _list(names: list[str]) -> str:
-    if len(names) <= _SHOWN:
-        return ", ".join(names)
-    return ", ".join(names[:_SHOWN]) + f" and {len(names) - _SHOWN} more"

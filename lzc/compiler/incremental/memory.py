@@ -51,7 +51,8 @@ class BuiltZone(NamedTuple):
     fields of a fault's place and then its own, ``checks`` JSON texts, ``constants`` that of
     `lzc.lua.health.constants.Constants`, ``plans`` keys. A zone that
     is not ``steady`` is to be built again in any case. ``keys`` are all that are in the keystore,
-    published or not. ``used`` is what it took of the limits."""
+    published or not. ``used`` is what it took of the limits, ``needs`` are settings that PowerDNS
+    secondaries need for it."""
 
     settings: Settings
     inputs: Sequence[Plain]
@@ -64,6 +65,7 @@ class BuiltZone(NamedTuple):
     steady: bool = True
     keys: Keys = ()
     used: Counts = NOTHING
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -32,6 +32,13 @@ CHECKING: Final = tuple(
 INCLUDING: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.includes)
 """The names of those that run another record."""
 
+OF_CLIENT: Final = (
+    b"bestwho",
+    b"ecswho",
+    *(name.encode() for name, found in FUNCTIONS.items() if found.of_client),
+)
+"""What depends on the network of the client (RFC 7871): variables, and the names of functions."""
+
 OF_ZONE: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.of_zone)
 OF_DATABASES: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.of_database)
 """The names of those that lead to other records of the zone, and to values of geo databases."""

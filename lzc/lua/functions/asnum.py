@@ -26,4 +26,4 @@ def _condition(_form: Form, argument: Expression) -> Condition:
     return ["asnum", [integer(value, 2**32 - 1) for value in numbers]]
 
 
-FUNCTIONS = (Function("asnum", (NUMBERS,), condition=_condition),)
+FUNCTIONS = (Function("asnum", (NUMBERS,), of_client=True, condition=_condition),)

@@ -65,6 +65,9 @@ _KINDS: Final = (
     ("region", _codes("region")),
 )
 FUNCTIONS = (
-    *(Function(field, (codes,), condition=_is(field)) for field, codes in _KINDS),
-    *(Function(f"{field}Code", of_database=True, code=field) for field, _ in _KINDS),
+    *(Function(field, (codes,), of_client=True, condition=_is(field)) for field, codes in _KINDS),
+    *(
+        Function(f"{field}Code", of_database=True, of_client=True, code=field)
+        for field, _ in _KINDS
+    ),
 )

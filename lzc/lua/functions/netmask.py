@@ -5,6 +5,9 @@ from lzc.lua.definition.parameters import NETWORKS
 
 FUNCTIONS = (
     Function(
-        "netmask", (NETWORKS,), condition=lambda form, list_: ["netmask", form.networks(list_)]
+        "netmask",
+        (NETWORKS,),
+        of_client=True,
+        condition=lambda form, list_: ["netmask", form.networks(list_)],
     ),
 )

@@ -19,5 +19,13 @@ def _ring(form: Form, items: Expression) -> Operation:
 
 
 FUNCTIONS = (
-    Function("pickchashed", (WEIGHTED,), since=(4, 9), changes=CHANGES, chosen=0, operation=_ring),
+    Function(
+        "pickchashed",
+        (WEIGHTED,),
+        since=(4, 9),
+        changes=CHANGES,
+        of_client=True,
+        chosen=0,
+        operation=_ring,
+    ),
 )

@@ -9,11 +9,12 @@ FUNCTIONS = (
     Function(
         "pickclosest",
         (ADDRESSES,),
+        of_client=True,
         chosen=0,
         operation=lambda form, items: [
             "closest",
             [form.candidate(written)[:2] for written in texts(items)],
         ],
     ),
-    Function("closestMagic", operation=lambda form: ["magic"]),
+    Function("closestMagic", of_client=True, operation=lambda form: ["magic"]),
 )

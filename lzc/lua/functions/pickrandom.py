@@ -25,7 +25,7 @@ def _sample(form: Form, size: Expression, items: Expression) -> Operation:
 
 FUNCTIONS = (
     Function("pickrandom", (STRINGS,), chosen=0, operation=_of_items("random")),
-    Function("pickhashed", (STRINGS,), chosen=0, operation=_of_items("hashed")),
+    Function("pickhashed", (STRINGS,), of_client=True, chosen=0, operation=_of_items("hashed")),
     Function("pickrandomsample", (NUMBER, STRINGS), chosen=1, operation=_sample),
     Function("all", (STRINGS,), chosen=0, operation=_of_items("fixed")),
 )

@@ -26,6 +26,7 @@ FUNCTIONS = (
         optional=1,
         changes=CHANGES,
         since=(5, 0),
+        of_client=True,
         chosen=1,
         options=2,
         targets=url_of,

@@ -162,7 +162,14 @@ CHANGES: Final = (
 
 FUNCTIONS = (
     Function("pickwrandom", (WEIGHTED,), changes=CHANGES, chosen=0, operation=_weighted("random")),
-    Function("pickwhashed", (WEIGHTED,), changes=CHANGES, chosen=0, operation=_weighted("hashed")),
+    Function(
+        "pickwhashed",
+        (WEIGHTED,),
+        changes=CHANGES,
+        of_client=True,
+        chosen=0,
+        operation=_weighted("hashed"),
+    ),
     # It came with 4.9 or 5.0; it is not held against 4.9.
     Function(
         "picknamehashed",

@@ -61,4 +61,4 @@ def _view(form: Form, rules: Expression) -> Operation:
     return ["if", branches, otherwise]
 
 
-FUNCTIONS = (Function("view", (VIEWS,), chosen=0, operation=_view),)
+FUNCTIONS = (Function("view", (VIEWS,), of_client=True, chosen=0, operation=_view),)

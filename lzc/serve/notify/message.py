@@ -30,6 +30,7 @@ _NO_SOA: Final = {
     SERVFAIL: ": it has no data of the zone, or cannot sign it",
 }
 REFUSES_NOTIFY: Final = "refuses NOTIFY"
+REFUSES_SOA: Final = f"SOA {REFUSED}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,11 @@ class Secondaries:
             sock.close()
         self._sockets.clear()
 
-    def _transferred(self, name: str, apex: bytes, serial: int) -> None:
-        """The secondary of this name was sent a zone."""
+    def _transferred(self, name: str, apex: bytes, serial: int, hint: str) -> None:
+        """The secondary of this name was sent a zone; ``hint`` says why it may not keep it."""
         for secondary in self.notified:
             if secondary.section.name == name:
-                secondary.transferred(apex, serial, self._loop.time())
+                secondary.transferred(apex, serial, self._loop.time(), hint)
         self._go_on()
 
     def _go_on(self) -> None:

@@ -154,6 +154,8 @@ class NotifiedSecondary:
         """The answer to the request about a zone has come."""
         self._window = min(WINDOW, self._window * 2)
         zone.kind, zone.problem = reply.kind, reply.problem
+        if reply.kind == messages.REFUSES_SOA and zone.hint:
+            zone.problem = f"{reply.problem}, though it was sent: {zone.hint}"
         if reply.problem:
             self.words.about(reply.kind, now)
             zone.polls = False
@@ -187,12 +189,14 @@ class NotifiedSecondary:
                 logging.INFO, f"answers again after {away:.0f} s: {self.words.behind()}"
             )
 
-    def transferred(self, apex: bytes, serial: int, now: float) -> None:
-        """It was sent a whole zone: a good moment to ask whether it has it."""
+    def transferred(self, apex: bytes, serial: int, now: float, hint: str = "") -> None:
+        """It was sent a whole zone: a good moment to ask whether it has it. ``hint`` says why it
+        may not want to."""
         self.heard(now)
         zone = self.zones.get(apex)
         if zone is None or zone.current or not messages.is_current(serial, zone.serial):
             return
+        zone.hint = hint
         if zone.phase is not Phase.ASKED and zone.phase is not Phase.DONE:
             zone.polls = True
             self._enter(zone, Phase.RESTING, now + self._times.settle / 2)

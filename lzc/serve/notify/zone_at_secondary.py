@@ -35,8 +35,8 @@ class ZoneAtSecondary:
     of being a NOTIFY. ``acked``: when the last NOTIFY of ``serial`` was answered, seconds;
     ``asked``: when the last request was sent. ``theirs`` is the serial that the secondary told.
     ``attempts`` that failed in a row, ``looks`` at the serial since the NOTIFY. ``kind`` sorts
-    problems, of which ``problem`` says more. ``turn`` tells the timer that counts from those that
-    were overtaken."""
+    problems, of which ``problem`` says more. ``hint``: why it may not keep what it was sent last.
+    ``turn`` tells the timer that counts from those that were overtaken."""
 
     apex: bytes
     serial: int
@@ -47,6 +47,7 @@ class ZoneAtSecondary:
     theirs: int | None = None
     kind: str = ""
     problem: str = ""
+    hint: str = ""
     attempts: int = 0
     looks: int = 0
     request: messages.Request | None = None

@@ -17,14 +17,11 @@ from lzc.answer.refusal import Reason
 from lzc.answer.transfer_access import Grant, grant_of
 from lzc.config import SecondarySection
 from lzc.foreign_text import shown
-from lzc.powerdns_versions import parse_version
+from lzc.powerdns_versions import LUA_UPDATES, parse_version
 from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
-
-LUA_UPDATES: Final = (5, 1)
-"""Since this version PowerDNS refuses zones with LUA records where no setting allows them."""
 
 WORDS: Final = {
     DONE: "done",
@@ -69,15 +66,16 @@ def what(event: Event) -> str:
     return f"{kind} of {shown(wire_name.to_text(event.apex))}"
 
 
-def repeated(section: SecondarySection, event: Event) -> str:
-    """Why a secondary may take the same serial again and again."""
+def not_kept(section: SecondarySection, event: Event) -> str:
+    """The setting for want of which a secondary may not keep a zone that it was sent; empty where
+    there is none."""
     version = parse_version(section.software)
     updates = "enable-lua-record-updates=yes in its pdns.conf"
     if event.lua and version is not None and version >= LUA_UPDATES:
         return f"the zone has LUA records, for which it needs {updates}"
     if event.lua and section.software == "generic":
         return f"the zone has LUA records: PowerDNS from 5.1 on needs {updates}; else its log says"
-    return "its log says why it does not keep it"
+    return ""
 
 
 log = logging.getLogger("lzc")
@@ -127,13 +125,14 @@ class Peer:
 
 
 class TransferWatch:
-    """Of a server. ``sent`` is told of each whole transfer: name of the secondary, zone, serial;
+    """Of a server. ``sent`` is told of each whole transfer: name of the secondary, zone, serial,
+    and the setting for want of which it may not keep it, or nothing;
     ``clock`` gives seconds since the epoch."""
 
     def __init__(
         self,
         sections: Sequence[SecondarySection],
-        sent: Callable[[str, bytes, int], None],
+        sent: Callable[[str, bytes, int, str], None],
         clock: Callable[[], float],
     ) -> None:
         self._known: list[tuple[SecondarySection, Grant, Peer]] = [
@@ -174,7 +173,7 @@ class TransferWatch:
             return
         for section, _, peer in meant:
             self._look_for_repeats(section, peer, event, len(meant), count)
-            self._sent(section.name, event.apex, event.serial)
+            self._sent(section.name, event.apex, event.serial, not_kept(section, event))
 
     def _meant(self, event: Event) -> list[tuple[SecondarySection, Grant, Peer]]:
         """The secondaries that an event is about: by address and key, by address alone, or by a key
@@ -219,7 +218,8 @@ class TransferWatch:
         if times < _AGAIN * shared:
             return
         zone = wire_name.to_text(event.apex)
-        hint = f"takes {zone} serial {event.serial} again and again: {repeated(section, event)}"
+        hint = f"takes {zone} serial {event.serial} again and again: "
+        hint += not_kept(section, event) or "its log says why it does not keep it"
         if hint != peer.hint or now - peer.hint_at >= _HOUR:
             log.warning(
                 "secondary %s (%s): %s (%d times in %d s)",

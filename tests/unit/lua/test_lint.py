@@ -373,7 +373,7 @@ def test_the_table_of_the_api_agrees_with_the_engine() -> None:
 def test_a_view_takes_pairs_and_nothing_else() -> None:
     """What other servers make of anything else is not relied on."""
     for count in (0, 1, 3, 4):
-        parts = ", ".join(["{'192.0.2.0/24'}"] * count)
+        parts = ", ".join(["{'192.0.2.1'}"] * count)
         (found,) = findings(f"view({{{{{parts}}}}})")
         assert found.rule == "lua-argument" and f"{count} part(s), not two" in found.message
 

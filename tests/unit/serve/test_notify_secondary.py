@@ -144,6 +144,21 @@ def test_one_that_restarts_with_a_notify_it_answered_is_told_again() -> None:
     assert play.said == []
 
 
+def test_who_refuses_a_zone_after_its_transfer_is_told_why_that_may_be() -> None:
+    """PowerDNS from 5.1 on, without the setting that the hint names."""
+    play = Play({ORG: 7}, takes=1e9)
+    refused = Reply("answered REFUSED, to the query for the SOA", kind=messages.REFUSES_SOA)
+    play.reply = lambda play, zone: refused if zone.polls else Play.good(play, zone)
+    play.run(1)
+    (state,) = play.secondary.status(play.now)["states"]
+    assert state["error"] == refused.problem
+    play.secondary.transferred(ORG, 7, play.now, "it needs a setting")
+    play.run(20)
+    (state,) = play.secondary.status(play.now)["states"]
+    assert state["error"] == f"{refused.problem}, though it was sent: it needs a setting"
+    assert any("it needs a setting" in line for _, _, line in play.said)
+
+
 def test_a_transfer_of_another_at_its_address_costs_no_patience() -> None:
     """With one key and one address they are told apart by nothing."""
     play = Play({ORG: 7}, takes=0.2)
