@@ -18,6 +18,7 @@ from lzc.lua.health.reach import CheckReach
 from lzc.lua.lint.rules import RULES
 from lzc.powerdns_versions import BLANKS, Version, nearest, shown, since
 from lzc.source.limits import OVER_LIMIT, Spending, Totals
+from lzc.source.records import may_be_lua
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
 from lzc.zone.model import PLACE, Record, Zone
@@ -52,6 +53,8 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     if any(fault.rule == OVER_LIMIT for fault in faults):
         return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
     incomplete = _errors(faults)
+    unread = [fault for fault in faults if fault.severity is Severity.ERROR]
+    lua_unread = any(map(may_be_lua, unread))
     if source.strip:
         strip(zone)
     zone.records.sort()
@@ -78,7 +81,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         found, more = judge(programs, tried, reach)
         faults += more
     if programs is not None:
-        faults = _lint(job, programs, faults, incomplete=incomplete)
+        faults = _lint(job, programs, faults, incomplete=incomplete, lua_unread=lua_unread)
         if job.against is not None and source.lua and not _errors(faults):
             faults += _compare(job, programs, job.against)
     if incomplete:
@@ -160,7 +163,7 @@ def _needs(job: ZoneJob, zone: Zone, programs: Programs | None) -> tuple[str, ..
 
 
 def _lint(
-    job: ZoneJob, programs: Programs, faults: list[Fault], *, incomplete: bool
+    job: ZoneJob, programs: Programs, faults: list[Fault], *, incomplete: bool, lua_unread: bool
 ) -> list[Fault]:
     from lzc.compiler.lua.lint import LintSettings, lint_zone
 
@@ -173,7 +176,7 @@ def _lint(
         # What had to be ended once is not run again.
         measured=not any(fault.rule == "lua-hangs" for fault in faults),
     )
-    return lint_zone(programs, settings, faults, incomplete=incomplete)
+    return lint_zone(programs, settings, faults, incomplete=incomplete, lua_unread=lua_unread)
 
 
 def _compare(job: ZoneJob, programs: Programs, version: Version) -> list[Fault]:

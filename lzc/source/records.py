@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from lzc.faults import pack
+from lzc.faults import Fault, pack
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import Entry, Token, shown
 from lzc.source.state import AtFault, FileScope
@@ -221,6 +221,12 @@ def read_rdata(
         written = "" if error.field_index >= len(fields) else f": {shown(token.text)}"
         message = f"{rr.to_text(rrtype)} record: {error}{written}"
         scope.fail(token, "bad-rdata", message, fix=_suggest_rdata(rrtype, fields))
+
+
+def may_be_lua(fault: Fault) -> bool:
+    """Whether what could not be read, for this error, may have been a LUA record: it may be
+    anything, but where its type was read and its RDATA was at fault."""
+    return fault.rule != "bad-rdata" or fault.message.startswith(rr.to_text(rr.LUA))
 
 
 def _suggest_rdata(rrtype: int, fields: list[bytes]) -> str:

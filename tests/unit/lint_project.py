@@ -21,6 +21,7 @@ secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 name = "ns2"
 address = "127.0.0.1:5301"
 software = "powerdns-4.7"
+settings = ["edns-subnet-processing"]
 tsig = "k."
 zones = ["faulty.example"]
 [[secondary]]

@@ -72,12 +72,13 @@ def lint_zone(
     others: Sequence[Fault] = (),
     *,
     incomplete: bool = False,
+    lua_unread: bool = True,
 ) -> list[Fault]:
     """Every fault of a zone's LUA records, ordered by place, among them those of ``others`` (what
     the reader and the other checks found) that nothing suppresses and nothing here says better.
 
     Of a zone that is ``incomplete``, as some of it could not be read, nothing is said to be missing
-    that may stand there.
+    that may stand there; ``lua_unread``: that may be LUA records.
     """
     zone = programs.zone
     found: dict[int, list[Fault]] = {}
@@ -97,7 +98,7 @@ def lint_zone(
         exposed = _exposed(programs.records, unpack(first, zone.files), settings)
         found.setdefault(first, []).extend(exposed)
     if incomplete:
-        others = _keep_certain(programs, settings, found, others)
+        others = _keep_certain(programs, settings, found, others, lua_unread)
     explained = {
         unpack(place, zone.files)
         for place, faults in found.items()
@@ -145,15 +146,16 @@ def _keep_certain(
     settings: LintSettings,
     found: dict[int, list[Fault]],
     others: Sequence[Fault],
+    lua_unread: bool,
 ) -> list[Fault]:
-    """Take out what is missing only as far as is known: of records that use what others set. Gives
-    what is left of ``others``."""
+    """Take out what is missing only as far as is known: of records that use what others set, where
+    LUA records may be among those that could not be read. Gives what is left of ``others``."""
     open_ended = {
         record[PLACE]
         for record, program in programs
         if settings.lua.mode == "shared" or program.is_included or program.may_reach(OF_ZONE)
     }
-    for place in open_ended & found.keys():
+    for place in open_ended & found.keys() if lua_unread else ():
         found[place] = [fault for fault in found[place] if fault.rule not in RULES_OF_ABSENCE]
     doubtful = {unpack(place, programs.zone.files) for place in open_ended}
     return [one for one in others if one.rule != "lua-fails" or one.place not in doubtful]

@@ -79,6 +79,9 @@ FINE = [
     ";return debug.traceback('x') and qname:toString() and bestwho:isIPv4() and '192.0.2.1'",
     "pickrandom({unpack({})})",
     " .. ".join(["'1'"] * 190),
+    "geoiplookup('192.0.2.1', 3)",
+    ";local t = {Town = 1} return geoiplookup('192.0.2.1', t.Town)",
+    ";local GeoIPQueryAttribute = {x = 1} return geoiplookup('192.0.2.1', GeoIPQueryAttribute.x)",
 ]
 
 
@@ -124,6 +127,15 @@ FAULTS = [
     ("pickrandomsample(»'x', {'192.0.2.1'})", ["lua-argument"]),
     ("view({{»'10.0.0.0/8', {'192.0.2.1'}}})", ["lua-argument"]),
     ("view({»{{'10.0.0.0/8'}}})", ["lua-argument"]),
+    ("geoiplookup('192.0.2.1', GeoIPQueryAttribute.»Cuntry)", ["lua-argument"]),
+    ("geoiplookup('192.0.2.1', GeoIPQueryAttribute[»'Town'])", ["lua-argument"]),
+    (
+        ";local all = GeoIPQueryAttribute if country('NL') then return '192.0.2.1' end"
+        " return geoiplookup('192.0.2.1', all.»Cuntry)",
+        ["lua-argument"],
+    ),
+    ("geoiplookup('192.0.2.1', »'City')", ["lua-argument"]),
+    ("geoiplookup('192.0.2.1', »nil)", ["lua-argument"]),
     ("netmask(»'192.0.2.0/24') and '192.0.2.1'", ["lua-argument"]),
     ("asnum(»'AS65000') and '192.0.2.1'", ["lua-argument"]),
     ("filterForward(createForward(), »{'192.0.2.0/24'})", ["lua-argument"]),
@@ -368,6 +380,15 @@ def test_the_table_of_the_api_agrees_with_the_engine() -> None:
             assert run(f"type({source}.{method})") == ["function"], (name, method)
     for library, closed in environment.CLOSED_MEMBERS.items():
         assert not environment.LIBRARIES[library] & set(closed)
+
+
+def test_all_attributes_of_geo_databases_are_known_to_the_linter() -> None:
+    names = Runner()(
+        ";local t = {} for n in pairs(GeoIPQueryAttribute) do t[#t+1] = n end return t"
+    )
+    assert len(names) == 8
+    for name in names:
+        assert findings(f"geoiplookup('192.0.2.1', GeoIPQueryAttribute.{name})", "TXT") == []
 
 
 def test_a_view_takes_pairs_and_nothing_else() -> None:

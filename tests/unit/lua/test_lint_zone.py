@@ -244,3 +244,29 @@ def test_the_same_fault_a_thousand_times_is_told_in_short() -> None:
     faults = lint(body)
     assert len(faults) == 1001
     assert faults[-1].message.endswith("(the last of 200 more)")
+
+
+@pytest.mark.parametrize(
+    ("unread", "told"),
+    [
+        ("x A 192.0.2.256\n", True),
+        ("x MX mail\n", True),
+        # Any of these may be what is included.
+        ("x LUA LUA\n", False),
+        ('x LAU LUA "y = 1"\n', False),
+        ('x 3000000000 LUA LUA "y = 1"\n', False),
+    ],
+)
+def test_an_include_that_is_missing_is_told_beside_errors_of_other_records(
+    tmp_path: Path, unread: str, told: bool
+) -> None:
+    (tmp_path / "zones").mkdir()
+    (tmp_path / "lzc.toml").write_text('[build]\nsources = ["zones/*"]\n[lua]\nenable = true\n')
+    (tmp_path / "zones" / "example.org.zone").write_text(
+        lint_project.TOP + unread + "www LUA A \";include('base') return pickrandom(pool)\"\n"
+    )
+    with pytest.raises(InputError) as caught:
+        pipeline.check(config.load(tmp_path / "lzc.toml"))
+    rules = [fault.rule for fault in caught.value.faults]
+    assert ("lua-include" in rules) is told
+    assert len(rules) > told
