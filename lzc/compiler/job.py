@@ -26,7 +26,8 @@ class ZoneJob:
     true where it may have had one that nobody knows any more, ``now`` is in seconds since the
     epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
     reach, ``in_halves`` lets a second process help with a large one, ``against`` is a version of
-    PowerDNS whose answers are compared."""
+    PowerDNS whose answers are compared, ``any_serial`` takes a serial that could not go live, and
+    only warns of it."""
 
     zone_id: int
     source: ZoneSource
@@ -41,6 +42,7 @@ class ZoneJob:
     in_halves: bool = False
     lost: bool = False
     against: Version | None = None
+    any_serial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,14 +112,18 @@ def check(
     config_path: Path | None = None,
     progress: Progress | None = None,
     now: float | None = None,
+    any_serial: bool = False,
 ) -> Compiled:
-    """Everything that `build` does, but write. Raises `InputError`."""
+    """Everything that `build` does, but write. With ``any_serial``, serials that cannot go live are
+    taken as they are, with a warning. Raises `InputError`."""
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
     moment = build_time() if now is None else now
 
     def make(live: LiveBundle, faults: list[Fault]) -> Compiled:
-        return compile_project(config, file, live, moment, progress or _silent, faults)
+        return compile_project(
+            config, file, live, moment, progress or _silent, faults, any_serial=any_serial
+        )
 
     with collector_paused():
         return _after_those_before(folder, Memory(), make)

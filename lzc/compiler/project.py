@@ -6,7 +6,7 @@ The steps are sources, keys, live serials, and zones.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -93,9 +93,12 @@ def compile_project(
     now: float,
     report: Progress,
     faults: Sequence[Fault] = (),
+    *,
+    any_serial: bool = False,
 ) -> Compiled:
     """Build the zones that are not as ``live`` remembers them. Raises `InputError` with every fault
-    found, and those given; what is given and found may be warnings, too."""
+    found, and those given; what is given and found may be warnings, too. With ``any_serial``,
+    faults of serials are among these."""
     survey = Survey(config, file, live, now)
     found_by = sources.fingerprint(config)
     if found_by != live.memory.found_by or not survey.recall():
@@ -104,7 +107,8 @@ def compile_project(
     found = FaultList()
     found.add([*survey.found_faults, *faults, *survey.faults])
     known = survey.known
-    results = _build(survey.jobs, known, report)
+    jobs = [replace(job, any_serial=any_serial) for job in survey.jobs]
+    results = _build(jobs, known, report)
     made: dict[bytes, CompiledZone] = {}
     for apex, one in known.items():
         result = results.get(apex)

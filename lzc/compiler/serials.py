@@ -21,6 +21,12 @@ _AHEAD_DAYS: Final = 31
 """How far a date or second may run ahead of the clock, by many builds or a wrong clock."""
 
 
+RULES: Final = frozenset(
+    ("serial-ahead", "serial-backwards", "serial-overflow", "serial-unchanged")
+)
+"""What a serial may be at fault for."""
+
+
 @dataclass(eq=False)
 class SerialProblem(Exception):
     """No serial fits; the same fields as a `lzc.faults.Fault`."""

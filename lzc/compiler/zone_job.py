@@ -113,8 +113,19 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
             faults.append(_serial_is_lost(zone, draft.soa, serial))
     except serials.SerialProblem as problem:
         faults.append(
-            Fault(zone.place(draft.soa), problem.rule, problem.message, problem.why, problem.fix)
+            Fault(
+                zone.place(draft.soa),
+                problem.rule,
+                problem.message,
+                problem.why,
+                problem.fix,
+                Severity.WARNING if job.any_serial else Severity.ERROR,
+            )
         )
+        is_lost = False
+        serial = draft.info.serial
+        if source.policy != "keep" and job.last is not None:
+            serial = job.last.serial
     if _errors(faults):
         return ZoneResult(None, faults)
     compiled = draft.finish(serial)

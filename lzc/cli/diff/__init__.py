@@ -13,7 +13,7 @@ from lzc import config as settings
 from lzc.bundle.unusable import usable
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
-from lzc.faults import InputError
+from lzc.faults import Fault, InputError
 from lzc.wire import name as wire_name
 
 
@@ -46,16 +46,19 @@ def command(
     Each is a bundle, a folder of bundles (its live one), `live` for the live bundle of the
     configuration, or sources: an lzc.toml or the folder it is in. Sources are compiled in memory;
     nothing is written. Without A and B: what would lzc build change? Health checks are left out
-    with --zone, as they may be shared by zones.
+    with --zone, as they may be shared by zones. Sources that a build would refuse for a serial are
+    compared all the same; then the exit code is 1.
     """
     try:
-        differs = _diff(before, after, config_path, _apexes(zones), output_format)
+        differs, faults = _diff(before, after, config_path, _apexes(zones), output_format)
     except InputError as error:
         if not exit_code:
             raise
         show_faults(error.faults, output_format)
         click.get_current_context().exit(2)
-    if differs and exit_code:
+    if faults and output_format != "json":
+        show_faults(faults, output_format)
+    if faults or (differs and exit_code):
         click.get_current_context().exit(1)
 
 
@@ -65,7 +68,9 @@ def _diff(
     config_path: Path,
     apexes: frozenset[bytes] | None,
     output_format: str,
-) -> bool:
+) -> tuple[bool, list[Fault]]:
+    """Show what differs, and tell whether anything does, and for what the sources could not be
+    built."""
     # What --help does without.
     from lzc.cli.diff import as_json, as_text
     from lzc.cli.diff.side import LIVE, Comparison, side, sources
@@ -91,7 +96,8 @@ def _diff(
         sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
         checks = compare_checks(*sides)
         show = as_json.show if output_format == "json" else as_text.show
-        return show(Comparison(old, new, changes, checks, insert_whitespace))
+        differs = show(Comparison(old, new, changes, checks, insert_whitespace))
+        return differs, [*old.faults, *new.faults]
 
 
 def _apexes(names: Sequence[str]) -> frozenset[bytes] | None:

@@ -18,6 +18,7 @@
         LUA records  {"change", "name", "type": "LUA", "covers", "ttl": {"before", "after"},
                      "before": code | null, "after": code | null, "diff": [lines] }
     checks           {"change", "before": check | null, "after": check | null}
+    faults           errors for which sources could not be built, though they were compared
     different        whether anything differs
 
 Of an RRset, ``ttl`` is null where it did not change. Code is given as it runs, joined; ``diff`` is
@@ -68,7 +69,9 @@ def _pieces(
             separator = ","
         yield "]}"
     different = json.dumps(bool(differing or checks))
-    yield f'],\n "checks": {json.dumps(checks)},\n "different": {different}}}\n'
+    faults = [fault_as_dict(fault) for side in (before, after) for fault in side.faults]
+    yield f'],\n "checks": {json.dumps(checks)},\n "faults": {json.dumps(faults)},\n'
+    yield f' "different": {different}}}\n'
 
 
 def change_as_dict(change: Change, apex: bytes, insert_whitespace: bool) -> dict[str, Any]:

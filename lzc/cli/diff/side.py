@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,6 +17,7 @@ from lzc.bundle.manifest import MANIFEST
 from lzc.bundle.reader import Bundle
 from lzc.compare.bundles import CheckChange, Snapshot, ZoneChange, of_bundle, of_compiled
 from lzc.dnssec.keystore import Keystore
+from lzc.faults import Fault, Severity
 
 LIVE: Final = "live"
 """The argument that stands for the configured live bundle."""
@@ -25,13 +26,15 @@ LIVE: Final = "live"
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of the two that are compared: its content, what it is, where it is, and the bundle's id
-    (empty for sources); ``keystore`` where sources have one."""
+    (empty for sources); ``keystore`` where sources have one, and ``faults`` for which they could
+    not be built, though they can be compared."""
 
     state: Snapshot
     kind: str
     path: str
     id: str = ""
     keystore: Keystore | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 class Comparison(NamedTuple):
@@ -74,12 +77,18 @@ def _bundle(folder: Path, shown_as: str, stack: ExitStack) -> Side:
 
 
 def sources(path: Path) -> Side:
-    """Sources, compiled as a build would, but in memory. Raises `InputError`."""
+    """Sources, compiled as a build would, but in memory, and whatever their serials. Raises
+    `InputError`."""
     from lzc.cli.progress import progress_bar
-    from lzc.compiler import pipeline
+    from lzc.compiler import pipeline, serials
 
     config = settings.load(path)
     with progress_bar() as progress:
-        compiled = pipeline.check(config, config_path=path, progress=progress)
+        compiled = pipeline.check(config, config_path=path, progress=progress, any_serial=True)
     state = of_compiled(compiled.zones, compiled.checks)
-    return Side(state, "sources", os.fspath(path), keystore=Keystore(config.keystore))
+    faults = tuple(
+        replace(one, severity=Severity.ERROR)
+        for one in compiled.warnings
+        if one.rule in serials.RULES
+    )
+    return Side(state, "sources", os.fspath(path), "", Keystore(config.keystore), faults)

@@ -236,6 +236,25 @@ def test_content_that_secondaries_would_not_get_is_an_error(
     assert ("! error: the content changed" in _diff(one, other).stdout) is is_error
 
 
+@pytest.mark.parametrize("option", [(), ("--exit-code",)])
+def test_sources_that_a_build_refuses_for_their_serial_are_shown_too(
+    project: Path, option: tuple[str, ...]
+) -> None:
+    config_file = project / "lzc.toml"
+    config_file.write_text(config_file.read_text().replace("[lua]", 'serial = "keep"\n[lua]'))
+    _build(project)
+    _zone(project, "b A 192.0.2.4\n")
+    result = CliRunner().invoke(group, ["diff", *option])
+    assert result.exit_code == 1
+    assert "+ b.example.org. " in result.stdout
+    assert "! error: the content changed, but the serial stays" in result.stdout
+    assert "[serial-unchanged]" in result.stderr
+    shown = json.loads(_diff(*option, "--format", "json", code=1).stdout)
+    assert [fault["rule"] for fault in shown["faults"]] == ["serial-unchanged"]
+    assert shown["zones"][0]["changes"] and shown["different"]
+    assert CliRunner().invoke(group, ["build"]).exit_code == 1
+
+
 def test_a_serial_alone(tmp_path: Path) -> None:
     one = _write(tmp_path / "one", {"example.org": ""}, serial=5)
     other = _write(tmp_path / "other", {"example.org": ""}, serial=9)
