@@ -79,17 +79,23 @@ class _Recorder(_Health):
 
 
 class Branches:
-    """Answers yes or no to each condition, such that successive runs take every way."""
+    """Answers yes or no to each condition, such that successive runs take every way, and to the
+    same one in a run as before."""
 
     def __init__(self) -> None:
         self._plan: list[bool] = []
         self._taken: list[bool] = []
+        self._given: dict[bytes, bool] = {}
 
-    def decide(self) -> bool:
-        """The answer to the next condition."""
+    def decide(self, asked_for: bytes | None) -> bool:
+        """The answer to the next condition; `None`: it may be any."""
+        if asked_for in self._given:
+            return self._given[asked_for]
         place = len(self._taken)
         answer = self._plan[place] if place < len(self._plan) else True
         self._taken.append(answer)
+        if asked_for is not None:
+            self._given[asked_for] = answer
         return answer
 
     def taken(self) -> tuple[bool, ...]:
@@ -98,6 +104,7 @@ class Branches:
 
     def next(self) -> bool:
         """Turn the last yes into a no; False when there is none left."""
+        self._given = {}
         taken = self._taken
         while taken and not taken[-1]:
             taken.pop()
@@ -118,7 +125,7 @@ class Discovery:
         self._ways = Branches()
         isolated = replace(settings, mode="isolated")
         self._engines = [
-            Engine(isolated, None, health, _SEED, conditions=lambda: self._ways.decide())
+            Engine(isolated, None, health, _SEED, conditions=lambda what: self._ways.decide(what))
             for health in (_Recorder(False, self._found), _Recorder(True, self._found))
         ]
 
@@ -169,7 +176,9 @@ class Answers:
         self._ways = Branches()
         isolated = replace(settings, mode="isolated")
         self._engines = {
-            name: Engine(isolated, None, health, _SEED, conditions=lambda: self._ways.decide())
+            name: Engine(
+                isolated, None, health, _SEED, conditions=lambda what: self._ways.decide(what)
+            )
             for name, health in (
                 ("before any check", _Health(None)),
                 ("all up", _Health(True)),
@@ -223,7 +232,7 @@ class Meter:
                 None,
                 _Health(up),
                 _SEED,
-                conditions=lambda: self._ways.decide(),
+                conditions=lambda what: self._ways.decide(what),
                 count=True,
             )
             for up in (False, True)

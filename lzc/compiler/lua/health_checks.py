@@ -48,6 +48,10 @@ _OTHERS: Final = (
 )
 """Clients whose resolvers send their network (RFC 7871), as another way to an answer. The server
 is asked at an address of the client's family: here at the client's own."""
+_RAISING: Final = (b"error", b"assert")
+"""Functions that fail on purpose."""
+_EVERYBODY: Final = b"/0"
+"""The end of networks that all clients of a family are in: it is not tried what is behind."""
 MADE_UP: Final = frozenset(("127.0.0.1", "198.51.100.0", "2001:db8::1", "2001:db8::"))
 """Their addresses and networks."""
 _CHUNK: Final = re.compile(r'^\[string ".*?"\]:\d+: ', re.DOTALL)
@@ -56,7 +60,7 @@ _CHUNK: Final = re.compile(r'^\[string ".*?"\]:\d+: ', re.DOTALL)
 
 def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check], list[Fault]]:
     """The checks of a zone, and what is wrong with the code of its LUA records: an error where it
-    does not compile, a warning where it fails whatever the client and the health of its targets."""
+    does not compile, a warning where it fails on each way that it may take, or on one."""
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
     from lzc.lua.engine.engine import QueryContext
 
@@ -79,23 +83,27 @@ def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check]
     faults: list[Fault] = []
     doubtful: list[tuple[Record, LuaFailure]] = []
     elsewhere: list[Trial] = []
+    by_record: dict[int, Exploration] = {}
     for (record, trial), explored in zip(answering, trials.explore(asked), strict=True):
         for exploration in explored or ():
             found.update(exploration.checks)
-            if not _is_lost(exploration):
+            if not exploration.failures:
                 continue
             first = exploration.failures[0]
             # A wildcard often makes its answer of the name asked for, which is not known.
             is_wildcard = wire_name.is_wildcard_key(record[0])
             if first.kind == "syntax":
                 faults.append(_failing(zone, record, first))
-            elif not is_wildcard and not _asks_databases(programs.of(record), programs):
+            elif not is_wildcard and _is_telling(exploration, programs.of(record), programs):
                 doubtful.append((record, first))
+                by_record[id(record)] = exploration
                 elsewhere.append(Trial(trial.code, _other_ways_to_ask(trial.queries[0])))
     for (record, first), others in zip(doubtful, trials.explore(elsewhere), strict=True):
         found.update(check for other in others or () for check in other.checks)
-        if others is not None and all(map(_is_lost, others)):
-            faults.append(_failing(zone, record, first))
+        if others is None or not all(one.failures for one in others):
+            continue
+        explored = [*others, by_record[id(record)]]
+        faults.append(_failing(zone, record, first, always=all(map(_is_lost, explored))))
     for record, trial in answering:
         if trial.code in trials.ended:
             faults.append(_hanging(zone, record, trials.ended[trial.code]))
@@ -114,6 +122,18 @@ def _asks_databases(program: Program, programs: Programs) -> bool:
     return program.may_reach(OF_DATABASES) or (
         program.may_reach(INCLUDING)
         and any(other.may_reach(OF_DATABASES) for other in programs.includable())
+    )
+
+
+def _is_telling(explored: Exploration, program: Program, programs: Programs) -> bool:
+    """Whether it says something that the code failed: not where that may be for want of a database,
+    nor where it fails on some ways and may be meant to, or those may be none that anybody takes."""
+    if _asks_databases(program, programs):
+        return False
+    if _is_lost(explored):
+        return True
+    return not program.may_reach(_RAISING) and not any(
+        text.endswith(_EVERYBODY) for text in program.literals()
     )
 
 
@@ -146,16 +166,18 @@ def _hanging(zone: Zone, record: Record, why: str) -> Fault:
     )
 
 
-def _failing(zone: Zone, record: Record, failure: LuaFailure) -> Fault:
+def _failing(zone: Zone, record: Record, failure: LuaFailure, *, always: bool = True) -> Fault:
     place, message = zone.place(record), failure.message
     if failure.kind == "syntax":
         return RULES["lua-syntax"].fault(
             place, f"the LUA record's code does not compile: {message}"
         )
+    when = "each time it is tried" if always else "on one of the ways that it may take"
     owner = shlex.quote(wire_name.to_text(zone.owner(record)))
     return RULES["lua-fails"].fault(
         place,
-        f"the LUA record's code fails each time it is tried: {_CHUNK.sub('', message)}",
+        f"the LUA record's code fails {when}: {_CHUNK.sub('', message)}",
+        "" if always else "its answers would be SERVFAIL there",
         fix="correct the code; once it is built, this shows what it does: lzc query --explain"
         f" {owner} {rr.to_text(covered_type(record[RDATA]))}",
     )

@@ -146,7 +146,7 @@ class Engine:
         health: HealthView,
         seed: int,
         log: Log | None = None,
-        conditions: Callable[[], bool] | None = None,
+        conditions: Callable[[bytes | None], bool] | None = None,
         *,
         now: float | None = None,
         count: bool = False,

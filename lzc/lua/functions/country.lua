@@ -15,10 +15,10 @@ local function matches(code, wanted)
   return lower(text_of(wanted)) == code
 end
 
-local function predicate(field)
-  return condition(function(wanted) return matches(here()[field] or UNKNOWN, wanted) end)
+local function predicate(name, field)
+  return condition(name, function(wanted) return matches(here()[field] or UNKNOWN, wanted) end)
 end
-api.country, api.continent, api.region = predicate(1), predicate(2), predicate(3)
+api.country, api.continent, api.region = predicate('country', 1), predicate('continent', 2), predicate('region', 3)
 api.countryCode = export(function() return here()[1] or '--' end)
 api.continentCode = export(function() return here()[2] or '--' end)
 api.regionCode = export(function() return here()[3] or '--' end)

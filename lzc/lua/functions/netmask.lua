@@ -27,4 +27,4 @@ function core.netmask(list)
   ours(count * (number and 14 or 10))
   return found
 end
-core.api.netmask = core.condition(core.netmask)
+core.api.netmask = core.condition('netmask', core.netmask)

@@ -43,7 +43,7 @@ end)
 if core.explore then
   core.api.view = core.guard(function(rules)
     for _, rule in next, rules do
-      if core.python_decide() then return pickrandom(rule[2]) end
+      if core.decide('netmask', rule[1]) then return pickrandom(rule[2]) end
     end
     return ''
   end)

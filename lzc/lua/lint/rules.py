@@ -233,7 +233,7 @@ _TABLE: Final = (
     Rule(
         "lua-fails",
         _WARNING,
-        "code that fails whatever the client and the health of its targets",
+        "code that fails, each time or on one of the ways that it may take",
         "its answers would be SERVFAIL",
         "correct the code, or see what it does with: lzc query",
         elsewhere=True,

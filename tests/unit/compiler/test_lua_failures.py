@@ -54,6 +54,53 @@ def test_code_that_always_fails_is_told_with_the_reason_and_the_command(tmp_path
     assert fault.fix.endswith("lzc query --explain www.example.org. A")
 
 
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (
+            ";if country('NL') then return '192.0.2.1' elseif continent('EU') then"
+            " return '192.0.2.2' end",
+            "a record returns a string or a list of strings, not nil",
+        ),
+        (
+            ";local t = {NL = '192.0.2.1'} if country('NL') then return t.NL end return t.DE",
+            "a record returns a string or a list of strings, not nil",
+        ),
+        (
+            ";local up = ifportup(80, {'192.0.2.1'}, {backupSelector='empty'}) return up[1]..''",
+            "attempt to concatenate a nil value",
+        ),
+    ],
+)
+def test_code_that_fails_on_one_way_alone_is_told(tmp_path: Path, code: str, why: str) -> None:
+    (fault,) = check(tmp_path, f'www LUA A "{code}"\n')
+    assert fault.rule == "lua-fails"
+    assert fault.message == (
+        f"the LUA record's code fails on one of the ways that it may take: {why}"
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Who is asked twice says the same.
+        ";if country('NL') then return '192.0.2.1' elseif not country('NL') then"
+        " return '192.0.2.2' end",
+        ";if netmask({'10.0.0.0/8'}) then return '192.0.2.1' end"
+        " if not netmask({'10.0.0.0/8'}) then return '192.0.2.2' end",
+        # Everybody is there.
+        ";if country('NL') then return '192.0.2.1' elseif netmask({'0.0.0.0/0', '::/0'}) then"
+        " return '192.0.2.2' end",
+        # It is meant to.
+        ";if country('NL') then return '192.0.2.1' end error('not for you')",
+    ],
+)
+def test_ways_that_nobody_takes_or_that_are_meant_to_fail_are_not_told(
+    tmp_path: Path, code: str
+) -> None:
+    assert check(tmp_path, f'www LUA A "{code}"\n') == []
+
+
 def test_a_fault_in_a_shared_file_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "lua").mkdir()
     (tmp_path / "lua" / "www.lua").write_text("-- shared\nreturn pickrandm({'192.0.2.1'})\n")
