@@ -9,6 +9,7 @@ from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.checks.secondaries import Takers
 from lzc.compiler.inputs.sources import ZoneSource
+from lzc.compiler.lua.stored import Asked, Elsewhere
 from lzc.config import HealthSection, LuaSection
 from lzc.faults import Fault
 from lzc.health_check import Check
@@ -27,7 +28,7 @@ class ZoneJob:
     epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
     reach, ``in_halves`` lets a second process help with a large one, ``against`` is a version of
     PowerDNS whose answers are compared, ``any_serial`` takes a serial that could not go live, and
-    only warns of it."""
+    only warns of it, ``elsewhere`` is what other zones have of what its code looks up."""
 
     zone_id: int
     source: ZoneSource
@@ -43,6 +44,7 @@ class ZoneJob:
     lost: bool = False
     against: Version | None = None
     any_serial: bool = False
+    elsewhere: Elsewhere = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class ZoneResult:
     or not LUA is enabled. ``inputs`` are the files that were read; with the job they decide all
     else, unless ``steady`` is false: code was run that may look at the clock. ``constants`` are
     what checks are made of that only queries ask for, ``used`` is what was taken of the limits,
-    ``needs`` are the settings that PowerDNS secondaries need for the zone."""
+    ``needs`` are the settings that PowerDNS secondaries need for the zone, ``missed`` is what its
+    code looks up and it does not have."""
 
     zone: CompiledZone | None
     faults: list[Fault]
@@ -62,3 +65,4 @@ class ZoneResult:
     constants: Constants = field(default_factory=Constants)
     used: Counts = NOTHING
     needs: tuple[str, ...] = ()
+    missed: frozenset[Asked] = frozenset()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import astuple, dataclass, replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from lzc import foreign_json
 from lzc.bundle import shards
@@ -21,12 +21,16 @@ from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.compiler.job import ZoneJob, ZoneResult
+from lzc.compiler.lua.stored import found_in
 from lzc.config import Config
 from lzc.faults import Fault, FaultList, InputError, Place, Severity
 from lzc.health_check import MOST_CHECKS, Check
 from lzc.lua.health.constants import Constants
 from lzc.source.limits import KINDS, Counts
 from lzc.wire.name import to_text
+
+_LOOKED_UP: Final = 3
+"""Times that a zone is built again for what is looked up elsewhere, which may lead on."""
 
 Progress = Callable[[str, int, int], None]
 """Told the step under way, how much of it is done, and out of how much."""
@@ -108,7 +112,7 @@ def compile_project(
     found.add([*survey.found_faults, *faults, *survey.faults])
     known = survey.known
     jobs = [replace(job, any_serial=any_serial) for job in survey.jobs]
-    results = _build(jobs, known, report)
+    results = _build_all(jobs, known, live, report)
     made: dict[bytes, CompiledZone] = {}
     for apex, one in known.items():
         result = results.get(apex)
@@ -134,6 +138,34 @@ def compile_project(
     if any(fault.severity is Severity.ERROR for fault in told):
         raise InputError(told)
     return Compiled(memory, made, told)
+
+
+def _build_all(
+    jobs: Sequence[ZoneJob],
+    known: Mapping[bytes, BuiltZone],
+    live: LiveBundle,
+    report: Progress,
+) -> dict[bytes, ZoneResult]:
+    """Build zones, and those once more whose code looks up what other zones have: which health
+    checks it asks for may depend on that."""
+    results = _build(jobs, known, report)
+
+    def zone_of(apex: bytes) -> CompiledZone | None:
+        return results[apex].zone if apex in results else live.zone(apex, 0)
+
+    for _ in range(_LOOKED_UP):
+        again = []
+        for job in jobs:
+            missed = results[job.source.apex].missed
+            elsewhere = found_in(missed, known, zone_of) if missed else {}
+            if elsewhere != job.elsewhere:
+                again.append(replace(job, elsewhere=elsewhere))
+        if not again:
+            break
+        results |= _build(again, known, report)
+        fresh = {job.source.apex: job for job in again}
+        jobs = [fresh.get(job.source.apex, job) for job in jobs]
+    return results
 
 
 def _build(

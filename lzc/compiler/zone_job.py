@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lzc.compiler import serials
 from lzc.compiler.checks import RULES_OF_ABSENCE, check_zone, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
+from lzc.compiler.lua.stored import ZoneContents
 from lzc.faults import MOST, Fault, FaultList, Severity
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
@@ -63,6 +64,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     found: frozenset[Check] = frozenset()
     tried: frozenset[Check] = frozenset()
     constants = Constants()
+    contents = ZoneContents(zone, job.elsewhere)
     steady = True
     programs: Programs | None = None
     if lua_records or zone.suppressions:
@@ -76,7 +78,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     elif programs is not None and lua_records:
         from lzc.compiler.lua.health_checks import discover, judge
 
-        tried, more = discover(programs, job.lua)
+        tried, more = discover(programs, job.lua, contents)
         faults += more
         found, more = judge(programs, tried, reach)
         faults += more
@@ -92,7 +94,8 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
             if fault.rule not in RULES_OF_ABSENCE or fault.rule.startswith("lua-")
         ]
     if _errors(faults):
-        return ZoneResult(None, sorted(faults, key=lambda fault: fault.place))
+        faults.sort(key=lambda fault: fault.place)
+        return ZoneResult(None, faults, missed=frozenset(contents.missed))
     draft = compile_zone(
         zone,
         job.zone_id,
@@ -147,11 +150,12 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         found,
         len(lua_records),
         tuple(dict.fromkeys(zone.inputs)),
-        # What is lost is told once.
-        steady and not is_lost,
+        # What is lost is told once, and other zones may change.
+        steady and not is_lost and not contents.missed,
         constants=constants,
         used=spending.counts,
         needs=_needs(job, zone, programs),
+        missed=frozenset(contents.missed),
     )
 
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from lzc.compiler.lua.programs import Programs
+from lzc.compiler.lua.stored import ZoneContents
 from lzc.compiler.lua.trials import Trial, Trials
 from lzc.config import LuaSection
 from lzc.faults import Fault
@@ -29,7 +30,6 @@ from lzc.lua.plan import checks_in
 from lzc.lua.program import Program
 from lzc.lua.recognition.recogniser import recognise
 from lzc.wire import name as wire_name
-from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import covered_type
 from lzc.zone.model import RDATA, TYPE, Record, Zone
@@ -58,16 +58,19 @@ _CHUNK: Final = re.compile(r'^\[string ".*?"\]:\d+: ', re.DOTALL)
 """Where Lua says that it was: in code that was rewritten, so it means nothing to its author."""
 
 
-def discover(programs: Programs, settings: LuaSection) -> tuple[frozenset[Check], list[Fault]]:
+def discover(
+    programs: Programs, settings: LuaSection, contents: ZoneContents
+) -> tuple[frozenset[Check], list[Fault]]:
     """The checks of a zone, and what is wrong with the code of its LUA records: an error where it
-    does not compile, a warning where it fails on each way that it may take, or on one."""
+    does not compile, a warning where it fails on each way that it may take, or on one. ``contents``
+    are what ``dblookup`` finds."""
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
     from lzc.lua.engine.engine import QueryContext
 
     zone = programs.zone
     trials = Trials(
         programs.included_code(),
-        _contents_of(zone),
+        contents,
         settings.exec_limit,
         settings.memory_limit,
         programs.version,
@@ -139,22 +142,6 @@ def _is_telling(explored: Exploration, program: Program, programs: Programs) -> 
 
 def _is_lost(explored: Exploration) -> bool:
     return bool(explored.failures) and explored.failed == explored.ways
-
-
-def _contents_of(zone: Zone) -> Callable[[bytes, int], list[bytes]]:
-    """What ``dblookup`` finds in a zone: the contents of records as they stand there. Records of
-    other zones are found by the server alone, which then adds the checks that come of them."""
-    known: dict[tuple[bytes, int], list[bytes]] = {}
-
-    def contents(name: bytes, code: int) -> list[bytes]:
-        # Few zones are asked, and those often.
-        if not known:
-            for record in zone.records:
-                known.setdefault((zone.owner(record), record[1]), []).append(record[2])
-        rdatas = known.get((name, code), []) if code != rr.LUA else []
-        return [wire_rdata.to_text(code, rdata).encode() for rdata in rdatas]
-
-    return contents
 
 
 def _hanging(zone: Zone, record: Record, why: str) -> Fault:

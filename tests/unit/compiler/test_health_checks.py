@@ -12,6 +12,7 @@ from lzc.bundle.manifest import CHECKS
 from lzc.compiler.lua.health_checks import discover
 from lzc.compiler.lua.plans import plan_zone
 from lzc.compiler.lua.programs import Programs
+from lzc.compiler.lua.stored import ZoneContents
 from lzc.compiler.pipeline import build
 from lzc.config import LuaSection
 from lzc.faults import Fault, InputError, Severity
@@ -23,7 +24,8 @@ from tests.unit.zone_text import read_zone_text
 def _discover(text: str, settings: LuaSection | None = None) -> tuple[set[Check], list[Fault]]:
     zone, faults = read_zone_text((HEAD + text).encode(), wire("example.org"), "z.zone")
     assert not faults
-    checks, faults = discover(Programs(zone, insert_whitespace=True), settings or LuaSection())
+    programs = Programs(zone, insert_whitespace=True)
+    checks, faults = discover(programs, settings or LuaSection(), ZoneContents(zone, {}))
     return set(checks), faults
 
 
