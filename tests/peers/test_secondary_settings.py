@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dns.rcode
+import maxminddb
 import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
 from lzc.compiler.checks.secondary_settings import SETTINGS, Setting
+from lzc.lua.engine.geo import Geo
 from lzc.powerdns_versions import parse_version
 from tests.peers._peers.asking import Client, ask
 from tests.peers._peers.pdns import PowerDns
@@ -27,9 +32,11 @@ TOP: Final = "$TTL 60\n@ SOA ns1 h 1 3600 3600 1209600 60\n@ NS ns1\nns1 A 192.0
 FOREIGN: Final = "257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4="
 ZONES: Final = {
     SIGNED: f"@ DNSKEY {FOREIGN}\n@ CDNSKEY {FOREIGN}\n",
-    LUA: 'who LUA TXT "bestwho:toString()"\n',
+    LUA: 'who LUA TXT "bestwho:toString()"\n'
+    "where LUA TXT \"countryCode() .. ' ' .. continentCode() .. ' ' .. latlon()\"\n",
     PLAIN: f"@ DNSKEY {FOREIGN}\nold DNAME www\na.www A 192.0.2.1\n",
 }
+NOTHING: Final = '"-- -- 0.000000 0.000000"'
 CLIENT: Final = Client(subnet="198.51.100.0/24")
 
 
@@ -55,19 +62,21 @@ class Setup:
         self.told = self.project.lzc("build").stderr
 
     @contextlib.contextmanager
-    def secondary(self, name: str, switch: str, wait_for: str) -> Iterator[Process]:
+    def secondary(
+        self, name: str, switch: str, *zones: str, geo: Path | None = None
+    ) -> Iterator[Process]:
         """It runs while the block does, with the setting on or off, and with all zones, of which
-        it has one when the block starts."""
-        geo = self.project.folder / "geo" / "example.mmdb"
-        folder = self.folder / f"{name}-{switch}"
+        it has these when the block starts."""
+        database = geo or self.project.folder / "geo" / "example.mmdb"
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         settings = [f"{name}={switch}"]
-        pdns = PowerDns(folder, self.port, self.project.port, geo, self.release, settings)
+        pdns = PowerDns(folder, self.port, self.project.port, database, self.release, settings)
         for zone in ZONES:
             pdns.add_zone(zone)
         exported = ["--format", "powerdns", "-o", str(folder / "exported")]
         for line in self.project.lzc("keys", "export", SIGNED, *exported).stdout.splitlines():
             pdns.pdnsutil(*shlex.split(line)[1:])
-        with pdns.run([wait_for]) as process:
+        with pdns.run(zones) as process:
             yield process
 
     def needs(self, setting: Setting) -> bool:
@@ -119,12 +128,35 @@ def test_a_setting_that_is_told_makes_the_difference(
 def test_keys_of_other_signers_are_answered_from_zones_that_powerdns_signs(setup: Setup) -> None:
     """CDNSKEY and CDS are so without the setting, and so are the DNSKEYs of unsigned zones."""
     for switch, count in (("no", 1), ("yes", 2)):
-        with setup.secondary("direct-dnskey", switch, SIGNED):
+        with setup.secondary("direct-dnskey", switch, SIGNED, PLAIN):
             assert len(setup.answer(setup.port, SIGNED, "DNSKEY")[1]) == count
             for zone, kind in ((SIGNED, "CDNSKEY"), (PLAIN, "DNSKEY")):
                 ours = setup.answer(setup.project.port, zone, kind)
                 assert setup.answer(setup.port, zone, kind) == ours
     assert len(setup.answer(setup.project.port, SIGNED, "DNSKEY")[1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("layout", "record", "answer"),
+    [
+        ("maxmind", {"country": {"iso_code": "NL"}}, '"nl -- 0.000000 0.000000"'),
+        ("ipinfo", {"country": "NL", "continent": "EU"}, NOTHING),
+        ("ipinfo-lite", {"country_code": "NL", "continent_code": "EU"}, NOTHING),
+        ("sapics", {"country_code": "NL", "latitude": 52.0, "longitude": 4.0}, NOTHING),
+    ],
+)
+def test_of_a_geo_database_a_secondary_reads_what_lzc_reads(
+    setup: Setup, layout: str, record: dict[str, Any], answer: str
+) -> None:
+    path = setup.folder / f"{layout}.mmdb"
+    writer = MMDBWriter(6, layout, ipv4_compatible=True)
+    writer.insert_network(IPSet(["198.51.100.0/24"]), record)
+    writer.to_db_file(str(path))
+    with maxminddb.open_database(path) as reader:
+        fields = Geo([reader]).lookup(bytes((198, 51, 100, 0)))
+    assert bool(fields) is (answer != NOTHING)
+    with setup.secondary("edns-subnet-processing", "yes", LUA, geo=path):
+        assert setup.answer(setup.port, f"where.{LUA}", "TXT") == ("NOERROR", {answer})
 
 
 def test_zones_with_lua_records_are_refused_since_5_1_and_status_names_the_setting(

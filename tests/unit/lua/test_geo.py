@@ -52,6 +52,17 @@ def test_unknown_addresses_and_odd_records_give_no_fields() -> None:
     assert geo.lookup(bytes(16)) == {}
 
 
+IPINFO = {"country": "NL", "continent": "EU", "region": "North Holland", "loc": "52.0,4.0"}
+IPINFO_LITE = {"country_code": "NL", "continent_code": "EU", "asn": "AS64500"}
+SAPICS = {"country_code": "NL", "city": "Amsterdam", "latitude": 52.0, "longitude": 4.0}
+
+
+@pytest.mark.parametrize("record", [IPINFO, IPINFO_LITE, SAPICS])
+def test_layouts_that_powerdns_does_not_read_say_nothing_here_either(record: object) -> None:
+    """A secondary would answer otherwise if they did."""
+    assert Geo([Reader({"192.0.2.1": record})]).lookup(ADDRESS) == {}
+
+
 def test_empty_texts_are_not_known() -> None:
     empty = {
         "country": {"iso_code": ""},
