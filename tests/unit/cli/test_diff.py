@@ -139,7 +139,7 @@ def test_what_a_build_would_change(project: Path) -> None:
 
 
 def test_a_check_of_which_only_values_of_headers_differ_is_not_shown_twice(project: Path) -> None:
-    code = "ifurlup('http://h/',{{'192.0.2.1'}},{{headers='X-Key: {}'}})"
+    code = "ifurlup('http://h/',{{'192.0.2.1'}},{{headers={{['X-Key']='{}'}}}})"
     _zone(project, f'www LUA A "{code.format(1)}"\n')
     _build(project)
     _zone(project, f'www LUA A "{code.format(2)}"\n')

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.health_check import Check
-from lzc.serve.health.http_answer import HttpAnswer, HttpVerdict
+from lzc.serve.health.http_answer import PIECE, HttpAnswer, HttpVerdict
 from lzc.serve.health.probes import Request, request_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -37,8 +37,12 @@ ANSWERS = [
     (OK + b"Content-Length: 3\r\n\r\n42", {}, HttpVerdict(CLOSED)),
     (OK + b"\r\n 7 of 9", {}, HttpVerdict("", 7)),
     (OK + b"\r\nabcneedle", {"stringmatch": "needle"}, HttpVerdict("")),
-    (OK + b"\r\nabcneedle", {"stringmatch": "needle", "byteslimit": 8}, "no 'needle' in the body"),
     (OK + b"\r\nabcneedle", {"stringmatch": "needle", "byteslimit": 9}, HttpVerdict("")),
+    (
+        OK + b"\r\n" + b"x" * PIECE + b"needle",
+        {"stringmatch": "needle", "byteslimit": 8},
+        "no 'needle' in the body",
+    ),
     (OK + b"Content-Length: 7\r\n\r\nneedle", {"stringmatch": "needle"}, HttpVerdict(CLOSED)),
     (CHUNKED + b"6\r\nneedle\r\n", {"stringmatch": "needle"}, HttpVerdict(CLOSED)),
     (OK + b"\r\nna\xc3\xafve", {"stringmatch": "na\xc3\xafve"}, HttpVerdict("")),
@@ -53,7 +57,11 @@ ANSWERS = [
     (b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + OK + b"\r\n5", {}, HttpVerdict("", 5)),
     (b"HTTP/1.1 103 Early Hints\r\n\r\n", {"httpcode": 103}, HttpVerdict("")),
     (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", {}, HttpVerdict("", elsewhere=True)),
-    (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", {"httpcode": 302}, HttpVerdict("")),
+    (
+        b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",
+        {"httpcode": 302},
+        HttpVerdict("", elsewhere=True),
+    ),
     (b"HTTP/1.1 302 Found\r\n\r\n", {}, "HTTP status 302"),
     (OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", {}, HttpVerdict("")),
     (b"", {}, "the connection was closed"),
