@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from lzc import config
+from lzc.compiler.incremental.memory import OF_SOURCE
 from lzc.compiler.inputs.sources import ConfigFile, ZoneSource, find
 from lzc.faults import Fault
 from lzc.wire import name as wire_name
@@ -152,3 +154,8 @@ def test_a_project_may_be_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) ->
     for command in ("build", "verify", "check"):
         assert lzc(folder, command).exit_code == 0
     assert lzc(folder, "query", "www.example.org").exit_code == 0
+
+
+def test_all_settings_of_a_source_are_remembered() -> None:
+    # But the apex, which it is remembered by.
+    assert len(fields(ZoneSource)) - 1 == OF_SOURCE
