@@ -47,6 +47,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         source.apex,
         shown_as=source.shown_as,
         insert_whitespace=source.blanks,
+        powerdns=source.as_powerdns,
         in_halves=job.in_halves,
         reach=job.reach,
         spending=spending,
@@ -205,6 +206,7 @@ def _compare(job: ZoneJob, programs: Programs, version: Version) -> list[Fault]:
         source.apex,
         shown_as=source.shown_as,
         insert_whitespace=blanks,
+        powerdns=source.as_powerdns,
         reach=job.reach,
         spending=Spending(job.limits, None),
     )

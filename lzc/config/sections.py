@@ -86,6 +86,8 @@ class BuildSection(Table):
     """Folders beside those of the sources that ``$INCLUDE`` and ``$FILE`` may read."""
     output: str = "build"
     serial: Serial = "date"
+    dialect: Literal["lzc", "powerdns"] = "lzc"
+    """How files are read where PowerDNS reads them otherwise than RFC 1035 says."""
     zone_limits: ZoneLimitsSection = ZoneLimitsSection()
     total_limits: TotalLimitsSection = TotalLimitsSection()
 

@@ -9,10 +9,11 @@ from typing import Final
 
 from lzc.faults import Place
 from lzc.source import ttl as ttl_text
+from lzc.source.dialect import read_origin, time_of
 from lzc.source.files import Found, find
 from lzc.source.generate import read_generate
 from lzc.source.lexer import Entry, Token, shown
-from lzc.source.state import FileScope
+from lzc.source.state import SETTING, FileScope
 from lzc.wire import name as wire_name
 from lzc.wire.name import InvalidName
 
@@ -33,13 +34,13 @@ def read_directive(scope: FileScope, entry: Entry, open_file: OpenFile) -> None:
     state.directives += name in _KNOWN
     if name == "$ORIGIN":
         _count(scope, tokens, 1, "one name: $ORIGIN example.org.")
-        origin = _read_origin(scope, tokens[1])
+        origin = _read_origin(scope, tokens[1], is_directive=True)
         if origin is not None:
             scope.names = state.names(origin)
     elif name == "$TTL":
         _count(scope, tokens, 1, "one TTL: $TTL 3600")
         try:
-            state.default_ttl = ttl_text.parse(tokens[1].text)
+            state.default_ttl = ttl_text.parse(time_of(scope, tokens[1]).text)
         except ValueError as error:
             scope.fail(tokens[1], "bad-ttl", str(error))
     elif name == "$INCLUDE":
@@ -69,9 +70,11 @@ def _count(scope: FileScope, tokens: Sequence[Token], most: int, usage: str) -> 
         )
 
 
-def _read_origin(scope: FileScope, token: Token) -> bytes | None:
+def _read_origin(scope: FileScope, token: Token, *, is_directive: bool = False) -> bytes | None:
     """The name of an origin; None, reported, where it is none."""
     try:
+        if is_directive:
+            return read_origin(scope, token)
         return wire_name.from_text(token.text, scope.names.origin)
     except InvalidName as error:
         scope.report(
@@ -103,4 +106,24 @@ def _include(scope: FileScope, tokens: Sequence[Token], open_file: OpenFile) -> 
         scope.fail(token, "include-depth", message)
     names = state.names(origin)
     inner = FileScope(state, label, names, path.parent, scope.owner, scope.owner_known)
+    if len(tokens) > 2:
+        scope.differs(
+            tokens[2],
+            f"{shown(tokens[2].text)} is the origin of the included file, but not on PowerDNS",
+            "it goes on with the origin of the including one",
+            "write $ORIGIN into the included file",
+            is_error=state.powerdns,
+        )
+    ignored = state.ignored
     open_file(inner, found, scope.place(token))
+    state.ignored = ignored
+    if state.powerdns:
+        scope.names, scope.owner, scope.owner_known = inner.names, inner.owner, inner.owner_known
+    elif inner.names is not names:
+        scope.differs(
+            token,
+            f"{label} ends with another $ORIGIN, and PowerDNS goes on with it",
+            "it does not return to the origin of the including file",
+            f"write $ORIGIN on the line after this one; {SETTING} reads it as PowerDNS does",
+            is_error=False,
+        )

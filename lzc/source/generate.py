@@ -15,7 +15,7 @@ from lzc.source.files import names_file
 from lzc.source.lexer import Entry, Token, read_entry, shown
 from lzc.source.limits import CODE_WEIGHT, GENERATED, OCTETS, OverLimit
 from lzc.source.records import Head, choose_ttl, read_head, read_owner, read_rdata
-from lzc.source.state import FileScope
+from lzc.source.state import SETTING, FileScope
 from lzc.wire import rrtype as rr
 
 MAX_RECORDS: Final = 1_000_000
@@ -25,6 +25,9 @@ _RANGE = re.compile(rb"(\d{1,10})-(\d{1,10})(?:/(\d{1,10}))?")
 _PLACEHOLDER = re.compile(
     rb"\\(.)|(\$\$)|\$\{([+-]?\d{1,10})(?:,(\d{1,3})(?:,([doxXnN]))?)?\}|(\$\{)|\$", re.DOTALL
 )
+_OTHERWISE = re.compile(rb"\$\$|\\[0-9]{3}|\$\{[^}]*,[nN]\}")
+"""What PowerDNS reads otherwise."""
+_BLANKS = re.compile(rb"[ \t]+")
 _TEXT_TYPES: Final = frozenset({rr.TXT, rr.SPF})
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -50,20 +53,22 @@ def parse_range(text: bytes) -> range:
     return numbers
 
 
-def substitute(template: bytes, number: int) -> bytes:
-    """``template`` with its placeholders filled in for ``number``. Raises `BadTemplate`."""
-    if b"$" not in template:
+def substitute(template: bytes, number: int, *, powerdns: bool = False) -> bytes:
+    """``template`` with its placeholders filled in for ``number``. As PowerDNS does it, ``$$`` is
+    the number twice, escapes are undone first, and ``n`` is ``d``. Raises `BadTemplate`."""
+    if b"$" not in template and not (powerdns and b"\\" in template):
         return template
 
     def fill(match: re.Match[bytes]) -> bytes:
         escaped, dollar, offset, width, base, unclosed = match.groups()
         if escaped is not None:
-            return b"$" if escaped == b"$" else match[0]
+            return escaped if powerdns or escaped == b"$" else match[0]
         if dollar:
-            return b"$"
+            return b"%d%d" % (number, number) if powerdns else b"$"
         if unclosed:
             raise BadTemplate("a placeholder is ${offset}, ${offset,width} or ${offset,width,base}")
-        return format_number(number + int(offset or 0), int(width or 0), (base or b"d").decode())
+        base = b"d" if base is None or (powerdns and base in b"nN") else base
+        return format_number(number + int(offset or 0), int(width or 0), base.decode())
 
     return _PLACEHOLDER.sub(fill, template)
 
@@ -101,12 +106,43 @@ def read_generate(scope: FileScope, entry: Entry) -> None:
     except ValueError as error:
         scope.fail(tokens[1], "bad-generate", f"{shown(tokens[1].text)}: {error}")
     head = read_head(scope, tokens, 3)
+    if state.powerdns:
+        tokens[head.rdata_index :] = _as_there(head.rrtype, tokens[head.rdata_index :])
+    else:
+        _tell(scope, head, tokens)
     try:
         state.spending.take(GENERATED, len(numbers))
         state.spending.records(len(state.zone.records) + len(numbers))
         _make(scope, entry, head, numbers)
     except OverLimit as error:
         raise state.over(scope.place(tokens[1]), error) from error
+
+
+def _as_there(rrtype: int, templates: Sequence[Token]) -> list[Token]:
+    """RDATA as PowerDNS takes it: blanks in a row are one, in strings too, and TXT without quotes
+    is one string."""
+    if not templates or (rrtype == rr.LUA and names_file(templates[-1])):
+        return list(templates)
+    made = [field._replace(text=_BLANKS.sub(b" ", field.text)) for field in templates]
+    if rrtype == rr.TXT and not any(field.quoted for field in made):
+        return [made[0]._replace(text=b" ".join([field.text for field in made]))]
+    return made
+
+
+def _tell(scope: FileScope, head: Head, tokens: Sequence[Token]) -> None:
+    """Tell what PowerDNS would read otherwise."""
+    for at, token in enumerate(tokens[2:], 2):
+        found = _OTHERWISE.search(token.text)
+        if found and not (at > head.rdata_index and names_file(tokens[at - 1])):
+            scope.differs(
+                token,
+                f"{shown(found[0])} in $GENERATE means another thing on PowerDNS",
+                "it takes each $ for the number, has no n and N, and undoes escapes before it reads"
+                " the record",
+                f"write the records one by one; {SETTING} reads it as PowerDNS does",
+                is_error=False,
+            )
+            return
 
 
 def _make(scope: FileScope, entry: Entry, head: Head, numbers: Sequence[int]) -> None:
@@ -121,13 +157,17 @@ def _make(scope: FileScope, entry: Entry, head: Head, numbers: Sequence[int]) ->
     for number in numbers:
         at = tokens[2]
         try:
-            owner = at._replace(text=substitute(at.text, number))
+            owner = at._replace(text=substitute(at.text, number, powerdns=state.powerdns))
             at = tokens[min(head.rdata_index, len(tokens) - 1)]
             fields = leading + make_fields(number)
         except BadTemplate as error:
             scope.fail(at, "bad-generate", f"{shown(at.text)}: {error}")
         read_owner(scope, owner, warn=number == numbers[0])
-        parts = [_parts(field, number) for field in templates] if with_parts else None
+        parts = (
+            [_parts(field, number, powerdns=state.powerdns) for field in templates]
+            if with_parts
+            else None
+        )
         rdata = read_rdata(scope, head.rrtype, fields, head.rdata_index, parts)
         ttl = choose_ttl(scope, head, rdata, tokens)
         if scope.owner is None:
@@ -144,12 +184,14 @@ def _fields_maker(
     """How the RDATA fields of one number are made. BIND takes a single field, in quotes where the
     type needs several (``MX "10 mail$"``, ``HINFO "PC$ Linux"``); those are split here. TXT and SPF
     keep theirs: one string is whole RDATA there, and what PowerDNS makes of it."""
+    powerdns = scope.state.powerdns
     if len(templates) == 1 and templates[0].quoted and rrtype not in _TEXT_TYPES:
         only = templates[0]
         template = _ESCAPE.sub(lambda escape: escape[0].replace(b'\\"', b'"'), only.text)
 
         def split(number: int) -> list[Token]:
-            entry = read_entry(substitute(template, number), 0, only.line, scope.file)
+            text = substitute(template, number, powerdns=powerdns)
+            entry = read_entry(text, 0, only.line, scope.file)
             if entry.faults:
                 raise BadTemplate(entry.faults[0].message)
             return [field._replace(line=only.line, column=only.column) for field in entry.tokens]
@@ -158,22 +200,23 @@ def _fields_maker(
     return lambda number: [
         field
         if rrtype == rr.LUA and names_file(field)
-        else field._replace(text=substitute(field.text, number))
+        else field._replace(text=substitute(field.text, number, powerdns=powerdns))
         for field in templates
     ]
 
 
-def _parts(template: Token, number: int) -> list[Token]:
+def _parts(template: Token, number: int, *, powerdns: bool) -> list[Token]:
     """The field that ``template`` makes for ``number``, cut where a placeholder was filled in, so
     that each part has the column it comes from."""
     text = template.text
-    if b"$" not in text or names_file(template):
+    if (b"$" not in text and not powerdns) or names_file(template):
         return [template]
     parts: list[Token] = []
     start, column = 0, template.column + template.quoted
     ends = [found.end() for found in _PLACEHOLDER.finditer(text) if b"$" in found[0]]
     for end in [*ends, len(text)]:
         part = text[start:end]
-        parts.append(Token(substitute(part, number), False, template.line, column))
+        made = substitute(part, number, powerdns=powerdns)
+        parts.append(Token(made, False, template.line, column))
         start, column = end, column + len(part.decode("utf-8", "replace"))
     return parts

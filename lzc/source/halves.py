@@ -64,11 +64,11 @@ def _second_half(
 ) -> tuple[Any, ...] | None:
     """What is read from ``border`` on; None when there is anything to report."""
     state, zone = scope.state, scope.state.zone
-    known = len(state.faults), state.warnings, len(zone.files)
+    known = len(state.faults), state.warnings, len(zone.files), len(state.auto_hints)
     zone.records, zone.lua_sources, zone.suppressions = [], {}, {}
     scope.owner, scope.owner_known, state.last_ttl = None, False, None
     read_lines(scope, data, on_entry, border, line)
-    if known != (len(state.faults), state.warnings, len(zone.files)):
+    if known != (len(state.faults), state.warnings, len(zone.files), len(state.auto_hints)):
         return None
     return _columns(scope)
 

@@ -41,16 +41,41 @@ class Entry:
     after that were looked at in vain, and are read once more. With ``faults``
     its tokens mean nothing. ``ignored`` are the rules that comments in it, or alone on the lines
     directly above, tell not to report; ``remarks`` are the comments to lzc that say nothing known,
-    as tokens."""
+    as tokens. ``first_open`` is how many tokens stand before the first parenthesis, -1 without one;
+    the entry starts at ``start`` of ``data``."""
 
-    tokens: list[Token] = field(default_factory=list)
     blank: bool = False
+    data: bytes = b""
+    start: int = 0
+    tokens: list[Token] = field(default_factory=list)
     end: int = 0
     next_line: int = 1
     ahead: int = 0
     faults: list[Fault] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
     remarks: list[Token] = field(default_factory=list)
+    first_open: int = -1
+
+    def text_from(self, index: int) -> bytes:
+        """What is written from the token ``index`` on, without parentheses and comments: blanks as
+        they are, and one for each line break. For entries without faults."""
+        lines = [b""]
+        position, seen = self.start, 0
+        while position < self.end:
+            piece = _PIECE.match(self.data, position)
+            assert piece is not None
+            position = piece.end()
+            kind = piece.lastindex
+            seen += kind in (_WORD, _QUOTED)
+            if seen <= index or kind == _COMMENT:
+                continue
+            if kind == _NEWLINE:
+                lines.append(b"")
+            else:
+                # A blank in front of a parenthesis stays where the line ends with that.
+                lines[-1] += b"\n" if kind in (_OPEN, _CLOSE) else piece[0]
+        text = b" ".join([line.strip(b" \t\r") for line in lines])
+        return text.replace(b"\n", b"").strip(b" \t")
 
 
 _BLANK, _NEWLINE, _COMMENT, _OPEN, _CLOSE, _QUOTED, _WORD = range(1, 8)
@@ -101,7 +126,7 @@ class _Scan:
         self.column = 1
         self.line = line
         self.file = file
-        self.entry = Entry(blank=data[start : start + 1] in (b" ", b"\t"))
+        self.entry = Entry(data[start : start + 1] in (b" ", b"\t"), data, start)
 
     def run(self, most: int) -> Entry:
         entry, data, size = self.entry, self.data, len(self.data)
@@ -120,6 +145,8 @@ class _Scan:
             if kind == _QUOTED:
                 entry.tokens.append(Token(piece[_QUOTED], True, self.line, self._column()))
             elif kind == _OPEN:
+                if entry.first_open < 0:
+                    entry.first_open = len(entry.tokens)
                 opened.append((self.line, self._column(), self.line_start))
                 if len(opened) > _DEPTH:
                     break

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final, NoReturn
 
 from lzc.faults import pack, unpack
@@ -17,6 +18,7 @@ from lzc.source import inputs, lua_source
 from lzc.source.files import Found, find, names_file, refuse
 from lzc.source.lexer import Token, shown
 from lzc.source.limits import INCLUDES, OCTETS, OverLimit
+from lzc.source.lua_escapes import check_code
 from lzc.source.reach import Refused
 from lzc.source.state import AtFault, FileScope
 from lzc.wire import name as wire_name
@@ -56,7 +58,12 @@ def read_lua(
             source, strings = _from_file(scope, fields, prefix)
         else:
             written = (parts or [(field,) for field in fields])[1:]
-            source = lua_source.of_strings(written, scope.file_index, state.lua_join)
+            if state.powerdns:
+                for part in chain.from_iterable(written):
+                    check_code(scope, part)
+            source = lua_source.of_strings(
+                written, scope.file_index, state.lua_join, as_written=state.powerdns
+            )
             strings = _strings_of(scope, source, prefix)
     size = len(prefix) + len(strings)
     if size > wire_rdata.MAX_RDATA:

@@ -49,33 +49,42 @@ Pieces = list[tuple[int, int]]
 """As in `LuaSource.pieces`."""
 
 
-def of_strings(strings: Sequence[Sequence[Token]], file_index: int, join: bytes) -> LuaSource:
+def of_strings(
+    strings: Sequence[Sequence[Token]], file_index: int, join: bytes, *, as_written: bool = False
+) -> LuaSource:
     """Code in the strings of one record, joined with ``join``.
 
     A string is one field, or several where it is put together from parts that stand apart. Raises
     `lzc.wire.rdata.InvalidRdata` for a bad escape; its ``field_index`` is 1 for the first string,
-    as the fields of a record are counted.
+    as the fields of a record are counted. With ``as_written`` Lua gets to see the escapes and
+    strings count as they do on PowerDNS: one of a blank is none without ``join``, and with it an
+    empty one has a blank less behind it.
     """
-    codes: list[bytes] = []
+    if as_written and not join and len(strings) > 1:
+        strings = [parts for parts in strings if b"".join([p.text for p in parts]) != b" "]
+    whole = b""
     pieces: Pieces = []
     joints: list[int] = []
-    offset = 0
+    code = b""
     for index, parts in enumerate(strings, 1):
-        if codes:
-            offset += len(join)
-            joints.append(offset)
+        if index > 1:
+            whole += join[:-1] if as_written and not code else join
+            joints.append(len(whole))
+        offset = len(whole)
         code = b""
         for part in parts:
             start = pack(file_index, part.line, part.column + part.quoted)
-            if b"\\" not in part.text and part.text.isascii():
+            if (as_written or b"\\" not in part.text) and part.text.isascii():
                 pieces.append((offset + len(code), start))
+                code += part.text
+            elif as_written:
+                pieces += _pieces(part.text, start, offset + len(code), _WIDE)
                 code += part.text
             else:
                 pieces += _pieces(part.text, start, offset + len(code), _WIDE_OR_ESCAPE)
                 code += unescape(part.text, index)
-        codes.append(code)
-        offset += len(code)
-    return LuaSource(join.join(codes), tuple(pieces), tuple(joints))
+        whole += code
+    return LuaSource(whole, tuple(pieces), tuple(joints))
 
 
 def of_string(string: bytes, start: int) -> LuaSource:

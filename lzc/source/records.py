@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from lzc.faults import Fault, pack
+from lzc.source import dialect, hints
 from lzc.source import ttl as ttl_text
 from lzc.source.lexer import Entry, Token, shown
-from lzc.source.state import AtFault, FileScope
+from lzc.source.state import SETTING, AtFault, FileScope
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr
@@ -36,7 +37,8 @@ class Head(NamedTuple):
 def read_record(scope: FileScope, entry: Entry) -> None:
     """Add the record of an entry, which has tokens, to the zone, or report everything that is wrong
     with it. Raises `AtFault`, as all do here that give a part of it."""
-    tokens, blank = entry.tokens, entry.blank
+    tokens: Sequence[Token] = entry.tokens
+    blank = entry.blank
     if not blank:
         read_owner(scope, tokens[0])
     elif scope.owner is None and not scope.owner_known:
@@ -49,6 +51,8 @@ def read_record(scope: FileScope, entry: Entry) -> None:
             "start the line with the owner in column 1; @ is the origin",
         )
     head = read_head(scope, tokens, 0 if blank else 1)
+    if scope.state.powerdns or head.rrtype in dialect.CONCERNED:
+        tokens = dialect.adapt(scope, entry, head.rrtype, head.rdata_index)
     rdata = read_rdata(scope, head.rrtype, tokens, head.rdata_index)
     ttl = choose_ttl(scope, head, rdata, tokens)
     if scope.owner is not None:
@@ -130,7 +134,7 @@ def read_head(scope: FileScope, tokens: Sequence[Token], start: int) -> Head:
             )
         if text[:1].isdigit() and ttl is None:
             try:
-                ttl = ttl_text.parse(text)
+                ttl = ttl_text.parse(dialect.with_years(scope, text))
             except ValueError as error:
                 ttl, at_fault = 0, True
                 scope.report(
@@ -215,12 +219,19 @@ def read_rdata(
             from lzc.source.lua_record import read_lua
 
             return read_lua(scope, tokens, index, parts)
-        return wire_rdata.from_fields(rrtype, fields, scope.names.origin, quoted)
+        if dialect.splits(scope, rrtype):
+            return dialect.strings(fields)
+        if rrtype in hints.TYPES and hints.fills(scope, fields):
+            fields = hints.later(scope, rrtype, tokens, index)
+        return wire_rdata.from_fields(
+            rrtype, fields, dialect.origin_in(scope, rrtype, fields), quoted
+        )
     except InvalidRdata as error:
         token = tokens[min(index + error.field_index, len(tokens) - 1)]
         written = "" if error.field_index >= len(fields) else f": {shown(token.text)}"
         message = f"{rr.to_text(rrtype)} record: {error}{written}"
-        scope.fail(token, "bad-rdata", message, fix=_suggest_rdata(rrtype, fields))
+        fix = _suggest_rdata(rrtype, fields)
+        scope.fail(token, "bad-rdata", message, fix=fix)
 
 
 def may_be_lua(fault: Fault) -> bool:
@@ -236,7 +247,12 @@ def _suggest_rdata(rrtype: int, fields: list[bytes]) -> str:
     if rrtype == rr.AAAA and b":" not in first and first.count(b".") == 3:
         return "an IPv4 address stands in an A record"
     if rrtype in (rr.TXT, rr.SPF) and any(len(field) > 255 for field in fields):
-        return 'cut it into strings of at most 255 octets: "…" "…"; readers join them'
+        return (
+            'cut it into strings of at most 255 octets: "…" "…"; readers join them; '
+            f"with {SETTING} lzc does, as PowerDNS"
+        )
+    if rrtype in hints.TYPES and hints.are_auto(fields):
+        return f"write the addresses; with {SETTING} lzc fills them in, as PowerDNS"
     if rrtype == rr.MX and len(fields) == 1:
         return f"write a preference first: 10 {first.decode('utf-8', 'replace')}"
     if rrtype == rr.LUA and len(fields) == 1:
@@ -253,8 +269,9 @@ def choose_ttl(scope: FileScope, head: Head, rdata: bytes, tokens: Sequence[Toke
         return head.ttl
     if state.default_ttl is not None:
         return state.default_ttl
-    if head.rrtype == rr.SOA:
+    if head.rrtype == rr.SOA and not state.powerdns:
         state.default_ttl = min(wire_rdata.soa_times(rdata)[-1], ttl_text.MAX_TTL)
+        dialect.tell_soa_ttl(scope, tokens[0], state.default_ttl)
         return state.default_ttl
     if state.last_ttl is not None:
         return state.last_ttl

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from lzc.faults import Fault, Place, Severity, unpack
 from lzc.source.lexer import ENTRY_LINES, Token
@@ -19,6 +20,12 @@ MAX_ERRORS: Final = 10_000
 MAX_WARNINGS: Final = 1000
 """Warnings kept; more of them are left out."""
 
+
+OTHERWISE: Final = "powerdns-reads-otherwise"
+"""The rule of text that PowerDNS and RFC 1035 give two meanings."""
+
+SETTING: Final = 'dialect = "powerdns" in [build]'
+"""What has it read as PowerDNS reads it."""
 
 _AHEAD: Final = 100_000
 """Lines that may be read in vain, for parentheses that are never closed."""
@@ -80,12 +87,37 @@ class FileScope:
         self.report(at, rule, message, why, fix)
         raise AtFault
 
-    def warn(self, at: Token, rule: str, message: str, why: str, fix: str) -> None:
+    def differs(
+        self, at: Token | Place, message: str, why: str, fix: str, *, is_error: bool = True
+    ) -> bool:
+        """Note that PowerDNS reads this otherwise, as an error or a warning, unless the entry says
+        that RFC 1035's reading is meant. Returns whether it was noted."""
+        if OTHERWISE in self.state.ignored:
+            return False
+        if is_error:
+            self.report(at, OTHERWISE, message, why, fix)
+        else:
+            self.warn(at, OTHERWISE, message, why, fix)
+        return True
+
+    def warn(self, at: Token | Place, rule: str, message: str, why: str, fix: str) -> None:
         """Note a warning, unless `MAX_WARNINGS` were noted before."""
         self.state.warnings += 1
         if self.state.warnings <= MAX_WARNINGS:
-            fault = Fault(self.place(at), rule, message, why, fix, Severity.WARNING)
+            place = at if isinstance(at, Place) else self.place(at)
+            fault = Fault(place, rule, _cut(message), why, _cut(fix), Severity.WARNING)
             self.state.faults.append(fault)
+
+
+class AutoHint(NamedTuple):
+    """A record with ``ipv4hint=auto`` or ``ipv6hint=auto``: which of the zone's records
+    it is, its owner (None: at fault), and the fields of its RDATA."""
+
+    record: int
+    owner: bytes | None
+    scope: FileScope
+    rrtype: int
+    tokens: Sequence[Token]
 
 
 @dataclass(slots=True)
@@ -101,7 +133,9 @@ class ReadState:
     ``in_halves`` lets a second process read half of a large file. ``lua_join`` stands between the
     strings of a LUA record; ``lua_files`` are the .lua files read so far, each with the strings
     that became of it, by path and by whether the covered type is LUA (None: at fault), and
-    ``lua_faults`` the places of syntax errors that were reported.
+    ``lua_faults`` the places of syntax errors that were reported. With ``powerdns`` files are read
+    as PowerDNS reads them. ``ignored`` are the rules that the entry tells not to report;
+    ``auto_hints`` are the SVCB and HTTPS records whose hints are yet to be filled in.
     """
 
     zone: Zone
@@ -109,6 +143,7 @@ class ReadState:
     spending: Spending
     lua_join: bytes
     in_halves: bool
+    powerdns: bool = False
     directives: int = 0
     ahead: int = 0
     included: set[Path] = field(default_factory=set)
@@ -120,6 +155,8 @@ class ReadState:
     open_files: list[Path] = field(default_factory=list)
     lua_files: dict[tuple[Path, bool], tuple[LuaSource, bytes] | None] = field(default_factory=dict)
     lua_faults: set[Place] = field(default_factory=set)
+    ignored: frozenset[str] = frozenset()
+    auto_hints: list[AutoHint] = field(default_factory=list)
     tables: dict[bytes, NameTables] = field(default_factory=dict)
 
     def names(self, origin: bytes) -> NameTables:

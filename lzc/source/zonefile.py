@@ -1,53 +1,54 @@
 """Zone files (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) to zones, with every fault and its place.
 
-=========================== ========================================================================
-rule                        what
-=========================== ========================================================================
-``backslash-at-line-end``   an escape without the character it escapes
-``bad-directive``           a directive with too few or too many fields
-``bad-generate``            a range or placeholder of ``$GENERATE`` that is not well-formed
-``bad-origin``              an origin that is no domain name
-``bad-owner``               an owner that is no domain name
-``bad-rdata``               RDATA that is not well-formed for its type
-``bad-ttl``                 a TTL that is none, or over 2**31 - 1
-``carriage-return``         a carriage return that ends no line
-``class-not-in``            a class other than IN
-``control-character``       a control character outside of quotes
-``file-unreadable``         a zone file or included file that cannot be read
-``include-cycle``           a file that includes itself
-``include-depth``           too many files that include each other in a row
-``include-hidden``          an ``$INCLUDE`` of a hidden file, or of one in a hidden folder
-``include-no-zone``         an ``$INCLUDE`` of a file that holds no part of a zone
-``include-not-listed``      an ``$INCLUDE`` from a folder that ``include-from`` does not list
-``include-outside``         an ``$INCLUDE`` of a file outside of the project
-``include-secret``          an ``$INCLUDE`` of a secret, key, bundle, or configuration
-``include-unreadable``      an ``$INCLUDE`` of what is no path
-``lua-file-empty``          a ``$FILE`` without code in it
-``lua-file-hidden``         a ``$FILE`` that is hidden, or in a hidden folder
-``lua-file-not-listed``     a ``$FILE`` in a folder that ``include-from`` does not list
-``lua-file-outside``        a ``$FILE`` outside of the project
-``lua-file-secret``         a ``$FILE`` that is a secret, key, bundle, or configuration
-``lua-file-too-large``      a ``$FILE`` over 65536 octets
-``lua-file-unreadable``     a ``$FILE`` that cannot be read
-``lua-not-transferable``    code of a LUA record that no rewriting gets to secondaries whole
-``lua-syntax``              code of a LUA record that is not Lua 5.1
-``name-not-ascii``          an owner with octets over 127 (a warning)
-``not-utf-8``               a file in UTF-16
-``out-of-zone``             an owner that is not at or below the apex
-``over-limit``              more than a zone, or all zones of a build, may take
-``owner-missing``           a first record without owner
-``source-no-zone``          a symbolic link to a file that holds no zone
-``source-secret``           a source that is a secret, key, bundle, or configuration
-``suppression-unclear``     a comment to lzc that says nothing known (a warning)
-``too-many-faults``         reading was given up
-``ttl-missing``             a record without TTL, and none to take instead
-``type-missing``            an entry that ends before an RR type, or has a string there
-``type-not-data``           an RR type of queries and messages
-``unbalanced-parenthesis``  a parenthesis without its other half
-``unclosed-string``         a string that does not end on its line
-``unknown-directive``       a directive that is none
-``unknown-type``            an RR type that is none
-=========================== ========================================================================
+============================ =======================================================================
+rule                         what
+============================ =======================================================================
+``backslash-at-line-end``    an escape without the character it escapes
+``bad-directive``            a directive with too few or too many fields
+``bad-generate``             a range or placeholder of ``$GENERATE`` that is not well-formed
+``bad-origin``               an origin that is no domain name
+``bad-owner``                an owner that is no domain name
+``bad-rdata``                RDATA that is not well-formed for its type
+``bad-ttl``                  a TTL that is none, or over 2**31 - 1
+``carriage-return``          a carriage return that ends no line
+``class-not-in``             a class other than IN
+``control-character``        a control character outside of quotes
+``file-unreadable``          a zone file or included file that cannot be read
+``include-cycle``            a file that includes itself
+``include-depth``            too many files that include each other in a row
+``include-hidden``           an ``$INCLUDE`` of a hidden file, or of one in a hidden folder
+``include-no-zone``          an ``$INCLUDE`` of a file that holds no part of a zone
+``include-not-listed``       an ``$INCLUDE`` from a folder that ``include-from`` does not list
+``include-outside``          an ``$INCLUDE`` of a file outside of the project
+``include-secret``           an ``$INCLUDE`` of a secret, key, bundle, or configuration
+``include-unreadable``       an ``$INCLUDE`` of what is no path
+``lua-file-empty``           a ``$FILE`` without code in it
+``lua-file-hidden``          a ``$FILE`` that is hidden, or in a hidden folder
+``lua-file-not-listed``      a ``$FILE`` in a folder that ``include-from`` does not list
+``lua-file-outside``         a ``$FILE`` outside of the project
+``lua-file-secret``          a ``$FILE`` that is a secret, key, bundle, or configuration
+``lua-file-too-large``       a ``$FILE`` over 65536 octets
+``lua-file-unreadable``      a ``$FILE`` that cannot be read
+``lua-not-transferable``     code of a LUA record that no rewriting gets to secondaries whole
+``lua-syntax``               code of a LUA record that is not Lua 5.1
+``name-not-ascii``           an owner with octets over 127 (a warning)
+``not-utf-8``                a file in UTF-16
+``out-of-zone``              an owner that is not at or below the apex
+``over-limit``               more than a zone, or all zones of a build, may take
+``owner-missing``            a first record without owner
+``powerdns-reads-otherwise`` what PowerDNS reads otherwise (an error or a warning)
+``source-no-zone``           a symbolic link to a file that holds no zone
+``source-secret``            a source that is a secret, key, bundle, or configuration
+``suppression-unclear``      a comment to lzc that says nothing known (a warning)
+``too-many-faults``          reading was given up
+``ttl-missing``              a record without TTL, and none to take instead
+``type-missing``             an entry that ends before an RR type, or has a string there
+``type-not-data``            an RR type of queries and messages
+``unbalanced-parenthesis``   a parenthesis without its other half
+``unclosed-string``          a string that does not end on its line
+``unknown-directive``        a directive that is none
+``unknown-type``             an RR type that is none
+============================ =======================================================================
 """
 
 from __future__ import annotations
@@ -60,14 +61,16 @@ from lzc.faults import Fault, Place, Severity
 from lzc.source import inputs
 from lzc.source.bulk import read_lines
 from lzc.source.collector import collector_paused
+from lzc.source.dialect import DEFAULT_TTL
 from lzc.source.directives import read_directive
 from lzc.source.files import Found, refuse
 from lzc.source.halves import MIN_OCTETS, read_in_halves
+from lzc.source.hints import fill_in
 from lzc.source.lexer import Entry, Token, shown
 from lzc.source.limits import INCLUDES, OCTETS, OVER_LIMIT, REPEATED, Limits, OverLimit, Spending
 from lzc.source.reach import Reach, Refused
 from lzc.source.records import read_owner, read_record
-from lzc.source.state import AtFault, FileScope, GivenUp, ReadState, TooManyFaults
+from lzc.source.state import OTHERWISE, AtFault, FileScope, GivenUp, ReadState, TooManyFaults
 from lzc.wire.name import InvalidName
 from lzc.zone.model import BLANKS_BETWEEN_STRINGS, Zone
 
@@ -79,6 +82,7 @@ def read_zone(
     shown_as: str | None = None,
     root: Path | None = None,
     insert_whitespace: bool = True,
+    powerdns: bool = False,
     in_halves: bool = False,
     reach: Reach | None = None,
     spending: Spending | None = None,
@@ -89,8 +93,9 @@ def read_zone(
     ``shown_as`` (default: ``path``). ``reach`` says what may be read (default: all that is not
     hidden in ``root``, and that is the file's own folder unless said); ``spending`` bounds and
     counts what is taken, and may stop reading. ``insert_whitespace`` says how several
-    strings of a LUA record are meant: as `LuaRecord.join` joins them. ``in_halves`` lets a second
-    process read half of a large file, which changes nothing else. Returns the records in the order
+    strings of a LUA record are meant: as `LuaRecord.join` joins them. With ``powerdns`` files are
+    read as PowerDNS reads them (`lzc.source.dialect`). ``in_halves`` lets a second process read
+    half of a large file, which changes nothing else. Returns the records in the order
     of the file, with whatever is wrong; with an error among the faults the zone is not
     complete. Never raises for what the files say.
     """
@@ -101,7 +106,10 @@ def read_zone(
         spending or Spending(Limits()),
         BLANKS_BETWEEN_STRINGS if insert_whitespace else b"",
         in_halves=in_halves,
+        powerdns=powerdns,
     )
+    if powerdns:
+        state.last_ttl = DEFAULT_TTL
     label = shown_as if shown_as is not None else str(path)
     scope = FileScope(state, label, state.names(apex), resolved.parent)
     with collector_paused():
@@ -113,9 +121,12 @@ def read_zone(
             state.faults.append(Fault(Place(label), "too-many-faults", message, fix=fix))
         except (AtFault, GivenUp):
             pass
+        fill_in(state)
     return state.zone, state.faults
 
 
+_NOT_LINT: Final = frozenset((OTHERWISE,))
+"""Rules that comments may suppress, and that the linter does not have."""
 _WITHOUT_CONTENT: Final = frozenset(("not-utf-8", OVER_LIMIT))
 """Rules whose faults show nothing of the file."""
 
@@ -250,6 +261,8 @@ def _read_text(scope: FileScope, text: bytes) -> None:
 def _on_entry(scope: FileScope, entry: Entry) -> None:
     """Read what one entry says."""
     tokens = entry.tokens
+    scope.state.ignored = entry.ignored
+    entry.ignored -= _NOT_LINT
     for remark in entry.remarks:
         scope.warn(
             remark,

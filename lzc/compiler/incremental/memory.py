@@ -36,7 +36,7 @@ Settings = tuple[Any, ...]
 `lzc.compiler.inputs.sources.ZoneSource` after the apex come first."""
 PATH: Final = 0
 SIGNED: Final = 2
-OF_SOURCE: Final = 8
+OF_SOURCE: Final = 9
 """Indices among them: the path, whether the zone is signed, and the first behind the source's."""
 
 

@@ -23,7 +23,9 @@ from lzc.powerdns_versions import KNOWN, Version
 from lzc.source.inputs import Files
 
 _NOBODY: Final = Takers()
-_OF_SOURCE: Final = attrgetter("shown_as", "signed", "lua", "policy", "strip", "powerdns", "blanks")
+_OF_SOURCE: Final = attrgetter(
+    "shown_as", "signed", "lua", "policy", "strip", "powerdns", "blanks", "as_powerdns"
+)
 _UNKNOWN: Final = BuiltZone((), (), b"", 0)
 
 

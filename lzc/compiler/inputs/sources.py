@@ -25,7 +25,8 @@ class ZoneSource:
     """A zone to build: its apex (lower-case wire name), its file, the file's name as faults show
     it (relative to the project), and its settings with the general ones filled in.
     ``strip``: what another signer added is dropped. ``powerdns`` is the version whose answers LUA
-    records give, and with ``blanks`` such stand between the strings of each."""
+    records give, and with ``blanks`` such stand between the strings of each; ``as_powerdns``: the
+    file is read as PowerDNS reads it."""
 
     apex: bytes
     path: Path
@@ -36,6 +37,7 @@ class ZoneSource:
     strip: bool = False
     powerdns: Version = LATEST
     blanks: bool = False
+    as_powerdns: bool = False
 
     @property
     def name(self) -> str:
@@ -213,6 +215,7 @@ def _with_settings(config: Config, apex: bytes, path: Path, section: ZoneSection
         strip=section.strip_dnssec,
         powerdns=config.powerdns(name),
         blanks=config.blanks(name),
+        as_powerdns=config.build.dialect == "powerdns",
     )
 
 

@@ -159,3 +159,9 @@ def test_a_project_may_be_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) ->
 def test_all_settings_of_a_source_are_remembered() -> None:
     # But the apex, which it is remembered by.
     assert len(fields(ZoneSource)) - 1 == OF_SOURCE
+
+
+def test_the_dialect_is_that_of_the_project(tmp_path: Path) -> None:
+    for text, as_powerdns in (("", False), ('dialect = "powerdns"\n', True)):
+        zones, _ = _find(tmp_path, GLOB + text, "zones/b.org.zone")
+        assert [zone.as_powerdns for zone in zones] == [as_powerdns]

@@ -70,7 +70,7 @@ def test_the_second_half_comes_from_another_process(tmp_path: Path, taken: list[
 @pytest.mark.parametrize(
     "line",
     [
-        "{n} 300 TXT ( a\nb c\n d )\n",
+        '{n} 300 TXT ( "a"\nb c\n d )\n',
         '{n} TXT "a\\"b" ; comment (\n',
         "{n} A 192.0.2.1\n\t60 AAAA 2001:db8::1\n  MX 10 {n}\n",
         "; {n}\n{n} IN 1h CNAME a.b.{n}\n\n",
