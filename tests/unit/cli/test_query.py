@@ -23,7 +23,9 @@ who 30 IN LUA TXT "bestwho:toString()"
 where 30 IN LUA TXT "localwho:toString()"
 talks 30 IN LUA A ";pdnslog('so far so good') return '192.0.2.1'"
 broken 30 IN LUA A ";error('on purpose')"
+; lzc: ignore powerdns-reads-otherwise
 escape 30 IN LUA TXT "('\\\\010;; forged \\\\027[31m'):rep(2)"
+; lzc: ignore powerdns-reads-otherwise
 loud 30 IN LUA A ";error('\\\\010forged\\\\027[31m')"
 random 30 IN LUA A "pickrandom({'192.0.2.1', '192.0.2.2', '192.0.2.3'})"
 place 30 IN LUA TXT "countryCode() .. ' ' .. latlon()"
