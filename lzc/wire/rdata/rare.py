@@ -56,6 +56,9 @@ def read_rare(
             origin=dns.name.from_wire(origin, 0)[0],
             relativize=False,
         )
+        if rrtype == rr.LOC:
+            # A product of doubles, such as 28.999999999999996 for 0.29m, which is cut afterwards.
+            value = value.replace(altitude=round(value.altitude, 4))
         rdata = value.to_wire() or b""
     except dns.exception.UnexpectedEnd:
         raise InvalidRdata("a quote is not closed", len(fields) - 1) from None

@@ -48,8 +48,9 @@ def test_every_fault_is_found_at_its_line_and_column_and_nothing_else(tmp_path: 
         for fault in caught.value.faults
     ]
     assert sorted(got) == sorted(expected)
-    # What hangs is not committed: see test_build_hangs.
-    assert {rule for rule, *_ in got} == set(RULES) - {"lua-hangs"}
+    # What hangs is not committed: see test_build_hangs. Versions differ for a zone that is
+    # answered as one and goes to another: see test_differing.
+    assert {rule for rule, *_ in got} == set(RULES) - {"lua-hangs", "lua-version-differs"}
     for fault in caught.value.faults:
         assert fault.severity is RULES[fault.rule].severity
         assert fault.message and fault.why and fault.fix

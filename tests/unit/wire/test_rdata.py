@@ -62,6 +62,16 @@ VALID = [
 ]
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_altitudes_are_exact_to_the_centimetre(sign: str) -> None:
+    for centimetres in range(0, 100_000, 7):
+        metres, rest = divmod(centimetres, 100)
+        text = f"51 N 0 W {sign}{metres}.{rest:02}m"
+        altitude = rdata.from_presentation(rr.LOC, text.encode(), ORIGIN)[12:16]
+        expected = 10_000_000 + (-centimetres if sign else centimetres)
+        assert int.from_bytes(altitude, "big") == expected, text
+
+
 @pytest.mark.parametrize(("kind", "text"), VALID)
 def test_presentation_gives_the_octets_that_dnspython_gives(kind: int, text: str) -> None:
     expected = dns.rdata.from_text(
