@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Final
 
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata.octets import InvalidRdata, check_wire
+
+_SEA_LEVEL: Final = 10_000_000
+"""The altitude 0 in centimetres above the base (RFC 1876 §2)."""
 
 
 def read_rare(
@@ -56,10 +60,11 @@ def read_rare(
             origin=dns.name.from_wire(origin, 0)[0],
             relativize=False,
         )
-        if rrtype == rr.LOC:
-            # A product of doubles, such as 28.999999999999996 for 0.29m, which is cut afterwards.
-            value = value.replace(altitude=round(value.altitude, 4))
         rdata = value.to_wire() or b""
+        if rrtype == rr.LOC:
+            # It cuts a product of doubles, such as 28.999999999999996 for 0.29m.
+            altitude = int(round(value.altitude, 4)) + _SEA_LEVEL
+            rdata = rdata[:12] + altitude.to_bytes(4, "big")
     except dns.exception.UnexpectedEnd:
         raise InvalidRdata("a quote is not closed", len(fields) - 1) from None
     except (

@@ -150,7 +150,7 @@ def test_what_is_printed_reads_back(kind: int, text: str) -> None:
 )
 def test_malformed_fields_are_refused(kind: int, text: str, field: int, reason: str) -> None:
     with pytest.raises(InvalidRdata, match=reason) as caught:
-        rdata.from_presentation(kind, text.encode(), ORIGIN)
+        rdata.from_presentation(kind, text.encode(), ORIGIN, (4, 9))
     assert caught.value.field_index == field
 
 
