@@ -25,6 +25,7 @@ def read_rare(
     import dns.rdata
     import dns.rdataclass
     import dns.rdatatype
+    import dns.rdtypes.ANY.LOC
     import dns.tokenizer
 
     if not fields and rrtype != rr.APL:
@@ -61,7 +62,7 @@ def read_rare(
             relativize=False,
         )
         rdata = value.to_wire() or b""
-        if rrtype == rr.LOC:
+        if isinstance(value, dns.rdtypes.ANY.LOC.LOC):
             # It cuts a product of doubles, such as 28.999999999999996 for 0.29m.
             altitude = int(round(value.altitude, 4)) + _SEA_LEVEL
             rdata = rdata[:12] + altitude.to_bytes(4, "big")

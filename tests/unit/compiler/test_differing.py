@@ -1,4 +1,4 @@
-"""What another version of PowerDNS answers otherwise is told with both answers, and nothing else."""
+"""What another version of PowerDNS answers otherwise is told with both answers, and no more."""
 
 from __future__ import annotations
 
