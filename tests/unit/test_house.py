@@ -31,7 +31,7 @@ FLOORS = (
     {"faults"},
     {"contained"},
     {"manual"},
-    {"foreign_text", "foreign_json", "file_owner", "private_folder"},
+    {"foreign_text", "foreign_json", "file_owner", "powerdns_versions", "private_folder"},
 )
 """From the top down. Rooms of one floor do not import each other."""
 
