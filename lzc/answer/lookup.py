@@ -116,16 +116,17 @@ class AnswerLookup:
         if node[0] & HAS_CNAME and qtype != rrtype.CNAME:
             return self._alias(zone, key, nodes.rrset(node, owner, rrtype.CNAME), wildcard)
         lua = self._lua.at(zone, found.key, node) if node[0] & HAS_LUA else _NO_SNIPPETS
+        without: frozenset[int] = frozenset()
         if lua and rrtype.CNAME in lua and qtype != rrtype.CNAME:
             alias = self._execute(zone, qname, rrtype.CNAME, lua[rrtype.CNAME])
-            if alias is None:
-                self._no_data(zone, key, found, wildcard, frozenset({rrtype.CNAME, qtype}))
-            return self._alias(zone, key, alias, wildcard)
+            if alias is not None:
+                return self._alias(zone, key, alias, wildcard)
+            # Code that gives none leaves the answer to the others, as on PowerDNS.
+            without = frozenset({rrtype.CNAME, qtype})
         answer = nodes.rrset(node, owner, qtype) if qtype != rrtype.LUA else None
-        without: frozenset[int] = frozenset()
         if qtype in lua:
             answer = merged(answer, self._execute(zone, qname, qtype, lua[qtype]))
-            without = frozenset({qtype})
+            without |= {qtype}
         if answer is None:
             self._no_data(zone, key, found, wildcard, without)
             return None

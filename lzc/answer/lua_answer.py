@@ -106,12 +106,15 @@ class LuaAnswers:
 
     def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
         """The LUA records of a node by the type they cover; none where LUA is off for the zone.
-        Records that cover LUA are only ever included, so they are left out."""
+        Records that cover LUA are only ever included, so they are left out; so is SOA at the apex."""
         found = self._joined.get((zone.zone_id, key))
         if found is None:
             on = zone.info.lua and self._engine is not None
             found = self._join(zone, key, node) if on else {}
             found.pop(rrtype.LUA, None)
+            if not key:
+                # The zone has an SOA record, and as on PowerDNS no other is asked for.
+                found.pop(rrtype.SOA, None)
             self._octets += len(node)
             if len(self._joined) >= MAX_NODES or self._octets > MAX_OCTETS:
                 self._joined.clear()

@@ -244,3 +244,21 @@ def test_strings_are_joined_as_the_setting_says(tmp_path: Path) -> None:
         blanks=False,
     )
     assert lines(without.ask("j.example.org", "TXT").answer) == ['j.example.org. 60 TXT "ab"']
+
+
+def test_a_cname_that_is_not_given_leaves_the_answer_to_others(tmp_path: Path) -> None:
+    """As on PowerDNS 4.7 to 5.1."""
+    text = HEAD + 'e 40 LUA CNAME "empty"\ne 40 LUA A "192.0.2.5"\n'
+    world = World(tmp_path, {"example.org.": text})
+    answer = world.ask("e.example.org")
+    assert lines(answer.answer) == ["e.example.org. 40 A 192.0.2.5"]
+    assert not world.ask("e.example.org", "CNAME").answer
+    assert not world.ask("e.example.org", "TXT").answer
+
+
+def test_an_soa_record_of_lua_at_the_apex_is_not_asked(tmp_path: Path) -> None:
+    """As on PowerDNS 4.7 to 5.1."""
+    world = World(tmp_path, {"example.org.": HEAD + '@ 34 LUA SOA "empty"\n'})
+    (record,) = world.ask("example.org", "SOA").answer
+    assert record.ttl != 34
+    assert not world.engine.contexts
