@@ -106,7 +106,7 @@ class LuaAnswers:
 
     def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
         """The LUA records of a node by the type they cover; none where LUA is off for the zone.
-        Records that cover LUA are only ever included, so they are left out; so is SOA at the apex."""
+        Those that cover LUA are only ever included, so they are left out; so is SOA at the apex."""
         found = self._joined.get((zone.zone_id, key))
         if found is None:
             on = zone.info.lua and self._engine is not None

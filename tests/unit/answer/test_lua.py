@@ -262,3 +262,10 @@ def test_an_soa_record_of_lua_at_the_apex_is_not_asked(tmp_path: Path) -> None:
     (record,) = world.ask("example.org", "SOA").answer
     assert record.ttl != 34
     assert not world.engine.contexts
+
+
+@pytest.mark.difference("D-45")
+def test_the_lowest_ttl_of_several_records_counts(tmp_path: Path) -> None:
+    text = HEAD + 's 30 LUA A "192.0.2.1"\ns 60 LUA A "192.0.2.1"\n'
+    world = World(tmp_path, {"example.org.": text})
+    assert lines(world.ask("s.example.org").answer) == ["s.example.org. 30 A 192.0.2.1"]
