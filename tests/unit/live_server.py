@@ -106,7 +106,7 @@ class Project:
             apex = wire_name.from_text(name, wire_name.ROOT)
             whole = HEAD.format(serial=serial) + text
             zone, faults = read_zone_text(whole.encode(), apex, f"{name}.zone")
-            assert not faults, faults
+            assert {fault.rule for fault in faults} <= {"powerdns-reads-otherwise"}, faults
             zone.records.sort()
             public = self._keys(apex) if name in signed else []
             draft = compile_zone(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,8 @@ class Project:
         text = text.replace(
             'listen = ["127.0.0.1:5300", "[::1]:5300"]', f'listen = ["{LOOPBACK}:{self.port}"]'
         )
+        # Answers are those of the secondaries' version.
+        text = re.sub(r"(?m)^powerdns = .*\n", "", text)
         for name, port, software in secondaries:
             # A list of names in TOML is one in Python, too.
             zones = ["*"] if software.startswith("powerdns") else list(PLAIN_ZONES)

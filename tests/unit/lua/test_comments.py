@@ -58,7 +58,9 @@ def test_where_no_code_is_lost_nothing_is_told() -> None:
         "\"'192.0.2.1' or '--'\" \" or '192.0.2.2'\"",
         "\"'192.0.2.1' or [[--\" \"]] or '192.0.2.2'\"",
     ):
-        assert told(f"www LUA TXT {code}\n") == [], code
+        rules = {rule for rule, *_ in told(f"www LUA TXT {code}\n")}
+        # Beside what PowerDNS makes of the octet.
+        assert rules <= {"powerdns-reads-otherwise"}, code
 
 
 def test_a_comment_of_the_zone_file_keeps_it_quiet() -> None:
