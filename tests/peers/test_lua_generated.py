@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import cycle
@@ -272,6 +273,8 @@ def test_names_below_wildcards_get_the_same_answer(both: Both) -> None:
     wildcards = cycle(enumerate(WILDCARDS))
     asked: list[Question] = []
     for name, (index, (kind, code)) in zip(names(choose), wildcards, strict=False):
+        if "createForward6" in code and re.fullmatch(r"\d+-\d+", name):
+            continue  # D-46
         asked.append((f"{name}.w{index}.{ZONE}", kind, code, "192.0.2.9/32"))
         if len(asked) == 2000:
             break

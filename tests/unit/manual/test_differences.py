@@ -9,10 +9,10 @@ import pytest
 
 from lzc.answer.lua_answer import rdatas_of
 from lzc.lua.engine.engine import EngineSettings, LuaFailure
-from lzc.powerdns_versions import LATEST
+from lzc.powerdns_versions import LATEST, version_of
 from lzc.wire import rrtype
 from tests.unit.command_line import HEAD, build_project, lzc
-from tests.unit.lua_running import Health, Runner
+from tests.unit.lua_running import Health, Runner, query
 from tests.unit.manual.reference import held, numbered
 
 
@@ -132,3 +132,11 @@ def test_an_option_that_cannot_be_read_is_as_if_it_were_not_given() -> None:
     assert run("ifurlup('http://h/', {'192.0.2.1'}, {byteslimit='x'})") == ["192.0.2.1"]
     assert run("ifurlup('http://h/', {'192.0.2.1'})") == ["192.0.2.1"]
     assert len(set(health.asked)) == 1
+
+
+@pytest.mark.difference("D-46")
+@pytest.mark.parametrize("version", ["4.9", "5.1"])
+def test_two_groups_of_digits_are_no_address(version: str) -> None:
+    run = Runner(EngineSettings(powerdns=version_of(version)))
+    asked = query("100-192.example.org.")._replace(encloser=2)
+    assert run("createForward6()", asked) == ["::"]
