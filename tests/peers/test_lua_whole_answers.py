@@ -217,7 +217,7 @@ def transferred(apex: str, text: str) -> str:
     """A zone file as a secondary would have it: the code rewritten, and one line a record."""
     top = wire_name.from_text(apex, wire_name.ROOT)
     zone, faults = read_zone_text((HEAD.format(serial=1) + text).encode(), top, apex)
-    assert not faults, faults
+    assert {fault.rule for fault in faults} <= {"powerdns-reads-otherwise"}, faults
     lines = []
     for record in sorted(zone.records, key=lambda record: record[model.TYPE] != rrtype.SOA):
         kind, rdata = record[model.TYPE], record[model.RDATA]
