@@ -63,7 +63,7 @@ def prepare(project: Project, entries: list[Entry]) -> None:
         settings = settings.replace(f'[zone."{zone}"]\ndnssec = true\n', "")
     settings = settings.replace("exec-limit = 1000", f"exec-limit = {LIMIT}")
     # So that strings can be cut anywhere in the zone file.
-    settings = settings.replace("insert-whitespace = true", "insert-whitespace = false")
+    settings = settings.replace("[lua]\n", "[lua]\ninsert-whitespace = false\n")
     project.config.write_text(settings)
 
 
