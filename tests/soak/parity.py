@@ -9,6 +9,8 @@ round draws others. What differs on purpose has its number in ``lzc help differe
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import random
 import tempfile
 import time
@@ -30,6 +32,7 @@ def compare(release: Release, least: int, seed: int) -> tuple[int, list[str]]:
     """How many questions were asked, at least so many, and what differs."""
     count, round_, found = 0, seed, list[str]()
     with (
+        contextlib.redirect_stdout(io.StringIO()),
         moved_to_own_network(),
         tempfile.TemporaryDirectory(prefix="lzc-soak-") as folder,
         serving(Path(folder), zone_text(), AllDown(), 3600, release) as both,

@@ -1,6 +1,6 @@
 local core = ...
 local tonumber, format = tonumber, string.format
-local sub, match, gmatch, gsub, find = string.sub, string.match, string.gmatch, string.gsub, string.find
+local sub, match, gmatch, gsub = string.sub, string.match, string.gmatch, string.gsub
 local concat = table.concat
 local labels_of, parse, text_of, since = core.labels_of, core.parse, core.text_of, core.since
 local api = core.api
@@ -86,10 +86,10 @@ local function of_ending(label)
 end
 
 local of_parts = since({[407] = of_beginnings, [409] = of_numbers})
--- How many words stand in front of the numbers, which have no letters of hexadecimal digits.
-local function no_word() return 0 end
-local function word(parts) return parts[1] and not find(parts[1], '%x') and 1 or 0 end
-local word_in = since({[407] = no_word, [409] = word})
+-- What stands in front of the first hexadecimal digit is a word, and not looked at.
+local function whole(label) return label end
+local function behind_word(label) return (gsub(label, '^%X+', '')) end
+local numbers_in = since({[407] = whole, [409] = behind_word})
 local of_hex = since({[407] = of_ten, [409] = of_ending})
 
 api.createForward = by_name(function(labels, count)
@@ -98,12 +98,11 @@ api.createForward = by_name(function(labels, count)
   end
   if count < 1 then return '0.0.0.0' end
   local parts, n = {}, 0
-  for part in gmatch(labels[1], '[^-]+') do
+  for part in gmatch(numbers_in(labels[1]), '[^-]+') do
     n = n + 1
     parts[n] = part
   end
-  -- The first of the four may carry a word in front: only a part of its own is one.
-  if n - word_in(parts) < 4 then return of_hex(labels[1]) or '0.0.0.0' end
+  if n < 4 then return of_hex(labels[1]) or '0.0.0.0' end
   return of_parts(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
 end)
 

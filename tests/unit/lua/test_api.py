@@ -369,3 +369,27 @@ def test_names_of_the_api_cost_no_instructions() -> None:
 def test_constants_are_fresh_for_each_execution(run: Runner) -> None:
     run(";GeoIPQueryAttribute.City = 7 pdns.A = 28 return 'x'")
     assert run("GeoIPQueryAttribute.City .. ' ' .. pdns.A") == ["1 1"]
+
+
+@pytest.mark.parametrize(
+    ("label", "before", "now"),
+    [
+        ("ip-1-2-3-4", "1.2.3.4", "1.2.3.4"),
+        ("host1-2-3-4", "0.0.0.0", "1.2.3.4"),
+        ("ip-x1-2-3-4", "0.0.0.0", "1.2.3.4"),
+        ("sea1-2-3-4", "0.0.0.0", "0.0.0.0"),
+        ("a-ip1-2-3-4", "0.0.0.0", "0.0.0.0"),
+        ("ip-1-2-3", "0.0.0.0", "0.0.0.0"),
+        ("x1-2-3-04", "0.0.0.0", "1.2.3.4"),
+        ("1x1-2-3-4", "1x1.2.3.4", "0.0.0.0"),
+        ("xffffffff", "0.0.0.0", "255.255.255.255"),
+    ],
+)
+def test_from_4_9_on_a_word_may_stand_in_front_of_an_address(
+    label: str, before: str, now: str
+) -> None:
+    """As PowerDNS 4.7.3, 4.9.18 and 5.1.5 answer."""
+    asked = query(f"{label}.w.example.org.")._replace(encloser=3)
+    for version, expected in (((4, 7), before), ((4, 9), now), ((5, 1), now)):
+        run = Runner(EngineSettings(powerdns=version))
+        assert run("createForward()", asked) == [expected], version
