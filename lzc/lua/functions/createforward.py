@@ -98,10 +98,10 @@ _FORWARD_CHANGES: Final = (
     Change(
         (4, 9),
         "createForward takes eight hexadecimal digits at the end of any label, and only whole"
-        " numbers between hyphens; before, the digits behind two characters, and numbers with"
-        " whatever follows",
+        " numbers between hyphens, behind a word such as host; before, the digits behind two"
+        " characters, and numbers with whatever follows",
         "ask for names such as ip40414243 or 192-0-2-1, which all read alike",
-        ("40414243", "ip-40414243", "1-2-3-4x", "1-2-3-010", "0x1-2-3-4"),
+        ("40414243", "ip-40414243", "host1-2-3-4", "1-2-3-4x", "1-2-3-010", "0x1-2-3-4"),
     ),
     Change(
         (5, 1),
