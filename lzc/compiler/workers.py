@@ -48,6 +48,7 @@ def _in_pool(jobs: Sequence[ZoneJob], processes: int, before: Counts) -> Iterato
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
+    threading.excepthook = _pass_over_cancelled
     if any(job.source.lua for job in jobs):
         # Once for all processes.
         import lzc.compiler.lua.lint
@@ -76,6 +77,15 @@ def _in_pool(jobs: Sequence[ZoneJob], processes: int, before: Counts) -> Iterato
                 why="the system does so when memory runs out",
                 fix="give the build more memory, or split the largest zones",
             ) from error
+
+
+def _pass_over_cancelled(given: threading.ExceptHookArgs) -> None:
+    """After Ctrl-C the pool's thread may find its processes gone and what they were to do cancelled
+    at the same time: of that, which is no error of ours, it would print a traceback."""
+    from concurrent.futures import InvalidStateError
+
+    if given.exc_type is not InvalidStateError:
+        threading.__excepthook__(given)
 
 
 def _is_large(jobs: Sequence[ZoneJob]) -> bool:
