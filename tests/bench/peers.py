@@ -179,6 +179,7 @@ serial = "keep"
 [lua]
 enable = true
 mode = "{mode}"
+powerdns = "4.7"
 [dnssec]
 keystore = "keys"
 [zone."{ZONE}"]

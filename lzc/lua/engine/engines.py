@@ -13,15 +13,12 @@ class Engines:
     as a Lua state takes milliseconds."""
 
     def __init__(self, make: Callable[[Version], Engine]) -> None:
-        self._make = make
-        self._engines: dict[Version, Engine] = {}
-        self._seed: int | None = None
+        self._engines = _Made(make)
         self._last: Engine | None = None
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """As `Engine.evaluate`."""
-        engine = self._engines.get(query[12]) or self._of(query.powerdns)
-        self._last = engine
+        engine = self._last = self._engines[query[12]]
         return engine.evaluate(code, query, include)
 
     @property
@@ -36,12 +33,21 @@ class Engines:
 
     def reseed(self, seed: int) -> None:
         """As `Engine.reseed`, of all."""
-        self._seed = seed
+        self._engines.seed = seed
         for engine in self._engines.values():
             engine.reseed(seed)
 
-    def _of(self, version: Version) -> Engine:
-        engine = self._engines[version] = self._make(version)
-        if self._seed is not None:
-            engine.reseed(self._seed)
+
+class _Made(dict[Version, Engine]):
+    """Engines by version, made when one is asked for, to go on with ``seed`` where there is one."""
+
+    def __init__(self, make: Callable[[Version], Engine]) -> None:
+        super().__init__()
+        self._make = make
+        self.seed: int | None = None
+
+    def __missing__(self, version: Version) -> Engine:
+        engine = self[version] = self._make(version)
+        if self.seed is not None:
+            engine.reseed(self.seed)
         return engine

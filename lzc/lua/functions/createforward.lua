@@ -11,6 +11,9 @@ local function of_apex()
 end
 local function of_encloser() return core.encloser end
 local labels_behind = since({[407] = of_apex, [501] = of_encloser})
+local function by_apex() return core.qname .. core.zone end
+local function by_encloser() return core.qname .. core.zone .. core.encloser end
+local place_of_name = since({[407] = by_apex, [501] = by_encloser})
 
 -- A function of the labels asked for, of which so many are in front of the zone's apex, or of the
 -- wildcard's parent. The same names are asked for again and again.
@@ -19,7 +22,7 @@ local function by_name(compute)
     local labels, count = labels_of(core.qname)
     return compute(labels, count - labels_behind())
   end)
-  return core.export(function() return remembered(core.qname .. core.zone .. labels_behind()) end)
+  return core.export(function() return remembered(place_of_name()) end)
 end
 
 -- As inet_aton(3) reads them.

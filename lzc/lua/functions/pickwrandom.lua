@@ -43,8 +43,14 @@ local function choose(weights, items, order, hash)
 end
 
 local function pick_weighted(list, hash)
-  local weights, items, count, is_list = weighted_of(list)
-  return choose(weights, items, is_list and list_walk(count) or table_walk(list), hash)
+  local weights, items, count, is_list, total = weighted_of(list)
+  local order = is_list and list_walk(count) or table_walk(list)
+  if not total or total == 0 then return choose(weights, items, order, hash) end
+  local r, sum = hash and hash % total or random(0, total - 1), 0
+  for i = 1, #order do
+    sum = sum + weights[order[i]]
+    if sum > r then return items[order[i]] end
+  end
 end
 
 api.pickwrandom = export(function(list) return pick_weighted(list) end)

@@ -87,16 +87,14 @@ local function whole_or_captures(text, start, stop, found, count)
 end
 
 -- LuaJIT as some versions have it finds nothing behind the end of a text, where others find the end.
-local function anywhere(find_in) return find_in end
-local function within(find_in)
-  return function(text, pattern, init, plain)
-    if init ~= nil and int(tonumber(init) or 1) > #text_of(text) + 1 then return nil end
-    return find_in(text, pattern, init, plain)
-  end
+local function is_anywhere() return false end
+local function is_behind(text, init)
+  return init ~= nil and int(tonumber(init) or 1) > #text_of(text) + 1
 end
-local bounded_by_end = core.since({[407] = anywhere, [501] = within})
+local finds_nothing = core.since({[407] = is_anywhere, [501] = is_behind})
 
 local function careful_find(text, pattern, init, plain)
+  if finds_nothing(text, init) then return nil end
   text, pattern = text_of(text), text_of(pattern)
   if #pattern > SMALL then charge(#pattern * 20) end
   if plain or not find(pattern, '[%^$*+?.([%%-]') then
@@ -113,7 +111,9 @@ end
 
 local function lua_find(text, pattern, init, plain)
   local most = small[pattern]
-  if most and type(text) == 'string' and #text <= most then return find(text, pattern, init, plain) end
+  if most and type(text) == 'string' and #text <= most and (init == nil or init == 1) then
+    return find(text, pattern, init, plain)
+  end
   return careful_find(text, pattern, init, plain)
 end
 
@@ -394,7 +394,7 @@ end
 
 core.bounded = {
   string = {
-    find = guard(bounded_by_end(lua_find)), match = guard(lua_match), gmatch = guard(lua_gmatch), gsub = lua_gsub,
+    find = guard(lua_find), match = guard(lua_match), gmatch = guard(lua_gmatch), gsub = lua_gsub,
     format = lua_format, rep = guard(lua_rep), upper = walking(upper), lower = walking(lower),
     reverse = walking(reverse), char = taking_numbers(string.char),
   },

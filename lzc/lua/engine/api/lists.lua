@@ -77,10 +77,13 @@ local function weight_of(value)
   return weight_in(tonumber(string.match(text_of(value), '^%s*([+-]?%d+)')) or 0)
 end
 
--- Weights, items, how many, and whether they are a plain list.
+local MOST, FAR = 2147483647, math.huge
+
+-- Weights, items, how many, whether they are a plain list, and the sum of the weights where none is
+-- below 0 and it fits into an int.
 local function weighted_of(list)
   if type(list) ~= 'table' then error('table of {weight, item} expected, got ' .. type(list), 0) end
-  local weights, items, count, is_list = {}, {}, 0, true
+  local weights, items, count, is_list, total = {}, {}, 0, true, 0
   for key, pair in next, list do
     if type(key) ~= 'number' then error('list expected', 0) end
     if type(pair) ~= 'table' then error('table of {weight, item} expected', 0) end
@@ -97,12 +100,14 @@ local function weighted_of(list)
       error('table of {weight, item} expected', 0)
     end
     count = count + 1
-    weights[count], items[count] = weight or weight_of(nil), item
+    weight = weight or weight_of(nil)
+    weights[count], items[count] = weight, item
+    total = weight < 0 and FAR or total + weight
     if key ~= count then is_list = false end
   end
   if count == 0 then error('Caught exception: The items list cannot be empty', 0) end
   if count > FEW then ours(count * 30) end
-  return weights, items, count, is_list
+  return weights, items, count, is_list, total <= MOST and total
 end
 core.weighted_of = weighted_of
 
