@@ -18,6 +18,8 @@ local TYPES = {
   NID = 104, L32 = 105, L64 = 106, LP = 107, EUI48 = 108, EUI64 = 109, TKEY = 249, IXFR = 251,
   AXFR = 252, MAILB = 253, MAILA = 254, ANY = 255, URI = 256, CAA = 257, DLV = 32769, ADDR = 65400,
   ALIAS = 65401, LUA = 65402, TSIG = since({[409] = 250}),
+  HHIT = since({[501] = 67}), BRID = since({[501] = 68}), RESINFO = since({[501] = 261}),
+  WALLET = since({[501] = 262}),
 }
 local LEVELS = {
   Emergency = 0, Alert = 1, Critical = 2, Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7,
