@@ -24,6 +24,30 @@ LISTED: Final = (
 )
 OF_TYPES: Final = "type(value)"
 OF_VALUES: Final = "(type(value) == 'number' and value or type(value))"
+METHODS: Final = {
+    "newCA('192.0.2.1')": "getPort isIPv4 isIPv6 isMappedIPv4 mapToIPv4 toString getRaw"
+    " toStringWithPort truncate match ntohl getBits isMappedIPV4 ipv4 ipv6",
+    "newCAS()": "add check empty",
+    "dh": "getRD getCD getID getTC getRA getAD getAA getRCODE getOPCODE getQDCOUNT getANCOUNT"
+    " getNSCOUNT getARCOUNT setRD",
+    "qname": "canonCompare makeRelative isPartOf toString toStringNoDot chopOff countLabels"
+    " wireLength wirelength getRawLabels equal isWildcard append",
+    "newDR(newDN('a.'), 'A', 60, '192.0.2.1', 1)": "name place ttl type getContent getCA"
+    " changeContent",
+    "newDRR(newDN('a.'), 'A', 60, '192.0.2.1')": "toString qname wildcardName content"
+    " lastModified ttl signttl domainId qtype qclass scopeMask auth disabled",
+    "newNetmask('192.0.2.0/24')": "empty getBits getNetwork getMaskedNetwork isIpv4 isIPv4 isIpv6"
+    " isIPv6 match toString contains",
+    "newNMG({'192.0.2.0/24'})": "addMask addMasks match empty size",
+    "newQType('A')": "getCode getName toString",
+}
+"""What the objects have by their documentation, and some names more."""
+HAS: Final = (
+    "(function() local object, found = %s, '' for name in ('%s'):gmatch('%%a+') do"
+    " local ok, value = pcall(function() return object[name] end)"
+    " local state = ok and value ~= nil and 'there' or 'missing'"
+    " found = found .. ' ' .. name .. '=' .. state end return found end)()"
+)
 HOST: Final = frozenset({"io", "package", "require", "module", "loadfile", "dofile", "newproxy"})
 """What leads to the host: D-17."""
 REQUESTS: Final = frozenset({"newDNSPacket", "dupDNSPacket"})
@@ -40,6 +64,7 @@ def both(
     release: Release = request.param
     codes = {name: LISTED % (name, OF_TYPES) for name in ("_G", *LIBRARIES)}
     codes |= {name: LISTED % (f"({name})", OF_VALUES) for name in CONSTANTS}
+    codes |= {_of_object(made): HAS % (made, names) for made, names in METHODS.items()}
     lines = [f"{_label(name)} 0 IN LUA TXT {presentation(code)}" for name, code in codes.items()]
     zone = "\n".join([*HEAD, *lines]) + "\n"
     folder = tmp_path_factory.mktemp("powerdns")
@@ -48,7 +73,11 @@ def both(
 
 
 def _label(name: str) -> str:
-    return "in-" + name.lower().replace(".", "-").replace("_", "x")
+    return "in-" + name.lower().replace(".", "-").replace(" ", "-").replace("_", "x")
+
+
+def _of_object(made: str) -> str:
+    return f"methods {[*METHODS].index(made)}"
 
 
 def listed(both: Both, table: str) -> dict[str, str]:
@@ -112,3 +141,11 @@ def test_constants_have_the_same_names_and_values(both: Both) -> None:
             if found != there:
                 wrong[f"{table}.{name}"] = there, found
     assert not wrong
+
+
+@pytest.mark.parametrize("made", METHODS)
+def test_objects_have_the_same_methods(both: Both, made: str) -> None:
+    there = listed(both, _of_object(made))
+    (text,) = both.lzc(f"here.{ZONE}", HAS % (made, METHODS[made]), None) or [b""]
+    assert dict(pair.split("=") for pair in text.decode().split()) == there
+    assert "missing" in there.values() or "there" in there.values()

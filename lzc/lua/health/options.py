@@ -78,7 +78,8 @@ def check_of(kind: bytes, target: Any, candidate: bytes, settings: Mapping[str, 
     ifurlextup (``b"ext "``), which asks nothing about one: the host of the URL is looked up.
 
     ``settings`` are the values of `OF_CHECKS` by field, as Lua gives them, `None` for one that is
-    not given; text that is no number leaves the default. Headers are lines ``name: value``. Raises
+    not given; text that is no number leaves the default. Headers are lines ``name: value``; as a
+    name without quotes has none, a hyphen may be written as an underscore there. Raises
     `ValueError` or `TypeError` for what is neither."""
     # Few are given, of a check that a query waits for.
     found = {
@@ -121,5 +122,5 @@ def _headers(lines: str) -> tuple[tuple[str, str], ...]:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             raise ValueError(f"{line!r} is no header; write 'name: value'")
-        found.append((name.strip(), value.strip()))
+        found.append((name.strip().replace("_", "-"), value.strip()))
     return tuple(found)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from lzc.health_check import Check, is_address
@@ -29,6 +29,7 @@ from lzc.serve.transport.sockets import own_address_refusal
 
 if TYPE_CHECKING:
     import aiohttp
+    from aiohttp.connector import Connection
     from yarl import URL
 
 _CHUNK: Final = 65536
@@ -50,12 +51,12 @@ class HttpClient:
         if session is None:
             connector = aiohttp.TCPConnector(
                 limit=0,
-                force_close=True,
                 use_dns_cache=False,
                 local_addr=(source, 0) if source else None,
             )
             session = self._sessions[source] = aiohttp.ClientSession(
                 connector=connector,
+                request_class=_last_of_its_connection(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # PowerDNS asks for no compression and undoes none; some octets could be gigabytes.
                 auto_decompress=False,
@@ -181,6 +182,21 @@ class HttpClient:
         """Close all connections."""
         for session in self._sessions.values():
             await session.close()
+
+
+@cache
+def _last_of_its_connection() -> type[aiohttp.ClientRequest]:
+    """Requests after which we close the connection, without a header that says so: PowerDNS sends
+    none, and what a target makes of one is not known."""
+    import aiohttp
+
+    class Request(aiohttp.ClientRequest):
+        async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+            if conn.protocol is not None:
+                conn.protocol.force_close()
+            return await super().send(conn)
+
+    return Request
 
 
 async def _verdict(content: aiohttp.StreamReader, check: Check) -> HttpVerdict:

@@ -80,11 +80,14 @@ def wanted_in(check: Check) -> bytes:
 
 
 def headers_of(check: Check, host: str) -> list[tuple[str, str]]:
-    """The headers of a request: the record's take the place of ours."""
+    """The headers of a request: the record's replace ours, which stand in front. But for Host,
+    those without a value are not sent."""
     given = [one for one in check.headers if one[0].lower() not in _OURS]
-    named = {name.lower() for name, _ in given}
-    usual = (("Host", host), ("User-Agent", check.useragent or USER_AGENT), ("Accept", "*/*"))
-    return [*(one for one in usual if one[0].lower() not in named), *given]
+    named = {name.lower(): value for name, value in given}
+    usual = (("User-Agent", check.useragent or USER_AGENT), ("Accept", "*/*"))
+    ours = [one for one in usual if one[0].lower() not in named]
+    theirs = [one for one in given if one[1] and one[0].lower() != "host"]
+    return [("Host", named.get("host", host)), *ours, *theirs]
 
 
 def weight_of(body: bytes) -> int:

@@ -285,6 +285,7 @@ def test_what_is_no_check_is_refused(document: str) -> None:
     [
         ("{['X-A']='1'}", (("X-A", "1"),)),
         ("{['X-A']=1}", (("X-A", "1"),)),
+        ("{X_Api_Key='a_b'}", (("X-Api-Key", "a_b"),)),
         ("{'X-A: 1'}", (("1", "X-A: 1"),)),
         ("'X-A: 1'", ()),
         ("{}", ()),
