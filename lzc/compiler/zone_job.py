@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from lzc.compiler import serials
-from lzc.compiler.checks import RULES_OF_ABSENCE, check_zone, strip
+from lzc.compiler.checks.zone import RULES_OF_ABSENCE, check_zone, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua.stored import ZoneContents
 from lzc.faults import MOST, Fault, FaultList, Severity

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from lzc.config.table import Field, Table, read_by
 from lzc.wire import name as wire_name
 from lzc.wire.edns import MIN_UDP_SIZE, UDP_SIZE
-from lzc.wire.tsig import ALGORITHMS
+from lzc.wire.tsig_algorithms import ALGORITHMS
 
 Serial = Literal["date", "increment", "unixtime", "keep"]
 """How a zone's serial is chosen."""

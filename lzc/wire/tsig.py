@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from lzc.wire.message import FORMERR, NOERROR, NOTAUTH, Query, find_tsig
 from lzc.wire.name import from_text, from_wire
+from lzc.wire.tsig_algorithms import ALGORITHMS
 
 BADSIG: Final = 16
 BADKEY: Final = 17
@@ -22,19 +23,6 @@ BADTRUNC: Final = 22
 
 FUDGE: Final = 300
 """Seconds that two clocks may differ (RFC 8945 §10)."""
-
-ALGORITHMS: Final[Mapping[str, tuple[str, int]]] = {
-    "hmac-md5": ("md5", 16),
-    "hmac-sha1": ("sha1", 20),
-    "hmac-sha224": ("sha224", 28),
-    "hmac-sha256": ("sha256", 32),
-    "hmac-sha256-128": ("sha256", 16),
-    "hmac-sha384": ("sha384", 48),
-    "hmac-sha384-192": ("sha384", 24),
-    "hmac-sha512": ("sha512", 64),
-    "hmac-sha512-256": ("sha512", 32),
-}
-"""Names in `lzc.config`, the hash function, and the octets of the MAC (RFC 8945 §6)."""
 
 _ANY_TTL_0 = b"\x00\xff\x00\x00\x00\x00"
 _TIMERS = struct.Struct(">HIH")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lzc.compiler.checks import RULES_OF_ABSENCE, limited
+from lzc.compiler.checks.zone import RULES_OF_ABSENCE, limited
 from lzc.compiler.lua.differing import Side, differing, fault_of
 from lzc.compiler.lua.programs import Chosen, Programs
 from lzc.compiler.lua.trials import FACTOR, Trial, Trials

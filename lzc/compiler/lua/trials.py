@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lzc.contained import Begin, Contained, Ended, Home
-from lzc.lua.functions import CHECKING, INCLUDING
 from lzc.powerdns_versions import Version
 
 if TYPE_CHECKING:
@@ -130,6 +129,8 @@ def _work(request: _Request, begin: Begin, home: Home) -> list[Any]:
     include: Callable[[bytes], bytes | None] = request.included.get
     found: list[Any] = []
     if request.answers:
+        from lzc.lua.functions import CHECKING, INCLUDING
+
         answers = _answers(request.exec_limit, request.memory_limit, request.version)
         answers.look_in(home)
         for number, (code, queries) in enumerate(request.trials):

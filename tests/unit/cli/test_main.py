@@ -55,7 +55,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
     code = (
         "import sys; from lzc.cli import group; group(['--help'], standalone_mode=False);"
         "print([m for m in sys.modules if m.startswith('lzc.') and m.count('.') == 2"
-        " and m.split('.')[1] in ('build', 'serve', 'answer', 'lua')])"
+        " and m.split('.')[1] in ('compiler', 'serve', 'answer', 'lua')])"
     )
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -63,6 +63,21 @@ def test_help_lists_every_command_and_imports_none() -> None:
     for name in COMMANDS:
         assert f"  {name} " in out
     assert out.splitlines()[-1] == "[]"
+
+
+def test_a_build_without_lua_records_loads_nothing_that_runs_or_reads_code(tmp_path: Path) -> None:
+    """It takes as long as the build of one changed zone of thousands."""
+    zone = "$TTL 60\n@ SOA ns host 1 3600 600 86400 60\n NS ns\nns A 192.0.2.53\n"
+    (tmp_path / "example.org.zone").write_text(zone)
+    (tmp_path / "lzc.toml").write_text('[build]\nsources = ["*.zone"]\n')
+    code = (
+        "import sys; from lzc.cli import group; group(['build'], standalone_mode=False);"
+        "print([m for m in sys.modules if m.startswith('lzc.lua.') and m.split('.')[2]"
+        " in ('syntax', 'functions', 'engine', 'recognition', 'plan', 'program')])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.compiler import checks
-from lzc.compiler.checks import check_zone, strip
+from lzc.compiler.checks import zone as checks
 from lzc.compiler.checks.index import ZoneIndex, ancestors
+from lzc.compiler.checks.zone import check_zone, strip
 from lzc.faults import Fault, Severity
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
