@@ -23,6 +23,15 @@ from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 LONG = "".join(f'n{number} TXT "{"x" * 200}"\n' for number in range(20_000))
 OPEN = "[serve]\ntsig-required = false\n"
+KILLED_WHEN_READY = """
+import os, signal
+from lzc.serve.supervise.supervisor import Supervisor
+say = Supervisor._say_ready
+def say_and_be_killed(self):
+    say(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+Supervisor._say_ready = say_and_be_killed
+"""
 STUCK = 'stuck LUA TXT ";while true do end"\n'
 
 
@@ -114,6 +123,17 @@ def test_a_server_that_is_killed_leaves_no_copies_of_geo_databases(
     with LiveServer(project) as server:
         assert [one.name[:10] for one in temporary.iterdir()] == ["lzc-serve-"]
         server.stop(signal.SIGKILL)
+        server.wait_for(lambda: not list(temporary.iterdir()))
+
+
+def test_nor_does_one_that_is_killed_as_soon_as_it_says_that_it_serves(
+    tmp_path: Path, temporary: Path
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    with LiveServer(project, inject=KILLED_WHEN_READY) as server:
+        assert server.process.wait(PATIENCE) == -signal.SIGKILL
         server.wait_for(lambda: not list(temporary.iterdir()))
 
 
