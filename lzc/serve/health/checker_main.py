@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import resource
-import shutil
 import signal
 import socket
 import threading
@@ -16,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from lzc import private_folder
 from lzc.bundle import check_list
 from lzc.bundle.manifest import CHECKS
 from lzc.foreign_text import shown
@@ -85,7 +85,7 @@ def _files() -> int:
 def _remove(folder: Path) -> None:
     """Remove a folder that others who are about to end may write into yet."""
     for _ in range(_ATTEMPTS):
-        shutil.rmtree(folder, ignore_errors=True)
+        private_folder.remove(folder)
         if not folder.exists():
             return
         time.sleep(_PAUSE)
