@@ -19,8 +19,10 @@ import dns.message
 import pytest
 
 from lzc import contained, private_folder
+from lzc.bundle import verification
 from lzc.private_folder import LOCK
 from lzc.serve.supervise import control
+from lzc.serve.supervise.source import Source
 from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
@@ -279,6 +281,20 @@ def test_a_folder_that_is_removed_before_it_has_a_lock_is_made_anew(
     monkeypatch.setattr("tempfile.mkdtemp", made_and_removed)
     with private_folder.private_folder("test") as folder:
         assert removed and [*temporary.iterdir()] == [folder]
+
+
+def test_who_remembers_a_verification_makes_no_folder_that_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    folder = tmp_path / "lzc-serve-killed"
+    folder.mkdir()
+    stamps = Source.at(tmp_path, folder).stamps
+    verification.write_stamp(stamps, "one", {})
+    private_folder.remove(folder)
+    with pytest.raises(OSError):
+        verification.write_stamp(stamps, "another", {})
+    assert not folder.exists()
 
 
 def test_a_demo_that_is_killed_ends_its_server(tmp_path: Path, temporary: Path) -> None:
