@@ -37,6 +37,21 @@ def say_and_be_killed(self):
     os.kill(os.getpid(), signal.SIGKILL)
 Supervisor._say_ready = say_and_be_killed
 """
+KILLED_AT_STOP = """
+import asyncio, os, signal
+from lzc.serve.health.checker import Checker
+from lzc.serve.supervise.checker_process import CheckerProcess
+supervisor, close, stop = os.getpid(), Checker.close, CheckerProcess.stop
+async def close_late(self):
+    while os.getppid() == supervisor:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.02)
+    await close(self)
+def stop_and_be_killed(self):
+    stop(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+Checker.close, CheckerProcess.stop = close_late, stop_and_be_killed
+"""
 STUCK = 'stuck LUA TXT ";while true do end"\n'
 
 
@@ -139,6 +154,15 @@ def test_nor_does_one_that_is_killed_as_soon_as_it_says_that_it_serves(
     project.build({"example.org": "www A 192.0.2.1\n"})
     with LiveServer(project, inject=KILLED_WHEN_READY) as server:
         assert server.process.wait(PATIENCE) == -signal.SIGKILL
+        server.wait_for(lambda: not list(temporary.iterdir()))
+
+
+def test_nor_one_that_is_killed_while_its_checker_stops(tmp_path: Path, temporary: Path) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    with LiveServer(project, inject=KILLED_AT_STOP) as server:
+        assert server.stop() == -signal.SIGKILL
         server.wait_for(lambda: not list(temporary.iterdir()))
 
 
