@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import resource
-import shutil
 import signal
 import socket
 import threading
@@ -16,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from lzc import private_folder
 from lzc.bundle import check_list
 from lzc.bundle.manifest import CHECKS
 from lzc.foreign_text import shown
@@ -85,7 +85,7 @@ def _files() -> int:
 def _remove(folder: Path) -> None:
     """Remove a folder that others who are about to end may write into yet."""
     for _ in range(_ATTEMPTS):
-        shutil.rmtree(folder, ignore_errors=True)
+        private_folder.remove(folder)
         if not folder.exists():
             return
         time.sleep(_PAUSE)
@@ -118,7 +118,6 @@ async def serve(
     )
     threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True).start()
     stop = asyncio.Event()
-    told = False
     forcing: set[asyncio.Task[None]] = set()
 
     async def force(message: ChannelMessage) -> None:
@@ -128,7 +127,6 @@ async def serve(
         channel.send({"event": "forced", **answer})
 
     def on_message(message: ChannelMessage) -> None:
-        nonlocal told
         match message.get("do"):
             case "load":
                 try:
@@ -140,13 +138,11 @@ async def serve(
                 forcing.add(task)
                 task.add_done_callback(forcing.discard)
             case "stop":
-                told = True
                 stop.set()
 
     def left_alone() -> None:
-        # Whoever was to remove it cannot any more.
-        if not told:
-            _remove(leftover)
+        # Whoever was to remove it cannot any more; it was to wait for us, told to stop or not.
+        _remove(leftover)
         stop.set()
 
     channel.attach(loop, on_message, left_alone)

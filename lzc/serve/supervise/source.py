@@ -22,13 +22,14 @@ class Source:
     @classmethod
     def at(cls, path: Path, private: Path) -> Source:
         """The source at ``path``; stamps go beside the bundles, or where that cannot be written
-        into the folder ``private``."""
+        below the folder ``private``."""
         several = (path / current.CURRENT).is_symlink()
         output = path if several else Path(os.path.realpath(path)).parent
         stamps = current.verified_dir(output)
         if os.access(stamps if stamps.is_dir() else output, os.W_OK):
             return cls(path, stamps)
-        return cls(path, private)
+        # Whoever makes that when the other is gone, and so are we, fails.
+        return cls(path, private / "stamps")
 
     def locate(self) -> Path:
         """The folder of the bundle that is live. Raises `BundleError`."""

@@ -105,8 +105,9 @@ class Supervisor:
             self._started = True
             for worker in self._workers:
                 self._restart(worker)
-            self._say_ready()
+            # First, as it removes what is left of us: who reads that we serve may kill us.
             self._start_checker()
+            self._say_ready()
             self._secondaries.start(
                 self._reloader.secrets.tsig,
                 self._options.notify_times,

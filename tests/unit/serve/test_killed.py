@@ -4,25 +4,54 @@ up."""
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import dns.message
 import pytest
 
-from lzc import private_folder
+from lzc import contained, private_folder
+from lzc.bundle import verification
 from lzc.private_folder import LOCK
 from lzc.serve.supervise import control
+from lzc.serve.supervise.source import Source
 from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 LONG = "".join(f'n{number} TXT "{"x" * 200}"\n' for number in range(20_000))
 OPEN = "[serve]\ntsig-required = false\n"
+KILLED_WHEN_READY = """
+import os, signal
+from lzc.serve.supervise.supervisor import Supervisor
+say = Supervisor._say_ready
+def say_and_be_killed(self):
+    say(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+Supervisor._say_ready = say_and_be_killed
+"""
+KILLED_AT_STOP = """
+import asyncio, os, signal
+from lzc.serve.health.checker import Checker
+from lzc.serve.supervise.checker_process import CheckerProcess
+supervisor, close, stop = os.getpid(), Checker.close, CheckerProcess.stop
+async def close_late(self):
+    while os.getppid() == supervisor:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.02)
+    await close(self)
+def stop_and_be_killed(self):
+    stop(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+Checker.close, CheckerProcess.stop = close_late, stop_and_be_killed
+"""
 STUCK = 'stuck LUA TXT ";while true do end"\n'
 
 
@@ -117,6 +146,47 @@ def test_a_server_that_is_killed_leaves_no_copies_of_geo_databases(
         server.wait_for(lambda: not list(temporary.iterdir()))
 
 
+def test_nor_does_one_that_is_killed_as_soon_as_it_says_that_it_serves(
+    tmp_path: Path, temporary: Path
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    with LiveServer(project, inject=KILLED_WHEN_READY) as server:
+        assert server.process.wait(PATIENCE) == -signal.SIGKILL
+        server.wait_for(lambda: not list(temporary.iterdir()))
+
+
+def test_nor_one_that_is_killed_while_its_checker_stops(tmp_path: Path, temporary: Path) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    with LiveServer(project, inject=KILLED_AT_STOP) as server:
+        assert server.stop() == -signal.SIGKILL
+        server.wait_for(lambda: not list(temporary.iterdir()))
+
+
+def test_a_process_that_is_left_of_it_keeps_nothing_from_being_removed(
+    tmp_path: Path, temporary: Path
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.build({"example.org": "www A 192.0.2.1\n"})
+    with LiveServer(project) as server:
+        checker = server.control("status")["checker"]["pid"]
+        os.kill(checker, signal.SIGSTOP)
+        try:
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.wait(PATIENCE)
+            (left,) = temporary.iterdir()
+            with LiveServer(project):
+                assert runs(checker)
+                assert not left.exists()
+        finally:
+            os.kill(checker, signal.SIGKILL)
+    assert not list(temporary.iterdir())
+
+
 def test_nor_do_they_add_up_where_all_its_processes_are_killed(
     tmp_path: Path, temporary: Path
 ) -> None:
@@ -164,6 +234,91 @@ def test_only_folders_of_ours_whose_process_is_gone_are_removed(
         assert not abandoned.exists()
         assert others.exists() and link.exists() and odd.exists() and (target / LOCK).exists()
     assert not first.exists()
+
+
+def test_a_folder_whose_removal_is_cut_short_is_known_to_be_abandoned(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    folder = temporary / "lzc-serve-abandoned"
+
+    def removing(steps: int) -> int:
+        """In a child that is gone before it has removed one more than so many entries."""
+        done = 0
+
+        def hook(event: str, _arguments: object) -> None:
+            nonlocal done
+            if event in ("os.remove", "os.rmdir"):
+                if done == steps:
+                    os._exit(1)
+                done += 1
+
+        sys.addaudithook(hook)
+        private_folder.remove(folder)
+        return 0
+
+    for steps in itertools.count():
+        (folder / "stamps").mkdir(parents=True, exist_ok=True)
+        for name in (LOCK, "geo-0.mmdb", "stamps/one"):
+            (folder / name).touch()
+        child = contained.fork(functools.partial(removing, steps))
+        whole = os.waitpid(child, 0)[1] == 0
+        # At the very end it is empty.
+        assert whole or (folder / LOCK).exists() or not list(folder.iterdir())
+        private_folder.remove_abandoned()
+        assert not whole or not folder.exists()
+        if whole:
+            break
+        assert not folder.exists() or not list(folder.iterdir())
+    assert steps == 5
+
+
+def test_a_folder_of_a_process_that_was_killed_before_it_made_the_lock_is_removed(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    for name in ("lzc-serve-old_0123", "lzc-serve-new_0123", "lzc-others", "lzc-demo-kept0123"):
+        (temporary / name).mkdir()
+    (temporary / "lzc-demo-kept0123" / "lzc.toml").touch()
+    for one in temporary.iterdir():
+        if one.name != "lzc-serve-new_0123":
+            os.utime(one, (0, 0))
+    private_folder.remove_abandoned()
+    left = {one.name for one in temporary.iterdir()}
+    assert left == {"lzc-serve-new_0123", "lzc-others", "lzc-demo-kept0123"}
+
+
+def test_a_folder_that_is_removed_before_it_has_a_lock_is_made_anew(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    make = tempfile.mkdtemp
+    removed: list[str] = []
+
+    def made_and_removed(prefix: str) -> str:
+        path = make(prefix=prefix)
+        if not removed:
+            Path(path).rmdir()
+            removed.append(path)
+        return path
+
+    monkeypatch.setattr("tempfile.mkdtemp", made_and_removed)
+    with private_folder.private_folder("test") as folder:
+        assert removed and [*temporary.iterdir()] == [folder]
+
+
+def test_who_remembers_a_verification_makes_no_folder_that_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    folder = tmp_path / "lzc-serve-killed"
+    folder.mkdir()
+    stamps = Source.at(tmp_path, folder).stamps
+    verification.write_stamp(stamps, "one", {})
+    private_folder.remove(folder)
+    with pytest.raises(OSError):
+        verification.write_stamp(stamps, "another", {})
+    assert not folder.exists()
 
 
 def test_a_demo_that_is_killed_ends_its_server(tmp_path: Path, temporary: Path) -> None:
