@@ -57,12 +57,15 @@ SETTINGS: Final = "loglevel=0\ndistributor-threads=1\n"
 """One question after the other: 5.1 fails the first about targets of which nothing is known, if it
 is asked to, but not two that come at the same time."""
 
+DOWN: Final = "nothing checked yet, or all down"
+UP: Final = "all up"
+
 TWICE: Final = 2
-ENOUGH: Final = 30
+ENOUGH: Final = {DOWN: 30, UP: 15}
 MOST: Final = 120
-"""How often a question is asked: where nothing is drawn by chance; where something is; and where
-one server has then drawn what another has not. The rarest of the project is drawn three times in
-twenty: not once in ten million times a server does not draw it."""
+"""How often a question is asked: where nothing is drawn by chance; where something is, by the state
+of health; and where one server has then drawn what another has not. The rarest of the project is
+drawn three times in twenty: not once in ten million times a server does not draw it."""
 
 CANARIES: Final = "canaries.test"
 CANARY_PORT: Final = 25
@@ -130,7 +133,7 @@ def has_looked(taken: Taken, server: Server) -> bool:
 def ask(servers: Sequence[Server], state: str, about: Sequence[Record], found: Answers) -> None:
     """Ask all servers about the same until chance has shown them all that they may say."""
     waiting = {
-        Asked(state, question): ENOUGH if record.chance else TWICE
+        Asked(state, question): ENOUGH[state] if record.chance else TWICE
         for record in about
         for question in questions_of(record)
     }
@@ -151,9 +154,9 @@ def ask(servers: Sequence[Server], state: str, about: Sequence[Record], found: A
                     by_release = found.setdefault(one, {})
                     by_release.setdefault(server.release, set()).add((essence.rcode, answer))
             waiting = {
-                one: MOST - ENOUGH
+                one: MOST - times
                 for one, times in waiting.items()
-                if times == ENOUGH and may_still_agree([*found[one].values()])
+                if times == ENOUGH[state] and may_still_agree([*found[one].values()])
             }
 
 
@@ -175,7 +178,7 @@ def answers(nowhere_to_go: None, tmp_path_factory: pytest.TempPathFactory) -> di
             for number, release in enumerate(POWERDNS)
             if release.present()
         ]
-        ask(servers, "nothing checked yet, or all down", everything, found)
+        ask(servers, DOWN, everything, found)
         canary = Question(wire_name.from_text(f"canary.{CANARIES}."), rrtype.A)
         for server in servers:
             ask_all(server.port, [canary], Mode())
@@ -184,7 +187,7 @@ def answers(nowhere_to_go: None, tmp_path_factory: pytest.TempPathFactory) -> di
             for server in servers:
                 looked = partial(has_looked, taken, server)
                 wait_until(looked, f"{server.release} has looked at all targets")
-            ask(servers, "all up", [one for one in everything if one.checks], found)
+            ask(servers, UP, [one for one in everything if one.checks], found)
     by_question: dict[Question, Answers] = {}
     for one, said in found.items():
         by_question.setdefault(one.question, {})[one] = said

@@ -34,7 +34,7 @@ CLIENTS: Final = (
 sent, and loopback asks, which is nowhere."""
 
 _RECORD: Final = re.compile(r"(\S+) IN LUA (\S+) ")
-_CHECKING: Final = re.compile(r"if(port|url|urlext)up|include\(")
+_CHECKING: Final = re.compile(r"if(port|url|urlext)up")
 _CHANCE: Final = re.compile(r"random|view\(|closest")
 _BY_CLIENT: Final = re.compile(
     r"who|hashed|closest|Magic|latlon|geoip|view\(|netmask\(|asnum|country|continent|region"
