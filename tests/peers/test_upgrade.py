@@ -49,6 +49,7 @@ PAIRS: Final = (
 TOML: Final = """\
 [build]
 sources = ["zones/*.zone"]
+dialect = "powerdns"
 [lua]
 enable = true
 powerdns = "{version}"
