@@ -62,15 +62,14 @@ DOWN: Final = "nothing checked yet, or all down"
 UP: Final = "all up"
 
 TWICE: Final = 2
-ENOUGH: Final = {DOWN: 30, UP: 15}
-MOST: Final = 120
-"""How often a question is asked: where nothing is drawn by chance; where something is, by the state
-of health; and where one server has then drawn what another has not. The rarest of the project is
-drawn three times in twenty: not once in ten million times a server does not draw it."""
+ROUNDS: Final = (10, 20, 90)
+"""How often a question is asked: where nothing is drawn by chance; and, where something may be, in
+the first round and in those that follow as long as it may help. The rarest of the project is drawn
+three times in twenty: not once in ten million times a server does not draw it."""
 
 CANARIES: Final = "canaries.test"
 CANARY_PORT: Final = 25
-ROUNDS: Final = 3
+LOOKS: Final = 3
 """Connections to a server's canary after which it has looked at all targets since they are up: one
 of a round that had begun before, and two of rounds that follow; each ends before the next."""
 
@@ -128,37 +127,32 @@ def serving(folder: Path, release: Release, number: int) -> Iterator[Server]:
 
 
 def has_looked(taken: Taken, server: Server) -> bool:
-    return taken[server.canary] >= ROUNDS
+    return taken[server.canary] >= LOOKS
 
 
 def ask(servers: Sequence[Server], state: str, about: Sequence[Record], found: Answers) -> None:
     """Ask all servers about the same until chance has shown them all that they may say."""
-    waiting = {
-        Asked(state, question): ENOUGH[state] if record.chance else TWICE
-        for record in about
-        for question in questions_of(record)
-    }
+    fixed = [Asked(state, q) for one in about if not one.chance for q in questions_of(one)]
+    drawn = [Asked(state, q) for one in about if one.chance for q in questions_of(one)]
+    ask_so_often(servers, [*fixed * TWICE, *drawn * ROUNDS[0]], found)
+    unclear = [one for one in drawn if len(set.union(*found[one].values())) > 1]
+    ask_so_often(servers, unclear * ROUNDS[1], found)
+    unclear = [one for one in unclear if may_still_agree([*found[one].values()])]
+    ask_so_often(servers, unclear * ROUNDS[2], found)
+
+
+def ask_so_often(servers: Sequence[Server], asked: Sequence[Asked], found: Answers) -> None:
+    questions = [one.question for one in asked]
     known: dict[bytes, Essence] = {}
     with ThreadPoolExecutor(len(servers)) as pool:
-        while waiting:
-            asked = [one for one, times in waiting.items() for _ in range(times)]
-            questions = [one.question for one in asked]
-            given = pool.map(
-                lambda server, questions=questions: ask_all(
-                    server.port, questions, Mode(edns=True), known
-                ),
-                servers,
-            )
-            for server, essences in zip(servers, given, strict=True):
-                for one, essence in zip(asked, essences, strict=True):
-                    answer = frozenset((kind, rdata) for _, kind, _, rdata in essence.answer)
-                    by_release = found.setdefault(one, {})
-                    by_release.setdefault(server.release, set()).add((essence.rcode, answer))
-            waiting = {
-                one: MOST - times
-                for one, times in waiting.items()
-                if times == ENOUGH[state] and may_still_agree([*found[one].values()])
-            }
+        given = pool.map(
+            lambda server: ask_all(server.port, questions, Mode(edns=True), known), servers
+        )
+        for server, essences in zip(servers, given, strict=True):
+            for one, essence in zip(asked, essences, strict=True):
+                answer = frozenset((kind, rdata) for _, kind, _, rdata in essence.answer)
+                by_release = found.setdefault(one, {})
+                by_release.setdefault(server.release, set()).add((essence.rcode, answer))
 
 
 def may_still_agree(answers: Sequence[set[Answer]]) -> bool:
