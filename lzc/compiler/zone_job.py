@@ -86,7 +86,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     if programs is not None:
         faults = _lint(job, programs, faults, incomplete=incomplete, lua_unread=lua_unread)
         if job.against is not None and source.lua and not _errors(faults):
-            faults += _compare(job, programs, job.against)
+            faults += _compare(job, programs, contents, job.against)
     if incomplete:
         # What seems to be missing may stand in the lines that could not be read.
         faults = [
@@ -195,7 +195,9 @@ def _lint(
     return lint_zone(programs, settings, faults, incomplete=incomplete, lua_unread=lua_unread)
 
 
-def _compare(job: ZoneJob, programs: Programs, version: Version) -> list[Fault]:
+def _compare(
+    job: ZoneJob, programs: Programs, contents: ZoneContents, version: Version
+) -> list[Fault]:
     """What a version of PowerDNS would answer otherwise, from the same sources."""
     from lzc.compiler.lua.differing import Side, differing_faults
     from lzc.compiler.lua.programs import Programs
@@ -213,8 +215,8 @@ def _compare(job: ZoneJob, programs: Programs, version: Version) -> list[Fault]:
     if source.strip:
         strip(zone)
     zone.records.sort()
-    there = Side(Programs(zone, blanks, nearest(version)), version)
-    here = Side(programs, source.powerdns)
+    there = Side(Programs(zone, blanks, nearest(version)), version, contents)
+    here = Side(programs, source.powerdns, contents)
     return differing_faults(here, there, job.lua.memory_limit, f"powerdns-{shown(version)}")
 
 

@@ -36,16 +36,19 @@ class Mode(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A wire name, its case as asked, and a type."""
+    """A wire name, its case as asked, a type, and EDNS options as they are sent (RFC 6891 §6.1.2),
+    which only a mode with EDNS sends."""
 
     name: bytes
     qtype: int
+    options: bytes = b""
 
     def wire(self, ident: int, mode: Mode) -> bytes:
         """The query message."""
         head = struct.pack("!6H", ident, 0, 1, 0, 0, 1 if mode.edns else 0)
-        opt = struct.pack("!BHHIH", 0, rrtype.OPT, _PAYLOAD, _DO if mode.dnssec else 0, 0)
-        return head + self.section() + (opt if mode.edns else b"")
+        flags = _DO if mode.dnssec else 0
+        opt = struct.pack("!BHHIH", 0, rrtype.OPT, _PAYLOAD, flags, len(self.options))
+        return head + self.section() + (opt + self.options if mode.edns else b"")
 
     def section(self) -> bytes:
         """The question section."""

@@ -6,30 +6,41 @@ run as both versions, and only those are told of whose answers really differ, wi
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lzc.compiler.lua.programs import Programs
 from lzc.compiler.lua.trials import Trial, Trials
 from lzc.faults import Fault, unpack
 from lzc.lua.definition.function import Change
-from lzc.lua.functions import INCLUDING
+from lzc.lua.functions import INCLUDING, OF_NAME
 from lzc.lua.lint.changes import changes_in
 from lzc.lua.lint.rules import RULES
 from lzc.lua.program import Program
 from lzc.powerdns_versions import Version, nearest, shown
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
-from lzc.zone.model import KEY, PLACE, Record
+from lzc.zone.model import KEY, PLACE, Record, Zone
 
 if TYPE_CHECKING:
     from lzc.compiler.lua.discover import Circumstance, Outcome
-    from lzc.lua.engine.engine import QueryContext
+    from lzc.lua.engine.engine import QueryContext, StoredRecords
 
 EXEC_LIMIT: Final = 100_000
 """Instructions of an execution that is compared: what a version ends is told elsewhere."""
-_CLIENTS: Final = (bytes((192, 0, 2, 1)), bytes((198, 51, 100, 7)), bytes((203, 0, 113, 250)))
+_CLIENTS: Final[Sequence[tuple[bytes, tuple[bytes, int] | None]]] = (
+    (bytes((192, 0, 2, 1)), None),
+    (bytes((198, 51, 100, 7)), None),
+    (bytes.fromhex("20010db8000000000000000000000001"), None),
+    (bytes((203, 0, 113, 250)), (bytes((198, 51, 100, 0)), 24)),
+)
+"""Of IPv4 and of IPv6, and one whose resolver sends its network (RFC 7871)."""
+_WORDS: Final = (b"www", b"any", b"other")
+_NIBBLES: Final = tuple(b"%x" % nibble for nibble in range(16))
 _LONGEST: Final = 60
 _MOST_SHOWN: Final = 3
 
@@ -45,18 +56,37 @@ class Differing(NamedTuple):
     changes: tuple[Change, ...]
 
 
+_Key = tuple[bytes, bytes, int, bytes]
+"""The code as each side joins it, the type it answers for, and what it may see of its owner."""
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """Code that is run as both versions: as each side joins it, what may be otherwise, what it is
+    asked, the type it answers for, and what was found: the number of the question, the
+    circumstances, both answers."""
+
+    codes: tuple[bytes, bytes]
+    changes: Sequence[Change]
+    queries: Sequence[QueryContext]
+    covered: int
+    difference: tuple[int, str, str, str] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A zone's LUA records as a server of a version has them."""
+    """A zone's LUA records as a server of a version has them; ``lookup`` is what ``dblookup``
+    finds."""
 
     programs: Programs
     version: Version
+    lookup: StoredRecords = lambda _name, _code: ()
 
     def trials(self, memory_limit: int) -> Trials:
         """What runs their code."""
         return Trials(
             self.programs.included_code(),
-            lambda _name, _code: (),
+            self.lookup,
             EXEC_LIMIT,
             memory_limit,
             nearest(self.version),
@@ -81,10 +111,12 @@ def fault_of(found: Differing, side: Side, who: str) -> Fault:
 
 
 def differing(one: Side, other: Side, memory_limit: int) -> list[Differing]:
-    """The records that answer otherwise as one side than as the other, in the order of the zone.
-    Both sides have the same records, whose strings may be joined in different ways."""
-    asked: list[tuple[Record, list[Change], list[QueryContext], bytes, bytes]] = []
-    seen: set[tuple[bytes, bytes, bytes, int]] = set()
+    """The records that answer otherwise as one side than as the other, in the order of the zone;
+    of those that a directive makes, one of each code. Both sides have the same records, whose
+    strings may be joined in different ways."""
+    compared: dict[_Key, _Comparison] = {}
+    suspects: list[tuple[Record, _Comparison]] = []
+    seen: set[tuple[int, bytes, bytes]] = set()
     for record, record_there in zip(one.programs.records, other.programs.records, strict=True):
         program, there = one.programs.of(record), other.programs.of(record_there)
         if program.is_included:
@@ -92,27 +124,48 @@ def differing(one: Side, other: Side, memory_limit: int) -> list[Differing]:
         changes = _changes(one.programs, program, one.version, other.version)
         if not changes and _means_the_same(program, there):
             continue
-        owner = one.programs.zone.owner(record)
-        key = (program.code, there.code, owner[:2], program.covered)
-        if key in seen:
+        at_place = record[PLACE], program.code, there.code
+        if at_place in seen:
             continue
-        seen.add(key)
-        queries = list(_queries(one.programs, record, program, changes))
-        asked.append((record, changes, queries, program.code, there.code))
-    if not asked:
+        seen.add(at_place)
+        codes = program.code, there.code
+        key = *codes, program.covered, _who_asks(one.programs, record, program)
+        found = compared.get(key)
+        if found is None:
+            queries = list(_queries(one.programs, record, changes))
+            found = compared[key] = _Comparison(codes, changes, queries, program.covered)
+        suspects.append((record, found))
+    if not compared:
         return []
-    answers = []
-    for side, position in ((one, 3), (other, 4)):
-        trials = [Trial(item[position], item[2]) for item in asked]  # type: ignore[arg-type]
-        answers.append(side.trials(memory_limit).answers(trials))
-    found = []
-    for item, *both in zip(asked, *answers, strict=True):
-        record, changes, queries, _, _ = item
-        covered = one.programs.of(record).covered
-        told = _difference(queries, both, covered, one.version, other.version)
-        if told is not None:
-            found.append(Differing(record, *told, tuple(changes)))
-    return found
+    answers = [
+        side.trials(memory_limit).answers(
+            [Trial(found.codes[at], found.queries) for found in compared.values()]
+        )
+        for at, side in enumerate((one, other))
+    ]
+    for found, *both in zip(compared.values(), *answers, strict=True):
+        found.difference = _difference(found, both, one.version, other.version)
+    return [
+        Differing(
+            record, _asked(one.programs, record, found), *difference[2:], tuple(found.changes)
+        )
+        for record, found in suspects
+        if (difference := found.difference) is not None
+    ]
+
+
+def _who_asks(programs: Programs, record: Record, program: Program) -> bytes:
+    """A record's owner, where its answers may depend on that, or on which names are asked."""
+    depends = wire_name.is_wildcard_key(record[KEY]) or program.may_reach((*OF_NAME, *INCLUDING))
+    return programs.zone.owner(record) if depends else b""
+
+
+def _asked(programs: Programs, record: Record, found: _Comparison) -> str:
+    """Which question about a record shows the difference."""
+    assert found.difference is not None
+    at, where, *_ = found.difference
+    name = [*_queries(programs, record, found.changes)][at].qname
+    return f"{wire_name.to_text(name)}{where}"
 
 
 def _changes(programs: Programs, program: Program, one: Version, other: Version) -> list[Change]:
@@ -137,61 +190,74 @@ def _means_the_same(program: Program, there: Program) -> bool:
 
 
 def _queries(
-    programs: Programs, record: Record, program: Program, changes: Sequence[Change]
+    programs: Programs, record: Record, changes: Sequence[Change]
 ) -> Iterator[QueryContext]:
     """What the record is asked: its name, or names below a wildcard that show what changed."""
     from lzc.lua.engine.engine import QueryContext
 
     zone = programs.zone
-    owner = zone.owner(record)
-    names = [owner]
-    encloser = len(wire_name.labels_of(owner))
+    names = [zone.owner(record)]
+    encloser = len(wire_name.labels_of(names[0]))
     if wire_name.is_wildcard_key(record[KEY]):
         encloser -= 1
-        below = wire_name.labels_of(owner)[1:]
-        labels = dict.fromkeys(label for change in changes for label in change.labels)
-        names = []
-        for label in ("www", *labels):
-            made = _name(label, below)
-            if made is not None:
-                names.append(made)
+        names = list(_below(zone, record, changes))
     for name in names:
-        for client in _CLIENTS:
+        for client, subnet in _CLIENTS:
             yield QueryContext(
-                name, zone.apex, client, local=client, encloser=encloser, flags=0x0100
+                name, zone.apex, client, subnet, client, encloser=encloser, flags=0x0100
             )
 
 
-def _name(label: str, below: list[bytes]) -> bytes | None:
-    """Labels below a wildcard. A single nibble stands for as many as make an address."""
-    labels = [part.encode() for part in label.split(".")]
-    if len(label) == 1 and below[-2:] == [b"ip6", b"arpa"]:
-        labels = [labels[0], *[b"0"] * (32 - len(below) + 2 - 1)]
-    try:
-        return wire_name.from_labels([*labels, *below])
-    except wire_name.InvalidName:
-        return None
+def _below(zone: Zone, record: Record, changes: Sequence[Change]) -> Iterator[bytes]:
+    """Names that a wildcard answers for (RFC 4592 §3.3.1), which show what changed."""
+    below = wire_name.labels_of(zone.owner(record))[1:]
+    shown = dict.fromkeys(label for change in changes for label in change.labels)
+    forms = [[*filter(partial(_is_free, zone, record), [[word] for word in _WORDS])][:1]]
+    for label in shown:
+        labels = [part.encode() for part in label.split(".")]
+        ways = [labels]
+        if len(label) == 1 and below[-2:] == [b"ip6", b"arpa"]:
+            # A single nibble stands for as many as make an address.
+            missing = 32 - len(below) + 2 - 1
+            ways = [[*labels, *[b"0"] * (missing - 1), last] for last in _NIBBLES[: missing * 16]]
+            ways = ways or [labels]
+        forms.append([*filter(partial(_is_free, zone, record), ways)][:1])
+    for found in forms:
+        for labels in found:
+            with suppress(wire_name.InvalidName):
+                yield wire_name.from_labels([*labels, *below])
+
+
+def _is_free(zone: Zone, record: Record, labels: Sequence[bytes]) -> bool:
+    """Whether nothing of the zone is at the next closer name of labels in front of a wildcard's
+    encloser, or below it, so that the wildcard answers."""
+    key = record[KEY][:-1] + wire_name.key_of_labels([labels[-1].lower()])
+    at = bisect_left(zone.records, (key,))
+    if at == len(zone.records):
+        return True
+    found = zone.records[at][KEY]
+    return found != key and not found.startswith(key + b"\0")
 
 
 def _difference(
-    queries: Sequence[QueryContext],
+    found: _Comparison,
     both: Sequence[list[Mapping[Circumstance, frozenset[Outcome]]] | None],
-    covered: int,
     one: Version,
     other: Version,
-) -> tuple[str, str, str] | None:
-    """The first question that has two answers: what was asked, and each of them."""
+) -> tuple[int, str, str, str] | None:
+    """The first question that has two answers: its number, under which circumstances, and each of
+    them."""
     first, second = both
     if first is None or second is None:
         return None
-    for query, here, there in zip(queries, first, second, strict=True):
+    covered = found.covered
+    for number, (here, there) in enumerate(zip(first, second, strict=True)):
         for where in sorted(here.keys() | there.keys()):
             ours = _read(here.get(where, frozenset()), covered, one)
             theirs = _read(there.get(where, frozenset()), covered, other)
             if ours != theirs:
-                name = wire_name.to_text(query.qname)
                 circumstances = f" with checks {where[0]}" if where[0].startswith("all") else ""
-                return f"{name}{circumstances}", _shown(ours, covered), _shown(theirs, covered)
+                return number, circumstances, _shown(ours, covered), _shown(theirs, covered)
     return None
 
 

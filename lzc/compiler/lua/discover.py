@@ -28,7 +28,7 @@ MAX_WAYS: Final = 256
 MAX_COUNTED: Final = 64
 """Ways of a record that are counted at most, for each client and each state of health."""
 
-MAX_ANSWERED: Final = 8
+MAX_ANSWERED: Final = 64
 """Ways of a record that are compared between versions at most, for each seed."""
 
 _SEED: Final = 1

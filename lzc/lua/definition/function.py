@@ -128,7 +128,8 @@ class Function:
     function that asks for some, and ``targets`` gives the ports and URLs that stand in its first
     argument. ``includes``: it runs another record; ``of_zone``: it leads to other records of the
     zone; ``of_database``: it gives a value of a geo database, which is more than a yes or no;
-    ``of_client``: what it gives depends on the network of the client.
+    ``of_client``, ``of_name``: what it gives depends on the network of the client, on the name that
+    is asked for.
     ``judge`` reports what is wrong with all calls of a record together.
 
     The others turn a call on constants, with as many arguments as it takes, into what a plan has
@@ -151,6 +152,7 @@ class Function:
     of_zone: bool = False
     of_database: bool = False
     of_client: bool = False
+    of_name: bool = False
     judge: Callable[[Examination, Sequence[Call]], None] | None = None
     operation: Callable[..., Operation] | None = None
     condition: Callable[[Form, Expression], Condition] | None = None

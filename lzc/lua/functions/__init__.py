@@ -39,6 +39,12 @@ OF_CLIENT: Final = (
 )
 """What depends on the network of the client (RFC 7871): variables, and the names of functions."""
 
+OF_NAME: Final = (
+    b"qname",
+    *(name.encode() for name, found in FUNCTIONS.items() if found.of_name),
+)
+"""Likewise, on the name that is asked for."""
+
 OF_ZONE: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.of_zone)
 OF_DATABASES: Final = tuple(name.encode() for name, found in FUNCTIONS.items() if found.of_database)
 """The names of those that lead to other records of the zone, and to values of geo databases."""

@@ -147,11 +147,13 @@ FUNCTIONS = (
     Function(
         "createForward",
         changes=_FORWARD_CHANGES,
+        of_name=True,
         operation=lambda form: _forward(form, "forward"),
     ),
     Function(
         "createForward6",
         changes=_FORWARD6_CHANGES,
+        of_name=True,
         operation=lambda form: _forward(form, "forward6"),
     ),
     Function(

@@ -100,6 +100,7 @@ FUNCTIONS = (
             ),
             _TABLE_CHANGE,
         ),
+        of_name=True,
         operation=_reverse("reverse"),
     ),
     Function(
@@ -122,6 +123,7 @@ FUNCTIONS = (
             ),
             _TABLE_CHANGE,
         ),
+        of_name=True,
         operation=_reverse("reverse6"),
     ),
 )

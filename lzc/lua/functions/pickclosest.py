@@ -16,5 +16,5 @@ FUNCTIONS = (
             [form.candidate(written)[:2] for written in texts(items)],
         ],
     ),
-    Function("closestMagic", of_client=True, operation=lambda form: ["magic"]),
+    Function("closestMagic", of_client=True, of_name=True, operation=lambda form: ["magic"]),
 )

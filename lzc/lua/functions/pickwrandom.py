@@ -176,6 +176,7 @@ FUNCTIONS = (
         (WEIGHTED,),
         since=(4, 9),
         changes=CHANGES,
+        of_name=True,
         chosen=0,
         operation=_weighted("named"),
     ),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lzc.lua.definition.function import Change
+from lzc.lua.definition.function import Change, Function
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.program import Program
 from lzc.powerdns_versions import Version
@@ -64,6 +64,15 @@ _QUOTES: Final = (
         "put texts in a result between double quotes: string.char(34)",
     ),
 )
+_BETWEEN: Final = (
+    Change(
+        (5, 1),
+        "text between two that stand between double quotes is one more; before, it is an error",
+        "give each text as a result of its own, without double quotes",
+    ),
+)
+_MAKING: Final = frozenset((b"char", b"format", b"gsub", b"loadstring"))
+"""Fields of string, and what runs code, that make a double quote of something else."""
 _KEYS: Final = (
     Change(
         (5, 1),
@@ -78,9 +87,15 @@ RESULTS: Final[Mapping[int, tuple[Change, ...]]] = {
 }
 """By the type that a record answers for."""
 
-_FUNCTIONS: Final = {
-    name.encode(): function.changes for name, function in FUNCTIONS.items() if function.changes
-}
+
+def _of(function: Function) -> tuple[Change, ...]:
+    if function.since is None:
+        return function.changes
+    what = f"{function.name} is there; before, it is nil"
+    return (Change(function.since, what, "use it once all servers have it"), *function.changes)
+
+
+_FUNCTIONS: Final = {name.encode(): _of(function) for name, function in FUNCTIONS.items()}
 
 
 def changes_in(program: Program, one: Version, other: Version) -> list[Change]:
@@ -94,3 +109,10 @@ def _changes(program: Program) -> Iterator[Change]:
         yield from _FUNCTIONS.get(name, ())
         yield from NAMES.get(name, ())
     yield from RESULTS.get(program.covered, ())
+    if program.covered == rr.TXT and _may_quote(program):
+        yield from _BETWEEN
+
+
+def _may_quote(program: Program) -> bool:
+    """Whether code may make double quotes, other than of what it is given."""
+    return not program.names.isdisjoint(_MAKING) or any(b'"' in text for text in program.literals())

@@ -122,7 +122,9 @@ def test_the_language_has_what_5_1_has_but_for_some() -> None:
     assert run("rawlen('ab')") == ["2"]
     measured = "setmetatable({}, {__len=function() return 7 end})"
     assert run(f"#{measured}") == ["0"]
-    assert run("tostring(coroutine.running())") == ["nil"]
+    compared = "setmetatable({}, {__lt=function() return true end}) < setmetatable({}, {})"
+    assert run(f"tostring((pcall(function() return {compared} end)))") == ["false"]
+    assert run("tostring(select(2, coroutine.running()))") == ["true"]
 
 
 @pytest.mark.difference("D-43")

@@ -253,11 +253,26 @@ local function lua_pairs(list)
   local step, state, first = make(list)
   return step, state, first
 end
-local later = core.since({[407] = {base = {}, table = {}}, [501] = {
+-- It stands for what runs outside of all coroutines, and runs nothing itself.
+local main = create(function() end)
+resume(main)
+local raw_running, raw_status = coroutine.running, coroutine.status
+local function lua_running()
+  local co = raw_running()
+  if co then return co, false end
+  return main, true
+end
+local function lua_status(co)
+  if co == main then return raw_running() and 'normal' or 'running' end
+  return raw_status(co)
+end
+local later = core.since({[407] = {base = {}, table = {}, coroutine = {}}, [501] = {
   base = {rawlen = lua_rawlen, pairs = lua_pairs}, table = {pack = lua_pack, unpack = unpack},
+  coroutine = {running = lua_running, status = guard(lua_status)},
 }})
 for name, value in next, later.base do base[name] = value end
 for name, value in next, later.table do bounded.table[name] = value end
+for name, value in next, later.coroutine do routines[name] = value end
 
 local listed = core.listed
 local strings = listed('string', string, bounded.string)
