@@ -100,12 +100,12 @@ api.createForward = by_name(function(labels, count)
     return of_labels(labels[1], labels[2], labels[3], labels[4]) or '0.0.0.0'
   end
   if count < 1 then return '0.0.0.0' end
-  local parts, n = {}, 0
-  for part in gmatch(numbers_in(labels[1]), '[^-]+') do
+  local label, parts, n = numbers_in(labels[1]), {}, 0
+  for part in gmatch(label, '[^-]+') do
     n = n + 1
     parts[n] = part
   end
-  if n < 4 then return of_hex(labels[1]) or '0.0.0.0' end
+  if n < 4 then return of_hex(label) or '0.0.0.0' end
   return of_parts(parts[n - 3], parts[n - 2], parts[n - 1], parts[n]) or '0.0.0.0'
 end)
 

@@ -377,6 +377,9 @@ def test_constants_are_fresh_for_each_execution(run: Runner) -> None:
     [
         ("ip-1-2-3-4", "1.2.3.4", "1.2.3.4"),
         ("host1-2-3-4", "0.0.0.0", "1.2.3.4"),
+        # A hyphen is a sign for scanf, but not where it belongs to the word in front.
+        ("ab-0c001bf", "0.192.1.191", "0.192.1.191"),
+        ("ip-0c001bf", "0.192.1.191", "0.0.0.0"),
         ("ip-x1-2-3-4", "0.0.0.0", "1.2.3.4"),
         ("sea1-2-3-4", "0.0.0.0", "0.0.0.0"),
         ("a-ip1-2-3-4", "0.0.0.0", "0.0.0.0"),
