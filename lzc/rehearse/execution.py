@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from lzc.health_check import Check
@@ -16,6 +17,9 @@ from lzc.wire import rrtype
 
 _CHUNK: Final = re.compile(r'\[string ".*?"\]:(\d+): ', re.DOTALL)
 """How Lua starts a message: the name of the chunk, which is its code, and the line."""
+
+_TEXTS: Final = 256
+"""Texts that are kept: thousands of answers by chance have few different records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def place_of(error: LuaFailure) -> tuple[str, int]:
     return f"{error.kind}: {message}", int(found[1]) if found else 0
 
 
+@lru_cache(_TEXTS)
 def text_of_rdata(covered: int, rdata: bytes) -> str:
     """RDATA as a record returns it: TXT of one string without the quotes around it."""
     text = wire_rdata.to_text(covered, rdata)

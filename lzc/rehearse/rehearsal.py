@@ -50,8 +50,8 @@ SignersAt = Callable[[float], tuple[Mapping[bytes, ZoneSigner], Container[bytes]
 class Staging:
     """All that an answer needs but the query and its circumstances. ``lua`` is `None` where LUA is
     off; ``geo`` is what databases know; ``log`` takes what records log; ``refusal`` says which
-    checks a server does not make; ``begin`` is called before each execution of a record; queries
-    come to one of the addresses ``listen``."""
+    checks a server does not make; ``begin`` is called before each answer, and in it before each
+    execution of a record; queries come to one of the addresses ``listen``."""
 
     bundle: Bundle
     settings: ResponderSettings
@@ -85,6 +85,7 @@ class Scene:
     ) -> None:
         self.circumstances = circumstances
         self._watch = watch
+        self._begin = staging.begin
         self._chance = Chance()
         self._reasons: list[str] = []
         self._local = circumstances.reached(staging.listen)
@@ -153,6 +154,7 @@ class Scene:
         circumstances, chance = self.circumstances, self._chance
         query = circumstances.message(qname, qtype)
         tcp = circumstances.tcp
+        self._begin()
         while True:
             self._reasons.clear()
             chance.start(seed)

@@ -7,6 +7,7 @@ import functools
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -282,13 +283,16 @@ def test_delv_agrees(running: Running, tmp_path: Path, zone: str) -> None:
     names = names_of(zone)
     # A process for each question; unbound was asked all of them.
     whole = (running.algorithm, running.policy) == COMBINATIONS[0]
-    most = 8 if whole else 1
+    most = 5 if whole else 1
     apex_types = ("SOA", "NS", "DNSKEY", "CAA") if whole else ("DNSKEY",)
     questions = [Question(f"{zone}.", rrtype) for rrtype in apex_types]
     questions += [Question(name, "TXT") for name in names.owners[:: len(names.owners) // most or 1]]
     questions += [Question(name, "A") for name in names.absent[:: len(names.absent) // most or 1]]
-    for question, rcode in ask_directly(running.project.port, questions).items():
-        if rcode is not None:
-            said = delv(running, anchors, zone, question)
+    answered = ask_directly(running.project.port, questions)
+    ours = [question for question, rcode in answered.items() if rcode is not None]
+    assert ours
+    with ThreadPoolExecutor(4) as pool:
+        told = pool.map(functools.partial(delv, running, anchors, zone), ours)
+        for question, said in zip(ours, told, strict=True):
             assert "fully validated" in said, f"{question}: {said}"
             assert "unsigned" not in said, f"{question}: {said}"

@@ -12,7 +12,7 @@ import pytest
 from tests.peers._peers.releases import POWERDNS, Release
 from tests.peers.refreshing import Refreshing
 
-REFRESHES = 10
+REFRESHES = 2
 """``python -m tests.soak refresh`` waits for as many as an hour has."""
 
 
@@ -38,7 +38,7 @@ def by_address(release: Release, folder: Path) -> None:
 def notified_without_a_change(release: Release, folder: Path) -> None:
     pair = Refreshing(folder, release)
     with pair.run():
-        for _ in range(3):
+        for _ in range(2):
             before = pair.notifies()
             pair.restart()
             pair.await_notify(before + 1)

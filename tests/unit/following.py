@@ -6,8 +6,8 @@ import contextlib
 import os
 import re
 import shlex
+import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from lzc.cli import group
 from tests.patience import PATIENCE, SOON
+from tests.unit import lzc_process
 from tests.unit.command_line import HEAD
 from tests.unit.told_commands import commands, ways
 
@@ -38,13 +39,9 @@ listen = ["127.0.0.1:0"]
 [zone."example.net"]
 dnssec = true
 """
-_INJECTED = """\
-import sys
-from pathlib import Path
+_INJECTED = """
 args = {"source": "build"}
 exec(Path("inject.py").read_text())
-from lzc.__main__ import main
-main()
 """
 
 
@@ -59,16 +56,14 @@ class Server:
     """A command ``lzc serve``, as a process."""
 
     def __init__(self, folder: Path, arguments: list[str]) -> None:
-        run = ["-c", _INJECTED] if (folder / "inject.py").exists() else ["-m", "lzc"]
+        before = _INJECTED if (folder / "inject.py").exists() else ""
         self.log: list[str] = []
-        self._process = subprocess.Popen(
-            [sys.executable, *run, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True
-        )
+        with contextlib.chdir(folder):
+            self._process = lzc_process.started(*arguments, before=before)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        assert self._process.stderr is not None
         for line in self._process.stderr:
             self.log.append(line.rstrip())
 
@@ -86,8 +81,7 @@ class Server:
 
     def stop(self) -> Said:
         """End it; its exit code, and all it said."""
-        if self._process.poll() is None:
-            self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         return Said(code, self.text)

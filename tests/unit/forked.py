@@ -3,8 +3,8 @@
 Importing it takes longer than all else that a server does until it answers, and tests start very
 many. So one process of each run of tests imports it once, and forks for each server. What is in
 such a server is what it would have imported itself; it has nothing else of that process, and of the
-test's its environment, its folder, its limits and its stderr. A test that is about how a process
-begins (options of the interpreter, another umask) starts one itself.
+test's its environment, its folder, its limits and the files it writes to. A test that is about how
+a process begins (options of the interpreter, another umask) starts one itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -32,15 +33,24 @@ READ_AT_START: Final = ("PYTHON", "COVERAGE_")
 MEASURED: Final = {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")}
 """Has coverage count what is entered, in the process and in all that fork from it."""
 
+_BEGINNING: Final = threading.Lock()
 _REQUEST: Final = 2**20
 """Octets that a request has at most; the environment is most of it."""
 
 
 class Forked:
     """A process that runs Python code, as `subprocess.Popen` would have it; ``stderr`` is text that
-    it writes. ``arguments`` are its `sys.argv` after the first."""
+    it writes there, nothing where that goes to a file. ``arguments`` are its `sys.argv` after the
+    first. Several threads may begin some."""
 
-    def __init__(self, imports: str, code: str, *arguments: str) -> None:
+    def __init__(
+        self,
+        imports: str,
+        code: str,
+        *arguments: str,
+        stdout: IO[Any] | None = None,
+        stderr: IO[Any] | None = None,
+    ) -> None:
         request = {
             "code": code,
             "arguments": arguments,
@@ -48,13 +58,17 @@ class Forked:
             "folder": str(Path.cwd()),
             "limits": [(number, resource.getrlimit(number)) for number in LIMITS],
         }
-        forker = _forker(imports, _read_at_start())
-        reading, stderr = os.pipe()
+        with _BEGINNING:
+            forker = _forker(imports, _read_at_start())
+        reading, writing = os.pipe()
         told, telling = os.pipe()
+        files = [telling, writing if stderr is None else stderr.fileno()]
+        if stdout is not None:
+            files.append(stdout.fileno())
         try:
-            socket.send_fds(forker, [json.dumps(request).encode()], [stderr, telling])
+            socket.send_fds(forker, [json.dumps(request).encode()], files)
         finally:
-            os.close(stderr)
+            os.close(writing)
             os.close(telling)
         self.returncode: int | None = None
         self.stderr: IO[str] = os.fdopen(reading)
@@ -139,16 +153,17 @@ def code_of_a_child(number: int) -> str:
             if ready != number:
                 _tell_end(ready, *children.pop(ready))
                 continue
-            text, given, _, _ = socket.recv_fds(requests, _REQUEST, 2)
+            text, given, _, _ = socket.recv_fds(requests, _REQUEST, 3)
             if not text:
                 sys.exit(0)
-            stderr, telling = given
+            telling, stderr, *stdout = given
             pid = os.fork()
             if pid == 0:
                 requests.close()
                 signal.signal(signal.SIGINT, at_interrupt)
-                return _become(json.loads(text), stderr)
-            os.close(stderr)
+                return _become(json.loads(text), stderr, *stdout)
+            for number_of_ours in (stderr, *stdout):
+                os.close(number_of_ours)
             _tell(telling, pid)
             children[os.pidfd_open(pid)] = (pid, telling)
 
@@ -167,9 +182,10 @@ def _tell(telling: int, number: int) -> None:
         os.write(telling, number.to_bytes(8, "big", signed=True))
 
 
-def _become(request: dict[str, Any], stderr: int) -> str:
+def _become(request: dict[str, Any], stderr: int, stdout: int = 1) -> str:
     """Have of the test what a request says, and no file but the three standard ones."""
     os.dup2(stderr, 2)
+    os.dup2(stdout, 1)
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     os.environ.clear()
     os.environ.update(request["environment"])

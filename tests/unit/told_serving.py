@@ -24,6 +24,15 @@ from tests.unit.told_building import Text, live
 from tests.unit.told_commands import commands
 from tests.unit.told_keys import date_files, date_keys, heirs, lose_the_keys
 
+HASTY = """
+from lzc.serve.health import admission
+from lzc.serve.notify import zone_at_secondary
+from lzc.serve.worker import serving
+
+admission.SETTLED = serving.RETRY = 0.1
+zone_at_secondary.GATHER = 0.1
+"""
+"""Has a server not wait for seconds before it looks or asks again."""
 MANY = 22
 """Zones, of which a server names less."""
 
@@ -124,6 +133,7 @@ def serials_fell(operator: Operator, text: Text) -> None:
 
 def keys_of_many(operator: Operator, text: Text) -> None:
     """More than the log names."""
+    operator.write("inject.py", HASTY)
     (operator.folder / "zones").mkdir()
     names = [f"z{number}.example" for number in range(MANY)]
     signed = "".join(f'[zone."{name}"]\ndnssec = true\n' for name in names)
@@ -221,6 +231,7 @@ def secondary(accepts: threading.Event) -> Iterator[int]:
 
 
 def refused_notify(operator: Operator, text: Text) -> None:
+    operator.write("inject.py", HASTY)
     accepts = threading.Event()
     with secondary(accepts) as port:
         operator.project(
@@ -243,6 +254,7 @@ def refused_notify(operator: Operator, text: Text) -> None:
 
 def not_checked(operator: Operator, text: Text) -> None:
     """A check of an address that a query makes up."""
+    operator.write("inject.py", HASTY)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]

@@ -6,7 +6,9 @@ import ipaddress
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -177,10 +179,12 @@ def command(
         seed = int.from_bytes(os.urandom(4), "big")
     config = settings.load(config_path)
 
-    def ask(first: int, _begin: Begin, home: Home) -> _Found:
+    def ask(first: int, begin: Begin, home: Home) -> _Found:
         """In the child, which has the bundle to itself."""
         with open_bundle(config, bundle_path) as bundle:
-            staging = stage(config, bundle, geo_files, tell=tell, log=lambda text, _: home(text))
+            staged = stage(config, bundle, geo_files, tell=tell, log=lambda text, _: home(text))
+            # Each answer may take its time, however many show what chance can bring.
+            staging = replace(staged, begin=partial(begin, 0))
             is_served = bundle.find_zone(qname.lower()) is not None
             if explain:
                 found = ask_and_explain(staging, circumstances, qname, number, first)

@@ -68,6 +68,10 @@ def ask(
     return dns.query.udp_with_fallback(message, LOOPBACK, **where)[0]  # type: ignore[arg-type]
 
 
+_asked = functools.cache(query)
+"""The query, which is made once for all servers that it is sent to."""
+
+
 @functools.cache
 def query_wire(name: str, rrtype: str | int, client: Client, dnssec: bool = False) -> bytes:
     """The query message of a client, with the ID 0: servers are asked the same ones."""
@@ -96,7 +100,7 @@ def ask_for_each(
             assert ready, f"{len(clients) - len(answers)} answers to {name} {rrtype} did not come"
             for udp in ready:
                 message = dns.message.from_wire(udp.recv(65535))
-                asked_for = query(name, rrtype, clients[message.id])
+                asked_for = _asked(name, rrtype, clients[message.id])
                 asked_for.id = message.id
                 assert asked_for.is_response(message), message
                 answers[message.id] = message

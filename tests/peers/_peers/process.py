@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import dns.exception
@@ -17,6 +17,7 @@ import dns.message
 import dns.query
 
 from tests.patience import PATIENCE
+from tests.unit.forked import Forked
 
 LOOPBACK = "127.0.0.1"
 
@@ -61,22 +62,34 @@ def serial_at(port: int, zone: str) -> int | None:
     return None
 
 
+Start = Callable[[Sequence[str], Path, Path], "subprocess.Popen[bytes] | Forked"]
+"""Runs arguments in a folder, as the leader of a group of processes that write to the end of a
+file."""
+
+
+def program(arguments: Sequence[str], folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Runs the program that the first argument names."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            arguments,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+
+
 class Process:
     """A running program and its log."""
 
-    def __init__(self, arguments: list[str], folder: Path, name: str) -> None:
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, name: str, start: Start = program
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        with self.log.open("ab") as log:
-            self._child = subprocess.Popen(
-                arguments,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                start_new_session=True,
-            )
+        self._child = start(arguments, folder, self.log)
 
     @property
     def pid(self) -> int:
@@ -91,21 +104,23 @@ class Process:
     def stop(self, seconds: float = PATIENCE) -> int:
         """Ask it to end, and kill its whole process group when it does not; the exit status."""
         if self.running():
-            self._child.terminate()
+            self._child.send_signal(signal.SIGTERM)
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
             os.killpg(self._child.pid, signal.SIGKILL)
-            return self._child.wait()
+            return self._child.wait(PATIENCE)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
 
 
 @contextlib.contextmanager
-def running(arguments: list[str], folder: Path, name: str) -> Iterator[Process]:
+def running(
+    arguments: Sequence[str], folder: Path, name: str, start: Start = program
+) -> Iterator[Process]:
     """Run a program while the block runs; its log is printed, for pytest to show on failure."""
-    process = Process(arguments, folder, name)
+    process = Process(arguments, folder, name, start)
     try:
         yield process
     finally:

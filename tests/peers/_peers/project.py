@@ -15,8 +15,8 @@ import dns.name
 import dns.tsig
 import dns.tsigkeyring
 
-from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK, Process, free_port, running, wait_for_zone
+from tests.unit import lzc_process
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 LZC = Path(sys.executable).with_name("lzc")
@@ -73,12 +73,7 @@ class Project:
         """Run a command of lzc on this project and return what it printed."""
         command, *rest = arguments
         subcommand = [rest.pop(0)] if command in ("keys", "ctl") else []
-        done = subprocess.run(
-            [str(LZC), command, *subcommand, "-c", str(self.config), *rest],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        done = lzc_process.ended(command, *subcommand, "-c", str(self.config), *rest)
         assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
         return done
 
@@ -104,8 +99,8 @@ class Project:
     @contextlib.contextmanager
     def serve(self, *options: str, zone: str = PLAIN_ZONES[0]) -> Iterator[Process]:
         """Serve the live bundle, with ``zone`` in it, while the block runs."""
-        arguments = [str(LZC), "serve", "-c", str(self.config), *options]
-        with running(arguments, self.folder, "lzc") as process:
+        arguments = ["serve", "-c", str(self.config), *options]
+        with running(arguments, self.folder, "lzc", lzc_process.logging_to) as process:
             wait_for_zone(process, self.port, zone)
             yield process
 

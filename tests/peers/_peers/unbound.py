@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import select
 import socket
 import time
@@ -127,14 +128,19 @@ class Unbound:
 
 def _query(question: Question, ident: int) -> bytes:
     """A query with RD, and an OPT (11 octets) with DO."""
+    return ident.to_bytes(2, "big") + _after_ident(question)
+
+
+@functools.cache
+def _after_ident(question: Question) -> bytes:
+    """Many resolvers are asked the same."""
     message = dns.message.make_query(
         dns.name.from_text(question.name),
         dns.rdatatype.from_text(question.rrtype),
         want_dnssec=True,
         payload=4096,
-        id=ident,
     )
-    return message.to_wire()
+    return message.to_wire()[2:]
 
 
 @contextlib.contextmanager

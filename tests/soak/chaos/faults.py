@@ -20,6 +20,7 @@ import dns.message
 import dns.query
 import dns.tsig
 
+from lzc.serve.supervise.reload import POLL
 from tests.attacks import connections, messages
 from tests.bench.health_cell import question as bare_question
 from tests.patience import PATIENCE
@@ -43,9 +44,10 @@ class Scene:
     chance: random.Random
     length: float
 
-    def wait(self, least: float = 1.0) -> None:
-        """As long as a fault lasts."""
-        time.sleep(self.chance.uniform(min(least, self.length), self.length))
+    def wait(self, least: float = 1.0, *, no_less: float = 0.0) -> None:
+        """As long as a fault lasts; ``no_less`` also where all are short."""
+        seconds = self.chance.uniform(min(least, self.length), self.length)
+        time.sleep(max(seconds, no_less))
 
     def signed(self) -> ChaosZone:
         """A signed zone."""
@@ -417,7 +419,8 @@ def geo_damaged(scene: Scene) -> str:
             fresh = stage.geo.with_suffix(".new")
             fresh.write_bytes(octets)
             fresh.rename(stage.geo)
-            scene.wait()
+            # The server looks by itself, twice a second.
+            scene.wait(no_less=POLL + 0.1)
         stage.reload()
     return f"cut at {at}"
 

@@ -183,7 +183,8 @@ class Prober:
         self._thread.start()
 
     def stop(self) -> None:
-        """When all that is under way is answered, or lost."""
+        """When all that is under way is answered, or lost; for what went out while there was no
+        server, nobody waits."""
         self._end.set()
         if self._thread.ident is not None:
             self._thread.join(PATIENCE)
@@ -252,11 +253,14 @@ class Prober:
         self.judge.take(asked.question, wire, asked.floor, asked.want_dnssec, asked.excused)
 
     def _give_up(self, waiting: dict[int, _Asked], epoll: select.epoll) -> None:
-        now = time.monotonic()
+        now, at_the_end = time.monotonic(), self._end.is_set()
         # In the order in which they were sent.
         for fd, asked in list(waiting.items()):
-            if now - asked.sent < WAIT:
+            early = now - asked.sent < WAIT
+            if early and not at_the_end:
                 break
+            if early and not self._ledger.was_down(asked.sent, now):
+                continue
             del waiting[fd]
             epoll.unregister(asked.sock)
             asked.sock.close()

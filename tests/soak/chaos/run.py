@@ -55,7 +55,7 @@ class Size:
     @property
     def length(self) -> float:
         """Seconds that a fault lasts at most."""
-        return 0.7 if self.short else 8.0
+        return 0.4 if self.short else 8.0
 
     @property
     def pause(self) -> tuple[float, float]:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import socket
@@ -29,8 +28,11 @@ from tests.peers._peers.project import FIXTURES, LZC, TSIG_NAME, TSIG_SECRET
 from tests.soak.chaos import zones as zone_text
 from tests.soak.chaos.model import Down, Ledger
 from tests.soak.chaos.zones import ChaosZone
+from tests.unit import lzc_process
 
 WORKERS: Final = 2
+_BUILD: Final = "import resource\nos.setsid()\nos.dup2(2, 1)\n"
+"""Has a process lead a group of its own, and say all in one place."""
 RESTART: Final = 0.2
 """Seconds between the end of a server and the start of the next, as with ``RestartSec``."""
 
@@ -114,37 +116,26 @@ class Stage:
         """Run ``lzc build``: its exit code and what it printed. ``kill_after``: seconds until it is
         killed; ``room``: octets that a file may have at most."""
 
-        def little_room() -> None:
-            if room is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-
+        limits = "" if room is None else f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room},) * 2)"
         with self.building:
             begin = time.monotonic()
-            child = subprocess.Popen(
-                [str(LZC), "build", "-c", str(self.config)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                text=True,
-                start_new_session=True,
-                preexec_fn=little_room,
-            )
-            if kill_after is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(kill_after)
+            child = lzc_process.started("build", "-c", str(self.config), before=_BUILD + limits)
+            note = ""
+            try:
+                status = child.wait(PATIENCE if kill_after is None else kill_after)
+            except subprocess.TimeoutExpired:
+                # Not yet one of a group, where it was only just born.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)
-            try:
-                output, _ = child.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                output, _ = child.communicate()
-                output += "\n(killed: it did not end)"
+                child.send_signal(signal.SIGKILL)
+                status = child.wait(PATIENCE)
+                note = "" if kill_after is not None else "\n(killed: it did not end)"
+            output = child.stderr.read() + note
             self.ledger.count("builds")
-            if child.returncode == 0:
+            if status == 0:
                 self.build_seconds = time.monotonic() - begin
             self.note_live()
-            return child.returncode, output
+            return status, output
 
     def note_live(self) -> None:
         """Whatever is live now holds what the sources hold, if it is new."""

@@ -10,6 +10,7 @@ import pytest
 
 from lzc.cli import query
 from lzc.compiler.lua import plans
+from lzc.contained import Contained
 from lzc.lua.engine.engine import Engine
 from tests.unit.command_line import CONFIG, HEAD, build_project, lzc, plan_wrongly
 
@@ -360,3 +361,21 @@ def test_code_that_does_not_come_back_is_said(
     assert result.exit_code == 1
     assert "it did not come back within 0.2 s of CPU time [lua-hangs]" in result.stderr
     assert "clock.example.org TXT" in result.stderr
+
+
+def test_each_answer_that_shows_what_chance_can_bring_has_its_own_time(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are thousands of a record that has many outcomes, and none of them is slow."""
+    begun: list[int] = []
+
+    class Here(Contained[Any, Any]):
+        """Works in this process, which says when a piece of work begins."""
+
+        def ask(self, request: Any, home: Any = None) -> Any:
+            return self._work(request, begun.append, home)
+
+    monkeypatch.setattr(query, "Contained", Here)
+    explained = lzc(project, "query", "random.example.org", "A", "--explain")
+    assert explained.exit_code == 0
+    assert len(begun) > 1000

@@ -14,6 +14,7 @@ from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.lua.engine.engine import EngineSettings
 from lzc.lua.engine.geo import GeoFields
+from lzc.rehearse import rehearsal
 from lzc.rehearse.assumed import Circumstances, Target, parse_place, statuses
 from lzc.rehearse.execution import Execution
 from lzc.rehearse.explain import Explanation, explain
@@ -92,6 +93,12 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Staging:
     return Staging(
         world.bundle, ResponderSettings(), EngineSettings(), lambda now: (world.signers, ()), Map()
     )
+
+
+@pytest.fixture
+def asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search for what else chance can bring, where the test is about an answer."""
+    monkeypatch.setattr(rehearsal, "IDLE_RUNS", 0)
 
 
 CLIENT = Circumstances(NOW)
@@ -232,6 +239,7 @@ def test_records_can_be_asked_at_another_time(staging: Staging) -> None:
     assert only(told(staging, "clock", rrtype.TXT, client)).results == ("1970-01-02",)
 
 
+@pytest.mark.usefixtures("asked_once")
 @pytest.mark.parametrize("name", ["pick", "twice", "luckless"])
 def test_the_explanation_is_that_of_the_answer_with_the_same_seed(
     staging: Staging, name: str
@@ -247,6 +255,7 @@ def test_the_explanation_is_that_of_the_answer_with_the_same_seed(
         assert addresses(answer) == tuple(results)
 
 
+@pytest.mark.usefixtures("asked_once")
 def test_a_plan_that_answered_is_told_with_what_it_chose(planned: Staging) -> None:
     for name, operation in (("pick", "random"), ("up", "up"), ("near", "if")):
         answer, found = both(planned, name)
@@ -318,6 +327,7 @@ def test_watching_changes_nothing_and_sees_all(signed: Staging, name: str, dnsse
             assert (step.kind, step.node) == (plain.kind, wire_name.to_text(owner))
 
 
+@pytest.mark.usefixtures("asked_once")
 def test_an_answer_that_took_two_steps_is_told_once(staging: Staging) -> None:
     # Empty, and of several sizes: the fast lane leaves both to the look-up.
     assert len(told(staging, "none").executions) == len(told(staging, "none").steps) == 1
@@ -325,12 +335,15 @@ def test_an_answer_that_took_two_steps_is_told_once(staging: Staging) -> None:
     assert answer.tcp and only(found).plan in ("", "sample")
 
 
-def test_outcomes_behind_an_alias_by_chance_are_told(staging: Staging) -> None:
-    found = next(
-        found
-        for seed in range(50)
-        if len((found := both(staging, "choice", seed=seed)[1]).executions) == 2
-    )
+def test_outcomes_behind_an_alias_by_chance_are_told(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as asked_once:
+        asked_once.setattr(rehearsal, "IDLE_RUNS", 0)
+        seed = next(
+            seed for seed in range(50) if len(both(staging, "choice", seed=seed)[1].executions) == 2
+        )
+    found = both(staging, "choice", seed=seed)[1]
     alias, pick = found.executions
     assert set(alias.outcomes) == {("www.example.org.",), ("pick.example.org.",)}
     assert len(pick.outcomes) == 3
@@ -348,6 +361,15 @@ def test_records_find_the_address_that_was_asked(staging: Staging) -> None:
     assert reached(CLIENT, "0.0.0.0") == ("127.0.0.1",)
     given = replace(CLIENT, local=ipaddress.ip_address("192.0.2.55"))
     assert reached(given, "192.0.2.53") == ("192.0.2.55",)
+
+
+def test_each_answer_has_its_own_time(planned: Staging) -> None:
+    """Whoever ends what takes too long is told, also where a plan answers and no code is run."""
+    begun: list[None] = []
+    scene = Scene(replace(planned, begin=lambda: begun.append(None)), CLIENT)
+    for count in (1, 2):
+        assert scene.ask(wire_name.from_text("pick.example.org."), rrtype.A, 1) is not None
+        assert len(begun) == count
 
 
 def test_asking_often_brings_what_chance_can_bring(staging: Staging) -> None:
