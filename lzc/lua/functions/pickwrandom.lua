@@ -45,7 +45,8 @@ end
 local function pick_weighted(list, hash)
   local weights, items, count, is_list, total = weighted_of(list)
   local order = is_list and list_walk(count) or table_walk(list)
-  if not total or total == 0 then return choose(weights, items, order, hash) end
+  -- A table that is no plain list may hold more than is walked over.
+  if not (is_list and total) or total == 0 then return choose(weights, items, order, hash) end
   local r, sum = hash and hash % total or random(0, total - 1), 0
   for i = 1, #order do
     sum = sum + weights[order[i]]

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import dns.exception
 import dns.message
@@ -22,10 +23,16 @@ from tests.unit.forked import Forked
 LOOPBACK = "127.0.0.1"
 
 
+_PORTS: Final[list[int]] = [*range(10_000, 30_000)]
+"""Below the ephemeral ports of Linux, those not given yet: what is given is bound later."""
+random.shuffle(_PORTS)
+
+
 def free_port() -> int:
-    """A port on which nothing listens on the loopback interface, over UDP and over TCP."""
+    """A port on which nothing listens on the loopback interface, over UDP and over TCP. None is
+    given twice."""
     while True:
-        port = random.randrange(10_000, 30_000)  # below the ephemeral ports of Linux
+        port = _PORTS.pop()
         with (
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
