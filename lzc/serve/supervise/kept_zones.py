@@ -44,7 +44,7 @@ def kept_zones(folder: Path) -> dict[str, Any]:
 
 
 def tell_kept(folder: Path) -> None:
-    """Log what `kept_zones` has of a bundle that is served from now on."""
+    """Log what `kept_zones` has of a bundle that is served from now on, or again."""
     found = kept_zones(folder)
     if found["rollback"]:
         log.warning("bundle %s has the content of %s again", folder.name, shown(found["rollback"]))

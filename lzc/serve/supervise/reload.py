@@ -31,7 +31,6 @@ from lzc.serve.supervise.bundle_trial import (
     try_bundle,
 )
 from lzc.serve.supervise.fallen_serials import FallenSerials
-from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.worker_process import Switch, WorkerProcess
@@ -188,7 +187,6 @@ class Reloader:
             self.geo.forget_superseded()
             changed = folder != self.folder
             if changed:
-                tell_kept(folder)
                 self.before = self.folder
                 self.loaded_at, self.built_at = time.time(), _built_at(folder)
             self.folder = folder
