@@ -7,7 +7,7 @@ A compiled zone may hold a million records, so a place is packed into one ``int`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from os import PathLike
 from typing import Any, Final
@@ -100,6 +100,29 @@ class Fault:
         if self.fix:
             parts.append(f"    fix: {shown(self.fix, _LONGEST)}")
         return "\n".join(parts)
+
+
+def one_a_cause(faults: Sequence[Fault]) -> list[Fault]:
+    """Faults of a zone, of which those of one rule at the same place are one: a line such as
+    ``$GENERATE`` makes many records that are wrong for the same reason. The first is told, with the
+    number of the others."""
+    found: dict[tuple[Place, str, Severity], Fault] = {}
+    more: dict[tuple[Place, str, Severity], int] = {}
+    for fault in faults:
+        cause = fault.place, fault.rule, fault.severity
+        if cause in found and fault.place.line:
+            more[cause] = more.get(cause, 0) + (fault != found[cause])
+        else:
+            # What has no line has no cause in common.
+            found[cause if fault.place.line else (fault.place, fault.message, fault.severity)] = (
+                fault
+            )
+    for cause, count in more.items():
+        if count:
+            fault = found[cause]
+            said = f"{fault.message}; and {count} more of the same from this line"
+            found[cause] = replace(fault, message=said)
+    return list(found.values())
 
 
 class InputError(Exception):

@@ -23,6 +23,12 @@ FORMAT: Final = 4
 MANIFEST: Final = "manifest.json"
 CHECKS: Final = "checks.json"
 
+KEPT: Final = "kept"
+"""Among the inputs: the zones whose sources failed, each ``zone``, ``why``, and the ``serial`` that
+it kept, or null where it was left out. Not there where none did."""
+ROLLBACK: Final = "rollback"
+"""Among the inputs: the id of the bundle whose content was made live again."""
+
 ID: Final = re.compile(r"[0-9a-f]{32}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 

@@ -80,6 +80,11 @@ class Shard:
         found: bytes | None = self.transaction.get(key, db=self.plans)
         return found
 
+    def all_plans(self) -> dict[bytes, bytes]:
+        """The plans of all LUA records in the shard, by `lzc.lua.plan.plan_key`."""
+        with self.transaction.cursor(db=self.plans) as cursor:
+            return dict(cursor)
+
 
 def _map(path: Path, size: int) -> memoryview:
     try:

@@ -3,7 +3,8 @@
 Each command lives in a module of its name that defines ``command``. The module is imported when the
 command runs and not before, so that ``lzc serve`` does not pay for what ``lzc build`` needs.
 
-Exit codes: 0 success, 1 the input is at fault, 2 wrong usage, 130 after Ctrl-C.
+Exit codes: 0 success, 1 the input is at fault, 2 wrong usage, 3 some zones were kept as they were,
+130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,6 +23,9 @@ from lzc.cli.screen import echo, finish, show_traceback, tamed
 from lzc.faults import InputError
 from lzc.foreign_text import shown
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
@@ -29,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("lzc.cli.init", "Write a small commented project to start from."),
     "build": ("lzc.cli.build", "Compile the zones into a bundle."),
     "check": ("lzc.cli.check", "Do all that build does, but write nothing."),
+    "rollback": ("lzc.cli.rollback", "Make the content of an older bundle live again."),
     "verify": ("lzc.cli.verify", "Hash every file of a bundle and compare with its manifest."),
     "diff": ("lzc.cli.diff", "Show what differs between two bundles, or bundle and sources."),
     "query": ("lzc.cli.query", "Ask the live bundle as a client would, without a server."),
@@ -39,6 +44,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("lzc.cli.demo", "Build, serve, query and transfer the example project."),
     "help": ("lzc.cli.help", "Read the manual: list its chapters, or show one."),
     "man": ("lzc.cli.man", "Write manual pages of all commands."),
+    "version": ("lzc.cli.version", "Show the version; with -v of what lzc is made of, too."),
 }
 """Command name -> its module and its line in ``lzc --help``, in the order they are listed."""
 
@@ -56,6 +62,17 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands from the table, which imports none of them, and options of the group."""
+        from click.shell_completion import CompletionItem
+
+        items = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, which imports none of them."""

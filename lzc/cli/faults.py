@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from lzc.cli.screen import echo, echo_json
-from lzc.faults import Fault, FaultList, Severity
+from lzc.cli.screen import echo, echo_fault, echo_json
+from lzc.faults import Fault, FaultList, Place, Severity
 
 MOST_LINES: Final = 1000
 """Errors, and warnings, that are printed for people to read."""
+MOST_OF_A_RULE: Final = 20
+"""Warnings of one rule that are printed for people."""
 
 
 def fault_as_dict(fault: Fault) -> dict[str, Any]:
@@ -23,8 +26,8 @@ def fault_as_dict(fault: Fault) -> dict[str, Any]:
 
 
 def tell(fault: Fault) -> None:
-    """Print one fault for people, on stderr."""
-    echo(str(fault), err=True)
+    """Print one fault for people, on stderr; in colours on a terminal."""
+    echo_fault(str(fault), fault.severity)
 
 
 def shortened(faults: Sequence[Fault]) -> list[Fault]:
@@ -34,13 +37,30 @@ def shortened(faults: Sequence[Fault]) -> list[Fault]:
     return found.told()
 
 
+def some_of_each_rule(faults: Sequence[Fault]) -> list[Fault]:
+    """All errors, and `MOST_OF_A_RULE` warnings of each rule; then how many there are more."""
+    told: list[Fault] = []
+    seen: Counter[str] = Counter()
+    for fault in faults:
+        is_warning = fault.severity is Severity.WARNING
+        seen[fault.rule] += is_warning
+        if not is_warning or seen[fault.rule] <= MOST_OF_A_RULE:
+            told.append(fault)
+    for rule, count in seen.items():
+        if count > MOST_OF_A_RULE:
+            said = f"{count - MOST_OF_A_RULE} more warnings of this rule are not shown"
+            fix = "--format json has all of them"
+            told.append(Fault(Place("lzc"), rule, said, "", fix, Severity.WARNING))
+    return told
+
+
 def show_faults(faults: Sequence[Fault], output_format: str) -> None:
-    """Print faults: text on stderr, `MOST_LINES` of them, with a count of all as the last line, or
-    one JSON object ``{"faults": [...]}`` on stdout."""
+    """Print faults: text on stderr, `MOST_LINES` of them and of warnings some of each rule, with a
+    count of all as the last line, or one JSON object ``{"faults": [...]}`` on stdout."""
     if output_format == "json":
         echo_json({"faults": [fault_as_dict(fault) for fault in faults]})
         return
-    for fault in shortened(faults):
+    for fault in shortened(some_of_each_rule(faults)):
         tell(fault)
     errors = sum(fault.severity is Severity.ERROR for fault in faults)
     warnings = len(faults) - errors

@@ -17,6 +17,7 @@ import click
 from lzc import config
 from lzc.cli.options import ReadParam, config_option, format_option
 from lzc.cli.screen import echo, echo_json
+from lzc.cli.zone_names import complete_zones
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
@@ -34,7 +35,9 @@ def _read_zone(text: str) -> bytes:
 _ZONE = ReadParam("zone", _read_zone)
 _ALGORITHM = ReadParam("algorithm", algorithms.from_text)
 
-_zone_argument = click.argument("zone", type=_ZONE, help="The name of the zone.")
+_zone_argument = click.argument(
+    "zone", type=_ZONE, shell_complete=complete_zones, help="The name of the zone."
+)
 _role_options = (
     click.option(
         "--ksk", "flags", flag_value=KSK_FLAGS, type=int, help="A KSK (or CSK), flags 257."
@@ -150,7 +153,9 @@ def _unused(
 
 @command.command("list")
 @config_option
-@click.argument("zone", type=_ZONE, required=False, help="A zone; else all.")
+@click.argument(
+    "zone", type=_ZONE, required=False, shell_complete=complete_zones, help="A zone; else all."
+)
 @format_option
 def list_keys(config_path: Path, zone: bytes | None, output_format: str) -> None:
     """List the keys of ZONE, or of all zones: role, state and DS."""

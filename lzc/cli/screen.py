@@ -26,6 +26,32 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     click.echo(tame(text), err=err, nl=nl)
 
 
+def echo_fault(text: str, severity: str) -> None:
+    """Print a fault on stderr; on a terminal its place is bold, its severity in colour, and its
+    rule dim. NO_COLOR in the environment, and a terminal that is dumb, have none."""
+    tamed_text = tame(text)
+    if not _has_colours():
+        click.echo(tamed_text, err=True)
+        return
+    first, newline, rest = tamed_text.partition("\n")
+    place, mark, said = first.partition(f": {severity}: ")
+    if mark:
+        said, bracket, rule = said.rpartition(" [")
+        colour = "red" if severity == "error" else "yellow"
+        first = (
+            f"{click.style(place, bold=True)}: {click.style(severity, fg=colour, bold=True)}:"
+            f" {said}{click.style(bracket + rule, dim=True)}"
+        )
+    click.echo(first + newline + rest, err=True, color=True)
+
+
+def _has_colours() -> bool:
+    # https://no-color.org: whatever it is set to, but for nothing.
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr.isatty()
+
+
 def echo_json(value: object) -> None:
     """Print JSON, on several lines."""
     click.echo(tame_json(json.dumps(value, indent=2)))

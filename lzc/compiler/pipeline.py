@@ -9,23 +9,25 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import lzc
 from lzc.bundle import current, writer
-from lzc.bundle.manifest import BundleError
+from lzc.bundle.manifest import KEPT, BundleError
 from lzc.bundle.serial_store import LastSerial
 from lzc.compiler.incremental import live_bundle, memory
+from lzc.compiler.incremental.changes import Changes
+from lzc.compiler.incremental.kept import Kept
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import Memory
 from lzc.compiler.inputs.sources import ConfigFile
-from lzc.compiler.project import Compiled, Progress, compile_project
+from lzc.compiler.project import Compiled, Progress, Scope, compile_project
 from lzc.config import Config
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import Fault, InputError, Place, Severity
 from lzc.source.collector import collector_paused
 
 Made = TypeVar("Made")
@@ -35,7 +37,8 @@ __all__ = ["BuildResult", "Compiled", "Progress", "build", "build_time", "check"
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """A finished build: ``folder`` is that of the live bundle, ``seconds`` the time it took."""
+    """A finished build: ``folder`` is that of the live bundle, ``seconds`` the time it took;
+    ``kept`` are the zones that failed, ``failures`` is what is wrong with them."""
 
     id: str
     folder: Path
@@ -44,6 +47,10 @@ class BuildResult:
     checks: int
     warnings: list[Fault]
     seconds: float
+    changes: Changes = field(default_factory=Changes)
+    kept: list[Kept] = field(default_factory=list)
+    failures: list[Fault] = field(default_factory=list)
+    named_by_file: list[str] = field(default_factory=list)
 
 
 def build(
@@ -53,24 +60,32 @@ def build(
     config_path: Path | None = None,
     progress: Progress | None = None,
     now: float | None = None,
+    words: Sequence[str] = (),
+    keep: bool | None = None,
 ) -> BuildResult:
     """Build the project's bundle into ``output`` (default: as configured) and make it live.
 
     ``now`` (seconds since the epoch) decides serials and which keys are published; by default it is
-    SOURCE_DATE_EPOCH, or the clock. Raises `InputError` with every fault found; then nothing was
-    written.
+    SOURCE_DATE_EPOCH, or the clock. With ``words``, names or files of zones, only these are built,
+    and the others are as they are live. With ``keep`` (default: as configured), a zone that fails
+    is as it is live, and `BuildResult.kept` has it. Raises `InputError` with every fault found;
+    then nothing was written; and `lzc.compiler.inputs.selection.UnknownZone`.
     """
     started = time.monotonic()
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
     report = progress or _silent
     moment = build_time() if now is None else now
+    keep = config.build.keep_last_good if keep is None else keep
+    scope = Scope(words, beside_live=True, keep=keep)
     try:
         with writer.locked(folder), collector_paused():
             surroundings = memory.surroundings(config)
 
             def make(live: LiveBundle, faults: list[Fault]) -> tuple[Compiled, str]:
-                compiled = compile_project(config, file, live, moment, report, faults)
+                if words:
+                    _stays_usable(folder, live, faults)
+                compiled = compile_project(config, file, live, moment, report, faults, scope=scope)
                 report("write", 0, 1)
                 identity = _write(folder, compiled, live)
                 report("write", 1, 1)
@@ -102,7 +117,31 @@ def build(
         checks=len(compiled.memory.checks),
         warnings=compiled.warnings,
         seconds=time.monotonic() - started,
+        changes=compiled.changes,
+        kept=compiled.kept,
+        failures=compiled.failures,
+        named_by_file=compiled.named_by_file,
     )
+
+
+def _stays_usable(folder: Path, live: LiveBundle, faults: list[Fault]) -> None:
+    """Zones that are not built stay as they are live: where that cannot be read, they would go.
+    Raises `InputError`."""
+    if live.is_unusable:
+        told = [replace(fault, severity=Severity.ERROR) for fault in faults]
+        raise InputError(
+            [
+                *told,
+                Fault(
+                    Place(str(folder / current.CURRENT)),
+                    "live-bundle-needed",
+                    "the live bundle cannot be used, and the zones that are not named would stay as"
+                    " they are in it",
+                    "a bundle without them would answer for these zones alone",
+                    "build all zones, which is what is done without --zone",
+                ),
+            ]
+        )
 
 
 def check(
@@ -113,16 +152,26 @@ def check(
     progress: Progress | None = None,
     now: float | None = None,
     any_serial: bool = False,
+    words: Sequence[str] = (),
 ) -> Compiled:
-    """Everything that `build` does, but write. With ``any_serial``, serials that cannot go live are
-    taken as they are, with a warning. Raises `InputError`."""
+    """Everything that `build` does, but write; with ``words`` of the zones that these name, and of
+    no others. No zone that fails is kept. With ``any_serial``, serials that cannot go live are
+    taken as they are, with a warning. Raises `InputError`, and
+    `lzc.compiler.inputs.selection.UnknownZone`."""
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
     moment = build_time() if now is None else now
 
     def make(live: LiveBundle, faults: list[Fault]) -> Compiled:
         return compile_project(
-            config, file, live, moment, progress or _silent, faults, any_serial=any_serial
+            config,
+            file,
+            live,
+            moment,
+            progress or _silent,
+            faults,
+            any_serial=any_serial,
+            scope=Scope(words),
         )
 
     with collector_paused():
@@ -168,7 +217,8 @@ def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
     for apex, zone in compiled.made.items():
         info = zone.info
         live.serials.put(apex, LastSerial(info.serial, info.digest, info.source_serial))
-    if base is not None and base.checks and not zones:
+    inputs = _inputs(compiled)
+    if base is not None and base.checks and not zones and _is_told(inputs, live):
         if live.serials.stale:
             live.serials.save(folder)
         return live.id
@@ -177,7 +227,7 @@ def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
         zones,
         () if base is not None and base.checks else compiled.checks,
         version=lzc.__version__,
-        inputs=_inputs(compiled),
+        inputs=inputs,
         base=base,
         constants=compiled.constants,
         serials=live.serials,
@@ -196,11 +246,20 @@ def _remember(
 
 def _inputs(compiled: Compiled) -> dict[str, Any]:
     content = [apex + one.digest for apex, one in compiled.memory.zones.items()]
-    return {
+    inputs: dict[str, Any] = {
         "zones": len(compiled.memory.zones),
         "records": compiled.records,
         "content": hashlib.sha256(b"".join(content)).hexdigest(),
     }
+    if compiled.kept or compiled.still_kept:
+        fresh = [one.to_document() for one in compiled.kept]
+        inputs[KEPT] = [*compiled.still_kept, *fresh]
+    return inputs
+
+
+def _is_told(inputs: dict[str, Any], live: LiveBundle) -> bool:
+    """Whether the live bundle says of the same zones that they were kept, and why."""
+    return bool(live.manifest.inputs.get(KEPT, []) == inputs.get(KEPT, []))
 
 
 def _silent(step: str, done: int, total: int) -> None:

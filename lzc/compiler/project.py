@@ -6,20 +6,24 @@ The steps are sources, keys, live serials, and zones.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Final
 
 from lzc import foreign_json
 from lzc.bundle import shards
+from lzc.bundle.carried import renumbered
+from lzc.bundle.manifest import KEPT
 from lzc.bundle.writer import Base, CompiledZone
 from lzc.compiler.checks.secondaries import check_secondaries
 from lzc.compiler.checks.secrets import check_secrets
+from lzc.compiler.incremental.changes import Changes, changes
+from lzc.compiler.incremental.kept import Kept, has_errors
 from lzc.compiler.incremental.live_bundle import LiveBundle
-from lzc.compiler.incremental.memory import PATH, SIGNED, BuiltZone, Memory
+from lzc.compiler.incremental.memory import PATH, SHOWN_AS, SIGNED, BuiltZone, Memory
 from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
-from lzc.compiler.inputs.sources import ConfigFile
+from lzc.compiler.inputs.sources import NO_ZONE, SUFFIX, ConfigFile, is_named_by
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua.stored import found_in
 from lzc.config import Config
@@ -37,13 +41,33 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Which zones are built: those that ``words`` name, or all without any. The others are as they
+    are live with ``beside_live``, and not there otherwise. With ``keep``, a zone that fails is as
+    it is live, or left out where it never was."""
+
+    words: Sequence[str] = ()
+    beside_live: bool = False
+    keep: bool = False
+
+
+WHOLE: Final = Scope()
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """A whole project: what is to be remembered of it; those of its zones that were ``made``, as
-    the others are in the live bundle; and warnings."""
+    the others are in the live bundle; warnings; the zones that were ``kept``, and what is wrong
+    with these; ``still_kept``, what the live bundle says of zones that were kept before, and not
+    built now; and what is otherwise than in the live bundle."""
 
     memory: Memory
     made: Mapping[bytes, CompiledZone]
     warnings: list[Fault]
+    kept: list[Kept] = field(default_factory=list)
+    failures: list[Fault] = field(default_factory=list)
+    still_kept: list[Any] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
 
     @property
     def zones(self) -> list[CompiledZone]:
@@ -68,6 +92,17 @@ class Compiled:
         """Records of all zones, each SOA once."""
         return sum(map(attrgetter("records"), self.memory.zones.values()))
 
+    @property
+    def named_by_file(self) -> list[str]:
+        """The files that a zone has its name from though they do not end in ``.zone``."""
+        return [
+            f"{to_text(apex)} ({one.settings[SHOWN_AS]})"
+            for apex, one in self.memory.zones.items()
+            if one.settings
+            and not one.settings[PATH].endswith(SUFFIX)
+            and is_named_by(apex, one.settings[PATH])
+        ]
+
     def beside(self, live: LiveBundle) -> tuple[Base | None, list[CompiledZone]]:
         """What the next bundle has of the live one, and the zones of its other shards by id."""
         count = shards.count(len(self.memory.zones))
@@ -87,7 +122,11 @@ class Compiled:
 
     def _zones_of(self, numbers: Set[int], count: int, live: LiveBundle) -> list[CompiledZone]:
         ids = shards.ids(self.memory.zones, count, numbers)
-        return [self.made.get(apex) or live.zone(apex, number) for apex, number in ids.items()]
+        made = self.made
+        return [
+            renumbered(made[apex], number) if apex in made else live.zone(apex, number)
+            for apex, number in ids.items()
+        ]
 
 
 def compile_project(
@@ -99,45 +138,104 @@ def compile_project(
     faults: Sequence[Fault] = (),
     *,
     any_serial: bool = False,
+    scope: Scope = WHOLE,
 ) -> Compiled:
-    """Build the zones that are not as ``live`` remembers them. Raises `InputError` with every fault
-    found, and those given; what is given and found may be warnings, too. With ``any_serial``,
-    faults of serials are among these."""
+    """Build the zones of ``scope`` that are not as ``live`` remembers them. Raises `InputError`
+    with every fault found, and those given; what is given and found may be warnings, too. With
+    ``any_serial``, faults of serials are among these. Raises
+    `lzc.compiler.inputs.selection.UnknownZone` for words that name no zone."""
     survey = Survey(config, file, live, now)
     found_by = sources.fingerprint(config)
-    if found_by != live.memory.found_by or not survey.recall():
+    chosen: frozenset[bytes] | None = None
+    if scope.words:
+        chosen = survey.choose(scope.words, among_live=scope.beside_live)
+    elif found_by != live.memory.found_by or not survey.recall():
         survey.find()
     survey.look()
     found = FaultList()
-    found.add([*survey.found_faults, *faults, *survey.faults])
+    found.add([*survey.found_faults, *faults])
     known = survey.known
     jobs = [replace(job, any_serial=any_serial) for job in survey.jobs]
     results = _build_all(jobs, known, live, report)
     made: dict[bytes, CompiledZone] = {}
-    for apex, one in known.items():
-        result = results.get(apex)
-        if result is None:
-            if one.warnings:
-                found.add(map(_warning, one.warnings))
+    failed: dict[bytes, list[Fault]] = {}
+    for apex in [NO_ZONE, *known, *(survey.of_zones.keys() - known.keys())]:
+        told = survey.of_zones.get(apex, [])
+        one, result = known.get(apex), results.get(apex)
+        if result is not None:
+            told = [*told, *result.faults]
+        elif one is not None and (chosen is None or apex in chosen):
+            told = [*told, *map(_warning, one.warnings)]
+        if scope.keep and has_errors(told) and not live.is_unusable:
+            failed[apex] = told
             continue
-        found.add(result.faults)
-        if result.zone is not None:
+        found.add(told)
+        if one is not None and result is not None and result.zone is not None:
             made[apex] = result.zone
             known[apex] = _built(one, result.zone, result)
+        if scope.keep and has_errors(told):
+            found.add([_not_kept(file)])
+    failures = FaultList()
+    kept: list[Kept] = []
+    for apex, told in failed.items():
+        failures.add(told)
+        kept += _keep(apex, told, known, live)
+    if not known:
+        found.add(failures.told())
+    known = dict(sorted(known.items())) if failed else known
     if config.secondary:
         signed = [to_text(apex) for apex, one in known.items() if one.settings[SIGNED]]
         needs = {to_text(apex): one.needs for apex, one in known.items() if one.needs}
         found.add(check_secondaries(config, file, signed, needs))
     if config.tsig or config.serve.cookie_secret_file is not None:
         found.add(check_secrets(config, file))
-    memory = Memory("", found_by, known, survey.keystore)
+    # What else the same paths lead to is to be found out, if this is not all.
+    memory = Memory("", b"" if failed or chosen else found_by, known, survey.keystore)
     checks = len(memory.checks)
     if checks > MOST_CHECKS:
         found.add([_too_many(checks, known.values())])
     told = found.told()
     if any(fault.severity is Severity.ERROR for fault in told):
-        raise InputError(told)
-    return Compiled(memory, made, told)
+        raise InputError([*failures.told(), *told] if known else told)
+    compared = changes(known, made, live)
+    still = _still_kept(live, chosen) if chosen is not None and scope.beside_live else []
+    return Compiled(memory, made, told, kept, failures.told(), still, compared)
+
+
+def _not_kept(file: ConfigFile) -> Fault:
+    return Fault(
+        file.place("keep-last-good", "[build]"),
+        "live-bundle-needed",
+        "zones that failed cannot stay as they are live: the live bundle cannot be used",
+        "a bundle without them would have no answers for them at all",
+        "correct what is wrong with them",
+    )
+
+
+def _still_kept(live: LiveBundle, chosen: frozenset[bytes]) -> list[Any]:
+    if live.folder is None:
+        return []
+    built = set(map(to_text, chosen))
+    before = live.manifest.inputs.get(KEPT, [])
+    return [one for one in before if isinstance(one, dict) and one.get("zone") not in built]
+
+
+def _keep(
+    apex: bytes, told: list[Fault], known: dict[bytes, BuiltZone], live: LiveBundle
+) -> list[Kept]:
+    """Have a zone that failed as it is live among those ``known``, or not at all."""
+    if apex == NO_ZONE:
+        return [Kept.of(fault.place.file, None, [fault]) for fault in told]
+    begun, name = known.pop(apex, None), to_text(apex)
+    before = live.built(apex)
+    if before is None:
+        return [Kept.of(name, None, told)]
+    if begun is not None and begun.settings:
+        before = before._replace(settings=begun.settings, keys=begun.keys)
+    # It is built anew until that succeeds.
+    known[apex] = before._replace(steady=False, warnings=())
+    info = live.info(apex)
+    return [Kept.of(name, None if info is None else info.serial, told)]
 
 
 def _build_all(
@@ -151,7 +249,9 @@ def _build_all(
     results = _build(jobs, known, report)
 
     def zone_of(apex: bytes) -> CompiledZone | None:
-        return results[apex].zone if apex in results else live.zone(apex, 0)
+        if apex in results:
+            return results[apex].zone
+        return live.zone(apex, 0) if live.info(apex) is not None else None
 
     for _ in range(_LOOKED_UP):
         again = []

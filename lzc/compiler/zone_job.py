@@ -11,7 +11,7 @@ from lzc.compiler import serials
 from lzc.compiler.checks.zone import RULES_OF_ABSENCE, check_zone, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua.stored import ZoneContents
-from lzc.faults import MOST, Fault, FaultList, Severity
+from lzc.faults import MOST, Fault, FaultList, Severity, one_a_cause
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import Constants, of_checks
@@ -32,11 +32,12 @@ def build_zone(job: ZoneJob, totals: Totals | None = None) -> ZoneResult:
     """Read, check and compile a zone; ``totals`` count what all zones take. Never raises for what
     the source says."""
     result = _build(job, totals)
-    if len(result.faults) <= MOST:
-        return result
-    found = FaultList()
-    found.add(result.faults)
-    return replace(result, faults=found.told())
+    faults = one_a_cause(result.faults)
+    if len(faults) > MOST:
+        found = FaultList()
+        found.add(faults)
+        faults = found.told()
+    return result if len(faults) == len(result.faults) else replace(result, faults=faults)
 
 
 def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:

@@ -88,6 +88,8 @@ class BuildSection(Table):
     serial: Serial = "date"
     dialect: Literal["lzc", "powerdns"] = "lzc"
     """How files are read where PowerDNS reads them otherwise than RFC 1035 says."""
+    keep_last_good: bool = False
+    """A zone that fails stays as it is live, and the others go live."""
     zone_limits: ZoneLimitsSection = ZoneLimitsSection()
     total_limits: TotalLimitsSection = TotalLimitsSection()
 

@@ -102,6 +102,7 @@ def _report_outside(scope: FileScope, token: Token) -> None:
     else:
         why = f"$ORIGIN is {origin} here, and completes names without a final dot"
         fix = f"correct $ORIGIN, or write the whole name, ending in {zone}"
+    fix += '; if the file is of another zone than its name says: [zone."NAME"] source = "FILE"'
     scope.report(token, "out-of-zone", f"owner {owner} is outside of zone {zone}", why, fix)
 
 

@@ -37,7 +37,7 @@ FLOORS = (
 
 GROUPS = {
     "compiler": (
-        {"pipeline"},
+        {"pipeline", "rollback"},
         {"project"},
         {"workers"},
         {"zone_job"},

@@ -47,6 +47,8 @@ COMMANDS = [
     ["init", "new"],
     ["help", "health"],
     ["man", "-o", "pages"],
+    ["rollback"],
+    ["version", "-v"],
 ]
 
 

@@ -14,6 +14,7 @@ from tests.unit.command_line import HEAD, build_project
 
 COMMANDS = [
     *(["build"], ["check"], ["verify"], ["diff"], ["query", "www.example.net"], ["test"]),
+    *(["rollback"], ["rollback", "--as-is"], ["rollback", "--list"], ["build", "--zone", "a"]),
     *(["keys", "list"], ["keys", "generate", "example.net"], ["ctl", "status"]),
 ]
 PLACES = [

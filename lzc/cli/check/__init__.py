@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from lzc import config
+from lzc.cli.build import named_lines
 from lzc.cli.check.fault_formats import Sources, to_github, to_sarif
 from lzc.cli.faults import fault_as_dict, shortened, show_faults
 from lzc.cli.options import config_option
 from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_commands, echo_json
+from lzc.cli.zone_names import complete_zones, known_zones
 from lzc.compiler import pipeline
 from lzc.compiler.pipeline import Compiled
 from lzc.faults import Fault, InputError, Severity
@@ -35,6 +37,13 @@ def _version(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
 
 
 @click.command("check")
+@click.argument(
+    "zones",
+    nargs=-1,
+    metavar="[ZONE|FILE]...",
+    shell_complete=complete_zones,
+    help="Zones to check, by their names or files.  [default: all]",
+)
 @config_option
 @click.option(
     "--format",
@@ -54,6 +63,7 @@ def _version(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
 @click.pass_context
 def command(
     ctx: click.Context,
+    zones: tuple[str, ...],
     config_path: Path,
     output_format: str,
     against: Version | None,
@@ -62,7 +72,8 @@ def command(
 ) -> None:
     """Read, check and compile the zones as build does, but write nothing.
 
-    Exits with 1 when a build would fail; warnings do not count unless --strict is given.
+    A zone that fails is an error whether or not a build would keep what is live of it. Exits with 1
+    for any error; warnings do not count unless --strict is given.
     """
     if rules:
         _show_rules(output_format)
@@ -71,8 +82,14 @@ def command(
     faults: Sequence[Fault]
     try:
         settings = config.load(config_path, against=against)
-        with progress_bar() as progress:
-            compiled = pipeline.check(settings, config_path=config_path, progress=progress)
+
+        def check() -> Compiled:
+            with progress_bar() as progress:
+                return pipeline.check(
+                    settings, config_path=config_path, progress=progress, words=zones
+                )
+
+        compiled = known_zones(check, "[ZONE|FILE]...")
         faults = compiled.warnings
         if against is not None:
             faults = [fault for fault in faults if fault.rule == "lua-version-differs"]
@@ -99,12 +116,15 @@ def _show(
                 "zones": len(compiled.zones),
                 "records": compiled.records,
                 "checks": len(compiled.checks),
+                "named_by_file": compiled.named_by_file,
                 "faults": [fault_as_dict(fault) for fault in faults],
             },
         )
     else:
         if faults:
             show_faults(faults, "text")
+        for line in named_lines(compiled.named_by_file):
+            echo(line)
         echo(f"{len(compiled.zones)} zone(s), {compiled.records} records: no errors")
 
 

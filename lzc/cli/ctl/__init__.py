@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from lzc import config as settings
+from lzc.cli.ctl.kept import kept_lines
 from lzc.cli.ctl.secondaries import age, secondary_lines, seconds
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json
@@ -212,6 +213,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
             f" ({refused['tries']} tries, the last one {age(refused['at'])} ago): {why}"
         )
     lines += _fallen_lines(answer)
+    lines += kept_lines(answer)
     lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
     lines += [
         f"HELD BACK   code of zone {zone} that never ran to its end"

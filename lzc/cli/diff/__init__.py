@@ -13,6 +13,7 @@ from lzc import config as settings
 from lzc.bundle.unusable import usable
 from lzc.cli.faults import show_faults
 from lzc.cli.options import config_option, format_option
+from lzc.cli.zone_names import complete_zones
 from lzc.faults import Fault, InputError
 from lzc.wire import name as wire_name
 
@@ -27,7 +28,12 @@ from lzc.wire import name as wire_name
 )
 @config_option
 @click.option(
-    "--zone", "zones", multiple=True, metavar="NAME", help="Only this zone; may be given again."
+    "--zone",
+    "zones",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_zones,
+    help="Only this zone; may be given again.",
 )
 @click.option(
     "--exit-code", is_flag=True, help="Exit with 1 when they differ, with 2 when comparing failed."

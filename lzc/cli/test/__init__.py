@@ -116,7 +116,9 @@ def _bundle(
             from lzc.compiler import pipeline
 
             # Both folders have a lock, of the same name.
-            path = pipeline.build(config, folder / "build", config_path=config_path).folder
+            output = folder / "build"
+            # What is tested is what the sources say, and nothing is live there that could be kept.
+            path = pipeline.build(config, output, config_path=config_path, keep=False).folder
         where = path or config.output
         given = path is not None
         with usable(where, config_path, given=given), open_bundle(config, path) as bundle:

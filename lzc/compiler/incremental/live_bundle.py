@@ -3,19 +3,21 @@ of it stops a build, and none costs a serial in silence."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import lmdb
 
-from lzc.bundle import current, found_serials, serial_store, shards, verification
-from lzc.bundle.manifest import BundleError, Manifest, OtherFormat, shard_files
+from lzc.bundle import check_list, current, found_serials, serial_store, shards, verification
+from lzc.bundle.carried import carried
+from lzc.bundle.check_list import CheckList
+from lzc.bundle.manifest import CHECKS, BundleError, Manifest, OtherFormat, shard_files
 from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.shard import Shard
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.compiler.incremental.memory import Memory
+from lzc.compiler.incremental.memory import BuiltZone, Memory
 from lzc.faults import Fault, Place, Severity
 
 
@@ -43,6 +45,7 @@ class LiveBundle:
         self.id = ""
         self.memory = Memory()
         self._shards: dict[int, Shard] = {}
+        self._listed: CheckList | None = None
         if output is None or not (output / current.CURRENT).is_symlink():
             return
         folder = current.live(output)
@@ -53,13 +56,17 @@ class LiveBundle:
             self.memory = memory
 
     @property
+    def is_unusable(self) -> bool:
+        """Whether there was a bundle, or may have been, and it cannot be read any more."""
+        return self.folder is None and (bool(self.serials.bundles) or self.lost)
+
+    @property
     def shards(self) -> int:
         """The number of its shards; 0 without a bundle."""
         return 0 if self.folder is None else self.manifest.shards
 
     def zone(self, apex: bytes, zone_id: int) -> CompiledZone:
-        """A zone as it is in the bundle, under another id; it is in its `memory`. Raises
-        `BundleError`."""
+        """A zone as it is in the bundle, under another id. Raises `BundleError`."""
         try:
             return self._zone(apex, zone_id)
         except lmdb.Error as error:
@@ -70,18 +77,67 @@ class LiveBundle:
         if info is None:
             raise BundleError(f"{self.folder}: a zone is missing")
         shard = self._shard(apex)
-        items = list(shard.items(info.zone_id.to_bytes(4, "big")))
-        if zone_id != info.zone_id:
-            prefix = zone_id.to_bytes(4, "big")
-            items = [(prefix + key[4:], node) for key, node in items]
-        start = info.transfer_offset
-        plans = {key: shard.plan(key) for key in self.memory.zones[apex].plans}
-        return CompiledZone(
-            replace(info, zone_id=zone_id),
-            items,
-            [bytes(shard.transfers[start : start + info.transfer_length])],
-            {key: plan for key, plan in plans.items() if plan is not None},
+        known = self.memory.zones.get(apex)
+        if known is None:
+            return carried(shard, info, zone_id)
+        plans = {key: shard.plan(key) for key in known.plans}
+        found = {key: plan for key, plan in plans.items() if plan is not None}
+        return carried(shard, info, zone_id, found)
+
+    def info(self, apex: bytes) -> ZoneInfo | None:
+        """What the bundle says of a zone, if it has it. Raises `BundleError`."""
+        try:
+            return None if self.folder is None else self._info(apex)
+        except lmdb.Error as error:
+            raise BundleError(f"{self.folder}: damaged: {error}") from error
+
+    def apexes(self) -> list[bytes]:
+        """The apexes of all its zones, ordered by their octets. Raises `BundleError`."""
+        if self.memory.zones or self.folder is None:
+            return list(self.memory.zones)
+        try:
+            return sorted(self._all_apexes())
+        except lmdb.Error as error:
+            raise BundleError(f"{self.folder}: damaged: {error}") from error
+
+    def _all_apexes(self) -> Iterator[bytes]:
+        for number in range(self.shards):
+            for apex, _ in self._shard_number(number).zones():
+                yield bytes(apex)
+
+    def built(self, apex: bytes) -> BuiltZone | None:
+        """What is known of a zone that the bundle has: what is remembered, or what the bundle tells
+        of it. That does not say which health checks and plans are whose, so a zone with LUA records
+        has all. Raises `BundleError`."""
+        known = self.memory.zones.get(apex)
+        if known is not None:
+            return known
+        info = self.info(apex)
+        if info is None:
+            return None
+        listed = self._checks()
+        asks = info.lua
+        constants = listed.constants.get(apex)
+        return BuiltZone(
+            ("", "", info.signed, info.lua),
+            (),
+            bytes.fromhex(info.digest),
+            info.records,
+            checks=tuple(sorted(one.to_json() for one in listed.checks)) if asks else (),
+            constants="" if constants is None else constants.to_json(),
+            plans=tuple(self._shard(apex).all_plans()) if asks else (),
+            steady=False,
         )
+
+    def _checks(self) -> CheckList:
+        if self._listed is None:
+            assert self.folder is not None
+            verification.verify_file(self.folder, self.manifest, CHECKS)
+            try:
+                self._listed = check_list.read(self.folder / CHECKS)
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                raise BundleError(f"{self.folder}: no list of checks: {error}") from error
+        return self._listed
 
     def _info(self, apex: bytes) -> ZoneInfo | None:
         text = self._shard(apex).zone(apex)
@@ -93,8 +149,10 @@ class LiveBundle:
             raise BundleError(f"{self.folder}: what it says of a zone is damaged") from error
 
     def _shard(self, apex: bytes) -> Shard:
+        return self._shard_number(shards.shard_of(apex, self.manifest.shards))
+
+    def _shard_number(self, number: int) -> Shard:
         assert self.folder is not None
-        number = shards.shard_of(apex, self.manifest.shards)
         if number not in self._shards:
             # What is read from it gets a new hash: damage that no stamp shows would be right then.
             for name in shard_files(number):

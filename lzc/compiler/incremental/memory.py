@@ -35,9 +35,11 @@ Settings = tuple[Any, ...]
 """Whatever decides, with the files that are read, what becomes of a zone; plain data. The fields of
 `lzc.compiler.inputs.sources.ZoneSource` after the apex come first."""
 PATH: Final = 0
+SHOWN_AS: Final = 1
 SIGNED: Final = 2
 OF_SOURCE: Final = 9
-"""Indices among them: the path, whether the zone is signed, and the first behind the source's."""
+"""Indices among them: the path, as faults show it, whether the zone is signed, and the first behind
+the source's."""
 
 
 Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]

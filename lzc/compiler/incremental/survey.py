@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from operator import attrgetter
 from pathlib import Path
@@ -13,7 +14,7 @@ from lzc.compiler.checks.secondaries import Takers, takers
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, BuiltZone, Keys
 from lzc.compiler.incremental.zone_keys import ZoneKeys
-from lzc.compiler.inputs import sources
+from lzc.compiler.inputs import selection, sources
 from lzc.compiler.inputs.reading import limits_of, reach_of
 from lzc.compiler.inputs.sources import ConfigFile, ZoneSource
 from lzc.compiler.job import ZoneJob
@@ -31,7 +32,9 @@ _UNKNOWN: Final = BuiltZone((), (), b"", 0)
 
 class Survey:
     """Sorts the zones: into ``known`` goes what is known of those that did not change; of the
-    others, for which there are jobs, the settings alone. Call `find` or `recall`, then `look`."""
+    others, for which there are jobs, the settings alone. ``of_zones`` has the faults of single
+    zones, by their apex, and those of files that give none by `sources.NO_ZONE`;
+    ``found_faults`` are of the project. Call `find`, `choose` or `recall`, then `look`."""
 
     def __init__(self, config: Config, file: ConfigFile, live: LiveBundle, now: float) -> None:
         self._config = config
@@ -46,7 +49,7 @@ class Survey:
         self.jobs: list[ZoneJob] = []
         self.known: dict[bytes, BuiltZone] = {}
         self.found_faults: list[Fault] = []
-        self.faults: list[Fault] = []
+        self.of_zones: dict[bytes, list[Fault]] = {}
 
     @property
     def keystore(self) -> tuple[int, ...]:
@@ -55,8 +58,25 @@ class Survey:
 
     def find(self) -> None:
         """Find the zones; they may be any."""
-        self._waiting, self.found_faults = sources.find(self._config, self._file)
+        self._waiting, self.found_faults = sources.find(self._config, self._file, self.of_zones)
         self.known = {source.apex: _UNKNOWN for source in self._waiting}
+
+    def choose(self, words: Sequence[str], *, among_live: bool) -> frozenset[bytes]:
+        """Find the zones, and have only those built that operators name, by their names or files;
+        with ``among_live``, all others are as they are live. Gives their apexes. Raises
+        `lzc.compiler.inputs.selection.UnknownZone`, and `BundleError`."""
+        self.find()
+        others = self._live.apexes() if among_live else []
+        gone = [apex for apex in self.of_zones if apex]
+        chosen = selection.choose(words, self._waiting, [*gone, *others], self._config)
+        self._waiting = [source for source in self._waiting if source.apex in chosen]
+        self.of_zones = {apex: told for apex, told in self.of_zones.items() if apex in chosen}
+        # One that is named, and has no source any more, goes.
+        staying = [apex for apex in others if apex not in chosen or apex in self.of_zones]
+        known = {apex: self._live.built(apex) or _UNKNOWN for apex in staying}
+        known |= {source.apex: _UNKNOWN for source in self._waiting}
+        self.known = dict(sorted(known.items()))
+        return chosen
 
     def recall(self) -> bool:
         """Take the zones for those remembered, as they would be found by the same; false where what
@@ -66,7 +86,7 @@ class Survey:
         for apex, one in self._live.memory.zones.items():
             if untouched(one.inputs) and one.steady and not one.settings[SIGNED]:
                 continue
-            if not in_place(one.inputs[0]):
+            if not one.inputs or not in_place(one.inputs[0]):
                 return False
             path, *others = one.settings[:OF_SOURCE]
             waiting.append(ZoneSource(apex, Path(path), *others))
@@ -99,7 +119,8 @@ class Survey:
         all_keys: Keys = ()
         if source.signed:
             keys, all_keys, faults = self._zone_keys.of(source, last)
-            self.faults += faults
+            if faults:
+                self.of_zones.setdefault(source.apex, []).extend(faults)
         taken_by = takers(config, source.name) if config.secondary else _NOBODY
         settings = (
             str(source.path),

@@ -71,10 +71,22 @@ class ConfigFile:
         return Place(self.shown_as, 1, 1)
 
 
-def find(config: Config, file: ConfigFile) -> tuple[list[ZoneSource], list[Fault]]:
+NO_ZONE = b""
+"""In place of an apex, for a file whose name gives none."""
+
+
+def find(
+    config: Config, file: ConfigFile, of_zones: dict[bytes, list[Fault]] | None = None
+) -> tuple[list[ZoneSource], list[Fault]]:
     """The zones of a project, ordered by the octets of their apex, and what is wrong with the way
-    they are named. A file that a ``[zone]`` section claims is not found by the globs again."""
+    they are named. A file that a ``[zone]`` section claims is not found by the globs again. What is
+    wrong with a single zone goes into ``of_zones``, where that is given, by its apex."""
     faults: list[Fault] = []
+
+    def of_zone(apex: bytes, fault: Fault) -> None:
+        into = faults if of_zones is None else of_zones.setdefault(apex, [])
+        into.append(fault)
+
     sections = _sections(config, file, faults)
     found: dict[bytes, Path] = {}
     claimed: set[Path] = set()
@@ -86,13 +98,14 @@ def find(config: Config, file: ConfigFile) -> tuple[list[ZoneSource], list[Fault
             found[apex] = path
             claimed.add(path.resolve())
         else:
-            faults.append(
+            of_zone(
+                apex,
                 Fault(
                     file.place(f'"{section.source}"', section.source),
                     "source-missing",
                     f"zone {name}: {section.source} is not a file",
                     fix="correct source, or create the file",
-                )
+                ),
             )
     given = set(found)
     for path in _matches(config, file, faults):
@@ -100,23 +113,24 @@ def find(config: Config, file: ConfigFile) -> tuple[list[ZoneSource], list[Fault
             continue
         named = _zone_of(config, path)
         if isinstance(named, Fault):
-            faults.append(named)
+            of_zone(NO_ZONE, named)
         elif named not in found:
             found[named] = path
         elif named not in given and path.resolve() != found[named].resolve():
-            faults.append(_duplicate(config, named, found[named], path))
+            of_zone(named, _duplicate(config, named, found[named], path))
     for apex, (name, section) in sections.items():
         if apex not in found and not section.source:
-            faults.append(
+            of_zone(
+                apex,
                 Fault(
                     file.place(f'[zone."{name}"]', name),
                     "zone-unknown",
                     f"there are settings for zone {name}, but no source",
                     why="a misspelt name would leave the zone without its settings, such as DNSSEC",
                     fix="correct the name, or give it source = ...",
-                )
+                ),
             )
-    if not found and not faults:
+    if not found and not faults and not of_zones:
         faults.append(
             Fault(
                 file.place("sources", "[build]"),
@@ -191,6 +205,15 @@ def _zone_of(config: Config, path: Path) -> bytes | Fault:
             f"the file's name gives no zone name: {error}",
             fix="rename the file to ZONE.zone, or name it in a [zone] section: source = ...",
         )
+
+
+def is_named_by(apex: bytes, path: str) -> bool:
+    """Whether a file gives the zone with this apex its name, rather than a section of its own."""
+    try:
+        text = path.rpartition("/")[2].removesuffix(SUFFIX)
+        return wire_name.from_text(text, wire_name.ROOT).lower() == apex
+    except wire_name.InvalidName:
+        return False
 
 
 def _duplicate(config: Config, apex: bytes, first: Path, second: Path) -> Fault:

@@ -51,6 +51,11 @@ def _sources() -> list[tuple[bytes, bytes]]:
     ]
 
 
+def luajit_version() -> str:
+    """The version that LuaJIT says it is."""
+    return str(lupa.LuaRuntime().globals().jit.version)
+
+
 def _refuse(_object: object, name: object, _setting: bool) -> str:
     raise AttributeError(name)
 

@@ -14,6 +14,7 @@ from lzc.serve.ipc.scoreboard import COUNTERS
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer, Command
+from lzc.serve.supervise.kept_zones import kept_zones
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import SettingsInForce
 
@@ -78,6 +79,7 @@ class Commands:
             "built_at": reloader.built_at,
             "refused": reloader.refusal.status(),
             "fallen": reloader.fallen.status(),
+            "kept": kept_zones(reloader.folder),
             "zones": max(worker.zones for worker in reloader.workers),
             "uptime": time.time() - self.started_at,
             "pid": os.getpid(),

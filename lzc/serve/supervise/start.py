@@ -22,6 +22,7 @@ from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.supervise import control
 from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.supervisor import Supervisor
@@ -66,6 +67,7 @@ def run(options: ServeOptions) -> None:
         _raise_file_limit()
         gc.freeze()
         gc.enable()
+        tell_kept(folder)
         for fault in unusable:
             log.error("TSIG KEY OUT OF SERVICE: %s", str(fault).replace("\n", "; "))
         checker = CheckerProcess(

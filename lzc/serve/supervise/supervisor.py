@@ -28,6 +28,7 @@ from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
 from lzc.serve.supervise.bundle_trial import crash, crashing
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.commands import Commands
+from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
@@ -309,6 +310,7 @@ class Supervisor:
             self._secondaries.update(serials)
         else:
             self._spawn(self._find_and_notify(folder))
+        tell_kept(folder)
 
     async def _find_and_notify(self, folder: Path) -> None:
         """Tell secondaries of a bundle that was not tried: workers opened it, who need not look at

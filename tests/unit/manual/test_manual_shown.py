@@ -14,10 +14,19 @@ from tests.unit.manual.typing_along import Shell, prepare
 
 SHOWING = [name for name, source in sources().items() if any(steps(source))]
 
-MEANT = {"TARGET": "127.0.0.80", "NAME": "www.shop.example", "DIR": "out", "CHAPTER": "health"}
+MEANT = {
+    "TARGET": "127.0.0.80",
+    "NAME": "www.shop.example",
+    "DIR": "out",
+    "CHAPTER": "health",
+    "ZONE": "shop.example",
+}
 """What stands for the words of a command that its reader replaces."""
 
-RUN_ELSEWHERE = {"lzc init", "lzc serve", "lzc demo"}
+RUN_ELSEWHERE = {
+    *("lzc init", "lzc serve", "lzc demo"),
+    *("lzc rollback", "lzc rollback ID", "lzc rollback --as-is"),
+}
 """By what prepares a chapter, and by tests of their own."""
 
 

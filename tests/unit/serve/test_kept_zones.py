@@ -1,0 +1,73 @@
+"""A server says which zones of its bundle failed, and of which bundle it has the content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lzc.cli.ctl.kept import kept_lines
+from lzc.serve.supervise.kept_zones import SHOWN, kept_zones
+from tests.unit.live_server import LiveServer, Project
+from tests.unit.several_zones import BROKEN, SeveralZones
+
+
+class Served(Project):
+    """What a server needs of a project that is there already."""
+
+    def __init__(self, zones: SeveralZones) -> None:
+        self.folder, self.output, self.config = zones.folder, zones.output, zones.path
+
+
+@pytest.fixture
+def zones(tmp_path: Path) -> SeveralZones:
+    made = SeveralZones(tmp_path)
+    made.build()
+    return made
+
+
+@pytest.fixture
+def server(zones: SeveralZones) -> Iterator[LiveServer]:
+    zones.write("lua.example", BROKEN)
+    zones.build()
+    with LiveServer(Served(zones)) as started:
+        yield started
+
+
+def test_log_and_status_name_each_zone_and_why(zones: SeveralZones, server: LiveServer) -> None:
+    assert server.logged("ZONE KEPT lua.example. with serial 5, as its source failed: zones/lua.ex")
+    status = server.control("status")
+    (line,) = kept_lines(status)
+    assert line.startswith("KEPT        lua.example. with serial 5: zones/lua.example.zone:5:")
+    assert server.answers("any.lua.example") in (["192.0.2.1"], ["192.0.2.2"])
+    zones.write("late.example", BROKEN)
+    zones.build()
+    assert server.control("reload")["ok"]
+    assert server.logged("ZONE LEFT OUT late.example.: its source failed, and it was not live")
+    assert kept_lines(server.control("status"))[1].startswith("LEFT OUT    late.example., whose")
+    zones.write("lua.example", "")
+    zones.file("late.example").unlink()
+    zones.build()
+    assert server.control("reload")["ok"]
+    assert kept_lines(server.control("status")) == []
+
+
+def test_a_rollback_is_told(zones: SeveralZones, server: LiveServer) -> None:
+    live = zones.live()
+    zones.write("lua.example", "")
+    zones.build()
+    zones.roll_back(live)
+    assert server.control("reload")["ok"]
+    assert server.logged(f"has the content of {live} again")
+    status = server.control("status")
+    assert kept_lines(status)[0] == f"ROLLBACK    this bundle has the content of {live} again"
+
+
+def test_status_names_some_of_many(tmp_path: Path) -> None:
+    broken = {f"z{number:02}.example": BROKEN for number in range(30)}
+    zones = SeveralZones(tmp_path, {"signed.example": "", **broken})
+    zones.build()
+    found = kept_zones(zones.output / zones.live())
+    assert (found["count"], len(found["zones"])) == (30, SHOWN)
+    assert kept_lines({"kept": found})[-1] == "            and 10 more zones were kept"
