@@ -9,6 +9,7 @@ import click
 
 from lzc.cli.options import config_option
 from lzc.cli.screen import echo
+from lzc.config import MOST_WORKERS
 from lzc.serve.observe import log_lines
 
 
@@ -28,7 +29,7 @@ from lzc.serve.observe import log_lines
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, MOST_WORKERS),
     metavar="N",
     help="Worker processes. [default: of [serve]]",
 )
@@ -37,7 +38,8 @@ def command(
 ) -> None:
     """Answer queries and transfers from the live bundle, until SIGTERM or SIGINT.
 
-    SIGHUP, `lzc ctl reload` and a new `current` bring the next bundle without losing a query.
+    SIGHUP, `lzc ctl reload` and a new `current` bring the next bundle without losing a query, and
+    the first two the settings of lzc.toml.
     """
     log_lines.set_up()
     # To look for garbage among what imports make, where there is none, takes 20 ms of a start. The

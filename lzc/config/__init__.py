@@ -5,6 +5,7 @@ silently ignored is an outage that waits. Paths are relative to the file they st
 """
 
 from lzc.config.sections import (
+    MOST_WORKERS,
     BuildSection,
     DnssecSection,
     HealthSection,
@@ -20,6 +21,7 @@ from lzc.config.sections import (
 from lzc.config.whole import Config, load, read_toml
 
 __all__ = [
+    "MOST_WORKERS",
     "BuildSection",
     "Config",
     "DnssecSection",

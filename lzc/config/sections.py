@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from lzc.config.table import Field, Table, read_by
 from lzc.wire import name as wire_name
@@ -14,6 +14,9 @@ from lzc.wire.tsig_algorithms import ALGORITHMS
 
 Serial = Literal["date", "increment", "unixtime", "keep"]
 """How a zone's serial is chosen."""
+
+MOST_WORKERS: Final = 256
+"""Worker processes of one server."""
 
 _SOFTWARE = re.compile(r"powerdns-\d+\.\d+|bind|nsd|knot|generic")
 
@@ -152,7 +155,7 @@ class ServeSection(Table):
     """``[serve]``: the runtime."""
 
     listen: list[Endpoint] = Field(default=["127.0.0.1:5300"])
-    workers: int = Field(default=1, ge=1, le=256)
+    workers: int = Field(default=1, ge=1, le=MOST_WORKERS)
     edns_client_subnet: bool = True
     geoip: list[str] = Field(default=[])
     udp_payload_size: int = Field(default=UDP_SIZE, ge=MIN_UDP_SIZE, le=4096)

@@ -134,6 +134,20 @@ class Table:
         made._read(data)
         return made
 
+    def but(self, **values: Any) -> Self:
+        """The same table with other values of some attributes, which are taken as they are."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__ | values)
+        return made
+
+    def document(self) -> dict[str, Any]:
+        """What `read` makes an equal table of: keys as the file spells them, tables as dicts."""
+        return {
+            field.alias: _plain(self.__dict__[name])
+            for name, field in self.model_fields.items()
+            if self.__dict__[name] is not None
+        }
+
     def _read(self, data: Mapping[str, Any]) -> None:
         problems: list[Problem] = []
         self._fill(data, (), problems)
@@ -165,6 +179,16 @@ class Table:
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
         return f"{type(self).__name__}({values})"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Table):
+        return value.document()
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
 
 
 def _bound(bounds: Mapping[str, float], value: Any, where: Where, problems: list[Problem]) -> None:

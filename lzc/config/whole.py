@@ -70,6 +70,11 @@ class Config(Table):
         """The folder of DNSSEC keys."""
         return self.path(self.dnssec.keystore)
 
+    @property
+    def geo_files(self) -> list[Path]:
+        """The geo databases, in the order in which they are asked."""
+        return [self.path(one) for one in self.serve.geoip]
+
     def secret_files(self) -> list[tuple[Path, str]]:
         """Every file that the settings name for the secret in it, and what it is in words."""
         found = [

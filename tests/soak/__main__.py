@@ -13,6 +13,7 @@ RUNS: Final = {
     "damage": "every octet of an output folder flipped, and a build over it: is a serial lost?",
     "parity": "30,000 questions to PowerDNS of each version: is an answer of lzc ever another?",
     "again": "builds after changes at random, against builds from nothing: ever another octet?",
+    "reloads": "settings changed fifty times under load: is a query ever lost?",
     "slow": "the tests on one core, beside loops that are busy on it",
     "outside": "the tests in a network of their own: does one send to anywhere but loopback?",
 }

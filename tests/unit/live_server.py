@@ -67,7 +67,7 @@ try:
         config=config,
         source=Path(args["source"]),
         listen=args["listen"],
-        workers=args["workers"],
+        workers=args["workers"] or config.serve.workers,
         ready=lambda line: print(line, file=sys.stderr, flush=True),
         watchdog=args["watchdog"],
         notify_times=NotifyTimes(0.1, 0.5, 0.05, patience=0.5),
@@ -146,12 +146,13 @@ class LiveServer:
         self,
         project: Project,
         *,
-        workers: int = 1,
+        workers: int | None = 1,
         listen: list[str] | None = None,
         watchdog: float = 3.0,
         inject: str = "",
     ) -> None:
-        """``inject`` is Python that the server runs first, to have things go wrong in it."""
+        """``workers`` `None`: as the file says. ``inject`` is Python that the server runs first,
+        to have things go wrong in it."""
         self.project = project
         self.log: list[str] = []
         args = {

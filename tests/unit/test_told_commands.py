@@ -90,7 +90,7 @@ TOLD: Final = {
     "another lzc serve is running here: it answers on this control socket": Told(
         (serving.second_server,)
     ),
-    "{} was changed, and lzc serve has to be started again for this to count: {}{}": Told(
+    "{} was changed, and lzc serve has to be started again for this to count: {}": Told(
         (serving.settings_changed,)
     ),
     "{} cannot be used, and the next start of lzc serve would fail:\n{}": Told(

@@ -273,7 +273,8 @@ def not_checked(operator: Operator, text: Text) -> None:
 def settings_changed(operator: Operator, text: Text) -> None:
     operator.project()
     operator.succeed("lzc serve")
-    operator.change("lzc.toml", "[serve]", "[serve]\nworkers = 2")
+    listens = 'listen = ["127.0.0.1:0"'
+    operator.change("lzc.toml", listens, listens + ', "[::1]:0"')
 
     def restart(_: str) -> None:
         operator.servers.pop().stop()

@@ -45,12 +45,13 @@ def status(**server: Any) -> None:
 @command.command()
 @_server_options
 def reload(**server: Any) -> None:
-    """Switch to the live bundle now.
+    """Switch to the live bundle, and to what lzc.toml says, now.
 
     Keys, secrets and geo databases are read anew, too. A server that refuses goes on as before, and
     the exit code is 1. So it is where the keys of a zone or a TSIG secret cannot be used: refused
-    if that is new, told if it was so before. Settings count when the server is started again: where
-    lzc.toml says something else by now, or cannot be used, the exit code is 1 too.
+    if that is new, told if it was so before. Keys of lzc.toml that only another start of the server
+    can change are named, with the exit code 1, and all others count. Where lzc.toml cannot be used,
+    the settings stay as they were, and the exit code is 1 too.
     """
     _tell("reload", _reload_lines, **server)
 
@@ -150,6 +151,8 @@ def _socket_of(config_path: Path) -> Path:
 
 def _reload_lines(answer: dict[str, Any]) -> list[str]:
     lines = [f"serving bundle {answer['bundle']}{'' if answer['changed'] else ' (as before)'}"]
+    if answer["settings"]:
+        lines.append(f"in force: {', '.join(map(shown, answer['settings']))}")
     lines += _fallen_lines(answer)
     return lines + [_stale_geo(one) for one in answer["geo"] if one["error"]]
 

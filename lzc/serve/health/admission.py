@@ -139,6 +139,11 @@ class Admission:
         self.barred = Barred()
         self.unlisted = Unlisted(policy.unlisted, now, policy.share)
 
+    def take_policy(self, policy: CheckPolicy) -> None:
+        """Decide by another policy, from the next `load` on."""
+        self._rules = policy.rules
+        self.unlisted.allow(policy.unlisted, policy.share)
+
     def load(self, listed: CheckList) -> dict[bytes, Check]:
         """Go by another bundle from now on. Returns those of its checks that may be made, by their
         keys."""

@@ -88,6 +88,20 @@ class Checker:
         self._tell_workers()
         self._keeping = self._loop.create_task(self._saving.keep())
 
+    def take_policy(self, policy: CheckPolicy) -> None:
+        """Go by other settings: timers at once, and for what may be checked from the next `load`
+        on."""
+        self._admission.take_policy(policy)
+        self.runs.take_reach(policy.rules.reach)
+        if policy.interval != self._interval:
+            self._interval = policy.interval
+            for entry in self.scheduled():
+                if entry.timer is not None and entry.runs:
+                    entry.timer.cancel()
+                    self._plan(entry)
+        while (zone := self._unlisted.beyond()) is not None:
+            self._evict(zone)
+
     def load(self, listed: CheckList) -> None:
         """Run exactly these checks, and those that answers asked for of their own."""
         wanted = self._admission.load(listed)

@@ -24,6 +24,7 @@ from lzc.serve.health.checker import Checker
 from lzc.serve.health.runs import ALL_FILES
 from lzc.serve.ipc.health_table import HealthTable
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
+from lzc.serve.ipc.sent_settings import config_of
 
 log = logging.getLogger("lzc")
 
@@ -133,6 +134,8 @@ async def serve(
                     checker.load(check_list.read(Path(message["folder"]) / CHECKS))
                 except (OSError, ValueError, TypeError, KeyError) as error:
                     log.error("health checks of the bundle cannot be read: %s", shown(error))
+            case "policy":
+                checker.take_policy(CheckPolicy.from_config(config_of(message["config"])))
             case "force":
                 task = loop.create_task(force(message))
                 forcing.add(task)

@@ -44,6 +44,10 @@ class HttpClient:
         self._reach = reach
         self._sessions: dict[str, aiohttp.ClientSession] = {}
 
+    def take_reach(self, reach: CheckReach) -> None:
+        """Other addresses may be reached from now on."""
+        self._reach = reach
+
     def _session(self, source: str) -> aiohttp.ClientSession:
         import aiohttp
 

@@ -88,6 +88,10 @@ class Runs:
         self._loop.set_default_executor(_Lookups(LOOKUPS, "lookup"))
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def take_reach(self, reach: CheckReach) -> None:
+        """Other addresses may be reached, from the next look-up on."""
+        self._http.take_reach(reach)
+
     def begin(self, entry: ScheduledCheck, *, was_up: bool) -> None:
         """Run it now, or when others have ended. For what is not plain HTTP, and was not up, a
         connection alone comes first: that is how thousands of targets fail, at a fraction of what a

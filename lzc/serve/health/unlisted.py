@@ -86,6 +86,11 @@ class Unlisted:
     def __len__(self) -> int:
         return self._count
 
+    def allow(self, limit: int, share: int) -> None:
+        """There may be so many from now on; those beyond are for others to give up."""
+        self.limit = limit
+        self.share = min(share, limit)
+
     def remembered(self) -> int:
         """How many zones it knows of that have not all of what they are allowed a second."""
         return len(self._zone_allowed)
@@ -118,6 +123,14 @@ class Unlisted:
         if len(self._zones.get(zone, ())) >= self.share:
             return zone
         return self.largest() if self._count >= self.limit else None
+
+    def beyond(self) -> Hashable | None:
+        """A zone that has more than it may have, or has the most where all together are too
+        many."""
+        if not self._count:
+            return None
+        zone = self.largest()
+        return zone if self.count(zone) > self.share or self._count > self.limit else None
 
     def largest(self) -> Hashable:
         """The zone with most of them, if there are any."""

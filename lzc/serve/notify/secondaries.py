@@ -40,6 +40,7 @@ class Secondaries:
         self._by_id: dict[tuple[int, str, int], tuple[NotifiedSecondary, ZoneAtSecondary]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._errors = ErrorLog()
+        self._notify: Callable[[SecondarySection, Mapping[bytes, TsigKey]], NotifiedSecondary]
 
     def start(
         self,
@@ -58,9 +59,40 @@ class Secondaries:
         self._loop = asyncio.get_running_loop()
         self._sources = sources
         self._listen = listen
+        self._notify = lambda section, keys: NotifiedSecondary(section, keys, times)
         self.notified = [
-            NotifiedSecondary(section, keys, times) for section in self._sections if section.notify
+            self._notify(section, keys) for section in self._sections if section.notify
         ]
+
+    def follow(
+        self,
+        sections: Sequence[SecondarySection],
+        keys: Mapping[bytes, TsigKey],
+        sources: Sequence[str],
+    ) -> None:
+        """These are the secondaries, secrets and sources from now on; those that are as they were
+        go on with what is known of them, and all others begin anew with `update`."""
+        known = {(one.section.name, one.section.address): one for one in self.notified}
+        self.notified = []
+        for section in sections:
+            before = known.get((section.name, section.address))
+            if before is not None and before.section == section:
+                del known[section.name, section.address]
+                # Status looks them up by the very section.
+                before.section = section
+                self.notified.append(before)
+            elif section.notify:
+                self.notified.append(self._notify(section, keys))
+        for gone in known.values():
+            for zone in gone.zones.values():
+                self._forget(gone, zone)
+        self._sections = sections
+        self.transfers.follow(sections)
+        if list(sources) != list(self._sources):
+            # What is under way is asked again, from where it is to come from.
+            self._close_sockets()
+            self._sources = sources
+        self.take_keys(keys)
 
     def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
         """Sign with these secrets from now on."""
@@ -102,6 +134,9 @@ class Secondaries:
         """Send nothing more."""
         if self._timer is not None:
             self._timer.cancel()
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
         for sock in self._sockets.values():
             self._loop.remove_reader(sock)
             sock.close()

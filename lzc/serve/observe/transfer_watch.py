@@ -144,6 +144,15 @@ class TransferWatch:
         self._quiet = Quiet(most=10 * STRANGERS)
         self._lines = LineLimit("refused: %d more strangers", seconds=QUIET)
 
+    def follow(self, sections: Sequence[SecondarySection]) -> None:
+        """These are the secondaries from now on; what is known of those that stay, by name and
+        address, is kept."""
+        peers = {(one.name, one.address): peer for one, _, peer in self._known}
+        self._known = [
+            (section, grant_of(section), peers.get((section.name, section.address)) or Peer())
+            for section in sections
+        ]
+
     def take(self, message: dict[str, Any]) -> None:
         """A worker tells."""
         for event, count in events_of(message):

@@ -13,12 +13,14 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from lzc.config import Config
 from lzc.health_check import Check
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.unlisted import report_of
 from lzc.serve.ipc.health_table import HealthTable
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
+from lzc.serve.ipc.sent_settings import document_of
 
 log = logging.getLogger("lzc")
 
@@ -88,6 +90,12 @@ class CheckerProcess:
         ours.setblocking(False)
         self._asking = ours
         self.load(folder)
+
+    def take_settings(self, config: Config) -> None:
+        """Go by other settings, from the next `load` on."""
+        self._policy = CheckPolicy.from_config(config)
+        if self.channel is not None:
+            self.channel.send({"do": "policy", "config": document_of(config)})
 
     def load(self, folder: Path) -> None:
         """Check what this bundle lists."""

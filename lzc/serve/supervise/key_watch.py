@@ -65,7 +65,7 @@ class KeyWatch:
     ``stamps`` where verifications are remembered."""
 
     def __init__(self, keystore: Path, stamps: Path) -> None:
-        self._keystore = keystore
+        self.keystore = keystore
         self._stamps = stamps
         self._by_worker: dict[int, dict[str, tuple[Fault, ...]]] = {}
         self._report = KeyReport()
@@ -86,6 +86,11 @@ class KeyWatch:
             )
         self._tell()
 
+    def forget(self, worker: int) -> None:
+        """There is no such worker any more."""
+        self._by_worker.pop(worker, None)
+        self._tell()
+
     def out(self) -> dict[str, tuple[Fault, ...]]:
         """The zones that some worker does not serve, and why."""
         found: dict[str, tuple[Fault, ...]] = {}
@@ -93,15 +98,15 @@ class KeyWatch:
             found.update(zones)
         return found
 
-    def examine(self, folder: Path) -> KeyReport:
-        """Look at what is in the keystore for a verified bundle. Raises `KeysUnknown`. Takes a
-        while: call it in a thread."""
-        now = time.time()
+    def examine(self, folder: Path, keystore: Path | None = None) -> KeyReport:
+        """Look at what is in the keystore, or in another, for a verified bundle. Raises
+        `KeysUnknown`. Takes a while: call it in a thread."""
+        now, path = time.time(), keystore or self.keystore
 
         def look(begin: Begin) -> KeyReport:
             errors: dict[str, tuple[Fault, ...]] = {}
             warnings: dict[str, tuple[Fault, ...]] = {}
-            keystore = Keystore(self._keystore)
+            keystore = Keystore(path)
             with Bundle.open(folder, verified_dir=self._stamps) as bundle:
                 for number, info in enumerate(bundle.zones()):
                     begin(number)

@@ -1,7 +1,8 @@
-"""Changing the bundle under running workers: verify, have all of them open it, then switch all.
+"""Changing the bundle, or the settings, under running workers: verify, have all of them open it,
+then switch all.
 
 A bundle that is damaged, or that one worker cannot serve, changes nothing: the old one stays until
-something better is there.
+something better is there. Settings with which one worker cannot serve change nothing either.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.bundle import verification
+from lzc.bundle import current, verification
 from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
 from lzc.config import Config
@@ -45,14 +46,20 @@ POLL: Final = 0.5
 """Seconds between two looks at ``current``."""
 
 
+class Refused(Exception):
+    """Nobody switched, and why."""
+
+
 @dataclass(slots=True, eq=False)
 class Reloader:
-    """Keeps all ``workers`` on the bundle that is live. ``switched`` is called with each new one
-    and the serials of its zones; ``before`` is the one before it, ``condemned`` are those that
-    nobody opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
-    time; ``secrets`` are those in use. ``keys`` knows the zones that are out of service."""
+    """Keeps all ``workers`` on the bundle that is live. ``config`` are the settings in force.
+    ``switched`` is called with each new bundle and the serials of its zones; ``before`` is the one
+    before it, ``condemned`` are those that nobody opens again; ``quarantine`` is the code that is
+    not to be run until then, as it is at the time; ``secrets`` are those in use. ``keys`` knows the
+    zones that are out of service, ``generation`` counts the switches. While somebody has ``lock``,
+    nobody switches."""
 
-    _config: Config
+    config: Config
     _source: Source
     folder: Path
     workers: list[WorkerProcess]
@@ -65,20 +72,24 @@ class Reloader:
     fallen: FallenSerials = field(default_factory=FallenSerials)
     refusal: Refusal = field(default_factory=Refusal)
     loaded_at: float = field(default_factory=time.time)
+    generation: int = 0
     switch: Switch = field(init=False)
     keys: KeyWatch = field(init=False)
     built_at: float = field(init=False)
     _mark: str = field(init=False)
+    _mark_seen: bool = field(init=False)
+    _gone: bool = False
     _crashing: Path | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.switch = Switch(self.workers, self.folder)
-        self.keys = KeyWatch(self._config.keystore, self._source.stamps)
+        self.keys = KeyWatch(self.config.keystore, self._source.stamps)
         self.built_at = _built_at(self.folder)
         # Not that of the source: the link may have moved since the bundle was chosen.
         self._mark = self.folder.name
+        self._mark_seen = bool(self._source.mark())
 
     async def watch(self) -> None:
         """Follow ``current``, and try again what was refused; never returns."""
@@ -93,6 +104,7 @@ class Reloader:
 
     async def _look(self) -> None:
         mark = self._source.mark()
+        self._say_gone(mark)
         if mark and mark != self._mark:
             self._mark = mark
             await self.reload(even_if_same=False)
@@ -104,9 +116,27 @@ class Reloader:
         elif self.refusal.is_due() and self.refusal.folder != self.folder:
             await self.reload(even_if_same=False, again=True)
 
+    def _say_gone(self, mark: str) -> None:
+        """Once, where there was something to follow."""
+        self._mark_seen = self._mark_seen or bool(mark)
+        gone = self._mark_seen and not mark
+        if gone == self._gone:
+            return
+        self._gone = gone
+        if gone:
+            log.error(
+                "NOTHING IS LIVE: %s is gone; still serving bundle %s",
+                shown(self._source.path / current.CURRENT),
+                self.folder.name,
+            )
+        else:
+            log.info("%s is there again", shown(self._source.path / current.CURRENT))
+
     def assignment(self) -> Assignment:
         """What workers are to answer from."""
-        return Assignment(self.folder, self.secrets, self.quarantine, self.geo.current())
+        return Assignment(
+            self.folder, self.config, self.secrets, self.quarantine, self.geo.current()
+        )
 
     def worker_is_back(self) -> None:
         """What was refused for want of a worker is tried again at once."""
@@ -126,7 +156,7 @@ class Reloader:
         What would take a zone out of service, or a TSIG key, is refused. Where they are already,
         the switch is made for the sake of the others, and the answer is no success either.
         """
-        async with self._lock:
+        async with self.lock:
             began = time.monotonic()
             tried: Path | None = None
             damaged: Stamp | None = None
@@ -162,46 +192,96 @@ class Reloader:
                 # It is being copied, say.
                 return refuse(f"{shown(folder)}: cannot be read: {error.strerror}")
             try:
-                # That of cookies stays where no file holds it: clients keep what they were given.
-                secrets = Secrets.read(self._config, self.secrets.cookie)
-                lost = _news(self.secrets.faults, secrets.faults)
-                report = await asyncio.to_thread(self.keys.examine, folder)
-                lost += _news(self.keys.out(), report.errors)
-                if lost:
-                    return refuse(_lines(lost))
-            except (InputError, KeysUnknown) as error:
+                return await self._change(folder, serials, self.config)
+            except Refused as error:
                 return refuse(str(error))
-            await asyncio.to_thread(self.geo.refresh, at_once=True)
-            if folder != self.folder and not self.fallen:
-                await self._know_what_is_served()
-            before, self.secrets = self.secrets, secrets
-            assigned = Assignment(folder, secrets, geo=self.geo.current())
-            if problem := await self.switch.all_to(assigned):
-                self.secrets = before
-                why, crashed, hung = problem
-                if crashed and folder != self.folder and self.is_to_blame(hung, folder):
-                    why = crash(folder, f"a worker that prepared it: {crashed}")
-                    self.condemned.add(folder, why)
-                self._crashing = folder if self.condemned.why(folder) else None
-                return refuse(why)
-            self.geo.forget_superseded()
-            changed = folder != self.folder
-            if changed:
-                self.before = self.folder
-                self.loaded_at, self.built_at = time.time(), _built_at(folder)
-            self.folder = folder
-            waited = self.refusal.clear()
-            late = f", {waited:.0f} s after it was refused first" if waited else ""
-            log.info("serving bundle %s%s%s", folder.name, "" if changed else " again", late)
-            await asyncio.to_thread(self.fallen.take, folder.name, serials)
-            self._switched(folder, serials)
-            self.keys.take(report)
-            answer = self._serving(changed=changed)
-            still = [one for found in (secrets.faults, report.errors) for one in found.values()]
-            if still:
-                answer["ok"] = False
-                answer["error"] = f"serving bundle {folder.name}, but:\n{_lines(still)}"
-            return answer
+
+    def is_live(self) -> bool:
+        """Whether the bundle that is served is the one that `reload` would take."""
+        try:
+            return self._source.locate() == self.folder
+        except (BundleError, OSError):
+            return False
+
+    async def take_settings(self, config: Config, *, stay: bool = False) -> dict[str, Any]:
+        """Switch to other settings, and to the bundle that is live, which may need them; with
+        ``stay`` to that alone which is served. Otherwise as `reload`. Raises `Refused`, where
+        nothing has changed."""
+        async with self.lock:
+            if not stay:
+                self._mark = self._source.mark() or self._mark
+            try:
+                folder = self.folder if stay else self._source.locate()
+                if not stay:
+                    await asyncio.to_thread(verification.verify, folder, self._source.stamps)
+                serials = await asyncio.to_thread(self.tried, folder)
+            except BundleError as error:
+                raise Refused(shown(error)) from error
+            except OSError as error:
+                raise Refused(f"{shown(folder)}: cannot be read: {error.strerror}") from error
+            return await self._change(folder, serials, config)
+
+    async def _change(
+        self, folder: Path, serials: Mapping[bytes, int], config: Config
+    ) -> dict[str, Any]:
+        """Have all workers answer from a bundle that was tried, with these settings. Returns the
+        answer of ``lzc ctl reload``. Raises `Refused`."""
+        try:
+            # That of cookies stays where no file holds it: clients keep what they were given.
+            secrets = Secrets.read(config, self.secrets.cookie)
+            lost = _news(self.secrets.faults, secrets.faults)
+            report = await asyncio.to_thread(self.keys.examine, folder, config.keystore)
+            lost += _news(self.keys.out(), report.errors)
+            if lost:
+                raise Refused(_lines(lost))
+            geo = await asyncio.to_thread(self._geo_of, config)
+        except (InputError, KeysUnknown) as error:
+            raise Refused(str(error)) from error
+        if folder != self.folder and not self.fallen:
+            await self._know_what_is_served()
+        before, self.secrets = self.secrets, secrets
+        assigned = Assignment(folder, config, secrets, geo=geo.current())
+        if problem := await self.switch.all_to(assigned):
+            self.secrets = before
+            if geo is not self.geo:
+                geo.give_up(self.geo)
+            why, crashed, hung = problem
+            if crashed and folder != self.folder and self.is_to_blame(hung, folder):
+                why = crash(folder, f"a worker that prepared it: {crashed}")
+                self.condemned.add(folder, why)
+            self._crashing = folder if self.condemned.why(folder) else None
+            raise Refused(why)
+        if geo is not self.geo:
+            self.geo.give_up(geo)
+            self.geo = geo
+        self.geo.forget_superseded()
+        changed = folder != self.folder
+        if changed:
+            self.before = self.folder
+            self.loaded_at, self.built_at = time.time(), _built_at(folder)
+        self.folder, self.config = folder, config
+        self.keys.keystore = config.keystore
+        self.generation = self.switch.generation
+        waited = self.refusal.clear()
+        late = f", {waited:.0f} s after it was refused first" if waited else ""
+        log.info("serving bundle %s%s%s", folder.name, "" if changed else " again", late)
+        await asyncio.to_thread(self.fallen.take, folder.name, serials)
+        self._switched(folder, serials)
+        self.keys.take(report)
+        answer = self._serving(changed=changed)
+        still = [one for found in (secrets.faults, report.errors) for one in found.values()]
+        if still:
+            answer["ok"] = False
+            answer["error"] = f"serving bundle {folder.name}, but:\n{_lines(still)}"
+        return answer
+
+    def _geo_of(self, config: Config) -> GeoFiles:
+        """The databases of these settings, as they are on disk now. Raises `InputError`."""
+        geo = self.geo
+        if config.geo_files != self.config.geo_files:
+            geo = geo.others(config.geo_files)
+        geo.refresh(at_once=True)
+        return geo
 
     def tried(self, folder: Path) -> Mapping[bytes, int]:
         """The serials of a bundle that a child opened without harm. Raises `BundleError`, and
@@ -236,15 +316,18 @@ class Reloader:
     async def catch_up(self, worker: WorkerProcess) -> None:
         """Bring a worker that was born during a reload to what the others answer from, before it
         begins to answer."""
-        async with self._lock:
+        async with self.lock:
             if worker.ready:
                 await self.switch.alone(worker, self.assignment())
+                worker.generation = self.generation
 
     async def watch_geo(self) -> None:
-        """Follow the geo databases, while there are any."""
-        while self.geo.current():
+        """Follow the geo databases; never returns."""
+        while True:
             await asyncio.sleep(POLL)
-            async with self._lock:
+            if not self.geo.current():
+                continue
+            async with self.lock:
                 if not await asyncio.to_thread(self.geo.refresh):
                     continue
                 # Everything made anew, as for a bundle: no memory of the old data stays. But for
@@ -253,6 +336,7 @@ class Reloader:
                     why = problem.why.replace("\n", "; ")
                     log.error("geo databases: still the ones from before: %s", why)
                 else:
+                    self.generation = self.switch.generation
                     self.geo.forget_superseded()
 
     def condemn(self, worker: int, how: str) -> bool:

@@ -1,14 +1,14 @@
 """The settings that a server runs with, and how ``lzc.toml`` differs from them by now.
 
-A reload reads bundles, keys, secrets and geo databases anew; settings count from the next start on.
-So a reload says which do not count yet, and what is wrong with a file that the next start would
-refuse.
+A reload takes what the file says. Of some keys the server cannot, as it is bound to what they said
+when it began; they are named, and count from the next start on. A file that cannot be used changes
+nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -52,49 +52,98 @@ class ServeOptions:
         return SettingsInForce(config, self.file or config.file, keys)
 
 
+RELOADED: Final = frozenset(
+    (
+        *("workers", "edns_client_subnet", "geoip", "udp_payload_size", "nsid", "server_id"),
+        *("version", "cookie_secret_file", "require_cookie", "packet_cache", "tcp_idle_timeout"),
+        *("tcp_connections", "tcp_connections_per_client", "tcp_connections_per_network"),
+        *("tsig_required", "allow_transfer", "notify_source", "health_grace"),
+    )
+)
+"""The keys of ``[serve]`` that a running server takes anew. Of the others it says that they have to
+wait: nothing is to be taken for applied because somebody forgot to say that it is not."""
 _OF_A_SERVER: Final = ("serve", "lua", "health")
 """The sections of which the server reads every key."""
 _SHOWN: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the file says by now. ``config`` is what the server can run with from now on: the file,
+    but for keys that ``wait`` for the next start; `None` where it cannot be used, for which
+    ``broken`` is why. ``changed`` are the keys that are to change."""
+
+    config: Config | None = None
+    changed: tuple[str, ...] = ()
+    wait: tuple[str, ...] = ()
+    broken: str = ""
+
+
 @dataclass(slots=True, eq=False)
 class SettingsInForce:
     """``config`` as it was read from ``file``; ``given`` are the keys, as in `differences`, that
-    the command line says something else about."""
+    the command line says something else about. ``pending`` says in lines what of the file does not
+    count yet; it is empty where all of it does."""
 
-    _config: Config
+    config: Config
     _file: Path
     _given: frozenset[str]
     pending: str = ""
 
-    def look(self) -> str:
-        """What of the file does not count yet, in lines; empty where all of it does. `pending` has
-        it from then on."""
+    def look(self) -> Found:
+        """Read the file anew."""
         try:
             now = settings.load(self._file)
         except InputError as error:
-            self.pending = (
-                f"{self._file} cannot be used, and the next start of lzc serve would fail:\n{error}"
+            return Found(
+                broken=f"{self._file} cannot be used, and the next start of lzc serve would fail:"
+                f"\n{error}"
             )
-            return self.pending
-        found = [key for key in differences(self._config, now) if key not in self._given]
-        self.pending = ""
-        if found:
-            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        before, kept = self.config, {}
+        for name, field in type(now.serve).model_fields.items():
+            if name not in RELOADED or f"[serve] {field.alias}" in self._given:
+                kept[name] = getattr(before.serve, name)
+        usable = now.but(
+            serve=now.serve.but(**kept),
+            # Where bundles come from, wherever its path begins.
+            build=now.build.but(output=str(before.output)),
+        )
+        wait = [key for key in differences(usable, now) if key not in self._given]
+        return Found(usable, tuple(differences(before, usable)), tuple(wait))
+
+    def take(self, config: Config) -> None:
+        """The server runs with these from now on."""
+        self.config = config
+
+    def tell(self, found: Found, refused: str = "") -> str:
+        """Remember, and return, what of that does not count: where the change was ``refused``,
+        nothing of it."""
+        self.pending = found.broken
+        if refused:
+            self.pending = (
+                f"{self._file} was changed, but the settings stay as they were: {refused}"
+            )
+        elif found.wait:
             self.pending = (
                 f"{self._file} was changed, and lzc serve has to be started again for this to"
-                f" count: {', '.join(found[:_SHOWN])}{more}"
+                f" count: {shown_keys(found.wait)}"
             )
         return self.pending
+
+
+def shown_keys(keys: Sequence[str]) -> str:
+    """Some keys, and how many more."""
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return ", ".join(keys[:_SHOWN]) + more
 
 
 def differences(before: Config, now: Config) -> list[str]:
     """The keys that a server reads and that differ, such as ``[serve] listen``; never what they
     say, which may be a secret."""
     found = [] if before.folder == now.folder else ["the folder that paths start from"]
-    if before.build.output != now.build.output:
+    if before.output != now.output:
         found.append("[build] output")
-    if before.dnssec.keystore != now.dnssec.keystore:
+    if before.keystore != now.keystore:
         found.append("[dnssec] keystore")
     for name in _OF_A_SERVER:
         found += _keys(f"[{name}]", getattr(before, name), getattr(now, name))

@@ -45,7 +45,7 @@ def run(options: ServeOptions) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with private_folder("serve") as private:
         source = Source.at(options.source, private)
-        geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
+        geo = GeoFiles(options.config.geo_files, private)
         faults: list[Fault] = []
         secrets = Secrets({}, b"")
         with _all_faults(faults):

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from lzc.bundle.check_list import EMPTY
 from lzc.bundle.manifest import CHECKS, BundleError
+from lzc.config import MOST_WORKERS
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, hear_no_more, how, kill
@@ -27,11 +28,15 @@ from lzc.serve.supervise import control
 from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
 from lzc.serve.supervise.bundle_trial import crash, crashing
 from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.clock_watch import ClockWatch
 from lzc.serve.supervise.commands import Commands
 from lzc.serve.supervise.kept_zones import tell_kept
+from lzc.serve.supervise.leaving import Leaving
+from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
+from lzc.serve.supervise.worker_count import WorkerCount
 from lzc.serve.supervise.worker_process import WorkerProcess, faults_of
 from lzc.serve.transport import sockets
 from lzc.serve.worker.geo_files import GeoFiles
@@ -65,20 +70,33 @@ class Supervisor:
         self._source = source
         self._bound = bound
         self._checker = checker
-        board = Scoreboard(options.workers)
+        self._config = options.config
+        # Room for as many as there may ever be: children see only what was there before them.
+        board = Scoreboard(MOST_WORKERS)
         self._workers = [
             WorkerProcess(index, board.slot(index)) for index in range(options.workers)
         ]
-        self._proven = Proven(options.workers)
+        self._leaving = Leaving(bound)
+        self._proven = Proven(MOST_WORKERS)
         self._reloader = Reloader(
             options.config, source, folder, self._workers, geo, secrets, self._switched
         )
         self._records = RecordsToBlame(self._workers, self._reloader.quarantine)
         self._secondaries = Secondaries(options.config.secondary)
         self._watchdog = Watchdog(self._workers, checker, options.watchdog)
+        self._clock = ClockWatch()
         self._tasks: set[asyncio.Task[Any]] = set()
+        count = WorkerCount(
+            self._workers,
+            self._leaving,
+            bound,
+            board,
+            self._reloader,
+            self._start_worker,
+        )
+        settings = NewSettings(options.settings(), self._reloader, count.change)
         self._commands = Commands(
-            self._reloader, checker, options.settings(), self._secondaries, bound.endpoints
+            self._reloader, checker, settings, self._secondaries, bound.endpoints
         )
         self._started = self._stopping = False
         self._listening = self._hung_up = False
@@ -112,7 +130,7 @@ class Supervisor:
             self._secondaries.start(
                 self._reloader.secrets.tsig,
                 self._options.notify_times,
-                sources=self._options.config.serve.notify_source,
+                sources=self._config.serve.notify_source,
                 listen=self._bound.endpoints,
             )
             await self._find_and_notify(self._reloader.folder)
@@ -140,7 +158,7 @@ class Supervisor:
             self._checker.open()
             return
         self._start_checker()
-        self._spawn(self._checker.open_when_known(self._options.config.serve.health_grace))
+        self._spawn(self._checker.open_when_known(self._config.serve.health_grace))
 
     async def _all_ready(
         self, answers: list[asyncio.Future[ChannelMessage]], stop: asyncio.Event
@@ -180,12 +198,10 @@ class Supervisor:
             log.error("a task of the supervisor ended: %s", shown(repr(task.exception())))
 
     def _start_worker(self, worker: WorkerProcess) -> None:
-        options = self._options
         worker.slot.reset()
         assigned = self._reloader.assignment()
-        worker.geo = assigned.geo
+        worker.generation = self._reloader.generation
         setup = WorkerSetup(
-            config=options.config,
             verified_dir=self._source.stamps,
             listeners=self._bound.of_worker[worker.index],
             slot=worker.slot,
@@ -206,17 +222,24 @@ class Supervisor:
         child has a copy, must not be touched."""
         # While somebody holds it, another server would take us to be running still.
         self._listener.close()
-        channels = [one.channel for one in self._workers]
+        channels = [one.channel for one in (*self._workers, *self._leaving)]
         for channel in [*channels, self._checker.channel]:
             if channel is not None:
                 channel.sock.close()
-        for worker in self._workers:
-            if worker.index != keep:
-                self._bound.close(worker.index)
+        for index in self._bound.of_worker:
+            if index != keep:
+                self._bound.close(index)
 
     def _heard(self, worker: WorkerProcess, message: ChannelMessage) -> None:
         if message["event"] == "transfers":
             self._secondaries.transfers.take(message)
+            return
+        if worker not in self._workers:
+            if message["event"] == "left":
+                worker.take(message)
+                self._bound.close(worker.index)
+            elif message["event"] == "ready":
+                worker.tell({"do": "begin"})
             return
         if message["event"] in ("ready", "committed", "keys"):
             self._reloader.keys.heard(worker.index, message)
@@ -231,8 +254,8 @@ class Supervisor:
         # Others may have switched while it started: whoever was told so must not be answered from
         # what was before.
         reloader = self._reloader
-        answering, geo = reloader.switch.answering.name, reloader.geo.current()
-        if (worker.bundle, worker.geo) != (answering, geo):
+        switch = reloader.switch
+        if (worker.bundle, worker.generation) != (switch.answering.name, switch.generation):
             self._spawn(reloader.catch_up(worker))
         else:
             worker.tell({"do": "begin"})
@@ -245,6 +268,7 @@ class Supervisor:
             status = ended(worker.pid)
             if status is not None:
                 self._worker_died(worker, status)
+        self._leaving.look()
         self._checker.reap(self._start_checker)
 
     def _worker_died(self, worker: WorkerProcess, status: int) -> None:
@@ -280,7 +304,7 @@ class Supervisor:
             self._stop.set()
 
     def _restart(self, worker: WorkerProcess) -> None:
-        if self._stopping or worker.pid:
+        if self._stopping or worker.pid or worker not in self._workers:
             return
         try:
             self._bound.reopen(worker.index)
@@ -291,6 +315,7 @@ class Supervisor:
         self._start_worker(worker)
 
     def _tick(self) -> None:
+        self._clock.look()
         self._watchdog.look(stopping=self._stopping)
         self._reap()
         self._loop.call_later(_TICK, self._tick)
@@ -301,11 +326,17 @@ class Supervisor:
     def _switched(self, folder: Path, serials: Mapping[bytes, int] | None = None) -> None:
         """All workers answer from another bundle now, whose zones have these serials."""
         self._records.clear()
+        self._leaving.hurry()
         for worker in self._workers:
             # Those that could not open the one before.
             self._restart(worker)
+        config, keys = self._reloader.config, self._reloader.secrets.tsig
+        if config is not self._config:
+            self._config = config
+            self._checker.take_settings(config)
+            self._secondaries.follow(config.secondary, keys, config.serve.notify_source)
         self._checker.load(folder)
-        self._secondaries.take_keys(self._reloader.secrets.tsig)
+        self._secondaries.take_keys(keys)
         if serials is not None:
             self._secondaries.update(serials)
         else:
@@ -339,6 +370,7 @@ class Supervisor:
         self._secondaries.close()
         for worker in self._workers:
             worker.tell({"do": "stop"})
+        self._leaving.stop()
         self._checker.stop()
         end = time.monotonic() + STOP_LIMIT
         while self._pids() and time.monotonic() < end:
@@ -349,5 +381,5 @@ class Supervisor:
             kill(pid)
 
     def _pids(self) -> list[int]:
-        pids = [worker.pid for worker in self._workers]
+        pids = [worker.pid for worker in (*self._workers, *self._leaving)]
         return [pid for pid in (*pids, self._checker.pid) if pid]

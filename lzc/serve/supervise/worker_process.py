@@ -25,7 +25,7 @@ PATIENCE: Final = 60.0
 
 class WorkerProcess:
     """One place for a worker, whatever process is in it at the moment (``pid`` 0: none). ``hung``:
-    it did not respond, and was killed for it."""
+    it did not respond, and was killed for it; ``generation`` is the switch that it began with."""
 
     def __init__(self, index: int, slot: Slot) -> None:
         self.index = index
@@ -34,12 +34,12 @@ class WorkerProcess:
         self.channel: Channel | None = None
         self.bundle = ""
         self.zones = 0
-        self.geo: Sequence[Path] = ()
         self.ready = False
         self.started = 0.0
         self.restarts = 0
         self.died_young = 0
         self.hung = False
+        self.generation = 0
         self._progress = (0, b"")
         self._moved = 0.0
         self._answer: asyncio.Future[ChannelMessage] | None = None
@@ -129,10 +129,12 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Switch:
-    """Of these workers; ``answering`` is the bundle that they were told to answer from last."""
+    """Of these workers; ``answering`` is the bundle that they were told to answer from last,
+    ``generation`` counts how often they were."""
 
     _workers: Sequence[WorkerProcess]
     answering: Path
+    generation: int = 0
 
     async def all_to(self, assigned: Assignment, *, keep_keys: bool = False) -> Problem | None:
         """Have all answer from a bundle; with ``keep_keys``, those of the same bundle are not read
@@ -150,6 +152,7 @@ class Switch:
                 return problem
         taking_part = [worker for worker in self._workers if worker.ready]
         self.answering = assigned.folder
+        self.generation += 1
         switched = [worker.expect() for worker in taking_part]
         for worker in taking_part:
             worker.tell({"do": "commit"})

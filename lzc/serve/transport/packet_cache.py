@@ -30,9 +30,10 @@ class PacketCache:
     another's sake, and one in 255 strangers is taken for known.
     """
 
-    __slots__ = ("_half", "_half_octets", "_marks", "_octets", "old", "young")
+    __slots__ = ("_half", "_half_octets", "_marks", "_octets", "entries", "old", "young")
 
     def __init__(self, entries: int, octets: int = OCTETS) -> None:
+        self.entries = entries
         self._half = entries // 2
         self._half_octets = octets // 2
         self._octets = 0

@@ -86,7 +86,7 @@ class SocketSet:
     listeners in the same order."""
 
     endpoints: tuple[str, ...]
-    of_worker: list[tuple[Listener, ...]]
+    of_worker: dict[int, tuple[Listener, ...]]
 
     def close(self, worker: int) -> None:
         """Let the kernel deal a worker's share of queries out to the others."""
@@ -94,10 +94,34 @@ class SocketSet:
             listener.close()
 
     def reopen(self, worker: int) -> None:
-        """Bind the sockets of a worker again, where they were closed. Raises `OSError`."""
-        if any(listener.udp.fileno() < 0 for listener in self.of_worker[worker]):
-            fresh = [_listener(*parse_endpoint(endpoint)) for endpoint in self.endpoints]
-            self.of_worker[worker] = tuple(fresh)
+        """Bind the sockets of a worker again, where they were closed, or for a worker that is new.
+        Raises `OSError`."""
+        known = self.of_worker.get(worker, ())
+        if known and all(listener.udp.fileno() >= 0 for listener in known):
+            return
+        fresh: list[Listener] = []
+        try:
+            for endpoint in self.endpoints:
+                fresh.append(_listener(*parse_endpoint(endpoint)))
+        except OSError:
+            # None of them may wait for what nobody reads.
+            for listener in fresh:
+                listener.close()
+            raise
+        self.of_worker[worker] = tuple(fresh)
+
+    def closed(self) -> set[int]:
+        """Workers whose sockets are closed."""
+        return {
+            worker
+            for worker, listeners in self.of_worker.items()
+            if any(listener.udp.fileno() < 0 for listener in listeners)
+        }
+
+    def forget(self, worker: int) -> None:
+        """The sockets of a worker are needed no more."""
+        self.close(worker)
+        del self.of_worker[worker]
 
 
 def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet:
@@ -120,7 +144,7 @@ def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet
         for listener in chain(*columns):
             listener.close()
         raise InputError(faults)
-    return SocketSet(tuple(bound), list(zip(*columns, strict=True)))
+    return SocketSet(tuple(bound), dict(enumerate(zip(*columns, strict=True))))
 
 
 def show_endpoint(host: str, port: int) -> str:

@@ -83,6 +83,11 @@ class TcpServer:
         self.responder = responder
         self.open_transfer = open_transfer
 
+    def limit(self, limits: TcpLimits) -> None:
+        """These are the limits from now on; who is connected already stays."""
+        self.limits = limits
+        self._holders.limits = limits
+
     def start(self, loop: asyncio.AbstractEventLoop, listeners: Sequence[Listener]) -> None:
         """Serve from now on, in turns of the loop."""
         self._loop = loop
@@ -94,12 +99,16 @@ class TcpServer:
 
     def stop(self) -> None:
         """Accept nothing more, and close each connection once its answers are sent."""
+        self.accept_no_more()
+        for connection in list(self._connections.values()):
+            connection.finish()
+
+    def accept_no_more(self) -> None:
+        """Serve those alone who are connected."""
         assert self._loop is not None
         for listener in self._listeners:
             self._loop.remove_reader(listener.tcp)
         self._listeners = ()
-        for connection in list(self._connections.values()):
-            connection.finish()
 
     def idle(self) -> bool:
         """True when no transfer is under way and no answer waits to be read."""

@@ -143,7 +143,7 @@ class Holders:
     """All connections of a worker. Each call takes the same time, however many there are."""
 
     def __init__(self, limits: TcpLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._clients: dict[bytes, Client] = {}
         self._networks: dict[bytes, Network] = {}
         self._tally: Tally[Network] = Tally()
@@ -206,7 +206,7 @@ class Holders:
         It is the newcomer where everybody who could make room for it is being served and holds no
         more than its own client does.
         """
-        limits, own = self._limits, newcomer.client
+        limits, own = self.limits, newcomer.client
         if len(own.connections) > limits.per_client:
             return _quietest(own) or newcomer
         held = self._tally.count

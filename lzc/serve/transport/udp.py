@@ -105,8 +105,16 @@ class UdpServer:
         self._validity = valid_until
         self._valid_from = self._valid_until = 0.0
 
-    def swap(self, responder: QueryResponder, valid_until: ValidUntil) -> None:
-        """Answer from another bundle, starting with the next query."""
+    def swap(
+        self,
+        responder: QueryResponder,
+        valid_until: ValidUntil,
+        cache_entries: int | None = None,
+    ) -> None:
+        """Answer from another bundle, starting with the next query, and keep so many answers from
+        now on, where that is said."""
+        if cache_entries is not None and cache_entries != self.cache.entries:
+            self.cache = PacketCache(cache_entries)
         self._quick = responder.quick
         self._any_query = responder.any_query
         self._validity = valid_until

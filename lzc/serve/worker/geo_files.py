@@ -93,6 +93,34 @@ class GeoFiles:
         if faults:
             raise InputError(faults)
 
+    def others(self, paths: Sequence[Path]) -> GeoFiles:
+        """Those at other paths, in their order: what is known of a path already is taken over, as
+        it may be gone by now. Raises `InputError` with every new file that cannot be used."""
+        made = GeoFiles(paths, self._folder)
+        made._numbers = self._numbers
+        faults = []
+        for path in made._paths:
+            if path in self._copies:
+                made._copies[path] = self._copies[path]
+                made._taken[path], made._seen[path] = self._taken[path], self._seen[path]
+                made._read_at[path] = self._read_at[path]
+                if path in self._problems:
+                    made._problems[path] = self._problems[path]
+                continue
+            try:
+                made._take(path, _stamp(path))
+            except (OSError, ValueError, RuntimeError) as error:
+                faults.append(unusable(path, error, "correct geoip in [serve] of lzc.toml"))
+        if faults:
+            made.give_up(self)
+            raise InputError(faults)
+        return made
+
+    def give_up(self, kept: GeoFiles) -> None:
+        """Remove the copies that ``kept`` does not have."""
+        for copy in {*self._copies.values(), *self._superseded} - {*kept._copies.values()}:
+            copy.unlink(missing_ok=True)
+
     def current(self) -> tuple[Path, ...]:
         """The copies to read, in the order of the paths."""
         return tuple(self._copies[path] for path in self._paths)

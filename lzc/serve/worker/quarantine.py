@@ -50,30 +50,38 @@ _ROOM: Final = 2 * CODES
 _BUNDLE: Final = 0
 _COUNT: Final = 1
 _HEAD: Final = 2
+_MAP_NORESERVE: Final = 0x4000  # of Linux; the mmap module of Python 3.11 does not have it
 
 
 class Proven:
-    """The tables of ``workers`` workers; made before the first fork. Codes are numbers from 1 to
-    2**64 - 1 (`lzc.serve.worker.guard.code_id`). A word has one writer and is read without a
-    lock."""
+    """The tables of at most ``workers`` workers; made before the first fork. Codes are numbers
+    from 1 to 2**64 - 1 (`lzc.serve.worker.guard.code_id`). A word has one writer and is read
+    without a lock."""
 
     def __init__(self, workers: int) -> None:
         size = (_HEAD + _ROOM) * 8
-        memory = memoryview(mmap.mmap(-1, workers * size)).cast("Q")
+        # A table takes memory once it is written, and room is not asked for ahead.
+        flags = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+        memory = memoryview(mmap.mmap(-1, workers * size, flags)).cast("Q")
+        self._used = memoryview(mmap.mmap(-1, 8)).cast("Q")
         self._tables = [
             memory[worker * size // 8 : (worker + 1) * size // 8] for worker in range(workers)
         ]
 
     def of_worker(self, worker: int) -> Marks:
         """What the worker with this number, from 0, writes and reads."""
-        return Marks(self._tables, self._tables[worker])
+        self._used[0] = max(self._used[0], worker + 1)
+        return Marks(self._tables, self._tables[worker], self._used)
 
 
 class Marks:
-    """The tables as one worker sees them."""
+    """The tables as one worker sees them, of which the first that ``used`` says ever had one."""
 
-    def __init__(self, tables: list[memoryview[int]], own: memoryview[int]) -> None:
+    def __init__(
+        self, tables: list[memoryview[int]], own: memoryview[int], used: memoryview[int]
+    ) -> None:
         self._tables = tables
+        self._used = used
         self._own = own
         self._bundle = 0
 
@@ -100,7 +108,7 @@ class Marks:
         """Whether code ran to its end in this bundle, in any worker."""
         return any(
             table[_BUNDLE] == self._bundle and table[_place_of(table, code)] == code
-            for table in self._tables
+            for table in self._tables[: self._used[0]]
         )
 
 

@@ -25,6 +25,7 @@ from lzc.foreign_text import shown
 from lzc.lua.engine.engine import EngineSettings
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.ipc.sent_settings import config_of, document_of
 from lzc.serve.observe.log_lines import LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
 from lzc.serve.transport.sockets import Listener
@@ -53,7 +54,6 @@ _LEVELS: Final = {
 class WorkerSetup:
     """What a worker is given at birth, for good; ``proven`` is code that ran to its end."""
 
-    config: Config
     verified_dir: Path
     listeners: tuple[Listener, ...]
     slot: Slot
@@ -65,9 +65,11 @@ class WorkerSetup:
 class Assignment:
     """What a worker is to answer from: the ``folder`` of a bundle, and beside it nothing that it
     read by itself, which could keep it from being ready as soon as the others are. ``secrets`` are
-    those of the settings; ``quarantine``: what it must not run; ``geo``: databases."""
+    those of the settings in ``config``; ``quarantine``: what it must not run; ``geo``:
+    databases."""
 
     folder: Path
+    config: Config
     secrets: Secrets
     quarantine: Quarantine = field(default_factory=Quarantine)
     geo: Sequence[Path] = ()
@@ -77,6 +79,7 @@ class Assignment:
         keys = self.secrets.tsig.values()
         return {
             "folder": str(self.folder),
+            "config": document_of(self.config),
             "tsig": [[key.name.hex(), key.algorithm, key.secret.hex()] for key in keys],
             "cookie": self.secrets.cookie.hex(),
             "codes": [*self.quarantine.codes],
@@ -91,6 +94,7 @@ class Assignment:
         keys = [TsigKey(octets(name), how, octets(secret)) for name, how, secret in message["tsig"]]
         return cls(
             Path(message["folder"]),
+            config_of(message["config"]),
             Secrets({key.name: key for key in keys}, octets(message["cookie"])),
             Quarantine(dict.fromkeys(message["codes"], ""), set(map(octets, message["zones"]))),
             [Path(one) for one in message["geo"]],
@@ -99,7 +103,8 @@ class Assignment:
 
 class Serving:
     """A bundle, opened, with what is derived from it and from the secrets beside it; ``report``
-    takes what becomes of transfers. Raises `BundleError` when it is not usable."""
+    takes what becomes of transfers, ``settings`` are those of ``[serve]``. Raises `BundleError`
+    when it is not usable."""
 
     def __init__(
         self,
@@ -108,7 +113,8 @@ class Serving:
         signatures: SignatureCache,
         report: TransferReport,
     ) -> None:
-        config, secrets = setup.config, assigned.secrets
+        config, secrets = assigned.config, assigned.secrets
+        self.settings = config.serve
         self.report = report
         self._keys = secrets.tsig
         self._access = TransferAccess.from_config(config)

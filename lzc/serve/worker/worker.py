@@ -8,11 +8,12 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any, Final
 
 from lzc.bundle.reader import BundleError
+from lzc.config import ServeSection
 from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
@@ -22,6 +23,7 @@ from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.tcp_holders import TcpLimits
 from lzc.serve.transport.udp import UdpServer
+from lzc.serve.transport.withdrawal import LINGER, withdraw
 from lzc.serve.worker.guard import LIMITS
 from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
 from lzc.wire import name as wire_name
@@ -33,6 +35,8 @@ BEAT: Final = 0.25
 _LOOK: Final = 0.005
 GRACE: Final = 5.0
 """Seconds that transfers and unread answers get after SIGTERM."""
+LONGEST_LEAVE: Final = 30.0
+"""Seconds at most that clients who are connected keep a worker that is to leave."""
 STALLED: Final = 1.0
 """Of these, those in which no client takes anything."""
 LISTED: Final = 1000
@@ -67,6 +71,15 @@ def describe_out(out: Mapping[bytes, tuple[Fault, ...]]) -> list[list[Any]]:
     ]
 
 
+def _limits(settings: ServeSection) -> TcpLimits:
+    return TcpLimits(
+        settings.tcp_connections,
+        settings.tcp_connections_per_client,
+        settings.tcp_connections_per_network,
+        settings.tcp_idle_timeout,
+    )
+
+
 class Worker:
     """The state of a worker process."""
 
@@ -87,7 +100,7 @@ class Worker:
 
     async def serve(self, serving: Serving) -> int:
         """Answer queries until the supervisor or a signal says stop."""
-        config = self._setup.config.serve
+        config = serving.settings
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._stop = asyncio.Event()
@@ -98,13 +111,9 @@ class Worker:
         self._udp = UdpServer(
             serving.responder, serving.valid_until, config.packet_cache, errors, slot
         )
-        limits = TcpLimits(
-            config.tcp_connections,
-            config.tcp_connections_per_client,
-            config.tcp_connections_per_network,
-            config.tcp_idle_timeout,
+        self._tcp = TcpServer(
+            serving.responder, serving.open_transfer, _limits(config), errors, slot
         )
-        self._tcp = TcpServer(serving.responder, serving.open_transfer, limits, errors, slot)
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
@@ -133,6 +142,32 @@ class Worker:
         while not condition() and not self._stop.is_set():
             await asyncio.sleep(_LOOK)
             self._setup.slot.beat(time.monotonic())
+
+    async def _leave(self) -> None:
+        """Let other workers have what comes from now on, answer what is here, and go. Who is
+        connected has the time of an idle connection to ask what he is about to."""
+        await self._told_to_begin.wait()
+        listeners = self._setup.listeners
+        for listener in listeners:
+            try:
+                withdraw(listener)
+            except OSError as error:  # what comes in its last moment may be lost, and no more
+                self._errors.note("withdrawing a socket", error)
+        await asyncio.sleep(LINGER)
+        for listener in listeners:
+            self._loop.remove_reader(listener.udp)
+            self._udp.reader(listener)()
+            self._tcp.accept(listener)
+        self._tcp.accept_no_more()
+        for listener in listeners:
+            listener.close()
+        self._setup = replace(self._setup, listeners=())
+        self._channel.send({"event": "left"})
+        end = time.monotonic() + min(self._serving.settings.tcp_idle_timeout, LONGEST_LEAVE)
+        # Polling, as in `_drain`.
+        while len(self._tcp) and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        self._stop.set()
 
     async def _drain(self) -> None:
         """Answer what has arrived, let transfers end, and go."""
@@ -167,6 +202,8 @@ class Worker:
                 if self._serving.guard is not None:
                     self._serving.guard.quarantine(message["code"])
                     self._serving.guard.hold(bytes.fromhex(message["zone"]))
+            case "leave":
+                self._leaving = self._loop.create_task(self._leave())
             case "stop":
                 self._stop.set()
 
@@ -209,8 +246,9 @@ class Worker:
             return
         old, self._serving = self._serving, fresh
         self._setup.proven.begin(fresh.bundle.id)
-        self._udp.swap(fresh.responder, fresh.valid_until)
+        self._udp.swap(fresh.responder, fresh.valid_until, fresh.settings.packet_cache)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
+        self._tcp.limit(_limits(fresh.settings))
         if fresh.guard is not None and old.guard is not None:
             fresh.guard.go_on_from(old.guard)
         self._retired.append(old)

@@ -17,6 +17,8 @@ import click
 
 from lzc import manual
 from lzc.cli import group
+from lzc.config import ServeSection
+from lzc.serve.supervise.settings_in_force import RELOADED
 from tests.unit.manual.places import ROOT
 
 _MADE: Final = re.compile(r"(?<=<!-- generated: )([a-z]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -90,9 +92,23 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|")
 
 
+def _reloaded() -> Iterator[str]:
+    fields = ServeSection.model_fields.items()
+    taken = [field.alias for name, field in fields if name in RELOADED]
+    waits = [field.alias for name, field in fields if name not in RELOADED]
+    yield from ("| what of `lzc.toml` | when it counts |", "|---|---|")
+    for keys, when in ((taken, "with a reload"), (waits, "when the server starts again")):
+        yield f"| {', '.join(f'`{key}`' for key in sorted(keys))} of `[serve]` | {when} |"
+    others = "`[lua]`, `[health]`, `[tsig]`, `[[secondary]]`, `keystore`, `lua` of zones"
+    yield f"| {others} | with a reload |"
+    yield "| `output` of `[build]` | when the server starts again |"
+    yield "| all else of `[build]`, `[dnssec]` and `[zone]` | with a build |"
+
+
 MAKERS: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "differences": _differences,
     "commands": _commands,
+    "reloaded": _reloaded,
 }
 
 

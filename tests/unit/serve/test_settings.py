@@ -1,4 +1,7 @@
-"""A reload says which settings of `lzc.toml` do not count yet, and what is wrong with the file."""
+"""A reload says which settings of `lzc.toml` do not count yet, and what is wrong with the file.
+
+What those do that count: `test_new_settings.py`.
+"""
 
 from __future__ import annotations
 
@@ -36,19 +39,20 @@ def edit(project: Project, old: str, new: str) -> None:
     project.config.write_text(text.replace(old, new))
 
 
-def test_reload_names_what_was_changed_takes_the_bundle_and_exits_with_1(project: Project) -> None:
+def test_reload_names_what_has_to_wait_takes_the_bundle_and_exits_with_1(project: Project) -> None:
     with LiveServer(project) as server:
         assert ctl(project, "reload").exit_code == 0
-        edit(project, "nsid = 'a'", "nsid = 'b'\ntcp-idle-timeout = 5")
+        changed = "nsid = 'b'\nlisten = ['127.0.0.1:5353']"
+        edit(project, "nsid = 'a'", f"{changed}\ncontrol-socket = 'build/./control.sock'")
         identity = project.build({"example.org": "www A 192.0.2.2\n"}, serial=2)
         run = ctl(project, "reload")
         assert run.exit_code == 1
-        assert f"serving bundle {identity}, but:" in run.stderr
+        assert f"serving bundle {identity}, in force: [serve] nsid, but:" in run.stderr
         assert "lzc serve has to be started again for this to count" in run.stderr
-        assert "[serve] nsid, [serve] tcp-idle-timeout" in run.stderr
+        assert "to count: [serve] control-socket" in run.stderr
         assert server.control("status")["bundle"] == identity
         assert "SETTINGS    " in ctl(project, "status").stdout
-        edit(project, "nsid = 'b'\ntcp-idle-timeout = 5", "nsid = 'a'")
+        edit(project, "control-socket = 'build/./control.sock'", "")
         assert ctl(project, "reload").exit_code == 0
         assert "SETTINGS" not in ctl(project, "status").stdout
 
@@ -93,6 +97,9 @@ CHANGES = [
 ]
 
 
+WAITS = ("[serve] listen", "[build] output")
+
+
 @pytest.mark.parametrize(("text", "expected"), CHANGES, ids=range(len(CHANGES)))
 def test_the_keys_that_a_server_reads(tmp_path: Path, text: str, expected: list[str]) -> None:
     file = tmp_path / "lzc.toml"
@@ -102,9 +109,14 @@ def test_the_keys_that_a_server_reads(tmp_path: Path, text: str, expected: list[
     now = load(file)
     assert differences(before, now) == expected
     assert differences(now, now) == []
-    assert SettingsInForce(before, file, frozenset(expected)).look() == ""
-    told = SettingsInForce(before, file, frozenset()).look()
-    assert all(key in told for key in expected)
+    in_force = SettingsInForce(before, file, frozenset())
+    found = in_force.look()
+    assert sorted(found.changed + found.wait) == sorted(expected)
+    told = in_force.tell(found)
+    assert all(key in told for key in found.wait)
+    assert found.wait == tuple(key for key in expected if key in WAITS)
+    given = SettingsInForce(before, file, frozenset(WAITS)).look()
+    assert given.wait == () and given.changed == found.changed
 
 
 def test_secrets_are_not_told(tmp_path: Path) -> None:
