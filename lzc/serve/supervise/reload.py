@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -50,7 +51,9 @@ class Reloader:
     """Keeps all ``workers`` on the bundle that is live. ``switched`` is called with each new one
     and the serials of its zones; ``before`` is the one before it, ``condemned`` are those that
     nobody opens again; ``quarantine`` is the code that is not to be run until then, as it is at the
-    time; ``secrets`` are those in use. ``keys`` knows the zones that are out of service."""
+    time; ``secrets`` are those in use. ``keys`` knows the zones that are out of service.
+    ``reloads`` counts how they ended: ``done``, ``refused``, or ``incomplete`` where some zones or
+    keys stay out of service."""
 
     _config: Config
     _source: Source
@@ -65,6 +68,7 @@ class Reloader:
     fallen: FallenSerials = field(default_factory=FallenSerials)
     refusal: Refusal = field(default_factory=Refusal)
     loaded_at: float = field(default_factory=time.time)
+    reloads: Counter[str] = field(default_factory=Counter)
     switch: Switch = field(init=False)
     keys: KeyWatch = field(init=False)
     built_at: float = field(init=False)
@@ -132,6 +136,7 @@ class Reloader:
             damaged: Stamp | None = None
 
             def refuse(why: str) -> dict[str, Any]:
+                self.reloads["refused"] += 1
                 kept, age = self.folder.name, _age(time.time() - self.built_at)
                 if self.refusal.note(tried, why, began, damaged, loud=not again):
                     said = why.replace("\n", "; ")
@@ -198,6 +203,7 @@ class Reloader:
             self.keys.take(report)
             answer = self._serving(changed=changed)
             still = [one for found in (secrets.faults, report.errors) for one in found.values()]
+            self.reloads["incomplete" if still else "done"] += 1
             if still:
                 answer["ok"] = False
                 answer["error"] = f"serving bundle {folder.name}, but:\n{_lines(still)}"

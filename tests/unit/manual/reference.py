@@ -17,6 +17,7 @@ import click
 
 from lzc import manual
 from lzc.cli import group
+from tests.unit.manual import metric_reference
 from tests.unit.manual.places import ROOT
 
 _MADE: Final = re.compile(r"(?<=<!-- generated: )([a-z]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -93,6 +94,8 @@ def _cell(text: str) -> str:
 MAKERS: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "differences": _differences,
     "commands": _commands,
+    "metrics": metric_reference.metrics,
+    "powerdnsmetrics": metric_reference.powerdns,
 }
 
 
