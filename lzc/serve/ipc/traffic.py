@@ -7,6 +7,7 @@ What a cache holds has its label beside it, so that an answer from there adds on
 from __future__ import annotations
 
 from bisect import bisect_left
+from operator import add, mul
 from typing import Final
 
 from lzc.wire import message, rrtype
@@ -70,10 +71,10 @@ _KEPT: Final = 1024
 class Labels:
     """The labels that a process has met, of all transports."""
 
-    __slots__ = ("_known", "used")
+    __slots__ = ("known", "used")
 
     def __init__(self) -> None:
-        self._known: list[dict[bytes, int]] = [{} for _ in range(16)]
+        self.known: list[dict[bytes, int]] = [{} for _ in range(16)]
         self.used: set[int] = set()
 
     def of(self, query: bytes, answer: bytes | None) -> int:
@@ -85,7 +86,7 @@ class Labels:
         """
         if answer is None:
             return self._label(*_examined(query)[:2], _SILENCE)
-        known = self._known[answer[3] & 15]
+        known = self.known[answer[3] & 15]
         end = query[-15:] if query[11] else query[-4:]
         found = known.get(end)
         if found is None:
@@ -146,24 +147,34 @@ def _rcode(answer: bytes) -> int:
 
 
 class Traffic:
-    """Counts of one transport over one address family. ``labels`` by label; ``sizes`` and
-    ``latency`` have one place for each of `SIZES` and `LATENCIES`, and one for what is beyond;
-    ``octets`` of all answers, ``seconds`` until all were handed over. Who answers many at once adds
-    to these himself."""
+    """Counts of one transport over one address family. ``labels`` by label; ``latency`` has one
+    place for each of `LATENCIES`, and one for what is beyond, and ``seconds`` is the sum. Of
+    answers, ``lengths`` has how many had so many octets, up to ``longest``: to add to that takes
+    the least. Longer ones are in ``sizes``, by `SIZES`, and in ``octets``."""
 
-    __slots__ = ("labels", "latency", "octets", "seconds", "sizes")
+    __slots__ = ("labels", "latency", "lengths", "octets", "seconds", "sizes")
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = 0) -> None:
         self.labels = [0] * LABELS
+        self.lengths = [0] * (longest + 1)
         self.sizes = [0] * (len(SIZES) + 1)
         self.latency = [0] * (len(LATENCIES) + 1)
         self.octets = 0
         self.seconds = 0.0
 
     def sized(self, octets: int) -> None:
-        """An answer has so many octets."""
+        """An answer has so many octets, and is not counted in ``lengths``."""
         self.sizes[bisect_left(SIZES, octets)] += 1
         self.octets += octets
+
+    def all_sizes(self) -> tuple[list[int], int]:
+        """How many of all answers are in each of `SIZES`, and beyond; their octets."""
+        lengths, found, start = self.lengths, [], 0
+        for stop in (*(bound + 1 for bound in SIZES), len(lengths)):
+            found.append(sum(lengths[start:stop]))
+            start = stop
+        octets = sum(map(mul, lengths, range(len(lengths))))
+        return [*map(add, found, self.sizes)], octets + self.octets
 
     def took(self, seconds: float, answers: int = 1) -> None:
         """So many answers took that long, each of them."""
@@ -172,13 +183,14 @@ class Traffic:
 
 
 class TrafficCounts:
-    """All of a process: over UDP and TCP, by the octets of an address, 4 or 16."""
+    """All of a process: over UDP and TCP, by the octets of an address, 4 or 16. UDP answers have
+    ``longest`` octets at most."""
 
     __slots__ = ("labels", "tcp", "udp")
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = 4096) -> None:
         self.labels = Labels()
-        self.udp = {4: Traffic(), 16: Traffic()}
+        self.udp = {4: Traffic(longest), 16: Traffic(longest)}
         self.tcp = {4: Traffic(), 16: Traffic()}
 
 
@@ -216,8 +228,8 @@ def table(counts: TrafficCounts) -> tuple[list[int], dict[int, int]]:
             for flag in flagged:
                 if flags & flag:
                     flagged[flag] += number
-        words[(group + 1) * _PER_GROUP - 1] = traffic.octets
-        for start, found in ((_SIZES_AT, traffic.sizes), (_LATENCY_AT, traffic.latency)):
+        sizes, words[(group + 1) * _PER_GROUP - 1] = traffic.all_sizes()
+        for start, found in ((_SIZES_AT, sizes), (_LATENCY_AT, traffic.latency)):
             for index, number in enumerate(found, start + transport * len(found)):
                 words[index] += number
         words[_NANOSECONDS_AT + transport] += int(traffic.seconds * 1e9)
