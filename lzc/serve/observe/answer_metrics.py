@@ -9,6 +9,7 @@ from prometheus_client.core import Metric
 
 from lzc.serve.observe.family import Sample, counter, gauge, histogram, one
 from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.totals import Totals
 
 
 class _Count(NamedTuple):
@@ -72,13 +73,20 @@ _OF_ZONES: Final = {
 }
 
 
+def queries_of(totals: Totals) -> Mapping[tuple[str, str, str], int]:
+    """Queries, with the commonest type of each transport and family even before the first came: a
+    series that begins at 1 would hide that one from who looks at rates."""
+    none = {(transport, family, "A"): 0 for transport in ("udp", "tcp") for family in "46"}
+    return {**none, **totals.queries}
+
+
 def answers(seen: Seen) -> Iterator[Metric]:
     """The families, as far as workers count what is in them."""
     totals = seen.totals
     yield from counter(
         "lzc_queries",
         "Queries by transport (udp, tcp), address family (4, 6) and type",
-        totals.queries.items(),
+        queries_of(totals).items(),
         ("transport", "family", "type"),
     )
     yield from counter(

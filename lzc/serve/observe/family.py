@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from lzc.foreign_text import shown
-from lzc.serve.observe.counted import Distribution
+from lzc.serve.observe.totals import Histogram
 
 Sample = tuple[tuple[str, ...], float]
 """The values of the labels, and the value."""
@@ -39,7 +39,7 @@ def one(value: float) -> list[Sample]:
 def histogram(
     name: str,
     meaning: str,
-    samples: Iterable[tuple[str, Distribution]],
+    samples: Iterable[tuple[str, Histogram]],
     label: str,
     unit: str,
 ) -> Iterator[Metric]:

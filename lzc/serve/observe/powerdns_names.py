@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from lzc.serve.observe.answer_metrics import queries_of
 from lzc.serve.observe.process import use_of
 from lzc.serve.observe.seen import Seen
 
@@ -83,20 +84,16 @@ def _values(seen: Seen) -> Iterator[_Value]:
 
 
 def _queries(seen: Seen) -> Iterator[_Value]:
+    queries = queries_of(seen.totals)
     for transport in ("udp", "tcp"):
         shown = transport.upper()
-        found = {
-            key[1:]: count for key, count in seen.totals.queries.items() if key[0] == transport
-        }
-        if found:
-            meaning = f"Number of {shown} queries received"
-            yield _Value(f"{transport}_queries", _COUNTER, meaning, sum(found.values()))
-        # Where the family of none is known, nothing can be said of one.
-        if any(family for family, _ in found):
-            for family in "46":
-                count = sum(each for (its, _), each in found.items() if its == family)
-                meaning = f"Number of IPv{family} {shown} queries received"
-                yield _Value(f"{transport}{family}_queries", _COUNTER, meaning, count)
+        found = {key[1:]: count for key, count in queries.items() if key[0] == transport}
+        meaning = f"Number of {shown} queries received"
+        yield _Value(f"{transport}_queries", _COUNTER, meaning, sum(found.values()))
+        for family in "46":
+            count = sum(each for (its, _), each in found.items() if its == family)
+            meaning = f"Number of IPv{family} {shown} queries received"
+            yield _Value(f"{transport}{family}_queries", _COUNTER, meaning, count)
 
 
 def _answers(seen: Seen) -> Iterator[_Value]:
@@ -120,11 +117,9 @@ def _answers(seen: Seen) -> Iterator[_Value]:
                     f"Total size of answers sent out over {shown}v{family}",
                     octets.get(family, 0),
                 )
-    whole = len(totals.answers) > 1 or not any(code == "SERVFAIL" for _, code in totals.answers)
     for rcode, name, meaning in _RCODES:
         counted = [count for (_, code), count in totals.answers.items() if code == rcode]
-        if counted or (totals.answers and whole):
-            yield _Value(name, _COUNTER, meaning, sum(counted))
+        yield _Value(name, _COUNTER, meaning, sum(counted))
 
 
 def _machine(seen: Seen) -> Iterator[_Value]:

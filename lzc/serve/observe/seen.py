@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lzc.serve.observe.counted import Counted, Totals
+from lzc.serve.observe.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ class Seen:
     version: str
     started_at: float
     bundle: BundleSeen
+    totals: Totals
     processes: Sequence[ProcessSeen] = ()
-    totals: Totals = field(default_factory=Counted)
     reloads: Mapping[str, int] = field(default_factory=dict)
     settings_pending: bool = False
     geo: Sequence[GeoSeen] = ()

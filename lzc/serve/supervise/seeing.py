@@ -22,10 +22,8 @@ from typing import Any, Final, NamedTuple
 
 import lzc
 from lzc.serve.ipc.health_table import AUTO, DOWN, UNKNOWN, UP
-from lzc.serve.ipc.scoreboard import COUNTERS
 from lzc.serve.notify.message import is_current
 from lzc.serve.notify.secondaries import Secondaries
-from lzc.serve.observe.counted import Totals, counted
 from lzc.serve.observe.seen import (
     BundleSeen,
     CheckSeen,
@@ -36,6 +34,7 @@ from lzc.serve.observe.seen import (
     Seen,
     ZoneThere,
 )
+from lzc.serve.observe.totals import Totals, TotalsReader
 from lzc.serve.supervise.bundle_contents import BundleContents, contents_of
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
@@ -75,6 +74,10 @@ class Seer:
     _made: dict[str, tuple[float, bytes]] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _behind: ThreadPoolExecutor | None = None
+    _totals: TotalsReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._totals = TotalsReader([worker.slot for worker in self.reloader.workers])
 
     async def text(self, content_type: str) -> bytes:
         """The metrics in a content type of `lzc.serve.observe.exposition`."""
@@ -89,7 +92,8 @@ class Seer:
                 return made
             if self._behind is None:
                 self._behind = ThreadPoolExecutor(1, "metrics", initializer=_stand_back)
-            seen, there = await self._look()
+            totals = await loop.run_in_executor(self._behind, self._totals.read)
+            seen, there = await self._look(totals)
             folder = self.reloader.folder
 
             def make() -> bytes:
@@ -119,7 +123,7 @@ class Seer:
         if self._behind is not None:
             self._behind.shutdown(wait=False, cancel_futures=True)
 
-    async def _look(self) -> tuple[Seen, list[list[_Copied]]]:
+    async def _look(self, totals: Totals) -> tuple[Seen, list[list[_Copied]]]:
         """What changes under the loop; zones at secondaries are copied one secondary after the
         other."""
         reloader, checker = self.reloader, self.checker.status()
@@ -139,7 +143,7 @@ class Seer:
                 reloader.fallen.status()["count"],
             ),
             processes=self._processes(checker),
-            totals=self._totals(),
+            totals=totals,
             reloads=dict(reloader.reloads),
             settings_pending=bool(self.settings.pending),
             geo=[
@@ -162,10 +166,6 @@ class Seer:
             notify=dict(self.secondaries.counts),
         )
         return seen, there
-
-    def _totals(self) -> Totals:
-        slots = [worker.slot.counters() for worker in self.reloader.workers]
-        return counted({name: sum(one[name] for one in slots) for name in COUNTERS})
 
     def _processes(self, checker: dict[str, Any]) -> list[ProcessSeen]:
         return [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.serve.observe.counted import Counted, Histogram
 from lzc.serve.observe.seen import (
     BundleSeen,
     CheckSeen,
@@ -16,11 +15,12 @@ from lzc.serve.observe.seen import (
     ZoneSeen,
     ZoneThere,
 )
+from lzc.serve.observe.totals import Histogram, Totals
 
 NOW: Final = 1_800_000_000.0
 
 
-class Every(dict[str, int | float]):
+class Every(dict[str, int]):
     """Counts, among which is each that somebody asks for."""
 
     def __contains__(self, key: object) -> bool:
@@ -50,7 +50,7 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
         started_at=NOW - 60,
         bundle=BundleSeen("0123", NOW - 90, NOW - 60, zones),
         processes=[ProcessSeen("supervisor", pid, 0, True)],
-        totals=Counted(
+        totals=Totals(
             queries={("udp", "4", "A"): 3, ("udp", "6", "A"): 1, ("tcp", "4", "A"): 2},
             answers={("udp", "NOERROR"): 4, ("tcp", "SERVFAIL"): 2},
             sizes={"udp": Histogram((512, 1232), (3, 1, 0), 700)},
