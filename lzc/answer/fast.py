@@ -111,7 +111,10 @@ class FastLane:
     raised: it takes the query, the client, the time and the exception.
     """
 
-    __slots__ = ("_fail", "_lua", "_options", "_plain", "_signed", "_size", "_views", "_zones")
+    __slots__ = (
+        *("_counts", "_fail", "_lua", "_options", "_plain", "_signed", "_size", "_views"),
+        "_zones",
+    )
 
     def __init__(
         self,
@@ -124,6 +127,7 @@ class FastLane:
         self._zones = zones
         self._views = zones.views
         self._lua = lua
+        self._counts = lua.counts
         self._options = options
         self._signed = SignedWire()
         self._size = size
@@ -325,6 +329,8 @@ class FastLane:
                     others = len(response) - len(planned.wire(outcome)[1])
                     if others + planned.widest > limit:
                         return None
+                if len(response) <= limit:
+                    self._counts.plans += 1
                 if tcp:
                     cacheable = cacheable and planned.fixed
                 elif cacheable and not planned.fixed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
+from lzc.answer.counts import AnswerCounts
 from lzc.answer.planned import Kept, Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
@@ -95,7 +96,7 @@ class Plans:
 class LuaAnswers:
     """Answers from the LUA records of a bundle: by ``plans`` where there are any, by running them
     otherwise. ``engine`` is `None` where LUA is off altogether. ``meter`` is told of results that
-    take long to read."""
+    take long to read; ``counts`` of what happens."""
 
     _engine: LuaEvaluator | None
     _plans: Plans | None = None
@@ -103,6 +104,7 @@ class LuaAnswers:
     _octets: int = 0
     _joined: dict[tuple[int, bytes], dict[int, Snippets]] = field(default_factory=dict)
     _includes: dict[int, Callable[[bytes], bytes | None]] = field(default_factory=dict)
+    counts: AnswerCounts = field(default_factory=AnswerCounts)
 
     def at(self, zone: ServedZone, key: bytes, node: bytes) -> dict[int, Snippets]:
         """The LUA records of a node by the type they cover; none where LUA is off for the zone.
@@ -194,9 +196,13 @@ class LuaAnswers:
     ) -> T:
         """What ``work`` makes of results. A record decides how large they are, and so how long
         that takes: tenths of a second at worst, which are its own."""
-        if self._meter is None or are_small(texts):
-            return work(*arguments)
-        return self._meter(snippets.codes[0], zone.apex, lambda: work(*arguments))
+        try:
+            if self._meter is None or are_small(texts):
+                return work(*arguments)
+            return self._meter(snippets.codes[0], zone.apex, lambda: work(*arguments))
+        except LuaFailure:
+            self.counts.unreadable[zone.apex] += 1
+            raise
 
     def rrset(
         self, zone: ServedZone, qname: bytes, covered: int, snippets: Snippets, asker: QueryContext
@@ -212,6 +218,7 @@ class LuaAnswers:
             who = asker.subnet[0] if asker.subnet is not None else asker.who
             outcome = planned.select(who, qname, zone.apex)
         if planned is not None and outcome is not None:
+            self.counts.plans += 1
             rdatas = planned.rdatas(outcome)
         else:
             of_zone = zone.zone_id, snippets.encloser, zone.powerdns

@@ -52,10 +52,10 @@ class Responder:
     asks it first, and `any_query` when it has no answer; `respond` does both. ``out`` are zones
     that are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came
     or went. ``refused`` is told which secondaries were turned away, and why. ``parts`` are what it
-    is put together from. Not thread-safe; use one per process.
+    is put together from. ``counts`` is what happened so far. Not thread-safe; use one per process.
     """
 
-    __slots__ = ("_exchange", "_limit", "forget", "quick")
+    __slots__ = ("_exchange", "_limit", "counts", "forget", "quick")
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Responder:
         self.forget = zones.forget
         plans = Plans(planner, bundle.plan) if planner is not None else None
         lua = parts.lua(engine, plans, meter)
+        self.counts = lua.counts
         options = OptBuilder(settings)
         look_up = parts.lookup
         refused = refused or untold
@@ -106,6 +107,7 @@ class Responder:
         try:
             asked = parse_query(query)
         except FormatError as error:
+            self.counts.malformed += 1
             reply = error.reply()
             return None if reply is None else (reply, False)
         wire, cacheable = self._exchange.answer(asked, client, now, tcp, local)
@@ -118,5 +120,7 @@ class Responder:
             asked = parse_query(query)
         except FormatError as malformed:
             reply = malformed.reply()
+            # Who is silent here is asked again, in `any_query`.
+            self.counts.malformed += reply is not None
             return None if reply is None else (reply, False)
         return self._exchange.fail(asked, client, now, error), False

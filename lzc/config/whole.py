@@ -24,6 +24,7 @@ from lzc.config.sections import (
     ServeSection,
     TsigSection,
     ZoneSection,
+    parse_endpoint,
 )
 from lzc.config.table import Field, Table, ValidationError
 from lzc.faults import Fault, InputError, Place
@@ -84,6 +85,8 @@ class Config(Table):
         ]
         if self.serve.cookie_secret_file is not None:
             found.append((self.path(self.serve.cookie_secret_file), "the secret of DNS cookies"))
+        if self.serve.http_token_file is not None:
+            found.append((self.path(self.serve.http_token_file), "the token of [serve] http"))
         return found
 
     def powerdns(self, zone: str) -> Version:
@@ -154,6 +157,22 @@ class Config(Table):
             problem = f"the cookie secret is not {2 * COOKIE_SECRET} hexadecimal digits"
             raise InputError.at(path, "cookie-secret", problem, fix=fix)
         return secret
+
+    def http_token(self) -> bytes | None:
+        """The bearer token (RFC 6750 §2.1) in the configured file; `None` where none is configured.
+        Raises `InputError`."""
+        name = self.serve.http_token_file
+        if name is None:
+            return None
+        path = self.path(name)
+        file = shlex.quote(str(path))
+        fix = f"openssl rand -hex 24 > {file}; chmod 600 {file}"
+        why = "whoever reads it can see what the server does"
+        token = _read_secret(path, "http-token", "the token of http", why=why, fix=fix)
+        if not re.fullmatch(rb"[A-Za-z0-9._~+/-]{16,}=*", token):
+            problem = "the token of http is not 16 or more letters, digits, or any of -._~+/"
+            raise InputError.at(path, "http-token", problem, fix=fix)
+        return token
 
 
 def _read_secret(path: Path, rule: str, what: str, *, why: str, fix: str) -> bytes:
@@ -254,6 +273,17 @@ def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
             "NOTIFY leaves from one of them, which secondaries have to know as the primary's",
             "keep one IPv4 and one IPv6 address at most",
         )
+    http = config.serve.http
+    if http is not None and config.serve.http_token_file is None:
+        host = ip_address(parse_endpoint(http)[0])
+        if not host.is_loopback:
+            yield Fault(
+                locate(path, text, ("serve", "http")),
+                "http-open",
+                f"http = {http} is beyond loopback, and anybody there may read it",
+                "it names zones, targets of health checks, and secondaries",
+                "set http-token-file, or an address of loopback such as 127.0.0.1:8053",
+            )
     seen: dict[str, str] = {}
     for name, section in config.tsig.items():
         first = seen.setdefault(name.rstrip(".").lower(), name)

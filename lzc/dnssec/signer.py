@@ -6,7 +6,7 @@ be used again until the window moves, and every server with the same key makes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from struct import Struct
 from typing import Final, NamedTuple
@@ -64,12 +64,24 @@ class SignatureCache:
     Holds at most ``entries`` RRsets, and ``octets``, in two generations: when the young one has
     half of either it becomes the old one, whose entries are dropped at the next turn unless asked
     for again. That is close to least-recently-used and costs a hit nothing but one or two dict
-    look-ups.
+    look-ups. RRSIGs are counted: those ``made``, in ``seconds`` of ``clock``, and those ``kept``
+    that were asked for again.
     """
 
-    __slots__ = ("_half", "_half_octets", "_octets", "old", "valid_until", "young")
+    __slots__ = (
+        *("_half", "_half_octets", "_octets", "clock", "kept", "made", "old", "seconds"),
+        *("valid_until", "young"),
+    )
 
-    def __init__(self, entries: int = 65536, octets: int = OCTETS) -> None:
+    def __init__(
+        self,
+        entries: int = 65536,
+        octets: int = OCTETS,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.clock = clock
+        self.made = self.kept = 0
+        self.seconds = 0.0
         self._half = max(1, entries // 2)
         self._half_octets = octets // 2
         self._octets = 0
@@ -181,10 +193,16 @@ class ZoneSigner:
         key = (self._ident, owner, rrtype, ttl, tuple(rdatas))
         found = cache.young.get(key)
         if found is not None:
+            cache.kept += len(found)
             return found
         found = cache.old.get(key)
         if found is None:
+            began = cache.clock()
             found = self._make(owner, rrtype, ttl, rdatas, cache.valid_until)
+            cache.seconds += cache.clock() - began
+            cache.made += len(found)
+        else:
+            cache.kept += len(found)
         cache.put(key, found)
         return found
 

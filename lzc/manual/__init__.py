@@ -12,8 +12,8 @@ from importlib import resources
 from typing import Final
 
 NAMES: Final = (
-    *("tutorial", "lua", "tests", "health", "secondaries", "keys", "operating", "limits"),
-    *("moving", "differences", "config", "rules", "commands", "bundle", "architecture"),
+    *("tutorial", "lua", "tests", "health", "secondaries", "keys", "operating", "metrics"),
+    *("limits", "moving", "differences", "config", "rules", "commands", "bundle", "architecture"),
 )
 """The chapters, in the order they are listed: first those to learn from, then those to look up."""
 

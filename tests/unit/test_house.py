@@ -53,7 +53,8 @@ GROUPS = {
         {"worker"},
         {"notify", "health"},
         {"transport"},
-        {"observe", "ipc"},
+        {"observe"},
+        {"ipc"},
     ),
     "lua": (
         {"lint", "recognition"},

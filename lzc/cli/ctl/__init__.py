@@ -14,7 +14,7 @@ from lzc import config as settings
 from lzc.cli.ctl.kept import kept_lines
 from lzc.cli.ctl.secondaries import age, secondary_lines, seconds
 from lzc.cli.options import config_option, format_option, socket_option
-from lzc.cli.screen import echo, echo_json
+from lzc.cli.screen import echo, echo_json, tame, write_all
 from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import one_line, shown
 from lzc.serve.supervise import control
@@ -32,7 +32,7 @@ def _server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def command() -> None:
-    """Talk to a running server: status, reload, health."""
+    """Talk to a running server: status, reload, health, metrics."""
 
 
 @command.command()
@@ -54,6 +54,22 @@ def reload(**server: Any) -> None:
     the settings stay as they were, and the exit code is 1 too.
     """
     _tell("reload", _reload_lines, **server)
+
+
+@command.command()
+@config_option
+@socket_option
+def metrics(config_path: Path, socket_path: Path | None) -> None:
+    """Print the metrics of the server, in the text format of Prometheus.
+
+    They are those that http of [serve] gives at /metrics, whether or not that is set.
+    """
+    answer = control.ask(socket_path or _socket_of(config_path), "metrics")
+    if not answer["ok"] or not isinstance(answer.get("text"), str):
+        error = one_line(str(answer.get("error", "the server answers as another version does")))
+        echo(f"lzc: error: {error}", err=True)
+        sys.exit(1)
+    write_all(tame(line) for line in answer["text"].splitlines(keepends=True))
 
 
 @command.group(invoke_without_command=True)

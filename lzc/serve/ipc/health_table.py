@@ -34,7 +34,8 @@ _HEADER: Final = 128
 # without a status, whether the checker knows what to check, whether answers may begin; of checks
 # that only answers ask for: how many there are, how many were given up for others, how often one
 # was refused; when the checker's event loop turned last; how many slots are down; how often a check
-# was refused for what it would reach, and for what a query decided of it.
+# was refused for what it would reach, and for what a query decided of it; how often any check
+# became up or down that was the other, and how many runs there were.
 GENERATION_WORD: Final = 0
 _IN_USE: Final = 1
 _AWAITED: Final = 2
@@ -47,8 +48,11 @@ _BEAT: Final = 8
 _DOWN: Final = 9
 _BARRED: Final = 10
 _COMPUTED: Final = 11
+_CHANGES: Final = 12
+_RUNS: Final = 13
 # A slot: key (16), status (1), asked (1), in use (1), what an operator says (1), what the check
-# found (1), padding (3), then since, latency, checked, weight. The status is what answers follow.
+# found (1), padding (3), then since, latency, checked, weight, changes. The status is what answers
+# follow.
 STATUS_OCTET: Final = 16
 ASKED_OCTET: Final = 17
 _STATE: Final = 18
@@ -56,6 +60,7 @@ _FORCED: Final = 19
 _FOUND: Final = 20
 _TIMES: Final = 24
 WEIGHT_OCTET: Final = 48
+_CHANGES_OCTET: Final = 56
 _EMPTY: Final = 0
 _USED: Final = 1
 _GRAVE: Final = 2
@@ -65,7 +70,8 @@ class Health(NamedTuple):
     """What is known of a check. ``status`` is `UNKNOWN`, `UP` or `DOWN`, ``since`` when it became
     so and ``checked`` when it was last looked at, seconds since the epoch (0: never); ``latency``
     seconds the last run took; ``weight`` the number its body held; ``found`` the status that runs
-    gave and ``forced`` what an operator says instead (`AUTO`: nothing)."""
+    gave and ``forced`` what an operator says instead (`AUTO`: nothing). ``changes``: how often it
+    became up or down that was the other, while it had this slot."""
 
     status: int
     since: float = 0.0
@@ -74,6 +80,7 @@ class Health(NamedTuple):
     weight: int = 1
     found: int = UNKNOWN
     forced: int = AUTO
+    changes: int = 0
 
 
 class HealthTable:
@@ -192,6 +199,7 @@ class HealthTable:
         octets = self.octets
         struct.pack_into("=dd", octets, offset + _TIMES + 8, latency, now)
         octets[offset + _FOUND] = found
+        self.words[_RUNS] += 1
         if weight is not None:
             word = offset + WEIGHT_OCTET >> 3
             if self.words[word] != weight:
@@ -208,6 +216,7 @@ class HealthTable:
     def restore(self, offset: int, health: Health) -> None:
         """Put back what was known of a check; operators' words are not part of it."""
         self.set(offset, health.found, health.latency, health.checked, health.weight)
+        self.words[_RUNS] -= 1
         struct.pack_into("=d", self.octets, offset + _TIMES, health.since)
 
     def _settle(self, offset: int, now: float, tell: bool = True) -> bool:
@@ -221,6 +230,9 @@ class HealthTable:
             return False
         if UNKNOWN in (before, status):
             self.words[_AWAITED] += -1 if before == UNKNOWN else 1
+        else:
+            self.words[_CHANGES] += 1
+            self.words[offset + _CHANGES_OCTET >> 3] += 1
         if DOWN in (before, status):
             self.words[_DOWN] += -1 if before == DOWN else 1
         struct.pack_into("=d", octets, offset + _TIMES, now)
@@ -235,7 +247,8 @@ class HealthTable:
         weight = self.words[offset + WEIGHT_OCTET >> 3]
         found, forced = octets[offset + _FOUND], octets[offset + _FORCED]
         status = octets[offset + STATUS_OCTET]
-        return Health(status, since, latency, checked, weight, found, forced)
+        changes = self.words[offset + _CHANGES_OCTET >> 3]
+        return Health(status, since, latency, checked, weight, found, forced, changes)
 
     def beat(self, monotonic: float) -> None:
         """Say that the checker's event loop turns; seconds, kept in µs; 0: not yet."""
@@ -293,7 +306,8 @@ class HealthTable:
         """``checks`` in the table, and how many of them are ``up``, ``down`` and ``unknown``; of
         those that only answers ask for: ``unlisted`` are there, ``unlisted_evicted`` were given up
         for others and ``unlisted_refused`` were too many. How often one was refused: ``barred`` for
-        what it would reach, ``computed`` for what a query decided of it."""
+        what it would reach, ``computed`` for what a query decided of it. ``changes``: how often one
+        became up or down that was the other; ``runs``: how many results there were."""
         words = self.words
         checks, down, unknown = words[_IN_USE], words[_DOWN], words[_AWAITED]
         return {
@@ -307,6 +321,8 @@ class HealthTable:
             "unlisted_refused": words[_REFUSED],
             "barred": words[_BARRED],
             "computed": words[_COMPUTED],
+            "changes": words[_CHANGES],
+            "runs": words[_RUNS],
         }
 
     def take_asked(self, offset: int) -> bool:

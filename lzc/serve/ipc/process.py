@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -127,6 +128,8 @@ def fork(main: Callable[[Channel], int], *, orphan: bool = False) -> tuple[int, 
     def child() -> int:
         if begin is not None:
             begin()
+        # A thread of the parent may have turned it off for a moment, which is its own.
+        gc.enable()
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             ignored = number in (signal.SIGINT, signal.SIGHUP)

@@ -1,13 +1,18 @@
 """What workers tell the supervisor without a word: that they get on and with what, and counters.
 
-One anonymous shared mapping, made before the first fork. Each worker writes its own slot only, and
-a slot outlives its process, so that the supervisor can read what a killed worker was doing.
+Anonymous shared memory, mapped before the first fork. Each worker writes its own slot only, and a
+slot outlives its process, so that the supervisor can read what a killed worker was doing, and that
+the next one counts on from there.
 """
 
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from typing import Final
+
+from lzc.serve.ipc import traffic, zone_table
+from lzc.serve.ipc.zone_table import ZoneTable
 
 COUNTERS: Final = (
     "queries_udp",
@@ -28,22 +33,45 @@ COUNTERS: Final = (
     "lua_time",
     "lua_quarantine",
     "lua_held",
+    "lua_syntax",
+    "lua_runtime",
+    "lua_result",
+    "lua_us",
+    "lua_plans",
+    "cache_misses",
+    "cache_entries",
+    "cache_evictions",
+    "signatures_made",
+    "signatures_kept",
+    "signatures_us",
+    "do_queries",
+    "cookie_queries",
+    "malformed",
 )
 """Counters of a worker, in the order they lie in its slot. ``silent``: queries that got no answer
 on purpose; ``tcp_connections``: accepted so far; ``tcp_refused``: of these, closed because there
 were too many, and transfers for which there was no room; ``errors``: unexpected exceptions; of the
 ``lua_errors``, ``lua_instructions``, ``lua_memory`` and ``lua_time`` hit that limit, and
 ``lua_quarantine`` were not run for what the code had done before, and ``lua_held`` for what other
-code of the zone had done."""
+code of the zone had done; ``lua_syntax`` did not compile, ``lua_runtime`` raised an error, and
+``lua_result`` gave what is no RDATA of their type. ``lua_us``: microseconds that executions took;
+``lua_plans``: answers that a plan chose. ``cache_…``: of the packet cache of UDP, ``cache_entries``
+as it is now, ``cache_evictions`` for others' sake. ``signatures_made``: RRSIGs, in
+``signatures_us`` microseconds; ``signatures_kept``: those that had been made before, where one was
+asked for again. ``do_queries``: with the DO bit (RFC 3225); ``cookie_queries``: with a COOKIE
+option (RFC 7873); ``malformed``: messages that were no well-formed query."""
 
-_SLOT: Final = 1024
+NOW: Final = frozenset({"cache_entries"})
+"""Those that say what is, and not how often: with its process, what it says is gone."""
+
+_SLOT: Final = 2048
 _HEARTBEAT: Final = 0
 _LUA_CODE: Final = 1
 _LUA_ZONE: Final = 2
 _COUNTERS: Final = 4
-_NAME: Final = 192
+_NAME: Final = 512
 _NAME_MAX: Final = 255
-_QUERY: Final = 512
+_QUERY: Final = 1024
 _QUERY_WORD: Final = _QUERY // 8
 _QUERY_MAX: Final = _SLOT - _QUERY
 
@@ -53,24 +81,37 @@ class Scoreboard:
     aligned 8-octet stores do not tear on the machines Python runs on."""
 
     def __init__(self, workers: int) -> None:
-        self._memory = mmap.mmap(-1, workers * _SLOT)
-        self._words = memoryview(self._memory).cast("Q")
+        self._memory = memoryview(mmap.mmap(-1, workers * _SLOT))
+        self._traffic = memoryview(mmap.mmap(-1, workers * traffic.WORDS * 8))
+        self._zones = memoryview(mmap.mmap(-1, workers * zone_table.WORDS * 8))
 
     def slot(self, worker: int) -> Slot:
         """The slot of one worker, from 0."""
-        start = worker * _SLOT // 8
-        octets = memoryview(self._memory)[worker * _SLOT : (worker + 1) * _SLOT]
-        return Slot(self._words[start : start + _SLOT // 8], octets)
+        octets = self._memory[worker * _SLOT : (worker + 1) * _SLOT]
+        size = traffic.WORDS * 8
+        counted = self._traffic[worker * size : (worker + 1) * size].cast("Q")
+        size = zone_table.WORDS * 8
+        zones = self._zones[worker * size : (worker + 1) * size]
+        return Slot(octets.cast("Q"), octets, counted, ZoneTable(zones.cast("Q"), zones))
 
 
 class Slot:
     """One worker's part of the scoreboard."""
 
-    __slots__ = ("_octets", "_words")
+    __slots__ = ("_before", "_octets", "_traffic", "_traffic_before", "_words", "zones")
 
-    def __init__(self, words: memoryview[int], octets: memoryview[int]) -> None:
+    def __init__(
+        self,
+        words: memoryview[int],
+        octets: memoryview[int],
+        traffic: memoryview[int],
+        zones: ZoneTable,
+    ) -> None:
         self._words = words
         self._octets = octets
+        self._traffic = traffic
+        self.zones = zones
+        self._count_on()
 
     def beat(self, monotonic: float) -> None:
         """Say that work gets on; ``monotonic`` is the time in seconds, kept in µs."""
@@ -106,6 +147,15 @@ class Slot:
         self._words[_HEARTBEAT] = 0
         self._words[_LUA_CODE] = 0
         self._words[_QUERY_WORD] = 0
+        for name in NOW:
+            self._words[_COUNTERS + COUNTERS.index(name)] = 0
+        self._count_on()
+
+    def _count_on(self) -> None:
+        """What is counted from now on is added to what the slot has."""
+        self._before = [0 if name in NOW else number for name, number in self.counters().items()]
+        self._traffic_before = list(self._traffic)
+        self.zones.begin()
 
     def enter_lua(self, code_id: int, qname: bytes, apex: bytes) -> None:
         """Note which code runs, for which query name and in which zone, before it runs."""
@@ -132,12 +182,22 @@ class Slot:
         qname = raw[: end + 1]
         return code_id, qname, qname[len(qname) - self._words[_LUA_ZONE] :].lower()
 
-    def write_counters(self, values: list[int]) -> None:
-        """Publish the counters, in the order of `COUNTERS`."""
+    def write_counters(self, values: Sequence[int]) -> None:
+        """Publish the counters of this process, in the order of `COUNTERS`."""
         words = self._words
-        for index, value in enumerate(values, _COUNTERS):
-            words[index] = value
+        for index, (value, before) in enumerate(zip(values, self._before, strict=True), _COUNTERS):
+            words[index] = value + before
 
     def counters(self) -> dict[str, int]:
         """The published counters by name."""
         return {name: self._words[_COUNTERS + i] for i, name in enumerate(COUNTERS)}
+
+    def write_traffic(self, numbers: Sequence[int]) -> None:
+        """Publish what `lzc.serve.ipc.traffic.table` gave of this process."""
+        words = self._traffic
+        for index, (number, before) in enumerate(zip(numbers, self._traffic_before, strict=True)):
+            words[index] = number + before
+
+    def traffic(self) -> list[int]:
+        """The published table of queries and answers."""
+        return list(self._traffic)

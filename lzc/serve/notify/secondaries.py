@@ -10,6 +10,7 @@ import logging
 import random
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +31,9 @@ _READ_BURST: Final = 256
 
 class Secondaries:
     """Those of these ``sections``; ``notified`` are the ones that get NOTIFY, from `start` on, and
-    ``transfers`` is told what workers tell of these."""
+    ``transfers`` is told what workers tell of these. ``counts`` has requests by name of the
+    secondary, ``notify`` or ``soa``, and what became of them: ``sent``, ``unsent``, ``answered`` or
+    ``refused``, which is every answer that is none to rely on."""
 
     def __init__(self, sections: Sequence[SecondarySection]) -> None:
         self._sections = sections
@@ -41,6 +44,7 @@ class Secondaries:
         self._timer: asyncio.TimerHandle | None = None
         self._errors = ErrorLog()
         self._notify: Callable[[SecondarySection, Mapping[bytes, TsigKey]], NotifiedSecondary]
+        self.counts: Counter[tuple[str, str, str]] = Counter()
 
     def start(
         self,
@@ -103,7 +107,7 @@ class Secondaries:
     def update(self, serials: Mapping[bytes, int]) -> None:
         """Take the zones and serials of a bundle; zones whose serial is new are told."""
         for secondary in self.notified:
-            for zone in secondary.update(serials):
+            for zone in secondary.update(serials, self._loop.time()):
                 self._forget(secondary, zone)
         self._go_on()
 
@@ -179,9 +183,12 @@ class Secondaries:
         self._by_id[message_id, host, port] = secondary, zone
         source = notify_source(host, self._sources, self._listen)
         secondary.source = source or leaves_from(host)
+        counted = secondary.section.name, "soa" if zone.polls else "notify"
         try:
             self._socket(host, source).sendto(request.wire, (host, port))
+            self.counts[(*counted, "sent")] += 1
         except OSError as error:
+            self.counts[(*counted, "unsent")] += 1
             origin = f" from {source}" if source else ""
             zone.unsent = f"cannot be sent{origin}: {error.strerror}"
 
@@ -197,6 +204,9 @@ class Secondaries:
                 if request is not None and request.is_answered_by(reply):
                     self._forget(secondary, zone)
                     said = request.read(reply, time.time())
+                    kind = "soa" if zone.polls else "notify"
+                    result = "refused" if said.problem else "answered"
+                    self.counts[secondary.section.name, kind, result] += 1
                     secondary.answered(zone, said, self._loop.time())
         except BlockingIOError:
             pass

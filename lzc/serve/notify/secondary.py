@@ -97,17 +97,19 @@ class NotifiedSecondary:
                 if zone.phase is Phase.RESTING:
                     self._queue_up(zone)
 
-    def update(self, serials: Mapping[bytes, int]) -> list[ZoneAtSecondary]:
+    def update(self, serials: Mapping[bytes, int], now: float = 0.0) -> list[ZoneAtSecondary]:
         """Take the zones and serials of a bundle; gives those whose requests no longer count."""
         gone = [self.zones.pop(apex) for apex in list(self.zones) if apex not in serials]
         for apex, serial in serials.items():
             known = self.zones.get(apex)
             if (known is not None and known.serial == serial) or not self._grant.names(apex):
                 continue
-            fresh = ZoneAtSecondary(apex, serial)
+            fresh = ZoneAtSecondary(apex, serial, since=now)
             if known is not None:
                 gone.append(known)
                 fresh.theirs = known.theirs
+                if not known.current:
+                    fresh.since = known.since
             self.zones[apex] = fresh
             self._queue.append(fresh)
         for zone in gone:

@@ -36,7 +36,8 @@ class ZoneAtSecondary:
     ``asked``: when the last request was sent. ``theirs`` is the serial that the secondary told.
     ``attempts`` that failed in a row, ``looks`` at the serial since the NOTIFY. ``kind`` sorts
     problems, of which ``problem`` says more. ``hint``: why it may not keep what it was sent last.
-    ``turn`` tells the timer that counts from those that were overtaken."""
+    ``turn`` tells the timer that counts from those that were overtaken. ``since``: from when on the
+    secondary has less than what we serve, as long as it is not current."""
 
     apex: bytes
     serial: int
@@ -53,6 +54,7 @@ class ZoneAtSecondary:
     request: messages.Request | None = None
     unsent: str = ""
     turn: int = 0
+    since: float = 0.0
 
     @property
     def current(self) -> bool:

@@ -8,6 +8,8 @@ from lzc.answer.refusal import Refusal
 
 MOST: Final = 100
 """Different events told at once; others are left out."""
+MOST_DONE: Final = 10_000
+"""The same of transfers that were done."""
 DONE: Final = "done"
 BROKEN_OFF: Final = "broken-off"
 
@@ -39,7 +41,9 @@ class TransferReport:
 
     def note(self, event: Event) -> None:
         """Something happened."""
-        if event in self._events or len(self._events) < MOST:
+        # Who was sent a zone is no stranger who could fill this.
+        most = MOST_DONE if event.what == DONE else MOST
+        if event in self._events or len(self._events) < most:
             self._events[event] = self._events.get(event, 0) + 1
 
     def take(self) -> dict[str, Any] | None:

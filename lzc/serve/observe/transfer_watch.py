@@ -19,6 +19,7 @@ from lzc.config import SecondarySection
 from lzc.foreign_text import shown
 from lzc.powerdns_versions import LUA_UPDATES, parse_version
 from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
+from lzc.serve.observe.transfer_counts import TransferCounts
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -143,6 +144,7 @@ class TransferWatch:
         self._strangers: dict[bytes, Peer] = {}
         self._quiet = Quiet(most=10 * STRANGERS)
         self._lines = LineLimit("refused: %d more strangers", seconds=QUIET)
+        self.counts = TransferCounts()
 
     def follow(self, sections: Sequence[SecondarySection]) -> None:
         """These are the secondaries from now on; what is known of those that stay, by name and
@@ -173,6 +175,7 @@ class TransferWatch:
 
     def _take(self, event: Event, count: int) -> None:
         meant = self._meant(event)
+        self.counts.note([section.name for section, _, _ in meant], event, count)
         names = ", ".join(shown(section.name) for section, _, _ in meant)
         peers = [peer for _, _, peer in meant] or [self._stranger(event.client)]
         for peer in peers:

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from lzc.config import Config
 from lzc.health_check import Check
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.unlisted import report_of
-from lzc.serve.ipc.health_table import HealthTable
+from lzc.serve.ipc.health_table import Health, HealthTable
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
 from lzc.serve.ipc.sent_settings import document_of
@@ -163,6 +163,14 @@ class CheckerProcess:
             "unlisted_limit": self._policy.unlisted,
             "unlisted_share": self._policy.share,
         }
+
+    def healths(self, keys: Iterable[bytes]) -> Iterator[Health | None]:
+        """What is known of the checks with these keys, `None` for those without a slot. In any
+        thread."""
+        table = self._table
+        for key in keys:
+            offset = table.find(key)
+            yield table.read(offset) if offset >= 0 else None
 
     async def report(self) -> dict[str, Any] | AsyncGenerator[bytes, None]:
         """All checks, the answer of ``lzc ctl health``: a line of JSON in pieces, as it may be

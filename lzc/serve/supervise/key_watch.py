@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -37,10 +37,12 @@ class KeysUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyReport:
-    """What is in the keystore for a bundle: zones that it does not sign, and what to warn of."""
+    """What is in the keystore for a bundle: zones that it does not sign, and what to warn of.
+    ``ends``: when the keys of a zone cease to sign it, seconds since the epoch, where they do."""
 
     errors: Faults = field(default_factory=dict)
     warnings: Faults = field(default_factory=dict)
+    ends: Mapping[str, float] = field(default_factory=dict)
 
 
 log = logging.getLogger("lzc")
@@ -106,6 +108,7 @@ class KeyWatch:
         def look(begin: Begin) -> KeyReport:
             errors: dict[str, tuple[Fault, ...]] = {}
             warnings: dict[str, tuple[Fault, ...]] = {}
+            ends: dict[str, float] = {}
             keystore = Keystore(path)
             with Bundle.open(folder, verified_dir=self._stamps) as bundle:
                 for number, info in enumerate(bundle.zones()):
@@ -114,11 +117,13 @@ class KeyWatch:
                         continue
                     found = zone_keys(keystore, info, now)
                     name = wire_name.to_text(info.apex)
+                    if found.end is not None:
+                        ends[name] = found.end
                     if found.errors:
                         errors[name] = found.errors
                     elif found.warnings:
                         warnings[name] = found.warnings
-            return KeyReport(errors, warnings)
+            return KeyReport(errors, warnings, ends)
 
         try:
             return run_contained(look, seconds=SECONDS)
@@ -144,6 +149,15 @@ class KeyWatch:
                     self.take(report)
             took = time.monotonic() - begin
             await asyncio.sleep(max(PERIOD, _SHARE * took))
+
+    def ends(self) -> Mapping[str, float]:
+        """When the keys of zones cease to sign them, seconds since the epoch, by the last look;
+        zones whose keys have no end are left out."""
+        return self._report.ends
+
+    def states(self) -> dict[str, str]:
+        """Zones with something wrong with their keys: ``servfail``, ``at risk`` or ``warning``."""
+        return {zone: state for zone, (state, _) in self._states().items()}
 
     def status(self) -> list[dict[str, Any]]:
         """For ``lzc ctl status``: what is wrong with the keys of zones, the worst first."""

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -57,7 +58,8 @@ class Reloader:
     before it, ``condemned`` are those that nobody opens again; ``quarantine`` is the code that is
     not to be run until then, as it is at the time; ``secrets`` are those in use. ``keys`` knows the
     zones that are out of service, ``generation`` counts the switches. While somebody has ``lock``,
-    nobody switches."""
+    nobody switches. ``reloads`` counts how they ended: ``done``, ``refused``, or
+    ``incomplete`` where some zones or keys stay out of service."""
 
     config: Config
     _source: Source
@@ -73,6 +75,7 @@ class Reloader:
     refusal: Refusal = field(default_factory=Refusal)
     loaded_at: float = field(default_factory=time.time)
     generation: int = 0
+    reloads: Counter[str] = field(default_factory=Counter)
     switch: Switch = field(init=False)
     keys: KeyWatch = field(init=False)
     built_at: float = field(init=False)
@@ -162,6 +165,7 @@ class Reloader:
             damaged: Stamp | None = None
 
             def refuse(why: str) -> dict[str, Any]:
+                self.reloads["refused"] += 1
                 kept, age = self.folder.name, _age(time.time() - self.built_at)
                 if self.refusal.note(tried, why, began, damaged, loud=not again):
                     said = why.replace("\n", "; ")
@@ -270,6 +274,7 @@ class Reloader:
         self.keys.take(report)
         answer = self._serving(changed=changed)
         still = [one for found in (secrets.faults, report.errors) for one in found.values()]
+        self.reloads["incomplete" if still else "done"] += 1
         if still:
             answer["ok"] = False
             answer["error"] = f"serving bundle {folder.name}, but:\n{_lines(still)}"

@@ -20,12 +20,12 @@ from lzc.faults import Fault, InputError
 from lzc.private_folder import private_folder
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import CheckPolicy
-from lzc.serve.supervise import control
+from lzc.serve.supervise import control, http_socket
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
-from lzc.serve.supervise.supervisor import Supervisor
+from lzc.serve.supervise.supervisor import Http, Supervisor
 from lzc.serve.transport import sockets
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Secrets
@@ -52,6 +52,9 @@ def run(options: ServeOptions) -> None:
             folder = _verified(source, options)
         with _all_faults(faults):
             secrets = Secrets.read(options.config, os.urandom(COOKIE_SECRET))
+        token: bytes | None = None
+        with _all_faults(faults):
+            token = options.config.http_token()
         with _all_faults(faults):
             geo.open()
         unusable = [*chain(*secrets.faults.values())]
@@ -63,6 +66,8 @@ def run(options: ServeOptions) -> None:
         # What is left of one that was killed lets go of its addresses in a moment.
         patience = DEPARTING if control.left_behind(path) else 0.0
         bound = sockets.bind(options.listen, options.workers, patience)
+        where = options.config.serve.http
+        http = Http(http_socket.bind(where, patience), token) if where is not None else None
         listener = control.bind(path)
         _raise_file_limit()
         gc.freeze()
@@ -73,7 +78,7 @@ def run(options: ServeOptions) -> None:
         checker = CheckerProcess(
             CheckPolicy.from_config(options.config), health_state.path_beside(path), private
         )
-        supervisor = Supervisor(options, source, folder, bound, checker, geo, secrets)
+        supervisor = Supervisor(options, source, folder, bound, checker, geo, secrets, http)
         asyncio.run(supervisor.serve(path, listener))
 
 

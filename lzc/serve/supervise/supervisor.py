@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lzc.bundle.check_list import EMPTY
 from lzc.bundle.manifest import CHECKS, BundleError
@@ -34,6 +34,7 @@ from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.reload import Reloader
+from lzc.serve.supervise.seeing import Seer
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.worker_count import WorkerCount
@@ -46,11 +47,21 @@ from lzc.serve.worker.serving import WorkerSetup
 from lzc.serve.worker.worker import GRACE
 from lzc.serve.worker.worker import run as run_worker
 
+if TYPE_CHECKING:
+    from lzc.serve.observe.http import HttpServer
+
 log = logging.getLogger("lzc")
 
 STOP_LIMIT: Final = GRACE + 3.0
 _TICK: Final = 0.2
 _LATE: Final = 1.0
+
+
+class Http(NamedTuple):
+    """Where HTTP is served, on a socket that listens, and the token that it asks for."""
+
+    listener: socket.socket
+    token: bytes | None
 
 
 class Supervisor:
@@ -65,8 +76,11 @@ class Supervisor:
         checker: CheckerProcess,
         geo: GeoFiles,
         secrets: Secrets,
+        http: Http | None = None,
     ) -> None:
         self._options = options
+        self._http_at = http
+        self._http: HttpServer | None = None
         self._source = source
         self._bound = bound
         self._checker = checker
@@ -98,6 +112,14 @@ class Supervisor:
         self._commands = Commands(
             self._reloader, checker, settings, self._secondaries, bound.endpoints
         )
+        self._seer = Seer(
+            self._reloader,
+            checker,
+            settings,
+            self._secondaries,
+            source.stamps,
+            powerdns=options.config.serve.http_compat == "powerdns",
+        )
         self._started = self._stopping = False
         self._listening = self._hung_up = False
         self._failed: list[Fault] = []
@@ -110,7 +132,8 @@ class Supervisor:
             self._loop.add_signal_handler(number, stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         self._listener = listener
-        server = control.ControlServer(path, listener, self._commands.by_name())
+        commands = self._commands.by_name() | {"metrics": self._seer.command}
+        server = control.ControlServer(path, listener, commands)
         try:
             self._begin_health()
             first = [one.expect() for one in self._workers]
@@ -135,6 +158,7 @@ class Supervisor:
             )
             await self._find_and_notify(self._reloader.folder)
             await server.start()
+            await self._start_http()
             if self._hung_up:
                 self._spawn(self._commands.reload({}))
             self._listening = True
@@ -150,6 +174,18 @@ class Supervisor:
             server.close()
             await self._shut_down()
             hear_no_more(self._loop)
+
+    async def _start_http(self) -> None:
+        if self._http_at is None:
+            return
+        # Here, as no answer waits for what it imports.
+        from lzc.serve.observe.http import HttpServer
+
+        listener, token = self._http_at
+        self._http = HttpServer(listener, token, self._seer.text, self._seer.not_ready)
+        await self._http.start()
+        host, port = listener.getsockname()[:2]
+        log.info("http: metrics at http://%s/metrics", sockets.show_endpoint(host, port))
 
     def _begin_health(self) -> None:
         """Where the bundle lists checks, start them first: answers wait for their results a while.
@@ -222,6 +258,10 @@ class Supervisor:
         child has a copy, must not be touched."""
         # While somebody holds it, another server would take us to be running still.
         self._listener.close()
+        if self._http is not None:
+            self._http.close_in_child()
+        elif self._http_at is not None:
+            self._http_at.listener.close()
         channels = [one.channel for one in (*self._workers, *self._leaving)]
         for channel in [*channels, self._checker.channel]:
             if channel is not None:
@@ -368,6 +408,9 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         self._secondaries.close()
+        self._seer.close()
+        if self._http is not None:
+            self._http.close()
         for worker in self._workers:
             worker.tell({"do": "stop"})
         self._leaving.stop()

@@ -6,10 +6,14 @@ from typing import Final
 
 from lzc.answer.planned import Choice, Choose
 
+Entry = tuple[bytes, int, Choose | None]
+"""An answer without its ID, or what chooses one; and the label that it is counted with
+(`lzc.serve.ipc.traffic`)."""
+
 OCTETS: Final = 64 * 2**20
 """Octets of queries and answers kept at most, whatever the number of entries."""
-_ENTRY_OVERHEAD: Final = 170
-"""Octets that CPython takes for a dict entry and the headers of two bytes objects."""
+_ENTRY_OVERHEAD: Final = 260
+"""Octets that CPython takes for a dict entry, a tuple and the headers of two bytes objects."""
 _CHOICE_OCTETS: Final = 1500
 """Likewise for what chooses among answers, without these."""
 _MARKS: Final = 1 << 18
@@ -30,7 +34,10 @@ class PacketCache:
     another's sake, and one in 255 strangers is taken for known.
     """
 
-    __slots__ = ("_half", "_half_octets", "_marks", "_octets", "entries", "old", "young")
+    __slots__ = (
+        *("_half", "_half_octets", "_marks", "_octets", "_returned", "entries", "evictions"),
+        *("old", "young"),
+    )
 
     def __init__(self, entries: int, octets: int = OCTETS) -> None:
         self.entries = entries
@@ -38,49 +45,55 @@ class PacketCache:
         self._half_octets = octets // 2
         self._octets = 0
         self._marks = bytearray(_MARKS if entries else 0)
-        self.young: dict[bytes, bytes | Choose] = {}
-        self.old: dict[bytes, bytes | Choose] = {}
+        self._returned = 0  # those that are in both
+        self.evictions = 0
+        self.young: dict[bytes, Entry] = {}
+        self.old: dict[bytes, Entry] = {}
 
     def __len__(self) -> int:
-        return len(self.young) + len(self.old)
+        return len(self.young) + len(self.old) - self._returned
 
-    def older(self, key: bytes) -> bytes | Choose | None:
+    def older(self, key: bytes) -> Entry | None:
         """Look into the old generation; what is found there is young again."""
         found = self.old.get(key)
         if found is not None:
-            self.put(key, found, len(found) if isinstance(found, bytes) else _CHOICE_OCTETS)
+            wire, _, choose = found
+            self._returned += key not in self.young
+            self.put(key, found, len(wire) if choose is None else _CHOICE_OCTETS)
         return found
 
-    def offer(self, key: bytes, answer: bytes | Choice) -> None:
-        """Keep the answer (a whole message) to a query if it was offered before. ``young`` may be
-        another dict afterwards."""
+    def offer(self, key: bytes, answer: bytes | Choice, label: int) -> None:
+        """Keep the answer (a whole message) to a query if it was offered before; ``label`` is that
+        of further queries like it. ``young`` may be another dict afterwards."""
         marks = self._marks
         if marks:
             value = hash(key)
             mark = value >> 20 & 255 or 1
             if marks[value & _MARKS - 1] == mark:
                 if isinstance(answer, bytes):
-                    self.put(key, answer[2:], len(answer))
+                    self.put(key, (answer[2:], label, None), len(answer))
                 else:
-                    self.put(key, answer.choose, answer.octets + _CHOICE_OCTETS)
+                    self.put(key, (b"", label, answer.choose), answer.octets + _CHOICE_OCTETS)
             else:
                 marks[value & _MARKS - 1] = mark
 
-    def put(self, key: bytes, answer: bytes | Choose, size: int) -> None:
-        """Keep ``answer`` (without its ID), which takes ``size`` octets. ``young`` may be another
-        dict afterwards."""
+    def put(self, key: bytes, answer: Entry, size: int) -> None:
+        """Keep ``answer``, which takes ``size`` octets. ``young`` may be another dict
+        afterwards."""
         octets = len(key) + size + _ENTRY_OVERHEAD
         self._octets += octets
         if len(self.young) >= self._half or self._octets > self._half_octets:
             if not self._half:
                 return
+            self.evictions += len(self.old) - self._returned
             self.old = self.young
             self.young = {}
             self._octets = octets
+            self._returned = int(key in self.old)
         self.young[key] = answer
 
     def clear(self) -> None:
         """Drop everything."""
         self.young = {}
         self.old = {}
-        self._octets = 0
+        self._octets = self._returned = 0

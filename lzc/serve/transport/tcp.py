@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.ipc.traffic import TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp_connection import Connection
@@ -53,7 +54,11 @@ class TcpServer:
         slot: Slot,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        traffic: TrafficCounts | None = None,
     ) -> None:
+        traffic = traffic or TrafficCounts()
+        self.labels = traffic.labels
+        self.traffic = traffic.tcp
         self.responder = responder
         self.open_transfer = open_transfer
         self.limits = limits

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.ipc.traffic import Labels, Traffic
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.tcp_holders import Client, TcpCounts
 from lzc.serve.transport.transfer_slots import (
@@ -42,7 +43,8 @@ _INT: Final = struct.Struct("=i")
 
 class Server(Protocol):
     """What a connection needs of the server that accepted it. ``epoll`` tells connections what has
-    happened to them; ``slot`` is told what is worked on, before it is, and that work gets on."""
+    happened to them; ``slot`` is told what is worked on, before it is, and that work gets on.
+    ``traffic`` counts queries and answers by the octets of an address."""
 
     responder: QueryResponder
     open_transfer: OpenTransfer
@@ -53,6 +55,8 @@ class Server(Protocol):
     wall: Callable[[], float]
     epoll: select.epoll
     slot: Slot
+    labels: Labels
+    traffic: dict[int, Traffic]
 
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
@@ -260,6 +264,8 @@ class Connection:
         server = self._server
         clock, now, note = server.clock, server.wall(), server.slot.note
         quick, address, local = server.responder.quick, self.address, self._local
+        traffic, label_of = server.traffic[len(address)], server.labels.of
+        began = clock()
         answers: list[bytes] = []
         count, octets, more = 0, 0, True
         while count < BATCH and octets < _ANSWERS and self._transfer is None:
@@ -285,7 +291,9 @@ class Connection:
                     answer = found[0] if found else self._any_query(query, now)
                 except Exception as error:  # a fault in one answer must not stop the others
                     answer = self._failed(query, error)
+            traffic.labels[label_of(query, answer)] += 1
             if answer is not None:
+                traffic.sized(len(answer))
                 answers.append(len(answer).to_bytes(2, "big") + answer)
                 octets += len(answer)
                 if answer[3] & 15 == SERVFAIL:
@@ -293,11 +301,13 @@ class Connection:
             if clock() >= end:
                 break
         if self.gone:
+            traffic.took(clock() - began, len(answers))
             return False
         if count:
             server.counts.queries += count
             server.active(self)
         whole = self._send(b"".join(answers)) if answers else True
+        traffic.took(clock() - began, len(answers))
         return not self.gone and self._go_on(whole, more)
 
     def _go_on(self, whole: bool, more: bool) -> bool:
@@ -360,6 +370,9 @@ class Connection:
             return
         server.counts.refused += 1
         wire = transfer.refuse(server.wall())
+        traffic = server.traffic[len(self.address)]
+        traffic.labels[server.labels.unasked(wire)] += 1
+        traffic.sized(len(wire))
         transfer.close()
         self._transfer = None
         # Behind what could not be sent before.

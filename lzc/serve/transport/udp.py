@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Final, Protocol
 
 from lzc.answer.planned import Choice
 from lzc.serve.ipc.scoreboard import Scoreboard, Slot
+from lzc.serve.ipc.traffic import LATENCIES, TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport import datagrams
 from lzc.serve.transport.packet_cache import PacketCache
@@ -93,8 +96,13 @@ class UdpServer:
         cache_entries: int,
         errors: ErrorLog,
         slot: Slot | None = None,
+        traffic: TrafficCounts | None = None,
     ) -> None:
         slot = slot or Scoreboard(1).slot(0)
+        traffic = traffic or TrafficCounts()
+        self._labels = traffic.labels
+        self._known = traffic.labels.known
+        self.traffic = traffic.udp
         self._note = slot.note
         self.done = slot.done
         self._quick = responder.quick
@@ -138,17 +146,27 @@ class UdpServer:
             self.expire(now)
 
     def answer(
-        self, query: bytes, key: bytes, client: bytes, local: bytes, now: float
+        self,
+        query: bytes,
+        key: bytes,
+        client: bytes,
+        local: bytes,
+        now: float,
+        counted: list[int],
     ) -> bytes | None:
         """The answer to a query that the young cache does not hold; never raises. ``key`` is the
-        query without its ID, ``client`` and ``local`` are packed addresses."""
+        query without its ID, ``client`` and ``local`` are packed addresses; ``counted`` has the
+        counts by label."""
         counts = self.counts
         cache = self.cache
         if cache.old:
             hit = cache.older(key)
             if hit is not None:
-                wire = hit if isinstance(hit, bytes) else hit(client, now)
+                wire, label, choose = hit
+                if choose is not None:
+                    wire = choose(client, now)
                 if wire:
+                    counted[label] += 1
                     return query[:2] + wire
         counts.misses += 1
         self._note(query)
@@ -158,31 +176,45 @@ class UdpServer:
                 answer = self._any_query(query, client, now, False, local)
         except Exception as error:  # a fault in one answer must not stop the others
             self._errors.note("answering a UDP query", error)
+            failed = servfail(query)
             counts.servfail += 1
-            return servfail(query)
+            counted[self._labels.of(query, failed)] += 1
+            return failed
         if answer is None:
             counts.silent += 1
+            counted[self._labels.of(query, None)] += 1
             return None
         wire, cacheable = answer
+        rcode = wire[3] & 15
+        # As `Labels.of`, in place: half of its time is the call.
+        known = self._known[rcode].get(query[-15:] if query[11] else query[-4:])
+        label = self._labels.of(query, wire) if known is None else known
+        counted[label] += 1
         if wire[2] & 2:
             counts.truncated += 1
-        if wire[3] & 15 == 2:
+        if rcode == 2:
             counts.servfail += 1
         elif cacheable:
-            cache.offer(key, cacheable if isinstance(cacheable, Choice) else wire)
+            if isinstance(cacheable, Choice):
+                cache.offer(key, cacheable, self._labels.planned(label))
+            else:
+                cache.offer(key, wire, label)
         return wire
 
 
 class BatchReader:
     """Reads and answers many datagrams of a socket that is bound to one address with two system
-    calls: 1.2 µs less for each than recvfrom and sendto take."""
+    calls: 1.2 µs less for each than recvfrom and sendto take.
 
-    __slots__ = ("_datagrams", "_local", "_server")
+    All answers of a batch are handed over together, so each took as long as the batch."""
+
+    __slots__ = ("_datagrams", "_local", "_server", "_traffic")
 
     def __init__(self, server: UdpServer, sock: socket.socket, local: bytes) -> None:
         self._datagrams = datagrams.Datagrams(sock)
         self._local = local
         self._server = server
+        self._traffic = server.traffic[16 if sock.family == socket.AF_INET6 else 4]
 
     def __call__(self) -> None:
         """Answer what is in the socket, at most `BURST` datagrams."""
@@ -194,31 +226,45 @@ class BatchReader:
         counts, cache = server.counts, server.cache
         received, sizes, clients = batch.received, batch.sizes, batch.clients
         answers, answer_sizes = batch.answers, batch.answer_sizes
+        traffic = self._traffic
+        counted, lengths = traffic.labels, traffic.lengths
         try:
             for _ in range(BURST // datagrams.BATCH):
                 count = batch.receive()
                 if not count:
                     break
+                began = perf_counter()
                 counts.queries += count
-                unsent = 0
+                unsent = silent = 0
                 for index, (start, size, host, answer_size) in batch.places[:count]:
                     query = received[start : start + sizes[size]]
                     key = query[2:]
                     hit = cache.young.get(key)
-                    if isinstance(hit, bytes):
-                        answer: bytes | None = query[:2] + hit
-                    elif hit is not None and (chosen := hit(clients[host], now)):
-                        answer = query[:2] + chosen
+                    answer: bytes | None
+                    if hit is None:
+                        answer = server.answer(query, key, clients[host], local, now, counted)
                     else:
-                        answer = server.answer(query, key, clients[host], local, now)
+                        wire, label, choose = hit
+                        if choose is None or (wire := choose(clients[host], now)):
+                            answer = query[:2] + wire
+                            counted[label] += 1
+                        else:
+                            client = clients[host]
+                            answer = server.answer(query, key, client, local, now, counted)
                     if answer is None:
                         counts.send_errors += batch.send(unsent, index)
                         unsent = index + 1
+                        silent += 1
                         continue
                     length = len(answer)
+                    lengths[length] += 1
                     answers[start : start + length] = answer
                     answer_sizes[answer_size] = length
                 counts.send_errors += batch.send(unsent, count)
+                answered = count - silent
+                took = perf_counter() - began
+                traffic.latency[bisect_left(LATENCIES, took)] += answered
+                traffic.seconds += took * answered
                 if count == datagrams.BATCH and time.time() >= end:
                     break
         except OSError as error:
@@ -250,22 +296,30 @@ class SingleReader:
                 query, control, _, client = sock.recvmsg(_DATAGRAM, _CONTROL)
                 count += 1
                 local, reply = sent_to(control)
+                began = perf_counter()
                 key = query[2:]
+                traffic = server.traffic[4 if len(client) == 2 else 16]
+                answer: bytes | None = None
                 hit = server.cache.young.get(key)
-                if isinstance(hit, bytes):
-                    answer: bytes | None = query[:2] + hit
-                else:
+                if hit is not None:
+                    wire, label, choose = hit
+                    if choose is not None:
+                        wire = choose(packed_address(client[0]), now)
+                    if wire:
+                        answer = query[:2] + wire
+                        traffic.labels[label] += 1
+                if answer is None:
                     packed = packed_address(client[0])
-                    chosen = hit(packed, now) if hit is not None else b""
-                    answer = query[:2] + chosen if chosen else None
-                    if answer is None:
-                        answer = server.answer(query, key, packed, local or self._local, now)
+                    own = local or self._local
+                    answer = server.answer(query, key, packed, own, now, traffic.labels)
                 if answer is None:
                     continue
                 try:
                     sock.sendmsg([answer], reply, 0, client)
                 except OSError:
                     server.counts.send_errors += 1  # as in `Datagrams.send`
+                traffic.sized(len(answer))
+                traffic.took(perf_counter() - began)
         except BlockingIOError:
             pass
         except OSError as error:

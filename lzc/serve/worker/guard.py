@@ -22,6 +22,7 @@ from typing import Final, Protocol, TypeVar
 from lzc.answer.lua_answer import LuaEvaluator
 from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Slot
+from lzc.serve.ipc.zone_table import ZoneCount, ZoneCounts
 from lzc.serve.worker.penalties import AHEAD, SLOW, Penalties
 from lzc.serve.worker.quarantine import Marks
 
@@ -30,8 +31,9 @@ _CODES: Final = 65536
 T = TypeVar("T")
 
 LIMITS: Final = ("instructions", "memory", "time", "quarantine", "held")
-"""Kinds of `LuaFailure` that are counted apart, as ``lua_…`` in
-`lzc.serve.ipc.scoreboard.COUNTERS`."""
+"""Kinds of `LuaFailure` that are no fault in what code says."""
+KINDS: Final = (*LIMITS, "syntax", "runtime", "result")
+"""All kinds, each counted as ``lua_…`` in `lzc.serve.ipc.scoreboard.COUNTERS`."""
 
 
 class MeasuredEvaluator(LuaEvaluator, Protocol):
@@ -80,21 +82,24 @@ class GuardedEngine:
         self._query: QueryContext | None = None
         self._first = b""
         self._since = 0.0
-        self._fast: dict[tuple[bytes, bytes], int] = {}
+        self._fast: dict[tuple[bytes, bytes], tuple[int, ZoneCount]] = {}
         # Zone, code, seconds, and whether these are its own CPU time, of what has run last.
         self._last = b"", b"", 0.0, True
         self.kinds: Counter[str] = Counter()
+        # Fast code is charged what the clock says, as to ask for CPU time takes longer.
+        self.zones = ZoneCounts()
         self.runs = 0
         self.failures = 0
 
     def quarantine(self, ident: int) -> None:
         """Do not run this code any more."""
         self._quarantine.add(ident)
-        self._fast = {key: known for key, known in self._fast.items() if known != ident}
+        self._fast = {key: known for key, known in self._fast.items() if known[0] != ident}
 
     def go_on_from(self, before: GuardedEngine) -> None:
         """Count on, where the engine of the bundle before ended."""
         self.runs, self.failures, self.kinds = before.runs, before.failures, before.kinds
+        self.zones = before.zones
 
     def hold(self, zone: bytes) -> None:
         """Run no code of this zone any more that never ran to its end."""
@@ -108,10 +113,12 @@ class GuardedEngine:
         else:
             self._one_more(query[1])
         key = query[1], code
-        ident = self._fast.get(key)
-        if ident is None:
+        known = self._fast.get(key)
+        if known is None:
             return self._evaluate_watched(code, query, include)
         self.runs += 1
+        ident, counted = known
+        counted.executions += 1
         self._enter(ident, query[0], query[1])
         began = self._clock()
         try:
@@ -120,11 +127,12 @@ class GuardedEngine:
             if failure.kind in ("time", "memory"):
                 self.penalties.offended(ident, query[1], self._clock())
                 del self._fast[key]
-            self._failed(failure)
+            self._failed(failure, query[1])
             raise
         finally:
             self._leave()
             now = self._clock()
+            counted.seconds += now - began
             self._last = *key, now - began, False
             if now - began > SLOW:
                 self._beat(now)
@@ -137,13 +145,17 @@ class GuardedEngine:
         """As `evaluate`, for code that was slow before or has not run yet."""
         ident = code_id(query[1], code)
         if ident in self._quarantine:
-            raise self._failed(LuaFailure("quarantine", "quarantined: it stopped a worker"))
+            why = "quarantined: it stopped a worker"
+            raise self._failed(LuaFailure("quarantine", why), query[1])
         if query[1] in self._held and ident not in self._proven:
             why = "other code of its zone stopped a worker, and this never ran to its end"
-            raise self._failed(LuaFailure("held", f"held back: {why}"))
+            raise self._failed(LuaFailure("held", f"held back: {why}"), query[1])
         if self.penalties.resting(ident, query[1], self._clock()):
-            raise self._failed(LuaFailure("quarantine", "resting: it took too much time or memory"))
+            why = "resting: it took too much time or memory"
+            raise self._failed(LuaFailure("quarantine", why), query[1])
         self.runs += 1
+        counted = self.zones[query[1]]
+        counted.executions += 1
         self._enter(ident, query[0], query[1])
         began, swept = self._cpu(), self._engine.swept
         offended = ended = False
@@ -153,7 +165,7 @@ class GuardedEngine:
         except LuaFailure as failure:
             offended = failure.kind in ("time", "memory")
             ended = failure.kind not in LIMITS
-            self._failed(failure)
+            self._failed(failure, query[1])
             raise
         else:
             return found
@@ -163,6 +175,7 @@ class GuardedEngine:
                 self._proven.add(ident)
             swept = self._engine.swept - swept
             took, now = self._cpu() - began - swept, self._clock()
+            counted.seconds += max(took, 0.0)
             self._last = query[1], code, took, True
             fast = self.penalties.took(ident, query[1], took, now)
             if offended:
@@ -170,7 +183,7 @@ class GuardedEngine:
             elif fast:
                 if len(self._fast) >= _CODES:
                     self._fast.clear()
-                self._fast[query[1], code] = ident
+                self._fast[query[1], code] = ident, counted
             self._beat(now)
 
     def _one_more(self, zone: bytes) -> None:
@@ -182,7 +195,8 @@ class GuardedEngine:
         elif now - self._since > self._together:
             self.penalties.offended(code_id(zone, self._first), zone, self._clock())
             self._fast.pop((zone, self._first), None)
-            raise self._failed(LuaFailure("time", "the records at this name take too much time"))
+            why = "the records at this name take too much time"
+            raise self._failed(LuaFailure("time", why), zone)
 
     def forgive(self) -> None:
         """Forget how long code took: what comes next is answered as by a worker that has begun."""
@@ -199,6 +213,8 @@ class GuardedEngine:
             return work()
         finally:
             took, now = self._cpu() - began, self._clock()
+            if self.runs == runs:
+                self.zones[zone].seconds += took
             # Where it is run by the work itself, that is all of its time.
             known = self.runs == runs and last[:2] == (zone, code)
             before, own = last[2:] if known else (0.0, True)
@@ -216,7 +232,14 @@ class GuardedEngine:
                 self._beat(now)
             self._last = zone, code, took + before, own
 
-    def _failed(self, failure: LuaFailure) -> LuaFailure:
+    def unreadable(self, zone: bytes, times: int) -> None:
+        """So many results of a zone's code were no RDATA of their type."""
+        self.failures += times
+        self.kinds["result"] += times
+        self.zones[zone].failures += times
+
+    def _failed(self, failure: LuaFailure, zone: bytes) -> LuaFailure:
         self.failures += 1
+        self.zones[zone].failures += 1
         self.kinds[failure.kind] += 1
         return failure

@@ -18,13 +18,14 @@ from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
+from lzc.serve.ipc.traffic import TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.tcp_holders import TcpLimits
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.transport.withdrawal import LINGER, withdraw
-from lzc.serve.worker.guard import LIMITS
+from lzc.serve.worker.publishing import Publisher
 from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
 from lzc.wire import name as wire_name
 
@@ -87,7 +88,7 @@ class Worker:
         self._setup = setup
         self._channel = channel
         self._errors = ErrorLog()
-        self._signatures = SignatureCache()
+        self._signatures = SignatureCache(clock=time.perf_counter)
         self._retired: list[Serving] = []
         self._prepared: Serving | None = None
         self._report = TransferReport()
@@ -107,13 +108,19 @@ class Worker:
         self._told_to_begin = asyncio.Event()
         self._serving = serving
         self._setup.proven.begin(serving.bundle.id)
-        slot, errors = self._setup.slot, self._errors
+        slot, errors, traffic = self._setup.slot, self._errors, TrafficCounts()
         self._udp = UdpServer(
-            serving.responder, serving.valid_until, config.packet_cache, errors, slot
+            serving.responder, serving.valid_until, config.packet_cache, errors, slot, traffic
         )
         self._tcp = TcpServer(
-            serving.responder, serving.open_transfer, _limits(config), errors, slot
+            serving.responder,
+            serving.open_transfer,
+            _limits(config),
+            errors,
+            slot,
+            traffic=traffic,
         )
+        self._publisher = Publisher(slot, traffic, self._udp, self._tcp, self._signatures, errors)
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
@@ -182,7 +189,7 @@ class Worker:
             if self._tcp.taken() != taken:
                 taken, moved = self._tcp.taken(), time.monotonic()
             await asyncio.sleep(0.05)
-        self._publish()
+        self._publisher.publish(self._serving)
         self._tell_transfers()
 
     def _on_message(self, message: ChannelMessage) -> None:
@@ -245,6 +252,7 @@ class Worker:
         if fresh is None:
             return
         old, self._serving = self._serving, fresh
+        self._publisher.gather(old)
         self._setup.proven.begin(fresh.bundle.id)
         self._udp.swap(fresh.responder, fresh.valid_until, fresh.settings.packet_cache)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
@@ -283,37 +291,12 @@ class Worker:
 
     def _beat(self) -> None:
         self._setup.slot.beat(time.monotonic())
-        self._publish()
+        self._publisher.publish(self._serving)
         self._look_at_keys()
         self._tell_transfers()
         if self._retired:
             self._close_retired()
         self._loop.call_later(BEAT, self._beat)
-
-    def _publish(self) -> None:
-        """Write the counters to the scoreboard."""
-        udp, tcp, guard = self._udp.counts, self._tcp.counts, self._serving.guard
-        lua = [0] * (2 + len(LIMITS))
-        if guard is not None:
-            lua = [guard.runs, guard.failures, *(guard.kinds[kind] for kind in LIMITS)]
-        # In the order of scoreboard.COUNTERS.
-        self._setup.slot.write_counters(
-            [
-                udp.queries,
-                tcp.queries,
-                udp.hits,
-                udp.servfail + tcp.servfail,
-                udp.truncated,
-                udp.silent + tcp.silent,
-                *lua[:2],
-                udp.send_errors,
-                tcp.transfers,
-                tcp.connections,
-                tcp.refused,
-                self._errors.total,
-                *lua[2:],
-            ]
-        )
 
     def _tell_transfers(self) -> None:
         # While the supervisor reads nothing, the report gathers, which has a bound.

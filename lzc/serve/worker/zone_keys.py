@@ -19,11 +19,14 @@ from lzc.wire import name as wire_name
 @dataclass(frozen=True, slots=True)
 class ZoneKeys:
     """``keys`` are those that the bundle publishes and that can be used; with ``errors`` the zone
-    is not to be served, ``warnings`` are about what comes, or about keys of no use to it."""
+    is not to be served, ``warnings`` are about what comes, or about keys of no use to it.
+    ``end`` is when its signatures no longer validate, seconds since the epoch; `None`: never by the
+    dates of the keys."""
 
     keys: tuple[SigningKey, ...] = ()
     errors: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
+    end: float | None = None
 
 
 def zone_keys(keystore: Keystore, info: ZoneInfo, now: float) -> ZoneKeys:
@@ -48,10 +51,11 @@ def zone_keys(keystore: Keystore, info: ZoneInfo, now: float) -> ZoneKeys:
         return ZoneKeys((), tuple(errors), tuple(warnings))
     foreseen = outlook(keys, [key for key in found if key.dnskey not in published], now)
     if foreseen is not None and foreseen.at <= now:
-        return ZoneKeys((), (_inactive(keystore.path, info, found, foreseen, now),))
+        errors = [_inactive(keystore.path, info, found, foreseen, now)]
+        return ZoneKeys((), tuple(errors), end=foreseen.at)
     if foreseen is not None and foreseen.at - now <= SOON:
         warnings.append(_ending(keystore.path, info, foreseen))
-    return ZoneKeys(keys, (), tuple(warnings))
+    return ZoneKeys(keys, (), tuple(warnings), None if foreseen is None else foreseen.at)
 
 
 def _missing(folder: Path, info: ZoneInfo) -> Fault:

@@ -153,6 +153,14 @@ def test_a_signature_is_made_once() -> None:
     assert len(made) == 1
 
 
+def test_signatures_are_counted_and_timed() -> None:
+    times = iter(range(100))
+    cache = SignatureCache(clock=lambda: float(next(times)))
+    for ttl in (1, 2, 1, 1):
+        signer(cache=cache).sign(ZONE, 1, ttl, (bytes(4),), NOW)
+    assert (cache.made, cache.kept, cache.seconds) == (2, 2, 2.0)
+
+
 @pytest.mark.parametrize("changed", ["owner", "type", "ttl", "rdata"])
 def test_what_is_signed_tells_entries_apart(changed: str) -> None:
     zone_signer = signer()

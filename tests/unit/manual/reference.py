@@ -19,6 +19,7 @@ from lzc import manual
 from lzc.cli import group
 from lzc.config import ServeSection
 from lzc.serve.supervise.settings_in_force import RELOADED
+from tests.unit.manual import metric_reference
 from tests.unit.manual.places import ROOT
 
 _MADE: Final = re.compile(r"(?<=<!-- generated: )([a-z]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -109,6 +110,8 @@ MAKERS: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "differences": _differences,
     "commands": _commands,
     "reloaded": _reloaded,
+    "metrics": metric_reference.metrics,
+    "powerdnsmetrics": metric_reference.powerdns,
 }
 
 

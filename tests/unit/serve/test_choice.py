@@ -107,5 +107,5 @@ def test_choices_count_with_the_octets_their_answers_may_take() -> None:
     cache = PacketCache(1000, octets=100_000)
     for number in range(20):
         for _ in range(2):
-            cache.offer(b"question %d" % number, Choice(lambda client, now: b"", 10_000))
+            cache.offer(b"question %d" % number, Choice(lambda client, now: b"", 10_000), 0)
     assert len(cache) < 12

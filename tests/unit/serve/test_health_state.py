@@ -192,7 +192,7 @@ def test_an_operators_word_is_the_status_until_it_is_taken_back() -> None:
     assert table.force(offset, AUTO, 50.0)
     assert view.status(CHECK) is True
     assert view.generation() != before
-    assert table.read(offset) == Health(UP, 50.0, 0.1, 40.0, 1, UP, AUTO)
+    assert table.read(offset) == Health(UP, 50.0, 0.1, 40.0, 1, UP, AUTO, 2)
 
 
 def test_the_table_is_complete_when_everything_listed_has_a_status() -> None:

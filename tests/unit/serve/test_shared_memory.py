@@ -196,23 +196,23 @@ def test_the_guard_notes_what_runs_and_refuses_what_is_in_quarantine() -> None:
 def test_the_packet_cache_is_bounded_and_keeps_what_is_asked_for() -> None:
     cache = PacketCache(100)
     for number in range(1000):
-        cache.put(b"new%d" % number, b"answer", 6)
+        cache.put(b"new%d" % number, (b"answer", 0, None), 6)
         favourite = cache.young.get(b"favourite") or cache.older(b"favourite")
         if favourite is None:
             assert number == 0
-            cache.put(b"favourite", b"kept", 4)
+            cache.put(b"favourite", (b"kept", 0, None), 4)
     assert len(cache) <= 100
-    assert (cache.young.get(b"favourite") or cache.older(b"favourite")) == b"kept"
+    assert (cache.young.get(b"favourite") or cache.older(b"favourite")) == (b"kept", 0, None)
 
 
 def test_the_packet_cache_is_bounded_in_octets() -> None:
     cache = PacketCache(10**6, octets=100_000)
     for number in range(1000):
-        cache.put(b"%d" % number, bytes(1000), 1000)
+        cache.put(b"%d" % number, (bytes(1000), 0, None), 1000)
     assert 10 < len(cache) <= 100
 
 
 def test_a_packet_cache_of_no_entries_keeps_nothing() -> None:
     cache = PacketCache(0)
-    cache.put(b"key", b"answer", 6)
+    cache.put(b"key", (b"answer", 0, None), 6)
     assert len(cache) == 0

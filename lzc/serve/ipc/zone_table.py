@@ -1,0 +1,147 @@
+"""What the LUA records of each zone took, as a worker counts it and as others read it.
+
+A zone has a row for good, from its first execution on, so that no number ever falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+ROWS: Final = 4096
+"""Zones that have a row of their own in a worker; further ones share one."""
+_HEAD: Final = 4
+_NUMBERS: Final = 3
+_ROW: Final = 36
+_NAME: Final = 32
+WORDS: Final = _HEAD + ROWS * _ROW
+"""Words of 8 octets that a table takes; those of rows that are not in use are never touched."""
+
+
+class ZoneNumbers(NamedTuple):
+    """Of one zone: executions of its records, how many failed, and the CPU time they took, in
+    microseconds."""
+
+    executions: int
+    failures: int
+    cpu: int
+
+    def plus(self, other: ZoneNumbers) -> ZoneNumbers:
+        """Both together."""
+        return ZoneNumbers(*map(sum, zip(self, other, strict=True)))
+
+    def less(self, other: ZoneNumbers) -> ZoneNumbers:
+        """What came after the others."""
+        return ZoneNumbers(*(mine - its for mine, its in zip(self, other, strict=True)))
+
+
+NOTHING: Final = ZoneNumbers(0, 0, 0)
+
+
+class ZoneCount:
+    """The same while it is counted; ``seconds`` of CPU time."""
+
+    __slots__ = ("executions", "failures", "published", "seconds")
+
+    def __init__(self) -> None:
+        self.executions = 0
+        self.failures = 0
+        self.seconds = 0.0
+        self.published = 0
+
+    def numbers(self) -> ZoneNumbers:
+        """As whole numbers."""
+        return ZoneNumbers(self.executions, self.failures, int(self.seconds * 1e6))
+
+
+class ZoneCounts(dict[bytes, ZoneCount]):
+    """By apex, made when it is asked for; beyond `ROWS` zones, ``others`` is what all further ones
+    share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others = ZoneCount()
+
+    def __missing__(self, apex: bytes) -> ZoneCount:
+        if len(self) >= ROWS:
+            return self.others
+        made = self[apex] = ZoneCount()
+        return made
+
+    def seconds(self) -> float:
+        """CPU time of all."""
+        return self.others.seconds + sum(one.seconds for one in self.values())
+
+
+class ZoneTable:
+    """The rows of one worker in shared memory: ``words`` and the same as ``octets``. It has one
+    writer, whose numbers are added to those that stood there at `begin`."""
+
+    __slots__ = ("_apexes", "_octets", "_others", "_rows", "_words")
+
+    def __init__(self, words: memoryview[int], octets: memoryview[int]) -> None:
+        self._words = words
+        self._octets = octets
+        self._apexes: list[bytes] = []
+        self._rows: dict[bytes, tuple[int, ZoneNumbers]] = {}
+        self._others = NOTHING
+        self.begin()
+
+    def begin(self) -> None:
+        """Go on from what is there."""
+        self._others = self._numbers(1)
+        self._rows = {apex: (at, self._numbers(at)) for apex, at in self._places()}
+
+    def write(self, counts: ZoneCounts) -> None:
+        """Publish what was counted since `begin`."""
+        others = [counts.others]
+        for apex, count in counts.items():
+            found = self._rows.get(apex) or self._add(apex)
+            if found is None:
+                others.append(count)
+            elif count.published != count.executions + count.failures:
+                count.published = count.executions + count.failures
+                at, before = found
+                self._write(at, before.plus(count.numbers()))
+        total = self._others
+        for count in others:
+            total = total.plus(count.numbers())
+        self._write(1, total)
+
+    def read(self) -> tuple[dict[bytes, ZoneNumbers], ZoneNumbers]:
+        """By apex; and of those that have no row."""
+        rows = {apex: self._numbers(at) for apex, at in self._places()}
+        return rows, self._numbers(1)
+
+    def _add(self, apex: bytes) -> tuple[int, ZoneNumbers] | None:
+        number = len(self._rows)
+        if number >= ROWS:
+            return None
+        at = _HEAD + number * _ROW
+        start = at * 8 + _NAME
+        self._octets[start : start + len(apex)] = apex
+        self._rows[apex] = at, NOTHING
+        # Last, as who reads trusts it.
+        self._words[0] = number + 1
+        return self._rows[apex]
+
+    def _write(self, at: int, numbers: ZoneNumbers) -> None:
+        for place, number in enumerate(numbers, at):
+            self._words[place] = number
+
+    def _numbers(self, at: int) -> ZoneNumbers:
+        return ZoneNumbers(*self._words[at : at + _NUMBERS])
+
+    def _apex(self, at: int) -> bytes:
+        start = at * 8 + _NAME
+        raw = bytes(self._octets[start : start + 256])
+        end = 0
+        while raw[end]:
+            end += 1 + raw[end]
+        return raw[: end + 1]
+
+    def _places(self) -> Iterator[tuple[bytes, int]]:
+        """The apex of each row, which stays what it is, and where its numbers begin."""
+        known, rows = len(self._apexes), self._words[0]
+        self._apexes += [self._apex(_HEAD + row * _ROW) for row in range(known, rows)]
+        return zip(self._apexes, range(_HEAD, WORDS, _ROW), strict=False)

@@ -1,0 +1,68 @@
+"""Metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 for those who ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from prometheus_client import exposition
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from lzc.serve.observe.metrics import families
+from lzc.serve.observe.powerdns_names import lines
+from lzc.serve.observe.seen import Seen
+
+PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_END: Final = b"# EOF\n"
+
+
+class _Families(NamedTuple):
+    """What prometheus_client takes for a registry."""
+
+    made: Iterator[Metric]
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        return self.made
+
+
+def text(seen: Seen, content_type: str = PLAIN, *, powerdns: bool = False) -> bytes:
+    """All metrics in `PLAIN` or `OPENMETRICS`; with ``powerdns``, also under its names. Takes a
+    while where there are many: call it in a thread."""
+    made = _Families(families(seen))
+    if content_type == PLAIN:
+        whole = exposition.generate_latest(made)
+        return whole + lines(seen, counter="counter") if powerdns else whole
+    whole = openmetrics.generate_latest(made)  # type: ignore[no-untyped-call]
+    # A counter of OpenMetrics ends in _total, which those of PowerDNS do not.
+    more = lines(seen, counter="unknown") if powerdns else b""
+    return bytes(whole.removesuffix(_END) + more + _END)
+
+
+def negotiated(accept: str) -> str:
+    """The content type for a header Accept (RFC 9110 §12.5.1): OpenMetrics where it is named and
+    not wanted less than text."""
+    wanted = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
+    for one in accept.split(","):
+        kind, *parameters = (part.strip().lower() for part in one.split(";"))
+        if kind in wanted:
+            wanted[kind] = max(wanted[kind], _quality(parameters))
+    openly, plainly = wanted.values()
+    return OPENMETRICS if openly and openly >= plainly else PLAIN
+
+
+def _quality(parameters: list[str]) -> float:
+    """Of one media range; not taken where it is of a version that we do not have."""
+    quality = 1.0
+    for each in parameters:
+        name, _, value = each.partition("=")
+        if name == "version" and value.strip('"') not in ("0.0.1", "0.0.4", "1.0.0"):
+            return 0.0
+        if name == "q":
+            try:
+                quality = float(value)
+            except ValueError:
+                return 0.0
+    return quality

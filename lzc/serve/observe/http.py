@@ -1,0 +1,166 @@
+"""``[serve] http``: metrics and the state of the server over HTTP, read-only.
+
+It runs in the event loop of the supervisor, which answers no query. Whoever is slow, or many at
+once, is let go of: every connection has one request and some seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hmac
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from lzc.serve.observe.exposition import negotiated
+
+log = logging.getLogger("lzc")
+
+MOST: Final = 16
+"""Connections at once."""
+LIFE: Final = 30.0
+"""Seconds that a connection may last."""
+_SWEEP: Final = 1.0
+_LINE: Final = 4096
+"""Octets of a line of a request at most."""
+_BACKLOG: Final = 64
+_NO_TOKEN: Final = {"WWW-Authenticate": 'Bearer realm="lzc"'}
+_COMPRESSED: Final = 1024
+"""Octets from which on a body is compressed for those who take that."""
+
+Metrics = Callable[[str], Awaitable[bytes]]
+"""Gives the metrics in a content type of `lzc.serve.observe.exposition`."""
+Ready = Callable[[], list[str]]
+"""Says why the server is not ready, in lines; nothing where it is."""
+
+
+class HttpServer:
+    """On a socket that is bound; ``token`` is asked for where there is one."""
+
+    def __init__(
+        self, listener: socket.socket, token: bytes | None, metrics: Metrics, ready: Ready
+    ) -> None:
+        self._listener = listener
+        self._token = token
+        self._metrics = metrics
+        self._ready = ready
+        self._began: dict[object, float] = {}
+        self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Begin to accept."""
+        self._loop = asyncio.get_running_loop()
+        app = web.Application()
+        app.router.add_get("/metrics", self._serve_metrics)
+        app.router.add_get("/live", self._serve_live)
+        app.router.add_get("/ready", self._serve_ready)
+        app.on_response_prepare.append(_one_request)
+        self._runner = web.AppRunner(
+            app, access_log=None, max_line_size=_LINE, max_field_size=_LINE, keepalive_timeout=0
+        )
+        await self._runner.setup()
+        self._server = await self._loop.create_server(
+            self._protocol, sock=self._listener, backlog=_BACKLOG
+        )
+        self._sweep()
+
+    def close(self) -> None:
+        """Accept nothing more, and end what there is."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._server is None:
+            self._listener.close()
+            return
+        self._server.close()
+        self._end(older=0.0)
+
+    def close_in_child(self) -> None:
+        """Let go of descriptors in a child, of which the parent's loop has to know nothing."""
+        self._listener.close()
+        if self._server is None:
+            return
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for made in self._runner.server.connections if self._runner.server else ():
+            sock = made.transport.get_extra_info("socket") if made.transport is not None else None
+            if sock is not None and sock.fileno() >= 0:
+                os.dup2(nothing, sock.fileno(), inheritable=False)
+        os.close(nothing)
+
+    def _protocol(self) -> asyncio.Protocol:
+        server = self._runner.server
+        assert server is not None, "it is set up"
+        if len(server.connections) >= MOST:
+            return _Full()
+        made: asyncio.Protocol = server()
+        return made
+
+    def _sweep(self) -> None:
+        self._end(older=LIFE)
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+
+    def _end(self, older: float) -> None:
+        """Break off connections that have lasted longer than so many seconds."""
+        now = self._loop.time()
+        server = self._runner.server
+        connections = server.connections if server is not None else []
+        self._began = {one: self._began.get(one, now) for one in connections}
+        for one in connections:
+            if now - self._began[one] >= older and one.transport is not None:
+                one.transport.abort()
+
+    def _is_admitted(self, request: web.Request) -> bool:
+        if self._token is None:
+            return True
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        said = given.strip().encode("utf-8", "surrogateescape")
+        return scheme.lower() == "bearer" and hmac.compare_digest(said, self._token)
+
+    async def _serve_metrics(self, request: web.Request) -> web.Response:
+        if not self._is_admitted(request):
+            return web.Response(status=401, headers=_NO_TOKEN, text="a token is needed\n")
+        content_type = negotiated(request.headers.get("Accept", ""))
+        body = await self._metrics(content_type)
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if len(body) >= _COMPRESSED and _takes_gzip(request.headers.get("Accept-Encoding", "")):
+            body = await asyncio.to_thread(gzip.compress, body, 1)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    async def _serve_live(self, _request: web.Request) -> web.Response:
+        return web.Response(text="live\n")
+
+    async def _serve_ready(self, request: web.Request) -> web.Response:
+        problems = self._ready()
+        if not problems:
+            return web.Response(text="ready\n")
+        told = problems if self._is_admitted(request) else []
+        return web.Response(status=503, text="\n".join(["not ready", *told, ""]))
+
+
+class _Full(asyncio.Protocol):
+    """What one gets for whom there is no room."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let go."""
+        transport.close()
+
+
+async def _one_request(request: web.Request, response: web.StreamResponse) -> None:
+    response.force_close()
+    response.headers["Server"] = "lzc"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for one in accepted.split(","):
+        coding, *parameters = (part.strip().lower() for part in one.split(";"))
+        if coding == "gzip":
+            return not any(each.replace(" ", "") in ("q=0", "q=0.0") for each in parameters)
+    return False

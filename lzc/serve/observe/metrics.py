@@ -1,0 +1,202 @@
+"""The metrics of a server: from what is seen of it to families of samples.
+
+Names begin with ``lzc_`` and are for good, like those of settings. What nobody knows is left out:
+a family without samples is not there, and a label without a value is not either.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from lzc.serve.observe.answer_metrics import answers
+from lzc.serve.observe.family import Sample, counter, gauge, one
+from lzc.serve.observe.health_metrics import health
+from lzc.serve.observe.process import ProcessUse, use_of
+from lzc.serve.observe.secondary_metrics import secondaries
+from lzc.serve.observe.seen import Seen
+
+
+def families(seen: Seen) -> Iterator[Metric]:
+    """All of them, one after the other."""
+    yield from _server(seen)
+    yield from _processes(seen)
+    yield from answers(seen)
+    yield from _zones(seen)
+    yield from health(seen)
+    yield from secondaries(seen)
+
+
+def _server(seen: Seen) -> Iterator[Metric]:
+    bundle = seen.bundle
+    yield from gauge(
+        "lzc_build_info",
+        "Version of lzc and of Python; the value is always 1",
+        [((seen.version, platform.python_version()), 1)],
+        ("version", "python"),
+    )
+    yield from gauge(
+        "lzc_start_time_seconds", "When the server began", one(seen.started_at), unit="seconds"
+    )
+    yield from gauge(
+        "lzc_bundle_info",
+        "Id of the bundle that is served; the value is always 1",
+        [((bundle.id,), 1)],
+        ("id",),
+    )
+    yield from gauge(
+        "lzc_bundle_built_timestamp_seconds",
+        "When the bundle that is served was built",
+        one(bundle.built_at),
+        unit="seconds",
+    )
+    yield from gauge(
+        "lzc_bundle_loaded_timestamp_seconds",
+        "Since when that bundle is served",
+        one(bundle.loaded_at),
+        unit="seconds",
+    )
+    yield from gauge(
+        "lzc_bundle_refused",
+        "1 while the live bundle is refused, and the one before it is served",
+        one(bundle.refused_since is not None),
+    )
+    yield from gauge("lzc_zones", "Zones of the bundle that is served", one(bundle.zones))
+    yield from gauge(
+        "lzc_zones_with_fallen_serial",
+        "Zones whose serial is below one that was served before: secondaries keep what they have",
+        one(bundle.fallen),
+    )
+    results = ("done", "refused", "incomplete")
+    yield from counter(
+        "lzc_reloads",
+        "Reloads by result; incomplete: zones or keys are out of service as before",
+        [((result,), seen.reloads.get(result, 0)) for result in results],
+        ("result",),
+    )
+    yield from gauge(
+        "lzc_settings_pending",
+        "1 where lzc.toml says what does not count yet, or cannot be used, as of the last reload",
+        one(seen.settings_pending),
+    )
+    yield from gauge(
+        "lzc_geo_database_read_timestamp_seconds",
+        "When the geo database in use was read",
+        [((each.path,), each.read_at) for each in seen.geo],
+        ("path",),
+        "seconds",
+    )
+    yield from gauge(
+        "lzc_geo_database_stale",
+        "1 where the file of a geo database is a newer one that cannot be used",
+        [((each.path,), each.stale) for each in seen.geo],
+        ("path",),
+    )
+
+
+def _processes(seen: Seen) -> Iterator[Metric]:
+    names = [each.name for each in seen.processes]
+    used = [use_of(each.pid) if each.pid else None for each in seen.processes]
+    found: list[tuple[str, ProcessUse]] = [
+        (name, use) for name, use in zip(names, used, strict=True) if use is not None
+    ]
+    label = ("process",)
+    yield from gauge(
+        "lzc_process_ready",
+        "1 while a process (supervisor, checker, or worker and its number) does its work",
+        [((each.name,), each.ready) for each in seen.processes],
+        label,
+    )
+    yield from counter(
+        "lzc_process_restarts",
+        "How often another process was started in the place of one that died",
+        [((each.name,), each.restarts) for each in seen.processes],
+        label,
+    )
+    yield from counter(
+        "lzc_process_cpu_seconds",
+        "CPU time of a process by mode; begins anew where another takes its place",
+        [
+            ((name, mode), spent)
+            for name, use in found
+            for mode, spent in (("user", use.user), ("system", use.system))
+        ],
+        ("process", "mode"),
+        "seconds",
+    )
+    yield from gauge(
+        "lzc_process_resident_memory_bytes",
+        "Memory of a process that is in RAM; what processes share is counted for each",
+        [((name,), use.resident) for name, use in found],
+        label,
+        "bytes",
+    )
+    yield from gauge(
+        "lzc_process_private_memory_bytes",
+        "Memory of a process that it shares with no file and no other process's mapping",
+        [((name,), use.private) for name, use in found],
+        label,
+        "bytes",
+    )
+    yield from gauge(
+        "lzc_process_open_fds",
+        "Open files and sockets of a process",
+        [((name,), use.files) for name, use in found],
+        label,
+    )
+
+
+def _zones(seen: Seen) -> Iterator[Metric]:
+    label = ("zone",)
+    yield from gauge(
+        "lzc_zone_serial",
+        "Serial of a zone's SOA record as it is served",
+        [((zone.name,), zone.serial) for zone in seen.zones],
+        label,
+    )
+    yield from gauge(
+        "lzc_zone_serial_left",
+        "How often a zone's serial can rise by one before 2^32 - 1, after which it begins at 0",
+        [((zone.name,), 0xFFFFFFFF - zone.serial) for zone in seen.zones],
+        label,
+    )
+    yield from gauge(
+        "lzc_zone_expire_seconds",
+        "EXPIRE of a zone: how long a secondary goes on answering for it that does not reach us",
+        [((zone.name,), zone.expire) for zone in seen.zones],
+        label,
+        "seconds",
+    )
+    yield from gauge(
+        "lzc_zone_signed",
+        "1 for a zone that is signed",
+        [((zone.name,), zone.signed) for zone in seen.zones],
+        label,
+    )
+    yield from gauge(
+        "lzc_zone_keys_end_timestamp_seconds",
+        "From when on signatures of a zone do not validate, as its keys (or its KSK) retire by the"
+        " dates they have; zones whose keys have no end are left out",
+        [((zone,), end) for zone, end in seen.ends.items()],
+        label,
+        "seconds",
+    )
+    states: dict[str, int] = dict.fromkeys(("servfail", "at risk", "warning"), 0)
+    for state in seen.keys.values():
+        states[state] += 1
+    yield from gauge(
+        "lzc_zones_with_key_faults",
+        "Zones with something wrong with their keys: all of it is SERVFAIL in some worker; at risk"
+        " as soon as a worker starts; or a warning",
+        [((state,), count) for state, count in states.items()],
+        ("state",),
+    )
+    faults: list[Sample] = [((zone, state), 1) for zone, state in seen.keys.items()]
+    yield from gauge(
+        "lzc_zone_key_fault",
+        "1 for each of these zones",
+        faults,
+        ("zone", "state"),
+    )

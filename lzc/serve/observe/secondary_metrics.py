@@ -1,0 +1,76 @@
+"""Metrics of secondaries: NOTIFY, the serials they have, and transfers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from lzc.serve.observe.family import Sample, counter, gauge
+from lzc.serve.observe.seen import Seen
+
+
+def secondaries(seen: Seen) -> Iterator[Metric]:
+    """The families."""
+    notified = [each for each in seen.secondaries if each.notified]
+    yield from gauge(
+        "lzc_secondary_answering",
+        "1 for a secondary that answers, 0 for one that has answered nothing for some seconds",
+        [((each.name,), each.silent is None) for each in notified],
+        ("secondary",),
+    )
+    zones: list[Sample] = []
+    for each in notified:
+        ahead = sum(zone.ahead for zone in each.zones)
+        behind = sum(zone.lag > 0 for zone in each.zones)
+        current = len(each.zones) - ahead - behind
+        for state, count in (("current", current), ("behind", behind), ("ahead", ahead)):
+            zones.append(((each.name, state), count))
+    yield from gauge(
+        "lzc_secondary_zones",
+        "Zones of a secondary by state: it has our serial, one before it, or one after it",
+        zones,
+        ("secondary", "state"),
+    )
+    places = [(each.name, zone) for each in notified for zone in each.zones]
+    labels = ("secondary", "zone")
+    yield from gauge(
+        "lzc_secondary_zone_serial",
+        "Serial that a secondary told last; not there before it told one",
+        [((name, zone.zone), zone.serial) for name, zone in places if zone.serial is not None],
+        labels,
+    )
+    yield from gauge(
+        "lzc_secondary_zone_lag_seconds",
+        "Seconds for which a secondary has had less than what is served here, as far as it told",
+        [((name, zone.zone), zone.lag) for name, zone in places],
+        labels,
+        "seconds",
+    )
+    yield from counter(
+        "lzc_notify_requests",
+        "NOTIFY, and queries for a secondary's SOA, by what became of them: sent, of these answered"
+        " well, or refused, and those that could not be sent",
+        seen.notify.items(),
+        ("secondary", "request", "result"),
+    )
+    yield from counter(
+        "lzc_transfers",
+        "Zone transfers by zone, secondary (none: another with a valid key or address), kind, and"
+        " whether they were done or broken off by the secondary",
+        seen.transfers.items(),
+        ("zone", "secondary", "kind", "result"),
+    )
+    yield from counter(
+        "lzc_transfer_refusals",
+        "Transfers, and queries for a SOA, that were refused, by secondary (none: a stranger), kind"
+        " and reason, as far as workers told: of a flood, some are left out",
+        seen.refusals.items(),
+        ("secondary", "kind", "reason"),
+    )
+    yield from counter(
+        "lzc_tsig_failures",
+        "Of these, those whose TSIG did not pass",
+        seen.tsig_failures.items(),
+        ("secondary", "reason"),
+    )

@@ -1,0 +1,132 @@
+"""What is known of a server at one moment, as values: what metrics are made from.
+
+All times are seconds since the epoch unless a name says otherwise, and all names are text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lzc.serve.observe.totals import Totals
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSeen:
+    """The bundle that is served. ``refused_since``: another one is live but not served from then
+    on; ``fallen`` zones have serials below those that were served before."""
+
+    id: str
+    built_at: float
+    loaded_at: float
+    zones: int
+    refused_since: float | None = None
+    fallen: int = 0
+
+
+class ProcessSeen(NamedTuple):
+    """``supervisor``, ``checker``, or ``worker-N``; ``pid`` 0 while there is none. ``ready``: it
+    does its work."""
+
+    name: str
+    pid: int
+    restarts: int
+    ready: bool
+
+
+class GeoSeen(NamedTuple):
+    """A geo database: when what is in use was read, and whether there is something newer that
+    cannot be used."""
+
+    path: str
+    read_at: float
+    stale: bool
+
+
+class ZoneSeen(NamedTuple):
+    """A zone of the bundle; ``expire`` is the field of its SOA record, seconds."""
+
+    name: str
+    serial: int
+    signed: bool
+    lua: bool
+    expire: int
+
+
+class CheckSeen(NamedTuple):
+    """A health check: the beginning of its id, what it looks at, and ``url`` where it asks for a
+    page. ``up`` is `None` while nothing is known; ``latency`` in seconds."""
+
+    id: str
+    target: str
+    url: str
+    up: bool | None
+    latency: float
+    checked_at: float
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSeen:
+    """``counts`` are those of `lzc.serve.ipc.health_table.HealthTable.counts`; ``checks`` those
+    that the bundle lists. ``forced``: of these, so many follow what an operator said.
+    ``without_target``: zone, owner and type of LUA records all of whose targets are down."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    checks: Sequence[CheckSeen] = ()
+    unlisted_limit: int = 0
+    unsaved: bool = False
+    forced: int = 0
+    without_target: Sequence[tuple[str, str, str]] = ()
+
+
+class ZoneThere(NamedTuple):
+    """A zone at a secondary: the serial that it told, if any; for how many seconds it has been
+    behind ours (0: it is not); whether it has a later one than ours."""
+
+    zone: str
+    serial: int | None
+    lag: float
+    ahead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SecondarySeen:
+    """A secondary; ``silent``: for so many seconds it has answered nothing. ``zones`` are those
+    that it is told of by NOTIFY; it may not be ``notified`` at all."""
+
+    name: str
+    address: str
+    notified: bool
+    silent: float | None = None
+    zones: Sequence[ZoneThere] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything. ``keys`` is the state of zones with something wrong with their keys, ``ends``
+    when the keys of a zone cease to sign it; ``held_zones`` have code that is not run; for counts
+    of transfers see `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
+    `lzc.serve.notify.secondaries.Secondaries`."""
+
+    now: float
+    version: str
+    started_at: float
+    bundle: BundleSeen
+    totals: Totals
+    processes: Sequence[ProcessSeen] = ()
+    reloads: Mapping[str, int] = field(default_factory=dict)
+    settings_pending: bool = False
+    geo: Sequence[GeoSeen] = ()
+    zones: Sequence[ZoneSeen] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    ends: Mapping[str, float] = field(default_factory=dict)
+    quarantined: int = 0
+    held_zones: Sequence[str] = ()
+    health: HealthSeen = field(default_factory=HealthSeen)
+    secondaries: Sequence[SecondarySeen] = ()
+    transfers: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
+    refusals: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    tsig_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    notify: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
