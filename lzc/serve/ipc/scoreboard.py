@@ -8,7 +8,7 @@ the next one counts on from there.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from lzc.serve.ipc import traffic, zone_table
@@ -78,15 +78,24 @@ _QUERY_MAX: Final = _SLOT - _QUERY
 
 class Scoreboard:
     """The slots of ``workers`` workers. Each field has one writer and is read without a lock:
-    aligned 8-octet stores do not tear on the machines Python runs on."""
+    aligned 8-octet stores do not tear on the machines Python runs on. ``used`` are those that were
+    asked for so far: what a worker counted stays when there are fewer."""
 
     def __init__(self, workers: int) -> None:
         self._memory = memoryview(mmap.mmap(-1, workers * _SLOT))
         self._traffic = memoryview(mmap.mmap(-1, workers * traffic.WORDS * 8))
         self._zones = memoryview(mmap.mmap(-1, workers * zone_table.WORDS * 8))
+        self._slots: dict[int, Slot] = {}
+        self.used: Collection[Slot] = self._slots.values()
 
     def slot(self, worker: int) -> Slot:
         """The slot of one worker, from 0."""
+        made = self._slots.get(worker)
+        if made is None:
+            made = self._slots[worker] = self._make(worker)
+        return made
+
+    def _make(self, worker: int) -> Slot:
         octets = self._memory[worker * _SLOT : (worker + 1) * _SLOT]
         size = traffic.WORDS * 8
         counted = self._traffic[worker * size : (worker + 1) * size].cast("Q")

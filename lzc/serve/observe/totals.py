@@ -7,7 +7,7 @@ true at the last heartbeat of the worker that wrote it, and none ever falls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
@@ -59,24 +59,23 @@ class Totals:
 
 
 class TotalsReader:
-    """Reads the slots of all workers. One for a server, however many ask, as it remembers which
-    zones it shows."""
+    """Reads the slots of all workers, of which there may be more later. One for a server, however
+    many ask, as it remembers which zones it shows."""
 
     def __init__(
-        self, slots: Sequence[Slot], shown: int = SHOWN, clock: Callable[[], float] = monotonic
+        self, slots: Collection[Slot], shown: int = SHOWN, clock: Callable[[], float] = monotonic
     ) -> None:
         self._slots = slots
         self._zones = BusiestZones(shown, clock)
 
     def read(self) -> Totals:
         """The totals of this moment."""
-        words = [
-            sum(column) for column in zip(*(one.traffic() for one in self._slots), strict=True)
-        ]
+        slots = tuple(self._slots)
+        words = [sum(column) for column in zip(*(one.traffic() for one in slots), strict=True)]
         counters = Counter(dict.fromkeys(COUNTERS, 0))
         zones: dict[bytes, ZoneNumbers] = {}
         others = NOTHING
-        for slot in self._slots:
+        for slot in slots:
             counters.update(slot.counters())
             rows, more = slot.zones.read()
             others = others.plus(more)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field
 
-from lzc.serve.ipc.scoreboard import COUNTERS
+from lzc.serve.ipc.scoreboard import COUNTERS, Slot
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer, Command
@@ -20,13 +20,15 @@ from lzc.serve.supervise.reload import Reloader
 @dataclass(frozen=True, slots=True)
 class Commands:
     """The commands on the parts of a server that they are about; ``listen`` are its endpoints,
-    ``started_at`` is when it began, in seconds since the epoch."""
+    ``slots`` those of all workers that it ever had, ``started_at`` is when it began, in seconds
+    since the epoch."""
 
     reloader: Reloader
     checker: CheckerProcess
     settings: NewSettings
     secondaries: Secondaries
     listen: Sequence[str]
+    slots: Collection[Slot]
     started_at: float = field(default_factory=time.time)
 
     def by_name(self) -> dict[str, Command]:
@@ -61,6 +63,7 @@ class Commands:
         """``lzc ctl status``: all that is known of the server."""
         reloader = self.reloader
         workers = [worker.status() for worker in reloader.workers]
+        counted = [slot.counters() for slot in tuple(self.slots)]
         return {
             "ok": True,
             "bundle": reloader.folder.name,
@@ -74,7 +77,7 @@ class Commands:
             "pid": os.getpid(),
             "listen": list(self.listen),
             "workers": workers,
-            "totals": {name: sum(one[name] for one in workers) for name in COUNTERS},
+            "totals": {name: sum(one[name] for one in counted) for name in COUNTERS},
             "checker": self.checker.status(),
             "geo": reloader.geo.report(),
             "settings": self.settings.in_force.pending,

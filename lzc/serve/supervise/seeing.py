@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import lzc
 from lzc.serve.ipc.health_table import AUTO, DOWN, UNKNOWN, UP
+from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.notify.message import is_current
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.observe.seen import (
@@ -38,8 +39,8 @@ from lzc.serve.observe.totals import Totals, TotalsReader
 from lzc.serve.supervise.bundle_contents import BundleContents, contents_of
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
+from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.reload import Reloader
-from lzc.serve.supervise.settings_in_force import SettingsInForce
 from lzc.wire import name as wire_name
 
 FRESH: Final = 1.0
@@ -60,14 +61,15 @@ class _Copied(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Seer:
-    """Of a server, whose parts these are; ``stamps`` is where verifications are remembered, and
-    ``powerdns`` has its names beside ours."""
+    """Of a server, whose parts these are; ``slots`` are those of all workers it ever had,
+    ``stamps`` is where verifications are remembered, and ``powerdns`` has its names beside ours."""
 
     reloader: Reloader
     checker: CheckerProcess
-    settings: SettingsInForce
+    settings: NewSettings
     secondaries: Secondaries
     stamps: Path
+    slots: Collection[Slot]
     powerdns: bool = False
     started_at: float = field(default_factory=time.time)
     _contents: BundleContents = field(default_factory=BundleContents)
@@ -77,7 +79,7 @@ class Seer:
     _totals: TotalsReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._totals = TotalsReader([worker.slot for worker in self.reloader.workers])
+        self._totals = TotalsReader(self.slots)
 
     async def text(self, content_type: str) -> bytes:
         """The metrics in a content type of `lzc.serve.observe.exposition`."""
@@ -145,7 +147,7 @@ class Seer:
             processes=self._processes(checker),
             totals=totals,
             reloads=dict(reloader.reloads),
-            settings_pending=bool(self.settings.pending),
+            settings_pending=bool(self.settings.in_force.pending),
             geo=[
                 GeoSeen(one["path"], one["read"], bool(one["error"]))
                 for one in reloader.geo.report()

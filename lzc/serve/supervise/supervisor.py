@@ -110,7 +110,7 @@ class Supervisor:
         )
         settings = NewSettings(options.settings(), self._reloader, count.change)
         self._commands = Commands(
-            self._reloader, checker, settings, self._secondaries, bound.endpoints
+            self._reloader, checker, settings, self._secondaries, bound.endpoints, board.used
         )
         self._seer = Seer(
             self._reloader,
@@ -118,6 +118,7 @@ class Supervisor:
             settings,
             self._secondaries,
             source.stamps,
+            board.used,
             powerdns=options.config.serve.http_compat == "powerdns",
         )
         self._started = self._stopping = False
