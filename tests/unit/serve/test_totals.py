@@ -96,7 +96,10 @@ def totals(server: LiveServer, queries: int) -> dict[str, Any]:
 
     def known() -> dict[str, Any] | None:
         found = server.control("totals")
-        return found if sum(row[-1] for row in found["queries"]) >= queries else None
+        counters = found["counters"]
+        # A worker writes these last, and they are read after the others.
+        last = counters["queries_udp"] + counters["queries_tcp"]
+        return found if sum(row[-1] for row in found["queries"]) == last >= queries else None
 
     found: dict[str, Any] = server.wait_for(known)
     return found
