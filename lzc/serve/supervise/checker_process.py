@@ -19,6 +19,7 @@ from lzc.serve.health.unlisted import report_of
 from lzc.serve.ipc.health_table import HealthTable
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
+from lzc.serve.observe.log_format import about
 
 log = logging.getLogger("lzc")
 
@@ -116,7 +117,8 @@ class CheckerProcess:
         if self._forced is not None and not self._forced.done():
             self._forced.set_result(_RESTARTING)
         if not self._stopping:
-            log.error("the health checker (%s) died; starting another", how(status))
+            what = "the health checker (%s) died; starting another"
+            log.error(what, how(status), extra=about(reason=how(status)))
             self.restarts += 1
             asyncio.get_running_loop().call_later(PAUSE, start)
 

@@ -20,6 +20,8 @@ from lzc.faults import Fault, InputError
 from lzc.private_folder import private_folder
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import CheckPolicy
+from lzc.serve.observe.log_format import about
+from lzc.serve.observe.log_output import set_up_for
 from lzc.serve.supervise import control
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.settings_in_force import ServeOptions
@@ -42,6 +44,7 @@ def run(options: ServeOptions) -> None:
     secrets that cannot be used concern those alone."""
     # It is the end of a process that does not expect it; and all is read anew right here.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    set_up_for(options.config)
     with private_folder("serve") as private:
         source = Source.at(options.source, private)
         geo = GeoFiles([options.config.path(one) for one in options.config.serve.geoip], private)
@@ -67,7 +70,9 @@ def run(options: ServeOptions) -> None:
         gc.freeze()
         gc.enable()
         for fault in unusable:
-            log.error("TSIG KEY OUT OF SERVICE: %s", str(fault).replace("\n", "; "))
+            said = str(fault).replace("\n", "; ")
+            extra = about(reason=fault.message, code=fault.rule)
+            log.error("TSIG KEY OUT OF SERVICE: %s", said, extra=extra)
         checker = CheckerProcess(
             CheckPolicy.from_config(options.config), health_state.path_beside(path), private
         )

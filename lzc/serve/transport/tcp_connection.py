@@ -13,7 +13,7 @@ import struct
 import termios
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.observe.log_lines import ErrorLog
@@ -27,6 +27,9 @@ from lzc.serve.transport.transfer_slots import (
 )
 from lzc.serve.transport.udp import QueryResponder, servfail
 from lzc.wire.message import SERVFAIL
+
+if TYPE_CHECKING:
+    from lzc.serve.transport.tap import Tap
 
 BATCH: Final = 32
 """Queries of one connection answered in a row at most."""
@@ -42,7 +45,8 @@ _INT: Final = struct.Struct("=i")
 
 class Server(Protocol):
     """What a connection needs of the server that accepted it. ``epoll`` tells connections what has
-    happened to them; ``slot`` is told what is worked on, before it is, and that work gets on."""
+    happened to them; ``slot`` is told what is worked on, before it is, and that work gets on;
+    ``tap`` what was answered."""
 
     responder: QueryResponder
     open_transfer: OpenTransfer
@@ -53,6 +57,7 @@ class Server(Protocol):
     wall: Callable[[], float]
     epoll: select.epoll
     slot: Slot
+    tap: Tap | None
 
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
@@ -260,6 +265,7 @@ class Connection:
         server = self._server
         clock, now, note = server.clock, server.wall(), server.slot.note
         quick, address, local = server.responder.quick, self.address, self._local
+        tap, began = server.tap, 0.0
         answers: list[bytes] = []
         count, octets, more = 0, 0, True
         while count < BATCH and octets < _ANSWERS and self._transfer is None:
@@ -276,6 +282,8 @@ class Connection:
             count += 1
             query = buffer[start:stop]
             note(query)
+            if tap is not None:
+                began = clock()
             # Octets of two qtypes: most queries have none of them.
             if len(query) < 12 or b"\0\xfc" in query or b"\0\xfb" in query:
                 answer = self._rare(query, now)
@@ -290,6 +298,8 @@ class Connection:
                 octets += len(answer)
                 if answer[3] & 15 == SERVFAIL:
                     server.counts.servfail += 1
+            if tap is not None:
+                tap.over_tcp(self._sock, query, answer, clock() - began)
             if clock() >= end:
                 break
         if self.gone:

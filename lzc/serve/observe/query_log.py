@@ -1,0 +1,103 @@
+"""The query log: a line for a share of the queries, written some at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from lzc.serve.observe.log_format import as_json, as_words, time_of
+from lzc.serve.observe.log_output import Output
+from lzc.wire import name as wire_name
+from lzc.wire import rrtype
+from lzc.wire.message import question_end
+
+RCODES: Final = {
+    0: "NOERROR",
+    1: "FORMERR",
+    2: "SERVFAIL",
+    3: "NXDOMAIN",
+    4: "NOTIMP",
+    5: "REFUSED",
+    9: "NOTAUTH",
+    16: "BADVERS",
+    23: "BADCOOKIE",
+}
+"""Those that answers of ours have, by IANA's mnemonics."""
+_OPT: Final = b"\0\0\x29"
+_MESSAGE: Final = "query"
+
+ZoneOf = Callable[[bytes], bytes | None]
+"""The apex of the zone that a lower-case wire name is in."""
+
+
+def rcode_of(answer: bytes) -> int:
+    """With the upper bits of an OPT RR that stands last (RFC 6891 §6.1.3)."""
+    at = answer.rfind(_OPT)
+    if at < 12 or at + 11 + int.from_bytes(answer[at + 9 : at + 11], "big") != len(answer):
+        return answer[3] & 15
+    return answer[at + 5] << 4 | answer[3] & 15
+
+
+class QueryLog:
+    """Writes to ``output``, as JSON or as text."""
+
+    def __init__(
+        self, output: Output, zone_of: ZoneOf, *, json: bool, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._output = output
+        self._zone_of = zone_of
+        self._json = json
+        self._loop = loop
+        self._lines: list[str] = []
+
+    def note(
+        self,
+        when: float,
+        seconds: float,
+        client: bytes,
+        port: int,
+        query: bytes,
+        answer: bytes | None,
+        *,
+        tcp: bool,
+        cached: bool,
+    ) -> None:
+        """A query that came at ``when``, seconds since the epoch, from this packed address and
+        port, and was answered in so many ``seconds``."""
+        fields: dict[str, object] = {
+            "client": socket.inet_ntop(
+                socket.AF_INET6 if len(client) == 16 else socket.AF_INET, client
+            ),
+            "port": port,
+            "transport": "tcp" if tcp else "udp",
+        }
+        end = question_end(query) if len(query) >= 12 else 0
+        if end:
+            name = query[12 : end - 4]
+            fields["qname"] = wire_name.to_text(name)
+            fields["qtype"] = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big"))
+            apex = self._zone_of(name.lower())
+            if apex is not None:
+                fields["zone"] = wire_name.to_text(apex)
+        if answer is not None:
+            code = rcode_of(answer)
+            fields["rcode"] = RCODES.get(code, str(code))
+            fields["size"] = len(answer)
+        fields["us"] = round(seconds * 1e6)
+        fields["cached"] = cached
+        if self._json:
+            line = as_json(when, "info", _MESSAGE, fields)
+        else:
+            line = f"{time_of(when)} INFO {_MESSAGE} {as_words(fields)}"
+        if not self._lines:
+            self._loop.call_soon(self.flush)
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        if self._lines:
+            self._output.write("\n".join(self._lines), logging.INFO, {})
+            self._lines.clear()
