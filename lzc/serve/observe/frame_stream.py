@@ -25,6 +25,11 @@ log = logging.getLogger("lzc")
 
 MOST: Final = 4 * 2**20
 """Octets that wait for the reader at most."""
+GATHERED: Final = 2**15
+"""Octets that are sent at once."""
+SOON: Final = 0.02
+"""Seconds after which less than that is sent too: a reader that is woken up for each frame takes
+more of the machine than what it reads."""
 RETRY: Final = 1.0
 """Seconds between two attempts to find a reader."""
 SHAKE: Final = 5.0
@@ -80,9 +85,13 @@ class FrameStream:
             return
         self._waiting.append((memoryview(frames), count))
         self._octets += len(frames)
-        if not self._scheduled and not self._blocked:
+        if self._blocked:
+            return
+        if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_later(SOON, self._flush)
+        if self._octets >= GATHERED:
+            self._flush_gathered()
 
     def look(self, now: float) -> None:
         """Tell of what was lost, once in a while; ``now`` is monotonic time."""
@@ -206,13 +215,25 @@ class FrameStream:
         if self._said_lost:
             log.info("dnstap: %s is read", shown(self._path), extra=about(socket=self._path))
 
+    def _join(self) -> None:
+        """Make one piece of those that wait."""
+        whole = b"".join([piece for piece, _ in self._waiting])
+        count = sum([count for _, count in self._waiting])
+        self._waiting.clear()
+        self._waiting.append((memoryview(whole), count))
+
     def _flush(self) -> None:
         self._scheduled = False
+        self._flush_gathered()
+
+    def _flush_gathered(self) -> None:
         made = self._socket
         if made is None:
             return
         try:
             while self._waiting:
+                if len(self._waiting) > 1 and self._octets < 2 * GATHERED:
+                    self._join()
                 piece, count = self._waiting[0]
                 done = made.send(piece)
                 self._octets -= done

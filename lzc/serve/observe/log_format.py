@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from lzc.foreign_text import LIMIT, one_line, shown
@@ -45,13 +46,22 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
 
 def time_of(seconds: float) -> str:
     """Seconds since the epoch as RFC 3339 has them: local time with milliseconds and its zone."""
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
+    whole = int(seconds // 1)
+    date, zone = _second(whole)
+    return f"{date}.{int((seconds - whole) * 1000):03}{zone}"
+
+
+@lru_cache(maxsize=4)
+def _second(whole: int) -> tuple[str, str]:
+    # To find out the zone takes 4 µs, and lines of a query log come many a second.
+    text = datetime.fromtimestamp(whole).astimezone().isoformat()
+    return text[:19], text[19:]
 
 
 def as_words(fields: Mapping[str, object]) -> str:
     """Fields as ``key=value``, with a blank between two: values with blanks, quotes or ``=`` stand
     in double quotes, escaped as in JSON. What does not print is shown as `shown` does."""
-    return " ".join(f"{name}={_word(value)}" for name, value in fields.items())
+    return " ".join(f"{name}={as_word(value)}" for name, value in fields.items())
 
 
 def as_json(
@@ -117,7 +127,8 @@ def formatter(log_format: str, layout: str = LAYOUT) -> logging.Formatter:
     return JsonFormatter() if log_format == "json" else TextFormatter(layout)
 
 
-def _word(value: object) -> str:
+def as_word(value: object) -> str:
+    """The value of a field, as in `as_words`."""
     text = str(value).lower() if isinstance(value, bool) else shown(value)
     if text and _TO_BE_QUOTED.isdisjoint(text):
         return text

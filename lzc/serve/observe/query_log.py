@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from lzc.serve.observe.log_format import as_json, as_words, time_of
+from lzc.serve.observe.log_format import as_json, as_word, time_of
 from lzc.serve.observe.log_output import Output
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -26,8 +26,11 @@ RCODES: Final = {
     23: "BADCOOKIE",
 }
 """Those that answers of ours have, by IANA's mnemonics."""
+SOON: Final = 0.1
+"""Seconds after which lines are written: many at once cost a tenth of what they cost one by one."""
 _OPT: Final = b"\0\0\x29"
 _MESSAGE: Final = "query"
+_NAMES: Final = frozenset({"qname", "zone"})
 
 ZoneOf = Callable[[bytes], bytes | None]
 """The apex of the zone that a lower-case wire name is in."""
@@ -76,10 +79,10 @@ class QueryLog:
         }
         end = question_end(query) if len(query) >= 12 else 0
         if end:
-            name = query[12 : end - 4]
-            fields["qname"] = wire_name.to_text(name)
+            qname = query[12 : end - 4]
+            fields["qname"] = wire_name.to_text(qname)
             fields["qtype"] = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big"))
-            apex = self._zone_of(name.lower())
+            apex = self._zone_of(qname.lower())
             if apex is not None:
                 fields["zone"] = wire_name.to_text(apex)
         if answer is not None:
@@ -91,9 +94,14 @@ class QueryLog:
         if self._json:
             line = as_json(when, "info", _MESSAGE, fields)
         else:
-            line = f"{time_of(when)} INFO {_MESSAGE} {as_words(fields)}"
+            fields["cached"] = "true" if cached else "false"
+            for name in _NAMES & fields.keys():
+                fields[name] = as_word(fields[name])
+            # Nothing else in it is of others.
+            words = " ".join([f"{name}={value}" for name, value in fields.items()])
+            line = f"{time_of(when)} INFO {_MESSAGE} {words}"
         if not self._lines:
-            self._loop.call_soon(self.flush)
+            self._loop.call_later(SOON, self.flush)
         self._lines.append(line)
 
     def flush(self) -> None:

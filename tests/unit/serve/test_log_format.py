@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pytest
 
-from lzc.serve.observe.log_format import about, formatter
+from lzc.serve.observe.log_format import about, formatter, time_of
 from lzc.serve.observe.log_lines import ErrorLog
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
@@ -27,6 +27,13 @@ def test_text_is_time_with_zone_level_message_and_what_it_is_about() -> None:
     text = line("text", "refused: it", zone="a.example.", serial=7, key=None, reason="", ok=True)
     assert re.fullmatch(rf"{TIME} WARNING refused: it zone=a\.example\. serial=7 ok=true", text)
     assert datetime.fromisoformat(text.split(" ")[0]).tzinfo is not None
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1_800_000_000.0, 1_800_000_000.9996, 1_800_000_000.001])
+def test_a_time_is_cut_to_milliseconds_and_names_the_same_moment(seconds: float) -> None:
+    text = time_of(seconds)
+    assert re.fullmatch(TIME, text)
+    assert 0 <= seconds - datetime.fromisoformat(text).timestamp() < 0.001 + 1e-6
 
 
 def test_values_with_blanks_or_quotes_stand_in_quotes() -> None:
