@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from lzc.serve.observe.dnstap import Endpoint, Moment
+from lzc.serve.observe.dnstap import Endpoint, Exchange
 from lzc.serve.observe.frame_stream import FrameStream
 from lzc.serve.observe.query_log import QueryLog
 from lzc.serve.observe.sampling import Sampling
@@ -21,6 +21,8 @@ from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer, packed
 
 _PORT: Final = 2
 """Where the port stands in a socket address, after the family."""
+_NAME: Final = 32
+"""Octets between two socket addresses in `datagrams.Datagrams`."""
 
 
 class Tap:
@@ -88,11 +90,6 @@ class Tap:
         if self.stream is not None:
             self.stream.close()
 
-    def send(self, moment: Moment) -> None:
-        """Give messages to the reader."""
-        if self.stream is not None and moment.count:
-            self.stream.send(b"".join(moment.pieces), moment.count)
-
     def over_tcp(
         self, sock: socket.socket, query: bytes, answer: bytes | None, seconds: float
     ) -> None:
@@ -112,9 +109,9 @@ class Tap:
             if endpoint is None:
                 endpoint = self.endpoint(local, own_port, tcp=True, six=len(client) == 16)
                 self._tcp[local, own_port] = endpoint
-            moment = endpoint.at(now - seconds, now)
-            moment.add(client, port.to_bytes(2, "big"), query, answer)
-            self.send(moment)
+            assert self.stream is not None
+            exchange = client, port.to_bytes(2, "big"), query, answer
+            self.stream.send(*endpoint.frames(now - seconds, now, [exchange]))
         if log and self.query_log is not None:
             about = (now - seconds, seconds, client, port, query, answer)
             self.query_log.note(*about, tcp=True, cached=False)
@@ -148,6 +145,8 @@ class _TappedDatagrams(datagrams.Datagrams):
         six = listener.udp.family == socket.AF_INET6
         port = listener.udp.getsockname()[1]
         self._endpoint = tap.endpoint(listener.local, port, tcp=False, six=six)
+        starts = [host.start & -_NAME for _, (_, _, host, _) in self.places]
+        self._ports = [slice(start + _PORT, start + _PORT + 2) for start in starts]
         self._told = 0
         self._at = 0.0
 
@@ -166,35 +165,34 @@ class _TappedDatagrams(datagrams.Datagrams):
         stream, log = tap.chosen(end - begin)
         if not stream and not log:
             return failed
-        now = time.time()
-        received, sizes, clients = self.received, self.sizes, self.clients
-        answers, answer_sizes, places = self.answers, self.answer_sizes, self.places
-        at = self._at
+        now, at = time.time(), self._at
         if stream:
-            moment = self._endpoint.at(at, now)
-            add = moment.add
-            for offset in stream:
-                slot, (start, size, host, answer_size) = places[begin + offset]
-                query = received[start : start + sizes[size]]
-                answer = answers[start : start + answer_sizes[answer_size]]
-                name = host.start & ~31
-                port = clients[name + _PORT : name + _PORT + 2]
-                add(clients[host], port, query, answer if slot >= first else None)
-            tap.send(moment)
-        for offset in log:
-            slot, (start, size, host, answer_size) = places[begin + offset]
-            query = received[start : start + sizes[size]]
-            answer = answers[start : start + answer_sizes[answer_size]]
-            name = host.start & ~31
-            port = clients[name + _PORT : name + _PORT + 2]
+            assert tap.stream is not None
+            tap.stream.send(*self._endpoint.frames(at, now, self._exchanges(begin, stream, first)))
+        if log:
             assert tap.query_log is not None
-            tap.query_log.note(
-                *(at, now - at, clients[host], int.from_bytes(port, "big"), query),
-                answer if slot >= first else None,
-                tcp=False,
-                cached=query not in tap.computed,
-            )
+            for client, port, query, answer in self._exchanges(begin, log, first):
+                about = at, now - at, client, int.from_bytes(port, "big"), query, answer
+                tap.query_log.note(*about, tcp=False, cached=query not in tap.computed)
         return failed
+
+    def _exchanges(self, begin: int, chosen: Sequence[int], first: int) -> list[Exchange]:
+        """What came and went in slots, which are ``chosen`` counting from ``begin``; of those before
+        ``first`` nothing went."""
+        received, sizes, clients, ports = self.received, self.sizes, self.clients, self._ports
+        answers, answer_sizes, places = self.answers, self.answer_sizes, self.places
+        some = places[begin : begin + len(chosen)]
+        if not isinstance(chosen, range):
+            some = [places[begin + one] for one in chosen]
+        return [
+            (
+                clients[host],
+                clients[ports[slot]],
+                received[start : start + sizes[size]],
+                answers[start : start + answer_sizes[octets]] if slot >= first else None,
+            )
+            for slot, (start, size, host, octets) in some
+        ]
 
 
 class _TappedSocket:
@@ -242,9 +240,9 @@ class _TappedSocket:
                 six = len(client) == 16
                 endpoint = tap.endpoint(local, self._port, tcp=False, six=six)
                 self._endpoints[local] = endpoint
-            moment = endpoint.at(at, now)
-            moment.add(client, port.to_bytes(2, "big"), query, answer)
-            tap.send(moment)
+            assert tap.stream is not None
+            exchange = client, port.to_bytes(2, "big"), query, answer
+            tap.stream.send(*endpoint.frames(at, now, [exchange]))
         if log and tap.query_log is not None:
             cached = answer is not None and query not in tap.computed
             tap.query_log.note(at, now - at, client, port, query, answer, tcp=False, cached=cached)

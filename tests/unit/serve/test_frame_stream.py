@@ -178,9 +178,9 @@ def fields(octets: bytes) -> dict[int, bytes | int]:
 def test_a_frame_has_what_its_message_says(size: int) -> None:
     client, query, answer = bytes(range(16)), b"q" * 12, b"a" * size
     endpoint = Endpoint("me", "lzc", b"\x7f\0\0\1", 5300, tcp=True, six=True)
-    moment = endpoint.at(1_800_000_000.25, 1_800_000_001.5)
-    moment.add(client, b"\x10\x92", query, answer)
-    octets = b"".join(moment.pieces)
+    exchange = client, b"\x10\x92", query, answer
+    octets, count = endpoint.frames(1_800_000_000.25, 1_800_000_001.5, [exchange])
+    assert count == 2
     messages = []
     while octets:
         length = int.from_bytes(octets[:4], "big")
