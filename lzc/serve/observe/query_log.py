@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from lzc.serve.observe.log_format import as_json, as_word, time_of
@@ -31,6 +32,8 @@ SOON: Final = 0.1
 _OPT: Final = b"\0\0\x29"
 _MESSAGE: Final = "query"
 _NAMES: Final = frozenset({"qname", "zone"})
+
+_text = lru_cache(maxsize=1000)(wire_name.to_text)
 
 ZoneOf = Callable[[bytes], bytes | None]
 """The apex of the zone that a lower-case wire name is in."""
@@ -80,11 +83,11 @@ class QueryLog:
         end = question_end(query) if len(query) >= 12 else 0
         if end:
             qname = query[12 : end - 4]
-            fields["qname"] = wire_name.to_text(qname)
+            fields["qname"] = _text(qname)
             fields["qtype"] = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big"))
             apex = self._zone_of(qname.lower())
             if apex is not None:
-                fields["zone"] = wire_name.to_text(apex)
+                fields["zone"] = _text(apex)
         if answer is not None:
             code = rcode_of(answer)
             fields["rcode"] = RCODES.get(code, str(code))

@@ -45,24 +45,17 @@ class Tap:
             self.query_log, self._of_log = query_log
         self._texts = identity, version
         self._tcp: dict[tuple[bytes, int], Endpoint] = {}
-        self.computed: set[bytes] = set()
-        """Queries of this turn that the packet cache had no answer for."""
 
     def endpoint(self, local: bytes, port: int, *, tcp: bool, six: bool) -> Endpoint:
         """Messages about a socket of ours."""
         return Endpoint(*self._texts, local, port, tcp=tcp, six=six)
 
-    def udp_server(self, *args: Any) -> UdpServer:
-        """A server that tells which queries the cache did not answer, where somebody wants to
-        know."""
-        return UdpServer(*args) if self.query_log is None else _TellingServer(self, *args)
-
     def reader(self, server: UdpServer, listener: Listener) -> Callable[[], None]:
         """As `UdpServer.reader`."""
         if isinstance(reader := server.reader(listener), BatchReader):
-            reader._datagrams = _TappedDatagrams(listener, self)
+            reader._datagrams = _TappedDatagrams(server, listener, self)
             return reader
-        tapped: Any = _TappedSocket(listener, self)
+        tapped: Any = _TappedSocket(server, listener, self)
         return SingleReader(server, tapped, listener.local)
 
     def chosen(self, count: int) -> tuple[Sequence[int], Sequence[int]]:
@@ -117,21 +110,30 @@ class Tap:
             self.query_log.note(*about, tcp=True, cached=False)
 
 
-class _TellingServer(UdpServer):
-    """Tells a tap what the cache did not answer."""
+class _Misses:
+    """Notes what the packet cache of a server has no answer for, while somebody wants to know: in
+    the place of `UdpServer.answer`, so that it costs other queries nothing."""
 
-    def __init__(self, tap: Tap, *args: Any) -> None:
-        super().__init__(*args)
-        self._tap = tap
+    def __init__(self, server: UdpServer) -> None:
+        self._server = server
+        self._answer = server.answer
+        self.queries: set[bytes] = set()
 
-    def answer(
+    def watch(self, chosen: Sequence[int]) -> None:
+        """Begin anew, where one of the next queries is chosen; otherwise stop."""
+        if chosen:
+            self.queries.clear()
+            vars(self._server)["answer"] = self._note
+        else:
+            vars(self._server).pop("answer", None)
+
+    def _note(
         self, query: bytes, key: bytes, client: bytes, local: bytes, now: float
     ) -> bytes | None:
-        """As `UdpServer.answer`."""
-        before = self.counts.misses
-        answer = super().answer(query, key, client, local, now)
-        if self.counts.misses != before:
-            self._tap.computed.add(query)
+        before = self._server.counts.misses
+        answer = self._answer(query, key, client, local, now)
+        if self._server.counts.misses != before:
+            self.queries.add(query)
         return answer
 
 
@@ -139,57 +141,73 @@ class _TappedDatagrams(datagrams.Datagrams):
     """Queries stay in their slots until more are read, and so do answers: both are looked at once
     the answers are sent. Times are those of a batch: when it was read, and when it was answered."""
 
-    def __init__(self, listener: Listener, tap: Tap) -> None:
+    def __init__(self, server: UdpServer, listener: Listener, tap: Tap) -> None:
         super().__init__(listener.udp)
         self._tap = tap
+        self._misses = _Misses(server)
         six = listener.udp.family == socket.AF_INET6
         port = listener.udp.getsockname()[1]
         self._endpoint = tap.endpoint(listener.local, port, tcp=False, six=six)
         starts = [host.start & -_NAME for _, (_, _, host, _) in self.places]
         self._ports = [slice(start + _PORT, start + _PORT + 2) for start in starts]
-        self._told = 0
+        self._count = self._told = 0
+        self._silent: set[int] = set()
+        self._stream: Sequence[int] = ()
+        self._log: Sequence[int] = ()
         self._at = 0.0
 
     def receive(self) -> int:
         """As `Datagrams.receive`."""
-        self._tap.computed.clear()
-        self._told = 0
-        self._at = time.time()
-        return super().receive()
+        count = self._count = super().receive()
+        if self._log:
+            self._misses.watch(())
+        if count:
+            self._at = time.time()
+            self._told = 0
+            self._stream, self._log = self._tap.chosen(count)
+            if self._log:
+                self._misses.watch(self._log)
+        return count
 
     def send(self, first: int, end: int) -> int:
-        """As `Datagrams.send`. Those before ``first`` that were not sent yet got no answer."""
+        """As `Datagrams.send`. Those before ``first`` that were not sent yet got no answer, and the
+        last call for what was received is up to its end."""
         failed = super().send(first, end)
-        begin, self._told = self._told, end
-        tap = self._tap
-        stream, log = tap.chosen(end - begin)
+        stream, log = self._stream, self._log
         if not stream and not log:
             return failed
-        now, at = time.time(), self._at
+        if first > self._told:
+            self._silent.update(range(self._told, first))
+        self._told = end
+        if end < self._count:
+            return failed
+        now, at, tap = time.time(), self._at, self._tap
         if stream:
             assert tap.stream is not None
-            tap.stream.send(*self._endpoint.frames(at, now, self._exchanges(begin, stream, first)))
+            tap.stream.send(*self._endpoint.frames(at, now, self._exchanges(stream)))
         if log:
             assert tap.query_log is not None
-            for client, port, query, answer in self._exchanges(begin, log, first):
+            for client, port, query, answer in self._exchanges(log):
                 about = at, now - at, client, int.from_bytes(port, "big"), query, answer
-                tap.query_log.note(*about, tcp=False, cached=query not in tap.computed)
+                cached = query not in self._misses.queries
+                tap.query_log.note(*about, tcp=False, cached=cached)
+        self._silent.clear()
         return failed
 
-    def _exchanges(self, begin: int, chosen: Sequence[int], first: int) -> list[Exchange]:
-        """What came and went in slots, which are ``chosen`` counting from ``begin``; of those before
-        ``first`` nothing went."""
+    def _exchanges(self, chosen: Sequence[int]) -> list[Exchange]:
+        """What came into the chosen slots, and went from them."""
         received, sizes, clients, ports = self.received, self.sizes, self.clients, self._ports
         answers, answer_sizes, places = self.answers, self.answer_sizes, self.places
-        some = places[begin : begin + len(chosen)]
+        silent = self._silent
+        some = places[: len(chosen)]
         if not isinstance(chosen, range):
-            some = [places[begin + one] for one in chosen]
+            some = [places[one] for one in chosen]
         return [
             (
                 clients[host],
                 clients[ports[slot]],
                 received[start : start + sizes[size]],
-                answers[start : start + answer_sizes[octets]] if slot >= first else None,
+                answers[start : start + answer_sizes[octets]] if slot not in silent else None,
             )
             for slot, (start, size, host, octets) in some
         ]
@@ -199,20 +217,24 @@ class _TappedSocket:
     """Stands for the socket of a `SingleReader`: what was read gets its answer before more is
     read."""
 
-    def __init__(self, listener: Listener, tap: Tap) -> None:
+    def __init__(self, server: UdpServer, listener: Listener, tap: Tap) -> None:
         self._socket = listener.udp
         self._local = listener.local
         self._port = listener.udp.getsockname()[1]
         self._tap = tap
+        self._misses = _Misses(server)
         self._endpoints: dict[bytes, Endpoint] = {}
         self._open: tuple[bytes, bytes, tuple[Any, ...], float] | None = None
+        self._stream: Sequence[int] = ()
+        self._log: Sequence[int] = ()
 
     def recvmsg(self, size: int, control_size: int) -> Any:
         """As that of a socket."""
         if self._open is not None:
             self._tell(None)
-        self._tap.computed.clear()
         found = self._socket.recvmsg(size, control_size)
+        self._stream, self._log = self._tap.chosen(1)
+        self._misses.watch(self._log)
         query, control, _, client = found
         local, _ = sent_to(control)
         self._open = query, local or self._local, client, time.time()
@@ -228,8 +250,7 @@ class _TappedSocket:
     def _tell(self, answer: bytes | None) -> None:
         assert self._open is not None
         (query, local, peer, at), self._open = self._open, None
-        tap = self._tap
-        stream, log = tap.chosen(1)
+        tap, stream, log = self._tap, self._stream, self._log
         if not stream and not log:
             return
         now = time.time()
@@ -244,5 +265,5 @@ class _TappedSocket:
             exchange = client, port.to_bytes(2, "big"), query, answer
             tap.stream.send(*endpoint.frames(at, now, [exchange]))
         if log and tap.query_log is not None:
-            cached = answer is not None and query not in tap.computed
+            cached = answer is not None and query not in self._misses.queries
             tap.query_log.note(at, now - at, client, port, query, answer, tcp=False, cached=cached)

@@ -99,8 +99,7 @@ class Worker:
         self._setup.proven.begin(serving.bundle.id)
         slot, errors = self._setup.slot, self._errors
         tap = self._tap = tap_of(self._setup.config, loop, self._zone_of)
-        make_udp = UdpServer if tap is None else tap.udp_server
-        self._udp = make_udp(
+        self._udp = UdpServer(
             serving.responder, serving.valid_until, config.packet_cache, errors, slot
         )
         limits = TcpLimits(
