@@ -10,7 +10,7 @@ import click
 from lzc.cli.options import config_option
 from lzc.cli.screen import echo
 from lzc.config import MOST_WORKERS
-from lzc.serve.observe import log_lines
+from lzc.serve.observe import log_output
 
 
 @click.command()
@@ -41,7 +41,7 @@ def command(
     SIGHUP, `lzc ctl reload` and a new `current` bring the next bundle without losing a query, and
     the first two the settings of lzc.toml.
     """
-    log_lines.set_up()
+    log_output.set_up()
     # To look for garbage among what imports make, where there is none, takes 20 ms of a start. The
     # supervisor turns it on again.
     gc.disable()

@@ -39,6 +39,13 @@ def _software(text: str) -> str:
     return text
 
 
+def _log_target(text: str) -> str:
+    if text not in ("stderr", "journald") and "/" not in text:
+        raise ValueError("must be stderr, journald, or the path of a file with a / in it")
+    return text
+
+
+LogTarget = Annotated[str, _log_target]
 Endpoint = Annotated[str, read_by(parse_endpoint)]
 Address = Annotated[str, lambda text: str(ipaddress.ip_address(text))]
 Network = Annotated[str, read_by(ipaddress.ip_network)]
@@ -195,6 +202,18 @@ class ServeSection(Table):
     """The bearer token that metrics are given for; needed beyond loopback."""
     http_compat: Literal["powerdns"] | None = None
     """Metrics under the names of another server, too."""
+    log: LogTarget = "stderr"
+    """Where the log goes: ``stderr``, ``journald``, or a file, as a path with a ``/`` in it."""
+    log_format: Literal["text", "json"] = "text"
+    """Lines for people, or one JSON object a line."""
+    query_log: float = Field(default=0.0, ge=0, le=1)
+    """Share of the queries that have a line in the log each: 0 for none, 1 for all."""
+    query_log_file: str | None = None
+    """File for these lines; default: where ``log`` goes."""
+    dnstap: str | None = None
+    """UNIX socket at which a reader of dnstap waits for queries and answers."""
+    dnstap_sample: float = Field(default=1.0, ge=0, le=1)
+    """Share of the queries that dnstap gets, each with its answer."""
 
 
 class TsigSection(Table):

@@ -53,12 +53,12 @@ from pathlib import Path
 from lzc import config as settings
 from lzc.faults import InputError
 from lzc.serve.notify.secondary import NotifyTimes
-from lzc.serve.observe import log_lines
+from lzc.serve.observe import log_output
 from lzc.serve.supervise import start
 from lzc.serve.supervise.settings_in_force import ServeOptions
 """
 _MAIN = """
-log_lines.set_up("%(levelname)s %(message)s")
+log_output.set_up("%(levelname)s %(message)s")
 args = json.loads(sys.argv[1])
 exec(args["inject"])
 config = settings.load(args["config"])

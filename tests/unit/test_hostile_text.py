@@ -473,8 +473,8 @@ def test_health_as_lzc_ctl_lists_it(server: LiveServer, output: str) -> None:
 
 def test_a_log_record_is_one_line_whatever_it_holds() -> None:
     code = (
-        "import logging, sys, warnings; from lzc.serve.observe import log_lines\n"
-        "log_lines.set_up('%(message)s')\n"
+        "import logging, sys, warnings; from lzc.serve.observe import log_output\n"
+        "log_output.set_up('%(message)s')\n"
         "evil = sys.argv[1]\n"
         "logging.getLogger('other').warning(evil)\n"
         "logging.getLogger('other').warning('%s %r', evil, evil)\n"

@@ -214,7 +214,7 @@ def test_nothing_is_printed_but_by_way_of_the_screen(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in modules() if name != "lzc.serve.observe.log_lines"]
+    "name", [name for name in modules() if name != "lzc.serve.observe.log_output"]
 )
 def test_logs_go_through_the_net(name: str) -> None:
     assert not [one for one in calls(name) if "basicConfig" in one or "Handler" in one]

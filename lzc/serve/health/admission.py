@@ -17,6 +17,7 @@ from lzc.lua.health.reach import CheckReach, CheckRules, Refusal
 from lzc.serve.health.saved_state import Known
 from lzc.serve.health.unlisted import DEFAULT_LIMIT, DEFAULT_SHARE, Unlisted, check_in, zone_in
 from lzc.serve.ipc.health_table import HealthTable
+from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import ErrorLog, Quiet
 from lzc.serve.transport.sockets import own_address_refusal
 
@@ -164,6 +165,7 @@ class Admission:
             log.error(
                 "health: %d of the bundle's checks may not be made, such as %s, %s",
                 *(len(self.barred.listed), self._show(one.check), shown(one.refusal)),
+                extra=about(check=self._show(one.check), reason=str(one.refusal)),
             )
         return wanted
 
@@ -229,11 +231,12 @@ class Admission:
             self.barred.count(counts[_BARRED] + counts[_COMPUTED])
         news = self.unlisted.news(now)
         if news:
-            log.warning("health: %s", news)
+            log.warning("health: %s", news, extra=about(unlisted=len(self.unlisted)))
         barred = self.barred.news(now)
         if barred is not None:
             times, last = barred
             log.warning(
                 "health: answers asked %d times for checks that are not made; the last was %s, %s",
                 *(times, self._show(last.check), shown(last.refusal)),
+                extra=about(check=self._show(last.check), reason=str(last.refusal), more=times),
             )

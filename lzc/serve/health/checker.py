@@ -28,6 +28,7 @@ from lzc.serve.health.runs import ALL_FILES, Runs
 from lzc.serve.health.saved_state import Known, SavedHealth, Saving
 from lzc.serve.health.scheduled_check import ScheduledCheck, report, show
 from lzc.serve.ipc.health_table import AUTO, DOWN, FORCES, STATUS, UNKNOWN, UP, HealthTable
+from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import ErrorLog, LineLimit
 
 log = logging.getLogger("lzc")
@@ -122,7 +123,8 @@ class Checker:
             else:
                 missing += 1
         if missing:
-            log.error("health: %d checks of the bundle are not made, as the table is full", missing)
+            what = "health: %d checks of the bundle are not made, as the table is full"
+            log.error(what, missing, extra=about(checks=missing))
         # Not those a bundle listed before: they were dropped.
         zones = [one.zone for one in self._entries.values() if not one.listed]
         for key, check, zone in self._admission.asked_before(
@@ -323,7 +325,14 @@ class Checker:
         status = STATUS[self._table.read(entry.offset).status]
         reason = f" ({shown(entry.problem)})" if entry.problem else ""
         was = f", was {STATUS[before]} for {lasted:.0f} s" if before else ""
-        log.info("health: %s is %s%s%s", show(entry.check), status, reason, was)
+        check = entry.check
+        log.info(
+            "health: %s is %s%s%s",
+            *(show(check), status, reason, was),
+            extra=about(
+                check=show(check), address=check.address, state=status, reason=entry.problem
+            ),
+        )
 
     def _tell_workers(self) -> None:
         """Of checks that only answers ask for workers hear some times a second, however many come
@@ -336,5 +345,6 @@ class Checker:
         now = time.monotonic()
         self._table.beat(now)
         self._lines.look(now)
+        self.errors.look(now)
         self._admission.tell(now)
         self._loop.call_later(1.0, self._tick)

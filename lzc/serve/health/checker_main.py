@@ -25,6 +25,7 @@ from lzc.serve.health.runs import ALL_FILES
 from lzc.serve.ipc.health_table import HealthTable
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.sent_settings import config_of
+from lzc.serve.observe.log_format import about, speak_as
 
 log = logging.getLogger("lzc")
 
@@ -79,6 +80,7 @@ def _files() -> int:
             " thousands of targets that do not answer, checks will be late; %d would do",
             soft,
             ALL_FILES + _SPARE_FILES,
+            extra=about(limit=soft),
         )
     return min(ALL_FILES, room)
 
@@ -104,6 +106,7 @@ async def serve(
     """The checker process: obey the supervisor until it says stop or is gone. ``asked`` is where
     those come that want a report on all checks; ``leftover`` is a folder to remove when the
     supervisor is killed; for the rest see `Checker`."""
+    speak_as("checker")
     os.nice(_NICE)
     with contextlib.suppress(OSError):
         # Waking up, we do not take the processor from a worker that has it.

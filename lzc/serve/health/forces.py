@@ -18,6 +18,7 @@ from lzc.health_check import Check
 from lzc.serve.health.saved_state import Force
 from lzc.serve.health.scheduled_check import ScheduledCheck
 from lzc.serve.ipc.health_table import AUTO, FORCES, HealthTable
+from lzc.serve.observe.log_format import about
 from lzc.serve.transport.sockets import show_endpoint
 
 SHORTEST_ID: Final = 6
@@ -119,14 +120,17 @@ class OperatorsWord:
         if state == FORCES[AUTO]:
             for one in within(target, self.forced):
                 self._lift(one)
-            log.info("health: %s is left to its checks again, by hand", target)
+            what = "health: %s is left to its checks again, by hand"
+            log.info(what, target, extra=about(target=target, forced=state))
         else:
             until = time.time() + seconds if seconds else 0.0
             self._hold(target, Force(state, until, seconds))
             length = f" for {seconds:.0f} s" if seconds else ""
-            log.info("health: %s is forced to %s by hand%s", target, state, length)
-        about = self._apply_all(target)
-        return {"ok": True, "target": target, "state": state, "seconds": seconds, "checks": about}
+            what = "health: %s is forced to %s by hand%s"
+            extra = about(target=target, forced=state, seconds=seconds or None)
+            log.info(what, target, state, length, extra=extra)
+        checks = self._apply_all(target)
+        return {"ok": True, "target": target, "state": state, "seconds": seconds, "checks": checks}
 
     def apply(self, entry: ScheduledCheck) -> None:
         """Look what counts for a check."""
@@ -162,7 +166,8 @@ class OperatorsWord:
     def _expired(self, target: str) -> None:
         self._lift(target)
         self._apply_all(target)
-        log.info("health: %s is no longer forced", target)
+        extra = about(target=target, forced=FORCES[AUTO])
+        log.info("health: %s is no longer forced", target, extra=extra)
 
     def _apply_all(self, target: str) -> int:
         """Look again what counts for each check; how many a target is about."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.config import SecondarySection, parse_endpoint
+from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.observe.transfer_watch import TransferWatch
 from lzc.serve.transport.sockets import is_own, leaves_from
@@ -146,6 +147,11 @@ class Secondaries:
             sock.close()
         self._sockets.clear()
 
+    def look(self) -> None:
+        """Tell of what was kept out of the log, once its time is over."""
+        self._errors.look(time.monotonic())
+        self.transfers.look(time.time())
+
     def _transferred(self, name: str, apex: bytes, serial: int, hint: str) -> None:
         """The secondary of this name was sent a zone; ``hint`` says why it may not keep it."""
         for secondary in self.notified:
@@ -159,8 +165,10 @@ class Secondaries:
         for secondary in self.notified:
             for zone in secondary.orders(self._loop.time()):
                 self._send(secondary, zone)
-            for level, line in secondary.words.take():
-                log.log(level, "%s", line)
+            section = secondary.section
+            for level, line, fields in secondary.words.take():
+                extra = about(secondary=section.name, peer=section.address, **fields)
+                log.log(level, "%s", line, extra=extra)
             if (when := secondary.next_due()) is not None:
                 due.append(when)
         if self._timer is not None:

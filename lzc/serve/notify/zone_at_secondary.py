@@ -95,16 +95,17 @@ class Words:
         self._zones = zones
         self._due: dict[str, float] = {}
         self._quiet = Quiet(QUIET)
-        self._lines: list[tuple[int, str]] = []
+        self._lines: list[tuple[int, str, dict[str, object]]] = []
 
-    def take(self) -> list[tuple[int, str]]:
-        """The lines to log that were not taken yet, each with its level."""
+    def take(self) -> list[tuple[int, str, dict[str, object]]]:
+        """The lines to log that were not taken yet, each with its level and what else it is about
+        than the secondary."""
         lines, self._lines = self._lines, []
         return lines
 
-    def tell(self, level: int, what: str) -> None:
-        """Say this of the secondary."""
-        self._lines.append((level, f"secondary {self._who}: {what}"))
+    def tell(self, level: int, what: str, **fields: object) -> None:
+        """Say this of the secondary; ``fields`` as in `lzc.serve.observe.log_format.about`."""
+        self._lines.append((level, f"secondary {self._who}: {what}", fields))
 
     def about(self, kind: str, now: float) -> None:
         """Tell of a problem soon, with the number of zones that have it by then."""
@@ -122,14 +123,19 @@ class Words:
             having = [zone for zone in self._zones.values() if zone.kind == kind]
             if not having:
                 continue
-            self._quiet.begin(kind, now)
+            again = self._quiet.begin(kind, now)
             first = min(having, key=lambda zone: zone.apex)
             which = f"{len(having)} of {len(self._zones)} zones, such as" if having[1:] else "zone"
             more = f"; {advice}" if kind == messages.REFUSES_NOTIFY else ""
             self.tell(
                 logging.WARNING,
                 f"{which} {wire_name.to_text(first.apex)} serial {first.serial}:"
-                f" {shown(first.problem)}{more} (see: lzc ctl status)",
+                f" {shown(first.problem)}{more} (see: lzc ctl status){again}",
+                zone=wire_name.to_text(first.apex),
+                serial=first.serial,
+                secondary_serial=first.theirs,
+                reason=first.problem,
+                zones=len(having),
             )
 
     def behind(self) -> str:

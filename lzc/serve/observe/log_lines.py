@@ -1,17 +1,17 @@
-"""The log on stderr: a line for each record, whatever it holds, and no flood of them, not even of
-unexpected errors, of which none may end a loop."""
+"""No flood of lines in the log, not even of unexpected errors, of which none may end a loop; what
+is held back is counted and told."""
 
 from __future__ import annotations
 
 import logging
-import sys
 import time
 import traceback
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from lzc.foreign_text import one_line, shown
+from lzc.foreign_text import shown
+from lzc.serve.observe.log_format import about
 
 log = logging.getLogger("lzc")
 
@@ -28,7 +28,9 @@ class Quiet:
 
     seconds: float = QUIET
     most: int = 1000
+    # In the order of the times.
     _said: dict[Hashable, tuple[float, int]] = field(default_factory=dict)
+    _forgotten: int = 0
 
     def keeps(self, what: Hashable, now: float, count: int = 1) -> bool:
         """Whether this was logged lately, and is not to be again: that is counted."""
@@ -40,11 +42,26 @@ class Quiet:
 
     def begin(self, what: Hashable, now: float) -> str:
         """It is logged now. Gives what the line ends with: how often it was kept back before."""
-        _, more = self._said.get(what, (now, 0))
+        _, more = self._said.pop(what, (now, 0))
         if len(self._said) >= self.most:
-            self._said.clear()
+            self._forgotten += self._said.pop(next(iter(self._said)))[1]
         self._said[what] = now, 0
         return f" ({more} more like it before)" if more else ""
+
+    def over(self, now: float) -> Iterator[tuple[Hashable | None, int]]:
+        """What was kept back until its time was over, and how often: nothing more came since that
+        could tell it. `None` stands for what is not remembered one by one."""
+        while self._said:
+            what = next(iter(self._said))
+            at, more = self._said[what]
+            if now - at < self.seconds:
+                break
+            del self._said[what]
+            if more:
+                yield what, more
+        if self._forgotten:
+            forgotten, self._forgotten = self._forgotten, 0
+            yield None, forgotten
 
 
 @dataclass(slots=True)
@@ -97,29 +114,16 @@ class ErrorLog:
             for frame in traceback.extract_tb(error.__traceback__)[-6:]
         )
         again = self._quiet.begin(kind, now)
-        log.error("%s failed: %s: %s [%s]%s", shown(what), kind[0], shown(error), trace, again)
+        log.error(
+            "%s failed: %s: %s [%s]%s",
+            *(shown(what), kind[0], shown(error), trace, again),
+            extra=about(doing=what, error=kind[0]),
+        )
 
-
-_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
-
-
-class LineFormatter(logging.Formatter):
-    """Formats a record as one line without control characters, its traceback included. This is the
-    net: what logs shows foreign text (`lzc.foreign_text.shown`), which also tells it apart."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        return one_line(super().format(record))
-
-    def formatException(self, ei: object) -> str:
-        """A traceback, its lines joined."""
-        whole = super().formatException(ei)  # type: ignore[arg-type]
-        return " | ".join(part.strip() for part in whole.splitlines())
-
-
-def set_up(layout: str = _FORMAT) -> None:
-    """Log to stderr, warnings of libraries too; for the whole process and its children."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter(layout))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.captureWarnings(True)
+    def look(self, now: float) -> None:
+        """Tell of errors that were kept back, once their time is over; ``now`` is monotonic."""
+        for kind, more in self._quiet.over(now):
+            which = (
+                f"{kind[0]} at {kind[1]}:{kind[2]}" if isinstance(kind, tuple) else "of any sort"
+            )
+            log.error("%d more errors, %s", more, which, extra=about(more=more))

@@ -18,6 +18,7 @@ from lzc.answer.transfer_access import Grant, grant_of
 from lzc.config import SecondarySection
 from lzc.foreign_text import shown
 from lzc.powerdns_versions import LUA_UPDATES, parse_version
+from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
 from lzc.serve.observe.transfer_counts import TransferCounts
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
@@ -240,6 +241,7 @@ class TransferWatch:
                 hint,
                 times,
                 now - since,
+                extra=about(**_about(event), secondary=section.name, address=section.address),
             )
         peer.hint, peer.hint_at = hint, now
 
@@ -251,7 +253,33 @@ class TransferWatch:
             return
         who = f"secondary {names} ({address})" if names else address
         again = self._quiet.begin(kind, now)
-        log.warning("refused: %s to %s: %s%s", what(event), who, why(event), again)
+        log.warning(
+            "refused: %s to %s: %s%s",
+            *(what(event), who, why(event), again),
+            extra=about(**_about(event), secondary=names),
+        )
+
+    def look(self, now: float) -> None:
+        """Tell of what was kept out of the log, once its time is over; ``now`` is the clock's."""
+        self._lines.look(now)
+        for kind, more in self._quiet.over(now):
+            who, reason = kind if isinstance(kind, tuple) else ("others", "")
+            log.warning(
+                "refused: %s: %s, %d more times",
+                *(who, WORDS.get(reason, "various reasons"), more),
+                extra=about(peer=who, reason=reason, more=more),
+            )
+
+
+def _about(event: Event) -> dict[str, object]:
+    """What a line about it is about."""
+    return {
+        "zone": wire_name.to_text(event.apex),
+        "peer": _text(event.client),
+        "key": wire_name.to_text(event.key) if event.key else None,
+        "reason": event.what,
+        "serial": event.serial or None,
+    }
 
 
 def _text(client: bytes) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lzc.serve.ipc.process import how
+from lzc.serve.observe.log_format import about
 from lzc.serve.supervise.bundle_trial import FROM_OUTSIDE
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.worker_process import WorkerProcess
@@ -59,10 +60,8 @@ class Watchdog:
             if min(worker.without_progress(now), now - self._fair_from) > limit:
                 log.error(
                     "worker %d (pid %d) did not respond for %.1f s%s: killing it",
-                    worker.index,
-                    worker.pid,
-                    limit,
-                    at_work(worker.slot.at_work()),
+                    *(worker.index, worker.pid, limit, at_work(worker.slot.at_work())),
+                    extra=about(worker=worker.index, seconds=limit),
                 )
                 worker.hung = True
                 os.kill(worker.pid, signal.SIGKILL)
@@ -121,9 +120,8 @@ class RecordsToBlame:
         log.error(
             "QUARANTINE: the LUA record that answers %s stopped worker %d; it gives SERVFAIL until"
             " the next bundle, and so does all code of zone %s that never ran to its end",
-            name,
-            worker.index,
-            wire_name.to_text(apex),
+            *(name, worker.index, wire_name.to_text(apex)),
+            extra=about(zone=wire_name.to_text(apex), qname=name, worker=worker.index),
         )
         for other in self._workers:
             other.tell({"do": "quarantine", "code": code, "zone": apex.hex()})

@@ -21,6 +21,7 @@ from lzc.serve.ipc.health_table import Health, HealthTable
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
 from lzc.serve.ipc.sent_settings import document_of
+from lzc.serve.observe.log_format import about
 
 log = logging.getLogger("lzc")
 
@@ -124,7 +125,8 @@ class CheckerProcess:
         if self._forced is not None and not self._forced.done():
             self._forced.set_result(_RESTARTING)
         if not self._stopping:
-            log.error("the health checker (%s) died; starting another", how(status))
+            what = "the health checker (%s) died; starting another"
+            log.error(what, how(status), extra=about(reason=how(status)))
             self.restarts += 1
             asyncio.get_running_loop().call_later(PAUSE, start)
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lzc.serve.observe.log_format import about
 from lzc.wire.name import to_text
 from lzc.zone.serial import greater
 
@@ -44,7 +45,18 @@ class FallenSerials:
                 greatest[apex] = serial
         self._fallen, known = fallen, self._fallen
         if fallen and fallen != known:
-            log.warning("SERIALS FELL with bundle %s: %s", bundle, self._line())
+            apex, (serial, before) = min(fallen.items())
+            log.warning(
+                "SERIALS FELL with bundle %s: %s",
+                *(bundle, self._line()),
+                extra=about(
+                    bundle=bundle,
+                    zone=to_text(apex),
+                    serial=serial,
+                    served_before=before,
+                    zones=len(fallen),
+                ),
+            )
 
     def status(self) -> dict[str, Any]:
         """For ``lzc ctl status``: how many zones, and of some of them what they have and had."""

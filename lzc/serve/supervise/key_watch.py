@@ -22,6 +22,7 @@ from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import ChannelMessage
+from lzc.serve.observe.log_format import about
 from lzc.serve.worker.keyring import Faults
 from lzc.serve.worker.worker import LISTED
 from lzc.serve.worker.zone_keys import zone_keys
@@ -193,7 +194,8 @@ class KeyWatch:
         states = self._states()
         for zone in [zone for zone in self._logged if zone not in states]:
             del self._logged[zone]
-            log.warning("zone %s: its keys are as they should be again", zone)
+            what = "zone %s: its keys are as they should be again"
+            log.warning(what, zone, extra=about(zone=zone, state="ok"))
         due = []
         for zone, (state, faults) in states.items():
             ident = f"{state} {[fault.rule for fault in faults]}"
@@ -205,7 +207,8 @@ class KeyWatch:
             level = logging.WARNING if state == "warning" else logging.ERROR
             for fault in faults:
                 place, problem, fix = shown(fault.place), shown(fault.message), shown(fault.fix)
-                log.log(level, _SAID[state], zone, place, problem, fix)
+                extra = about(zone=zone, state=state, reason=fault.message, code=fault.rule)
+                log.log(level, _SAID[state], zone, place, problem, fix, extra=extra)
         if len(due) > TOLD:
             log.error(
                 "%d more zones have something wrong with their keys, see: lzc ctl status",

@@ -24,6 +24,7 @@ from lzc.bundle.verification import Stamp
 from lzc.config import Config
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
+from lzc.serve.observe.log_format import about
 from lzc.serve.supervise.bundle_trial import (
     Condemned,
     OpeningCrashes,
@@ -169,7 +170,12 @@ class Reloader:
                 kept, age = self.folder.name, _age(time.time() - self.built_at)
                 if self.refusal.note(tried, why, began, damaged, loud=not again):
                     said = why.replace("\n", "; ")
-                    log.error("BUNDLE REFUSED, still serving %s, built %s ago: %s", kept, age, said)
+                    refused = tried.name if tried is not None else None
+                    log.error(
+                        "BUNDLE REFUSED, still serving %s, built %s ago: %s",
+                        *(kept, age, said),
+                        extra=about(bundle=refused, served=kept, reason=said),
+                    )
                 return {"ok": False, "error": why, "bundle": kept}
 
             # Before it is followed: where it leads from then on is news, be it back.
@@ -268,7 +274,11 @@ class Reloader:
         self.generation = self.switch.generation
         waited = self.refusal.clear()
         late = f", {waited:.0f} s after it was refused first" if waited else ""
-        log.info("serving bundle %s%s%s", folder.name, "" if changed else " again", late)
+        log.info(
+            "serving bundle %s%s%s",
+            *(folder.name, "" if changed else " again", late),
+            extra=about(bundle=folder.name, zones=len(serials)),
+        )
         await asyncio.to_thread(self.fallen.take, folder.name, serials)
         self._switched(folder, serials)
         self.keys.take(report)
@@ -339,7 +349,8 @@ class Reloader:
                 # keys, which nobody asked to read again.
                 if problem := await self.switch.all_to(self.assignment(), keep_keys=True):
                     why = problem.why.replace("\n", "; ")
-                    log.error("geo databases: still the ones from before: %s", why)
+                    what = "geo databases: still the ones from before: %s"
+                    log.error(what, why, extra=about(reason=why))
                 else:
                     self.generation = self.switch.generation
                     self.geo.forget_superseded()

@@ -20,6 +20,8 @@ from lzc.faults import Fault, InputError
 from lzc.private_folder import private_folder
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import CheckPolicy
+from lzc.serve.observe.log_format import about
+from lzc.serve.observe.log_output import set_up_for
 from lzc.serve.supervise import control, http_socket
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.kept_zones import tell_kept
@@ -43,6 +45,7 @@ def run(options: ServeOptions) -> None:
     secrets that cannot be used concern those alone."""
     # It is the end of a process that does not expect it; and all is read anew right here.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    set_up_for(options.config)
     with private_folder("serve") as private:
         source = Source.at(options.source, private)
         geo = GeoFiles(options.config.geo_files, private)
@@ -74,7 +77,9 @@ def run(options: ServeOptions) -> None:
         gc.enable()
         tell_kept(folder)
         for fault in unusable:
-            log.error("TSIG KEY OUT OF SERVICE: %s", str(fault).replace("\n", "; "))
+            said = str(fault).replace("\n", "; ")
+            extra = about(reason=fault.message, code=fault.rule)
+            log.error("TSIG KEY OUT OF SERVICE: %s", said, extra=extra)
         checker = CheckerProcess(
             CheckPolicy.from_config(options.config), health_state.path_beside(path), private
         )

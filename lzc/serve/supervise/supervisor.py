@@ -24,6 +24,8 @@ from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, hear_no_more, how, kill
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.notify.secondaries import Secondaries
+from lzc.serve.observe.log_format import about, speak_as
+from lzc.serve.observe.log_output import STDERR
 from lzc.serve.supervise import control
 from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
 from lzc.serve.supervise.bundle_trial import crash, crashing
@@ -217,12 +219,17 @@ class Supervisor:
         return True
 
     def _say_ready(self) -> None:
-        workers = len(self._workers)
-        self._options.ready(
-            f"lzc: serving bundle {self._reloader.folder.name}"
-            f" ({self._workers[0].zones} zones) on {', '.join(self._bound.endpoints)},"
-            f" {workers} worker{'s' if workers > 1 else ''}"
-        )
+        workers, zones = len(self._workers), self._workers[0].zones
+        bundle, listen = self._reloader.folder.name, ", ".join(self._bound.endpoints)
+        line = f"serving bundle {bundle} ({zones} zones) on {listen}, {workers} worker"
+        line += "s" if workers > 1 else ""
+        serve = self._options.config.serve
+        json = serve.log_format == "json"
+        if json or serve.log != STDERR:
+            extra = about(bundle=bundle, zones=zones, listen=listen, workers=workers)
+            log.info("%s", line, extra=extra)
+        if not (json and serve.log == STDERR):
+            self._options.ready(f"lzc: {line}")
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = self._loop.create_task(work)
@@ -247,6 +254,7 @@ class Supervisor:
         )
 
         def main(channel: Channel) -> int:
+            speak_as(f"worker {worker.index}")
             self._close_in_child(keep=worker.index)
             return run_worker(setup, assigned, channel)
 
@@ -289,7 +297,8 @@ class Supervisor:
         worker.take(message)
         if message["event"] == "failed" and self._started:
             why = message["why"].replace("\n", "; ")
-            log.error("worker %d cannot start: %s", worker.index, why)
+            extra = about(worker=worker.index, reason=why)
+            log.error("worker %d cannot start: %s", worker.index, why, extra=extra)
         if message["event"] != "ready":
             return
         # Others may have switched while it started: whoever was told so must not be answered from
@@ -325,7 +334,11 @@ class Supervisor:
         # With the cause out of the way, there is nothing to wait for.
         pause = 0.0 if self._records.died(worker, status) else worker.pause()
         worker.restarts += 1
-        log.error("worker %d (pid %d, %s) died; starting another", worker.index, pid, how(status))
+        log.error(
+            "worker %d (pid %d, %s) died; starting another",
+            *(worker.index, pid, how(status)),
+            extra=about(worker=worker.index, reason=how(status)),
+        )
         self._loop.call_later(pause, self._restart, worker)
 
     def _could_not_open(self, worker: WorkerProcess, crash: str) -> None:
@@ -335,10 +348,14 @@ class Supervisor:
         why = self._reloader.condemned.why(folder).replace("\n", "; ")
         if went_back:
             before = self._reloader.folder
-            log.error("BUNDLE REFUSED, serving the one before it, %s: %s", before.name, why)
+            extra = about(bundle=folder.name, served=before.name, reason=why)
+            what = "BUNDLE REFUSED, serving the one before it, %s: %s"
+            log.error(what, before.name, why, extra=extra)
             self._switched(before)
         elif any(one.ready for one in self._workers):
-            log.error("worker %d is not started again with this bundle: %s", worker.index, why)
+            extra = about(worker=worker.index, bundle=folder.name, reason=why)
+            what = "worker %d is not started again with this bundle: %s"
+            log.error(what, worker.index, why, extra=extra)
             self._bound.close(worker.index)
         else:
             self._failed = [crashing(folder, self._reloader.condemned.why(folder))]
@@ -359,6 +376,7 @@ class Supervisor:
         self._clock.look()
         self._watchdog.look(stopping=self._stopping)
         self._reap()
+        self._secondaries.look()
         self._loop.call_later(_TICK, self._tick)
 
     def _start_checker(self) -> None:

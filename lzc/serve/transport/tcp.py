@@ -16,7 +16,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.traffic import TrafficCounts
@@ -26,6 +26,9 @@ from lzc.serve.transport.tcp_connection import Connection
 from lzc.serve.transport.tcp_holders import Client, Holders, TcpCounts, TcpLimits
 from lzc.serve.transport.transfer_slots import OpenTransfer, TransferPlaces
 from lzc.serve.transport.udp import QueryResponder, packed_address
+
+if TYPE_CHECKING:
+    from lzc.serve.transport.tap import Tap
 
 TURN: Final = 0.002
 """Seconds of a turn of the event loop; one query may take it beyond that."""
@@ -68,6 +71,7 @@ class TcpServer:
         self.wall = wall
         self.places = TransferPlaces(limits.transfers, limits.transfers_waiting)
         self.slot = slot
+        self.tap: Tap | None = None
         self.epoll = select.epoll()
         self._holders = Holders(limits)
         self._connections: dict[int, Connection] = {}

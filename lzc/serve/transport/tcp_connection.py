@@ -13,7 +13,7 @@ import struct
 import termios
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.traffic import Labels, Traffic
@@ -28,6 +28,9 @@ from lzc.serve.transport.transfer_slots import (
 )
 from lzc.serve.transport.udp import QueryResponder, servfail
 from lzc.wire.message import SERVFAIL
+
+if TYPE_CHECKING:
+    from lzc.serve.transport.tap import Tap
 
 BATCH: Final = 32
 """Queries of one connection answered in a row at most."""
@@ -44,7 +47,7 @@ _INT: Final = struct.Struct("=i")
 class Server(Protocol):
     """What a connection needs of the server that accepted it. ``epoll`` tells connections what has
     happened to them; ``slot`` is told what is worked on, before it is, and that work gets on.
-    ``traffic`` counts queries and answers by the octets of an address."""
+    ``traffic`` counts queries and answers by the octets of an address, ``tap`` is told of each."""
 
     responder: QueryResponder
     open_transfer: OpenTransfer
@@ -57,6 +60,7 @@ class Server(Protocol):
     slot: Slot
     labels: Labels
     traffic: dict[int, Traffic]
+    tap: Tap | None
 
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
@@ -266,6 +270,7 @@ class Connection:
         quick, address, local = server.responder.quick, self.address, self._local
         traffic, label_of = server.traffic[len(address)], server.labels.of
         began = clock()
+        tap, asked = server.tap, 0.0
         answers: list[bytes] = []
         count, octets, more = 0, 0, True
         while count < BATCH and octets < _ANSWERS and self._transfer is None:
@@ -282,6 +287,8 @@ class Connection:
             count += 1
             query = buffer[start:stop]
             note(query)
+            if tap is not None:
+                asked = clock()
             # Octets of two qtypes: most queries have none of them.
             if len(query) < 12 or b"\0\xfc" in query or b"\0\xfb" in query:
                 answer = self._rare(query, now)
@@ -298,6 +305,8 @@ class Connection:
                 octets += len(answer)
                 if answer[3] & 15 == SERVFAIL:
                     server.counts.servfail += 1
+            if tap is not None:
+                tap.over_tcp(self._sock, query, answer, clock() - asked)
             if clock() >= end:
                 break
         if self.gone:

@@ -23,6 +23,7 @@ from lzc.bundle.verification import Stamp, marks
 from lzc.contained import Ended, run_contained
 from lzc.faults import Fault, InputError, Place
 from lzc.foreign_text import shown
+from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import Quiet
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class GeoFiles:
             try:
                 self._take(path, stamp)
                 changed = True
-                log.info("geo database %s: read anew", shown(path))
+                log.info("geo database %s: read anew", shown(path), extra=about(file=path))
             except (OSError, ValueError, RuntimeError) as error:
                 # A disk that is full may have room in a moment, though the file stays as it is.
                 if not isinstance(error, OSError):
@@ -146,7 +147,8 @@ class GeoFiles:
                 known, self._problems[path] = self._problems.get(path), _why(error)
                 if self._problems[path] != known or self._taken[path] == stamp:
                     kept = "geo database %s: the one from before is kept: %s"
-                    log.error(kept, shown(path), shown(self._problems[path]))
+                    why = self._problems[path]
+                    log.error(kept, shown(path), shown(why), extra=about(file=path, reason=why))
         return changed
 
     def report(self) -> list[dict[str, Any]]:
@@ -230,8 +232,12 @@ class SteadyReader:
         except self._damage as error:
             now = time.monotonic()
             if not self._quiet.keeps(None, now):
-                self._quiet.begin(None, now)
-                log.error("geo database damaged at %s: %s", shown(ip_address), shown(error))
+                again = self._quiet.begin(None, now)
+                log.error(
+                    "geo database damaged at %s: %s%s",
+                    *(shown(ip_address), shown(error), again),
+                    extra=about(client=ip_address, reason=str(error)),
+                )
             return None
 
 

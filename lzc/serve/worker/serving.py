@@ -26,6 +26,7 @@ from lzc.lua.engine.engine import EngineSettings
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.sent_settings import config_of, document_of
+from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
 from lzc.serve.transport.sockets import Listener
@@ -114,11 +115,12 @@ class Serving:
         report: TransferReport,
     ) -> None:
         config, secrets = assigned.config, assigned.secrets
-        self.settings = config.serve
+        self.config, self.settings = config, config.serve
         self.report = report
         self._keys = secrets.tsig
         self._access = TransferAccess.from_config(config)
         self.bundle = Bundle.open(assigned.folder, verified_dir=setup.verified_dir)
+        self._said, self._failures = RecordLog(), FailureLog()
         engine = planner = None
         if config.runs_lua:
             settings = EngineSettings.from_config(config.lua)
@@ -126,7 +128,7 @@ class Serving:
             chance = random.Random(seed).random
             geo = open_geo(assigned.geo)
             engine, planner = lua_parts(
-                settings, self.bundle, geo, setup.health, RecordLog(), seed, chance
+                settings, self.bundle, geo, setup.health, self._said, seed, chance
             )
         self.signers = Signers(self.bundle, Keystore(config.keystore), signatures)
         self.responder, self.guard = answering(
@@ -137,7 +139,7 @@ class Serving:
             self.signers,
             self.signers.out,
             setup.slot,
-            FailureLog(),
+            self._failures,
             engine=engine,
             planner=planner,
             shares=config.lua.time_limit > 0,
@@ -181,6 +183,12 @@ class Serving:
             self.signers.load(info)
             yield
 
+    def tell_held(self, now: float) -> None:
+        """Tell of lines that were kept out of the log, once their time is over; ``now`` is
+        monotonic."""
+        self._said.look(now)
+        self._failures.look(now)
+
     def look_at_keys(self, now: float) -> bool:
         """See which zones went out of service, as their keys retired, and which are back; true
         where one did, and answers that were kept are to go. To be called every second."""
@@ -205,11 +213,12 @@ class CountedTransfer:
     def messages(self) -> Iterator[bytes]:
         """The messages, each with its 16-bit length in front."""
         plan = self._plan
+        zone, peer = wire_name.to_text(plan.apex), ipaddress.ip_address(self._client)
+        key = wire_name.to_text(plan.key) if plan.key else None
         log.info(
             "transfer: %s serial %d to %s",
-            wire_name.to_text(plan.apex),
-            plan.serial,
-            ipaddress.ip_address(self._client),
+            *(zone, plan.serial, peer),
+            extra=about(zone=zone, serial=plan.serial, peer=peer, key=key),
         )
         self._became = BROKEN_OFF
         yield from plan.messages()
@@ -256,9 +265,21 @@ class FailureLog:
         name = qname.lower()
         if self._quiet.keeps(name, now):
             return
-        self._quiet.begin(name, now)
+        again = self._quiet.begin(name, now)
         if self._lines.admits(now):
-            log.warning("SERVFAIL for %s: %s", wire_name.to_text(name), shown(error))
+            text = wire_name.to_text(name)
+            why = shown(error)
+            extra = about(qname=text, rcode="SERVFAIL", reason=str(error))
+            log.warning("SERVFAIL for %s: %s%s", text, why, again, extra=extra)
+
+    def look(self, now: float) -> None:
+        """Tell of answers that were not, once their time is over; ``now`` is monotonic."""
+        self._lines.look(now)
+        for name, more in self._quiet.over(now):
+            if self._lines.admits(now):
+                text = wire_name.to_text(name) if isinstance(name, bytes) else "other names"
+                extra = about(qname=text, rcode="SERVFAIL", more=more)
+                log.warning("SERVFAIL for %s: %d more like it", text, more, extra=extra)
 
 
 class RecordLog:
@@ -272,3 +293,7 @@ class RecordLog:
         severity = _LEVELS.get(level, logging.DEBUG)
         if log.isEnabledFor(severity) and self._lines.admits(time.monotonic()):
             log.log(severity, "LUA: %s", shown(text))
+
+    def look(self, now: float) -> None:
+        """Tell of lines that were left out, once their time is over; ``now`` is monotonic."""
+        self._lines.look(now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -21,12 +22,14 @@ from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.traffic import TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.observe.transfer_report import TransferReport
+from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.tcp_holders import TcpLimits
 from lzc.serve.transport.udp import UdpServer
 from lzc.serve.transport.withdrawal import LINGER, withdraw
 from lzc.serve.worker.publishing import Publisher
 from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
+from lzc.serve.worker.tapping import tap_of
 from lzc.wire import name as wire_name
 
 log = logging.getLogger("lzc")
@@ -109,6 +112,7 @@ class Worker:
         self._serving = serving
         self._setup.proven.begin(serving.bundle.id)
         slot, errors, traffic = self._setup.slot, self._errors, TrafficCounts()
+        tap = self._tap = tap_of(serving.config, loop, self._zone_of)
         self._udp = UdpServer(
             serving.responder, serving.valid_until, config.packet_cache, errors, slot, traffic
         )
@@ -121,6 +125,7 @@ class Worker:
             traffic=traffic,
         )
         self._publisher = Publisher(slot, traffic, self._udp, self._tcp, self._signatures, errors)
+        self._tcp.tap = tap
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
@@ -129,14 +134,28 @@ class Worker:
         self._say_ready("ready", serving)
         await self._until(self._told_to_begin.is_set)
         for listener in self._setup.listeners:
-            loop.add_reader(listener.udp, self._udp.reader(listener))
+            loop.add_reader(listener.udp, self._reader(listener))
         self._tcp.start(loop, self._setup.listeners)
         self._beat()
         await self._stop.wait()
         if not self._alone:
             await self._drain()
+        if tap is not None:
+            tap.close()
+        self._serving.tell_held(math.inf)
+        self._errors.look(math.inf)
         hear_no_more(loop)
         return 0
+
+    def _reader(self, listener: Listener) -> Callable[[], None]:
+        """What reads a UDP socket."""
+        tap = self._tap
+        return self._udp.reader(listener) if tap is None else tap.reader(self._udp, listener)
+
+    def _zone_of(self, name: bytes) -> bytes | None:
+        """The apex of the zone that a lower-case wire name is in, while this bundle is live."""
+        zone = self._serving.bundle.find_zone(name)
+        return None if zone is None else zone.apex
 
     def _left_alone(self) -> None:
         """The supervisor is gone, and another may want our addresses at once."""
@@ -180,7 +199,7 @@ class Worker:
         """Answer what has arrived, let transfers end, and go."""
         for listener in self._setup.listeners:
             self._loop.remove_reader(listener.udp)
-            self._udp.reader(listener)()
+            self._reader(listener)()
         self._tcp.stop()
         moved = time.monotonic()
         end, taken = moved + GRACE, -1
@@ -253,6 +272,7 @@ class Worker:
             return
         old, self._serving = self._serving, fresh
         self._publisher.gather(old)
+        old.tell_held(math.inf)
         self._setup.proven.begin(fresh.bundle.id)
         self._udp.swap(fresh.responder, fresh.valid_until, fresh.settings.packet_cache)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
@@ -294,9 +314,18 @@ class Worker:
         self._publisher.publish(self._serving)
         self._look_at_keys()
         self._tell_transfers()
+        self._tell_held()
         if self._retired:
             self._close_retired()
         self._loop.call_later(BEAT, self._beat)
+
+    def _tell_held(self) -> None:
+        """Tell of what was kept out of the log, once its time is over."""
+        now = time.monotonic()
+        self._serving.tell_held(now)
+        self._errors.look(now)
+        if self._tap is not None:
+            self._tap.look(now)
 
     def _tell_transfers(self) -> None:
         # While the supervisor reads nothing, the report gathers, which has a bound.

@@ -62,7 +62,7 @@ class Play:
                 if not self.down:
                     answers.append((zone, self.reply(self, zone)))
             news = self.secondary.words.take()
-            self.said += [(self.now - self.began, level, line) for level, line in news]
+            self.said += [(self.now - self.began, level, line) for level, line, _ in news]
             if answers:
                 self.now += 0.01
                 for zone, reply in answers:

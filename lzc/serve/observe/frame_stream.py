@@ -1,0 +1,259 @@
+"""Frames to whoever reads them at a UNIX socket: Frame Streams with its handshake (fstrm).
+
+A reader that is slow, hangs or is not there holds nothing up: what does not fit into a queue of
+bounded size is lost, counted, and told in the log once in a while. Who comes back gets what is sent
+from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import struct
+import time
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from lzc.foreign_text import shown
+from lzc.serve.observe.log_format import about
+from lzc.serve.observe.log_lines import QUIET, Quiet
+
+log = logging.getLogger("lzc")
+
+MOST: Final = 4 * 2**20
+"""Octets that wait for the reader at most."""
+GATHERED: Final = 2**15
+"""Octets that are sent at once."""
+SOON: Final = 0.02
+"""Seconds after which less than that is sent too: a reader that is woken up for each frame takes
+more of the machine than what it reads."""
+RETRY: Final = 1.0
+"""Seconds between two attempts to find a reader."""
+SHAKE: Final = 5.0
+"""Seconds in which a reader has to say that it accepts."""
+PARTING: Final = 0.25
+"""Seconds in which it has to take what is left, at the end."""
+_BUFFER: Final = 2**20
+_CONTROL: Final = 512
+"""Octets of a control frame at most, as the protocol has it."""
+_ACCEPT, _START, _STOP, _READY = 1, 2, 3, 4
+_CONTENT_TYPE: Final = 1
+_WORD: Final = struct.Struct(">I")
+
+
+def control_frame(kind: int, content_type: bytes = b"") -> bytes:
+    """A frame that steers the stream."""
+    field = struct.pack(">II", _CONTENT_TYPE, len(content_type)) + content_type
+    body = _WORD.pack(kind) + (field if content_type else b"")
+    return bytes(4) + _WORD.pack(len(body)) + body
+
+
+class FrameStream:
+    """Sends frames of ``content_type`` to the socket at ``path``, from `start` on. ``sent`` and
+    ``lost`` count frames."""
+
+    def __init__(self, path: Path, content_type: bytes, most: int = MOST) -> None:
+        self._path = path
+        self._type = content_type
+        self._most = most
+        self._socket: socket.socket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: deque[tuple[memoryview, int]] = deque()
+        self._octets = 0
+        self._scheduled = self._blocked = False
+        self._heard = b""
+        self._problem = ""
+        self._told: tuple[float, int] = (-QUIET, 0)
+        self._quiet = Quiet()
+        self._said_lost = True
+        self.streaming = False
+        self.sent = 0
+        self.lost = 0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Find the reader, now and whenever it is gone."""
+        self._loop = loop
+        self._connect()
+
+    def send(self, frames: bytes, count: int) -> None:
+        """Send so many frames, or lose them. Never waits."""
+        if not self.streaming or self._octets + len(frames) > self._most:
+            self.lost += count
+            return
+        self._waiting.append((memoryview(frames), count))
+        self._octets += len(frames)
+        if self._blocked:
+            return
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_later(SOON, self._flush)
+        if self._octets >= GATHERED:
+            self._flush_gathered()
+
+    def look(self, now: float) -> None:
+        """Tell of what was lost, once in a while; ``now`` is monotonic time."""
+        for _, more in self._quiet.over(now):
+            said = "dnstap: %d more times nobody read %s"
+            log.warning(said, more, shown(self._path), extra=about(socket=self._path, more=more))
+        at, told = self._told
+        if self.lost == told or now - at < QUIET:
+            return
+        self._told = now, self.lost
+        why = self._problem or "the reader is slow"
+        log.warning(
+            "dnstap: %d messages were not sent to %s: %s",
+            *(self.lost - told, shown(self._path), why),
+            extra=about(socket=self._path, lost=self.lost - told, reason=why),
+        )
+
+    def close(self) -> None:
+        """Send what waits, and end the stream."""
+        if self._timer is not None:
+            self._timer.cancel()
+        made, self._socket = self._socket, None
+        if made is None:
+            return
+        self._loop.remove_reader(made)
+        self._loop.remove_writer(made)
+        with contextlib.suppress(OSError), made:
+            if self.streaming:
+                made.settimeout(PARTING)
+                while self._waiting:
+                    piece, count = self._waiting.popleft()
+                    self.lost += count
+                    made.sendall(piece)
+                    self._count_sent(count)
+                made.sendall(control_frame(_STOP))
+                made.recv(_CONTROL)  # that it has read all of it
+        self.streaming = False
+
+    def _count_sent(self, count: int) -> None:
+        self.lost -= count
+        self.sent += count
+
+    def _connect(self) -> None:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        self._socket = made
+        self._heard = b""
+        try:
+            made.connect(str(self._path))
+            made.send(control_frame(_READY, self._type))
+        except OSError as error:
+            self._part(_why(error))
+            return
+        self._loop.add_reader(made, self._readable)
+        self._timer = self._loop.call_later(SHAKE, self._part, "it does not say that it accepts")
+
+    def _part(self, problem: str) -> None:
+        """The reader is gone, or never came: try again later."""
+        made, self._socket = self._socket, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if made is not None:
+            self._loop.remove_reader(made)
+            self._loop.remove_writer(made)
+            made.close()
+        self.lost += sum(count for _, count in self._waiting)
+        self._waiting.clear()
+        self._octets = 0
+        self._blocked = self.streaming = False
+        if problem != self._problem:
+            self._problem = problem
+            now = time.monotonic()
+            self._said_lost = not self._quiet.keeps(problem, now)
+            if self._said_lost:
+                log.warning(
+                    "dnstap: nobody reads %s (%s); it is tried again every second%s",
+                    *(shown(self._path), problem, self._quiet.begin(problem, now)),
+                    extra=about(socket=self._path, reason=problem),
+                )
+        self._timer = self._loop.call_later(RETRY, self._connect)
+
+    def _readable(self) -> None:
+        made = self._socket
+        assert made is not None
+        try:
+            heard = made.recv(_CONTROL)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._part(_why(error))
+            return
+        if not heard:
+            self._part("it closed the connection")
+        elif not self.streaming:
+            self._heard += heard
+            self._look_for_accept(made)
+
+    def _look_for_accept(self, made: socket.socket) -> None:
+        heard = self._heard
+        if len(heard) < 12:
+            return
+        length = _WORD.unpack_from(heard, 4)[0]
+        if heard[:4] != bytes(4) or not 4 <= length <= _CONTROL:
+            self._part("it does not speak Frame Streams")
+            return
+        if len(heard) < 8 + length:
+            return
+        if _WORD.unpack_from(heard, 8)[0] != _ACCEPT or self._type not in heard[: 8 + length]:
+            self._part(f"it does not take {self._type.decode()}")
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            made.send(control_frame(_START, self._type))
+        except OSError as error:
+            self._part(_why(error))
+            return
+        self.streaming, self._problem = True, ""
+        if self._said_lost:
+            log.info("dnstap: %s is read", shown(self._path), extra=about(socket=self._path))
+
+    def _join(self) -> None:
+        """Make one piece of those that wait."""
+        whole = b"".join([piece for piece, _ in self._waiting])
+        count = sum([count for _, count in self._waiting])
+        self._waiting.clear()
+        self._waiting.append((memoryview(whole), count))
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        self._flush_gathered()
+
+    def _flush_gathered(self) -> None:
+        made = self._socket
+        if made is None:
+            return
+        try:
+            while self._waiting:
+                if len(self._waiting) > 1 and self._octets < 2 * GATHERED:
+                    self._join()
+                piece, count = self._waiting[0]
+                done = made.send(piece)
+                self._octets -= done
+                if done < len(piece):
+                    self._waiting[0] = piece[done:], count
+                    continue
+                self._waiting.popleft()
+                self.sent += count
+        except BlockingIOError:
+            if not self._blocked:
+                self._blocked = True
+                self._loop.add_writer(made, self._flush)
+        except OSError as error:
+            self._part(_why(error))
+        else:
+            if self._blocked:
+                self._blocked = False
+                self._loop.remove_writer(made)
+
+
+def _why(error: OSError) -> str:
+    # A path that is too long for a socket has no number.
+    return shown(error.strerror or error)
