@@ -31,6 +31,7 @@ from tests.unit.serve.all_seen import all_seen
 from tests.unit.serve.test_metrics import SECONDARY, Served, free_port
 
 SAMPLE = re.compile(r"^([a-z_:]+)(\{.*\})? (\S+)$")
+LATER = ("lzc_transfer_refusals_total{", "lzc_zone_keys_end_timestamp_seconds{")
 HOUR = 60
 """Minutes of each test of a rule."""
 
@@ -62,7 +63,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             server.ask(f"{name}.example.org")
         server.wait_for(lambda: server.logged("http: metrics at"))
         made.wait_for("lzc_health_records_without_target", 1)
+        # What is told to the supervisor, or looked at by it, comes a moment later.
+        server.wait_for(lambda: all(map(partial(_gives, made), LATER)))
         yield made
+
+
+def _gives(made: Served, series: str) -> bool:
+    return any(name.startswith(series) for name in made.metrics.values())
 
 
 @pytest.fixture(scope="module")

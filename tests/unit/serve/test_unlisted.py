@@ -109,6 +109,8 @@ def test_what_a_bundle_lists_gets_room_when_the_table_is_full_of_others() -> Non
             "unlisted_refused": 0,
             "barred": 0,
             "computed": 0,
+            "changes": 0,
+            "runs": 0,
         }
         # Listed ones do not make room, not even for each other.
         clinic.load(closed(number) for number in range(1000, 1000 + most + 1))
