@@ -100,7 +100,7 @@ TOLD: Final = {
     " serials above all that were handed out": Told((serving.serials_fell,)),
     "NOT CHECKED {} times an address that checks may not reach, {} times what a query made up; lzc"
     " ctl health has the reasons": Told((serving.not_checked,)),
-    "{} {} serial {}: {}{} (see: lzc ctl status)": Told((serving.refused_notify,)),
+    "{} {} serial {}: {}{} (see: lzc ctl status){}": Told((serving.refused_notify,)),
     # Of keys, in a server.
     "copy the keys of the build here, or run: lzc build": Told(
         (serving.keys_gone, serving.keys_not_copied)
