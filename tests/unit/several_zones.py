@@ -22,7 +22,7 @@ from lzc.powerdns_versions import LATEST
 from tests.unit.compiling import HEAD, wire
 
 BROKEN = "broken A 192.0.2.3.4\n"
-CHECKED = "up LUA A \"ifportup(443, {'192.0.2.1', '192.0.2.2'})\"\n"
+CHECKED = "up LUA A \"ifportup(1, {'127.0.0.1', '127.0.0.2'})\"\n"
 PLANNED = "any LUA A \"pickrandom({'192.0.2.1', '192.0.2.2'})\"\n"
 
 ZONES = {

@@ -64,7 +64,7 @@ def test_the_content_is_the_old_one_and_serials_rise_where_it_differs(
     assert project.serial("lua.example") == 5
     assert _transferred(project, "plain.example") == [7, 7]
     assert project.plans("lua.example") == 2
-    assert project.checks() == ["192.0.2.1", "192.0.2.2"]
+    assert project.checks() == ["127.0.0.1", "127.0.0.2"]
     assert project.inputs()["rollback"] == project.first
     changes = result.changes
     assert [(one.name, one.before, one.after) for one in changes.changed] == [
