@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.patience import PATIENCE
 from tests.peers._peers import presence
 from tests.peers.journal import JOURNALD
@@ -19,7 +17,7 @@ from tests.unit.test_full_disk import ROOT, own_mounts
 def test_journald_has_the_lines_of_all_processes_with_what_they_are_about(tmp_path: Path) -> None:
     presence.require("journalctl")
     if os.geteuid() or not Path(JOURNALD).exists():
-        pytest.skip("systemd-journald runs for root only")
+        presence.do_without(["systemd-journald"], "it runs for root only")
     done = subprocess.run(
         [*own_mounts(), sys.executable, "-m", "tests.peers.journal", str(tmp_path)],
         cwd=ROOT,

@@ -19,7 +19,7 @@ from lzc.compiler import pipeline
 from lzc.compiler.pipeline import Compiled
 from lzc.faults import Fault, InputError, Severity
 from lzc.lua.lint.rules import RULES
-from lzc.powerdns_versions import KNOWN, Version, shown, version_of
+from lzc.powerdns_versions import KNOWN, LIMITED_SINCE, Version, shown, version_of
 
 
 def _version(_ctx: click.Context, _option: click.Parameter, text: str | None) -> Version | None:
@@ -92,7 +92,11 @@ def command(
         compiled = known_zones(check, "[ZONE|FILE]...")
         faults = compiled.warnings
         if against is not None:
-            faults = [fault for fault in faults if fault.rule == "lua-version-differs"]
+            told = {"lua-version-differs"}
+            if against >= LIMITED_SINCE:
+                # Versions before end nothing, however long it takes.
+                told.add("lua-instructions")
+            faults = [fault for fault in faults if fault.rule in told]
     except InputError as error:
         faults = error.faults
     _show(faults, compiled, output_format, config_path)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +95,6 @@ def test_commands_options_and_ids_are_completed(project: SeveralZones) -> None:
     assert before in _completed(project, "rollback", before[:5])
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_takes_what_completes(project: SeveralZones) -> None:
     environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT), "_LZC_COMPLETE": "bash_source"}
     script = subprocess.run(

@@ -176,6 +176,16 @@ def test_the_command_says_it_and_nothing_else(tmp_path: Path) -> None:
     assert lzc(tmp_path, "check", "--against", "powerdns-4.9", "--strict").exit_code == 1
 
 
+@pytest.mark.parametrize(("version", "told"), [("4.9", False), ("5.1", True)])
+def test_code_that_the_other_version_alone_would_end_is_told(
+    tmp_path: Path, version: str, told: bool
+) -> None:
+    zone = HEAD + "long 60 LUA A \";local n=0 for i=1,5000 do n=n+i end return '192.0.2.1'\"\n"
+    write_project(tmp_path, zone, "4.7")
+    result = lzc(tmp_path, "check", "--against", f"powerdns-{version}")
+    assert ("lua-instructions" in result.stderr) is told
+
+
 def test_a_version_that_is_none_is_refused(tmp_path: Path) -> None:
     build_project(tmp_path, {"example.net": ZONE})
     result = lzc(tmp_path, "check", "--against", "bind-9.18")
