@@ -74,10 +74,14 @@ class Server:
 
     def started(self) -> Said:
         """Wait until it serves, or has ended."""
-        wait_until(lambda: "lzc: serving bundle" in self.text or self._process.poll() is not None)
+        # What one said that ended may not be read yet.
+        wait_until(lambda: "lzc: serving bundle" in self.text or self._ended())
         if "lzc: serving bundle" in self.text:
             return Said(0, self.text)
         return self.stop()
+
+    def _ended(self) -> bool:
+        return self._process.poll() is not None and not self._reader.is_alive()
 
     def stop(self) -> Said:
         """End it; its exit code, and all it said."""

@@ -168,7 +168,8 @@ class LiveServer:
 
     def __enter__(self) -> Self:
         self.reader.start()
-        self.wait_for(lambda: self.port or self.process.poll() is not None)
+        # One that is killed as soon as it serves said so before: what it wrote may not be read yet.
+        self.wait_for(lambda: self.port or self._ended())
         assert self.port, self.log
         return self
 
@@ -179,6 +180,9 @@ class LiveServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _ended(self) -> bool:
+        return self.process.poll() is not None and not self.reader.is_alive()
 
     def _read(self) -> None:
         for line in self.process.stderr:
