@@ -5,10 +5,11 @@ python -m tests.soak chaos [--minutes 20] [--seed N]
 Everything runs on loopback and is ended with the run. Each answer, of the server and of its
 secondaries, is held against what can be right at that time: every record says which generation of
 its zone it is of. A fault ends before the next begins, but for those of secondaries, which come
-beside the others. The exit code is 1 when an answer was wrong or lost, when a serial stood for two
-contents, when a build or a reload was refused without a reason, when a secondary was not equal in
-the end, or was behind for more than three seconds (times the load, on a machine that has more to do
-than it can) after its faults had ended.
+beside the others; that of one that was ended is over when it has its zones again. The exit code is
+1 when an answer was wrong or lost, when a serial stood for two contents, when a build or a reload
+was refused without a reason, when a secondary was not equal in the end, or was behind for more than
+three seconds (times the load, on a machine that has more to do than it can) after its faults had
+ended.
 """
 
 from __future__ import annotations

@@ -68,6 +68,8 @@ def _rows(soak: Soak) -> Iterator[tuple[str, str]]:
             f" {counts['answers']} answers, {counts['wrong']} wrong,"
             f" {counts['failures']} failed",
         )
+        if one.came_back:
+            yield "  back with all zones, after its end", f"{one.came_back:.1f} s at most"
     yield "all secondaries equal in the end", "yes" if soak.equal else "no"
     for what in ("supervisor", "workers"):
         seen = [one[what] for one in soak.memory if one[what]]

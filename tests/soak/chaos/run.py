@@ -26,8 +26,9 @@ from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK, wait_until
 from tests.soak.chaos import faults, zones
 from tests.soak.chaos.faults import Scene
+from tests.soak.chaos.model import Ledger
 from tests.soak.chaos.probe import Judge, Keys, Prober, TcpProber, make
-from tests.soak.chaos.secondaries import Secondary, Watch
+from tests.soak.chaos.secondaries import Secondary, Watch, ask_all
 from tests.soak.chaos.stage import Stage, Writer, health_targets
 from tests.soak.chaos.zones import ChaosZone, Question
 
@@ -267,21 +268,24 @@ def _secondary_faults(soak: Soak, done: threading.Event) -> None:
         with soak.watch.fault(name, secondary):
             told = faults.SECONDARY[name](soak.scene, secondary)
             if name != "secondary paused":
-                _wait_answering(secondary)
+                back = _wait_answering(secondary, soak.stage.ledger)
+                secondary.came_back = max(secondary.came_back, back)
         soak.happened[name] += 1
         at, took = begin - soak.stage.ledger.began, time.monotonic() - begin
         print(f"  {at:6.1f} s {name}: {told}; took {took:.1f} s", flush=True)
 
 
-def _wait_answering(secondary: Secondary) -> None:
-    """The fault of a secondary ends when it answers again."""
-    end = time.monotonic() + PATIENCE
-    query = dns.message.make_query(f"{secondary.zones[0].name}.", "SOA")
-    while time.monotonic() < end:
-        with contextlib.suppress(dns.exception.DNSException, OSError):
-            dns.query.udp(query, LOOPBACK, port=secondary.port, timeout=0.5)
-            return
+def _wait_answering(secondary: Secondary, ledger: Ledger) -> float:
+    """The fault of a secondary that was ended is over when it has all of its zones, of whatever
+    generation: how long it takes to come back with them is up to it, above all where it keeps none
+    on its disk. Gives the seconds."""
+    begin = time.monotonic()
+    missing = list(secondary.zones)
+    while missing and time.monotonic() - begin < PATIENCE:
+        found = ask_all(secondary.port, missing, ledger)
+        missing = [one for one in missing if one.name not in found]
         time.sleep(0.05)
+    return time.monotonic() - begin
 
 
 def _end(soak: Soak) -> None:

@@ -72,6 +72,8 @@ class Secondary:
         self.process: Process | None = None
         self.generations: dict[str, int] = {}
         self.lag = Lag()
+        self.came_back = 0.0
+        """The most seconds from its start, after it was ended, until it had all zones."""
         self.down = False
         self._command: list[str] = []
 
