@@ -23,8 +23,7 @@ from lzc.lua.plan import checks_in, checks_of, plan_key
 from lzc.lua.program import CLOCK, Program
 from lzc.lua.recognition.recogniser import operation_of, recognise
 from lzc.lua.syntax import tree as ast
-from lzc.lua.syntax.constants import Names, Other, is_constant, resolve
-from lzc.lua.syntax.effort import Effort, TooMuch
+from lzc.lua.syntax.constants import Effort, Names, Other, TooMuch, is_constant, resolve
 from lzc.powerdns_versions import Version
 from lzc.zone.model import KEY
 

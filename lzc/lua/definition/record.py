@@ -11,8 +11,7 @@ from typing import Final
 
 from lzc.lua.syntax import constants
 from lzc.lua.syntax import tree as syntax
-from lzc.lua.syntax.constants import Other
-from lzc.lua.syntax.effort import Effort
+from lzc.lua.syntax.constants import Effort, Other
 from lzc.lua.syntax.scopes import Scopes
 from lzc.lua.syntax.tree import Expression
 from lzc.powerdns_versions import Secondary, Version, shown
@@ -54,8 +53,8 @@ class Constant:
 @dataclass(slots=True, eq=False)
 class Literals:
     """Answers questions about the expressions of one record, as long as its ``effort`` lasts: then
-    all raise `lzc.lua.syntax.effort.TooMuch`. ``harmless`` are global functions that leave tables
-    as they are."""
+    all raise `lzc.lua.syntax.constants.TooMuch`. ``harmless`` are global functions that leave
+    tables as they are."""
 
     _scopes: Scopes
     _effort: Effort

@@ -11,7 +11,7 @@ from lzc.lua.lint.names import check_globals, check_leaks, check_members
 from lzc.lua.lint.results import check_results
 from lzc.lua.lint.usage import check_calls, check_ttl, includes, inclusions
 from lzc.lua.program import Program
-from lzc.lua.syntax.effort import Effort, TooMuch
+from lzc.lua.syntax.constants import Effort, TooMuch
 
 _HARMLESS: Final = frozenset(name.encode() for name in FUNCTIONS)
 

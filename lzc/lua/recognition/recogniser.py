@@ -19,8 +19,17 @@ from lzc.lua.plan import encode
 from lzc.lua.program import Program
 from lzc.lua.recognition.text import code_of, parts
 from lzc.lua.syntax import tree as ast
-from lzc.lua.syntax.constants import Names, Other, bare, is_constant, resolve, text, values
-from lzc.lua.syntax.effort import Effort, TooMuch
+from lzc.lua.syntax.constants import (
+    Effort,
+    Names,
+    Other,
+    TooMuch,
+    bare,
+    is_constant,
+    resolve,
+    text,
+    values,
+)
 from lzc.lua.syntax.lexer import NAME, STRING
 from lzc.powerdns_versions import Version
 

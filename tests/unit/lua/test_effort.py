@@ -14,7 +14,7 @@ from lzc.compiler.lua.plans import written_checks
 from lzc.lua.definition.record import ZoneFacts
 from lzc.lua.lint.linter import included_names, lint
 from lzc.lua.program import Program
-from lzc.lua.syntax.effort import ALWAYS, Effort, TooMuch
+from lzc.lua.syntax.constants import ALWAYS, Effort, TooMuch
 from lzc.powerdns_versions import LATEST
 from lzc.wire import rrtype as rr
 from tests.unit.lua_planning import plan_of
