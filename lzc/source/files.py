@@ -48,8 +48,3 @@ def refuse(scope: FileScope, at: Token | Place, rule: str, name: str, refusal: R
     """Report a file that may not be read, by a rule that ends in -outside (of the project),
     -not-listed (in ``include-from``), -hidden or -secret. Raises `AtFault`."""
     scope.fail(at, f"{rule}-{refusal.rule}", f"{name} {refusal.message}", refusal.why, refusal.fix)
-
-
-def names_file(field: Token) -> bool:
-    """Whether a field is the word ``$FILE``, after which the path of the code follows."""
-    return field.text.upper() == b"$FILE" and not field.quoted

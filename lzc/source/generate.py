@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lzc.faults import pack
-from lzc.source.files import names_file
 from lzc.source.lexer import Entry, Token, read_entry, shown
 from lzc.source.limits import CODE_WEIGHT, GENERATED, OCTETS, OverLimit
 from lzc.source.records import Head, choose_ttl, read_head, read_owner, read_rdata
@@ -121,7 +120,7 @@ def read_generate(scope: FileScope, entry: Entry) -> None:
 def _as_there(rrtype: int, templates: Sequence[Token]) -> list[Token]:
     """RDATA as PowerDNS takes it: blanks in a row are one, in strings too, and TXT without quotes
     is one string."""
-    if not templates or (rrtype == rr.LUA and names_file(templates[-1])):
+    if not templates or (rrtype == rr.LUA and templates[-1].names_file):
         return list(templates)
     made = [field._replace(text=_BLANKS.sub(b" ", field.text)) for field in templates]
     if rrtype == rr.TXT and not any(field.quoted for field in made):
@@ -133,7 +132,7 @@ def _tell(scope: FileScope, head: Head, tokens: Sequence[Token]) -> None:
     """Tell what PowerDNS would read otherwise."""
     for at, token in enumerate(tokens[2:], 2):
         found = _OTHERWISE.search(token.text)
-        if found and not (at > head.rdata_index and names_file(tokens[at - 1])):
+        if found and not (at > head.rdata_index and tokens[at - 1].names_file):
             scope.differs(
                 token,
                 f"{shown(found[0])} in $GENERATE means another thing on PowerDNS",
@@ -199,7 +198,7 @@ def _fields_maker(
         return split
     return lambda number: [
         field
-        if rrtype == rr.LUA and names_file(field)
+        if rrtype == rr.LUA and field.names_file
         else field._replace(text=substitute(field.text, number, powerdns=powerdns))
         for field in templates
     ]
@@ -209,7 +208,7 @@ def _parts(template: Token, number: int, *, powerdns: bool) -> list[Token]:
     """The field that ``template`` makes for ``number``, cut where a placeholder was filled in, so
     that each part has the column it comes from."""
     text = template.text
-    if (b"$" not in text and not powerdns) or names_file(template):
+    if (b"$" not in text and not powerdns) or template.names_file:
         return [template]
     parts: list[Token] = []
     start, column = 0, template.column + template.quoted

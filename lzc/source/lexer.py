@@ -23,6 +23,11 @@ class Token(NamedTuple):
     line: int
     column: int
 
+    @property
+    def names_file(self) -> bool:
+        """Whether it is the word ``$FILE``, after which the path of the code follows."""
+        return self.text.upper() == b"$FILE" and not self.quoted
+
 
 _SHOWN: Final = 256
 """Octets of a field that may matter to how it is shown."""

@@ -15,10 +15,10 @@ from lzc.faults import pack, unpack
 from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaCodeError, LuaSyntaxError
 from lzc.source import inputs, lua_source
-from lzc.source.files import Found, find, names_file, refuse
+from lzc.source.dialect import check_code
+from lzc.source.files import Found, find, refuse
 from lzc.source.lexer import Token, shown
 from lzc.source.limits import INCLUDES, OCTETS, OverLimit
-from lzc.source.lua_escapes import check_code
 from lzc.source.reach import Refused
 from lzc.source.state import AtFault, FileScope
 from lzc.wire import name as wire_name
@@ -54,7 +54,7 @@ def read_lua(
         # Of a field that is missing, this says which.
         texts = [field.text for field in fields[:1]] + [b""]
         prefix = wire_rdata.from_fields(rr.LUA, texts[: len(fields)], wire_name.ROOT)[:2]
-        if names_file(fields[1]):
+        if fields[1].names_file:
             source, strings = _from_file(scope, fields, prefix)
         else:
             written = (parts or [(field,) for field in fields])[1:]
