@@ -180,7 +180,7 @@ class Bundle:
         """The plan of a LUA record by `lzc.lua.plan.plan_key`, or `None`: it has to be run."""
         # Asked once for each code that a process comes across, so the shards are just gone through.
         for shard in self._shards:
-            found = shard.plan(key)
+            found: bytes | None = shard.transaction.get(key, db=shard.plans)
             if found is not None:
                 return found
         return None
