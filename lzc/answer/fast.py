@@ -28,7 +28,7 @@ from lzc.bundle.node import (
     WILDCARD_CHILD,
 )
 from lzc.lua.engine.engine import LuaFailure
-from lzc.lua.plan.outcome import Outcome
+from lzc.lua.plan.format import Outcome
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype
 from lzc.wire.compose import MAX_MESSAGE

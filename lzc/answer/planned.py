@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from lzc.bundle import node as nodes
 from lzc.lua.plan import Plan
-from lzc.lua.plan.outcome import Outcome, Select
+from lzc.lua.plan.format import Outcome, Select
 
 MAX_OUTCOMES: Final = 64
 """Outcomes that are kept in wire format, of one record and of one query's answers, at most."""

@@ -14,7 +14,7 @@ from lzc.answer.planned import Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.dnssec.signer import window
-from lzc.lua.plan.outcome import Outcome
+from lzc.lua.plan.format import Outcome
 from lzc.wire import name as wire_name
 from lzc.wire.message import RRset
 

@@ -6,8 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
-from lzc.lua.engine.engines import Engines
+from lzc.lua.engine.engine import Engines, Include, LuaFailure, QueryContext
 from lzc.rehearse.watch import Watch
 
 _STEP: Final = 1_000_003

@@ -16,8 +16,7 @@ from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signer import ZoneSigner
-from lzc.lua.engine.engine import EngineSettings, Log, LuaFailure
-from lzc.lua.engine.engines import Engines
+from lzc.lua.engine.engine import Engines, EngineSettings, Log, LuaFailure
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.plan import Planner
 from lzc.rehearse.assumed import (

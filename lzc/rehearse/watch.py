@@ -10,11 +10,10 @@ from lzc.answer.lua_answer import Snippets
 from lzc.answer.zone import ServedZone
 from lzc.bundle.reader import ZoneInfo
 from lzc.health_check import Check
-from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
-from lzc.lua.engine.engines import Engines
+from lzc.lua.engine.engine import Engines, Include, LuaFailure, QueryContext
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.plan import Plan
-from lzc.lua.plan.outcome import Outcome
+from lzc.lua.plan.format import Outcome
 from lzc.rehearse.assumed import RefusalOf
 from lzc.rehearse.execution import Execution, IncludedRecord, place_of, text_of_rdata
 from lzc.wire import name as wire_name

@@ -20,7 +20,7 @@ from lzc.bundle.reader import ZoneView
 from lzc.health_check import Check, HealthView
 from lzc.lua.engine.geo import GeoFields, GeoView
 from lzc.lua.plan import Plan, Planner
-from lzc.lua.plan.outcome import Outcome
+from lzc.lua.plan.format import Outcome
 from lzc.rehearse.assumed import AssumedHealth
 from lzc.rehearse.watch import Visit, Watch
 

@@ -63,7 +63,8 @@ def plan_zone(programs: Programs, exec_limit: int = 0) -> Planned:
             continue
         if not program.is_included:
             checks |= written_checks(program, programs.version)
-        constants |= written_constants(program, programs.version)
+        if not program.names.isdisjoint(CHECKING):
+            constants |= written_constants(program, programs.version)
         steady = steady and not program.may_reach(CLOCK)
     return Planned(plans, checks, constants, steady)
 

@@ -7,7 +7,7 @@ each sees a fresh global environment and leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import lupa.luajit21 as lupa
@@ -18,7 +18,7 @@ from lzc.lua import address
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.engine.ring import Rings
 from lzc.lua.engine.state import LuaState
-from lzc.lua.health.options import OF_CHECKS, check_of
+from lzc.lua.health.options import OF_CHECKS_IN, check_of
 from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
@@ -165,8 +165,8 @@ class Engine:
         self._zone = b""
         self.lookup = lookup
         self.swept = 0.0
-        self._options = [one for one in OF_CHECKS if one.is_in(settings.powerdns)]
-        self._rings = Rings()
+        self._options = OF_CHECKS_IN[settings.powerdns]
+        self._rings: Rings | None = None
         self._programs: dict[bytes, tuple[Callable[..., Any], int]] = {}
         self._strikes: dict[int, int] = {}
         self._generation = health.generation()
@@ -356,6 +356,8 @@ class Engine:
         return tuple(found) or None
 
     def _owner(self, key: bytes, position: float) -> int | bytes:
+        if self._rings is None:
+            self._rings = Rings()
         try:
             return self._rings.owner(key, int(position))
         except ValueError as error:
@@ -379,6 +381,52 @@ class Engine:
         if self._log is not None:
             text = message[:MAX_LOGGED].decode("utf-8", "backslashreplace")
             self._log(text, int(level) if 0 <= level <= 8 else 4)
+
+
+class Engines:
+    """Runs each record in the engine of its zone's version, made by the ``settings`` with that
+    version when it is first needed, as a Lua state takes milliseconds."""
+
+    def __init__(self, settings: EngineSettings, make: Callable[[EngineSettings], Engine]) -> None:
+        self._engines = _Made(settings, make)
+        self._last: Engine | None = None
+
+    def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
+        """As `Engine.evaluate`."""
+        engine = self._last = self._engines[query[12]]
+        return engine.evaluate(code, query, include)
+
+    @property
+    def swept(self) -> float:
+        """As `Engine.swept`, of all."""
+        return sum([engine.swept for engine in self._engines.values()])
+
+    @property
+    def instructions(self) -> int | None:
+        """As `Engine.instructions`, of the last execution."""
+        return None if self._last is None else self._last.instructions
+
+    def reseed(self, seed: int) -> None:
+        """As `Engine.reseed`, of all."""
+        self._engines.seed = seed
+        for engine in self._engines.values():
+            engine.reseed(seed)
+
+
+class _Made(dict[Version, Engine]):
+    """Engines by version, made when one is asked for, to go on with ``seed`` where there is one."""
+
+    def __init__(self, settings: EngineSettings, make: Callable[[EngineSettings], Engine]) -> None:
+        super().__init__()
+        self._settings = settings
+        self._make = make
+        self.seed: int | None = None
+
+    def __missing__(self, version: Version) -> Engine:
+        engine = self[version] = self._make(replace(self._settings, powerdns=version))
+        if self.seed is not None:
+            engine.reseed(self.seed)
+        return engine
 
 
 def _content(rrtype: float, text: bytes) -> bytes | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lzc.health_check import Check
-from lzc.powerdns_versions import Version
+from lzc.powerdns_versions import KNOWN, Version
 
 
 class Takes(StrEnum):
@@ -60,6 +60,11 @@ OPTIONS: Final[Mapping[str, Option]] = {option.name: option for option in _TABLE
 
 OF_CHECKS: Final = tuple(option for option in _TABLE if option.field)
 """Those that a check consists of; the others say what to do with its result."""
+
+OF_CHECKS_IN: Final[Mapping[Version, tuple[Option, ...]]] = {
+    version: tuple(option for option in OF_CHECKS if option.is_in(version)) for version in KNOWN
+}
+"""Those among them that a version of PowerDNS has."""
 
 SELECTORS: Final = ("random", "all", "hashed", "pickclosest", "empty")
 EMPTY_SINCE: Final = (5, 1)

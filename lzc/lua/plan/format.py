@@ -1,4 +1,4 @@
-"""Plans: what LUA records of common forms choose among, and how, as data.
+"""Plans: what LUA records of common forms choose among, and how, as data; and what they choose.
 
 A plan is made at build time (`lzc.lua.recognition.recogniser`) and answers as its record would,
 without Lua. It is JSON: ``v`` the version of this format, ``as`` the version of PowerDNS whose
@@ -41,13 +41,14 @@ an address. An operation may be null: that is left to Lua.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lzc import foreign_json
 from lzc.health_check import Check
 from lzc.powerdns_versions import LATEST, Version, shown
+from lzc.wire import rrtype
 
 VERSION: Final = 2
 
@@ -55,6 +56,30 @@ _RR_HEAD: Final = 12
 _OF_NAMES: Final = frozenset(("forward", "forward6", "reverse", "reverse6"))
 _PARTS_OF_NAMES: Final = frozenset(("is", "name", "label"))
 """Parts that are the same whoever asks."""
+
+Outcome = tuple[int | bytes, ...]
+"""Positions in `Plan.rdatas`, or RDATA that are not among them, in the order of the answer, none
+twice; empty for NODATA."""
+
+Select = Callable[[bytes, bytes, bytes], Outcome | None]
+"""The outcome for a client (its packed address, or that of its network in ECS), a QNAME (a wire
+name, its case as asked) and the apex of its zone; `None`: run Lua."""
+
+Text = Callable[[bytes, bytes, bytes], bytes | None]
+"""A text, likewise, that is to be read as RDATA; `NOTHING` for NODATA."""
+
+NOTHING: Final = b"\0nothing"
+"""No text: known by its identity."""
+
+Candidates = tuple[tuple[Outcome, bytes], ...]
+"""Outcomes of one RDATA each, with packed addresses."""
+
+
+class Checked(NamedTuple):
+    """A candidate: the outcome that it alone is, with its packed address; what is checked of it."""
+
+    candidate: tuple[Outcome, bytes]
+    check: Check
 
 
 def plan_key(code: bytes, covered: int, apex: bytes, version: Version, encloser: int) -> bytes:
@@ -143,3 +168,40 @@ def widest(operation: Any, sizes: list[int]) -> int:
     found = sorted([_RR_HEAD + sizes[item] for item in items], reverse=True)
     even = found[0] == found[-1] and (count == 1 or len(set(items)) == len(items))
     return 0 if even else sum(found[:count])
+
+
+class Reader:
+    """Checks the items of a plan for type ``covered`` with ``count`` RDATA, for a ``version`` of
+    PowerDNS; ``is_open`` once it turned out that there may be others."""
+
+    def __init__(self, covered: int, count: int, version: Version) -> None:
+        self.covered = covered
+        self.version = version
+        self.is_open = False
+        self._count = count
+        # One name has one CNAME.
+        self._most = 1 if covered == rrtype.CNAME else None
+
+    def item(self, value: Any) -> int:
+        """The position of an RDATA. Raises `ValueError` for any other value."""
+        if type(value) is not int or not 0 <= value < self._count:
+            raise ValueError(f"item {value!r}")
+        return value
+
+    def outcome(self, items: Sequence[Any]) -> Outcome:
+        """The outcome that all these items are."""
+        return tuple(dict.fromkeys(map(self.item, items)))[: self._most]
+
+    def singles(self, items: Sequence[Any]) -> list[Outcome]:
+        """The outcomes that each of these is; one at least. Raises `ValueError`."""
+        if not items:
+            raise ValueError("nothing to choose from")
+        return [(self.item(item),) for item in items]
+
+    def candidates(self, entries: Sequence[tuple[Any, str, Any]]) -> list[Checked]:
+        """Likewise with what is checked of each. Raises `ValueError` or `TypeError`."""
+        singles = self.singles([item for item, _, _ in entries])
+        return [
+            Checked((single, bytes.fromhex(address)), Check.from_document(check))
+            for single, (_, address, check) in zip(singles, entries, strict=True)
+        ]

@@ -9,8 +9,8 @@ from itertools import accumulate
 from typing import Any, Final
 
 from lzc.health_check import HealthView
+from lzc.lua.plan.format import Candidates, Checked, Outcome, Select
 from lzc.lua.plan.lookup2 import client_hash
-from lzc.lua.plan.outcome import Candidates, Checked, Outcome, Select
 
 _KEPT: Final = 256
 """Candidates of all choices of one record that are kept: where there are many, states that were

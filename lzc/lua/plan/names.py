@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from lzc.lua import address
+from lzc.lua.plan.format import NOTHING, Text
 from lzc.lua.plan.locations import is_within
-from lzc.lua.plan.outcome import NOTHING, Text
 
 _OCTET: Final = re.compile(rb"0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5]")
 _NIBBLES: Final = re.compile(rb"[0-9a-fA-F]{32}")

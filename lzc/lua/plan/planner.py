@@ -16,11 +16,20 @@ from lzc.lua.health.options import SELECTORS
 from lzc.lua.plan import health as plan_health
 from lzc.lua.plan import names as plan_names
 from lzc.lua.plan import text as plan_text
-from lzc.lua.plan.format import VERSION, is_fixed, widest
+from lzc.lua.plan.format import (
+    NOTHING,
+    VERSION,
+    Candidates,
+    Outcome,
+    Reader,
+    Select,
+    Text,
+    is_fixed,
+    widest,
+)
 from lzc.lua.plan.health import SelectCache
 from lzc.lua.plan.locations import Contest, Decision, Geolocator
 from lzc.lua.plan.lookup2 import client_hash, name_hash
-from lzc.lua.plan.outcome import NOTHING, Candidates, Outcome, Reader, Select, Text
 from lzc.powerdns_versions import version_of
 from lzc.wire import rrtype
 

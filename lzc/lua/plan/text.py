@@ -9,9 +9,9 @@ from math import floor
 from typing import Any, Final
 
 from lzc.lua import address
+from lzc.lua.plan.format import Text
 from lzc.lua.plan.locations import FIELDS, UNKNOWN, Geolocator, Location
 from lzc.lua.plan.names import labels_of, text_of
-from lzc.lua.plan.outcome import Text
 from lzc.powerdns_versions import Version
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype

@@ -4,7 +4,7 @@ a worker would answer (`lzc.rehearse`)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import replace
+from functools import partial
 
 from lzc.answer.refusal import Report
 from lzc.answer.responder import UNWATCHED, Parts, Responder
@@ -13,11 +13,9 @@ from lzc.answer.stored import stored_contents
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signer import ZoneSigner
 from lzc.health_check import HealthView
-from lzc.lua.engine.engine import Engine, EngineSettings, Log
-from lzc.lua.engine.engines import Engines
+from lzc.lua.engine.engine import Engine, Engines, EngineSettings, Log
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.plan import Planner
-from lzc.powerdns_versions import Version
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.worker.guard import GuardedEngine, MeasuredEvaluator
 from lzc.serve.worker.quarantine import Marks, Quarantine
@@ -41,13 +39,18 @@ def lua_parts(
     """What answers the LUA records of a bundle: a planner those that have a plan, engines the
     others. In shared mode there is no planner, as what one record leaves behind may change what
     another does. ``random`` gives the planner numbers from 0 up to 1; for the rest see `Engine`."""
-    stored = stored_contents(bundle)
-
-    def make(version: Version) -> Engine:
-        own = replace(settings, powerdns=version)
-        return Engine(own, geo, health, seed, log, now=now, count=count, lookup=stored)
-
-    return Engines(make), planner(geo, health, random) if settings.mode == "isolated" else None
+    make = partial(
+        Engine,
+        geo=geo,
+        health=health,
+        seed=seed,
+        log=log,
+        now=now,
+        count=count,
+        lookup=stored_contents(bundle),
+    )
+    engines = Engines(settings, make)
+    return engines, planner(geo, health, random) if settings.mode == "isolated" else None
 
 
 def answering(

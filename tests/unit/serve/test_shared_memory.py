@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lzc.health_check import Check
 from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
 from lzc.lua.plan import Planner
-from lzc.lua.plan.outcome import Outcome
+from lzc.lua.plan.format import Outcome
 from lzc.serve.ipc.health_table import DOWN, UNKNOWN, UP, HealthTable
 from lzc.serve.ipc.health_view import ASK_AGAIN, TableView
 from lzc.serve.ipc.scoreboard import COUNTERS, Scoreboard
