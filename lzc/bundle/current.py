@@ -1,4 +1,4 @@
-"""The folder of bundles: which one is live, and switching it.
+"""The folder of bundles: which one is live, switching it, and holding it against other builds.
 
 ``<output>/current`` is a symbolic link to the live bundle's folder beside it. It changes by one
 rename, so that whoever looks finds either the old bundle or the new one, whatever happens.
@@ -6,15 +6,47 @@ rename, so that whoever looks finds either the old bundle or the new one, whatev
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lzc.bundle.manifest import ID, MANIFEST, BundleError, NoBundle
-from lzc.bundle.reader import Bundle
+
+if TYPE_CHECKING:
+    from lzc.bundle.reader import Bundle
 
 CURRENT: Final = "current"
 VERIFIED: Final = ".verified"
+LOCK: Final = ".lock"
+TEMPORARY: Final = ".build-"
+"""How the names begin of folders that are no bundle, or not any more."""
+
+
+class OutputBusy(Exception):
+    """Another build is writing to the same output folder."""
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Hold the output folder (made if missing) against other builds, and remove what crashed ones
+    left. Raises `OutputBusy` at once when it is held, `OSError` when it cannot be written."""
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputBusy(str(output)) from error
+        leftovers = list(output.glob(f"{TEMPORARY}*"))
+        if leftovers:
+            # Here, as there are hardly ever any.
+            import shutil
+
+            for leftover in leftovers:
+                shutil.rmtree(leftover, ignore_errors=True)
+        yield
 
 
 def verified_dir(output: Path) -> Path:
@@ -53,6 +85,9 @@ def locate(path: Path) -> Path:
 
 def open_live(output: Path) -> Bundle:
     """Open the live bundle, trusting an earlier verification if its files did not change since."""
+    # Who looks which bundle is live need not wait for what reads it to be imported.
+    from lzc.bundle.reader import Bundle
+
     return Bundle.open(live(output), verified_dir=verified_dir(output))
 
 

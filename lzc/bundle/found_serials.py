@@ -14,16 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import lmdb
-
 from lzc import foreign_json
 from lzc.bundle.manifest import ID, MANIFEST, BundleError
 from lzc.bundle.serial_store import LastSerial, SerialStore, later
-from lzc.bundle.shard import close_store, open_store
 from lzc.bundle.verification import sha256_of
 from lzc.wire import name as wire_name
-from lzc.wire import rrtype as rr
-from lzc.wire.message import skip_name
 from lzc.zone.serial import MODULUS
 
 _SHA256: Final = re.compile(rb"[0-9a-f]{64}")
@@ -86,6 +81,11 @@ def _read(folder: Path) -> tuple[dict[bytes, LastSerial], bool]:
 
 def _from_zones(path: Path, hashes: set[str]) -> dict[bytes, LastSerial] | None:
     """None where the file is damaged: to read a damaged file may end the process."""
+    # Mostly no bundle is read here, and who builds need not wait for what reads one.
+    import lmdb
+
+    from lzc.bundle.shard import close_store, open_store
+
     try:
         if sha256_of(path) not in hashes:
             return None
@@ -145,6 +145,9 @@ def _messages(octets: bytes) -> Iterator[bytes]:
 def _first_soa(message: bytes) -> tuple[bytes, int]:
     """The apex and serial of a message of a transfer that begins with the SOA record; no apex for
     the others. Raises `ValueError` or `IndexError` for what is no such message."""
+    from lzc.wire import rrtype as rr
+    from lzc.wire.message import skip_name
+
     end = skip_name(message, _HEADER)
     apex = message[_HEADER:end]
     wire_name.labels_of(apex)

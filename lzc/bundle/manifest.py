@@ -97,6 +97,22 @@ class Manifest:
         return text.encode() + b"\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The live bundle, verified, and what of it the next bundle has unchanged: the numbers of its
+    shards, and whether its list of checks."""
+
+    folder: Path
+    manifest: Manifest
+    shards: frozenset[int]
+    checks: bool
+
+    def files(self) -> list[str]:
+        """The names of the files that are taken over."""
+        names = shard_files(*sorted(self.shards))
+        return [CHECKS, *names] if self.checks else names
+
+
 def bundle_id(encoded: bytes) -> str:
     """The id of the bundle with this manifest: 32 hexadecimal digits."""
     return hashlib.sha256(encoded).hexdigest()[:32]

@@ -72,7 +72,7 @@ def later(before: LastSerial | None, found: LastSerial) -> LastSerial:
 
 class SerialStore:
     """The last serials of a folder of bundles; get it from `load`, and change it under
-    `lzc.bundle.writer.locked` alone. ``whole`` is false where there was no undamaged file,
+    `lzc.bundle.current.locked` alone. ``whole`` is false where there was no undamaged file,
     ``problems`` say of a file what is wrong with it, ``stale`` is true while the files are not
     what is known."""
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -83,6 +82,9 @@ def renew_stamps(output: Path, stamps: Path, valid: Mapping[str, Stamp]) -> None
 
 def write_stamp(stamps: Path, identity: str, stamp: Stamp) -> None:
     """Remember a full verification. Raises `OSError`."""
+    # Most bundles were verified before.
+    import tempfile
+
     stamps.mkdir(mode=0o755, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".", dir=stamps)
     try:

@@ -7,13 +7,12 @@ its real name, and last `current` is switched. What a crash leaves behind, the n
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -23,23 +22,17 @@ import lmdb
 
 from lzc.bundle import current, manifest, shards, verification
 from lzc.bundle.check_list import CheckList
-from lzc.bundle.manifest import BundleError, FileEntry, Manifest
+from lzc.bundle.manifest import Base, BundleError, FileEntry, Manifest
 from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.health_check import Check
 from lzc.lua.health.constants import Constants
 
-LOCK: Final = ".lock"
 KEPT: Final = 3
 """Bundles kept in the output folder, the live one included."""
 
-_TEMPORARY: Final = ".build-"
 _TOGETHER: Final = 8
 """Files brought to disk at once, where there are so many."""
-
-
-class OutputBusy(Exception):
-    """Another build is writing to the same output folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +47,6 @@ class CompiledZone:
     plans: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
-@contextmanager
-def locked(output: Path) -> Iterator[None]:
-    """Hold the output folder (made if missing) against other builds, and remove what crashed ones
-    left. Raises `OutputBusy` at once when it is held, `OSError` when it cannot be written."""
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputBusy(str(output)) from error
-        for leftover in output.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        yield
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The live bundle, verified, and what of it the next bundle has unchanged: the numbers of its
-    shards, and whether its list of checks."""
-
-    folder: Path
-    manifest: Manifest
-    shards: frozenset[int]
-    checks: bool
-
-    def files(self) -> list[str]:
-        """The names of the files that are taken over."""
-        names = manifest.shard_files(*sorted(self.shards))
-        return [manifest.CHECKS, *names] if self.checks else names
-
-
 def write(
     output: Path,
     zones: Sequence[CompiledZone],
@@ -96,7 +58,8 @@ def write(
     constants: Mapping[bytes, Constants] | None = None,
     serials: SerialStore | None = None,
 ) -> str:
-    """Write a bundle, make it the live one, and return its id. Call it under `locked`.
+    """Write a bundle, make it the live one, and return its id. Call it under
+    `lzc.bundle.current.locked`.
 
     ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.ids`. With ``base``,
     they are those of the shards that it does not have, and ``checks`` may be empty where it has
@@ -105,7 +68,7 @@ def write(
     The same zones, checks, version and inputs give the same octets and the same id. Older
     bundles but the last few are removed. Raises `OSError`.
     """
-    folder = output / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    folder = output / f"{current.TEMPORARY}{secrets.token_hex(8)}"
     stamps = current.verified_dir(output)
     valid = verification.valid_stamps(output, stamps)
     folder.mkdir(mode=0o755)
@@ -120,7 +83,7 @@ def write(
             shutil.rmtree(folder)
         else:
             if final.exists():
-                final.rename(output / f"{_TEMPORARY}damaged-{secrets.token_hex(8)}")
+                final.rename(output / f"{current.TEMPORARY}damaged-{secrets.token_hex(8)}")
             folder.rename(final)
         current.sync_folder(output)
     except BaseException:
@@ -278,7 +241,7 @@ def _prune(output: Path, identity: str) -> None:
     others.sort(key=lambda one: (one.name == live, one.stat().st_mtime_ns, one.name), reverse=True)
     for folder in others[KEPT - 1 :]:
         # Renamed first: a folder with a bundle's name is a whole bundle or does not exist.
-        doomed = output / f"{_TEMPORARY}old-{folder.name}"
+        doomed = output / f"{current.TEMPORARY}old-{folder.name}"
         with suppress(OSError):
             folder.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)

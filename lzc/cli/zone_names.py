@@ -38,9 +38,12 @@ def complete_zones(
 
 def known_zones(work: Callable[[], Made], param_hint: str) -> Made:
     """What ``work`` gives; a word in it that names no zone is wrong usage."""
-    from lzc.compiler.inputs.selection import UnknownZone
-
     try:
         return work()
-    except UnknownZone as error:
+    except ValueError as error:
+        # Here, as most commands name no zone.
+        from lzc.compiler.inputs.selection import UnknownZone
+
+        if not isinstance(error, UnknownZone):
+            raise
         raise click.BadParameter(str(error), param_hint=param_hint) from None

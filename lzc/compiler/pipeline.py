@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import lzc
-from lzc.bundle import current, writer
+from lzc.bundle import current
 from lzc.bundle.manifest import KEPT, BundleError
 from lzc.bundle.serial_store import LastSerial
 from lzc.compiler.incremental import live_bundle, memory
@@ -79,7 +79,7 @@ def build(
     keep = config.build.keep_last_good if keep is None else keep
     scope = Scope(words, beside_live=True, keep=keep)
     try:
-        with writer.locked(folder), collector_paused():
+        with current.locked(folder), collector_paused():
             surroundings = memory.surroundings(config)
 
             def make(live: LiveBundle, faults: list[Fault]) -> tuple[Compiled, str]:
@@ -94,7 +94,7 @@ def build(
 
             remembered = memory.load(folder, surroundings)
             compiled, identity = _after_those_before(folder, remembered, make)
-    except writer.OutputBusy as error:
+    except current.OutputBusy as error:
         raise InputError.at(
             folder,
             "output-busy",
@@ -222,6 +222,9 @@ def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
         if live.serials.stale:
             live.serials.save(folder)
         return live.id
+    # Where nothing changed, nothing is written.
+    from lzc.bundle import writer
+
     return writer.write(
         folder,
         zones,

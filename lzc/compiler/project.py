@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import astuple, dataclass, field, replace
 from operator import attrgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lzc import foreign_json
 from lzc.bundle import shards
-from lzc.bundle.carried import renumbered
-from lzc.bundle.manifest import KEPT
-from lzc.bundle.writer import Base, CompiledZone
-from lzc.compiler.checks.secondaries import check_secondaries
-from lzc.compiler.checks.secrets import check_secrets
+from lzc.bundle.manifest import KEPT, Base
 from lzc.compiler.incremental.changes import Changes, changes
 from lzc.compiler.incremental.kept import Kept, has_errors
 from lzc.compiler.incremental.live_bundle import LiveBundle
@@ -24,14 +20,17 @@ from lzc.compiler.incremental.memory import PATH, SHOWN_AS, SIGNED, BuiltZone, M
 from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.sources import NO_ZONE, SUFFIX, ConfigFile, is_named_by
-from lzc.compiler.job import ZoneJob, ZoneResult
-from lzc.compiler.lua.stored import found_in
 from lzc.config import Config
 from lzc.faults import Fault, FaultList, InputError, Place, Severity
-from lzc.health_check import MOST_CHECKS, Check
-from lzc.lua.health.constants import Constants
 from lzc.source.limits import KINDS, Counts
 from lzc.wire.name import to_text
+
+if TYPE_CHECKING:
+    # Where there is nothing to build, it need not be imported what builds.
+    from lzc.bundle.writer import CompiledZone
+    from lzc.compiler.job import ZoneJob, ZoneResult
+    from lzc.health_check import Check
+    from lzc.lua.health.constants import Constants
 
 _LOOKED_UP: Final = 3
 """Times that a zone is built again for what is looked up elsewhere, which may lead on."""
@@ -77,11 +76,15 @@ class Compiled:
     @property
     def checks(self) -> list[Check]:
         """The health checks, in the order of their texts."""
+        from lzc.health_check import Check
+
         return [Check.from_json(text) for text in sorted(self.memory.checks)]
 
     @property
     def constants(self) -> dict[bytes, Constants]:
         """What checks are made of that only queries ask for, by apex."""
+        from lzc.lua.health.constants import Constants
+
         return {
             apex: Constants.from_document(foreign_json.parse(text))
             for apex, text in self.memory.constants.items()
@@ -121,6 +124,8 @@ class Compiled:
         return Base(live.folder, live.manifest, taken, same_checks), zones
 
     def _zones_of(self, numbers: Set[int], count: int, live: LiveBundle) -> list[CompiledZone]:
+        from lzc.bundle.carried import renumbered
+
         ids = shards.ids(self.memory.zones, count, numbers)
         made = self.made
         return [
@@ -184,16 +189,19 @@ def compile_project(
         found.add(failures.told())
     known = dict(sorted(known.items())) if failed else known
     if config.secondary:
+        from lzc.compiler.checks.secondaries import check_secondaries
+
         signed = [to_text(apex) for apex, one in known.items() if one.settings[SIGNED]]
         needs = {to_text(apex): one.needs for apex, one in known.items() if one.needs}
         found.add(check_secondaries(config, file, signed, needs))
     if config.tsig or config.serve.cookie_secret_file is not None:
+        from lzc.compiler.checks.secrets import check_secrets
+
         found.add(check_secrets(config, file))
     # What else the same paths lead to is to be found out, if this is not all.
     memory = Memory("", b"" if failed or chosen else found_by, known, survey.keystore)
-    checks = len(memory.checks)
-    if checks > MOST_CHECKS:
-        found.add([_too_many(checks, known.values())])
+    if memory.checks:
+        found.add(_check_number(len(memory.checks), known.values()))
     told = found.told()
     if any(fault.severity is Severity.ERROR for fault in told):
         raise InputError([*failures.told(), *told] if known else told)
@@ -247,6 +255,9 @@ def _build_all(
     """Build zones, and those once more whose code looks up what other zones have: which health
     checks it asks for may depend on that."""
     results = _build(jobs, known, report)
+    if not jobs:
+        return results
+    from lzc.compiler.lua.stored import found_in
 
     def zone_of(apex: bytes) -> CompiledZone | None:
         if apex in results:
@@ -277,7 +288,6 @@ def _build(
     results: dict[bytes, ZoneResult] = {}
     if not jobs:
         return results
-    # Where there is nothing to build, it need not be imported what builds.
     from lzc.compiler.workers import build_zones
 
     for job, result in zip(jobs, build_zones(jobs, _used(known)), strict=True):
@@ -317,9 +327,13 @@ def _warning(plain: tuple[Any, ...]) -> Fault:
     return Fault(Place(file, line, column), rule, message, why, fix, Severity.WARNING)
 
 
-def _too_many(checks: int, known: Collection[BuiltZone]) -> Fault:
+def _check_number(checks: int, known: Collection[BuiltZone]) -> list[Fault]:
+    from lzc.health_check import MOST_CHECKS
+
+    if checks <= MOST_CHECKS:
+        return []
     most = max(known, key=lambda one: len(one.checks))
-    return Fault(
+    fault = Fault(
         Place(most.settings[PATH]),
         "too-many-checks",
         f"the LUA records ask for {checks} different health checks, and a server makes"
@@ -328,3 +342,4 @@ def _too_many(checks: int, known: Collection[BuiltZone]) -> Fault:
         fix="have records that check the same target do so with the same options, or put zones"
         " on several servers",
     )
+    return [fault]

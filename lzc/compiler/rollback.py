@@ -91,7 +91,7 @@ def roll_back(config: Config, wanted: str | None, now: float, *, as_is: bool = F
     try:
         if not output.is_dir():
             raise InputError(_nothing(output))
-        with writer.locked(output):
+        with current.locked(output):
             serials = serial_store.load(output)
             found_serials.gather(output, serials)
             folder = _wanted(output, wanted, serials)
@@ -118,7 +118,7 @@ def roll_back(config: Config, wanted: str | None, now: float, *, as_is: bool = F
                 )
                 changes = _changes(before, [zone.info for zone in zones])
                 return RolledBack(identity, folder.name, live, len(zones), changes)
-    except writer.OutputBusy as error:
+    except current.OutputBusy as error:
         raise InputError.at(
             output,
             "output-busy",

@@ -13,7 +13,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lzc.config.faults import describe, locate
 from lzc.config.sections import (
     BuildSection,
     DnssecSection,
@@ -37,7 +36,6 @@ from lzc.powerdns_versions import (
     since,
     version_of,
 )
-from lzc.wire.cookie import SECRET as COOKIE_SECRET
 
 
 class Config(Table):
@@ -144,6 +142,8 @@ class Config(Table):
         name = self.serve.cookie_secret_file
         if name is None:
             return None
+        from lzc.wire.cookie import SECRET as COOKIE_SECRET
+
         path = self.path(name)
         file = shlex.quote(str(path))
         fix = f"openssl rand -hex {COOKIE_SECRET} > {file}; chmod 600 {file}"
@@ -228,6 +228,8 @@ def load(path: str | os.PathLike[str], *, against: Version | None = None) -> Con
     try:
         config = Config.read(data, folder=resolved.parent, file=resolved, against=against)
     except ValidationError as error:
+        from lzc.config.faults import describe
+
         faults = [describe(str(path), text, Config, problem) for problem in error.problems]
         raise InputError(sorted(faults, key=lambda fault: fault.place)) from error
     faults = list(_cross_check(config, str(path), text))
@@ -247,18 +249,24 @@ def _where_else(path: Path) -> str:
 
 
 def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
+    def place(*where: str | int) -> Place:
+        # Here, as most files are right.
+        from lzc.config.faults import locate
+
+        return locate(path, text, where)
+
     names = {name.rstrip(".").lower() for name in config.tsig}
     for index, secondary in enumerate(config.secondary):
         if secondary.tsig is not None and secondary.tsig.rstrip(".").lower() not in names:
             yield Fault(
-                locate(path, text, ("secondary", index, "tsig")),
+                place("secondary", index, "tsig"),
                 "tsig-key-unknown",
                 f"secondary {secondary.name} uses TSIG key {secondary.tsig}, which is not here",
                 fix=f'add [tsig."{secondary.tsig}"] with a secret-file',
             )
         elif secondary.tsig is None and config.serve.tsig_required:
             yield Fault(
-                locate(path, text, ("secondary", index)),
+                place("secondary", index),
                 "tsig-required",
                 f"secondary {secondary.name} has no TSIG key",
                 why="anyone who can forge its address could read the zones and their Lua code",
@@ -267,7 +275,7 @@ def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
     versions = [ip_address(one).version for one in config.serve.notify_source]
     if len(set(versions)) < len(versions):
         yield Fault(
-            locate(path, text, ("serve", "notify-source")),
+            place("serve", "notify-source"),
             "notify-source",
             "notify-source has two addresses of one family",
             "NOTIFY leaves from one of them, which secondaries have to know as the primary's",
@@ -278,7 +286,7 @@ def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
         host = ip_address(parse_endpoint(http)[0])
         if not host.is_loopback:
             yield Fault(
-                locate(path, text, ("serve", "http")),
+                place("serve", "http"),
                 "http-open",
                 f"http = {http} is beyond loopback, and anybody there may read it",
                 "it names zones, targets of health checks, and secondaries",
@@ -289,17 +297,17 @@ def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
         first = seen.setdefault(name.rstrip(".").lower(), name)
         if first != name:
             yield Fault(
-                locate(path, text, ("tsig", name)),
+                place("tsig", name),
                 "tsig-key-twice",
                 f"TSIG keys {first} and {name} have the same name",
                 "names are compared without case and final dot; one secret would never be used",
                 "keep one of them",
             )
         if section.secret is not None and not _from_base64(section.secret):
-            yield _no_base64(locate(path, text, ("tsig", name, "secret")), name)
+            yield _no_base64(place("tsig", name, "secret"), name)
         if (section.secret is None) == (section.secret_file is None):
             yield Fault(
-                locate(path, text, ("tsig", name)),
+                place("tsig", name),
                 "tsig-secret",
                 f"TSIG key {name} needs exactly one of secret and secret-file",
             )

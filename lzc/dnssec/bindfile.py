@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lzc.dnssec import algorithms
 from lzc.dnssec.algorithms import PrivateKey
-from lzc.dnssec.key import PROTOCOL, SigningKey, Timing
+from lzc.dnssec.key import PROTOCOL, SigningKey
+from lzc.dnssec.timing import Timing
 from lzc.wire import name as wire_name
 
 

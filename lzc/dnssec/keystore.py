@@ -18,7 +18,8 @@ from typing import Final
 
 from lzc.dnssec import algorithms, bindfile
 from lzc.dnssec.bindfile import InvalidKeyFile
-from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing, key_tag
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, key_tag
+from lzc.dnssec.timing import Timing
 from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name

@@ -1,16 +1,19 @@
 """How long the keys of a zone go on signing it, and in plain words why not longer.
 
-Keys retire by the dates in their files (`lzc.dnssec.key.Timing`); nothing has to happen for a zone
-to run out of them. So it is foretold, by the same rules that choose what signs.
+Keys retire by the dates in their files (`lzc.dnssec.timing.Timing`); nothing has to happen for a
+zone to run out of them. So it is foretold, by the same rules that choose what signs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from lzc.dnssec.key import SigningKey, Timing
+from lzc.dnssec.timing import Timing
+
+if TYPE_CHECKING:
+    from lzc.dnssec.key import SigningKey
 
 SOON: Final = 30 * 86400
 """Seconds ahead that the end of a zone's keys is told."""
@@ -28,7 +31,7 @@ class DatedKey(NamedTuple):
     timing: Timing
 
 
-TimedKey = SigningKey | DatedKey
+TimedKey: TypeAlias = "SigningKey | DatedKey"
 
 
 class Outlook(NamedTuple):

@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from operator import is_
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lzc.source.reach import Reach, open_regular
-from lzc.zone.model import Input
+
+if TYPE_CHECKING:
+    from lzc.zone.model import Input
 
 SETTLED: Final = 2_000_000_000
 """Nanoseconds after which the times of a file have moved on every file system."""
@@ -30,6 +32,9 @@ Plain = tuple[str, str, bytes, tuple[int, ...]]
 def read(path: str, real: Path, limit: int = -1, reach: Reach | None = None) -> tuple[bytes, Input]:
     """At most ``limit`` octets of a regular file (-1: all), whose path without links is ``real``.
     Raises `OSError`, and `lzc.source.reach.Refused` for a file that is not in ``reach``."""
+    # Who finds all files as they were need not wait for zones to be imported.
+    from lzc.zone.model import Input
+
     handle = open_regular(str(real)) if reach is None else reach.open(str(real))
     with os.fdopen(handle, "rb") as file:
         mark = _settled(os.fstat(file.fileno()))

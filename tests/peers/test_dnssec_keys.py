@@ -17,9 +17,10 @@ import dns.rrset
 import pytest
 
 from lzc.dnssec import algorithms, ds
-from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.timing import Timing
 from lzc.wire import name
 from tests.patience import PATIENCE
 from tests.peers._peers.pdns import PowerDns

@@ -15,7 +15,7 @@ import dns.rrset
 
 from lzc.answer.responder import Responder, Response
 from lzc.answer.settings import ResponderSettings
-from lzc.bundle import writer
+from lzc.bundle import current, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.lua.plans import Planned
@@ -132,7 +132,7 @@ class World:
                 planned = plans(Programs(zone, insert_whitespace=True))
                 zone_compiled = replace(zone_compiled, plans=planned.plans)
             compiled.append(zone_compiled)
-        with writer.locked(folder):
+        with current.locked(folder):
             identity = writer.write(folder, compiled, [], version="test", inputs={})
         self.bundle = Bundle.open(folder / identity)
         self.engine = WordEngine()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lzc.bundle import shards, writer
+from lzc.bundle import current, shards, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
@@ -68,7 +68,7 @@ def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str
     count = shards.count(len(names))
     ids = shards.ids(names, count, range(count))
     numbered = [(names[apex], number) for apex, number in ids.items()]
-    with writer.locked(output):
+    with current.locked(output):
         return writer.write(
             output,
             [compiled(zones[name], name, number, **options) for name, number in numbered],

@@ -18,7 +18,7 @@ from typing import Any, Self
 import dns.message
 import dns.query
 
-from lzc.bundle import writer
+from lzc.bundle import current, writer
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.lua.plans import plan_zone
 from lzc.compiler.lua.programs import Programs
@@ -123,7 +123,7 @@ class Project:
             constants[apex] = of_checks(one for plan in plans.values() for one in checks_in(plan))
             constants[apex] |= of_code
             compiled.append(replace(draft.finish(draft.info.serial), plans=plans))
-        with writer.locked(self.output):
+        with current.locked(self.output):
             return writer.write(
                 self.output,
                 compiled,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.config import Config
 from lzc.faults import Fault, Severity
 from lzc.powerdns_versions import KNOWN, LUA_UPDATES, Version, parse_version
 from lzc.wire import rrtype as rr
-from lzc.zone.model import KEY, RDATA, TYPE, Zone
+
+if TYPE_CHECKING:
+    from lzc.zone.model import Zone
 
 _SHOWN: Final = 3
 
@@ -58,6 +60,9 @@ def needed_by(zone: Zone, keys: Collection[bytes], *, looks_at_clients: bool) ->
     """The names of the settings that a zone needs, whatever the version; ``looks_at_clients``: its
     code does. ``keys`` are the RDATA of its own DNSKEY records: none of a zone that is not signed,
     whose DNSKEY records PowerDNS answers with as they are."""
+    # Where no zone was read, nobody need wait for it to be imported what holds one.
+    from lzc.zone.model import KEY, RDATA, TYPE
+
     types = {record[TYPE] for record in zone.records}
     needs = {
         LUA_RECORDS: rr.LUA in types,

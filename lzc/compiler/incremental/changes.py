@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lzc.bundle.writer import CompiledZone
-from lzc.bundle.zone_info import ZoneInfo
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import BuiltZone
 from lzc.wire.name import to_text
+
+if TYPE_CHECKING:
+    from lzc.bundle.writer import CompiledZone
+    from lzc.bundle.zone_info import ZoneInfo
 
 _SERVED_AS: Final = (2, 3, 6, 7, 9)
 """Where in its settings stands how a zone is served: signed, LUA, version, blanks, and keys."""

@@ -3,22 +3,19 @@ of it stops a build, and none costs a serial in silence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import lmdb
-
-from lzc.bundle import check_list, current, found_serials, serial_store, shards, verification
-from lzc.bundle.carried import carried
-from lzc.bundle.check_list import CheckList
-from lzc.bundle.manifest import CHECKS, BundleError, Manifest, OtherFormat, shard_files
+from lzc.bundle import current, found_serials, serial_store, verification
+from lzc.bundle.manifest import BundleError, Manifest, OtherFormat
 from lzc.bundle.serial_store import SerialStore
-from lzc.bundle.shard import Shard
-from lzc.bundle.writer import CompiledZone
-from lzc.bundle.zone_info import ZoneInfo
 from lzc.compiler.incremental.memory import BuiltZone, Memory
 from lzc.faults import Fault, Place, Severity
+
+if TYPE_CHECKING:
+    from lzc.bundle.writer import CompiledZone
+    from lzc.bundle.zone_info import ZoneInfo
+    from lzc.compiler.incremental.live_zones import LiveZones
 
 
 class LiveBundle:
@@ -44,8 +41,7 @@ class LiveBundle:
         self.folder: Path | None = None
         self.id = ""
         self.memory = Memory()
-        self._shards: dict[int, Shard] = {}
-        self._listed: CheckList | None = None
+        self._opened: LiveZones | None = None
         if output is None or not (output / current.CURRENT).is_symlink():
             return
         folder = current.live(output)
@@ -67,104 +63,41 @@ class LiveBundle:
 
     def zone(self, apex: bytes, zone_id: int) -> CompiledZone:
         """A zone as it is in the bundle, under another id. Raises `BundleError`."""
-        try:
-            return self._zone(apex, zone_id)
-        except lmdb.Error as error:
-            raise BundleError(f"{self.folder}: damaged: {error}") from error
-
-    def _zone(self, apex: bytes, zone_id: int) -> CompiledZone:
-        info = self._info(apex)
-        if info is None:
-            raise BundleError(f"{self.folder}: a zone is missing")
-        shard = self._shard(apex)
         known = self.memory.zones.get(apex)
-        if known is None:
-            return carried(shard, info, zone_id)
-        plans = {key: shard.plan(key) for key in known.plans}
-        found = {key: plan for key, plan in plans.items() if plan is not None}
-        return carried(shard, info, zone_id, found)
+        return self._zones.zone(apex, zone_id, None if known is None else known.plans)
 
     def info(self, apex: bytes) -> ZoneInfo | None:
         """What the bundle says of a zone, if it has it. Raises `BundleError`."""
-        try:
-            return None if self.folder is None else self._info(apex)
-        except lmdb.Error as error:
-            raise BundleError(f"{self.folder}: damaged: {error}") from error
+        return None if self.folder is None else self._zones.info(apex)
 
     def apexes(self) -> list[bytes]:
         """The apexes of all its zones, ordered by their octets. Raises `BundleError`."""
         if self.memory.zones or self.folder is None:
             return list(self.memory.zones)
-        try:
-            return sorted(self._all_apexes())
-        except lmdb.Error as error:
-            raise BundleError(f"{self.folder}: damaged: {error}") from error
-
-    def _all_apexes(self) -> Iterator[bytes]:
-        for number in range(self.shards):
-            for apex, _ in self._shard_number(number).zones():
-                yield bytes(apex)
+        return self._zones.apexes()
 
     def built(self, apex: bytes) -> BuiltZone | None:
         """What is known of a zone that the bundle has: what is remembered, or what the bundle tells
-        of it. That does not say which health checks and plans are whose, so a zone with LUA records
-        has all. Raises `BundleError`."""
+        of it (`LiveZones.built`). Raises `BundleError`."""
         known = self.memory.zones.get(apex)
-        if known is not None:
+        if known is not None or self.folder is None:
             return known
-        info = self.info(apex)
-        if info is None:
-            return None
-        listed = self._checks()
-        asks = info.lua
-        constants = listed.constants.get(apex)
-        return BuiltZone(
-            ("", "", info.signed, info.lua),
-            (),
-            bytes.fromhex(info.digest),
-            info.records,
-            checks=tuple(sorted(one.to_json() for one in listed.checks)) if asks else (),
-            constants="" if constants is None else constants.to_json(),
-            plans=tuple(self._shard(apex).all_plans()) if asks else (),
-            steady=False,
-        )
+        return self._zones.built(apex)
 
-    def _checks(self) -> CheckList:
-        if self._listed is None:
+    @property
+    def _zones(self) -> LiveZones:
+        if self._opened is None:
+            # A build with nothing to do need not wait for what reads zones to be imported.
+            from lzc.compiler.incremental.live_zones import LiveZones
+
             assert self.folder is not None
-            verification.verify_file(self.folder, self.manifest, CHECKS)
-            try:
-                self._listed = check_list.read(self.folder / CHECKS)
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                raise BundleError(f"{self.folder}: no list of checks: {error}") from error
-        return self._listed
-
-    def _info(self, apex: bytes) -> ZoneInfo | None:
-        text = self._shard(apex).zone(apex)
-        if text is None:
-            return None
-        try:
-            return ZoneInfo.from_json(text)
-        except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{self.folder}: what it says of a zone is damaged") from error
-
-    def _shard(self, apex: bytes) -> Shard:
-        return self._shard_number(shards.shard_of(apex, self.manifest.shards))
-
-    def _shard_number(self, number: int) -> Shard:
-        assert self.folder is not None
-        if number not in self._shards:
-            # What is read from it gets a new hash: damage that no stamp shows would be right then.
-            for name in shard_files(number):
-                verification.verify_file(self.folder, self.manifest, name)
-            self._shards[number] = Shard(self.folder, number, self.manifest)
-        return self._shards[number]
+            self._opened = LiveZones(self.folder, self.manifest)
+        return self._opened
 
     def close(self) -> None:
         """Let go of the bundle's files."""
-        for shard in self._shards.values():
-            shard.close()
-        self._shards.clear()
+        if self._opened is not None:
+            self._opened.close()
 
     def __enter__(self) -> Self:
         return self

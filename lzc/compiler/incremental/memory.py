@@ -44,7 +44,7 @@ the source's."""
 
 Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]
 """The files of a zone's keys, and of each key the fields of its `lzc.bundle.zone_info.ZoneKey` and
-of its `lzc.dnssec.key.Timing`."""
+of its `lzc.dnssec.timing.Timing`."""
 
 
 class BuiltZone(NamedTuple):

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import astuple, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lzc.bundle import shards
-from lzc.bundle.zone_info import ZoneKey
-from lzc.compiler.checks.secondaries import Takers, takers
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, BuiltZone, Keys
 from lzc.compiler.incremental.zone_keys import ZoneKeys
-from lzc.compiler.inputs import selection, sources
+from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.reading import limits_of, reach_of
 from lzc.compiler.inputs.sources import ConfigFile, ZoneSource
-from lzc.compiler.job import ZoneJob
 from lzc.config import Config
 from lzc.faults import Fault
 from lzc.powerdns_versions import KNOWN, Version
 from lzc.source.inputs import Files
 
-_NOBODY: Final = Takers()
+if TYPE_CHECKING:
+    from lzc.bundle.zone_info import ZoneKey
+    from lzc.compiler.job import ZoneJob
+
 _OF_SOURCE: Final = attrgetter(
     "shown_as", "signed", "lua", "policy", "strip", "powerdns", "blanks", "as_powerdns"
 )
@@ -65,6 +65,8 @@ class Survey:
         """Find the zones, and have only those built that operators name, by their names or files;
         with ``among_live``, all others are as they are live. Gives their apexes. Raises
         `lzc.compiler.inputs.selection.UnknownZone`, and `BundleError`."""
+        from lzc.compiler.inputs import selection
+
         self.find()
         others = self._live.apexes() if among_live else []
         gone = [apex for apex in self.of_zones if apex]
@@ -121,12 +123,16 @@ class Survey:
             keys, all_keys, faults = self._zone_keys.of(source, last)
             if faults:
                 self.of_zones.setdefault(source.apex, []).extend(faults)
-        taken_by = takers(config, source.name) if config.secondary else _NOBODY
+        taken_by = None
+        if config.secondary:
+            from lzc.compiler.checks.secondaries import takers
+
+            taken_by = takers(config, source.name)
         settings = (
             str(source.path),
             *_OF_SOURCE(source),
             tuple(map(astuple, keys)),
-            "" if taken_by is _NOBODY else repr(taken_by),
+            "" if taken_by is None else repr(taken_by),
         )
         if last is not None and last.steady and last.settings == settings:
             inputs = self._files.still(last.inputs)
@@ -136,6 +142,10 @@ class Survey:
                 self.known[source.apex] = last
                 return None
         self.known[source.apex] = _UNKNOWN._replace(settings=settings, keys=all_keys)
+        # Where nothing changed, it need not be imported what builds.
+        from lzc.compiler.checks.secondaries import Takers
+        from lzc.compiler.job import ZoneJob
+
         return ZoneJob(
             0,
             source,
@@ -145,7 +155,7 @@ class Survey:
             self._live.serials.get(source.apex),
             config.lua,
             self._now,
-            taken_by,
+            taken_by or Takers(),
             config.health,
             lost=self._live.lost,
             against=config.against or self._before(source),

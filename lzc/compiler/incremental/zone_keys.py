@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.incremental.memory import BuiltZone, Keys
 from lzc.compiler.inputs.sources import ConfigFile, ZoneSource
 from lzc.config import Config
@@ -18,6 +17,7 @@ from lzc.faults import Fault, InputError, Place, Severity
 from lzc.source.inputs import Files, Plain, look
 
 if TYPE_CHECKING:
+    from lzc.bundle.zone_info import ZoneKey
     from lzc.dnssec.keystore import Keystore
     from lzc.dnssec.outlook import DatedKey, Outlook
 
@@ -57,9 +57,9 @@ class ZoneKeys:
                 return (), (), list(error.faults)
         if not keys:
             return (), (), [self._missing(source)]
-        # Cryptography takes a while to be imported.
-        from lzc.dnssec.key import Timing
+        from lzc.bundle.zone_info import ZoneKey
         from lzc.dnssec.outlook import SOON, DatedKey, outlook
+        from lzc.dnssec.timing import Timing
 
         now = self._now
         published: list[ZoneKey] = []

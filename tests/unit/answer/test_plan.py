@@ -14,7 +14,7 @@ import pytest
 from lzc.answer.planned import Choice
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
-from lzc.bundle import writer
+from lzc.bundle import current, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.lua.plans import plan_zone
@@ -124,7 +124,7 @@ class Pair:
         draft = compile_zone(zone, 0, signed=signed, lua=True, keys=public, blanks=True)
         self.plans = plan_zone(Programs(zone, insert_whitespace=True)).plans
         compiled = replace(draft.finish(draft.info.serial), plans=self.plans)
-        with writer.locked(folder):
+        with current.locked(folder):
             identity = writer.write(folder, [compiled], [], version="test", inputs={})
         self.bundle = Bundle.open(folder / identity)
         self.health = Health(True)

@@ -18,7 +18,7 @@ from tests.unit.compiling import compiled, write_bundle
 
 
 def _write(output: Path, zone: CompiledZone, checks: list[Check]) -> str:
-    with writer.locked(output):
+    with current.locked(output):
         return writer.write(output, [zone], checks, version="test", inputs={})
 
 
@@ -89,7 +89,7 @@ def test_a_damaged_bundle_of_the_same_id_is_replaced(tmp_path: Path) -> None:
     (tmp_path / identity / manifest.CHECKS).write_text("damage")
     assert _write(tmp_path, zone, []) == identity
     Bundle.open(tmp_path / identity).close()
-    with writer.locked(tmp_path):
+    with current.locked(tmp_path):
         assert not list(tmp_path.glob(".build-*"))
 
 
@@ -98,7 +98,7 @@ def test_transfers_of_several_zones_lie_one_behind_the_other(tmp_path: Path) -> 
         compiled("a A 192.0.2.1\n", "example.com", 0),
         compiled("b TXT hello\n", "example.org", 1),
     ]
-    with writer.locked(tmp_path):
+    with current.locked(tmp_path):
         writer.write(tmp_path, zones, [], version="test", inputs={})
     with Bundle.open(tmp_path / "current") as bundle:
         offset = 0

@@ -66,7 +66,7 @@ def _write(folder: Path, zones: Mapping[str, str], serial: int | None = None) ->
     ]
     if serial is not None:
         made = [replace(zone, info=replace(zone.info, serial=serial)) for zone in made]
-    with writer.locked(folder):
+    with current.locked(folder):
         writer.write(folder, made, [], version="0", inputs={})
     return folder
 
@@ -79,7 +79,7 @@ def _write_lua(folder: Path, code: tuple[str, ...]) -> Path:
     zone.records.append((b"w", rr.LUA, lua_rdata(rr.A, *strings), 60, 0))
     zone.records.sort()
     made = compile_zone(zone, 0, signed=False, lua=True).finish(5)
-    with writer.locked(folder):
+    with current.locked(folder):
         writer.write(folder, [made], [], version="0", inputs={})
     return folder
 

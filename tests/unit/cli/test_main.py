@@ -80,6 +80,65 @@ def test_a_build_without_lua_records_loads_nothing_that_runs_or_reads_code(tmp_p
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+HEAVY = (
+    *("asyncio", "socket", "ssl", "multiprocessing", "concurrent", "subprocess", "tempfile"),
+    *("aiohttp", "cryptography", "dns", "jinja2", "lmdb", "lupa", "maxminddb", "rich", "siphash24"),
+    *("lzc.answer", "lzc.compare", "lzc.image", "lzc.lua", "lzc.rehearse", "lzc.serve"),
+    *("lzc.bundle.node", "lzc.bundle.reader", "lzc.bundle.shard", "lzc.bundle.writer"),
+    *("lzc.compiler.job", "lzc.compiler.lua", "lzc.compiler.zone_job", "lzc.dnssec.key"),
+    *("lzc.source.zonefile", "lzc.wire.message", "lzc.wire.rdata", "lzc.zone.model"),
+)
+"""What takes long to be imported, or brings with it what does: none of it is for finding out that
+nothing is to be done."""
+
+
+def test_a_build_with_nothing_to_do_imports_nothing_that_builds(tmp_path: Path) -> None:
+    """Zones that are signed, have LUA records and health checks, and go to secondaries."""
+    zone = """$TTL 60
+@ SOA ns host 1 3600 600 86400 60
+ NS ns
+ns A 192.0.2.53
+www LUA A "ifportup(443,{'127.0.0.1','127.0.0.2'})"
+"""
+    (tmp_path / "example.org.zone").write_text(zone)
+    (tmp_path / "lzc.toml").write_text("""[build]
+sources = ["*.zone"]
+[lua]
+enable = true
+[zone."example.org"]
+dnssec = true
+[serve]
+tsig-required = false
+[[secondary]]
+name = "ns2"
+address = "127.0.0.1:5301"
+software = "powerdns-5.1"
+tsig = "transfer.example."
+settings = ["enable-lua-record-updates", "edns-subnet-processing"]
+[tsig."transfer.example."]
+secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQ="
+""")
+    # Files need not settle first, as nobody writes to them meanwhile.
+    code = (
+        "import sys; import lzc.source.inputs; lzc.source.inputs.SETTLED = -(1 << 62);"
+        "from lzc.cli import group; group(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    )
+
+    def run(*arguments: str) -> list[str]:
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        return done.stdout.splitlines()
+
+    run("keys", "generate", "example.org")
+    run("build")
+    first, _, modules = run("build")
+    assert first == "nothing changed"
+    found = set(modules.split())
+    assert {"lzc.compiler.pipeline", "lzc.dnssec.timing"} <= found
+    assert not {one for one in found if one.startswith(tuple(f"{name}." for name in HEAVY))}
+    assert not found & set(HEAVY)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_listed_command_has_help(name: str) -> None:
     result = CliRunner().invoke(group, [name, "--help"])

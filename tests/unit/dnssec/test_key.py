@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.dnssec import algorithms, ds
-from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing, key_tag, role
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, key_tag, role
+from lzc.dnssec.timing import Timing
 from lzc.wire import name
 
 ZONE = name.from_text("example.org.")

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from lzc.dnssec import algorithms, bindfile
 from lzc.dnssec.bindfile import InvalidKeyFile
-from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
+from lzc.dnssec.timing import Timing
 from lzc.faults import Fault, InputError
 from lzc.wire import name
 

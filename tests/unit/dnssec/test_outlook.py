@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.dnssec.key import Timing
 from lzc.dnssec.outlook import DatedKey, end_of, outlook, span, state_of
+from lzc.dnssec.timing import Timing
 
 NOW = float(calendar.timegm((2026, 11, 21, 12, 0, 0)))
 DAY = 86400

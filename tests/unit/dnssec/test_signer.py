@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.dnssec import algorithms
-from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, Timing
+from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey
 from lzc.dnssec.signer import WEEK, SignatureCache, ZoneSigner, roles, window
+from lzc.dnssec.timing import Timing
 from lzc.wire import name
 
 ZONE = name.from_text("example.org.")
