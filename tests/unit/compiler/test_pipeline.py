@@ -508,8 +508,8 @@ def test_more_checks_than_a_server_makes_are_a_fault(
     (project / "lzc.toml").write_text(TOML + "[lua]\nenable = true\n")
     _zone(project, "example.org", "a LUA A \"ifportup(80, {'192.0.2.1', '192.0.2.2'})\"\n")
     _zone(project, "example.com", "b LUA A \"ifportup(80, {'192.0.2.2', '192.0.2.3'})\"\n")
-    monkeypatch.setattr("lzc.compiler.project.MOST_CHECKS", 3)
+    monkeypatch.setattr("lzc.health_check.MOST_CHECKS", 3)
     assert _build(project).checks == 3
-    monkeypatch.setattr("lzc.compiler.project.MOST_CHECKS", 2)
+    monkeypatch.setattr("lzc.health_check.MOST_CHECKS", 2)
     (fault,) = [one for one in _faults(project) if one.rule == "too-many-checks"]
     assert "3 different health checks, and a server makes 2 at most" in fault.message
