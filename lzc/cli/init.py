@@ -12,7 +12,7 @@ from typing import Final
 import click
 import jinja2
 
-import lzc
+from lzc import shipped_files
 from lzc.cli.screen import echo
 from lzc.faults import Fault, InputError, Place
 from lzc.wire import name as wire_name
@@ -22,13 +22,12 @@ SECRET_OCTETS: Final = 32
 
 
 def shipped(name: str) -> Path:
-    """The folder ``fixtures`` or ``templates``: a wheel carries them inside the package, a checkout
-    has them beside it. Raises `click.ClickException` where neither is installed."""
-    package = Path(lzc.__file__).resolve().parent
-    for candidate in (package / f"_{name}", package.parent / name):
-        if candidate.is_dir():
-            return candidate
-    raise click.ClickException(f"this installation of lzc lacks its {name}; install it again")
+    """The folder ``fixtures`` or ``templates``. Raises `click.ClickException` where it is not
+    installed."""
+    try:
+        return shipped_files.shipped(name)
+    except FileNotFoundError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _zone_name(_: click.Context, __: click.Parameter, value: str) -> str:

@@ -31,7 +31,10 @@ FLOORS = (
     {"faults"},
     {"contained"},
     {"manual"},
-    {"foreign_text", "foreign_json", "file_owner", "powerdns_versions", "private_folder"},
+    {
+        *("foreign_text", "foreign_json", "file_owner", "powerdns_versions", "private_folder"),
+        "shipped_files",
+    },
 )
 """From the top down. Rooms of one floor do not import each other."""
 
