@@ -12,7 +12,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,6 +150,11 @@ class Checker:
         """All checks as `lzc.serve.health.scheduled_check.report` has them. May be called in any
         thread."""
         return report(self.scheduled(), self._admission.barred.all(), self._table, time.time())
+
+    def report_on(self, keys: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """Those of these checks that there are. May be called in any thread."""
+        entries = [entry for key in keys if (entry := self._entries.get(key)) is not None]
+        return report(entries, (), self._table, time.time())
 
     async def force(
         self, text: str, state: str, seconds: float, *, anyway: bool = False

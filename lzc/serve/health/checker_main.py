@@ -12,8 +12,9 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lzc import private_folder
 from lzc.bundle import check_list
@@ -22,7 +23,7 @@ from lzc.foreign_text import shown
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.checker import Checker
 from lzc.serve.health.runs import ALL_FILES
-from lzc.serve.ipc.health_table import HealthTable
+from lzc.serve.ipc.health_table import MOST_NAMED, HealthTable
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.sent_settings import config_of
 from lzc.serve.observe.log_format import about, speak_as
@@ -34,15 +35,17 @@ _NICE: Final = 5
 _ATTEMPTS: Final = 20
 _PAUSE: Final = 0.1
 """Seconds between two attempts to remove what is left over."""
-_REQUEST: Final = 64
+_KEY: Final = 16
+_REQUEST: Final = 1 + _KEY * MOST_NAMED
 _PATIENCE: Final = 20.0
 """Seconds in which a reader of a report has to take a piece of it."""
 _AT_ONCE: Final = 50
 
 
 def report_when_asked(asked: socket.socket, checker: Checker) -> None:
-    """Answer each socket that comes with a report. In a thread of its own: with thousands of
-    requests that fail, turns of the event loop take seconds."""
+    """Answer each socket that comes with a report: on the checks whose keys follow the first octet
+    of what comes with it, or on all. In a thread of its own: with thousands of requests that fail,
+    turns of the event loop take seconds."""
     asked.setblocking(True)
     with contextlib.suppress(OSError):
         while True:
@@ -52,16 +55,17 @@ def report_when_asked(asked: socket.socket, checker: Checker) -> None:
             for handle in handles:
                 with contextlib.suppress(OSError), socket.socket(fileno=handle) as reader:
                     reader.settimeout(_PATIENCE)
-                    send_report(reader, checker)
+                    named = [data[at : at + _KEY] for at in range(1, len(data), _KEY)]
+                    send_report(reader, checker.report_on(named) if named else checker.report())
 
 
-def send_report(reader: socket.socket, checker: Checker) -> None:
+def send_report(reader: socket.socket, checks: Iterable[dict[str, Any]]) -> None:
     """Send a line of JSON, some checks at a time: a report may be megabytes, and all in one piece
     would leave holes in memory that nothing fits into. Raises `OSError`."""
     reader.sendall(b'{"ok":true,"checks":[')
     piece: list[str] = []
     comma = ""
-    for one in checker.report():
+    for one in checks:
         piece.append(comma + json.dumps(one, separators=(",", ":")))
         comma = ","
         if len(piece) >= _AT_ONCE:

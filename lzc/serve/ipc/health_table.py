@@ -28,6 +28,9 @@ DRAIN: Final = 3
 FORCES: Final = ("auto", "up", "down", "drain")
 """What an operator may say of a check; those drained are down to answers."""
 
+MOST_NAMED: Final = 128
+"""Checks of which the checker tells more in one go, where only some are asked about."""
+
 _SIZE: Final = 64
 _HEADER: Final = 128
 # Header words: how often workers were told that something changed, slots in use, slots

@@ -9,10 +9,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from lzc import foreign_json
 from lzc.config import Config
 from lzc.health_check import Check
 from lzc.serve.health.admission import CheckPolicy
@@ -179,13 +180,9 @@ class CheckerProcess:
         megabytes; or why there is none."""
         if self._asking is None:
             return _RESTARTING
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                socket.send_fds(self._asking, [b"?"], [theirs.fileno()])
-            except OSError:
-                ours.close()
-                return _BUSY
+        ours = self._ask(b"?")
+        if ours is None:
+            return _BUSY
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             first = await asyncio.wait_for(reader.read(_PIECE), _TIMEOUT)
@@ -195,6 +192,36 @@ class CheckerProcess:
             writer.close()
             return _BUSY
         return _pieces(first, reader, writer)
+
+    async def report_on(
+        self, keys: Sequence[bytes], seconds: float
+    ) -> Mapping[bytes, dict[str, Any]] | None:
+        """What `report` has of these checks, `MOST_NAMED` at most, by key; `None` where it is not
+        told in so many seconds."""
+        ours = self._ask(b"?" + b"".join(keys)) if self._asking is not None else None
+        if ours is None:
+            return None
+        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            whole = await asyncio.wait_for(reader.read(-1), seconds)
+            checks = foreign_json.parse(whole)["checks"]
+            return {bytes.fromhex(one["key"]): one for one in checks}
+        except (OSError, TimeoutError, ValueError, KeyError, TypeError):
+            return None
+        finally:
+            writer.close()
+
+    def _ask(self, what: bytes) -> socket.socket | None:
+        """Where the checker writes its answer to; nothing where it takes no more questions."""
+        assert self._asking is not None, "it runs"
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._asking, [what], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                return None
+        return ours
 
     async def force(self, target: str, state: str, seconds: float, anyway: bool) -> dict[str, Any]:
         """Have a target be up, down or drained by hand: the answer of ``lzc ctl health force``."""
