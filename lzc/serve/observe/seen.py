@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lzc.serve.ipc.health_table import AUTO, UNKNOWN
 from lzc.serve.observe.totals import Totals
 
 
@@ -45,18 +46,23 @@ class GeoSeen(NamedTuple):
 
 
 class ZoneSeen(NamedTuple):
-    """A zone of the bundle; ``expire`` is the field of its SOA record, seconds."""
+    """A zone of the bundle; ``expire`` is the field of its SOA record, seconds. ``records``: what a
+    transfer carries."""
 
     name: str
     serial: int
     signed: bool
     lua: bool
     expire: int
+    records: int = 0
 
 
 class CheckSeen(NamedTuple):
     """A health check: the beginning of its id, what it looks at, and ``url`` where it asks for a
-    page. ``up`` is `None` while nothing is known; ``latency`` in seconds."""
+    page. ``up`` is `None` while nothing is known; ``latency`` in seconds. ``key`` is its id;
+    ``since``: when it became up or down; ``forced`` is what an operator says instead of runs
+    (`lzc.serve.ipc.health_table.FORCES`), which ``found`` something; ``interval``: seconds between
+    two runs, 0 for the usual ones."""
 
     id: str
     target: str
@@ -65,13 +71,28 @@ class CheckSeen(NamedTuple):
     latency: float
     checked_at: float
     changes: int
+    key: bytes = b""
+    since: float = 0.0
+    forced: int = AUTO
+    found: int = UNKNOWN
+    interval: int = 0
+
+
+class RecordSeen(NamedTuple):
+    """A LUA record, and the keys of all checks that its answers depend on."""
+
+    zone: str
+    owner: str
+    type: str
+    checks: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSeen:
     """``counts`` are those of `lzc.serve.ipc.health_table.HealthTable.counts`; ``checks`` those
     that the bundle lists. ``forced``: of these, so many follow what an operator said.
-    ``without_target``: zone, owner and type of LUA records all of whose targets are down."""
+    ``without_target``: zone, owner and type of LUA records all of whose targets are down.
+    ``records``: all those that depend on checks. ``interval``: usual seconds between two runs."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     checks: Sequence[CheckSeen] = ()
@@ -79,6 +100,8 @@ class HealthSeen:
     unsaved: bool = False
     forced: int = 0
     without_target: Sequence[tuple[str, str, str]] = ()
+    records: Sequence[RecordSeen] = ()
+    interval: int = 0
 
 
 class ZoneThere(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from lzc.bundle import check_list, node
 from lzc.bundle.manifest import CHECKS, BundleError
@@ -19,7 +19,7 @@ from lzc.foreign_text import shown
 from lzc.health_check import Check
 from lzc.lua.plan import checks_in, plan_key
 from lzc.powerdns_versions import version_of
-from lzc.serve.observe.seen import CheckSeen, ZoneSeen
+from lzc.serve.observe.seen import CheckSeen, RecordSeen, ZoneSeen
 from lzc.serve.transport.sockets import show_endpoint
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -34,43 +34,42 @@ _SECONDS: Final = 10.0
 _OCTETS_A_SECOND: Final = 2_000_000
 
 
-class CheckOf(NamedTuple):
-    """A check of the bundle: its key in the table, and what does not change of it."""
-
-    key: bytes
-    check: CheckSeen
-
-
-class RecordOf(NamedTuple):
-    """A LUA record, and the keys of all checks that its answers depend on."""
-
-    zone: str
-    owner: str
-    type: str
-    checks: tuple[bytes, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class BundleContents:
     """Of the bundle in ``folder``."""
 
     folder: Path | None = None
     zones: tuple[ZoneSeen, ...] = ()
-    checks: tuple[CheckOf, ...] = ()
-    records: tuple[RecordOf, ...] = ()
+    checks: tuple[CheckSeen, ...] = ()
+    records: tuple[RecordSeen, ...] = ()
 
 
-def contents_of(folder: Path, stamps: Path) -> BundleContents:
-    """Read a verified bundle; what cannot be read is left out, and logged. Takes a while: call it
-    in a thread."""
+def contents_of(
+    folder: Path, stamps: Path, checks: tuple[CheckSeen, ...] | None = None
+) -> BundleContents:
+    """Read a verified bundle; what cannot be read is left out, and logged. ``checks`` are those
+    that `checks_of` gave of it before. Takes a while: call it in a thread."""
     zones, records = _read(folder, stamps)
-    return BundleContents(folder, tuple(zones), tuple(_checks_of(folder)), tuple(records))
+    if checks is None:
+        checks = checks_of(folder)
+    return BundleContents(folder, tuple(zones), checks, tuple(records))
 
 
-def _read(folder: Path, stamps: Path) -> tuple[list[ZoneSeen], list[RecordOf]]:
-    def look(begin: Begin) -> tuple[list[ZoneSeen], list[RecordOf]]:
+def checks_of(folder: Path) -> tuple[CheckSeen, ...]:
+    """The checks of a bundle, of which nothing is known yet; none, which is logged, where their
+    list cannot be read. Takes a while: call it in a thread."""
+    try:
+        checks = check_list.read(folder / CHECKS).checks
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        log.error("metrics of checks: those of the bundle cannot be read: %s", shown(error))
+        return ()
+    return tuple(map(_seen, checks))
+
+
+def _read(folder: Path, stamps: Path) -> tuple[list[ZoneSeen], list[RecordSeen]]:
+    def look(begin: Begin) -> tuple[list[ZoneSeen], list[RecordSeen]]:
         zones: list[ZoneSeen] = []
-        records: list[RecordOf] = []
+        records: list[RecordSeen] = []
         with Bundle.open(folder, verified_dir=stamps) as bundle:
             for number, info in enumerate(bundle.zones()):
                 begin(number)
@@ -78,7 +77,9 @@ def _read(folder: Path, stamps: Path) -> tuple[list[ZoneSeen], list[RecordOf]]:
                 assert view is not None, "it was listed"
                 name = wire_name.to_text(info.apex)
                 expire = _expire(view)
-                zones.append(ZoneSeen(name, info.serial, info.signed, info.lua, expire))
+                zones.append(
+                    ZoneSeen(name, info.serial, info.signed, info.lua, expire, info.records)
+                )
                 if info.lua and len(records) < MOST_RECORDS:
                     records += _records(bundle, view, name)
         return zones, records[:MOST_RECORDS]
@@ -99,7 +100,7 @@ def _expire(view: ZoneView) -> int:
     return int.from_bytes(found.rdatas[0][-8:-4], "big") if found is not None else 0
 
 
-def _records(bundle: Bundle, view: ZoneView, zone: str) -> Iterator[RecordOf]:
+def _records(bundle: Bundle, view: ZoneView, zone: str) -> Iterator[RecordSeen]:
     """The LUA records of a zone whose plan asks about checks."""
     info = view.info
     version = version_of(info.powerdns)
@@ -113,19 +114,22 @@ def _records(bundle: Bundle, view: ZoneView, zone: str) -> Iterator[RecordOf]:
             checks = checks_in(plan) if plan is not None else ()
             if checks:
                 keys = tuple(sorted(check.key() for check in checks))
-                yield RecordOf(zone, owner, rrtype.to_text(record.covered), keys)
+                yield RecordSeen(zone, owner, rrtype.to_text(record.covered), keys)
 
 
-def _checks_of(folder: Path) -> Iterator[CheckOf]:
-    try:
-        checks = check_list.read(folder / CHECKS).checks
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        log.error("metrics of checks: those of the bundle cannot be read: %s", shown(error))
-        return
-    for check in checks:
-        key = check.key()
-        seen = CheckSeen(key.hex()[:_ID], _target(check), check.url, None, 0.0, 0.0, 0)
-        yield CheckOf(key, seen)
+def _seen(check: Check) -> CheckSeen:
+    key = check.key()
+    return CheckSeen(
+        key.hex()[:_ID],
+        _target(check),
+        check.url,
+        None,
+        0.0,
+        0.0,
+        0,
+        key=key,
+        interval=max(0, check.interval),
+    )
 
 
 def _target(check: Check) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import time
@@ -64,6 +65,7 @@ class Commands:
         reloader = self.reloader
         workers = [worker.status() for worker in reloader.workers]
         counted = [slot.counters() for slot in tuple(self.slots)]
+        kept = await asyncio.to_thread(kept_zones, reloader.folder)
         return {
             "ok": True,
             "bundle": reloader.folder.name,
@@ -71,7 +73,7 @@ class Commands:
             "built_at": reloader.built_at,
             "refused": reloader.refusal.status(),
             "fallen": reloader.fallen.status(),
-            "kept": kept_zones(reloader.folder),
+            "kept": kept,
             "zones": max(worker.zones for worker in reloader.workers),
             "uptime": time.time() - self.started_at,
             "pid": os.getpid(),

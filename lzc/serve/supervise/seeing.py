@@ -1,4 +1,4 @@
-"""Looks at all of a server for its metrics, without keeping anybody waiting.
+"""Looks at all of a server, for its metrics and its status page, without keeping anybody waiting.
 
 What changes under the event loop is copied there, which is quick; all else is looked at, and
 written, in one thread that stands back behind those who answer.
@@ -13,12 +13,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import lzc
 from lzc.serve.ipc.health_table import AUTO, DOWN, UNKNOWN, UP
@@ -36,7 +36,7 @@ from lzc.serve.observe.seen import (
     ZoneThere,
 )
 from lzc.serve.observe.totals import Totals, TotalsReader
-from lzc.serve.supervise.bundle_contents import BundleContents, contents_of
+from lzc.serve.supervise.bundle_contents import BundleContents, checks_of, contents_of
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
 from lzc.serve.supervise.new_settings import NewSettings
@@ -48,6 +48,8 @@ FRESH: Final = 1.0
 _NICE: Final = 5
 _SWITCH: Final = 0.0005
 _PIECE: Final = 65536
+
+T = TypeVar("T")
 
 
 class _Copied(NamedTuple):
@@ -73,7 +75,9 @@ class Seer:
     powerdns: bool = False
     started_at: float = field(default_factory=time.time)
     _contents: BundleContents = field(default_factory=BundleContents)
+    _checks: tuple[Path | None, tuple[CheckSeen, ...]] = (None, ())
     _made: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    _seen: tuple[float, Seen] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _behind: ThreadPoolExecutor | None = None
     _totals: TotalsReader = field(init=False)
@@ -92,20 +96,43 @@ class Seer:
             at, made = self._made.get(content_type, (-FRESH, b""))
             if loop.time() - at < FRESH:
                 return made
-            if self._behind is None:
-                self._behind = ThreadPoolExecutor(1, "metrics", initializer=_stand_back)
-            totals = await loop.run_in_executor(self._behind, self._totals.read)
-            seen, there = await self._look(totals)
-            folder = self.reloader.folder
-
-            def make() -> bytes:
-                with _giving_way():
-                    whole = self._complete(seen, there, folder)
-                    return exposition.text(whole, content_type, powerdns=self.powerdns)
-
-            made = await loop.run_in_executor(self._behind, make)
+            seen = await self._whole()
+            made = await self.behind(
+                lambda: exposition.text(seen, content_type, powerdns=self.powerdns)
+            )
             self._made[content_type] = loop.time(), made
             return made
+
+    async def seen(self) -> Seen:
+        """Everything, as it is, or was within the last second."""
+        loop = asyncio.get_running_loop()
+        async with self._one_at_a_time:
+            if self._seen is None or loop.time() - self._seen[0] >= FRESH:
+                self._seen = loop.time(), await self._whole()
+            return self._seen[1]
+
+    async def behind(self, work: Callable[[], T]) -> T:
+        """Have something done in the thread that stands back; there is one."""
+        if self._behind is None:
+            self._behind = ThreadPoolExecutor(1, "metrics", initializer=_stand_back)
+
+        def done() -> T:
+            with _giving_way():
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._behind, done)
+
+    def checks(self, folder: Path) -> tuple[CheckSeen, ...]:
+        """The checks of a bundle, of which nothing is known yet. In that thread."""
+        if self._checks[0] != folder:
+            self._checks = folder, checks_of(folder)
+        return self._checks[1]
+
+    async def _whole(self) -> Seen:
+        totals = await self.behind(self._totals.read)
+        seen, there = await self._look(totals)
+        folder = self.reloader.folder
+        return await self.behind(lambda: self._complete(seen, there, folder))
 
     async def command(self, _request: Answer) -> AsyncGenerator[bytes, None]:
         """``lzc ctl metrics``: a line of JSON in pieces."""
@@ -198,7 +225,7 @@ class Seer:
     def _complete(self, seen: Seen, there: list[list[_Copied]], folder: Path) -> Seen:
         """With what needs no loop."""
         if folder != self._contents.folder:
-            self._contents = contents_of(folder, self.stamps)
+            self._contents = contents_of(folder, self.stamps, self.checks(folder))
         health = self._look_at_checks(seen.health)
         secondaries = [
             replace(one, zones=list(map(_there, zones)))
@@ -212,25 +239,41 @@ class Seer:
         forced, down = 0, set()
         known = self._contents.checks
         there = self.checker.healths(one.key for one in known)
-        for (key, check), now in zip(known, there, strict=True):
+        for check, now in zip(known, there, strict=True):
             if now is None:
                 found.append(check)
                 continue
             forced += now.forced != AUTO
             if now.status == DOWN:
-                down.add(key)
-            up = None if now.status == UNKNOWN else now.status == UP
+                down.add(check.key)
             found.append(
-                check._replace(
-                    up=up, latency=now.latency, checked_at=now.checked, changes=now.changes
+                CheckSeen(
+                    check.id,
+                    check.target,
+                    check.url,
+                    None if now.status == UNKNOWN else now.status == UP,
+                    now.latency,
+                    now.checked,
+                    now.changes,
+                    check.key,
+                    now.since,
+                    now.forced,
+                    now.found,
+                    check.interval,
                 )
             )
+        records = self._contents.records
         without = [
-            (one.zone, one.owner, one.type)
-            for one in self._contents.records
-            if down.issuperset(one.checks)
+            (one.zone, one.owner, one.type) for one in records if down.issuperset(one.checks)
         ]
-        return replace(health, checks=found, forced=forced, without_target=without)
+        return replace(
+            health,
+            checks=found,
+            forced=forced,
+            without_target=without,
+            records=records,
+            interval=self.reloader.config.lua.health_check_interval,
+        )
 
 
 def _stand_back() -> None:
