@@ -197,9 +197,9 @@ class ServeSection(Table):
     health_grace: float = Field(default=2.0, ge=0, le=60)
     """Seconds that first answers wait at most for the first results of the bundle's checks."""
     http: Endpoint | None = None
-    """Where metrics are served over HTTP; default: nowhere."""
+    """Where metrics and the status page are served over HTTP; default: nowhere."""
     http_token_file: str | None = None
-    """The bearer token that metrics are given for; needed beyond loopback."""
+    """The token that metrics and the status page are given for; needed beyond loopback."""
     http_compat: Literal["powerdns"] | None = None
     """Metrics under the names of another server, too."""
     log: LogTarget = "stderr"

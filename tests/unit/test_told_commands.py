@@ -125,6 +125,10 @@ NO_ORDERS: Final = {
     # Where a fault is.
     "lzc ctl": 1,
     "lzc serve": 1,
+    # Beside what the status page says is wrong: more of it. What to do is in the texts themselves.
+    "lzc ctl health": 5,
+    "lzc ctl reload": 1,
+    "lzc ctl status": 5,
     # In the list of rules; the fault itself has the command with what it needs.
     "correct the code, or see what it does with: lzc query": 1,
     "no answer of lzc serve": 1,

@@ -1,4 +1,5 @@
-"""``[serve] http``: metrics and the state of the server over HTTP, read-only.
+"""``[serve] http``: metrics and the state of the server over HTTP, for programs and, as a page, for
+people; read-only.
 
 It runs in the event loop of the supervisor, which answers no query. Whoever is slow, or many at
 once, is let go of: every connection has one request and some seconds.
@@ -7,17 +8,20 @@ once, is let go of: every connection has one request and some seconds.
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import hmac
+import ipaddress
 import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from lzc.serve.observe.exposition import negotiated
+from lzc.serve.observe.status.request import PATHS, Asked, asked_of
 
 log = logging.getLogger("lzc")
 
@@ -29,10 +33,26 @@ _SWEEP: Final = 1.0
 _LINE: Final = 4096
 """Octets of a line of a request at most."""
 _BACKLOG: Final = 64
-_NO_TOKEN: Final = {"WWW-Authenticate": 'Bearer realm="lzc"'}
+_FOR_PROGRAMS: Final = 'Bearer realm="lzc"'
+_FOR_BROWSERS: Final = 'Basic realm="lzc: any name, and the token as the password", charset="UTF-8"'
 _COMPRESSED: Final = 1024
 """Octets from which on a body is compressed for those who take that."""
 
+_OTHER_HOST: Final = (
+    "this server is asked by a name that is not its own: ask for it by its address or as localhost,"
+    " or have it ask for a token (http-token-file)\n"
+)
+
+
+class Document(NamedTuple):
+    """HTML in UTF-8, and the Content-Security-Policy that it is shown under."""
+
+    body: bytes
+    policy: str
+
+
+Page = Callable[[Asked], Awaitable[Document]]
+"""Makes a page of the status page."""
 Metrics = Callable[[str], Awaitable[bytes]]
 """Gives the metrics in a content type of `lzc.serve.observe.exposition`."""
 Ready = Callable[[], list[str]]
@@ -43,9 +63,16 @@ class HttpServer:
     """On a socket that is bound; ``token`` is asked for where there is one."""
 
     def __init__(
-        self, listener: socket.socket, token: bytes | None, metrics: Metrics, ready: Ready
+        self,
+        listener: socket.socket,
+        token: bytes | None,
+        metrics: Metrics,
+        ready: Ready,
+        page: Page,
     ) -> None:
         self._listener = listener
+        self._page = page
+        self._names = own_names(listener.getsockname()[0])
         self._token = token
         self._metrics = metrics
         self._ready = ready
@@ -60,6 +87,8 @@ class HttpServer:
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/live", self._serve_live)
         app.router.add_get("/ready", self._serve_ready)
+        for path in PATHS:
+            app.router.add_get(path, self._serve_page)
         app.on_response_prepare.append(_one_request)
         self._runner = web.AppRunner(
             app, access_log=None, max_line_size=_LINE, max_field_size=_LINE, keepalive_timeout=0
@@ -116,21 +145,44 @@ class HttpServer:
 
     def _is_admitted(self, request: web.Request) -> bool:
         if self._token is None:
-            return True
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        said = given.strip().encode("utf-8", "surrogateescape")
-        return scheme.lower() == "bearer" and hmac.compare_digest(said, self._token)
+            return self._is_meant(request)
+        given = _token_in(request.headers.get("Authorization", ""))
+        return given is not None and hmac.compare_digest(given, self._token)
+
+    def _is_meant(self, request: web.Request) -> bool:
+        """Whether it is asked by a name of its own. Where no token is asked for, a page of somebody
+        else's whose name leads here by now (DNS rebinding) would be given all that a browser on
+        this machine is. Programs that send no Host are no browsers."""
+        hosts = request.headers.getall("Host", [])
+        return all(_host_in(one) in self._names or _is_loopback(_host_in(one)) for one in hosts)
+
+    def _turned_away(self, *challenges: str) -> web.Response:
+        if self._token is None:
+            return web.Response(status=421, text=_OTHER_HOST)
+        refused = web.Response(status=401, text="a token is needed\n")
+        for one in challenges:
+            refused.headers.add("WWW-Authenticate", one)
+        return refused
 
     async def _serve_metrics(self, request: web.Request) -> web.Response:
         if not self._is_admitted(request):
-            return web.Response(status=401, headers=_NO_TOKEN, text="a token is needed\n")
+            return self._turned_away(_FOR_PROGRAMS)
         content_type = negotiated(request.headers.get("Accept", ""))
         body = await self._metrics(content_type)
-        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if len(body) >= _COMPRESSED and _takes_gzip(request.headers.get("Accept-Encoding", "")):
-            body = await asyncio.to_thread(gzip.compress, body, 1)
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, headers=headers)
+        return await _sent(request, body, {"Content-Type": content_type}, "Accept")
+
+    async def _serve_page(self, request: web.Request) -> web.Response:
+        if not self._is_admitted(request):
+            return self._turned_away(_FOR_PROGRAMS, _FOR_BROWSERS)
+        body, policy = await self._page(asked_of(request.path, request.query))
+        headers = {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "X-Frame-Options": "DENY",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        return await _sent(request, body, headers)
 
     async def _serve_live(self, _request: web.Request) -> web.Response:
         return web.Response(text="live\n")
@@ -141,6 +193,54 @@ class HttpServer:
             return web.Response(text="ready\n")
         told = problems if self._is_admitted(request) else []
         return web.Response(status=503, text="\n".join(["not ready", *told, ""]))
+
+
+def own_names(address: str) -> frozenset[str]:
+    """What a server that listens there may be called in a request, besides addresses of loopback:
+    nobody else can have such a name lead here."""
+    return frozenset((address.lower(), "localhost", socket.gethostname().lower()))
+
+
+def _host_in(header: str) -> str:
+    """The host in a Host field (RFC 9110 §7.2), in lower case and without brackets."""
+    host = header.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _token_in(authorization: str) -> bytes | None:
+    """The token of a field: that of Bearer (RFC 6750 §2.1), or the password of Basic with any name
+    (RFC 7617 §2), as browsers ask for nothing else."""
+    scheme, _, given = authorization.partition(" ")
+    said = given.strip().encode("utf-8", "surrogateescape")
+    if scheme.lower() == "bearer":
+        return said
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, colon, password = base64.b64decode(said, validate=True).partition(b":")
+    except ValueError:
+        return None
+    return password if colon else None
+
+
+async def _sent(
+    request: web.Request, body: bytes, headers: dict[str, str], *vary: str
+) -> web.Response:
+    """An answer, compressed for those who take that."""
+    headers["Vary"] = ", ".join((*vary, "Accept-Encoding"))
+    if len(body) >= _COMPRESSED and _takes_gzip(request.headers.get("Accept-Encoding", "")):
+        body = await asyncio.to_thread(gzip.compress, body, 1)
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=body, headers=headers)
 
 
 class _Full(asyncio.Protocol):

@@ -39,6 +39,7 @@ from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.seeing import Seer
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
+from lzc.serve.supervise.status_pages import StatusPages
 from lzc.serve.supervise.worker_count import WorkerCount
 from lzc.serve.supervise.worker_process import WorkerProcess, faults_of
 from lzc.serve.transport import sockets
@@ -123,6 +124,7 @@ class Supervisor:
             board.used,
             powerdns=options.config.serve.http_compat == "powerdns",
         )
+        self._pages = StatusPages(self._seer, checker, self._commands.status, board.used)
         self._started = self._stopping = False
         self._listening = self._hung_up = False
         self._failed: list[Fault] = []
@@ -185,10 +187,13 @@ class Supervisor:
         from lzc.serve.observe.http import HttpServer
 
         listener, token = self._http_at
-        self._http = HttpServer(listener, token, self._seer.text, self._seer.not_ready)
+        seer = self._seer
+        self._http = HttpServer(listener, token, seer.text, seer.not_ready, self._pages.page)
         await self._http.start()
+        self._spawn(self._pages.watch())
         host, port = listener.getsockname()[:2]
-        log.info("http: metrics at http://%s/metrics", sockets.show_endpoint(host, port))
+        where = sockets.show_endpoint(host, port)
+        log.info("http: metrics at http://%s/metrics, the status page at http://%s/", where, where)
 
     def _begin_health(self) -> None:
         """Where the bundle lists checks, start them first: answers wait for their results a while.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from lzc.serve.observe.seen import (
     BundleSeen,
@@ -42,7 +42,7 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
         CheckSeen(f"{number:08x}", f"192.0.2.1:{number}", "", number % 2 == 0, 0.001, NOW - 3, 2)
         for number in range(checks)
     ]
-    counts = dict.fromkeys(("up", "down", "unknown", "changes", "runs", "unlisted"), 1)
+    counts = dict.fromkeys(("checks", "up", "down", "unknown", "changes", "runs", "unlisted"), 1)
     refused = dict.fromkeys(("unlisted_evicted", "unlisted_refused", "barred", "computed"), 1)
     return Seen(
         now=NOW,
@@ -71,3 +71,77 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
         tsig_failures={("ns0", "bad-time"): 1},
         notify={("ns0", "notify", "sent"): 1},
     )
+
+
+def quiet_status() -> dict[str, Any]:
+    """What ``lzc ctl status`` says, as far as the status page asks, where nothing is wrong."""
+    return {
+        "refused": None,
+        "fallen": {"count": 0, "zones": [], "why": ""},
+        "kept": {"count": 0, "zones": [], "rollback": ""},
+        "checker": {"unsaved": ""},
+        "geo": [],
+        "settings": "",
+        "keys": [],
+        "tsig": [],
+        "quarantine": [],
+        "held_zones": [],
+        "secondaries": [],
+        "strangers": [],
+    }
+
+
+def all_status(text: str = "it is so", at: float = NOW - 90) -> dict[str, Any]:
+    """The same with something wrong everywhere, of which it says ``text``."""
+    transfers = {
+        "done": 3,
+        "refused": {"no-key": 2},
+        "last": {"zone": text, "serial": 7, "at": at - 1},
+        "last_refusal": {"zone": text, "at": at, "reason": "no-key", "why": text},
+        "hint": text,
+    }
+    states = [{"zone": "z0.example.", "error": text}]
+    return {
+        "refused": {"bundle": text, "why": text, "since": at, "at": at, "tries": 2},
+        "fallen": {
+            "count": 1,
+            "zones": [{"zone": text, "serial": 1, "served_before": 2}],
+            "why": text,
+        },
+        "kept": {
+            "count": 2,
+            "zones": [
+                {"zone": text, "serial": 5, "why": text},
+                {"zone": f"out.{text}", "serial": None, "why": text},
+            ],
+            "rollback": text,
+        },
+        "checker": {"unsaved": text},
+        "geo": [{"path": text, "read": at, "error": text}],
+        "settings": text,
+        "keys": [
+            {
+                "zone": "z0.example.",
+                "state": "warning",
+                "workers": [],
+                "place": text,
+                "rule": "key",
+                "problem": text,
+                "fix": text,
+            }
+        ],
+        "tsig": [{"key": text, "place": text, "rule": "tsig", "problem": text, "fix": text}],
+        "quarantine": [{"code": "0", "name": text}],
+        "held_zones": [text],
+        "secondaries": [
+            {
+                "name": "ns0",
+                "address": "192.0.2.0:53",
+                "notify": True,
+                "states": states,
+                "transfers": transfers,
+            },
+            {"name": text, "address": text, "notify": False, "transfers": transfers},
+        ],
+        "strangers": [{"address": text, **transfers}],
+    }
