@@ -11,7 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import build_rows, harness, hostile_rows, inputs, lua_rows, peers, turns
+from tests.bench import (
+    build_rows,
+    harness,
+    hostile_rows,
+    inputs,
+    lua_rows,
+    peers,
+    scrape_rows,
+    turns,
+)
 from tests.bench.harness import Figure
 from tests.bench.inputs import ZONE
 
@@ -210,4 +219,5 @@ ROWS: dict[str, Row] = {
     "rebuild": build_rows.rebuild,
     "reload": reload,
     "health": health,
+    "scrape": scrape_rows.scrape,
 }

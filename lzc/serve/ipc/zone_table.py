@@ -28,11 +28,19 @@ class ZoneNumbers(NamedTuple):
 
     def plus(self, other: ZoneNumbers) -> ZoneNumbers:
         """Both together."""
-        return ZoneNumbers(*map(sum, zip(self, other, strict=True)))
+        return ZoneNumbers(
+            self.executions + other.executions,
+            self.failures + other.failures,
+            self.cpu + other.cpu,
+        )
 
     def less(self, other: ZoneNumbers) -> ZoneNumbers:
         """What came after the others."""
-        return ZoneNumbers(*(mine - its for mine, its in zip(self, other, strict=True)))
+        return ZoneNumbers(
+            self.executions - other.executions,
+            self.failures - other.failures,
+            self.cpu - other.cpu,
+        )
 
 
 NOTHING: Final = ZoneNumbers(0, 0, 0)

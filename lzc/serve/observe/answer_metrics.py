@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from prometheus_client.core import Metric
-
-from lzc.serve.observe.family import Sample, counter, gauge, histogram, one
+from lzc.serve.observe.family import Family, Sample, counter, gauge, histogram, one
 from lzc.serve.observe.seen import Seen
 from lzc.serve.observe.totals import Totals
 
@@ -80,7 +78,7 @@ def queries_of(totals: Totals) -> Mapping[tuple[str, str, str], int]:
     return {**none, **totals.queries}
 
 
-def answers(seen: Seen) -> Iterator[Metric]:
+def answers(seen: Seen) -> Iterator[Family]:
     """The families, as far as workers count what is in them."""
     totals = seen.totals
     yield from counter(
@@ -124,7 +122,7 @@ def answers(seen: Seen) -> Iterator[Metric]:
     yield from _lua(seen)
 
 
-def _lua(seen: Seen) -> Iterator[Metric]:
+def _lua(seen: Seen) -> Iterator[Family]:
     counters = seen.totals.counters
     failures: list[Sample] = [
         ((kind,), counters[name]) for name, kind in _FAILURES.items() if name in counters

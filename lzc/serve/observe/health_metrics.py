@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client.core import Metric
-
-from lzc.serve.observe.family import counter, gauge, one
+from lzc.serve.observe.family import Family, counter, gauge, one
 from lzc.serve.observe.seen import Seen
 
 MOST: Final = 10_000
@@ -16,7 +14,7 @@ MOST: Final = 10_000
 MOST_RECORDS: Final = 1000
 
 
-def health(seen: Seen) -> Iterator[Metric]:
+def health(seen: Seen) -> Iterator[Family]:
     """The families: first what is about all checks, then each of those that a bundle lists."""
     counts = seen.health.counts
     yield from gauge(
@@ -69,12 +67,12 @@ def health(seen: Seen) -> Iterator[Metric]:
         "1 while what checks found, and what is forced, cannot be saved for the next start",
         one(seen.health.unsaved),
     )
-    times = [check.checked_at for check in seen.health.checks if check.checked_at]
-    if times:
+    oldest = seen.health.oldest
+    if oldest:
         yield from gauge(
             "lzc_health_oldest_result_age_seconds",
             "Age of the oldest result among the checks of the bundle that have one",
-            one(max(0.0, seen.now - min(times))),
+            one(max(0.0, seen.now - oldest)),
             unit="seconds",
         )
     without = seen.health.without_target
@@ -87,35 +85,34 @@ def health(seen: Seen) -> Iterator[Metric]:
     yield from gauge(
         "lzc_health_record_without_target",
         f"1 for each of these records, of which {MOST_RECORDS} are named at most",
-        [(record, 1) for record in without[:MOST_RECORDS]],
+        ((record, 1) for record in without[:MOST_RECORDS]),
         ("zone", "owner", "type"),
     )
     yield from _each(seen)
 
 
-def _each(seen: Seen) -> Iterator[Metric]:
+def _each(seen: Seen) -> Iterator[Family]:
     checks = seen.health.checks
     if len(checks) > MOST:
         checks = ()
     labels = ("check", "target", "url")
-    known = [(check, (check.id, check.target, check.url)) for check in checks]
     yield from gauge(
         "lzc_health_check_up",
         "1 for a target that is up, 0 for one that is down, as answers see it; not there while"
         f" nothing is known, nor where there are more than {MOST} checks",
-        [(values, check.up) for check, values in known if check.up is not None],
+        ((each[:3], each.up) for each in checks if each.up is not None),
         labels,
     )
     yield from gauge(
         "lzc_health_check_latency_seconds",
         "Seconds that the last run of a check took",
-        [(values, check.latency) for check, values in known if check.checked_at],
+        ((each[:3], each.latency) for each in checks if each.checked_at),
         labels,
         "seconds",
     )
     yield from counter(
         "lzc_health_check_changes",
         "How often a check became up or down that was the other",
-        [(values, check.changes) for check, values in known],
+        ((each[:3], each.changes) for each in checks),
         labels,
     )

@@ -15,7 +15,7 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -38,6 +38,10 @@ _FOR_BROWSERS: Final = 'Basic realm="lzc: any name, and the token as the passwor
 _COMPRESSED: Final = 1024
 """Octets from which on a body is compressed for those who take that."""
 
+_AT_ONCE: Final = 65536
+_PAUSE: Final = 0.0005
+"""Seconds between such parts of a long body: what the kernel copies keeps others waiting, too."""
+
 _OTHER_HOST: Final = (
     "this server is asked by a name that is not its own: ask for it by its address or as localhost,"
     " or have it ask for a token (http-token-file)\n"
@@ -53,8 +57,9 @@ class Document(NamedTuple):
 
 Page = Callable[[Asked], Awaitable[Document]]
 """Makes a page of the status page."""
-Metrics = Callable[[str], Awaitable[bytes]]
-"""Gives the metrics in a content type of `lzc.serve.observe.exposition`."""
+Metrics = Callable[[str, bool], Awaitable[list[bytes]]]
+"""Gives the metrics in a content type of `lzc.serve.observe.exposition`, compressed by gzip or
+not, in pieces."""
 Ready = Callable[[], list[str]]
 """Says why the server is not ready, in lines; nothing where it is."""
 
@@ -164,12 +169,24 @@ class HttpServer:
             refused.headers.add("WWW-Authenticate", one)
         return refused
 
-    async def _serve_metrics(self, request: web.Request) -> web.Response:
+    async def _serve_metrics(self, request: web.Request) -> web.StreamResponse:
         if not self._is_admitted(request):
             return self._turned_away(_FOR_PROGRAMS)
         content_type = negotiated(request.headers.get("Accept", ""))
-        body = await self._metrics(content_type)
-        return await _sent(request, body, {"Content-Type": content_type}, "Accept")
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        compressed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+        pieces = await self._metrics(content_type, compressed)
+        headers["Content-Length"] = str(sum(map(len, pieces)))
+        if request.method == "HEAD":
+            return web.Response(headers=headers)
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        for part in _parts(pieces):
+            await response.write(part)
+            await asyncio.sleep(_PAUSE)
+        return response
 
     async def _serve_page(self, request: web.Request) -> web.Response:
         if not self._is_admitted(request):
@@ -232,15 +249,25 @@ def _token_in(authorization: str) -> bytes | None:
     return password if colon else None
 
 
-async def _sent(
-    request: web.Request, body: bytes, headers: dict[str, str], *vary: str
-) -> web.Response:
+async def _sent(request: web.Request, body: bytes, headers: dict[str, str]) -> web.Response:
     """An answer, compressed for those who take that."""
-    headers["Vary"] = ", ".join((*vary, "Accept-Encoding"))
+    headers["Vary"] = "Accept-Encoding"
     if len(body) >= _COMPRESSED and _takes_gzip(request.headers.get("Accept-Encoding", "")):
         body = await asyncio.to_thread(gzip.compress, body, 1)
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=body, headers=headers)
+
+
+def _parts(pieces: list[bytes]) -> Iterator[bytes]:
+    """The same in fewer pieces."""
+    some, octets = [], 0
+    for piece in pieces:
+        some.append(piece)
+        octets += len(piece)
+        if octets >= _AT_ONCE:
+            yield b"".join(some)
+            some, octets = [], 0
+    yield b"".join(some)
 
 
 class _Full(asyncio.Protocol):

@@ -9,17 +9,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 
-from prometheus_client.core import Metric
-
 from lzc.serve.observe.answer_metrics import answers
-from lzc.serve.observe.family import Sample, counter, gauge, one
+from lzc.serve.observe.family import Family, counter, gauge, one
 from lzc.serve.observe.health_metrics import health
 from lzc.serve.observe.process import ProcessUse, use_of
 from lzc.serve.observe.secondary_metrics import secondaries
 from lzc.serve.observe.seen import Seen
 
 
-def families(seen: Seen) -> Iterator[Metric]:
+def families(seen: Seen) -> Iterator[Family]:
     """All of them, one after the other."""
     yield from _server(seen)
     yield from _processes(seen)
@@ -29,7 +27,7 @@ def families(seen: Seen) -> Iterator[Metric]:
     yield from secondaries(seen)
 
 
-def _server(seen: Seen) -> Iterator[Metric]:
+def _server(seen: Seen) -> Iterator[Family]:
     bundle = seen.bundle
     yield from gauge(
         "lzc_build_info",
@@ -96,7 +94,7 @@ def _server(seen: Seen) -> Iterator[Metric]:
     )
 
 
-def _processes(seen: Seen) -> Iterator[Metric]:
+def _processes(seen: Seen) -> Iterator[Family]:
     names = [each.name for each in seen.processes]
     used = [use_of(each.pid) if each.pid else None for each in seen.processes]
     found: list[tuple[str, ProcessUse]] = [
@@ -148,38 +146,38 @@ def _processes(seen: Seen) -> Iterator[Metric]:
     )
 
 
-def _zones(seen: Seen) -> Iterator[Metric]:
+def _zones(seen: Seen) -> Iterator[Family]:
     label = ("zone",)
     yield from gauge(
         "lzc_zone_serial",
         "Serial of a zone's SOA record as it is served",
-        [((zone.name,), zone.serial) for zone in seen.zones],
+        (((zone.name,), zone.serial) for zone in seen.zones),
         label,
     )
     yield from gauge(
         "lzc_zone_serial_left",
         "How often a zone's serial can rise by one before 2^32 - 1, after which it begins at 0",
-        [((zone.name,), 0xFFFFFFFF - zone.serial) for zone in seen.zones],
+        (((zone.name,), 0xFFFFFFFF - zone.serial) for zone in seen.zones),
         label,
     )
     yield from gauge(
         "lzc_zone_expire_seconds",
         "EXPIRE of a zone: how long a secondary goes on answering for it that does not reach us",
-        [((zone.name,), zone.expire) for zone in seen.zones],
+        (((zone.name,), zone.expire) for zone in seen.zones),
         label,
         "seconds",
     )
     yield from gauge(
         "lzc_zone_signed",
         "1 for a zone that is signed",
-        [((zone.name,), zone.signed) for zone in seen.zones],
+        (((zone.name,), zone.signed) for zone in seen.zones),
         label,
     )
     yield from gauge(
         "lzc_zone_keys_end_timestamp_seconds",
         "From when on signatures of a zone do not validate, as its keys (or its KSK) retire by the"
         " dates they have; zones whose keys have no end are left out",
-        [((zone,), end) for zone, end in seen.ends.items()],
+        (((zone,), end) for zone, end in seen.ends.items()),
         label,
         "seconds",
     )
@@ -193,10 +191,9 @@ def _zones(seen: Seen) -> Iterator[Metric]:
         [((state,), count) for state, count in states.items()],
         ("state",),
     )
-    faults: list[Sample] = [((zone, state), 1) for zone, state in seen.keys.items()]
     yield from gauge(
         "lzc_zone_key_fault",
         "1 for each of these zones",
-        faults,
+        (((zone, state), 1) for zone, state in seen.keys.items()),
         ("zone", "state"),
     )

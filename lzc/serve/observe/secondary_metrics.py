@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client.core import Metric
-
-from lzc.serve.observe.family import Sample, counter, gauge
+from lzc.serve.observe.family import Family, Sample, counter, gauge
 from lzc.serve.observe.seen import Seen
 
 
-def secondaries(seen: Seen) -> Iterator[Metric]:
+def secondaries(seen: Seen) -> Iterator[Family]:
     """The families."""
     notified = [each for each in seen.secondaries if each.notified]
     yield from gauge(
@@ -37,13 +35,13 @@ def secondaries(seen: Seen) -> Iterator[Metric]:
     yield from gauge(
         "lzc_secondary_zone_serial",
         "Serial that a secondary told last; not there before it told one",
-        [((name, zone.zone), zone.serial) for name, zone in places if zone.serial is not None],
+        (((name, zone.zone), zone.serial) for name, zone in places if zone.serial is not None),
         labels,
     )
     yield from gauge(
         "lzc_secondary_zone_lag_seconds",
         "Seconds for which a secondary has had less than what is served here, as far as it told",
-        [((name, zone.zone), zone.lag) for name, zone in places],
+        (((name, zone.zone), zone.lag) for name, zone in places),
         labels,
         "seconds",
     )

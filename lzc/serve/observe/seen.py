@@ -90,7 +90,8 @@ class RecordSeen(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class HealthSeen:
     """``counts`` are those of `lzc.serve.ipc.health_table.HealthTable.counts`; ``checks`` those
-    that the bundle lists. ``forced``: of these, so many follow what an operator said.
+    that the bundle lists. ``forced``: of these, so many follow what an operator said; ``oldest``:
+    when the oldest of their results was found, 0 where none has one.
     ``without_target``: zone, owner and type of LUA records all of whose targets are down.
     ``records``: all those that depend on checks. ``interval``: usual seconds between two runs."""
 
@@ -99,6 +100,7 @@ class HealthSeen:
     unlisted_limit: int = 0
     unsaved: bool = False
     forced: int = 0
+    oldest: float = 0.0
     without_target: Sequence[tuple[str, str, str]] = ()
     records: Sequence[RecordSeen] = ()
     interval: int = 0

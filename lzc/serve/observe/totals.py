@@ -21,6 +21,7 @@ from lzc.wire import name as wire_name
 
 SHOWN: Final = 200
 """Zones that are shown apart."""
+_AT_ONCE: Final = 32
 RANKED: Final = 60.0
 """Seconds after which it is seen anew which zones are the busiest."""
 
@@ -68,8 +69,8 @@ class TotalsReader:
         self._slots = slots
         self._zones = BusiestZones(shown, clock)
 
-    def read(self) -> Totals:
-        """The totals of this moment."""
+    def read(self, give_way: Callable[[], None] = lambda: None) -> Totals:
+        """The totals of this moment; ``give_way`` is called every few zones."""
         slots = tuple(self._slots)
         words = [sum(column) for column in zip(*(one.traffic() for one in slots), strict=True)]
         counters = Counter(dict.fromkeys(COUNTERS, 0))
@@ -79,8 +80,11 @@ class TotalsReader:
             counters.update(slot.counters())
             rows, more = slot.zones.read()
             others = others.plus(more)
-            for apex, numbers in rows.items():
-                zones[apex] = zones.get(apex, NOTHING).plus(numbers)
+            for number, (apex, numbers) in enumerate(rows.items()):
+                if not number % _AT_ONCE:
+                    give_way()
+                before = zones.get(apex)
+                zones[apex] = numbers if before is None else before.plus(numbers)
         return Totals(
             queries=traffic.queries(words),
             answers=traffic.answers(words),
@@ -95,7 +99,8 @@ class TotalsReader:
             answer_octets=traffic.answer_octets(words),
             counters=dict(counters),
             lua_zones={
-                name: numbers._asdict() for name, numbers in self._zones.show(zones, others).items()
+                name: numbers._asdict()
+                for name, numbers in self._zones.show(zones, others, give_way).items()
             },
         )
 
@@ -114,7 +119,10 @@ class BusiestZones:
         self._ranked = clock()
 
     def show(
-        self, zones: Mapping[bytes, ZoneNumbers], others: ZoneNumbers
+        self,
+        zones: Mapping[bytes, ZoneNumbers],
+        others: ZoneNumbers,
+        give_way: Callable[[], None] = lambda: None,
     ) -> dict[str, ZoneNumbers]:
         """What is shown by name, given all there is to be known, and what has no zone."""
         seen = self._seen
@@ -126,7 +134,9 @@ class BusiestZones:
         for apex, more in fresh.items():
             self._lately[apex] += more.executions
         self._choose(zones)
-        for apex, more in fresh.items():
+        for number, (apex, more) in enumerate(fresh.items()):
+            if not number % _AT_ONCE:
+                give_way()
             if apex in self._shown:
                 self._shown[apex] = self._shown[apex].plus(more)
             else:

@@ -7,16 +7,14 @@ written, in one thread that stands back behind those who answer.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
-import sys
-import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator
+import zlib
+from collections.abc import AsyncGenerator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -41,15 +39,29 @@ from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
 from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.reload import Reloader
+from lzc.serve.supervise.standing_back import PAUSE, giving_way, stand_back
 from lzc.wire import name as wire_name
 
 FRESH: Final = 1.0
 """Seconds for which metrics are given again as they were, however many ask."""
-_NICE: Final = 5
-_SWITCH: Final = 0.0005
-_PIECE: Final = 65536
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_FAST: Final = 1
+_AT_ONCE: Final = 32
+"""Checks, zones and the like that are looked at in a slice at least."""
 
 T = TypeVar("T")
+GiveWay = Callable[[], None]
+"""`Slices.give_way`, for work that takes long to call every few hundredths of a millisecond."""
+
+
+@dataclass(slots=True)
+class _Made:
+    """Metrics in one content type, ``at`` a time of the loop; compressed once somebody wanted
+    that."""
+
+    at: float
+    pieces: list[bytes]
+    compressed: list[bytes] | None = None
 
 
 class _Copied(NamedTuple):
@@ -76,7 +88,7 @@ class Seer:
     started_at: float = field(default_factory=time.time)
     _contents: BundleContents = field(default_factory=BundleContents)
     _checks: tuple[Path | None, tuple[CheckSeen, ...]] = (None, ())
-    _made: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    _made: dict[str, _Made] = field(default_factory=dict)
     _seen: tuple[float, Seen] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _behind: ThreadPoolExecutor | None = None
@@ -85,23 +97,33 @@ class Seer:
     def __post_init__(self) -> None:
         self._totals = TotalsReader(self.slots)
 
-    async def text(self, content_type: str) -> bytes:
-        """The metrics in a content type of `lzc.serve.observe.exposition`."""
+    async def pieces(self, content_type: str, compressed: bool = False) -> list[bytes]:
+        """The metrics in a content type of `lzc.serve.observe.exposition`, and in gzip's format
+        where that is wanted: one piece after the other."""
         # Here, as a server whose metrics nobody asks for needs none of it; and not in the thread,
         # as a process that is forked meanwhile would find it half imported.
         from lzc.serve.observe import exposition
 
         loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
-            at, made = self._made.get(content_type, (-FRESH, b""))
-            if loop.time() - at < FRESH:
-                return made
-            seen = await self._whole()
-            made = await self.behind(
-                lambda: exposition.text(seen, content_type, powerdns=self.powerdns)
-            )
-            self._made[content_type] = loop.time(), made
-            return made
+            made = self._made.get(content_type)
+            if made is None or loop.time() - made.at >= FRESH:
+                seen = await self._whole()
+
+                def make(give_way: GiveWay) -> list[bytes]:
+                    found: list[bytes] = []
+                    for piece in exposition.pieces(seen, content_type, powerdns=self.powerdns):
+                        found.append(piece)
+                        give_way()
+                    return found
+
+                pieces = await self._in_slices(make)
+                made = self._made[content_type] = _Made(loop.time(), pieces)
+            if not compressed:
+                return made.pieces
+            if made.compressed is None:
+                made.compressed = await self._in_slices(partial(_compress, made.pieces))
+            return made.compressed
 
     async def seen(self) -> Seen:
         """Everything, as it is, or was within the last second."""
@@ -113,12 +135,16 @@ class Seer:
 
     async def behind(self, work: Callable[[], T]) -> T:
         """Have something done in the thread that stands back; there is one."""
+        return await self._in_slices(lambda _: work())
+
+    async def _in_slices(self, work: Callable[[GiveWay], T]) -> T:
+        """The same of what takes long."""
         if self._behind is None:
-            self._behind = ThreadPoolExecutor(1, "metrics", initializer=_stand_back)
+            self._behind = ThreadPoolExecutor(1, "metrics", initializer=stand_back)
 
         def done() -> T:
-            with _giving_way():
-                return work()
+            with giving_way() as slices:
+                return work(slices.give_way)
 
         return await asyncio.get_running_loop().run_in_executor(self._behind, done)
 
@@ -129,18 +155,16 @@ class Seer:
         return self._checks[1]
 
     async def _whole(self) -> Seen:
-        totals = await self.behind(self._totals.read)
+        totals = await self._in_slices(self._totals.read)
         seen, there = await self._look(totals)
         folder = self.reloader.folder
-        return await self.behind(lambda: self._complete(seen, there, folder))
+        return await self._in_slices(partial(self._complete, seen, there, folder))
 
     async def command(self, _request: Answer) -> AsyncGenerator[bytes, None]:
         """``lzc ctl metrics``: a line of JSON in pieces."""
         from lzc.serve.observe.exposition import PLAIN
 
-        made = await self.text(PLAIN)
-        line = await asyncio.to_thread(lambda: json.dumps({"ok": True, "text": made.decode()}))
-        return _pieces(line.encode() + b"\n")
+        return _as_json(await self.pieces(PLAIN))
 
     def not_ready(self) -> list[str]:
         """Why the server is not ready, in words of ours."""
@@ -219,33 +243,42 @@ class Seer:
                     for zone in one.zones.values()
                 ]
             )
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE)
         return found, there
 
-    def _complete(self, seen: Seen, there: list[list[_Copied]], folder: Path) -> Seen:
+    def _complete(
+        self, seen: Seen, there: list[list[_Copied]], folder: Path, give_way: GiveWay
+    ) -> Seen:
         """With what needs no loop."""
         if folder != self._contents.folder:
             self._contents = contents_of(folder, self.stamps, self.checks(folder))
-        health = self._look_at_checks(seen.health)
-        secondaries = [
-            replace(one, zones=list(map(_there, zones)))
-            for one, zones in zip(seen.secondaries, there, strict=True)
-        ]
-        zones = self._contents.zones
-        return replace(seen, zones=zones, health=health, secondaries=secondaries)
+        health = self._look_at_checks(seen.health, give_way)
+        secondaries = []
+        for one, copied in zip(seen.secondaries, there, strict=True):
+            zones: list[ZoneThere] = []
+            for number, zone in enumerate(copied):
+                if not number % _AT_ONCE:
+                    give_way()
+                zones.append(_there(zone))
+            secondaries.append(replace(one, zones=zones))
+        return replace(seen, zones=self._contents.zones, health=health, secondaries=secondaries)
 
-    def _look_at_checks(self, health: HealthSeen) -> HealthSeen:
+    def _look_at_checks(self, health: HealthSeen, give_way: GiveWay) -> HealthSeen:
         found: list[CheckSeen] = []
-        forced, down = 0, set()
+        forced, oldest, down = 0, 0.0, set()
         known = self._contents.checks
         there = self.checker.healths(one.key for one in known)
-        for check, now in zip(known, there, strict=True):
+        for number, (check, now) in enumerate(zip(known, there, strict=True)):
+            if not number % _AT_ONCE:
+                give_way()
             if now is None:
                 found.append(check)
                 continue
             forced += now.forced != AUTO
             if now.status == DOWN:
                 down.add(check.key)
+            if now.checked and (now.checked < oldest or not oldest):
+                oldest = now.checked
             found.append(
                 CheckSeen(
                     check.id,
@@ -263,43 +296,41 @@ class Seer:
                 )
             )
         records = self._contents.records
-        without = [
-            (one.zone, one.owner, one.type) for one in records if down.issuperset(one.checks)
-        ]
+        without = []
+        for number, one in enumerate(records):
+            if not number % _AT_ONCE:
+                give_way()
+            if down.issuperset(one.checks):
+                without.append((one.zone, one.owner, one.type))
         return replace(
             health,
             checks=found,
             forced=forced,
+            oldest=oldest,
             without_target=without,
             records=records,
             interval=self.reloader.config.lua.health_check_interval,
         )
 
 
-def _stand_back() -> None:
-    """Have this thread alone yield to who answers."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+def _compress(pieces: list[bytes], give_way: GiveWay) -> list[bytes]:
+    packer = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP)
+    found: list[bytes] = []
+    for piece in pieces:
+        found.append(packer.compress(piece))
+        give_way()
+    found.append(packer.flush())
+    return [piece for piece in found if piece]
 
 
-@contextmanager
-def _giving_way() -> Iterator[None]:
-    """Have the event loop wait for this thread no longer than it must: it gets the interpreter
-    within half a millisecond, and no garbage is looked for among a hundred thousand samples, of
-    which there is none."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH)
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        sys.setswitchinterval(before)
-
-
-async def _pieces(whole: bytes) -> AsyncGenerator[bytes, None]:
-    for at in range(0, len(whole), _PIECE):
-        yield whole[at : at + _PIECE]
+async def _as_json(pieces: list[bytes]) -> AsyncGenerator[bytes, None]:
+    """A member ``text``, whatever its length without keeping the loop for long."""
+    yield b'{"ok": true, "text": "'
+    for at in range(0, len(pieces), _AT_ONCE):
+        text = b"".join(pieces[at : at + _AT_ONCE]).decode()
+        yield json.dumps(text)[1:-1].encode()
+        await asyncio.sleep(0)
+    yield b'"}\n'
 
 
 def _there(zone: _Copied) -> ZoneThere:

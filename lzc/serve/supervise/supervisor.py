@@ -188,7 +188,7 @@ class Supervisor:
 
         listener, token = self._http_at
         seer = self._seer
-        self._http = HttpServer(listener, token, seer.text, seer.not_ready, self._pages.page)
+        self._http = HttpServer(listener, token, seer.pieces, seer.not_ready, self._pages.page)
         await self._http.start()
         self._spawn(self._pages.watch())
         host, port = listener.getsockname()[:2]

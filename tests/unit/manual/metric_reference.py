@@ -6,8 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from prometheus_client.core import Metric
-
+from lzc.serve.observe.family import Family
 from lzc.serve.observe.metrics import families
 from lzc.serve.observe.powerdns_names import lines
 from tests.unit.serve.all_seen import all_seen
@@ -17,10 +16,11 @@ def metrics() -> Iterator[str]:
     """A row for each family."""
     yield from ("| name | labels | meaning |", "|---|---|---|")
     for family in families(all_seen(os.getpid())):
-        ending = "_total" if family.type == "counter" else ""
+        about = family.about
+        ending = "_total" if about.type == "counter" else ""
         labels = ", ".join(f"`{label}`" for label in _labels(family))
-        meaning = family.documentation.replace("|", r"\|")
-        yield f"| `{family.name}{ending}` | {labels} | {meaning} |"
+        meaning = about.documentation.replace("|", r"\|")
+        yield f"| `{about.name}{ending}` | {labels} | {meaning} |"
 
 
 def powerdns() -> Iterator[str]:
@@ -30,8 +30,6 @@ def powerdns() -> Iterator[str]:
     yield ", ".join(f"`{name}`" for name in names) + "."
 
 
-def _labels(family: Metric) -> list[str]:
-    found: dict[str, None] = {}
-    for sample in family.samples:
-        found.update(dict.fromkeys(sample.labels))
-    return [label for label in found if label != "le"]
+def _labels(family: Family) -> list[str]:
+    there = "".join(name for name, _ in family.samples)
+    return [label for label in family.labels if label != "le" and f'{label}="' in there]
