@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from lzc.contained import Begin, Contained, Ended, Home
-from lzc.powerdns_versions import Version
+from lzc.powerdns_versions import KNOWN, Version
 
 if TYPE_CHECKING:
     from lzc.compiler.lua.discover import (
@@ -119,8 +119,9 @@ def _child(memory_limit: int) -> Contained[_Request, list[Any]]:
         import lzc.compiler.lua.discover  # noqa: F401
         from lzc.lua.engine.state import SPARE_MEMORY
 
-        # Two engines explore and two count, and three answer as each of two versions.
-        _children[memory_limit] = Contained(_work, memory=10 * (memory_limit + SPARE_MEMORY))
+        # As each version, two engines explore, two count, and three answer.
+        states = 7 * len(KNOWN)
+        _children[memory_limit] = Contained(_work, memory=states * (memory_limit + SPARE_MEMORY))
     return _children[memory_limit]
 
 
@@ -152,9 +153,11 @@ def _work(request: _Request, begin: Begin, home: Home) -> list[Any]:
     return found
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=len(KNOWN))
 def _discovery(exec_limit: int, memory_limit: int, version: Version) -> Discovery:
-    """The Lua states for all the zones that a process builds: each costs milliseconds."""
+    """The Lua states for all the zones that a process builds: each costs milliseconds, and the
+    memory of one that is given up is not there again soon. Zones, and the secondaries of one, may
+    be of any version by turns."""
     from lzc.compiler.lua.discover import Discovery
     from lzc.lua.engine.engine import EngineSettings
 
@@ -163,7 +166,7 @@ def _discovery(exec_limit: int, memory_limit: int, version: Version) -> Discover
     )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=len(KNOWN))
 def _answers(exec_limit: int, memory_limit: int, version: Version) -> Answers:
     """Likewise."""
     from lzc.compiler.lua.discover import Answers
@@ -174,7 +177,7 @@ def _answers(exec_limit: int, memory_limit: int, version: Version) -> Answers:
     )
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=len(KNOWN))
 def _meter(limit: int, memory_limit: int, version: Version) -> Meter:
     """Likewise."""
     from lzc.compiler.lua.discover import Meter
