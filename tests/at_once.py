@@ -2,8 +2,9 @@
 
 python -m tests.at_once [--outside] [--measured]
 
-As many run at a time as this process may use cores, four at most. What the tests of a room say is
-shown when they have ended; the exit code is 0 where all went well. With --outside each has a
+As many run at a time as this process may use cores, four at most, and beside them those that wait
+rather than compute. What the tests of a room say is shown when they have ended; the exit code is 0
+where all went well. With --outside each has a
 network of its own, where a packet to anywhere but loopback is a failure (`tests.soak.outside`).
 With --measured, coverage counts what tests/unit enters, and leaves files to combine.
 """
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 TESTS: Final = "test_*.py"
 MOST: Final = 4
 """Processes beside each other. More would have too little patience with real servers."""
+WAITING: Final = "tests/soak/"
+"""Rooms of tests that last for minutes whatever the machine, and take a small part of a core."""
 
 
 def rooms() -> dict[str, list[str]]:
@@ -45,9 +48,14 @@ def _peers(room: str) -> bool:
     return room == "tests/peers"
 
 
+def waits(room: str) -> bool:
+    """Whether it is one of `WAITING`."""
+    return room.startswith(WAITING)
+
+
 def command(room: str, files: Sequence[str], outside: bool, measured: bool) -> list[str]:
     """What runs the tests of a room."""
-    measured = measured and not _peers(room)
+    measured = measured and not _peers(room) and not waits(room)
     # A folder as a whole where it is one, so that pytest's own words for it are short.
     wanted = files if room == "tests/unit" else [room]
     if outside:
@@ -66,15 +74,23 @@ def main(arguments: Sequence[str]) -> int:
         room: command(room, files, options.outside, options.measured)
         for room, files in rooms().items()
     }
-    return beside_each_other(commands, min(MOST, len(os.sched_getaffinity(0))))
+    return beside_each_other(
+        commands, min(MOST, len(os.sched_getaffinity(0))), [*filter(waits, commands)]
+    )
 
 
-def beside_each_other(commands: Mapping[str, Sequence[str]], at_a_time: int) -> int:
-    """Run commands by name, in their order, and show what each said. 0 where all ended with 0, 130
-    after Ctrl-C, otherwise 1."""
+def beside_each_other(
+    commands: Mapping[str, Sequence[str]], at_a_time: int, waiting: Collection[str] = ()
+) -> int:
+    """Run commands by name, in their order, and show what each said; those ``waiting`` begin at
+    once, and are none of so many ``at_a_time``. 0 where all ended with 0, 130 after Ctrl-C,
+    otherwise 1."""
     failed = []
-    with ThreadPoolExecutor(at_a_time) as pool:
-        waited_for = {pool.submit(_run, words): name for name, words in commands.items()}
+    with ThreadPoolExecutor(at_a_time) as pool, ThreadPoolExecutor(len(waiting) or 1) as more:
+        waited_for = {
+            (more if name in waiting else pool).submit(_run, words): name
+            for name, words in commands.items()
+        }
         try:
             for ended in as_completed(waited_for):
                 code, seconds, said = ended.result()
@@ -84,7 +100,8 @@ def beside_each_other(commands: Mapping[str, Sequence[str]], at_a_time: int) -> 
                     failed.append(f"{name} (exit code {code})")
         except KeyboardInterrupt:
             # Those that run were told by the same Ctrl-C.
-            pool.shutdown(cancel_futures=True)
+            for each in (pool, more):
+                each.shutdown(cancel_futures=True)
             return 130
     print(f"\nFAILED: {', '.join(failed)}" if failed else "\nall went well", flush=True)
     return int(bool(failed))

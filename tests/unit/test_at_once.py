@@ -45,6 +45,17 @@ def test_they_run_beside_each_other(tmp_path: Path) -> None:
     assert beside_each_other({"one": waits(one, other), "other": waits(other, one)}, 2) == 0
 
 
+def test_one_that_waits_is_none_of_those_that_run_at_a_time(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one", "other", "waiting")]
+    one, other, waiting = files
+    commands = {
+        "one": waits(one, waiting),
+        "other": waits(other, waiting),
+        "waiting": waits(waiting, other),
+    }
+    assert beside_each_other(commands, 1, {"waiting"}) == 0
+
+
 def test_one_that_leaves_a_process_behind_is_not_waited_for(tmp_path: Path) -> None:
     left = tmp_path / "left"
     code = (
@@ -76,7 +87,7 @@ def test_what_is_asked_for_holds_for_each_room_but_peers_are_not_measured(
     for room, files in rooms().items():
         words = command(room, files, outside, measured)
         measures = bool({"coverage", "--measured"} & {*words})
-        assert measures == (measured and room != "tests/peers")
+        assert measures == (measured and room.startswith("tests/unit"))
         assert ("outside" in words) == outside
 
 

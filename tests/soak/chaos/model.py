@@ -41,6 +41,8 @@ class Ledger:
         self.findings: list[Finding] = []
         self.counts: Counter[str] = Counter()
         self.down: list[Down] = []
+        self.gone: dict[str, float] = {}
+        """Targets of health checks that are down for good or for long, and since when."""
 
     def count(self, what: str) -> None:
         """One more of it."""

@@ -8,9 +8,11 @@ import select
 import socket
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import dns.dnssec
@@ -45,6 +47,8 @@ WAIT: Final = 5.0
 """Seconds for each. What waits in the socket of a worker that hangs is answered by its successor:
 the watchdog takes three."""
 LATE: Final = 2.0
+SETTLED: Final = 30.0
+"""Seconds after which no answer holds a target that is down, if another is up."""
 
 Keys = Mapping[str, dns.rrset.RRset]
 """The DNSKEY RRset of each signed zone."""
@@ -128,6 +132,8 @@ class Judge:
         try:
             response = dns.message.from_wire(wire)
             generation = judge(question, response)
+            if self.primary and question.label == "up":
+                self._look_at_targets(question, response)
             if generation is not None:
                 least = min(floor, ledger.floor[zone]) if self.primary else 0
                 if not least <= generation <= ledger.ceiling[zone]:
@@ -151,9 +157,20 @@ class Judge:
             self.counts["wrong"] += 1
             ledger.find(f"{self._who}: {error}")
 
+    def _look_at_targets(self, question: Question, response: dns.message.Message) -> None:
+        now = time.monotonic()
+        gone = {
+            one for one in question.zone.targets if now - self._ledger.gone.get(one, now) > SETTLED
+        }
+        given = {str(rdata) for rrset in response.answer for rdata in rrset}
+        if gone and given & gone and gone < set(question.zone.targets):
+            raise WrongAnswerError(f"{question.name}: {given & gone} is down for long")
+
 
 class Prober:
-    """Asks one server over UDP at a rate, in a thread of its own."""
+    """Asks one server over UDP at a rate, in a thread of its own. ``weights``: how often a zone is
+    asked for, one beside the other; as often as any by default. ``tries`` and ``wait``: datagrams
+    that a question is, and seconds for each."""
 
     def __init__(
         self,
@@ -165,9 +182,16 @@ class Prober:
         seed: int,
         *,
         dnssec: float = 0.2,
+        weights: Sequence[float] | None = None,
+        tries: int = TRIES,
+        wait: float = WAIT,
     ) -> None:
         self._port = port
-        self._questions = [one for zone in zones for one in questions(zone)]
+        self._zones = list(zones)
+        self._weights = None if weights is None else list(accumulate(weights))
+        self._questions = {zone.name: questions(zone) for zone in zones}
+        self._tries = tries
+        self._wait = wait
         self._rate = rate
         self.judge = judge
         self._ledger = ledger
@@ -177,6 +201,8 @@ class Prober:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.counts = judge.counts
         self.slowest = 0.0
+        self.took = array("d")
+        """Seconds of each answer that no restart of the server was in."""
 
     def start(self) -> None:
         """Begin."""
@@ -206,9 +232,10 @@ class Prober:
                 self._give_up(waiting, epoll)
 
     def _new(self, now: float) -> _Asked:
-        question = self._chance.choice(self._questions)
+        (zone,) = self._chance.choices(self._zones, cum_weights=self._weights)
+        question = self._chance.choice(self._questions[zone.name])
         self.counts["asked"] += 1
-        want = bool(question.zone.algorithm) and self._chance.random() < self._dnssec
+        want = bool(zone.algorithm) and self._chance.random() < self._dnssec
         return _Asked(
             question,
             self._chance.getrandbits(16),
@@ -249,6 +276,7 @@ class Prober:
         took = now - asked.first_sent
         if not asked.was_down and not self._ledger.was_down(asked.first_sent, now):
             self.slowest = max(self.slowest, took)
+            self.took.append(took)
             self.counts["late"] += took > LATE
         self.judge.take(asked.question, wire, asked.floor, asked.want_dnssec, asked.excused)
 
@@ -256,7 +284,7 @@ class Prober:
         now, at_the_end = time.monotonic(), self._end.is_set()
         # In the order in which they were sent.
         for fd, asked in list(waiting.items()):
-            early = now - asked.sent < WAIT
+            early = now - asked.sent < self._wait
             if early and not at_the_end:
                 break
             if early and not self._ledger.was_down(asked.sent, now):
@@ -273,7 +301,7 @@ class Prober:
         if asked.was_down:
             self.counts["while down"] += 1
             return
-        if asked.attempt == TRIES:
+        if asked.attempt == self._tries:
             self.judge.lose(asked.question)
             return
         asked.attempt += 1

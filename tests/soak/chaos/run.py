@@ -23,14 +23,15 @@ import dns.rrset
 from lzc.dnssec.keystore import Keystore
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE
-from tests.peers._peers.process import LOOPBACK, wait_until
+from tests.peers._peers.process import wait_until
 from tests.soak.chaos import faults, zones
+from tests.soak.chaos.equality import equal, have_all
 from tests.soak.chaos.faults import Scene
 from tests.soak.chaos.model import Ledger
-from tests.soak.chaos.probe import Judge, Keys, Prober, TcpProber, make
+from tests.soak.chaos.probe import Judge, Keys, Prober, TcpProber
 from tests.soak.chaos.secondaries import Secondary, Watch, ask_all
 from tests.soak.chaos.stage import Stage, Writer, health_targets
-from tests.soak.chaos.zones import ChaosZone, Question
+from tests.soak.chaos.zones import ChaosZone
 
 BEHIND: Final = 3.0
 """Seconds that a secondary may be behind after its faults end, on a machine that has the time."""
@@ -136,7 +137,7 @@ def running(folder: Path, size: Size) -> Iterator[Soak]:
                 secondary.prepare(stage.port, stage.keys, stage.geo)
                 secondary.start()
             soak.watch.start()
-            wait_until(lambda: _all_have(soak), "all secondaries have all zones")
+            wait_until(lambda: have_all(stage, secondaries), "all secondaries have all zones")
             yield soak
         finally:
             writer.stop()
@@ -182,10 +183,6 @@ def _assemble(
         others=others,
         scene=scene,
     )
-
-
-def _all_have(soak: Soak) -> bool:
-    return not any(one.behind(soak.stage.ledger) for one in soak.secondaries)
 
 
 def make_faults(soak: Soak) -> None:
@@ -290,54 +287,5 @@ def _wait_answering(secondary: Secondary, ledger: Ledger) -> float:
 
 def _end(soak: Soak) -> None:
     """One build more, and all answers of all secondaries are held against it."""
-    ledger, stage = soak.stage.ledger, soak.stage
-    soak.writer.cycle(count=len(stage.zones))
-    end = time.monotonic() + PATIENCE
-    while not _all_have(soak) and time.monotonic() < end:
-        time.sleep(0.05)
-    found = len(ledger.findings)
-    for secondary in soak.secondaries:
-        for name in secondary.behind(ledger):
-            ledger.find(f"{secondary.name} never got the newest {name}")
-    serials = {name: _serial(stage.port, zone) for name, zone in stage.zones.items()}
-    for secondary in soak.secondaries:
-        for zone in secondary.zones:
-            if (theirs := _serial(secondary.port, zone)) != serials[zone.name]:
-                what = f"{zone.name} with {theirs}, the primary {serials[zone.name]}"
-                ledger.find(f"{secondary.name} has {what}")
-            for question in zones.questions(zone):
-                _compare(soak, secondary, question)
-    soak.equal = found == len(ledger.findings)
-
-
-def _serial(port: int, zone: ChaosZone) -> int | None:
-    query = make(Question(zone, "", "SOA"), 1, False)
-    try:
-        return zones.serial(dns.query.udp(query, LOOPBACK, port=port, timeout=PATIENCE))
-    except dns.exception.DNSException:
-        return None
-
-
-def _compare(soak: Soak, secondary: Secondary, question: Question) -> None:
-    ledger = soak.stage.ledger
-    query = make(question, 1, False)
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            response = dns.query.udp(
-                query, LOOPBACK, port=secondary.port, timeout=PATIENCE, source=zones.CLIENT
-            )
-            generation = zones.judge(question, response)
-        except zones.ServerFailure as failure:
-            # A check that begins with the first query has no result yet, on PowerDNS.
-            if question.label == "up" and time.monotonic() < end:
-                time.sleep(0.05)
-                continue
-            ledger.find(f"{secondary.name}: {failure}")
-            return
-        except (zones.WrongAnswerError, dns.exception.DNSException) as error:
-            ledger.find(f"{secondary.name}: {error}")
-            return
-        if generation not in (None, ledger.floor[question.zone.name]):
-            ledger.find(f"{secondary.name} answers {question.name} of generation {generation}")
-        return
+    soak.writer.cycle(count=len(soak.stage.zones))
+    soak.equal = equal(soak.stage, soak.secondaries, list(soak.stage.zones.values()))

@@ -74,6 +74,8 @@ class Secondary:
         self.lag = Lag()
         self.came_back = 0.0
         """The most seconds from its start, after it was ended, until it had all zones."""
+        self.lags: list[float] = []
+        """Seconds from each acknowledgement until it was seen here."""
         self.down = False
         self._command: list[str] = []
 
@@ -81,10 +83,12 @@ class Secondary:
         """Zones with LUA records or signatures are for PowerDNS."""
         return self.release.software == "powerdns" or not (zone.lua or zone.algorithm)
 
-    def prepare(self, primary_port: int, keys: Path, geo: Path) -> None:
-        """Write its configuration."""
+    def prepare(
+        self, primary_port: int, keys: Path, geo: Path, settings: Sequence[str] = ()
+    ) -> None:
+        """Write its configuration; ``settings`` are further lines of a pdns.conf."""
         if self.release.software == "powerdns":
-            self._prepare_powerdns(primary_port, keys, geo)
+            self._prepare_powerdns(primary_port, keys, geo, settings)
             return
         server = SERVERS[self.release.software]
         self.folder.mkdir(parents=True)
@@ -95,10 +99,12 @@ class Secondary:
         program = self.release.command(server.program)
         self._command = [*program, *server.arguments, str(file)]
 
-    def _prepare_powerdns(self, primary_port: int, keys: Path, geo: Path) -> None:
+    def _prepare_powerdns(
+        self, primary_port: int, keys: Path, geo: Path, settings: Sequence[str]
+    ) -> None:
         # lzc's is damaged on purpose, and PowerDNS does not start with one that is.
         own = Path(shutil.copy(geo, geo.with_name(f"{self.name}.mmdb")))
-        server = PowerDns(self.folder, self.port, primary_port, own, self.release)
+        server = PowerDns(self.folder, self.port, primary_port, own, self.release, settings)
         # As `PowerDns.add_zone` does, without a process for each step of each zone.
         database = sqlite3.connect(self.folder / "pdns.sqlite3")
         with contextlib.closing(database), database:
@@ -162,7 +168,10 @@ class Watch:
     """Looks at the serials of all secondaries, in a thread of its own. A zone counts as behind from
     its acknowledgement, or from the end of the last fault that may have kept it."""
 
-    def __init__(self, ledger: Ledger, secondaries: Sequence[Secondary]) -> None:
+    def __init__(
+        self, ledger: Ledger, secondaries: Sequence[Secondary], round_: float = ROUND
+    ) -> None:
+        self._round = round_
         self._ledger = ledger
         self._secondaries = secondaries
         self._end = threading.Event()
@@ -207,7 +216,7 @@ class Watch:
         turn = 0.0
         while not self._end.wait(LOOK):
             now = time.monotonic()
-            everything = now - turn > ROUND
+            everything = now - turn > self._round
             if everything:
                 turn = now
             for secondary in self._secondaries:
@@ -220,6 +229,8 @@ class Watch:
         for zone, generation in ask_all(secondary.port, asked, self._ledger).items():
             secondary.generations[zone] = generation
         now = time.monotonic()
+        for name in behind.difference(secondary.behind(self._ledger)):
+            secondary.lags.append(now - self._ledger.acknowledged_at.get(name, now))
         since = max(self._last_end, self._ends.get(secondary.name, 0.0))
         if self._active or secondary.down:
             return

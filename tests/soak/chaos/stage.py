@@ -38,7 +38,8 @@ RESTART: Final = 0.2
 
 
 class Stage:
-    """A project, its server and its writer. ``secondaries``: (name, port, software, zones)."""
+    """A project, its server and its writer. ``secondaries``: (name, port, software, zones);
+    ``serve`` are further lines of that section, ``interval`` seconds between two health checks."""
 
     def __init__(
         self,
@@ -46,6 +47,10 @@ class Stage:
         made: Sequence[ChaosZone],
         secondaries: Sequence[tuple[str, int, str, Sequence[str]]],
         health_port: int,
+        *,
+        workers: int = WORKERS,
+        serve: str = "",
+        interval: int = 1,
     ) -> None:
         self.folder = folder
         self.zones = {zone.name: zone for zone in made}
@@ -69,9 +74,14 @@ class Stage:
         """What the last build took."""
         self.spoiled: tuple[Path, bytes] | None = None
         """The file that was damaged last, and what it was before."""
-        self._make(secondaries)
+        self._make(secondaries, f"workers = {workers}\n{serve}", interval)
 
-    def _make(self, secondaries: Sequence[tuple[str, int, str, Sequence[str]]]) -> None:
+    def _make(
+        self,
+        secondaries: Sequence[tuple[str, int, str, Sequence[str]]],
+        serve: str,
+        interval: int,
+    ) -> None:
         for one in (self.folder, self.folder / "zones", self.output, self.temporary):
             one.mkdir(parents=True, exist_ok=True)
         shutil.copy(FIXTURES / "geo" / "example.mmdb", self.geo)
@@ -79,8 +89,9 @@ class Stage:
         secret.touch(mode=0o600)
         secret.write_text(TSIG_SECRET + "\n")
         lines = [
-            '[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\nhealth-check-interval = 1',
-            f'[serve]\nlisten = ["{LOOPBACK}:{self.port}"]\nworkers = {WORKERS}',
+            f'[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\n'
+            f"health-check-interval = {interval}",
+            f'[serve]\nlisten = ["{LOOPBACK}:{self.port}"]\n{serve}',
             f'geoip = ["geo.mmdb"]\ntcp-idle-timeout = 60\n[tsig."{TSIG_NAME}"]',
             'algorithm = "hmac-sha256"\nsecret-file = "transfer.tsig"',
         ]

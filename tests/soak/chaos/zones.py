@@ -24,13 +24,16 @@ TARGETS: Final = ("127.0.0.1", "127.0.0.2")
 @dataclass(frozen=True, slots=True)
 class ChaosZone:
     """``algorithm`` is that of its key, 0 for an unsigned zone; ``bulk``: names that are there to
-    make its transfer long; ``heavy``: has code that runs into limits."""
+    make its transfer long; ``heavy``: has code that runs into limits; ``targets`` are those of its
+    health checks, at ``port`` where that is not the one of the stage."""
 
     name: str
     lua: bool
     algorithm: int = 0
     bulk: int = 0
     heavy: bool = False
+    targets: tuple[str, str] = TARGETS
+    port: int = 0
 
 
 class Question(NamedTuple):
@@ -57,7 +60,7 @@ STATIC: Final = (
 )
 LUA: Final = (
     *(("", "SOA"), ("", "TXT"), ("www", "A"), ("who", "TXT"), ("x.wild", "TXT"), ("up", "A")),
-    *(("near", "TXT"), ("code", "TXT"), ("www", "AAAA"), ("nope", "A")),
+    *(("near", "TXT"), ("code", "TXT"), ("hash", "A"), ("www", "AAAA"), ("nope", "A")),
 )
 HEAVY: Final = (("loop", "A"), ("long", "TXT"))
 """Their code never comes to its end, or seldom."""
@@ -104,7 +107,9 @@ def text(zone: ChaosZone, generation: int, health_port: int) -> str:
             f"www LUA A \"pickrandom({{'10.{high}.{low}.1','10.{high}.{low}.2'}})\"",
             f"who LUA TXT \"'g={generation} '..bestwho:toString()\"",
             f"*.wild LUA TXT \";return 'g={generation}'\"",
-            f"up LUA A \"ifportup({health_port},{{'{TARGETS[0]}','{TARGETS[1]}'}})\"",
+            f'up LUA A "ifportup({zone.port or health_port},'
+            f"{{'{zone.targets[0]}','{zone.targets[1]}'}})\"",
+            f"hash LUA A \"pickwhashed({{{{3,'10.{high}.{low}.1'}},{{1,'10.{high}.{low}.2'}}}})\"",
             f"near LUA TXT \";if country('DE') then return 'g={generation} de' end "
             f"return 'g={generation} other'\"",
             f"code LUA TXT \";local n=0 for i=1,20 do n=n+i end return 'g={generation} '..n\"",
@@ -135,7 +140,7 @@ def judge(question: Question, response: dns.message.Message) -> int | None:
     if not response.flags & dns.flags.AA:
         raise WrongAnswerError(_told(question, response, "not authoritative"))
     if question.label == "up":
-        if not found or not set(found) <= {f"A {one}" for one in TARGETS}:
+        if not found or not set(found) <= {f"A {one}" for one in question.zone.targets}:
             raise WrongAnswerError(_told(question, response, "no target of the check"))
         return None
     generation = _generation(response)
@@ -164,6 +169,8 @@ def expected(question: Question, generation: int) -> tuple[set[str], int, int]:
             return {f'{mark}"'}, 1, dns.rcode.NOERROR
         case "www", "A":
             return set(host), 1 if zone.lua else 2, dns.rcode.NOERROR
+        case "hash", "A":
+            return set(host), 1, dns.rcode.NOERROR
         case "alias", "A":
             return {*host, f"CNAME www.{zone.name}."}, 3, dns.rcode.NOERROR
         case "x.wild", "TXT":
