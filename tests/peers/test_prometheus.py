@@ -206,14 +206,17 @@ def series(scraped: dict[str, str], broken: dict[str, str], state: str) -> list[
     return given
 
 
-def fired(folder: Path, given: list[dict[str, str]]) -> set[str]:
-    """The alerts that fire after an hour, as promtool finds them."""
+def fired(
+    folder: Path, given: list[dict[str, str]], minutes: int = HOUR, each: str = "1m"
+) -> set[str]:
+    """The alerts that fire after an hour, or so many minutes, as promtool finds them; of samples of
+    ``each`` time."""
     (folder / "lzc.rules.yml").write_text(rendered("lzc")["lzc.rules.yml"])
     expected = [{"labels": '{alertname="none"}', "value": 1}]
     query = 'count by (alertname) (ALERTS{alertstate="firing"}) * 0 + 1'
-    asked = {"expr": query, "eval_time": f"{HOUR}m", "exp_samples": expected}
+    asked = {"expr": query, "eval_time": f"{minutes}m", "exp_samples": expected}
     file = folder / "test.yml"
-    one = {"interval": "1m", "input_series": given, "promql_expr_test": [asked]}
+    one = {"interval": each, "input_series": given, "promql_expr_test": [asked]}
     document = {"rule_files": ["lzc.rules.yml"], "evaluation_interval": "1m", "tests": [one]}
     file.write_text(json.dumps(document))
     program = find("promtool")
@@ -244,6 +247,29 @@ def test_an_alert_fires_for_what_it_is_about_alone(
 ) -> None:
     given = series(scraped, BROKEN[alert], STATES.get(alert, "warning"))
     assert fired(tmp_path, given) == {alert} | ALSO.get(alert, set())
+
+
+@pytest.mark.parametrize(
+    ("yesterday", "today", "spikes"),
+    [(50, 300, True), (50, 190, False), (150, 300, False), (5000, 5000, False), (None, 300, True)],
+)
+def test_a_rate_is_a_spike_where_yesterday_had_less_than_a_third_of_it(
+    yesterday: int | None, today: int, spikes: bool, tmp_path: Path
+) -> None:
+    """Rates a second, for two days and then for an hour; `None`: there was no server."""
+    days, each = 2 * 24 * 30, 120
+    past = f"_x{days}" if yesterday is None else f"0+{each * yesterday}x{days}"
+    since = each * (yesterday or 0) * days
+    values = f"{past} {since}+{each * today}x30"
+    cached = values.replace("_", "0")
+    name = '{job="lzc",instance="a",transport="udp"}'
+    given = [
+        {"series": f"lzc_queries_total{name}", "values": values},
+        {"series": f"lzc_packet_cache_hits_total{name}", "values": cached},
+        {"series": 'up{job="lzc",instance="a"}', "values": f"1x{days + 31}"},
+    ]
+    minutes = (days + 31) * each // 60
+    assert fired(tmp_path, given, minutes, "2m") == ({"LzcQueryRateSpike"} if spikes else set())
 
 
 class Prometheus:

@@ -10,6 +10,7 @@ RUNS: Final = {
     "chaos": "45 zones, six secondaries, and faults made on purpose: is an answer ever wrong?",
     "checks": "health checks for a quarter of an hour: is one ever late, does memory grow?",
     "day": "900 sites, 240,000 queries an hour, three secondaries: is all well for half an hour?",
+    "incidents": "records fail, probes time out, a serial nears its end: which alert tells?",
     "refresh": "PowerDNS as a secondary for as many refreshes as an hour has: one AXFR?",
     "damage": "every octet of an output folder flipped, and a build over it: is a serial lost?",
     "parity": "30,000 questions to PowerDNS of each version: is an answer of lzc ever another?",
