@@ -145,6 +145,7 @@ BROKEN: dict[str, dict[str, str]] = {
     "LzcPacketCacheHitRateLow": {
         r"lzc_queries_total\{.*transport=\"udp\"": "0+6000x60",
         r"lzc_packet_cache_hits_total": "0+600x60",
+        r"lzc_process_cpu_seconds_total\{mode=\"user\",process=\"worker-0\"": "0+40x60",
     },
     "LzcLuaFailing": {r"lzc_lua_failures_total\{kind=\"error\"": "0+2x60"},
     "LzcLuaQuarantine": {r"lzc_lua_quarantined": "1"},
