@@ -13,10 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import dns.exception
-import dns.message
 import dns.name
-import dns.query
 import dns.rdata
 import dns.rrset
 
