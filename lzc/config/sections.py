@@ -214,6 +214,8 @@ class ServeSection(Table):
     """UNIX socket at which a reader of dnstap waits for queries and answers."""
     dnstap_sample: float = Field(default=1.0, ge=0, le=1)
     """Share of the queries that dnstap gets, each with its answer."""
+    dnstap_messages: Literal["both", "responses"] = "both"
+    """Messages about queries and about answers, or one about both for a query with an answer."""
 
 
 class TsigSection(Table):

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
+from lzc.serve.ipc.exchanges import Exchange
+
 CONTENT_TYPE: Final = b"protobuf:dnstap.Dnstap"
 AUTH_QUERY: Final = 1
 AUTH_RESPONSE: Final = 2
@@ -72,17 +74,23 @@ _PORTS: Final = _Ports()
 _OF_QUERY: Final = _Fields(_QUERY_OCTETS)
 _OF_ANSWER: Final = _Fields(_RESPONSE_OCTETS)
 
-Exchange = tuple[bytes, bytes, bytes, bytes | None]
-"""Packed address of a client, the two octets of its port, query, and answer, if it got one."""
-
 
 class Endpoint:
     """Messages about what comes to one socket of ours. ``identity`` and ``version`` are those of
     the server; ``local`` is the packed address that is asked, empty where that is not known, and
-    ``port`` its port."""
+    ``port`` its port. With ``together``, a query that has an answer stands in the message about
+    that, and not in one of its own."""
 
     def __init__(
-        self, identity: str, version: str, local: bytes, port: int, *, tcp: bool, six: bool
+        self,
+        identity: str,
+        version: str,
+        local: bytes,
+        port: int,
+        *,
+        tcp: bool,
+        six: bool,
+        together: bool = False,
     ) -> None:
         head = b""
         for field, text in ((_IDENTITY, identity), (_VERSION, version)):
@@ -97,6 +105,7 @@ class Endpoint:
                 *(address, _RESPONSE_PORT, varint(port)),
             )
         )
+        self._together = together
         self._seconds = (-1, -1)
         self._asked = self._answered = b""
 
@@ -116,11 +125,19 @@ class Endpoint:
         heads, client, ports = self._heads, self._client, _PORTS
         query_fields, answer_fields = _OF_QUERY, _OF_ANSWER
         pieces: list[bytes] = []
-        count = 0
+        together, count = self._together, 0
         for address, port, query, answer in exchanges:
             who = client + address + ports[port]
             octets = len(query)
             size = query_fields[octets]
+            if together and answer is not None:
+                asked_too = size + query
+                octets = len(answer)
+                size = answer_fields[octets]
+                head = heads[of_answer + len(who) + len(asked_too) + len(size) + octets]
+                pieces += (head, answered, who, asked_too, size, answer)
+                count += 1
+                continue
             head = heads[of_query + len(who) + len(size) + octets]
             pieces += (head, asked, who, size, query)
             count += 1
@@ -132,6 +149,10 @@ class Endpoint:
                 count += 1
         return b"".join(pieces), count
 
+    def count(self, exchanges: Iterable[Exchange]) -> int:
+        """How many frames these would be."""
+        return sum([1 if self._together or one[3] is None else 2 for one in exchanges])
+
     def _begin(self, received: int, sent: int) -> None:
         """Queries come and go in these seconds from now on."""
         self._seconds = received, sent
@@ -139,3 +160,21 @@ class Endpoint:
         self._asked = _TYPE + bytes((AUTH_QUERY,)) + asked + _QUERY_NANOSECONDS
         self._answered = _TYPE + bytes((AUTH_RESPONSE,)) + asked
         self._answered += _RESPONSE_SECONDS + varint(sent) + _RESPONSE_NANOSECONDS
+
+
+class Endpoints:
+    """Those of a server, each made once; for the parameters see `Endpoint`."""
+
+    def __init__(self, identity: str, version: str, *, together: bool) -> None:
+        self._texts = identity, version
+        self._together = together
+        self._known: dict[tuple[bytes, int, bool, bool], Endpoint] = {}
+
+    def of(self, local: bytes, port: int, tcp: bool, six: bool) -> Endpoint:
+        """Messages about a socket of ours."""
+        key = local, port, tcp, six
+        found = self._known.get(key)
+        if found is None:
+            found = Endpoint(*self._texts, local, port, tcp=tcp, six=six, together=self._together)
+            self._known[key] = found
+        return found

@@ -52,8 +52,9 @@ def control_frame(kind: int, content_type: bytes = b"") -> bytes:
 
 
 class FrameStream:
-    """Sends frames of ``content_type`` to the socket at ``path``, from `start` on. ``sent`` and
-    ``lost`` count frames."""
+    """Sends frames of ``content_type`` to the socket at ``path``, from `start` on. ``sent``
+    counts frames, and so do ``unread`` and ``slow``: those that were lost as there was no reader,
+    or none that was quick enough."""
 
     def __init__(self, path: Path, content_type: bytes, most: int = MOST) -> None:
         self._path = path
@@ -71,7 +72,17 @@ class FrameStream:
         self._said_lost = True
         self.streaming = False
         self.sent = 0
-        self.lost = 0
+        self.unread = 0
+        self.slow = 0
+
+    @property
+    def lost(self) -> int:
+        """Frames that were not sent."""
+        return self.unread + self.slow
+
+    def miss(self, count: int) -> None:
+        """So many frames were not made, as nobody reads any."""
+        self.unread += count
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Find the reader, now and whenever it is gone."""
@@ -80,8 +91,11 @@ class FrameStream:
 
     def send(self, frames: bytes, count: int) -> None:
         """Send so many frames, or lose them. Never waits."""
-        if not self.streaming or self._octets + len(frames) > self._most:
-            self.lost += count
+        if not self.streaming:
+            self.unread += count
+            return
+        if self._octets + len(frames) > self._most:
+            self.slow += count
             return
         self._waiting.append((memoryview(frames), count))
         self._octets += len(frames)
@@ -122,17 +136,15 @@ class FrameStream:
             if self.streaming:
                 made.settimeout(PARTING)
                 while self._waiting:
-                    piece, count = self._waiting.popleft()
-                    self.lost += count
+                    piece, count = self._waiting[0]
                     made.sendall(piece)
-                    self._count_sent(count)
+                    self._waiting.popleft()
+                    self.sent += count
                 made.sendall(control_frame(_STOP))
                 made.recv(_CONTROL)  # that it has read all of it
+        self.slow += sum(count for _, count in self._waiting)
+        self._waiting.clear()
         self.streaming = False
-
-    def _count_sent(self, count: int) -> None:
-        self.lost -= count
-        self.sent += count
 
     def _connect(self) -> None:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -158,7 +170,7 @@ class FrameStream:
             self._loop.remove_reader(made)
             self._loop.remove_writer(made)
             made.close()
-        self.lost += sum(count for _, count in self._waiting)
+        self.unread += sum(count for _, count in self._waiting)
         self._waiting.clear()
         self._octets = 0
         self._blocked = self.streaming = False

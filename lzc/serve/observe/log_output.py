@@ -34,8 +34,8 @@ class Output(Protocol):
     """Takes ``lines`` of one level (as `logging` has it), joined by line ends. ``fields`` are what
     the event is about, for who keeps these apart. Never raises."""
 
-    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> None:
-        """Write them."""
+    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> bool:
+        """Write them; false where they are lost."""
 
 
 class Stderr:
@@ -45,7 +45,7 @@ class Stderr:
         self._stream = sys.stderr if stream is None else stream
         self._levels = _is_the_journals(self._stream)
 
-    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> None:
+    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> bool:
         """As `Output` says."""
         if self._levels:
             mark = f"<{_priority(level)}>"
@@ -53,6 +53,8 @@ class Stderr:
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(f"{lines}\n")
             self._stream.flush()
+            return True
+        return False
 
 
 class File:
@@ -67,11 +69,11 @@ class File:
         self._lost = 0
         self._problem = ""
 
-    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> None:
+    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> bool:
         """As `Output` says."""
         count = lines.count("\n") + 1
         octets = lines.encode("utf-8", "backslashreplace") + b"\n"
-        problem = self._open_where_it_is()
+        problem, done = self._open_where_it_is(), True
         try:
             if self._fd < 0:
                 raise OSError(errno.EBADF, problem)
@@ -82,6 +84,7 @@ class File:
         except OSError as error:
             problem = problem or str(error.strerror)
             self._lost += count
+            done = False
         lost, self._lost = (self._lost, 0) if not problem else (0, self._lost)
         if problem != self._problem:
             self._problem = problem
@@ -95,6 +98,7 @@ class File:
                 lost,
                 extra=about(file=self._path, lost=lost),
             )
+        return done
 
     def _open_where_it_is(self) -> str:
         """Follow the path where it leads elsewhere by now; what is in the way, if something is.
@@ -129,7 +133,7 @@ class Journal:
         self._socket.setblocking(False)
         self._problem = ""
 
-    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> None:
+    def write(self, lines: str, level: int, fields: Mapping[str, object]) -> bool:
         """As `Output` says."""
         rest = "".join(
             f"{name}={shown(value)}\n"
@@ -150,6 +154,7 @@ class Journal:
                     said = f"lzc: the journal takes nothing ({self._problem}); lines go to stderr"
                     Stderr().write(said, logging.ERROR, {})
                 Stderr().write(line, level, fields)
+        return True
 
 
 class Handler(logging.Handler):

@@ -48,7 +48,8 @@ def rcode_of(answer: bytes) -> int:
 
 
 class QueryLog:
-    """Writes to ``output``, as JSON or as text."""
+    """Writes to ``output``, as JSON or as text. ``written`` counts lines, ``lost`` those that could
+    not be."""
 
     def __init__(
         self, output: Output, zone_of: ZoneOf, *, json: bool, loop: asyncio.AbstractEventLoop
@@ -58,6 +59,8 @@ class QueryLog:
         self._json = json
         self._loop = loop
         self._lines: list[str] = []
+        self.written = 0
+        self.lost = 0
 
     def note(
         self,
@@ -70,9 +73,10 @@ class QueryLog:
         *,
         tcp: bool,
         cached: bool,
+        process: str,
     ) -> None:
         """A query that came at ``when``, seconds since the epoch, from this packed address and
-        port, and was answered in so many ``seconds``."""
+        port, and was answered in so many ``seconds`` by this process."""
         fields: dict[str, object] = {
             "client": socket.inet_ntop(
                 socket.AF_INET6 if len(client) == 16 else socket.AF_INET, client
@@ -95,7 +99,7 @@ class QueryLog:
         fields["us"] = round(seconds * 1e6)
         fields["cached"] = cached
         if self._json:
-            line = as_json(when, "info", _MESSAGE, fields)
+            line = as_json(when, "info", _MESSAGE, fields, process=process)
         else:
             fields["cached"] = "true" if cached else "false"
             for name in _NAMES & fields.keys():
@@ -110,5 +114,8 @@ class QueryLog:
     def flush(self) -> None:
         """Write what is not written yet."""
         if self._lines:
-            self._output.write("\n".join(self._lines), logging.INFO, {})
+            if self._output.write("\n".join(self._lines), logging.INFO, {}):
+                self.written += len(self._lines)
+            else:
+                self.lost += len(self._lines)
             self._lines.clear()

@@ -35,6 +35,7 @@ from lzc.serve.supervise.commands import Commands
 from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
+from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.seeing import Seer
 from lzc.serve.supervise.settings_in_force import ServeOptions
@@ -99,6 +100,7 @@ class Supervisor:
             options.config, source, folder, self._workers, geo, secrets, self._switched
         )
         self._records = RecordsToBlame(self._workers, self._reloader.quarantine)
+        self._recorder = RecorderProcess(options.config, folder, source.stamps)
         self._secondaries = Secondaries(options.config.secondary)
         self._watchdog = Watchdog(self._workers, checker, options.watchdog)
         self._clock = ClockWatch()
@@ -113,7 +115,12 @@ class Supervisor:
         )
         settings = NewSettings(options.settings(), self._reloader, count.change)
         self._commands = Commands(
-            self._reloader, checker, settings, self._secondaries, bound.endpoints, board.used
+            self._reloader,
+            checker,
+            settings,
+            self._secondaries,
+            bound.endpoints,
+            board.used,
         )
         self._seer = Seer(
             self._reloader,
@@ -154,6 +161,7 @@ class Supervisor:
                 self._restart(worker)
             # First, as it removes what is left of us: who reads that we serve may kill us.
             self._start_checker()
+            self._start_recorder()
             self._say_ready()
             self._secondaries.start(
                 self._reloader.secrets.tsig,
@@ -256,6 +264,7 @@ class Supervisor:
             slot=worker.slot,
             health=self._checker.view(),
             proven=self._proven.of_worker(worker.index),
+            ring=self._recorder.ring(worker.index),
         )
 
         def main(channel: Channel) -> int:
@@ -280,6 +289,7 @@ class Supervisor:
         for channel in [*channels, self._checker.channel]:
             if channel is not None:
                 channel.sock.close()
+        self._recorder.close_in_child()
         for index in self._bound.of_worker:
             if index != keep:
                 self._bound.close(index)
@@ -325,6 +335,7 @@ class Supervisor:
                 self._worker_died(worker, status)
         self._leaving.look()
         self._checker.reap(self._start_checker)
+        self._recorder.reap(self._start_recorder)
 
     def _worker_died(self, worker: WorkerProcess, status: int) -> None:
         pid = worker.pid
@@ -387,6 +398,9 @@ class Supervisor:
     def _start_checker(self) -> None:
         self._checker.start(self._reloader.folder, lambda: self._close_in_child(keep=None))
 
+    def _start_recorder(self) -> None:
+        self._recorder.start(lambda: self._close_in_child(keep=None))
+
     def _switched(self, folder: Path, serials: Mapping[bytes, int] | None = None) -> None:
         """All workers answer from another bundle now, whose zones have these serials."""
         self._records.clear()
@@ -398,8 +412,11 @@ class Supervisor:
         if config is not self._config:
             self._config = config
             self._checker.take_settings(config)
+            self._recorder.take_settings(config)
+            self._start_recorder()
             self._secondaries.follow(config.secondary, keys, config.serve.notify_source)
         self._checker.load(folder)
+        self._recorder.load(folder)
         self._secondaries.take_keys(keys)
         if serials is not None:
             self._secondaries.update(serials)
@@ -443,10 +460,14 @@ class Supervisor:
         while self._pids() and time.monotonic() < end:
             await asyncio.sleep(0.02)
             self._reap()
+            late = time.monotonic() > end - 1.0
+            if late or not any(one.pid for one in (*self._workers, *self._leaving)):
+                # It has their last answers now.
+                self._recorder.stop()
         for pid in self._pids():
             log.error("process %d does not stop: killing it", pid)
             kill(pid)
 
     def _pids(self) -> list[int]:
         pids = [worker.pid for worker in (*self._workers, *self._leaving)]
-        return [pid for pid in (*pids, self._checker.pid) if pid]
+        return [pid for pid in (*pids, self._checker.pid, self._recorder.pid) if pid]

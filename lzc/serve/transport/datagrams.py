@@ -22,7 +22,8 @@ MAX_DATAGRAM: Final = 4096
 """Octets of a query or of an answer at most; longer queries are cut, which makes them malformed."""
 
 # Not a power of two, or all slots would compete for the same few lines of the processor's cache.
-_SLOT: Final = MAX_DATAGRAM + 192
+SLOT: Final = MAX_DATAGRAM + 192
+"""Octets from one slot to the next."""
 _NAME: Final = 32
 _IOVEC: Final = struct.Struct("=QQ")
 _MMSGHDR: Final = struct.Struct("=QIIQQQQiIII")
@@ -50,13 +51,14 @@ class Datagrams:
     ``places`` says of each slot, after its number: where its octets begin in ``received`` and in
     ``answers``, the index of their number in ``sizes``, that of the packed client address in
     ``clients`` (a slice), and the index of the number of octets to send in ``answer_sizes``.
+    ``lengths`` and ``answer_lengths`` are these two numbers of all slots.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         assert _libc is not None
         six = sock.family == socket.AF_INET6
-        self.received = mmap.mmap(-1, BATCH * _SLOT)
-        self.answers = mmap.mmap(-1, BATCH * _SLOT)
+        self.received = mmap.mmap(-1, BATCH * SLOT)
+        self.answers = mmap.mmap(-1, BATCH * SLOT)
         self.clients = mmap.mmap(-1, BATCH * _NAME)
         queries, replies = (mmap.mmap(-1, BATCH * _MMSGHDR.size) for _ in range(2))
         pieces, reply_pieces = (mmap.mmap(-1, BATCH * _IOVEC.size) for _ in range(2))
@@ -67,7 +69,7 @@ class Datagrams:
                 (queries, pieces, received, MAX_DATAGRAM),
                 (replies, reply_pieces, answers, 0),
             ):
-                _IOVEC.pack_into(iovecs, slot * _IOVEC.size, octets + slot * _SLOT, length)
+                _IOVEC.pack_into(iovecs, slot * _IOVEC.size, octets + slot * SLOT, length)
                 piece = _address(iovecs) + slot * _IOVEC.size
                 at = slot * _MMSGHDR.size
                 _MMSGHDR.pack_into(headers, at, name, size, 0, piece, 1, 0, 0, 0, 0, 0, 0)
@@ -75,12 +77,14 @@ class Datagrams:
         self._memory = (queries, replies, pieces, reply_pieces)
         self.sizes = memoryview(queries).cast("I")
         self.answer_sizes = memoryview(reply_pieces).cast("Q")
+        self.lengths = self.sizes[_RECEIVED :: _MMSGHDR.size // 4]
+        self.answer_lengths = self.answer_sizes[1 :: _IOVEC.size // 8]
         host = slice(8, 24) if six else slice(4, 8)
         self.places = [
             (
                 slot,
                 (
-                    slot * _SLOT,
+                    slot * SLOT,
                     slot * _MMSGHDR.size // 4 + _RECEIVED,
                     slice(slot * _NAME + host.start, slot * _NAME + host.stop),
                     slot * _IOVEC.size // 8 + 1,

@@ -1,7 +1,9 @@
 """What comes and what goes, for the query log and for dnstap.
 
 Sockets are tapped where they read and send, so that the loops of `lzc.serve.transport.udp` and what
-they cost are the same with and without.
+they cost are the same with and without. All that is done here is to hand over what the recorder
+(`lzc.serve.observe.recorder`) makes frames and lines of: the rest of it would be a third of what a
+static answer takes.
 """
 
 from __future__ import annotations
@@ -11,44 +13,48 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from lzc.serve.observe.dnstap import Endpoint, Exchange
-from lzc.serve.observe.frame_stream import FrameStream
-from lzc.serve.observe.query_log import QueryLog
+from lzc.serve.ipc.exchanges import (
+    FRAMES,
+    LINE,
+    NAME,
+    PORT,
+    SILENT,
+    Batch,
+    Exchange,
+    columns,
+    pieces,
+    pieces_of,
+    width,
+)
+from lzc.serve.ipc.octet_ring import OctetRing
+from lzc.serve.ipc.recorder_table import (
+    FRAMES_BEHIND,
+    FRAMES_UNCHOSEN,
+    LINES_BEHIND,
+    LINES_UNCHOSEN,
+)
 from lzc.serve.observe.sampling import Sampling
 from lzc.serve.transport import datagrams
 from lzc.serve.transport.sockets import Listener, sent_to
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer, packed_address
 
-_PORT: Final = 2
-"""Where the port stands in a socket address, after the family."""
-_NAME: Final = 32
-"""Octets between two socket addresses in `datagrams.Datagrams`."""
+_FEW: Final = 16
+"""Where fewer than one of so many are chosen, the others are not handed over: from there on it
+takes less to hand over all that lies beside each other."""
+_ALL_FRAMES: Final = bytes((FRAMES,)) * datagrams.BATCH
 
 
 class Tap:
-    """Of a worker. ``stream`` takes messages of dnstap, with these texts for the server, and
-    ``query_log`` lines; each gets what its sampling chooses."""
+    """Of a worker. The recorder at the other end of ``ring`` gets what is chosen by ``frames`` for
+    dnstap and by ``lines`` for the query log. An exchange is ``messages`` to dnstap."""
 
     def __init__(
-        self,
-        stream: tuple[FrameStream, Sampling] | None,
-        query_log: tuple[QueryLog, Sampling] | None,
-        *,
-        identity: str,
-        version: str,
+        self, ring: OctetRing, frames: Sampling | None, lines: Sampling | None, messages: int = 2
     ) -> None:
-        self.stream: FrameStream | None = None
-        self.query_log: QueryLog | None = None
-        if stream is not None:
-            self.stream, self._of_stream = stream
-        if query_log is not None:
-            self.query_log, self._of_log = query_log
-        self._texts = identity, version
-        self._tcp: dict[tuple[bytes, int], Endpoint] = {}
-
-    def endpoint(self, local: bytes, port: int, *, tcp: bool, six: bool) -> Endpoint:
-        """Messages about a socket of ours."""
-        return Endpoint(*self._texts, local, port, tcp=tcp, six=six)
+        self._ring = ring
+        self._frames = frames
+        self._lines = lines
+        self._messages = messages
 
     def reader(self, server: UdpServer, listener: Listener) -> Callable[[], None]:
         """As `UdpServer.reader`."""
@@ -60,87 +66,80 @@ class Tap:
 
     def chosen(self, count: int) -> tuple[Sequence[int], Sequence[int]]:
         """Which of the next ``count`` queries dnstap and the query log get."""
-        stream: Sequence[int] = ()
-        log: Sequence[int] = ()
-        if self.stream is not None:
-            stream = self._of_stream.of(count)
-            if not self.stream.streaming:
-                self.stream.lost += 2 * len(stream)
-                stream = ()
-        if self.query_log is not None:
-            log = self._of_log.of(count)
-        return stream, log
+        frames: Sequence[int] = ()
+        lines: Sequence[int] = ()
+        counts = self._ring.counts
+        if self._frames is not None:
+            frames = self._frames.of(count)
+            if len(frames) != count:
+                counts[FRAMES_UNCHOSEN] += (count - len(frames)) * self._messages
+        if self._lines is not None:
+            lines = self._lines.of(count)
+            if len(lines) != count:
+                counts[LINES_UNCHOSEN] += count - len(lines)
+        return frames, lines
 
-    def look(self, now: float) -> None:
-        """Tell of what the reader did not get, once in a while; ``now`` is monotonic time."""
-        if self.stream is not None:
-            self.stream.look(now)
-
-    def close(self) -> None:
-        """Write and send what waits."""
-        if self.query_log is not None:
-            self.query_log.flush()
-        if self.stream is not None:
-            self.stream.close()
+    def hand_over(self, found: list[bytes], frames: int, lines: int) -> None:
+        """Pieces of exchanges, so many of which are to be in frames and in lines."""
+        if not self._ring.put(found):
+            counts = self._ring.counts
+            counts[FRAMES_BEHIND] += frames * self._messages
+            counts[LINES_BEHIND] += lines
 
     def over_tcp(
         self, sock: socket.socket, query: bytes, answer: bytes | None, seconds: float
     ) -> None:
         """A query over TCP, and its answer, after so many ``seconds``; none where a zone is sent or
         nothing at all."""
-        stream, log = self.chosen(1)
-        if not stream and not log:
+        frames, lines = self.chosen(1)
+        if not frames and not lines:
             return
         try:
             (host, port, *_), (own, own_port, *_) = sock.getpeername(), sock.getsockname()
         except OSError:  # it is gone
             return
-        client, local = packed_address(host), packed_address(own)
+        client = packed_address(host)
         now = time.time()
-        if stream:
-            endpoint = self._tcp.get((local, own_port))
-            if endpoint is None:
-                endpoint = self.endpoint(local, own_port, tcp=True, six=len(client) == 16)
-                self._tcp[local, own_port] = endpoint
-            assert self.stream is not None
-            exchange = client, port.to_bytes(2, "big"), query, answer
-            self.stream.send(*endpoint.frames(now - seconds, now, [exchange]))
-        if log and self.query_log is not None:
-            about = (now - seconds, seconds, client, port, query, answer)
-            self.query_log.note(*about, tcp=True, cached=False)
+        six = len(client) == 16
+        batch = Batch(True, six, packed_address(own), own_port, now - seconds, now)
+        self.tell(batch, (client, port.to_bytes(2, "big"), query, answer), frames, lines, True)
+
+    def tell(
+        self,
+        batch: Batch,
+        exchange: Exchange,
+        frames: Sequence[int],
+        lines: Sequence[int],
+        missed: bool,
+    ) -> None:
+        """Hand over one exchange."""
+        mark = (SILENT if exchange[3] is None else 0) | (FRAMES if frames else 0)
+        mark |= LINE if lines else 0
+        queries = [exchange[2]] if missed and lines else []
+        found = pieces_of(batch, bytes((mark,)), [exchange], queries)
+        self.hand_over(found, len(frames), len(lines))
 
 
 class _Misses:
-    """Notes what the packet cache of a server has no answer for, while somebody wants to know: in
-    the place of `UdpServer.answer`, so that it costs other queries nothing."""
+    """Notes what the packet cache of a server has no answer for, while somebody wants to know: with
+    what the server notes anyway, so that it costs other queries nothing."""
 
     def __init__(self, server: UdpServer) -> None:
         self._server = server
-        self._answer = server.answer
-        self.queries: set[bytes] = set()
+        self._note_too = server._note_alone
+        self.queries: list[bytes] = []
 
     def watch(self, chosen: Sequence[int]) -> None:
         """Begin anew, where one of the next queries is chosen; otherwise stop."""
         if chosen:
             self.queries.clear()
-            vars(self._server)["answer"] = self._note
+            self._server.noted_by(self._note)
         else:
-            vars(self._server).pop("answer", None)
+            self._server.noted_by(None)
 
-    def _note(
-        self,
-        query: bytes,
-        key: bytes,
-        client: bytes,
-        local: bytes,
-        now: float,
-        counted: list[int],
-    ) -> bytes | None:
-        before = self._server.counts.misses
-        answer = self._answer(query, key, client, local, now, counted)
-        if self._server.counts.misses != before:
-            self.queries.add(query)
-        return answer
+    def _note(self, query: bytes) -> None:
+        self.queries.append(query)
+        self._note_too(query)
 
 
 class _TappedDatagrams(datagrams.Datagrams):
@@ -151,72 +150,91 @@ class _TappedDatagrams(datagrams.Datagrams):
         super().__init__(listener.udp)
         self._tap = tap
         self._misses = _Misses(server)
-        six = listener.udp.family == socket.AF_INET6
-        port = listener.udp.getsockname()[1]
-        self._endpoint = tap.endpoint(listener.local, port, tcp=False, six=six)
-        starts = [host.start & -_NAME for _, (_, _, host, _) in self.places]
-        self._ports = [slice(start + _PORT, start + _PORT + 2) for start in starts]
+        self._six = listener.udp.family == socket.AF_INET6
+        self._local = listener.local
+        self._port = listener.udp.getsockname()[1]
         self._count = self._told = 0
         self._silent: set[int] = set()
-        self._stream: Sequence[int] = ()
-        self._log: Sequence[int] = ()
+        self._frames: Sequence[int] = ()
+        self._lines: Sequence[int] = ()
         self._at = 0.0
 
     def receive(self) -> int:
         """As `Datagrams.receive`."""
         count = self._count = super().receive()
-        if self._log:
+        if self._lines:
             self._misses.watch(())
         if count:
             self._at = time.time()
             self._told = 0
-            self._stream, self._log = self._tap.chosen(count)
-            if self._log:
-                self._misses.watch(self._log)
+            self._frames, self._lines = self._tap.chosen(count)
+            if self._lines:
+                self._misses.watch(self._lines)
         return count
 
     def send(self, first: int, end: int) -> int:
         """As `Datagrams.send`. Those before ``first`` that were not sent yet got no answer, and the
         last call for what was received is up to its end."""
         failed = super().send(first, end)
-        stream, log = self._stream, self._log
-        if not stream and not log:
+        frames, lines = self._frames, self._lines
+        if not frames and not lines:
             return failed
         if first > self._told:
             self._silent.update(range(self._told, first))
         self._told = end
-        if end < self._count:
+        count = self._count
+        if end < count:
             return failed
-        now, at, tap = time.time(), self._at, self._tap
-        if stream:
-            assert tap.stream is not None
-            tap.stream.send(*self._endpoint.frames(at, now, self._exchanges(stream)))
-        if log:
-            assert tap.query_log is not None
-            for client, port, query, answer in self._exchanges(log):
-                about = at, now - at, client, int.from_bytes(port, "big"), query, answer
-                cached = query not in self._misses.queries
-                tap.query_log.note(*about, tcp=False, cached=cached)
+        batch = Batch(False, self._six, self._local, self._port, self._at, time.time())
+        missed = self._misses.queries if lines else ()
+        if (len(frames) + len(lines)) * _FEW >= count:
+            found = self._all(batch, self._marks(frames, lines), missed)
+        else:
+            found = self._some(batch, sorted({*frames, *lines}), missed)
+        self._tap.hand_over(found, len(frames), len(lines))
         self._silent.clear()
         return failed
 
-    def _exchanges(self, chosen: Sequence[int]) -> list[Exchange]:
-        """What came into the chosen slots, and went from them."""
-        received, sizes, clients, ports = self.received, self.sizes, self.clients, self._ports
-        answers, answer_sizes, places = self.answers, self.answer_sizes, self.places
-        silent = self._silent
-        some = places[: len(chosen)]
-        if not isinstance(chosen, range):
-            some = [places[one] for one in chosen]
-        return [
-            (
-                clients[host],
-                clients[ports[slot]],
-                received[start : start + sizes[size]],
-                answers[start : start + answer_sizes[octets]] if slot not in silent else None,
-            )
-            for slot, (start, size, host, octets) in some
-        ]
+    def _marks(self, frames: Sequence[int], lines: Sequence[int]) -> bytes:
+        count = self._count
+        if isinstance(frames, range) and not lines and not self._silent:
+            return _ALL_FRAMES[:count]
+        marks = bytearray(count)
+        for chosen, mark in ((frames, FRAMES), (lines, LINE), (self._silent, SILENT)):
+            for one in chosen:
+                marks[one] |= mark
+        return bytes(marks)
+
+    def _all(self, batch: Batch, marks: bytes, missed: Sequence[bytes]) -> list[bytes]:
+        """What came into the slots, and went from them."""
+        count = self._count
+        asked, answered = self.lengths[:count], self.answer_lengths[:count]
+        wide = width(max(asked.tolist())), width(max(answered.tolist()))
+        # A layout for each number of slots would be made for most of them.
+        room = 1 << (count - 1).bit_length()
+        slot = datagrams.SLOT
+        queries = columns(room, wide[0], slot).unpack_from(self.received)
+        answers = columns(room, wide[1], slot).unpack_from(self.answers)
+        if room != count:
+            queries, answers = queries[:count], answers[:count]
+        sizes = asked.tobytes(), answered.tobytes()
+        clients = self.clients[: count * NAME]
+        return pieces(batch, marks, sizes, wide, clients, queries + answers, missed)
+
+    def _some(self, batch: Batch, chosen: Sequence[int], missed: Sequence[bytes]) -> list[bytes]:
+        """Likewise of chosen slots alone."""
+        marks = self._marks(self._frames, self._lines)
+        received, sizes, clients = self.received, self.sizes, self.clients
+        answers, answer_sizes = self.answers, self.answer_sizes
+        exchanges: list[Exchange] = []
+        for slot in chosen:
+            _, (start, size, host, answer_size) = self.places[slot]
+            name, end = slot * NAME, start + answer_sizes[answer_size]
+            answer = None if marks[slot] & SILENT else answers[start:end]
+            port = clients[name + PORT : name + PORT + 2]
+            query = received[start : start + sizes[size]]
+            exchanges.append((clients[host], port, query, answer))
+        return pieces_of(batch, bytes([marks[slot] for slot in chosen]), exchanges, missed)
 
 
 class _TappedSocket:
@@ -229,18 +247,17 @@ class _TappedSocket:
         self._port = listener.udp.getsockname()[1]
         self._tap = tap
         self._misses = _Misses(server)
-        self._endpoints: dict[bytes, Endpoint] = {}
         self._open: tuple[bytes, bytes, tuple[Any, ...], float] | None = None
-        self._stream: Sequence[int] = ()
-        self._log: Sequence[int] = ()
+        self._frames: Sequence[int] = ()
+        self._lines: Sequence[int] = ()
 
     def recvmsg(self, size: int, control_size: int) -> Any:
         """As that of a socket."""
         if self._open is not None:
             self._tell(None)
         found = self._socket.recvmsg(size, control_size)
-        self._stream, self._log = self._tap.chosen(1)
-        self._misses.watch(self._log)
+        self._frames, self._lines = self._tap.chosen(1)
+        self._misses.watch(self._lines)
         query, control, _, client = found
         local, _ = sent_to(control)
         self._open = query, local or self._local, client, time.time()
@@ -256,20 +273,10 @@ class _TappedSocket:
     def _tell(self, answer: bytes | None) -> None:
         assert self._open is not None
         (query, local, peer, at), self._open = self._open, None
-        tap, stream, log = self._tap, self._stream, self._log
-        if not stream and not log:
+        frames, lines = self._frames, self._lines
+        if not frames and not lines:
             return
-        now = time.time()
-        client, port = packed_address(peer[0]), peer[1]
-        if stream:
-            endpoint = self._endpoints.get(local)
-            if endpoint is None:
-                six = len(client) == 16
-                endpoint = tap.endpoint(local, self._port, tcp=False, six=six)
-                self._endpoints[local] = endpoint
-            assert tap.stream is not None
-            exchange = client, port.to_bytes(2, "big"), query, answer
-            tap.stream.send(*endpoint.frames(at, now, [exchange]))
-        if log and tap.query_log is not None:
-            cached = answer is not None and query not in self._misses.queries
-            tap.query_log.note(at, now - at, client, port, query, answer, tcp=False, cached=cached)
+        client, port = packed_address(peer[0]), peer[1].to_bytes(2, "big")
+        batch = Batch(False, len(client) == 16, local, self._port, at, time.time())
+        missed = bool(self._misses.queries)
+        self._tap.tell(batch, (client, port, query, answer), frames, lines, missed)

@@ -103,7 +103,8 @@ class UdpServer:
         self._labels = traffic.labels
         self._known = traffic.labels.known
         self.traffic = traffic.udp
-        self._note = slot.note
+        self._note: Callable[[bytes], None] = slot.note
+        self._note_alone = slot.note
         self.done = slot.done
         self._quick = responder.quick
         self._any_query = responder.any_query
@@ -127,6 +128,11 @@ class UdpServer:
         self._any_query = responder.any_query
         self._validity = valid_until
         self.expire(time.time())
+
+    def noted_by(self, note: Callable[[bytes], None] | None) -> None:
+        """Have queries that no cache answers noted by this, which calls `Slot.note`, from now on;
+        without it by that alone."""
+        self._note = note or self._note_alone
 
     def reader(self, listener: Listener) -> Callable[[], None]:
         """The callback for ``loop.add_reader`` of a socket."""

@@ -24,6 +24,7 @@ from lzc.dnssec.signer import SignatureCache, window
 from lzc.foreign_text import shown
 from lzc.lua.engine.engine import EngineSettings
 from lzc.serve.ipc.health_view import TableView
+from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.sent_settings import config_of, document_of
 from lzc.serve.observe.log_format import about
@@ -53,13 +54,15 @@ _LEVELS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is given at birth, for good; ``proven`` is code that ran to its end."""
+    """What a worker is given at birth, for good; ``proven`` is code that ran to its end, and what
+    comes and goes is put into the ``ring`` where somebody records it."""
 
     verified_dir: Path
     listeners: tuple[Listener, ...]
     slot: Slot
     health: TableView
     proven: Marks
+    ring: OctetRing
 
 
 @dataclass(frozen=True, slots=True)

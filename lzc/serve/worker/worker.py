@@ -29,7 +29,7 @@ from lzc.serve.transport.udp import UdpServer
 from lzc.serve.transport.withdrawal import LINGER, withdraw
 from lzc.serve.worker.publishing import Publisher
 from lzc.serve.worker.serving import Assignment, Serving, WorkerSetup
-from lzc.serve.worker.tapping import tap_of
+from lzc.serve.worker.tapping import tap_of, tapped
 from lzc.wire import name as wire_name
 
 log = logging.getLogger("lzc")
@@ -112,7 +112,7 @@ class Worker:
         self._serving = serving
         self._setup.proven.begin(serving.bundle.id)
         slot, errors, traffic = self._setup.slot, self._errors, TrafficCounts()
-        tap = self._tap = tap_of(serving.config, loop, self._zone_of)
+        tap = self._tap = tap_of(config, self._setup.ring)
         self._udp = UdpServer(
             serving.responder, serving.valid_until, config.packet_cache, errors, slot, traffic
         )
@@ -140,8 +140,6 @@ class Worker:
         await self._stop.wait()
         if not self._alone:
             await self._drain()
-        if tap is not None:
-            tap.close()
         self._serving.tell_held(math.inf)
         self._errors.look(math.inf)
         hear_no_more(loop)
@@ -151,11 +149,6 @@ class Worker:
         """What reads a UDP socket."""
         tap = self._tap
         return self._udp.reader(listener) if tap is None else tap.reader(self._udp, listener)
-
-    def _zone_of(self, name: bytes) -> bytes | None:
-        """The apex of the zone that a lower-case wire name is in, while this bundle is live."""
-        zone = self._serving.bundle.find_zone(name)
-        return None if zone is None else zone.apex
 
     def _left_alone(self) -> None:
         """The supervisor is gone, and another may want our addresses at once."""
@@ -277,11 +270,24 @@ class Worker:
         self._udp.swap(fresh.responder, fresh.valid_until, fresh.settings.packet_cache)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
         self._tcp.limit(_limits(fresh.settings))
+        self._tap_anew(old.settings, fresh.settings)
         if fresh.guard is not None and old.guard is not None:
             fresh.guard.go_on_from(old.guard)
         self._retired.append(old)
         self._close_retired()
         self._say_ready("committed", fresh)
+
+    def _tap_anew(self, old: ServeSection, fresh: ServeSection) -> None:
+        """Hand over to the recorder what these settings want, where others wanted something
+        else."""
+        if tapped(old) == tapped(fresh):
+            return
+        self._udp.noted_by(None)
+        self._tap = self._tcp.tap = tap_of(fresh, self._setup.ring)
+        if self._told_to_begin.is_set():
+            for listener in self._setup.listeners:
+                self._loop.remove_reader(listener.udp)
+                self._loop.add_reader(listener.udp, self._reader(listener))
 
     def _close_retired(self) -> None:
         """Close bundles that no transfer reads from any more."""
@@ -324,8 +330,6 @@ class Worker:
         now = time.monotonic()
         self._serving.tell_held(now)
         self._errors.look(now)
-        if self._tap is not None:
-            self._tap.look(now)
 
     def _tell_transfers(self) -> None:
         # While the supervisor reads nothing, the report gathers, which has a bound.

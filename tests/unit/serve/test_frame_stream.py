@@ -210,6 +210,28 @@ def test_a_frame_has_what_its_message_says(size: int) -> None:
     }
 
 
+@pytest.mark.parametrize("size", [12, 100, 300, 4096])
+def test_a_query_and_its_answer_are_one_frame_where_that_is_wished(size: int) -> None:
+    """But for a query that got none, whose frame is its own."""
+    client, query, answer = bytes(range(4)), b"q" * 40, b"a" * size
+    endpoint = Endpoint("", "", b"", 53, tcp=False, six=False, together=True)
+    exchanges = [(client, b"\0\x35", query, answer), (client, b"\0\x35", query, None)]
+    octets, count = endpoint.frames(1.25, 2.5, exchanges)
+    assert count == endpoint.count(exchanges) == 2
+    found = []
+    while octets:
+        length = int.from_bytes(octets[:4], "big")
+        message = fields(octets[4 : 4 + length])[14]
+        assert isinstance(message, bytes)
+        found.append(fields(message))
+        octets = octets[4 + length :]
+    assert [(one[1], one[10], one.get(14)) for one in found] == [
+        (2, query, answer),
+        (1, query, None),
+    ]
+    assert (found[0][8], found[0][12]) == (1, 2)
+
+
 @pytest.mark.parametrize("number", [0, 1, 127, 128, 300, 2**32, 2**63])
 def test_numbers_are_seven_bits_an_octet(number: int) -> None:
     assert fields(b"\x08" + varint(number)) == {1: number}

@@ -1,0 +1,88 @@
+"""Pieces of octets from one process to another, through memory that both share: whoever writes does
+not wait, makes no system call and wakes nobody up; whoever reads looks now and then.
+
+One process writes and one reads. Positions only grow, and each has one writer: aligned 8-octet
+stores do not tear. A process that dies leaves nothing half done, as a piece is there once its end
+is said; the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+SIZE: Final = 4 * 2**20
+"""Octets of a ring; memory is taken as far as it is used."""
+COUNTS: Final = 8
+"""Numbers that the writer keeps in it, too."""
+_NEAR: Final = 2**18
+"""Octets after which a ring that is empty is written from its beginning again, which the caches of
+a processor have yet."""
+_WRITTEN: Final = 0
+_READ: Final = 8
+_COUNTS: Final = 16
+_HEAD: Final = 256
+_ALIGNED: Final = 8
+_length: Final = struct.Struct("=Q")
+
+
+class OctetRing:
+    """``size`` is a power of two. Make it before the fork of those who use it."""
+
+    __slots__ = ("_octets", "_order", "_size", "_words", "counts")
+
+    def __init__(self, size: int = SIZE) -> None:
+        memory = memoryview(mmap.mmap(-1, _HEAD + size))
+        self._size = size
+        self._words = memory[:_HEAD].cast("Q")
+        # Positions lie in cache lines of their own, and so do counts.
+        self.counts = self._words[_COUNTS : _COUNTS + COUNTS]
+        self._octets = memory[_HEAD:]
+        self._order = threading.Lock()
+        self._order.acquire()
+
+    def put(self, pieces: list[bytes]) -> bool:
+        """Hand these over as one; false where there is no room."""
+        body = b"".join(pieces)
+        octets = len(body)
+        size = _ALIGNED + (octets + _ALIGNED - 1 & -_ALIGNED)
+        written, read = self._words[_WRITTEN], self._words[_READ]
+        at = written & self._size - 1
+        if at + size > self._size or (read == written and at > _NEAR):
+            rest = self._size - at
+            if written + rest + size - read > self._size:
+                return False
+            # No piece: the next one is at the beginning.
+            _length.pack_into(self._octets, at, 0)
+            written, at = written + rest, 0
+        elif written + size - read > self._size:
+            return False
+        _length.pack_into(self._octets, at, octets)
+        self._octets[at + _ALIGNED : at + _ALIGNED + octets] = body
+        self._in_order()
+        self._words[_WRITTEN] = written + size
+        return True
+
+    def take(self) -> Iterator[bytes]:
+        """All that is there, piece by piece, which makes room for others."""
+        read, written = self._words[_READ], self._words[_WRITTEN]
+        self._in_order()
+        while read < written:
+            at = read & self._size - 1
+            (octets,) = _length.unpack_from(self._octets, at)
+            if not octets:
+                read = self._words[_READ] = read + self._size - at
+                continue
+            found = bytes(self._octets[at + _ALIGNED : at + _ALIGNED + octets])
+            self._in_order()
+            read += _ALIGNED + (octets + _ALIGNED - 1 & -_ALIGNED)
+            self._words[_READ] = read
+            yield found
+
+    def _in_order(self) -> None:
+        """Have processors of any kind do what comes before this before what comes after."""
+        self._order.release()
+        self._order.acquire()

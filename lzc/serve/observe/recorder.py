@@ -1,0 +1,130 @@
+"""The recorder: one process makes the frames of dnstap and the lines of the query log of all
+workers, so that their answers do not wait for it.
+
+It looks at what workers handed over some times in a second, as nobody wakes it up. Where it cannot
+follow, there is no room for more, and workers count what is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from lzc.serve.ipc.exchanges import FRAMES, LINE, Batch, Taken, read
+from lzc.serve.ipc.octet_ring import OctetRing
+from lzc.serve.ipc.recorder_table import RecorderTable
+from lzc.serve.observe.dnstap import Endpoint, Endpoints
+from lzc.serve.observe.frame_stream import FrameStream
+from lzc.serve.observe.query_log import QueryLog
+
+BUSY: Final = 0.005
+"""Seconds between two looks while there is something to see."""
+IDLE: Final = 0.05
+"""Seconds between two looks at most."""
+TURN: Final = 0.05
+"""Seconds after which the reader has its turn, however much there is."""
+BEAT: Final = 0.25
+"""Seconds between two looks at what is to be told."""
+
+
+class Recorder:
+    """Takes from the ``rings`` of workers, by the names that these have in the log."""
+
+    def __init__(
+        self,
+        rings: Mapping[str, OctetRing],
+        table: RecorderTable,
+        stream: FrameStream | None,
+        endpoints: Endpoints,
+        query_log: QueryLog | None,
+    ) -> None:
+        self._rings = rings
+        self._table = table
+        self._stream = stream
+        self._endpoints = endpoints
+        self._query_log = query_log
+        self._before = table.counts()
+        self._said: bool | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Have `run` return, once all is taken that is there."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Take what comes, until `stop`."""
+        loop = asyncio.get_running_loop()
+        if self._stream is not None:
+            self._stream.start(loop)
+        pause, told = BUSY, 0.0
+        while not self._stopping.is_set():
+            pause = BUSY if self._take(loop.time() + TURN) else min(2 * pause, IDLE)
+            self._publish()
+            if loop.time() - told >= BEAT:
+                told = loop.time()
+                if self._stream is not None:
+                    self._stream.look(time.monotonic())
+            try:
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            except TimeoutError:
+                continue
+        # What is sent meanwhile makes room for the rest.
+        while self._take(loop.time() + TURN):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        if self._query_log is not None:
+            self._query_log.flush()
+        if self._stream is not None:
+            self._stream.close()
+        self._publish()
+
+    def _take(self, end: float) -> bool:
+        """What is there, until the monotonic time ``end``; whether there was something."""
+        some = False
+        for name, ring in self._rings.items():
+            for octets in ring.take():
+                some = True
+                self._record(name, read(octets))
+                if time.monotonic() >= end:
+                    break
+        return some
+
+    def _record(self, worker: str, taken: Taken) -> None:
+        batch, marks, exchanges, missed = taken
+        stream, query_log = self._stream, self._query_log
+        if stream is not None:
+            wanted = [one for mark, one in zip(marks, exchanges, strict=True) if mark & FRAMES]
+            if wanted:
+                endpoint = self._endpoint(batch)
+                if stream.streaming:
+                    stream.send(*endpoint.frames(batch.received, batch.sent, wanted))
+                else:
+                    stream.miss(endpoint.count(wanted))
+        if query_log is None:
+            return
+        for mark, (client, port, query, answer) in zip(marks, exchanges, strict=True):
+            if mark & LINE:
+                query_log.note(
+                    *(batch.received, batch.sent - batch.received, client),
+                    *(int.from_bytes(port, "big"), query, answer),
+                    tcp=batch.tcp,
+                    cached=not batch.tcp and answer is not None and query not in missed,
+                    process=worker,
+                )
+
+    def _endpoint(self, batch: Batch) -> Endpoint:
+        return self._endpoints.of(batch.local, batch.port, batch.tcp, batch.six)
+
+    def _publish(self) -> None:
+        """Let others see the counts."""
+        stream, query_log = self._stream, self._query_log
+        counts = [0] * 5
+        if stream is not None:
+            counts[:3] = stream.sent, stream.unread, stream.slow
+            if stream.streaming != self._said:
+                self._said = stream.streaming
+                self._table.say(stream.streaming, time.time())
+        if query_log is not None:
+            counts[3:] = query_log.written, query_log.lost
+        self._table.write([a + b for a, b in zip(self._before, counts, strict=True)])
