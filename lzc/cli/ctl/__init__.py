@@ -212,6 +212,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
             f"NOT CHECKED {checker['barred']} times an address that checks may not reach,"
             f" {checker['computed']} times what a query made up; lzc ctl health has the reasons"
         )
+    lines += _recorder_lines(answer["recorder"])
     lines += [
         _stale_geo(one)
         if one["error"]
@@ -244,6 +245,29 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         for one in answer["workers"]
     ]
     lines += secondary_lines(answer)
+    return lines
+
+
+def _recorder_lines(recorder: dict[str, Any]) -> list[str]:
+    """Of dnstap and the query log, each where it is configured."""
+    counts, lines = recorder["counts"], []
+    behind = "the recorder runs no more" if not recorder["pid"] else ""
+    if recorder["dnstap"] is not None:
+        since = f", for {age(recorder['since'])}" if recorder["since"] else ""
+        how = f"{'read' if recorder['streaming'] else 'NOT READ'}{since}"
+        lost = counts["frames_unread"], counts["frames_slow"], counts["frames_behind"]
+        lines.append(
+            f"dnstap      {shown(recorder['dnstap'])} {behind or how};"
+            f" {counts['frames_sent']} frames sent, {sum(lost)} lost ({lost[0]} without a reader,"
+            f" {lost[1]} as it was slow, {lost[2]} as the recorder was behind)"
+        )
+    if recorder["query_log"]:
+        left_out = counts["lines_unchosen"]
+        lines.append(
+            f"query log   {counts['lines_written']} lines, {counts['lines_lost']} not written,"
+            f" {counts['lines_behind']} as the recorder was behind; {left_out} queries not chosen"
+            f"{f'; {behind}' if behind else ''}"
+        )
     return lines
 
 

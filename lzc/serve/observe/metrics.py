@@ -13,6 +13,7 @@ from lzc.serve.observe.answer_metrics import answers
 from lzc.serve.observe.family import Family, counter, gauge, one
 from lzc.serve.observe.health_metrics import health
 from lzc.serve.observe.process import ProcessUse, use_of
+from lzc.serve.observe.recorder_metrics import recorder
 from lzc.serve.observe.secondary_metrics import secondaries
 from lzc.serve.observe.seen import Seen
 
@@ -22,6 +23,7 @@ def families(seen: Seen) -> Iterator[Family]:
     yield from _server(seen)
     yield from _processes(seen)
     yield from answers(seen)
+    yield from recorder(seen.recorder)
     yield from _zones(seen)
     yield from health(seen)
     yield from secondaries(seen)
@@ -103,7 +105,7 @@ def _processes(seen: Seen) -> Iterator[Family]:
     label = ("process",)
     yield from gauge(
         "lzc_process_ready",
-        "1 while a process (supervisor, checker, or worker and its number) does its work",
+        "1 while a process (supervisor, checker, recorder, or worker and its number) does its work",
         [((each.name,), each.ready) for each in seen.processes],
         label,
     )

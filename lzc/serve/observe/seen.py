@@ -106,6 +106,17 @@ class HealthSeen:
     interval: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class RecorderSeen:
+    """What is made of queries: whether the settings want ``dnstap`` and a ``query_log``, whether
+    somebody reads the first, and ``counts`` of `lzc.serve.ipc.recorder_table`."""
+
+    dnstap: bool = False
+    query_log: bool = False
+    streaming: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
 class ZoneThere(NamedTuple):
     """A zone at a secondary: the serial that it told, if any; for how many seconds it has been
     behind ours (0: it is not); whether it has a later one than ours."""
@@ -150,6 +161,7 @@ class Seen:
     quarantined: int = 0
     held_zones: Sequence[str] = ()
     health: HealthSeen = field(default_factory=HealthSeen)
+    recorder: RecorderSeen = field(default_factory=RecorderSeen)
     secondaries: Sequence[SecondarySeen] = ()
     transfers: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     refusals: Mapping[tuple[str, str, str], int] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer, Command
 from lzc.serve.supervise.kept_zones import kept_zones
 from lzc.serve.supervise.new_settings import NewSettings
+from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 
 
@@ -30,6 +31,7 @@ class Commands:
     secondaries: Secondaries
     listen: Sequence[str]
     slots: Collection[Slot]
+    recorder: RecorderProcess
     started_at: float = field(default_factory=time.time)
 
     def by_name(self) -> dict[str, Command]:
@@ -81,6 +83,7 @@ class Commands:
             "workers": workers,
             "totals": {name: sum(one[name] for one in counted) for name in COUNTERS},
             "checker": self.checker.status(),
+            "recorder": self.recorder.status(),
             "geo": reloader.geo.report(),
             "settings": self.settings.in_force.pending,
             "keys": reloader.keys.status(),

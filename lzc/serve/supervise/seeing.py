@@ -29,6 +29,7 @@ from lzc.serve.observe.seen import (
     GeoSeen,
     HealthSeen,
     ProcessSeen,
+    RecorderSeen,
     SecondarySeen,
     Seen,
     ZoneThere,
@@ -38,6 +39,7 @@ from lzc.serve.supervise.bundle_contents import BundleContents, checks_of, conte
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
 from lzc.serve.supervise.new_settings import NewSettings
+from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.standing_back import PAUSE, giving_way, stand_back
 from lzc.wire import name as wire_name
@@ -84,6 +86,7 @@ class Seer:
     secondaries: Secondaries
     stamps: Path
     slots: Collection[Slot]
+    recorder: RecorderProcess
     powerdns: bool = False
     started_at: float = field(default_factory=time.time)
     _contents: BundleContents = field(default_factory=BundleContents)
@@ -212,6 +215,7 @@ class Seer:
                 unlisted_limit=checker["unlisted_limit"],
                 unsaved=bool(checker["unsaved"]),
             ),
+            recorder=_recorder(self.recorder.status()),
             secondaries=secondaries,
             transfers=dict(counts.done),
             refusals=dict(counts.refused),
@@ -221,9 +225,14 @@ class Seer:
         return seen, there
 
     def _processes(self, checker: dict[str, Any]) -> list[ProcessSeen]:
+        recorder = self.recorder
+        recorders = [
+            ProcessSeen("recorder", recorder.pid, recorder.restarts, recorder.pid != 0),
+        ]
         return [
             ProcessSeen("supervisor", os.getpid(), 0, True),
             ProcessSeen("checker", checker["pid"], checker["restarts"], checker["pid"] != 0),
+            *(recorders if recorder.wanted else ()),
             *(
                 ProcessSeen(f"worker-{one.index}", one.pid, one.restarts, one.ready)
                 for one in self.reloader.workers
@@ -331,6 +340,15 @@ async def _as_json(pieces: list[bytes]) -> AsyncGenerator[bytes, None]:
         yield json.dumps(text)[1:-1].encode()
         await asyncio.sleep(0)
     yield b'"}\n'
+
+
+def _recorder(status: dict[str, Any]) -> RecorderSeen:
+    return RecorderSeen(
+        status["dnstap"] is not None,
+        status["query_log"] > 0,
+        status["streaming"],
+        status["counts"],
+    )
 
 
 def _there(zone: _Copied) -> ZoneThere:

@@ -121,6 +121,7 @@ class Supervisor:
             self._secondaries,
             bound.endpoints,
             board.used,
+            self._recorder,
         )
         self._seer = Seer(
             self._reloader,
@@ -129,6 +130,7 @@ class Supervisor:
             self._secondaries,
             source.stamps,
             board.used,
+            self._recorder,
             powerdns=options.config.serve.http_compat == "powerdns",
         )
         self._pages = StatusPages(self._seer, checker, self._commands.status, board.used)
