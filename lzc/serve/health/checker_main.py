@@ -27,6 +27,7 @@ from lzc.serve.ipc.health_table import MOST_NAMED, HealthTable
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.sent_settings import config_of
 from lzc.serve.observe.log_format import about, speak_as
+from lzc.serve.observe.log_output import follow
 
 log = logging.getLogger("lzc")
 
@@ -142,7 +143,9 @@ async def serve(
                 except (OSError, ValueError, TypeError, KeyError) as error:
                     log.error("health checks of the bundle cannot be read: %s", shown(error))
             case "policy":
-                checker.take_policy(CheckPolicy.from_config(config_of(message["config"])))
+                config = config_of(message["config"])
+                follow(config)
+                checker.take_policy(CheckPolicy.from_config(config))
             case "force":
                 task = loop.create_task(force(message))
                 forcing.add(task)

@@ -65,7 +65,8 @@ Ready = Callable[[], list[str]]
 
 
 class HttpServer:
-    """On a socket that is bound; ``token`` is asked for where there is one."""
+    """On a socket that is bound; ``token`` is asked for where there is one, and may be another from
+    some moment on."""
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class HttpServer:
         self._listener = listener
         self._page = page
         self._names = own_names(listener.getsockname()[0])
-        self._token = token
+        self.token = token
         self._metrics = metrics
         self._ready = ready
         self._began: dict[object, float] = {}
@@ -149,10 +150,10 @@ class HttpServer:
                 one.transport.abort()
 
     def _is_admitted(self, request: web.Request) -> bool:
-        if self._token is None:
+        if self.token is None:
             return self._is_meant(request)
         given = _token_in(request.headers.get("Authorization", ""))
-        return given is not None and hmac.compare_digest(given, self._token)
+        return given is not None and hmac.compare_digest(given, self.token)
 
     def _is_meant(self, request: web.Request) -> bool:
         """Whether it is asked by a name of its own. Where no token is asked for, a page of somebody
@@ -162,7 +163,7 @@ class HttpServer:
         return all(_host_in(one) in self._names or _is_loopback(_host_in(one)) for one in hosts)
 
     def _turned_away(self, *challenges: str) -> web.Response:
-        if self._token is None:
+        if self.token is None:
             return web.Response(status=421, text=_OTHER_HOST)
         refused = web.Response(status=401, text="a token is needed\n")
         for one in challenges:

@@ -27,6 +27,8 @@ JOURNAL: Final = "/run/systemd/journal/socket"
 _MODE: Final = 0o640
 _SYSLOG: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4))
 _INFO: Final = 6
+_DEFAULT: Final = (STDERR, "text", "")
+_target = _DEFAULT
 _DEBUG: Final = 7
 
 
@@ -36,6 +38,9 @@ class Output(Protocol):
 
     def write(self, lines: str, level: int, fields: Mapping[str, object]) -> bool:
         """Write them; false where they are lost."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
 
 
 class Stderr:
@@ -55,6 +60,9 @@ class Stderr:
             self._stream.flush()
             return True
         return False
+
+    def close(self) -> None:
+        """As `Output` says: it is everybody's."""
 
 
 class File:
@@ -99,6 +107,12 @@ class File:
                 extra=about(file=self._path, lost=lost),
             )
         return done
+
+    def close(self) -> None:
+        """As `Output` says."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def _open_where_it_is(self) -> str:
         """Follow the path where it leads elsewhere by now; what is in the way, if something is.
@@ -156,6 +170,10 @@ class Journal:
                 Stderr().write(line, level, fields)
         return True
 
+    def close(self) -> None:
+        """As `Output` says."""
+        self._socket.close()
+
 
 class Handler(logging.Handler):
     """Gives each record to an output."""
@@ -171,6 +189,11 @@ class Handler(logging.Handler):
         except Exception:  # a record that cannot be formatted is a fault of ours, told on stderr
             self.handleError(record)
 
+    def close(self) -> None:
+        """Let go of the output."""
+        self.output.close()
+        super().close()
+
 
 def output_of(config: Config, name: str) -> Output:
     """That of a setting: ``stderr``, ``journald``, or the path of a file."""
@@ -181,17 +204,38 @@ def output_of(config: Config, name: str) -> Output:
 
 def set_up(layout: str = LAYOUT) -> None:
     """Log to stderr as text, warnings of libraries too; for the whole process and its children."""
+    global _target
+    _target = _DEFAULT
     _install(Stderr(), formatter("text", layout))
 
 
 def set_up_for(config: Config) -> None:
     """Log as ``log`` and ``log-format`` of `[serve]` say, where they say anything else than what
     holds without them."""
+    global _target
     serve = config.serve
     if (serve.log, serve.log_format) != (STDERR, "text"):
+        _target = _target_of(config)
         # The journal knows the time.
         layout = "%(message)s" if serve.log == JOURNALD else LAYOUT
         _install(output_of(config, serve.log), formatter(serve.log_format, layout))
+
+
+def follow(config: Config) -> None:
+    """Log as ``config`` says from now on, where this process logs otherwise."""
+    if _target_of(config) == _target:
+        return
+    if _target_of(config) == _DEFAULT:
+        set_up()
+    else:
+        set_up_for(config)
+
+
+def _target_of(config: Config) -> tuple[str, str, str]:
+    """What `set_up_for` goes by: the target, the format, and where its path begins."""
+    serve = config.serve
+    folder = "" if serve.log in (STDERR, JOURNALD) else str(config.folder)
+    return serve.log, serve.log_format, folder
 
 
 def _install(output: Output, lines: logging.Formatter) -> None:

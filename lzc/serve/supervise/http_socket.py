@@ -1,8 +1,9 @@
-"""The socket of ``[serve] http``, bound before the first worker starts, so that an address that
-cannot be had keeps the server from starting."""
+"""The socket of ``[serve] http``, bound before the first worker starts, or before a reload changes
+anything, so that an address that cannot be had keeps the server from starting, or as it was."""
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from typing import Final
@@ -33,10 +34,16 @@ def bind(endpoint: str, patience: float = 0.0) -> socket.socket:
             if time.monotonic() < end:
                 time.sleep(_PAUSE)
                 continue
+            fix = "stop who has it, or choose another address in http of [serve]"
+            why = ""
+            if error.errno in (errno.EACCES, errno.EPERM):
+                why = "ports below 1024 are for root, or with CAP_NET_BIND_SERVICE"
+                fix = "choose another port in http of [serve], or give lzc serve that capability"
             raise InputError.at(
                 endpoint,
                 "http-address",
                 f"http cannot listen on {endpoint}: {error.strerror}",
-                fix="stop who has it, or choose another address in http of [serve]",
+                why,
+                fix,
             ) from error
         return made

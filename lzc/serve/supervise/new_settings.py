@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lzc.faults import InputError
 from lzc.foreign_text import shown
+from lzc.serve.supervise.http_service import HttpService
 from lzc.serve.supervise.reload import Refused, Reloader
 from lzc.serve.supervise.settings_in_force import Found, SettingsInForce, shown_keys
 
@@ -28,6 +30,7 @@ class NewSettings:
     in_force: SettingsInForce
     _reloader: Reloader
     _resize: Callable[[int], Awaitable[str]]
+    _http: HttpService
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def reload(self) -> dict[str, Any]:
@@ -40,6 +43,8 @@ class NewSettings:
                 answer, refused = await self._take(found)
             else:
                 answer = await self._reloader.reload()
+                if problem := await self._http.read_token(self.in_force.config):
+                    answer |= _but(answer, problem)
             answer["settings"] = [] if refused else list(found.changed)
             took = ""
             if answer["settings"]:
@@ -60,6 +65,10 @@ class NewSettings:
         assert config is not None
         workers = self.in_force.config.serve.workers
         try:
+            await asyncio.to_thread(self._http.prepare, config)
+        except InputError as error:
+            return await reloader.reload(), str(error)
+        try:
             answer = await reloader.take_settings(config)
         except Refused as error:
             refused = str(error)
@@ -71,15 +80,20 @@ class NewSettings:
                     refused = str(again)
             answer = await reloader.reload()
         if refused:
+            self._http.give_up()
             return answer, refused
         self.in_force.take(config)
+        await self._http.switch()
         if config.serve.workers != workers:
             problem = await self._resize(config.serve.workers)
             if problem:
                 kept = config.serve.but(workers=workers)
                 self.in_force.take(config.but(serve=kept))
-                answer |= {
-                    "ok": False,
-                    "error": f"serving bundle {answer['bundle']}, but: {problem}",
-                }
+                answer |= _but(answer, problem)
         return answer, ""
+
+
+def _but(answer: dict[str, Any], problem: str) -> dict[str, Any]:
+    """Of the answer of a reload, that it is none without a problem."""
+    did = f"serving bundle {answer['bundle']}, but:" if answer["ok"] else answer["error"]
+    return {"ok": False, "error": f"{did} {problem}"}

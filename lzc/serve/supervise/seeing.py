@@ -38,9 +38,9 @@ from lzc.serve.observe.totals import Totals, TotalsReader
 from lzc.serve.supervise.bundle_contents import BundleContents, checks_of, contents_of
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
-from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
+from lzc.serve.supervise.settings_in_force import SettingsInForce
 from lzc.serve.supervise.standing_back import PAUSE, giving_way, stand_back
 from lzc.wire import name as wire_name
 
@@ -82,7 +82,7 @@ class Seer:
 
     reloader: Reloader
     checker: CheckerProcess
-    settings: NewSettings
+    settings: SettingsInForce
     secondaries: Secondaries
     stamps: Path
     slots: Collection[Slot]
@@ -174,6 +174,12 @@ class Seer:
         workers = self.reloader.workers
         return [f"worker {one.index} does not answer yet" for one in workers if not one.ready]
 
+    def speak(self, *, powerdns: bool) -> None:
+        """Have the names of PowerDNS in it, or not."""
+        if powerdns != self.powerdns:
+            self.powerdns = powerdns
+            self._made.clear()
+
     def close(self) -> None:
         """Make no more."""
         if self._behind is not None:
@@ -201,7 +207,7 @@ class Seer:
             processes=self._processes(checker),
             totals=totals,
             reloads=dict(reloader.reloads),
-            settings_pending=bool(self.settings.in_force.pending),
+            settings_pending=bool(self.settings.pending),
             geo=[
                 GeoSeen(one["path"], one["read"], bool(one["error"]))
                 for one in reloader.geo.report()

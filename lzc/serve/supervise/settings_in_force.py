@@ -58,10 +58,13 @@ RELOADED: Final = frozenset(
         *("version", "cookie_secret_file", "require_cookie", "packet_cache", "tcp_idle_timeout"),
         *("tcp_connections", "tcp_connections_per_client", "tcp_connections_per_network"),
         *("tsig_required", "allow_transfer", "notify_source", "health_grace"),
+        *("http", "http_token_file", "http_compat", "log", "log_format"),
+        *("query_log", "query_log_file", "dnstap", "dnstap_sample", "dnstap_messages"),
     )
 )
-"""The keys of ``[serve]`` that a running server takes anew. Of the others it says that they have to
-wait: nothing is to be taken for applied because somebody forgot to say that it is not."""
+"""The keys of ``[serve]`` that a running server takes anew. Of the others (by which it is reached,
+and whatever is forgotten here) it says that they have to wait: nothing is to be taken for applied
+because somebody forgot to say that it is not."""
 _OF_A_SERVER: Final = ("serve", "lua", "health")
 """The sections of which the server reads every key."""
 _SHOWN: Final = 20

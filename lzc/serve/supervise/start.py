@@ -24,10 +24,11 @@ from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_output import set_up_for
 from lzc.serve.supervise import control, http_socket
 from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.http_service import Http
 from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
-from lzc.serve.supervise.supervisor import Http, Supervisor
+from lzc.serve.supervise.supervisor import Supervisor
 from lzc.serve.transport import sockets
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Secrets
@@ -70,7 +71,12 @@ def run(options: ServeOptions) -> None:
         patience = DEPARTING if control.left_behind(path) else 0.0
         bound = sockets.bind(options.listen, options.workers, patience)
         where = options.config.serve.http
-        http = Http(http_socket.bind(where, patience), token) if where is not None else None
+        http = Http(
+            where,
+            None if where is None else http_socket.bind(where, patience),
+            token,
+            options.config.serve.http_compat == "powerdns",
+        )
         listener = control.bind(path)
         _raise_file_limit()
         gc.freeze()

@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from lzc.bundle.check_list import EMPTY
 from lzc.bundle.manifest import CHECKS, BundleError
@@ -25,13 +25,14 @@ from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, hear_no_
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.observe.log_format import about, speak_as
-from lzc.serve.observe.log_output import STDERR
+from lzc.serve.observe.log_output import STDERR, follow
 from lzc.serve.supervise import control
 from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
 from lzc.serve.supervise.bundle_trial import crash, crashing
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.clock_watch import ClockWatch
 from lzc.serve.supervise.commands import Commands
+from lzc.serve.supervise.http_service import Http, HttpService
 from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
@@ -61,13 +62,6 @@ _TICK: Final = 0.2
 _LATE: Final = 1.0
 
 
-class Http(NamedTuple):
-    """Where HTTP is served, on a socket that listens, and the token that it asks for."""
-
-    listener: socket.socket
-    token: bytes | None
-
-
 class Supervisor:
     """Processes and shared memory of one server."""
 
@@ -80,11 +74,9 @@ class Supervisor:
         checker: CheckerProcess,
         geo: GeoFiles,
         secrets: Secrets,
-        http: Http | None = None,
+        http: Http,
     ) -> None:
         self._options = options
-        self._http_at = http
-        self._http: HttpServer | None = None
         self._source = source
         self._bound = bound
         self._checker = checker
@@ -113,7 +105,18 @@ class Supervisor:
             self._reloader,
             self._start_worker,
         )
-        settings = NewSettings(options.settings(), self._reloader, count.change)
+        in_force = options.settings()
+        self._seer = Seer(
+            self._reloader,
+            checker,
+            in_force,
+            self._secondaries,
+            source.stamps,
+            board.used,
+            self._recorder,
+        )
+        self._http = HttpService(http, self._seer, self._http_server)
+        settings = NewSettings(in_force, self._reloader, count.change, self._http)
         self._commands = Commands(
             self._reloader,
             checker,
@@ -123,17 +126,8 @@ class Supervisor:
             board.used,
             self._recorder,
         )
-        self._seer = Seer(
-            self._reloader,
-            checker,
-            settings,
-            self._secondaries,
-            source.stamps,
-            board.used,
-            self._recorder,
-            powerdns=options.config.serve.http_compat == "powerdns",
-        )
         self._pages = StatusPages(self._seer, checker, self._commands.status, board.used)
+        self._pages_watched = False
         self._started = self._stopping = False
         self._listening = self._hung_up = False
         self._failed: list[Fault] = []
@@ -173,7 +167,7 @@ class Supervisor:
             )
             await self._find_and_notify(self._reloader.folder)
             await server.start()
-            await self._start_http()
+            await self._http.start()
             if self._hung_up:
                 self._spawn(self._commands.reload({}))
             self._listening = True
@@ -190,20 +184,16 @@ class Supervisor:
             await self._shut_down()
             hear_no_more(self._loop)
 
-    async def _start_http(self) -> None:
-        if self._http_at is None:
-            return
+    def _http_server(self, listener: socket.socket, token: bytes | None) -> HttpServer:
         # Here, as no answer waits for what it imports.
         from lzc.serve.observe.http import HttpServer
 
-        listener, token = self._http_at
+        if not self._pages_watched:
+            # From the first time on: an address that moves does not end the last hour.
+            self._pages_watched = True
+            self._spawn(self._pages.watch())
         seer = self._seer
-        self._http = HttpServer(listener, token, seer.pieces, seer.not_ready, self._pages.page)
-        await self._http.start()
-        self._spawn(self._pages.watch())
-        host, port = listener.getsockname()[:2]
-        where = sockets.show_endpoint(host, port)
-        log.info("http: metrics at http://%s/metrics, the status page at http://%s/", where, where)
+        return HttpServer(listener, token, seer.pieces, seer.not_ready, self._pages.page)
 
     def _begin_health(self) -> None:
         """Where the bundle lists checks, start them first: answers wait for their results a while.
@@ -283,10 +273,7 @@ class Supervisor:
         child has a copy, must not be touched."""
         # While somebody holds it, another server would take us to be running still.
         self._listener.close()
-        if self._http is not None:
-            self._http.close_in_child()
-        elif self._http_at is not None:
-            self._http_at.listener.close()
+        self._http.close_in_child()
         channels = [one.channel for one in (*self._workers, *self._leaving)]
         for channel in [*channels, self._checker.channel]:
             if channel is not None:
@@ -413,6 +400,7 @@ class Supervisor:
         config, keys = self._reloader.config, self._reloader.secrets.tsig
         if config is not self._config:
             self._config = config
+            follow(config)
             self._checker.take_settings(config)
             self._recorder.take_settings(config)
             self._start_recorder()
@@ -452,8 +440,7 @@ class Supervisor:
             task.cancel()
         self._secondaries.close()
         self._seer.close()
-        if self._http is not None:
-            self._http.close()
+        self._http.close()
         for worker in self._workers:
             worker.tell({"do": "stop"})
         self._leaving.stop()

@@ -21,6 +21,7 @@ from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.traffic import TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
+from lzc.serve.observe.log_output import follow
 from lzc.serve.observe.transfer_report import TransferReport
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import TcpServer
@@ -270,6 +271,7 @@ class Worker:
         self._udp.swap(fresh.responder, fresh.valid_until, fresh.settings.packet_cache)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
         self._tcp.limit(_limits(fresh.settings))
+        follow(fresh.config)
         self._tap_anew(old.settings, fresh.settings)
         if fresh.guard is not None and old.guard is not None:
             fresh.guard.go_on_from(old.guard)

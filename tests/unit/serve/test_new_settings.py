@@ -415,6 +415,8 @@ def reload_under_load(server: LiveServer, reloads: int) -> int:
     text = server.project.config.read_text()
     for number in range(reloads):
         settings = f"[serve]\nserver-id = '{number}'\npacket-cache = {1000 * (number % 3)}\n"
+        # Sockets are read by something else, and another process comes or goes.
+        settings += ("", "query-log = 1\nlog = './log'\n", "dnstap = 'tap'\n")[number % 3]
         settings += f"tcp-idle-timeout = {5 + number % 2}\n{KEY if number % 2 else ''}"
         server.project.config.write_text(text.replace("[serve]\n", settings))
         assert server.control("reload")["ok"]
