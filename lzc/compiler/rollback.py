@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +22,10 @@ from lzc.bundle.serial_store import LastSerial, SerialStore
 from lzc.bundle.shard import Shard
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
+from lzc.bundle.zone_keys import zone_keys
 from lzc.compiler.incremental.changes import Changes, ZoneChange
 from lzc.config import Config
+from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire.name import to_text
 from lzc.zone.serial import greater, next_serial
@@ -86,7 +88,8 @@ def roll_back(config: Config, wanted: str | None, now: float, *, as_is: bool = F
     """Make the content of an older bundle live: of that whose id begins with ``wanted``, or of the
     one that was live before. ``now``, in seconds since the epoch, decides new serials. With
     ``as_is`` the very bundle is live again, with its serials, and warnings tell which of them
-    secondaries do not take. Raises `InputError`."""
+    secondaries do not take, and which zones the keystore has no keys for; without, that changes
+    nothing. Raises `InputError`."""
     output = config.output
     try:
         if not output.is_dir():
@@ -98,14 +101,17 @@ def roll_back(config: Config, wanted: str | None, now: float, *, as_is: bool = F
             with _opened(output, folder) as bundle:
                 infos = list(bundle.zones())
                 live, before = _live(output), _infos(output)
+                unsigned = _without_keys(config, infos, before, now)
                 if as_is:
-                    warnings = _lower(infos, serials)
+                    warnings = _lower(infos, serials) + _told(unsigned)
                     os.utime(folder)
                     serials.cover(folder.name)
                     serials.save(output)
                     current.switch(output, folder.name)
                     changes = _changes(before, infos)
                     return RolledBack(folder.name, folder.name, live, len(infos), changes, warnings)
+                if unsigned:
+                    raise InputError(unsigned)
                 zones = _renewed(config, bundle, infos, serials, now)
                 identity = writer.write(
                     output,
@@ -294,6 +300,35 @@ def _inputs(bundle: Bundle, zones: list[CompiledZone]) -> dict[str, Any]:
     }
     kept = bundle.manifest.inputs.get(KEPT)
     return inputs | ({KEPT: kept} if kept else {})
+
+
+def _without_keys(
+    config: Config, infos: list[ZoneInfo], before: list[ZoneInfo] | None, now: float
+) -> list[Fault]:
+    """What is wrong with keys that the zones are signed with, but for those that are live now with
+    the same keys, which it makes no worse."""
+    keystore = Keystore(config.keystore)
+    live = {info.apex: info.keys for info in before or ()}
+    found = []
+    for info in infos:
+        if info.signed and live.get(info.apex) != info.keys:
+            fix = (
+                f"put the keys back that the bundle was built with, and see: lzc keys list"
+                f" {to_text(info.apex).rstrip('.') or '.'}; or put the sources back, and build"
+            )
+            errors = zone_keys(keystore, info, now).errors
+            found += [replace(fault, fix=fix) for fault in errors]
+    return found
+
+
+def _told(faults: list[Fault]) -> list[Fault]:
+    """As warnings, some of them."""
+    told = [replace(fault, severity=Severity.WARNING) for fault in faults[:_TOLD]]
+    if len(faults) > _TOLD:
+        more = f"{len(faults) - _TOLD} more about keys of zones"
+        why = "a server refuses the bundle, or answers SERVFAIL for these zones"
+        told.append(Fault(Place("lzc"), faults[0].rule, more, why, faults[0].fix, Severity.WARNING))
+    return told
 
 
 def _lower(infos: list[ZoneInfo], serials: SerialStore) -> list[Fault]:

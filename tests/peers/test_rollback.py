@@ -6,10 +6,11 @@ from pathlib import Path
 
 import dns.message
 import dns.query
+import pytest
 
 from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK, serial_at, wait_until
-from tests.peers._peers.releases import POWERDNS
+from tests.peers._peers.releases import POWERDNS, Release
 from tests.peers.refreshing import ZONE, Refreshing
 
 
@@ -19,8 +20,8 @@ def _answers(port: int, name: str) -> list[str]:
     return sorted(str(rdata) for rrset in message.answer for rdata in rrset)
 
 
-def test_a_secondary_has_the_old_content_after_a_rollback(tmp_path: Path) -> None:
-    release = POWERDNS[0]
+@pytest.mark.parametrize("release", POWERDNS, ids=str)
+def test_a_secondary_has_the_old_content_after_a_rollback(tmp_path: Path, release: Release) -> None:
     release.require()
     pair = Refreshing(tmp_path, release)
     project, theirs = pair.project, pair.secondary.port

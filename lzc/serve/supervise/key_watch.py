@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
+from lzc.bundle.zone_keys import zone_keys
 from lzc.contained import Begin, Ended, run_contained
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault
@@ -25,7 +26,6 @@ from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.observe.log_format import about
 from lzc.serve.worker.keyring import Faults
 from lzc.serve.worker.worker import LISTED
-from lzc.serve.worker.zone_keys import zone_keys
 from lzc.wire import name as wire_name
 
 SECONDS: Final = 10.0

@@ -9,11 +9,11 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from lzc.bundle.reader import Bundle, ZoneInfo
+from lzc.bundle.zone_keys import zone_keys
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.faults import Fault, InputError
-from lzc.serve.worker.zone_keys import zone_keys
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
 
