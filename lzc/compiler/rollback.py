@@ -34,6 +34,9 @@ _SHORTEST: Final = 4
 """Digits of an id at least."""
 _TOLD: Final = 20
 """Zones at most of which a lower serial is told."""
+_KEYS_BACK: Final = (
+    "put the keys back that the bundle was built with; or put the sources back, and build"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,12 +315,8 @@ def _without_keys(
     found = []
     for info in infos:
         if info.signed and live.get(info.apex) != info.keys:
-            fix = (
-                f"put the keys back that the bundle was built with, and see: lzc keys list"
-                f" {to_text(info.apex).rstrip('.') or '.'}; or put the sources back, and build"
-            )
             errors = zone_keys(keystore, info, now).errors
-            found += [replace(fault, fix=fix) for fault in errors]
+            found += [replace(fault, fix=_KEYS_BACK) for fault in errors]
     return found
 
 

@@ -10,9 +10,8 @@ import click
 import jinja2
 
 import lzc
+from lzc.cli.export import files
 from lzc.cli.init import shipped
-from lzc.cli.screen import echo
-from lzc.faults import InputError
 
 FILES: Final = ("lzc.rules.yml", "lzc-dashboard.json")
 
@@ -59,19 +58,19 @@ def rendered(job: str) -> dict[str, str]:
     metavar="NAME",
     help="The job_name of Prometheus that scrapes lzc.",
 )
-def command(output: Path, job: str) -> None:
+@click.option(
+    "--diff",
+    "only_diff",
+    is_flag=True,
+    help="Show what would change against what lies there, and write nothing.",
+)
+def command(output: Path, job: str, only_diff: bool) -> None:
     """Write alert rules and a Grafana dashboard for the metrics of lzc.
 
     lzc.rules.yml is for rule_files of Prometheus, lzc-dashboard.json for an import into Grafana.
     Files of these names are replaced.
     """
-    for name, text in rendered(job).items():
-        file = output / name
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        except OSError as error:
-            problem = f"cannot be written: {error.strerror}"
-            fix = "name another folder with -o, or correct its permissions"
-            raise InputError.at(file, "file-unwritable", problem, fix=fix) from error
-        echo(f"wrote {file}")
+    if only_diff:
+        files.show_changes(output, rendered(job))
+    else:
+        files.write(output, rendered(job))

@@ -85,7 +85,7 @@ class HttpService:
             return error
         (fault,) = error.faults
         why = f"lzc itself listens on {now}, and lets go of that only once it has the other"
-        fix = "choose another port, or start lzc serve again"
+        fix = "choose another port, or start the server again"
         return InputError.at(address, fault.rule, fault.message, why, fix)
 
     async def switch(self) -> None:

@@ -38,7 +38,7 @@ def bind(endpoint: str, patience: float = 0.0) -> socket.socket:
             why = ""
             if error.errno in (errno.EACCES, errno.EPERM):
                 why = "ports below 1024 are for root, or with CAP_NET_BIND_SERVICE"
-                fix = "choose another port in http of [serve], or give lzc serve that capability"
+                fix = "choose another port in http of [serve], or give the server that capability"
             raise InputError.at(
                 endpoint,
                 "http-address",
