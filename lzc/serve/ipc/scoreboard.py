@@ -47,6 +47,8 @@ COUNTERS: Final = (
     "do_queries",
     "cookie_queries",
     "malformed",
+    "do_queries_tcp",
+    "cookie_queries_tcp",
 )
 """Counters of a worker, in the order they lie in its slot. ``silent``: queries that got no answer
 on purpose; ``tcp_connections``: accepted so far; ``tcp_refused``: of these, closed because there
@@ -59,7 +61,8 @@ code of the zone had done; ``lua_syntax`` did not compile, ``lua_runtime`` raise
 as it is now, ``cache_evictions`` for others' sake. ``signatures_made``: RRSIGs, in
 ``signatures_us`` microseconds; ``signatures_kept``: those that had been made before, where one was
 asked for again. ``do_queries``: with the DO bit (RFC 3225); ``cookie_queries``: with a COOKIE
-option (RFC 7873); ``malformed``: messages that were no well-formed query."""
+option (RFC 7873), of these ``…_tcp`` over TCP; ``malformed``: messages that were no well-formed
+query."""
 
 NOW: Final = frozenset({"cache_entries"})
 """Those that say what is, and not how often: with its process, what it says is gone."""
@@ -156,9 +159,13 @@ class Slot:
         self._words[_HEARTBEAT] = 0
         self._words[_LUA_CODE] = 0
         self._words[_QUERY_WORD] = 0
+        self.vacate()
+        self._count_on()
+
+    def vacate(self) -> None:
+        """There is no process now: of what is, as against how often something was, nothing is."""
         for name in NOW:
             self._words[_COUNTERS + COUNTERS.index(name)] = 0
-        self._count_on()
 
     def _count_on(self) -> None:
         """What is counted from now on is added to what the slot has."""

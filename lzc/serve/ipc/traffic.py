@@ -208,10 +208,11 @@ WORDS: Final = _NANOSECONDS_AT + len(TRANSPORTS)
 answers by RCODE, sizes, latency; nanoseconds."""
 
 
-def table(counts: TrafficCounts) -> tuple[list[int], dict[int, int]]:
-    """The counts as the numbers of a table; and how many queries had each flag."""
+def table(counts: TrafficCounts) -> tuple[list[int], dict[int, list[int]]]:
+    """The counts as the numbers of a table; and how many queries had each flag, by transport in
+    the order of `TRANSPORTS`."""
     words = [0] * WORDS
-    flagged = {DO: 0, COOKIE: 0, PLANNED: 0}
+    flagged = {flag: [0] * len(TRANSPORTS) for flag in (DO, COOKIE, PLANNED)}
     groups = (counts.udp[4], counts.udp[16], counts.tcp[4], counts.tcp[16])
     for group, traffic in enumerate(groups):
         transport, of_label = group // 2, traffic.labels
@@ -227,7 +228,7 @@ def table(counts: TrafficCounts) -> tuple[list[int], dict[int, int]]:
                 words[_RCODES_AT + transport * len(ALL_RCODES) + rcode] += number
             for flag in flagged:
                 if flags & flag:
-                    flagged[flag] += number
+                    flagged[flag][transport] += number
         sizes, words[(group + 1) * _PER_GROUP - 1] = traffic.all_sizes()
         for start, found in ((_SIZES_AT, sizes), (_LATENCY_AT, traffic.latency)):
             for index, number in enumerate(found, start + transport * len(found)):

@@ -149,6 +149,9 @@ class Secondaries:
 
     def look(self) -> None:
         """Tell of what was kept out of the log, once its time is over."""
+        for secondary in self.notified:
+            secondary.look(self._loop.time())
+            self._log_words(secondary)
         self._errors.look(time.monotonic())
         self.transfers.look(time.time())
 
@@ -165,15 +168,18 @@ class Secondaries:
         for secondary in self.notified:
             for zone in secondary.orders(self._loop.time()):
                 self._send(secondary, zone)
-            section = secondary.section
-            for level, line, fields in secondary.words.take():
-                extra = about(secondary=section.name, peer=section.address, **fields)
-                log.log(level, "%s", line, extra=extra)
+            self._log_words(secondary)
             if (when := secondary.next_due()) is not None:
                 due.append(when)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(min(due), self._go_on) if due else None
+
+    def _log_words(self, secondary: NotifiedSecondary) -> None:
+        section = secondary.section
+        for level, line, fields in secondary.words.take():
+            extra = about(secondary=section.name, peer=section.address, **fields)
+            log.log(level, "%s", line, extra=extra)
 
     def _send(self, secondary: NotifiedSecondary, zone: ZoneAtSecondary) -> None:
         """Send NOTIFY, or a query for the SOA."""

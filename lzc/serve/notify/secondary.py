@@ -21,6 +21,7 @@ from lzc.config import SecondarySection, parse_endpoint
 from lzc.foreign_text import shown
 from lzc.serve.notify import message as messages
 from lzc.serve.notify.zone_at_secondary import PLACED, QUIET, Phase, Words, ZoneAtSecondary
+from lzc.serve.observe.log_lines import Quiet
 from lzc.wire.tsig import TsigKey
 
 WINDOW: Final = 100
@@ -86,7 +87,7 @@ class NotifiedSecondary:
         self._silent_from: float | None = None
         self._doubted: ZoneAtSecondary | None = None
         self._probe_at = 0.0
-        self._said_lost = -QUIET
+        self._quiet = Quiet(QUIET / 10)
         self._said_back = True
 
     def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
@@ -310,9 +311,18 @@ class NotifiedSecondary:
     def _lose(self, now: float) -> None:
         self.lost_since, self._doubted = self._silent_from, None
         self._probe_at = now + self._times.probe - self._times.first
-        if now - self._said_lost >= QUIET / 10:
-            self._said_lost, self._said_back = now, False
-            self.words.tell(logging.WARNING, f"does not answer: {self.words.behind()}")
+        if not self._quiet.keeps(_LOST, now):
+            again = self._quiet.begin(_LOST, now)
+            self._said_back = False
+            self.words.tell(logging.WARNING, f"does not answer: {self.words.behind()}{again}")
+
+    def look(self, now: float) -> None:
+        """Tell how often it ceased to answer without a word of it, once that time is over."""
+        for _, more in self._quiet.over(now):
+            behind = self.words.behind()
+            self.words.tell(
+                logging.WARNING, f"ceased to answer {more} more times: {behind}", more=more
+            )
 
     def _told(self, zone: ZoneAtSecondary, serial: int | None, now: float) -> None:
         """The secondary told its serial."""

@@ -27,8 +27,6 @@ _COUNTS: Final[Mapping[str, _Count]] = {
     "malformed": _Count("lzc_malformed_queries", "Datagrams and messages that are no DNS query"),
     "send_errors": _Count("lzc_send_errors", "Answers that the kernel did not take"),
     "errors": _Count("lzc_unexpected_errors", "Unexpected exceptions in workers; the log has them"),
-    "do_queries": _Count("lzc_dnssec_ok_queries", "Queries with the DO bit"),
-    "cookie_queries": _Count("lzc_cookie_queries", "Queries with a DNS cookie"),
     "tcp_connections": _Count("lzc_tcp_connections", "TCP connections that were accepted"),
     "tcp_refused": _Count(
         "lzc_tcp_refused",
@@ -69,6 +67,19 @@ _OF_ZONES: Final = {
     "failures": _Count("lzc_lua_zone_failures", "Of these, those that failed"),
     "cpu": _Count("lzc_lua_zone_execution_seconds", "Time that they took", "seconds", 1e6),
 }
+
+
+_FLAGS: Final = {
+    "do_queries": ("lzc_dnssec_ok_queries", "Queries with the DO bit, by transport"),
+    "cookie_queries": ("lzc_cookie_queries", "Queries with a DNS cookie, by transport"),
+}
+
+
+def by_transport(totals: Totals, name: str) -> dict[str, int]:
+    """How many queries had a flag; ``name`` is that of its counter."""
+    counters = totals.counters
+    over_tcp = counters[f"{name}_tcp"]
+    return {"udp": max(0, counters[name] - over_tcp), "tcp": over_tcp}
 
 
 def queries_of(totals: Totals) -> Mapping[tuple[str, str, str], int]:
@@ -114,6 +125,11 @@ def answers(seen: Seen) -> Iterator[Family]:
         ("transport", "family"),
         "bytes",
     )
+    for name, (family, meaning) in _FLAGS.items():
+        if name in totals.counters:
+            found = by_transport(totals, name).items()
+            samples = [((transport,), number) for transport, number in found]
+            yield from counter(family, meaning, samples, ("transport",))
     for name, count in _COUNTS.items():
         if name in totals.counters:
             make = counter if count.rises else gauge

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lzc.serve.observe.answer_metrics import queries_of
+from lzc.serve.observe.answer_metrics import by_transport, queries_of
 from lzc.serve.observe.process import use_of
 from lzc.serve.observe.seen import Seen
 
@@ -31,6 +31,11 @@ _OF_COUNTERS: Final = (
     ("cache_entries", "packetcache_size", _GAUGE, "Number of entries in the packet cache"),
     ("signatures_made", "signatures", _COUNTER, "Number of DNSSEC signatures made"),
     ("malformed", "corrupt_packets", _COUNTER, "Number of corrupt packets received"),
+)
+_FLAGS: Final = (
+    ("do_queries", "udp", "udp_do_queries", "Number of UDP queries received with DO bit"),
+    ("cookie_queries", "udp", "udp_cookie_queries", "Number of UDP queries received with a COOKIE"),
+    ("cookie_queries", "tcp", "tcp_cookie_queries", "Number of TCP queries received with a COOKIE"),
 )
 _RCODES: Final = (
     ("NOERROR", "noerror_packets", "Number of times a NOERROR packet was sent out"),
@@ -77,6 +82,10 @@ def _values(seen: Seen) -> Iterator[_Value]:
     yield from _queries(seen)
     yield from _answers(seen)
     counters = seen.totals.counters
+    for key, transport, name, meaning in _FLAGS:
+        if key in counters:
+            value = by_transport(seen.totals, key)[transport]
+            yield _Value(name, _COUNTER, meaning, value)
     for key, name, kind, meaning in _OF_COUNTERS:
         if key in counters:
             yield _Value(name, kind, meaning, counters[key])

@@ -57,6 +57,7 @@ class WorkerProcess:
         """The process is gone; ``how`` in words, ``crash`` where that is nobody's wish."""
         self.pid = 0
         self.ready = False
+        self.slot.vacate()
         if self.channel is not None:
             self.channel.close()
             self.channel = None

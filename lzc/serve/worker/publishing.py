@@ -56,7 +56,7 @@ class Publisher:
         now = self._counters(serving, flagged)
         self._slot.write_counters([now[name] for name in COUNTERS])
 
-    def _counters(self, serving: Serving, flagged: dict[int, int]) -> dict[str, int]:
+    def _counters(self, serving: Serving, flagged: dict[int, list[int]]) -> dict[str, int]:
         udp, tcp, guard, signed = self._udp, self._tcp, serving.guard, self._signatures
         return {
             "queries_udp": udp.counts.queries,
@@ -69,8 +69,10 @@ class Publisher:
             "truncated": udp.counts.truncated,
             "silent": udp.counts.silent + tcp.counts.silent,
             "malformed": self._malformed,
-            "do_queries": flagged[traffic.DO],
-            "cookie_queries": flagged[traffic.COOKIE],
+            "do_queries": sum(flagged[traffic.DO]),
+            "do_queries_tcp": flagged[traffic.DO][1],
+            "cookie_queries": sum(flagged[traffic.COOKIE]),
+            "cookie_queries_tcp": flagged[traffic.COOKIE][1],
             "send_errors": udp.counts.send_errors,
             "transfers": tcp.counts.transfers,
             "tcp_connections": tcp.counts.connections,
@@ -79,7 +81,7 @@ class Publisher:
             "lua": guard.runs if guard is not None else 0,
             "lua_errors": guard.failures if guard is not None else 0,
             "lua_us": int(guard.zones.seconds() * 1e6) if guard is not None else 0,
-            "lua_plans": self._plans + flagged[traffic.PLANNED],
+            "lua_plans": self._plans + sum(flagged[traffic.PLANNED]),
             **{f"lua_{kind}": guard.kinds[kind] if guard is not None else 0 for kind in KINDS},
             "signatures_made": signed.made,
             "signatures_kept": signed.kept,

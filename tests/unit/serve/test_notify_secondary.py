@@ -210,6 +210,29 @@ def test_one_line_soon_tells_that_a_secondary_is_gone_and_one_that_it_is_back(co
     assert len(play.times("NOTIFY")) == count
 
 
+def test_how_often_one_was_gone_without_a_word_is_told_once_its_time_is_over() -> None:
+    play = Play(zones(45))
+    for serial in range(3):
+        play.secondary.update(dict.fromkeys(zones(45), 10 + serial), play.now)
+        play.down = True
+        play.run(8)
+        play.down = False
+        play.run(8)
+    lines = [line for _, _, line in play.said]
+    assert sum("does not answer: " in line for line in lines) == 1
+    play.begin()
+    play.secondary.look(play.now)
+    play.run(60)
+    play.secondary.look(play.now)
+    play.run(1)
+    [(_, level, line)] = play.said
+    assert level == logging.WARNING
+    assert line.endswith("ceased to answer 2 more times: 0 of 45 zones behind")
+    play.secondary.look(play.now + 600)
+    play.run(1)
+    assert len(play.said) == 1
+
+
 def test_while_it_is_gone_one_request_goes_out_every_two_seconds() -> None:
     play = Play(zones(500))
     play.down = True

@@ -16,7 +16,8 @@ from lzc.lua.plan import Planner
 from lzc.lua.plan.format import Outcome
 from lzc.serve.ipc.health_table import DOWN, UNKNOWN, UP, HealthTable
 from lzc.serve.ipc.health_view import ASK_AGAIN, TableView
-from lzc.serve.ipc.scoreboard import COUNTERS, Scoreboard
+from lzc.serve.ipc.scoreboard import COUNTERS, NOW, Scoreboard
+from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.transport.packet_cache import PacketCache
 from lzc.serve.worker.guard import GuardedEngine, code_id
 from lzc.wire import rrtype
@@ -173,6 +174,18 @@ class Recorder:
         if code == b"fail":
             raise LuaFailure("runtime", "told to")
         return [code]
+
+
+def test_of_a_worker_that_is_gone_stays_what_it_counted_and_not_what_it_had() -> None:
+    """As where there are fewer workers from then on."""
+    board = Scoreboard(2)
+    worker = WorkerProcess(0, board.slot(0))
+    numbers = dict.fromkeys(COUNTERS, 7)
+    worker.slot.write_counters(list(numbers.values()))
+    assert worker.slot.counters() == numbers
+    worker.end("it left")
+    assert worker.slot.counters() == numbers | dict.fromkeys(NOW, 0)
+    assert "cache_entries" in NOW
 
 
 def test_the_guard_notes_what_runs_and_refuses_what_is_in_quarantine() -> None:

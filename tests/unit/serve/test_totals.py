@@ -155,6 +155,7 @@ def test_totals_are_exact(server: LiveServer) -> None:
     counters = found["counters"]
     assert counters == server.control("status")["totals"]
     assert counters["do_queries"] == counters["cookie_queries"] == 4
+    assert counters["do_queries_tcp"] == counters["cookie_queries_tcp"] == 2
     assert counters["cache_hits"] + counters["cache_misses"] == counters["queries_udp"]
     assert counters["cache_hits"] and counters["cache_entries"]
     assert (counters["lua"], counters["lua_runtime"], counters["lua_errors"]) == (20, 8, 8)
