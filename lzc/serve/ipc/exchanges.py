@@ -88,6 +88,11 @@ def pieces(
     return [head, local, marks, *sizes, clients, *texts, rest]
 
 
+def sizes_of(asked: Sequence[int], answered: Sequence[int]) -> tuple[bytes, bytes]:
+    """The sizes of as many queries and answers, as `pieces` takes them."""
+    return struct.pack(f"={len(asked)}I", *asked), struct.pack(f"={len(answered)}Q", *answered)
+
+
 def pieces_of(
     batch: Batch, marks: bytes, exchanges: Sequence[Exchange], missed: Sequence[bytes] = ()
 ) -> list[bytes]:
@@ -101,10 +106,7 @@ def pieces_of(
     ]
     texts = [query.ljust(wide[0], b"\0") for query in queries]
     texts += [answer.ljust(wide[1], b"\0") for answer in answers]
-    sizes = (
-        struct.pack(f"={len(queries)}I", *map(len, queries)),
-        struct.pack(f"={len(answers)}Q", *map(len, answers)),
-    )
+    sizes = sizes_of([*map(len, queries)], [*map(len, answers)])
     return pieces(batch, marks, sizes, wide, b"".join(clients), texts, missed)
 
 

@@ -24,6 +24,7 @@ a processor have yet."""
 _WRITTEN: Final = 0
 _READ: Final = 8
 _COUNTS: Final = 16
+_WANTED: Final = 24
 _HEAD: Final = 256
 _ALIGNED: Final = 8
 _length: Final = struct.Struct("=Q")
@@ -43,6 +44,16 @@ class OctetRing:
         self._octets = memory[_HEAD:]
         self._order = threading.Lock()
         self._order.acquire()
+        self.wanted = True
+
+    @property
+    def wanted(self) -> bool:
+        """Whether who reads has a use for all of it, as far as he said."""
+        return bool(self._words[_WANTED])
+
+    @wanted.setter
+    def wanted(self, wanted: bool) -> None:
+        self._words[_WANTED] = wanted
 
     def put(self, pieces: list[bytes]) -> bool:
         """Hand these over as one; false where there is no room."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import mmap
 from typing import Final
 
-FRAMES_UNCHOSEN, FRAMES_BEHIND, LINES_UNCHOSEN, LINES_BEHIND = range(4)
+FRAMES_UNCHOSEN, FRAMES_BEHIND, LINES_UNCHOSEN, LINES_BEHIND, FRAMES_UNREAD = range(5)
 """Counts of a worker in its `lzc.serve.ipc.octet_ring.OctetRing`: frames of dnstap and lines of the
-query log that the sampling left out, and those for which the recorder was too far behind."""
+query log that the sampling left out, and those for which the recorder was too far behind; and
+frames that were not handed over, as nobody read them."""
 
 OF_WORKERS: Final = {
     "frames_unchosen": FRAMES_UNCHOSEN,
     "frames_behind": FRAMES_BEHIND,
     "lines_unchosen": LINES_UNCHOSEN,
     "lines_behind": LINES_BEHIND,
+    "frames_unread": FRAMES_UNREAD,
 }
 """Their names."""
 

@@ -14,6 +14,7 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +55,8 @@ def control_frame(kind: int, content_type: bytes = b"") -> bytes:
 class FrameStream:
     """Sends frames of ``content_type`` to the socket at ``path``, from `start` on. ``sent``
     counts frames, and so do ``unread`` and ``slow``: those that were lost as there was no reader,
-    or none that was quick enough."""
+    or none that was quick enough. ``changed`` is called with whether somebody reads, as soon as
+    that is known or other than before."""
 
     def __init__(self, path: Path, content_type: bytes, most: int = MOST) -> None:
         self._path = path
@@ -71,6 +73,7 @@ class FrameStream:
         self._quiet = Quiet()
         self._said_lost = True
         self.streaming = False
+        self.changed: Callable[[bool], None] = lambda _: None
         self.sent = 0
         self.unread = 0
         self.slow = 0
@@ -176,6 +179,7 @@ class FrameStream:
         self._blocked = self.streaming = False
         if problem != self._problem:
             self._problem = problem
+            self.changed(False)
             now = time.monotonic()
             self._said_lost = not self._quiet.keeps(problem, now)
             if self._said_lost:
@@ -224,6 +228,7 @@ class FrameStream:
             self._part(_why(error))
             return
         self.streaming, self._problem = True, ""
+        self.changed(True)
         if self._said_lost:
             log.info("dnstap: %s is read", shown(self._path), extra=about(socket=self._path))
 

@@ -57,6 +57,7 @@ class Recorder:
         """Take what comes, until `stop`."""
         loop = asyncio.get_running_loop()
         if self._stream is not None:
+            self._stream.changed = self._tell_reader
             self._stream.start(loop)
         pause, told = BUSY, 0.0
         while not self._stopping.is_set():
@@ -113,6 +114,14 @@ class Recorder:
                     process=worker,
                 )
 
+    def _tell_reader(self, there: bool) -> None:
+        """Have workers hand over frames, or not, and all see it."""
+        for ring in self._rings.values():
+            ring.wanted = there
+        if there != self._said:
+            self._said = there
+            self._table.say(there, time.time())
+
     def _endpoint(self, batch: Batch) -> Endpoint:
         return self._endpoints.of(batch.local, batch.port, batch.tcp, batch.six)
 
@@ -122,9 +131,6 @@ class Recorder:
         counts = [0] * 5
         if stream is not None:
             counts[:3] = stream.sent, stream.unread, stream.slow
-            if stream.streaming != self._said:
-                self._said = stream.streaming
-                self._table.say(stream.streaming, time.time())
         if query_log is not None:
             counts[3:] = query_log.written, query_log.lost
         self._table.write([a + b for a, b in zip(self._before, counts, strict=True)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -131,7 +133,7 @@ class RecorderProcess:
         counts = dict(zip(COUNTS, self._table.counts(), strict=True))
         rings = list(self._rings.values())
         for name, index in OF_WORKERS.items():
-            counts[name] = sum(ring.counts[index] for ring in rings)
+            counts[name] = counts.get(name, 0) + sum(ring.counts[index] for ring in rings)
         serve = self._config.serve
         streaming, since = self._table.streaming()
         return {
@@ -187,6 +189,9 @@ async def _record(
     stamps: Path,
 ) -> int:
     """The life of the process."""
+    with contextlib.suppress(OSError):
+        # Waking up, we do not take the processor from a worker that has it.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     zones = _Zones(stamps)
     recorder = _recorder(config, rings, table, zones)
     if config.serve.query_log:

@@ -17,19 +17,20 @@ from lzc.serve.ipc.exchanges import (
     FRAMES,
     LINE,
     NAME,
-    PORT,
     SILENT,
     Batch,
     Exchange,
     columns,
     pieces,
     pieces_of,
+    sizes_of,
     width,
 )
 from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.recorder_table import (
     FRAMES_BEHIND,
     FRAMES_UNCHOSEN,
+    FRAMES_UNREAD,
     LINES_BEHIND,
     LINES_UNCHOSEN,
 )
@@ -38,7 +39,7 @@ from lzc.serve.transport import datagrams
 from lzc.serve.transport.sockets import Listener, sent_to
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer, packed_address
 
-_FEW: Final = 16
+_FEW: Final = 8
 """Where fewer than one of so many are chosen, the others are not handed over: from there on it
 takes less to hand over all that lies beside each other."""
 _ALL_FRAMES: Final = bytes((FRAMES,)) * datagrams.BATCH
@@ -73,6 +74,9 @@ class Tap:
             frames = self._frames.of(count)
             if len(frames) != count:
                 counts[FRAMES_UNCHOSEN] += (count - len(frames)) * self._messages
+            if not self._ring.wanted:
+                counts[FRAMES_UNREAD] += len(frames) * self._messages
+                frames = ()
         if self._lines is not None:
             lines = self._lines.of(count)
             if len(lines) != count:
@@ -224,17 +228,16 @@ class _TappedDatagrams(datagrams.Datagrams):
     def _some(self, batch: Batch, chosen: Sequence[int], missed: Sequence[bytes]) -> list[bytes]:
         """Likewise of chosen slots alone."""
         marks = self._marks(self._frames, self._lines)
-        received, sizes, clients = self.received, self.sizes, self.clients
-        answers, answer_sizes = self.answers, self.answer_sizes
-        exchanges: list[Exchange] = []
-        for slot in chosen:
-            _, (start, size, host, answer_size) = self.places[slot]
-            name, end = slot * NAME, start + answer_sizes[answer_size]
-            answer = None if marks[slot] & SILENT else answers[start:end]
-            port = clients[name + PORT : name + PORT + 2]
-            query = received[start : start + sizes[size]]
-            exchanges.append((clients[host], port, query, answer))
-        return pieces_of(batch, bytes([marks[slot] for slot in chosen]), exchanges, missed)
+        lengths, answer_lengths, slot = self.lengths, self.answer_lengths, datagrams.SLOT
+        asked = [lengths[one] for one in chosen]
+        answered = [answer_lengths[one] for one in chosen]
+        wide = width(max(asked)), width(max(answered))
+        received, answers, names = self.received, self.answers, self.clients
+        texts = [received[at : at + wide[0]] for at in [one * slot for one in chosen]]
+        texts += [answers[at : at + wide[1]] for at in [one * slot for one in chosen]]
+        clients = b"".join([names[at : at + NAME] for at in [one * NAME for one in chosen]])
+        marks = bytes([marks[one] for one in chosen])
+        return pieces(batch, marks, sizes_of(asked, answered), wide, clients, texts, missed)
 
 
 class _TappedSocket:
