@@ -21,7 +21,8 @@ NAME: Final = 32
 PORT: Final = 2
 """Where its port is, in network order."""
 
-_head: Final = struct.Struct("=BBHHxxIIIdd")
+_front: Final = struct.Struct("=BBH")
+_head: Final = struct.Struct("=HIIIdd")
 _WIDE: Final = 32
 _length: Final = struct.Struct("=H")
 
@@ -67,25 +68,30 @@ def host(*, six: bool) -> slice:
     return slice(8, 24) if six else slice(4, 8)
 
 
+def front_of(tcp: bool, six: bool, local: bytes, port: int) -> bytes:
+    """What all batches of a socket of ours begin with; see `Batch`."""
+    return _front.pack(tcp | six << 1, len(local), port) + local
+
+
 def pieces(
-    batch: Batch,
+    front: bytes,
+    times: tuple[float, float],
     marks: bytes,
-    sizes: Sequence[bytes],
+    sizes: tuple[bytes, bytes],
     widths: tuple[int, int],
     clients: bytes,
     texts: Sequence[bytes],
     missed: Sequence[bytes] = (),
 ) -> list[bytes]:
-    """What `read` finds as many exchanges in as there are ``marks``. ``sizes``: those of queries in
-    32 bits each, and of answers in 64; ``texts``: all queries and then all answers, each with
-    octets behind it up to its width. ``missed`` are queries that the packet cache did not have."""
-    tcp, six, local, port, received, sent = batch
-    rest = b"".join([part for query in missed for part in (_length.pack(len(query)), query)])
-    flags = tcp | six << 1
-    head = _head.pack(
-        *(flags, len(local), port, len(marks), *widths, len(rest), received, sent),
-    )
-    return [head, local, marks, *sizes, clients, *texts, rest]
+    """What `read` finds as many exchanges in as there are ``marks``. ``times``: when they were
+    received and answered. ``sizes``: those of queries in 32 bits each, and of answers in 64;
+    ``texts``: all queries and then all answers, each with octets behind it up to its width.
+    ``missed`` are queries that the packet cache did not have."""
+    rest = b""
+    if missed:
+        rest = b"".join([part for query in missed for part in (_length.pack(len(query)), query)])
+    head = _head.pack(len(marks), *widths, len(rest), *times)
+    return [front, head, marks, *sizes, clients, *texts, rest]
 
 
 def sizes_of(asked: Sequence[int], answered: Sequence[int]) -> tuple[bytes, bytes]:
@@ -97,25 +103,31 @@ def pieces_of(
     batch: Batch, marks: bytes, exchanges: Sequence[Exchange], missed: Sequence[bytes] = ()
 ) -> list[bytes]:
     """Likewise of exchanges that are few."""
+    tcp, six, local, port, received, sent = batch
     queries = [query for _, _, query, _ in exchanges]
     answers = [answer or b"" for _, _, _, answer in exchanges]
     wide = width(max(map(len, queries))), width(max(map(len, answers)))
-    front, back = bytes(PORT), bytes(host(six=batch.six).start - PORT - 2)
+    before, between = bytes(PORT), bytes(host(six=six).start - PORT - 2)
     clients = [
-        (front + port + back + client).ljust(NAME, b"\0") for client, port, _, _ in exchanges
+        (before + its_port + between + client).ljust(NAME, b"\0")
+        for client, its_port, _, _ in exchanges
     ]
     texts = [query.ljust(wide[0], b"\0") for query in queries]
     texts += [answer.ljust(wide[1], b"\0") for answer in answers]
     sizes = sizes_of([*map(len, queries)], [*map(len, answers)])
-    return pieces(batch, marks, sizes, wide, b"".join(clients), texts, missed)
+    front = front_of(tcp, six, local, port)
+    return pieces(front, (received, sent), marks, sizes, wide, b"".join(clients), texts, missed)
 
 
 def read(octets: bytes) -> Taken:
     """What went in, but for exchanges that nobody is to get."""
-    flags, own, port, count, asked, answered, rest, received, sent = _head.unpack_from(octets)
+    flags, own, port = _front.unpack_from(octets)
     six = bool(flags & 2)
-    at = _head.size + own
-    batch = Batch(bool(flags & 1), six, octets[_head.size : at], port, received, sent)
+    at = _front.size + own
+    local = octets[_front.size : at]
+    count, asked, answered, rest, received, sent = _head.unpack_from(octets, at)
+    at += _head.size
+    batch = Batch(bool(flags & 1), six, local, port, received, sent)
     marks = octets[at : at + count]
     layout = _layout(count, asked, answered, six)
     found = layout.unpack_from(octets, at + count)

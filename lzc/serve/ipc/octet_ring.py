@@ -18,7 +18,7 @@ SIZE: Final = 4 * 2**20
 """Octets of a ring; memory is taken as far as it is used."""
 COUNTS: Final = 8
 """Numbers that the writer keeps in it, too."""
-_NEAR: Final = 2**18
+_NEAR: Final = 2**17
 """Octets after which a ring that is empty is written from its beginning again, which the caches of
 a processor have yet."""
 _WRITTEN: Final = 0
@@ -33,11 +33,14 @@ _length: Final = struct.Struct("=Q")
 class OctetRing:
     """``size`` is a power of two. Make it before the fork of those who use it."""
 
-    __slots__ = ("_octets", "_order", "_size", "_words", "counts")
+    __slots__ = ("_mask", "_octets", "_order", "_room", "_size", "_words", "counts")
 
     def __init__(self, size: int = SIZE) -> None:
         memory = memoryview(mmap.mmap(-1, _HEAD + size))
         self._size = size
+        self._mask = size - 1
+        # As far as it is known that there is room: what is read since makes more.
+        self._room = size
         self._words = memory[:_HEAD].cast("Q")
         # Positions lie in cache lines of their own, and so do counts.
         self.counts = self._words[_COUNTS : _COUNTS + COUNTS]
@@ -60,19 +63,23 @@ class OctetRing:
         body = b"".join(pieces)
         octets = len(body)
         size = _ALIGNED + (octets + _ALIGNED - 1 & -_ALIGNED)
-        written, read = self._words[_WRITTEN], self._words[_READ]
-        at = written & self._size - 1
-        if at + size > self._size or (read == written and at > _NEAR):
-            rest = self._size - at
-            if written + rest + size - read > self._size:
+        written = self._words[_WRITTEN]
+        at = written & self._mask
+        if at > _NEAR or at + size > self._size or written + size > self._room:
+            read = self._words[_READ]
+            self._room = read + self._size
+            if at + size > self._size or read == written:
+                rest = self._size - at
+                if written + rest + size > self._room:
+                    return False
+                # No piece: the next one is at the beginning.
+                _length.pack_into(self._octets, at, 0)
+                written, at = written + rest, 0
+            elif written + size > self._room:
                 return False
-            # No piece: the next one is at the beginning.
-            _length.pack_into(self._octets, at, 0)
-            written, at = written + rest, 0
-        elif written + size - read > self._size:
-            return False
         _length.pack_into(self._octets, at, octets)
-        self._octets[at + _ALIGNED : at + _ALIGNED + octets] = body
+        at += _ALIGNED
+        self._octets[at : at + octets] = body
         self._in_order()
         self._words[_WRITTEN] = written + size
         return True
@@ -82,7 +89,7 @@ class OctetRing:
         read, written = self._words[_READ], self._words[_WRITTEN]
         self._in_order()
         while read < written:
-            at = read & self._size - 1
+            at = read & self._mask
             (octets,) = _length.unpack_from(self._octets, at)
             if not octets:
                 read = self._words[_READ] = read + self._size - at

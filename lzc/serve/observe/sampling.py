@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from math import log
 
 
 class Sampling:
@@ -25,10 +26,12 @@ class Sampling:
         if gap >= count:
             self._gap = gap - count
             return []
-        chosen = []
+        chosen: list[int] = []
+        draw, scale = self._random, self._scale
         while gap < count:
             chosen.append(int(gap))
-            gap += 1 + self._draw()
+            # As `_draw`, in place: the call took a third of it.
+            gap += 1 + int(log(1 - draw()) * scale)
         self._gap = gap - count
         return chosen
 

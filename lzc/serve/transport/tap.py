@@ -21,6 +21,7 @@ from lzc.serve.ipc.exchanges import (
     Batch,
     Exchange,
     columns,
+    front_of,
     pieces,
     pieces_of,
     sizes_of,
@@ -56,6 +57,7 @@ class Tap:
         self._frames = frames
         self._lines = lines
         self._messages = messages
+        self._unchosen = self._lines_unchosen = 0
 
     def reader(self, server: UdpServer, listener: Listener) -> Callable[[], None]:
         """As `UdpServer.reader`."""
@@ -69,19 +71,23 @@ class Tap:
         """Which of the next ``count`` queries dnstap and the query log get."""
         frames: Sequence[int] = ()
         lines: Sequence[int] = ()
-        counts = self._ring.counts
         if self._frames is not None:
             frames = self._frames.of(count)
-            if len(frames) != count:
-                counts[FRAMES_UNCHOSEN] += (count - len(frames)) * self._messages
-            if not self._ring.wanted:
-                counts[FRAMES_UNREAD] += len(frames) * self._messages
+            self._unchosen += count - len(frames)
+            if frames and not self._ring.wanted:
+                self._ring.counts[FRAMES_UNREAD] += len(frames) * self._messages
                 frames = ()
         if self._lines is not None:
             lines = self._lines.of(count)
-            if len(lines) != count:
-                counts[LINES_UNCHOSEN] += count - len(lines)
+            self._lines_unchosen += count - len(lines)
         return frames, lines
+
+    def publish(self) -> None:
+        """Let others see how many were not chosen; what else is counted, they see at once."""
+        counts = self._ring.counts
+        counts[FRAMES_UNCHOSEN] += self._unchosen * self._messages
+        counts[LINES_UNCHOSEN] += self._lines_unchosen
+        self._unchosen = self._lines_unchosen = 0
 
     def hand_over(self, found: list[bytes], frames: int, lines: int) -> None:
         """Pieces of exchanges, so many of which are to be in frames and in lines."""
@@ -154,9 +160,9 @@ class _TappedDatagrams(datagrams.Datagrams):
         super().__init__(listener.udp)
         self._tap = tap
         self._misses = _Misses(server)
-        self._six = listener.udp.family == socket.AF_INET6
-        self._local = listener.local
-        self._port = listener.udp.getsockname()[1]
+        six = listener.udp.family == socket.AF_INET6
+        port = listener.udp.getsockname()[1]
+        self._front = front_of(False, six, listener.local, port)
         self._count = self._told = 0
         self._silent: set[int] = set()
         self._frames: Sequence[int] = ()
@@ -189,12 +195,11 @@ class _TappedDatagrams(datagrams.Datagrams):
         count = self._count
         if end < count:
             return failed
-        batch = Batch(False, self._six, self._local, self._port, self._at, time.time())
         missed = self._misses.queries if lines else ()
         if (len(frames) + len(lines)) * _FEW >= count:
-            found = self._all(batch, self._marks(frames, lines), missed)
+            found = self._all(self._marks(frames, lines), missed)
         else:
-            found = self._some(batch, sorted({*frames, *lines}), missed)
+            found = self._some(frames, lines, missed)
         self._tap.hand_over(found, len(frames), len(lines))
         self._silent.clear()
         return failed
@@ -209,7 +214,7 @@ class _TappedDatagrams(datagrams.Datagrams):
                 marks[one] |= mark
         return bytes(marks)
 
-    def _all(self, batch: Batch, marks: bytes, missed: Sequence[bytes]) -> list[bytes]:
+    def _all(self, marks: bytes, missed: Sequence[bytes]) -> list[bytes]:
         """What came into the slots, and went from them."""
         count = self._count
         asked, answered = self.lengths[:count], self.answer_lengths[:count]
@@ -223,21 +228,31 @@ class _TappedDatagrams(datagrams.Datagrams):
             queries, answers = queries[:count], answers[:count]
         sizes = asked.tobytes(), answered.tobytes()
         clients = self.clients[: count * NAME]
-        return pieces(batch, marks, sizes, wide, clients, queries + answers, missed)
+        times = self._at, time.time()
+        texts = queries + answers
+        return pieces(self._front, times, marks, sizes, wide, clients, texts, missed)
 
-    def _some(self, batch: Batch, chosen: Sequence[int], missed: Sequence[bytes]) -> list[bytes]:
+    def _some(
+        self, frames: Sequence[int], lines: Sequence[int], missed: Sequence[bytes]
+    ) -> list[bytes]:
         """Likewise of chosen slots alone."""
-        marks = self._marks(self._frames, self._lines)
+        if lines or self._silent:
+            chosen: Sequence[int] = sorted({*frames, *lines})
+            all_marks = self._marks(frames, lines)
+            marks = bytes([all_marks[one] for one in chosen])
+        else:
+            chosen, marks = frames, _ALL_FRAMES[: len(frames)]
         lengths, answer_lengths, slot = self.lengths, self.answer_lengths, datagrams.SLOT
         asked = [lengths[one] for one in chosen]
         answered = [answer_lengths[one] for one in chosen]
         wide = width(max(asked)), width(max(answered))
         received, answers, names = self.received, self.answers, self.clients
-        texts = [received[at : at + wide[0]] for at in [one * slot for one in chosen]]
-        texts += [answers[at : at + wide[1]] for at in [one * slot for one in chosen]]
+        starts = [one * slot for one in chosen]
+        texts = [received[at : at + wide[0]] for at in starts]
+        texts += [answers[at : at + wide[1]] for at in starts]
         clients = b"".join([names[at : at + NAME] for at in [one * NAME for one in chosen]])
-        marks = bytes([marks[one] for one in chosen])
-        return pieces(batch, marks, sizes_of(asked, answered), wide, clients, texts, missed)
+        times, sizes = (self._at, time.time()), sizes_of(asked, answered)
+        return pieces(self._front, times, marks, sizes, wide, clients, texts, missed)
 
 
 class _TappedSocket:

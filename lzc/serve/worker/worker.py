@@ -203,6 +203,8 @@ class Worker:
                 taken, moved = self._tcp.taken(), time.monotonic()
             await asyncio.sleep(0.05)
         self._publisher.publish(self._serving)
+        if self._tap is not None:
+            self._tap.publish()
         self._tell_transfers()
 
     def _on_message(self, message: ChannelMessage) -> None:
@@ -284,6 +286,8 @@ class Worker:
         else."""
         if tapped(old) == tapped(fresh):
             return
+        if self._tap is not None:
+            self._tap.publish()
         self._udp.noted_by(None)
         self._tap = self._tcp.tap = tap_of(fresh, self._setup.ring)
         if self._told_to_begin.is_set():
@@ -320,6 +324,8 @@ class Worker:
     def _beat(self) -> None:
         self._setup.slot.beat(time.monotonic())
         self._publisher.publish(self._serving)
+        if self._tap is not None:
+            self._tap.publish()
         self._look_at_keys()
         self._tell_transfers()
         self._tell_held()

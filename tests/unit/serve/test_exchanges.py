@@ -14,6 +14,7 @@ from lzc.serve.ipc.exchanges import (
     SILENT,
     Batch,
     columns,
+    front_of,
     pieces,
     pieces_of,
     read,
@@ -57,9 +58,15 @@ def test_slots_are_handed_over_as_they_lie() -> None:
         b"".join(len(text).to_bytes(4, sys.byteorder) for text in texts),
         b"".join(len(text).to_bytes(8, sys.byteorder) for text in texts),
     )
-    batch = Batch(False, False, b"", 53, 1.0, 2.0)
+    front = front_of(False, False, b"", 53)
     whole = pieces(
-        batch, bytes((FRAMES, SILENT | FRAMES, LINE)), sizes, (wide, wide), names, took * 2
+        front,
+        (1.0, 2.0),
+        bytes((FRAMES, SILENT | FRAMES, LINE)),
+        sizes,
+        (wide, wide),
+        names,
+        took * 2,
     )
     assert read(b"".join(whole)).exchanges == [
         (bytes((192, 0, 2, 1)), b"\0\1", b"one", b"one"),
@@ -67,6 +74,8 @@ def test_slots_are_handed_over_as_they_lie() -> None:
         (bytes((192, 0, 2, 3)), b"\0\3", b"seventeen octets.", b"seventeen octets."),
     ]
     # Of those that lie between others, some are not asked for.
-    whole = pieces(batch, bytes((0, SILENT, LINE)), sizes, (wide, wide), names, took * 2)
+    whole = pieces(
+        front, (1.0, 2.0), bytes((0, SILENT, LINE)), sizes, (wide, wide), names, took * 2
+    )
     taken = read(b"".join(whole))
     assert (taken.marks, [one[2] for one in taken.exchanges]) == (bytes((LINE,)), [texts[2]])
