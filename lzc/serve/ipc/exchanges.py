@@ -24,6 +24,8 @@ PORT: Final = 2
 _front: Final = struct.Struct("=BBH")
 _head: Final = struct.Struct("=HIIIdd")
 _WIDE: Final = 32
+_OF_EACH: Final = (-1.0, -1.0)
+"""In the place of times, where each exchange has its own, which follow the rest."""
 _length: Final = struct.Struct("=H")
 
 
@@ -44,12 +46,14 @@ Exchange = tuple[bytes, bytes, bytes, bytes | None]
 
 
 class Taken(NamedTuple):
-    """Exchanges, each with its marks; ``missed`` are queries that the packet cache did not have."""
+    """Exchanges, each with its marks; ``missed`` are queries that the packet cache did not have.
+    Where each has ``times`` of its own, those of the batch mean nothing."""
 
     batch: Batch
     marks: bytes
     exchanges: list[Exchange]
     missed: frozenset[bytes]
+    times: Sequence[tuple[float, float]] = ()
 
 
 def width(octets: int) -> int:
@@ -94,6 +98,28 @@ def pieces(
     return [front, head, marks, *sizes, clients, *texts, rest]
 
 
+Single = tuple[float, float, int, bytes, bytes, bytes]
+"""When it was received and answered, its marks, the socket address of its client, query, answer."""
+
+
+def pieces_of_singles(
+    front: bytes, singles: Sequence[Single], missed: Sequence[bytes]
+) -> list[bytes]:
+    """Likewise of exchanges that are of many batches of one socket, each with its times."""
+    queries = [one[4] for one in singles]
+    answers = [one[5] for one in singles]
+    asked, answered = [*map(len, queries)], [*map(len, answers)]
+    wide = width(max(asked)), width(max(answered))
+    texts = [query.ljust(wide[0], b"\0") for query in queries]
+    texts += [answer.ljust(wide[1], b"\0") for answer in answers]
+    clients = b"".join([one[3] for one in singles])
+    marks = bytes([one[2] for one in singles])
+    sizes = sizes_of(asked, answered)
+    found = pieces(front, _OF_EACH, marks, sizes, wide, clients, texts, missed)
+    times = [time for one in singles for time in one[:2]]
+    return [*found, struct.pack(f"={len(times)}d", *times)]
+
+
 def sizes_of(asked: Sequence[int], answered: Sequence[int]) -> tuple[bytes, bytes]:
     """The sizes of as many queries and answers, as `pieces` takes them."""
     return struct.pack(f"={len(asked)}I", *asked), struct.pack(f"={len(answered)}Q", *answered)
@@ -121,9 +147,9 @@ def pieces_of(
 
 def read(octets: bytes) -> Taken:
     """What went in, but for exchanges that nobody is to get."""
-    flags, own, port = _front.unpack_from(octets)
+    flags, size, port = _front.unpack_from(octets)
     six = bool(flags & 2)
-    at = _front.size + own
+    at = _front.size + size
     local = octets[_front.size : at]
     count, asked, answered, rest, received, sent = _head.unpack_from(octets, at)
     at += _head.size
@@ -142,8 +168,12 @@ def read(octets: bytes) -> Taken:
         if mark > SILENT
     ]
     marks = bytes([mark for mark in marks if mark > SILENT])
-    missed = frozenset(_missed(octets[at + count + layout.size :])) if rest else frozenset()
-    return Taken(batch, marks, exchanges, missed)
+    at += count + layout.size
+    missed = frozenset(_missed(octets[at : at + rest])) if rest else frozenset()
+    if received >= 0:
+        return Taken(batch, marks, exchanges, missed)
+    own = struct.unpack_from(f"={2 * count}d", octets, at + rest)
+    return Taken(batch, marks, exchanges, missed, [*zip(own[::2], own[1::2], strict=True)])
 
 
 @lru_cache(maxsize=1024)

@@ -92,7 +92,12 @@ class Recorder:
         return some
 
     def _record(self, worker: str, taken: Taken) -> None:
-        batch, marks, exchanges, missed = taken
+        batch, marks, exchanges, missed, times = taken
+        if times:
+            for mark, one, (received, sent) in zip(marks, exchanges, times, strict=True):
+                single = batch._replace(received=received, sent=sent)
+                self._record(worker, Taken(single, bytes((mark,)), [one], missed))
+            return
         stream, query_log = self._stream, self._query_log
         if stream is not None:
             wanted = [one for mark, one in zip(marks, exchanges, strict=True) if mark & FRAMES]

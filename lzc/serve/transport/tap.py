@@ -20,11 +20,12 @@ from lzc.serve.ipc.exchanges import (
     SILENT,
     Batch,
     Exchange,
+    Single,
     columns,
     front_of,
     pieces,
     pieces_of,
-    sizes_of,
+    pieces_of_singles,
     width,
 )
 from lzc.serve.ipc.octet_ring import OctetRing
@@ -40,9 +41,13 @@ from lzc.serve.transport import datagrams
 from lzc.serve.transport.sockets import Listener, sent_to
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer, packed_address
 
-_FEW: Final = 8
+_FEW: Final = 16
 """Where fewer than one of so many are chosen, the others are not handed over: from there on it
 takes less to hand over all that lies beside each other."""
+_SMALL: Final = 16
+"""Nor are they of a batch up to this, unless all are chosen."""
+_GATHERED: Final = 32
+"""Exchanges that are chosen are handed over so many at once, or some times a second."""
 _ALL_FRAMES: Final = bytes((FRAMES,)) * datagrams.BATCH
 
 
@@ -58,6 +63,7 @@ class Tap:
         self._lines = lines
         self._messages = messages
         self._unchosen = self._lines_unchosen = 0
+        self.gatherers: list[_TappedDatagrams] = []
 
     def reader(self, server: UdpServer, listener: Listener) -> Callable[[], None]:
         """As `UdpServer.reader`."""
@@ -83,7 +89,10 @@ class Tap:
         return frames, lines
 
     def publish(self) -> None:
-        """Let others see how many were not chosen; what else is counted, they see at once."""
+        """Hand over what is gathered, and let others see how many were not chosen; what else is
+        counted, they see at once. To be called some times a second."""
+        for one in self.gatherers:
+            one.flush()
         counts = self._ring.counts
         counts[FRAMES_UNCHOSEN] += self._unchosen * self._messages
         counts[LINES_UNCHOSEN] += self._lines_unchosen
@@ -168,6 +177,9 @@ class _TappedDatagrams(datagrams.Datagrams):
         self._frames: Sequence[int] = ()
         self._lines: Sequence[int] = ()
         self._at = 0.0
+        self._gathered: list[Single] = []
+        self._gathered_missed: list[bytes] = []
+        tap.gatherers.append(self)
 
     def receive(self) -> int:
         """As `Datagrams.receive`."""
@@ -196,20 +208,29 @@ class _TappedDatagrams(datagrams.Datagrams):
         if end < count:
             return failed
         missed = self._misses.queries if lines else ()
-        if (len(frames) + len(lines)) * _FEW >= count:
+        if (
+            isinstance(frames, range)
+            or isinstance(lines, range)
+            or (len(frames) + len(lines)) * _FEW >= count > _SMALL
+        ):
             found = self._all(self._marks(frames, lines), missed)
+            self._tap.hand_over(found, len(frames), len(lines))
         else:
-            found = self._some(frames, lines, missed)
-        self._tap.hand_over(found, len(frames), len(lines))
+            self._some(frames, lines, missed)
         self._silent.clear()
         return failed
 
     def _marks(self, frames: Sequence[int], lines: Sequence[int]) -> bytes:
         count = self._count
-        if isinstance(frames, range) and not lines and not self._silent:
+        if not isinstance(frames, range):
+            marks = bytearray(count)
+            for one in frames:
+                marks[one] = FRAMES
+        elif lines or self._silent:
+            marks = bytearray(_ALL_FRAMES[:count])
+        else:
             return _ALL_FRAMES[:count]
-        marks = bytearray(count)
-        for chosen, mark in ((frames, FRAMES), (lines, LINE), (self._silent, SILENT)):
+        for chosen, mark in ((lines, LINE), (self._silent, SILENT)):
             for one in chosen:
                 marks[one] |= mark
         return bytes(marks)
@@ -232,27 +253,36 @@ class _TappedDatagrams(datagrams.Datagrams):
         texts = queries + answers
         return pieces(self._front, times, marks, sizes, wide, clients, texts, missed)
 
-    def _some(
-        self, frames: Sequence[int], lines: Sequence[int], missed: Sequence[bytes]
-    ) -> list[bytes]:
-        """Likewise of chosen slots alone."""
-        if lines or self._silent:
-            chosen: Sequence[int] = sorted({*frames, *lines})
-            all_marks = self._marks(frames, lines)
-            marks = bytes([all_marks[one] for one in chosen])
-        else:
-            chosen, marks = frames, _ALL_FRAMES[: len(frames)]
-        lengths, answer_lengths, slot = self.lengths, self.answer_lengths, datagrams.SLOT
-        asked = [lengths[one] for one in chosen]
-        answered = [answer_lengths[one] for one in chosen]
-        wide = width(max(asked)), width(max(answered))
-        received, answers, names = self.received, self.answers, self.clients
-        starts = [one * slot for one in chosen]
-        texts = [received[at : at + wide[0]] for at in starts]
-        texts += [answers[at : at + wide[1]] for at in starts]
-        clients = b"".join([names[at : at + NAME] for at in [one * NAME for one in chosen]])
-        times, sizes = (self._at, time.time()), sizes_of(asked, answered)
-        return pieces(self._front, times, marks, sizes, wide, clients, texts, missed)
+    def _some(self, frames: Sequence[int], lines: Sequence[int], missed: Sequence[bytes]) -> None:
+        """Likewise of chosen slots alone, which are gathered."""
+        at, now = self._at, time.time()
+        received, lengths, slot = self.received, self.lengths, datagrams.SLOT
+        answers, answer_lengths, names = self.answers, self.answer_lengths, self.clients
+        silent, gathered = self._silent, self._gathered
+        for one in sorted({*frames, *lines}) if lines else frames:
+            mark = FRAMES if one in frames else 0
+            if one in lines:
+                mark |= LINE
+            if one in silent:
+                mark |= SILENT
+            start, name = one * slot, one * NAME
+            query = received[start : start + lengths[one]]
+            answer = answers[start : start + answer_lengths[one]]
+            gathered.append((at, now, mark, names[name : name + NAME], query, answer))
+            if mark & LINE and query in missed:
+                self._gathered_missed.append(query)
+        if len(gathered) >= _GATHERED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what is gathered."""
+        gathered = self._gathered
+        if gathered:
+            found = pieces_of_singles(self._front, gathered, self._gathered_missed)
+            frames = sum([one[2] & FRAMES != 0 for one in gathered])
+            self._tap.hand_over(found, frames, sum([one[2] & LINE != 0 for one in gathered]))
+            gathered.clear()
+            self._gathered_missed.clear()
 
 
 class _TappedSocket:

@@ -17,6 +17,7 @@ from lzc.serve.ipc.exchanges import (
     front_of,
     pieces,
     pieces_of,
+    pieces_of_singles,
     read,
     width,
 )
@@ -79,3 +80,25 @@ def test_slots_are_handed_over_as_they_lie() -> None:
     )
     taken = read(b"".join(whole))
     assert (taken.marks, [one[2] for one in taken.exchanges]) == (bytes((LINE,)), [texts[2]])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 1e10), st.floats(0, 1e10), st.binary(max_size=99), st.binary(max_size=999)
+        ),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_exchanges_of_many_batches_have_times_of_their_own(
+    found: list[tuple[float, float, bytes, bytes]],
+) -> None:
+    name = (b"\2\0\0\7" + bytes((192, 0, 2, 1))).ljust(NAME, b"\0")
+    singles = [(at, end, FRAMES | LINE, name, query, answer) for at, end, query, answer in found]
+    front = front_of(False, False, b"\x7f\0\0\1", 53)
+    taken = read(b"".join(pieces_of_singles(front, singles, [found[0][2]])))
+    assert taken.times == [(at, end) for at, end, _, _ in found]
+    client = bytes((192, 0, 2, 1)), b"\0\7"
+    assert taken.exchanges == [(*client, query, answer) for _, _, query, answer in found]
+    assert taken.missed == {found[0][2]}
