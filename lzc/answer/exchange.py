@@ -38,11 +38,11 @@ _REFUSALS: Final = {
     rrtype.MAILA: message.NOTIMP,
     rrtype.MAILB: message.NOTIMP,
     rrtype.TKEY: message.NOTIMP,
-    # No question asks for these (RFC 6891 §6.1.1, RFC 8945 §4.2; RFC 9824 §3.4 for NXNAME, 128).
+    # No question asks for these (RFC 6891 §6.1.1, RFC 8945 §4.2, RFC 9824 §3.5).
     0: message.FORMERR,
     rrtype.OPT: message.FORMERR,
     rrtype.TSIG: message.FORMERR,
-    128: message.FORMERR,
+    rrtype.NXNAME: message.FORMERR,
 }
 
 
@@ -138,6 +138,7 @@ class Exchange:
         if dnssec_ok and qtype in (rrtype.SOA, rrtype.IXFR):
             dnssec_ok, shared = self._soa_signed(turn)
         sections = Sections(dnssec_ok, turn.now, self._room(turn))
+        sections.compact_ok = query.edns is not None and query.edns.compact_ok
         told: list[Blob] = []
         rcode: int | None = None
         if query.qclass == message.CH:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from lzc.answer import denial
+from lzc.answer.denial import NOTHING, prover_of
 from lzc.answer.exchange import DAMAGE
 from lzc.answer.lua_answer import LuaAnswers, lua_rrs
 from lzc.answer.match import closest_encloser
@@ -312,9 +312,12 @@ class FastLane:
             if not answers:
                 if signed:
                     if flags & message.NXDOMAIN or node is None:
-                        owners = denial.missing(zone, key, encloser)
+                        owners = prover_of(zone).missing(zone, key, encloser)
+                        if zone.compact and edns is not None and not edns.flags & wire_edns.CO:
+                            # RFC 9824 §3.1: the name exists, and has nothing.
+                            flags &= ~message.NXDOMAIN
                     else:
-                        owners = [denial.nodata(zone, key, node)]
+                        owners = prover_of(zone).nodata(zone, key, node, NOTHING)
                     authorities, content = self._signed.denial(zone, owners, 12 + end, now)
                 else:
                     authorities, content = 1, zone.negative_soa(12 + end)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from lzc.answer import denial
+from lzc.answer.denial import NOTHING, Owner, prover_of, rrset_of
 from lzc.answer.lua_answer import LuaAnswers, Snippets
 from lzc.answer.match import Match, MatchKind, match
 from lzc.answer.referral import add_addresses, refer
@@ -89,10 +89,23 @@ class AnswerLookup:
             return None
         if kind is MatchKind.DNAME:
             return self._redirect(zone, qname, found)
-        self.sections.rcode = message.NXDOMAIN
-        prove = self.sections.dnssec_ok and zone.signed
-        self.sections.deny(zone, denial.missing(zone, key, found.key) if prove else [])
+        self._missing(zone, key, found)
         return None
+
+    def _missing(self, zone: ServedZone, key: bytes, found: Match) -> None:
+        """Deny the name. Compact denial has it exist with nothing (RFC 9824 §3.1), and an NSEC RR
+        at it; who says so is told that it does not (§5.1)."""
+        sections = self.sections
+        proven = sections.dnssec_ok and zone.signed
+        owners = prover_of(zone).missing(zone, key, found.key) if proven else []
+        if not (proven and zone.compact):
+            sections.rcode = message.NXDOMAIN
+        elif self._qtype == rrtype.NSEC:
+            sections.add(sections.answer, zone, rrset_of(zone, owners[0]))
+            return
+        elif sections.compact_ok:
+            sections.rcode = message.NXDOMAIN
+        sections.deny(zone, owners)
 
     def _at_node(
         self, zone: ServedZone, qname: bytes, key: bytes, found: Match, wildcard: bytes | None
@@ -105,10 +118,13 @@ class AnswerLookup:
                 tried = frozenset(self._lua.at(zone, found.key, node))
                 self._no_data(zone, key, found, wildcard, tried)
             return None
-        if qtype == rrtype.NSEC and zone.signed:
-            if nodes.nsec(node):
+        if qtype == rrtype.NSEC and zone.signed and prover_of(zone).rrtype == rrtype.NSEC:
+            if zone.compact:
+                (made,) = self._proof(zone, key, found, wildcard, NOTHING)
+                self.sections.add(self.sections.answer, zone, rrset_of(zone, made))
+            elif nodes.nsec(node):
                 # Made from a wildcard as any other type (RFC 4592 §4.6).
-                rrset = denial.nsec_rrset(zone, (found.key, node))._replace(owner=owner)
+                rrset = rrset_of(zone, (found.key, node, NOTHING))._replace(owner=owner)
                 self._positive(zone, key, rrset, wildcard)
             else:
                 self._no_data(zone, key, found, wildcard)
@@ -116,7 +132,8 @@ class AnswerLookup:
         if node[0] & HAS_CNAME and qtype != rrtype.CNAME:
             return self._alias(zone, key, nodes.rrset(node, owner, rrtype.CNAME), wildcard)
         lua = self._lua.at(zone, found.key, node) if node[0] & HAS_LUA else _NO_SNIPPETS
-        without: frozenset[int] = frozenset()
+        # The bitmap lists LUA, as on PowerDNS, where a record answers for that type.
+        without = NOTHING if qtype != rrtype.LUA else frozenset({rrtype.LUA})
         if lua and rrtype.CNAME in lua and qtype != rrtype.CNAME:
             alias = self._execute(zone, qname, rrtype.CNAME, lua[rrtype.CNAME])
             if alias is not None:
@@ -147,7 +164,9 @@ class AnswerLookup:
         sections = self.sections
         sections.add(sections.answer, zone, rrset, wildcard)
         if wildcard is not None and sections.dnssec_ok and zone.signed:
-            sections.prove(zone, [denial.covering(zone, key)])
+            sections.prove(
+                zone, prover_of(zone).expanded(zone, key, wire_name.key_of(wildcard, zone.apex))
+            )
 
     def _alias(
         self, zone: ServedZone, key: bytes, cname: RRset | None, wildcard: bytes | None
@@ -164,15 +183,25 @@ class AnswerLookup:
         key: bytes,
         found: Match,
         wildcard: bytes | None,
-        without: frozenset[int] = frozenset(),
+        without: frozenset[int] = NOTHING,
     ) -> None:
-        owners: list[denial.Owner] = []
-        if self.sections.dnssec_ok and zone.signed:
-            if wildcard is None:
-                owners = [denial.nodata(zone, key, found.node)]
-            else:
-                owners = denial.wildcard_nodata(zone, key, found.key, found.node)
-        self.sections.deny(zone, owners, without, found.key)
+        proven = self.sections.dnssec_ok and zone.signed
+        owners = self._proof(zone, key, found, wildcard, without) if proven else []
+        self.sections.deny(zone, owners)
+
+    def _proof(
+        self,
+        zone: ServedZone,
+        key: bytes,
+        found: Match,
+        wildcard: bytes | None,
+        without: frozenset[int],
+    ) -> list[Owner]:
+        """What proves that the name, or its wildcard, has no such type."""
+        prover = prover_of(zone)
+        if wildcard is None:
+            return prover.nodata(zone, key, found.node, without)
+        return prover.wildcard_nodata(zone, key, found.key, found.node, without)
 
     def _redirect(self, zone: ServedZone, qname: bytes, found: Match) -> bytes | None:
         """DNAME (RFC 6672 §3): append it and the CNAME made from it."""
@@ -217,7 +246,7 @@ class AnswerLookup:
             if not self._asker.tcp:
                 break
         if any_found and wildcard is not None and self.sections.dnssec_ok and zone.signed:
-            self.sections.prove(zone, [denial.covering(zone, key)])
+            self.sections.prove(zone, prover_of(zone).expanded(zone, key, found.key))
         return any_found
 
 

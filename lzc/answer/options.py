@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from lzc.answer.settings import ResponderSettings
 from lzc.wire import cookie, edns
 from lzc.wire.edns import Edns
+
+_REPEATED: Final = edns.DO | edns.CO
 
 
 class OptBuilder:
     """Makes OPT RRs by the operator's settings.
 
-    ``plain`` and ``plain_dnssec_ok`` are those without options, the DO bit clear and set.
+    ``plain`` are those without options, by the bits that are repeated: DO (RFC 3225 §3) and CO
+    (RFC 9824 §5.1).
     """
 
-    __slots__ = ("_settings", "plain", "plain_dnssec_ok")
+    __slots__ = ("_settings", "plain")
 
     def __init__(self, settings: ResponderSettings) -> None:
         self._settings = settings
-        self.plain = edns.build(settings.udp_payload_size)
-        self.plain_dnssec_ok = edns.build(settings.udp_payload_size, flags=edns.DO)
+        self.plain = {
+            flags: edns.build(settings.udp_payload_size, flags=flags)
+            for flags in (0, edns.DO, edns.CO, edns.DO | edns.CO)
+        }
 
     def opt(
         self, asked: Edns, client: bytes, now: float, *, scope: int = 0, rcode: int = 0
@@ -27,7 +34,7 @@ class OptBuilder:
         (RFC 7871 §7.2.1), and a server cookie that is good for this client (RFC 9018); with the
         upper bits of an RCODE (RFC 6891 §6.1.3)."""
         if not asked.options and not rcode:
-            return self.plain_dnssec_ok if asked.flags & edns.DO else self.plain
+            return self.plain[asked.flags & _REPEATED]
         settings = self._settings
         options: list[bytes] = []
         if asked.nsid and settings.nsid:
@@ -39,7 +46,7 @@ class OptBuilder:
             options.append(edns.option(edns.COOKIE, fresh))
         return edns.build(
             settings.udp_payload_size,
-            flags=asked.flags & edns.DO,
+            flags=asked.flags & _REPEATED,
             extended_rcode=rcode >> 4,
             options=options,
         )

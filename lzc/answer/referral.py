@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lzc.answer.denial import NOTHING, prover_of
 from lzc.answer.match import Match
 from lzc.answer.sections import Sections
 from lzc.answer.zone import ServedZone
@@ -21,7 +22,7 @@ _SMALLEST = 12
 
 
 def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
-    """Append the referral to a delegation: NS, DS or the NSEC that proves there is none (RFC 4035
+    """Append the referral to a delegation: NS, DS or what proves that there is none (RFC 4035
     §3.1.4), and glue (RFC 9471)."""
     owner = wire_name.relative_of_key(cut.key) + zone.apex
     servers = nodes.rrset(cut.node, owner, rrtype.NS)
@@ -33,7 +34,7 @@ def refer(sections: Sections, zone: ServedZone, cut: Match) -> None:
         if signer is not None:
             sections.add(sections.authority, zone, signer)
         else:
-            sections.prove(zone, [(cut.key, cut.node)])
+            sections.prove(zone, prover_of(zone).nodata(zone, cut.key, cut.node, NOTHING))
     sibling: list[tuple[list[RRset], bool]] = []
     # A delegation may have thousands of servers: what does not fit is not looked for.
     room = spare = sections.room - _SMALLEST * len(servers.rdatas)

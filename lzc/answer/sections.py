@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lzc.answer.denial import Owner, nsec_rrset
+from lzc.answer.denial import Owner, rrset_of
 from lzc.answer.zone import ServedZone
 from lzc.wire import message, rrtype
 from lzc.wire.message import RRset
@@ -18,7 +18,7 @@ class Sections:
     ``glue`` is the number of RRsets at the head of ``additional`` that must not be left out without
     the TC bit (RFC 9471 §3). ``lua_ran`` tells that the answer holds for this client and moment
     only. ``room`` is how many octets the message may have: what surely goes beyond them need not
-    be looked for.
+    be looked for. ``compact_ok``: who asks takes NXDOMAIN with compact denial (RFC 9824 §5.1).
     """
 
     dnssec_ok: bool
@@ -31,6 +31,7 @@ class Sections:
     additional: list[RRset] = field(default_factory=list)
     glue: int = 0
     lua_ran: bool = False
+    compact_ok: bool = False
 
     def add(
         self, section: list[RRset], zone: ServedZone, rrset: RRset, signed_as: bytes | None = None
@@ -45,34 +46,32 @@ class Sections:
         self,
         zone: ServedZone,
         owners: list[Owner],
-        without: frozenset[int] = frozenset(),
-        at: bytes = b"",
     ) -> None:
-        """Append what a negative answer needs: the SOA, and the NSEC RRs of ``owners``. ``without``
-        takes types out of the NSEC whose node key is ``at``."""
+        """Append what a negative answer needs: the SOA, and the NSEC or NSEC3 RRs of ``owners``."""
         ttl = zone.negative_ttl
         self.authority.append(zone.soa._replace(ttl=ttl))
         if self.dnssec_ok and zone.signed:
             # The TTL goes down, the signature is the one over the RRset as the zone has it.
             made = signature_of(zone, zone.soa, self.now, None)
             self.authority.append(made._replace(ttl=ttl))
-            self.prove(zone, owners, without, at)
+            self.prove(zone, owners)
 
     def prove(
         self,
         zone: ServedZone,
         owners: list[Owner],
-        without: frozenset[int] = frozenset(),
-        at: bytes = b"",
     ) -> None:
-        """Append NSEC RRs with their RRSIGs to the authority section, each once."""
+        """Append NSEC or NSEC3 RRs with their RRSIGs to the authority section, each once."""
         for owner in owners:
-            rrset = nsec_rrset(zone, owner, without if owner[0] == at else frozenset())
+            rrset = rrset_of(zone, owner)
             if rrset not in self.authority:
                 self.add(self.authority, zone, rrset)
 
 
 def signature_of(zone: ServedZone, rrset: RRset, now: float, signed_as: bytes | None) -> RRset:
-    """The RRSIG RRset over an RRset."""
-    made = zone.signatures(signed_as or rrset.owner, rrset, now)
+    """The RRSIG RRset over an RRset. With compact denial, what comes from a wildcard is signed as
+    if it stood at its name (RFC 9824 §3.3)."""
+    expanded = signed_as is not None and zone.compact
+    owner = rrset.owner if signed_as is None or expanded else signed_as
+    made = zone.signatures(owner, rrset, now, expanded)
     return RRset(rrset.owner, rrtype.RRSIG, rrset.ttl, made)

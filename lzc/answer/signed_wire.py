@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.answer.denial import Owner, nsec_rrset
+from lzc.answer.denial import Owner, rrset_of
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.planned import Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.dnssec.signer import window
 from lzc.lua.plan.format import Outcome
-from lzc.wire import name as wire_name
 from lzc.wire.message import RRset
 
 MAX_KEPT: Final = 16384
@@ -27,7 +26,6 @@ KEPT_FOR: Final = 60
 
 _IN: Final = b"\x00\x01"
 _RRSIG: Final = b"\x00\x2e" + _IN
-_NSEC: Final = b"\x00\x2f" + _IN
 _QNAME: Final = b"\xc0\x0c"
 
 
@@ -124,7 +122,8 @@ class SignedWire:
     def denial(
         self, zone: ServedZone, owners: list[Owner], apex_offset: int, now: float
     ) -> tuple[int, bytes]:
-        """The authority section of a denial: SOA, the NSEC RRs of ``owners``, and all their RRSIGs.
+        """The authority section of a denial: SOA, the NSEC or NSEC3 RRs of ``owners``, and all
+        their RRSIGs, for owners without types that are left out.
         How many RRs, and their wire format for a message with the apex at ``apex_offset``."""
         if not self._until - KEPT_FOR <= now < self._until:
             self._refresh(now)
@@ -147,10 +146,10 @@ class SignedWire:
         return self._keep((zone.zone_id, None), 1 + len(signed), [*zone.soa_parts, *signed])
 
     def _add_nsec(self, zone: ServedZone, owner: Owner, now: float) -> tuple[int, list[bytes]]:
-        rrset = nsec_rrset(zone, owner)
-        relative = wire_name.relative_of_key(owner[0])
+        rrset = rrset_of(zone, owner)
+        relative = rrset.owner[: len(rrset.owner) - len(zone.apex)]
         ttl = zone.negative_ttl.to_bytes(4, "big")
-        rrs = [(_NSEC, rrset.rdatas[0])]
+        rrs = [(rrset.rrtype.to_bytes(2, "big") + _IN, rrset.rdatas[0])]
         rrs += [(_RRSIG, rdata) for rdata in zone.signatures(rrset.owner, rrset, now)]
         parts = [relative]
         for kind, rdata in rrs:

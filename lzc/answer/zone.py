@@ -8,6 +8,7 @@ from typing import Final
 from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
+from lzc.dnssec.denial import Way
 from lzc.dnssec.signer import ZoneSigner
 from lzc.powerdns_versions import version_of
 from lzc.wire import name as wire_name
@@ -37,17 +38,23 @@ class ServedZone:
     answers and of NSEC: the smaller of SOA TTL and SOA MINIMUM (RFC 2308 §5, RFC 9077 §3).
     ``flat`` tells that names directly below the apex that have no node do not exist: no DNAME, no
     wildcard. ``soa_parts`` are what stands between the compression pointers to the apex in the SOA
-    RR of a negative answer.
+    RR of a negative answer. ``denial`` is how it denies, ``nsec3_head`` what NSEC3 RDATA of it
+    begins with, and ``compact`` tells that it is compact denial (RFC 9824).
     """
 
     __slots__ = (
         "_negative_soas",
         "apex",
         "apex_node",
+        "compact",
+        "denial",
         "flat",
+        "hashed",
+        "hashed_before",
         "info",
         "negative_ttl",
         "node",
+        "nsec3_head",
         "powerdns",
         "predecessor",
         "signed",
@@ -63,7 +70,12 @@ class ServedZone:
         self.apex: bytes = view.apex
         self.node: Callable[[bytes], bytes | None] = view.node
         self.predecessor: Callable[[bytes], tuple[bytes, bytes]] = view.predecessor
+        self.hashed: Callable[[bytes], bytes | None] = view.hashed
+        self.hashed_before: Callable[[bytes], tuple[bytes, bytes]] = view.hashed_before
         self.signed = info.signed
+        self.denial = info.denial
+        self.nsec3_head = info.denial.head
+        self.compact = info.signed and info.denial.way is Way.COMPACT
         self.signer = signer
         self.zone_id = info.zone_id
         self.powerdns = version_of(info.powerdns)
@@ -101,12 +113,15 @@ class ServedZone:
             found = self._negative_soas[apex_offset] = pointer.join(self.soa_parts)
         return found
 
-    def signatures(self, owner: bytes, rrset: RRset, now: float) -> tuple[bytes, ...]:
+    def signatures(
+        self, owner: bytes, rrset: RRset, now: float, passing: bool = False
+    ) -> tuple[bytes, ...]:
         """RRSIG RDATA over ``rrset``, signed as standing at ``owner`` (the wildcard, for an RRset
-        made from one). Raises `SigningFailure` without an active key."""
+        made from one). ``passing`` as for `ZoneSigner.sign`. Raises `SigningFailure` without an
+        active key."""
         signer = self.signer
         made = (
-            signer.sign(owner, rrset.rrtype, rrset.ttl, rrset.rdatas, now)
+            signer.sign(owner, rrset.rrtype, rrset.ttl, rrset.rdatas, now, passing)
             if signer is not None
             else ()
         )

@@ -33,13 +33,15 @@ def carried(
     """A zone of an open shard under another id. ``plans`` are those of its LUA records, where that
     is known; all of the shard otherwise: a plan is found by the code that it is of, so those of
     other zones do no harm."""
-    items = list(shard.items(info.zone_id.to_bytes(_ID, "big")))
+    prefix = info.zone_id.to_bytes(_ID, "big")
+    items = list(shard.items(prefix))
     start = info.transfer_offset
     zone = CompiledZone(
         info,
         items,
         [bytes(shard.transfers[start : start + info.transfer_length])],
         shard.all_plans() if plans is None else plans,
+        list(shard.chain(prefix)),
     )
     return renumbered(zone, zone_id)
 
@@ -50,7 +52,8 @@ def renumbered(zone: CompiledZone, zone_id: int) -> CompiledZone:
         return zone
     prefix = zone_id.to_bytes(_ID, "big")
     items = [(prefix + key[_ID:], node) for key, node in zone.items]
-    return replace(zone, info=replace(zone.info, zone_id=zone_id), items=items)
+    chain = [(prefix + key[_ID:], content) for key, content in zone.chain]
+    return replace(zone, info=replace(zone.info, zone_id=zone_id), items=items, chain=chain)
 
 
 def with_serial(zone: CompiledZone, serial: int, source_serial: int) -> CompiledZone:

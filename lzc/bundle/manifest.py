@@ -17,8 +17,11 @@ from typing import Any, Final
 from lzc import foreign_json
 from lzc.bundle import shards
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Version of the bundle's layout; a reader refuses any other."""
+
+DATABASES: Final = 4
+"""Databases of an LMDB file: zones, nodes, hashes and plans."""
 
 MANIFEST: Final = "manifest.json"
 CHECKS: Final = "checks.json"
@@ -34,7 +37,8 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def zones_file(shard: int) -> str:
-    """The LMDB file with the zones, nodes and plans of a shard (`lzc.bundle.shards`)."""
+    """The LMDB file with the zones, nodes, NSEC3 chains and plans of a shard
+    (`lzc.bundle.shards`)."""
     return f"zones-{shard:02}.lmdb"
 
 
@@ -61,7 +65,10 @@ class NoBundle(BundleError):
 
 
 class OtherFormat(BundleError):
-    """A bundle of another format, written by an older or a newer lzc."""
+    """A bundle of another format, written by an older or a newer lzc. ``number`` is that format;
+    0 where it is no number."""
+
+    number = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,16 @@ class Base:
         return [CHECKS, *names] if self.checks else names
 
 
+def _other_format(path: Path, number: object) -> OtherFormat:
+    error = OtherFormat(
+        f"{path}: bundle format {number}; this lzc reads format {FORMAT}:"
+        " build again with this version"
+    )
+    if isinstance(number, int):
+        error.number = number
+    return error
+
+
 def bundle_id(encoded: bytes) -> str:
     """The id of the bundle with this manifest: 32 hexadecimal digits."""
     return hashlib.sha256(encoded).hexdigest()[:32]
@@ -135,10 +152,7 @@ def read(folder: Path) -> tuple[Manifest, str]:
     try:
         document = foreign_json.parse(encoded)
         if document["format"] != FORMAT:
-            raise OtherFormat(
-                f"{path}: bundle format {document['format']}; this lzc reads format {FORMAT}:"
-                " build again with this version"
-            )
+            raise _other_format(path, document["format"])
         files = {}
         for name, entry in document["files"].items():
             if name not in _KNOWN:

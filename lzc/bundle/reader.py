@@ -33,7 +33,7 @@ _prefix = struct.Struct(">I").pack
 class ZoneView:
     """One zone of an open bundle. Cheap to keep, valid until the bundle is closed."""
 
-    __slots__ = ("_get", "_prefix", "_shard", "apex", "bundle", "info")
+    __slots__ = ("_get", "_hashes", "_prefix", "_shard", "apex", "bundle", "info")
 
     def __init__(self, bundle: Bundle, info: ZoneInfo) -> None:
         self.bundle = bundle
@@ -42,6 +42,7 @@ class ZoneView:
         self._prefix = _prefix(info.zone_id)
         self._shard = bundle._shard(info)
         self._get = self._shard.transaction.get
+        self._hashes = self._shard.hashes
 
     def node(self, key: bytes) -> bytes | None:
         """The node with this key (`lzc.wire.name.key_of`), or ``None``: the name does not exist.
@@ -68,6 +69,34 @@ class ZoneView:
         if stored[:4] != prefix:
             raise BundleError(f"{self._shard.path}: zone {self.info.zone_id} has no nodes")
         return stored[4:], node
+
+    def hashed(self, digest: bytes) -> bytes | None:
+        """What the NSEC3 RR at a hash says, if the zone's chain has one there: the next hash, and
+        the Type Bit Maps field."""
+        found: bytes | None = self._get(self._prefix + digest, db=self._hashes)
+        return found
+
+    def hashed_before(self, digest: bytes) -> tuple[bytes, bytes]:
+        """The last hash of the zone's chain, with what its NSEC3 RR says, that comes before another
+        one; before the first stands the last, as the chain is a ring (RFC 5155 §3.1.7)."""
+        cursor = self._shard.hash_cursor
+        prefix = self._prefix
+        before = cursor.set_range(prefix + digest)
+        if before:
+            before = cursor.prev()
+        else:
+            before = cursor.last()
+        stored, content = cursor.item()
+        if not before or stored[:4] != prefix:
+            after = cursor.set_range(_prefix(self.info.zone_id + 1))
+            if after:
+                cursor.prev()
+            else:
+                cursor.last()
+            stored, content = cursor.item()
+            if stored[:4] != prefix:
+                raise BundleError(f"{self._shard.path}: zone {self.info.zone_id} has no hashes")
+        return stored[4:], content
 
     def nodes(self) -> Iterator[tuple[bytes, bytes]]:
         """All nodes, ``(key, node)``, in canonical order, the apex first."""

@@ -21,9 +21,13 @@ from lzc.bundle.manifest import BundleError, Manifest
 
 
 class Shard:
-    """The files of one shard of a verified bundle; close it. ``cursor`` is at the nodes."""
+    """The files of one shard of a verified bundle; close it. ``cursor`` is at the nodes,
+    ``hash_cursor`` at the NSEC3 chains, which are ``hashes``."""
 
-    __slots__ = ("_store", "_zones", "count", "cursor", "path", "plans", "transaction", "transfers")
+    __slots__ = (
+        *("_store", "_zones", "count", "cursor", "hash_cursor", "hashes", "path", "plans"),
+        *("transaction", "transfers"),
+    )
 
     def __init__(self, folder: Path, number: int, manifest: Manifest) -> None:
         """Raises `BundleError`."""
@@ -39,8 +43,10 @@ class Shard:
             self._zones = environment.open_db(b"zones", create=False)
             nodes = environment.open_db(b"nodes", create=False)
             self.plans = environment.open_db(b"plans", create=False)
+            self.hashes = environment.open_db(b"hashes", create=False)
             self.transaction: Any = environment.begin(db=nodes)
             self.cursor: Any = self.transaction.cursor()
+            self.hash_cursor: Any = self.transaction.cursor(db=self.hashes)
             self.count = int(self.transaction.stat(self._zones)["entries"])
         except lmdb.Error as error:
             close_store(self._store)
@@ -49,6 +55,7 @@ class Shard:
     def close(self) -> None:
         """Let go of the files."""
         self.cursor.close()
+        self.hash_cursor.close()
         self.transaction.abort()
         close_store(self._store)
         # A transfer still under way holds a buffer; the pages go when it lets go of it.
@@ -67,7 +74,14 @@ class Shard:
 
     def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys, with the zone's id ``prefix`` in front, and nodes of a zone, in canonical order."""
-        with self.transaction.cursor() as cursor:
+        return self._items(prefix, self.transaction.cursor())
+
+    def chain(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Hashes, with the zone's id ``prefix`` in front, and what the NSEC3 RR of each says."""
+        return self._items(prefix, self.transaction.cursor(db=self.hashes))
+
+    def _items(self, prefix: bytes, all_of_them: Any) -> Iterator[tuple[bytes, bytes]]:
+        with all_of_them as cursor:
             if not cursor.set_range(prefix):
                 return
             for item in cursor:
@@ -124,7 +138,7 @@ def open_store(path: Path, size: int) -> tuple[Any, tuple[int, int]]:
             readonly=True,
             lock=False,
             create=False,
-            max_dbs=3,
+            max_dbs=manifests.DATABASES,
             readahead=False,
         )
         if not _fits(environment, size):

@@ -39,12 +39,14 @@ _TOGETHER: Final = 8
 class CompiledZone:
     """What goes into a bundle of one zone: ``info`` (its transfer offset is set by the writer), the
     nodes by ascending key with the zone id in front, the transfer's messages, each after its 16-bit
-    length, and the plans of its LUA records by `lzc.lua.plan.plan_key`."""
+    length, the plans of its LUA records by `lzc.lua.plan.plan_key`, and its NSEC3 chain: by
+    ascending hash, zone id in front, the next hash and the Type Bit Maps field."""
 
     info: ZoneInfo
     items: list[tuple[bytes, bytes]]
     messages: list[bytes]
     plans: Mapping[bytes, bytes] = field(default_factory=dict)
+    chain: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 def write(
@@ -162,7 +164,8 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
     texts = sorted((info.apex, info.to_json()) for info in infos)
     # Zones share the plans of records that are the same.
     plans = sorted({key: plan for zone in zones for key, plan in zone.plans.items()}.items())
-    size = _map_size([texts, plans, *(zone.items for zone in zones)])
+    parts = [part for zone in zones for part in (zone.items, zone.chain)]
+    size = _map_size([texts, plans, *parts])
     environment = lmdb.open(
         os.fsencode(path),
         map_size=size,
@@ -171,7 +174,7 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
         lock=False,
         sync=False,
         metasync=False,
-        max_dbs=3,
+        max_dbs=manifest.DATABASES,
     )
     try:
         with environment.begin(write=True) as transaction:
@@ -180,6 +183,10 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
             with transaction.cursor(db=nodes_db) as cursor:
                 for zone in zones:
                     cursor.putmulti(zone.items, dupdata=False, append=True)
+            hashes_db = environment.open_db(b"hashes", txn=transaction)
+            with transaction.cursor(db=hashes_db) as cursor:
+                for zone in zones:
+                    cursor.putmulti(zone.chain, dupdata=False, append=True)
             with transaction.cursor(db=zones_db) as cursor:
                 cursor.putmulti(texts, dupdata=False, append=True)
             plans_db = environment.open_db(b"plans", txn=transaction)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, fields
 
 from lzc import foreign_json
+from lzc.dnssec.denial import NSEC_CHAIN, Denial
 from lzc.powerdns_versions import LATEST, shown
 
 
@@ -35,6 +36,7 @@ class ZoneInfo:
     ``transfer_length`` (octets) and ``transfer_messages`` place its AXFR in the bundle.
     ``source_serial`` is what its SOA record said in the source. ``powerdns`` is the version whose
     answers its LUA records give, and ``blanks`` says whether their strings are joined with blanks.
+    ``denial`` is how a signed zone denies what it does not have.
     """
 
     apex: bytes
@@ -53,6 +55,7 @@ class ZoneInfo:
     source_serial: int = 0
     powerdns: str = shown(LATEST)
     blanks: bool = False
+    denial: Denial = NSEC_CHAIN
 
     @property
     def negative_ttl(self) -> int:
@@ -63,6 +66,7 @@ class ZoneInfo:
         """Canonical JSON: the same zone always gives the same octets."""
         values = {name: getattr(self, name) for name in _PLAIN}
         values["apex"] = base64.b64encode(self.apex).decode()
+        values["denial"] = str(self.denial)
         values["keys"] = [
             [key.tag, key.algorithm, key.flags, base64.b64encode(key.dnskey).decode()]
             for key in self.keys
@@ -74,6 +78,7 @@ class ZoneInfo:
         """The inverse of `to_json`. Raises `ValueError`, `KeyError` or `TypeError` otherwise."""
         values = foreign_json.parse(text)
         values["apex"] = base64.b64decode(values["apex"])
+        values["denial"] = Denial.from_text(values["denial"])
         values["keys"] = tuple(
             ZoneKey(tag, algorithm, flags, base64.b64decode(dnskey))
             for tag, algorithm, flags, dnskey in values["keys"]
@@ -81,4 +86,4 @@ class ZoneInfo:
         return cls(**values)
 
 
-_PLAIN = [field.name for field in fields(ZoneInfo) if field.name not in ("apex", "keys")]
+_PLAIN = [field.name for field in fields(ZoneInfo) if field.name not in ("apex", "denial", "keys")]

@@ -30,6 +30,7 @@ def as_dict(explanation: Explanation, answer: Shown) -> dict[str, Any]:
         "serial": explanation.serial if explanation.zone else None,
         "lua": explanation.lua,
         "signed": explanation.signed,
+        "denial": explanation.denial or None,
         "steps": [_step_dict(step) for step in explanation.steps],
         "records": [_execution_dict(execution) for execution in explanation.executions],
         "why": _why(explanation, answer),
@@ -112,7 +113,7 @@ def as_text(explanation: Explanation, answer: Shown) -> str:
     """The explanation for people, each line a comment as dig has them."""
     lines = ["EXPLANATION:"]
     if explanation.zone is not None:
-        signed = "signed" if explanation.signed else "not signed"
+        signed = f"signed ({explanation.denial})" if explanation.signed else "not signed"
         lua = "LUA records run" if explanation.lua else "LUA is off"
         lines.append(f"zone {explanation.zone} serial {explanation.serial}, {signed}, {lua}")
     executions = list(explanation.executions)

@@ -133,7 +133,12 @@ def compare(
         first = next(changes, None)
         changed = first is not None
         keys = _key_changes(old, new)
-        is_same = (old.serial, old.signed, old.lua) == (new.serial, new.signed, new.lua)
+        is_same = (old.serial, old.signed, old.denial, old.lua) == (
+            new.serial,
+            new.signed,
+            new.denial,
+            new.lua,
+        )
         if keys or changed or not is_same:
             rest = changes if first is None else chain([first], changes)
             yield ZoneChange(apex, old, new, changed, keys, rest)
@@ -187,6 +192,9 @@ def _rrsets(node: bytes | None, key: bytes, info: ZoneInfo) -> Mapping[int, Sequ
         rrtype, ttl, length = _head(blobs, position)
         position += RR_HEAD + length
         found.setdefault(rrtype, []).append((ttl, blobs[position - length : position]))
+    if not key and info.denial.is_hashed:
+        # As what it says of the zone has its own place in a diff.
+        found.pop(rr.NSEC3PARAM, None)
     if not key and rr.DNSKEY in found:
         ours = {key.dnskey for key in info.keys}
         others = [data for data in found.pop(rr.DNSKEY) if data[1] not in ours]

@@ -16,11 +16,19 @@ from lzc.bundle.manifest import KEPT, Base
 from lzc.compiler.incremental.changes import Changes, changes
 from lzc.compiler.incremental.kept import Kept, has_errors
 from lzc.compiler.incremental.live_bundle import LiveBundle
-from lzc.compiler.incremental.memory import PATH, SHOWN_AS, SIGNED, BuiltZone, Memory
+from lzc.compiler.incremental.memory import (
+    DENIAL,
+    PATH,
+    SHOWN_AS,
+    SIGNED,
+    BuiltZone,
+    Memory,
+)
 from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.sources import NO_ZONE, SUFFIX, ConfigFile, is_named_by
 from lzc.config import Config
+from lzc.dnssec.denial import NSEC_CHAIN, Denial
 from lzc.faults import Fault, FaultList, InputError, Place, Severity
 from lzc.source.limits import KINDS, Counts
 from lzc.wire.name import to_text
@@ -194,6 +202,11 @@ def compile_project(
         signed = [to_text(apex) for apex, one in known.items() if one.settings[SIGNED]]
         needs = {to_text(apex): one.needs for apex, one in known.items() if one.needs}
         found.add(check_secondaries(config, file, signed, needs))
+    denials = _denials(known)
+    if denials:
+        from lzc.compiler.checks.denial import check_denial
+
+        found.add(check_denial(config, file, denials))
     if config.tsig or config.serve.cookie_secret_file is not None:
         from lzc.compiler.checks.secrets import check_secrets
 
@@ -208,6 +221,16 @@ def compile_project(
     compared = changes(known, made, live)
     still = _still_kept(live, chosen) if chosen is not None and scope.beside_live else []
     return Compiled(memory, made, told, kept, failures.told(), still, compared)
+
+
+def _denials(known: Mapping[bytes, BuiltZone]) -> dict[str, Denial]:
+    """How signed zones deny, but for those that do so as is usual, by their names."""
+    usual = str(NSEC_CHAIN)
+    return {
+        to_text(apex): Denial.from_text(one.settings[DENIAL])
+        for apex, one in known.items()
+        if len(one.settings) > DENIAL and one.settings[DENIAL] != usual
+    }
 
 
 def _not_kept(file: ConfigFile) -> Fault:

@@ -11,6 +11,7 @@ from lzc.compiler import serials
 from lzc.compiler.checks.zone import RULES_OF_ABSENCE, check_zone, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua.stored import ZoneContents
+from lzc.dnssec.denial import Denial
 from lzc.faults import MOST, Fault, FaultList, Severity, one_a_cause
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
@@ -107,6 +108,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         in_halves=job.in_halves,
         powerdns=source.powerdns,
         blanks=source.blanks,
+        denial=Denial.from_text(source.denial),
     )
     faults += draft.faults
     try:

@@ -57,6 +57,20 @@ PowerDns = Literal["4.7", "4.9", "5.0", "5.1"]
 """A version whose answers are known: `lzc.powerdns_versions.KNOWN`."""
 
 
+def _salt(text: str) -> str:
+    if text == "-":
+        return ""
+    if not re.fullmatch(r"(?:[0-9A-Fa-f]{2}){0,255}", text):
+        raise ValueError("expected hexadecimal digits, two for each of at most 255 octets")
+    return text.lower()
+
+
+Salt = Annotated[str, _salt]
+
+DenialSetting = Literal["nsec", "nsec3", "nsec3-narrow", "compact"]
+"""The ways of `lzc.dnssec.denial.Way`."""
+
+
 PowerDnsSetting = Literal[
     "enable-lua-record-updates", "edns-subnet-processing", "dname-processing", "direct-dnskey"
 ]
@@ -114,6 +128,10 @@ class ZoneSection(Table):
     lua: bool | None = None
     powerdns: PowerDns | None = None
     serial: Serial | None = None
+    denial: DenialSetting | None = None
+    nsec3_iterations: int | None = Field(default=None, ge=0, le=65535)
+    nsec3_salt: Salt | None = None
+    nsec3_opt_out: bool | None = None
 
 
 class LuaSection(Table):
@@ -156,6 +174,15 @@ class DnssecSection(Table):
     keystore: str = "keys"
     algorithm: Literal[8, 13, 14, 15] = 13
     policy: Literal["csk", "ksk-zsk"] = "csk"
+    denial: DenialSetting = "nsec"
+    """What proves that there is nothing: NSEC, NSEC3, NSEC3 made for each question, or one NSEC
+    at the name asked for (RFC 9824)."""
+    nsec3_iterations: int = Field(default=0, ge=0, le=65535)
+    """Additional iterations of the hash (RFC 9276: 0)."""
+    nsec3_salt: Salt = ""
+    """Hexadecimal digits (RFC 9276: none)."""
+    nsec3_opt_out: bool = False
+    """Leave delegations that are not signed out of the chain."""
 
 
 class ServeSection(Table):

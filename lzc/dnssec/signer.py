@@ -30,9 +30,13 @@ _RDATA: Final = 45
 _KEY_TYPES: Final = frozenset({48, 59, 60})
 """DNSKEY, CDS and CDNSKEY are signed by the key that the parent's DS names (RFC 7344 §4.1)."""
 
+_DENIALS: Final = frozenset({47, 50})
+"""NSEC and NSEC3."""
+
 # RFC 4034 §6.2: the types most answers hold that have no name in their RDATA and need no
-# lower-casing: A, HINFO, TXT, AAAA, DS, NSEC (RFC 6840 §5.1), DNSKEY, TLSA, SVCB, HTTPS, CAA.
-_NAMELESS: Final = frozenset({1, 13, 16, 28, 43, 47, 48, 52, 59, 60, 64, 65, 257})
+# lower-casing: A, HINFO, TXT, AAAA, DS, NSEC (RFC 6840 §5.1), DNSKEY, NSEC3, NSEC3PARAM, TLSA,
+# SVCB, HTTPS, CAA.
+_NAMELESS: Final = frozenset({1, 13, 16, 28, 43, 47, 48, 50, 51, 52, 59, 60, 64, 65, 257})
 
 _RRSIG_HEAD: Final = Struct(">HBBIIIH").pack
 _RR_HEAD: Final = Struct(">HHI").pack
@@ -58,40 +62,23 @@ def window(now: float) -> Window:
 CacheKey = tuple[bytes, bytes, int, int, tuple[bytes, ...]]
 
 
-class SignatureCache:
-    """RRSIGs made in the current window, for all zones of a worker.
+class _Store:
+    """Signatures by what they are over, in two generations: when the young one has half of the
+    entries, or of the octets, it becomes the old one, whose entries are dropped at the next turn
+    unless asked for again. That is close to least-recently-used and costs a hit nothing but one or
+    two dict look-ups."""
 
-    Holds at most ``entries`` RRsets, and ``octets``, in two generations: when the young one has
-    half of either it becomes the old one, whose entries are dropped at the next turn unless asked
-    for again. That is close to least-recently-used and costs a hit nothing but one or two dict
-    look-ups. RRSIGs are counted: those ``made``, in ``seconds`` of ``clock``, and those ``kept``
-    that were asked for again.
-    """
+    __slots__ = ("_half", "_half_octets", "_octets", "old", "young")
 
-    __slots__ = (
-        *("_half", "_half_octets", "_octets", "clock", "kept", "made", "old", "seconds"),
-        *("valid_until", "young"),
-    )
-
-    def __init__(
-        self,
-        entries: int = 65536,
-        octets: int = OCTETS,
-        clock: Callable[[], float] = lambda: 0.0,
-    ) -> None:
-        self.clock = clock
-        self.made = self.kept = 0
-        self.seconds = 0.0
+    def __init__(self, entries: int, octets: int) -> None:
         self._half = max(1, entries // 2)
         self._half_octets = octets // 2
-        self._octets = 0
+        self.clear()
+
+    def clear(self) -> None:
         self.young: dict[CacheKey, tuple[bytes, ...]] = {}
         self.old: dict[CacheKey, tuple[bytes, ...]] = {}
-        self.valid_until = 0
-        """End of the window the entries belong to, seconds since the epoch."""
-
-    def __len__(self) -> int:
-        return len(self.young) + len(self.old)
+        self._octets = 0
 
     def put(self, key: CacheKey, signatures: tuple[bytes, ...]) -> None:
         """Keep the signatures of an RRset, unless that is so large that few like it would fill the
@@ -108,11 +95,39 @@ class SignatureCache:
             self._octets = size
         self.young[key] = signatures
 
+
+class SignatureCache:
+    """RRSIGs made in the current window, for all zones of a worker.
+
+    Holds at most ``entries`` RRsets, and ``octets``. What a flood of random names has signed, and
+    never asks for again, is ``passing``: it has a quarter of both for itself, and takes no place
+    from the ``lasting``. RRSIGs are counted: those ``made``, in ``seconds`` of ``clock``, and those
+    ``kept`` that were asked for again.
+    """
+
+    __slots__ = ("clock", "kept", "lasting", "made", "passing", "seconds", "valid_until")
+
+    def __init__(
+        self,
+        entries: int = 65536,
+        octets: int = OCTETS,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.clock = clock
+        self.made = self.kept = 0
+        self.seconds = 0.0
+        self.lasting = _Store(entries - entries // 4, octets - octets // 4)
+        self.passing = _Store(entries // 4, octets // 4)
+        self.valid_until = 0
+        """End of the window the entries belong to, seconds since the epoch."""
+
+    def __len__(self) -> int:
+        return sum(len(one.young) + len(one.old) for one in (self.lasting, self.passing))
+
     def move(self, valid_until: int) -> None:
         """Drop everything: from now on entries belong to the window that ends then."""
-        self.young = {}
-        self.old = {}
-        self._octets = 0
+        self.lasting.clear()
+        self.passing.clear()
         self.valid_until = valid_until
 
 
@@ -177,13 +192,20 @@ class ZoneSigner:
         self._ident = b""
 
     def sign(
-        self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], now: float
+        self,
+        owner: bytes,
+        rrtype: int,
+        ttl: int,
+        rdatas: Sequence[bytes],
+        now: float,
+        passing: bool = False,
     ) -> tuple[bytes, ...]:
         """The RDATA of the RRSIGs over an RRset, one for each key that signs its type.
 
         ``owner`` is a lower-case wire name, ``ttl`` the original TTL as the zone has it, ``rdatas``
         uncompressed RDATA in any order and case. The owner of an RRset made from a wildcard is the
-        wildcard (RFC 4034 §3.1.3). Empty when no key is active at ``now``.
+        wildcard (RFC 4034 §3.1.3). ``passing``: it was made for one QNAME, as every NSEC and NSEC3
+        RRset may be. Empty when no key is active at ``now``.
         """
         cache = self.cache
         if not self._assigned <= now < self._changes:
@@ -191,11 +213,12 @@ class ZoneSigner:
         if not cache.valid_until - WEEK <= now < cache.valid_until:
             cache.move(window(now).valid_until)
         key = (self._ident, owner, rrtype, ttl, tuple(rdatas))
-        found = cache.young.get(key)
+        store = cache.passing if passing or rrtype in _DENIALS else cache.lasting
+        found = store.young.get(key)
         if found is not None:
             cache.kept += len(found)
             return found
-        found = cache.old.get(key)
+        found = store.old.get(key)
         if found is None:
             began = cache.clock()
             found = self._make(owner, rrtype, ttl, rdatas, cache.valid_until)
@@ -203,7 +226,7 @@ class ZoneSigner:
             cache.made += len(found)
         else:
             cache.kept += len(found)
-        cache.put(key, found)
+        store.put(key, found)
         return found
 
     def signs(self, now: float) -> bool:

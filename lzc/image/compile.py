@@ -18,8 +18,9 @@ from typing import Final
 from lzc.bundle import node as nodes
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
+from lzc.dnssec.denial import HASH, NSEC_CHAIN, Denial, Way
 from lzc.faults import Fault
-from lzc.image import transfer_stream
+from lzc.image import hash_chain, transfer_stream
 from lzc.image.name_slice import Frame, NameSlice, RRsets
 from lzc.powerdns_versions import LATEST, Version, shown
 from lzc.source.second_process import SecondProcess
@@ -41,7 +42,8 @@ _EMPTY: Final = [nodes.encode(flags, b"", ()) for flags in range(256)]
 @dataclass(slots=True)
 class Draft:
     """A zone compiled but for its serial: ``info`` has that of the source, and knows no transfer.
-    ``items`` are the keys and nodes of all names but the apex, in order, zone id in front."""
+    ``items`` are the keys and nodes of all names but the apex, in order, zone id in front;
+    ``chain`` is as in `CompiledZone`."""
 
     info: ZoneInfo
     soa: Record
@@ -51,6 +53,7 @@ class Draft:
     items: list[tuple[bytes, bytes]]
     bodies: transfer_stream.Bodies
     faults: list[Fault]
+    chain: list[tuple[bytes, bytes]]
 
     def finish(self, serial: int) -> CompiledZone:
         """The zone with the given serial; use it once, it takes the draft's lists."""
@@ -66,14 +69,16 @@ class Draft:
             transfer_length=sum(map(len, messages)),
             transfer_messages=len(messages),
         )
-        return CompiledZone(info, self.items, messages)
+        return CompiledZone(info, self.items, messages, chain=self.chain)
 
 
 @dataclass(slots=True)
 class _Compiled:
-    """Consecutive names: a node each, and the joined RRs of a transfer with the octets of each."""
+    """Consecutive names: a node each, its hash where there is a chain of those, and the joined RRs
+    of a transfer with the octets of each."""
 
     nodes: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
     rrs: bytes = b""
     sizes: array[int] = field(default_factory=lambda: array("L"))
     faults: list[Fault] = field(default_factory=list)
@@ -89,16 +94,17 @@ def compile_zone(
     in_halves: bool = False,
     powerdns: Version = LATEST,
     blanks: bool = False,
+    denial: Denial = NSEC_CHAIN,
 ) -> Draft:
     """Compile a zone whose records are sorted and passed the checks (one SOA, at the apex).
 
-    ``signed`` makes the NSEC chain and publishes ``keys``; ``lua`` says whether LUA records answer,
-    and so whether what they answer for is listed in the chain; ``powerdns`` and ``blanks`` are
-    what `ZoneInfo` has of them. `Draft.faults` reports records and
-    RRsets that fit no message; such a draft must not be used. ``in_halves`` lets a second process
-    compile half of a large zone, which changes nothing else.
+    ``signed`` makes the chain that ``denial`` takes and publishes ``keys``; ``lua`` says whether
+    LUA records answer, and so whether what they answer for is listed in the chain; ``powerdns`` and
+    ``blanks`` are what `ZoneInfo` has of them. `Draft.faults` reports records and RRsets that fit
+    no message; such a draft must not be used. ``in_halves`` lets a second process compile half of a
+    large zone, which changes nothing else.
     """
-    frame = _frame(zone, signed, lua)
+    frame = _frame(zone, signed, lua, denial if signed else NSEC_CHAIN)
     if in_halves and len(frame.names) >= MIN_NAMES:
         found = _compile_in_halves(frame)
     else:
@@ -127,20 +133,29 @@ def compile_zone(
         source_serial=serial,
         powerdns=shown(powerdns),
         blanks=blanks,
+        denial=frame.denial,
     )
+    prefix = zone_id.to_bytes(4, "big")
+    ents = _ents(frame, prefix)
+    chain: list[tuple[bytes, bytes]] = []
+    if found.hashes and not found.faults:
+        chain, twice = hash_chain.chain(frame, found.nodes, found.hashes, ents, prefix)
+        if twice:
+            found.faults.append(_same_hash(zone, soa))
     return Draft(
         info,
         soa,
-        _with_keys(rrsets, info.keys, minimum) if signed else rrsets,
+        _with_keys(rrsets, info, minimum) if signed else rrsets,
         apex.flags(0, rrsets),
         apex.nsec(0),
-        _items(frame, zone_id, found.nodes),
+        _items(frame, prefix, found.nodes, ents),
         bodies,
         sorted(found.faults, key=lambda fault: fault.place),
+        chain,
     )
 
 
-def _frame(zone: Zone, signed: bool, lua: bool) -> Frame:
+def _frame(zone: Zone, signed: bool, lua: bool, denial: Denial) -> Frame:
     records = zone.records
     owners = [record[0] for record in records]
     starts = [0, *compress(count(1), map(ne, owners, islice(owners, 1, None)))]
@@ -151,7 +166,7 @@ def _frame(zone: Zone, signed: bool, lua: bool) -> Frame:
     is_flat = b"\x00" not in joined and b"\x01" not in joined
     parents = _wildcard_parents(names) if b"*" in joined else set()
     marks = _occluded(records, names)
-    return Frame(zone, signed, lua, names, starts, marks, parents, is_flat)
+    return Frame(zone, signed, lua, denial, names, starts, marks, parents, is_flat)
 
 
 def _occluded(records: Sequence[Record], names: list[bytes]) -> bytearray:
@@ -184,6 +199,8 @@ def _compile(frame: Frame, first: int, last: int) -> _Compiled:
     for start in range(first, last, RUN):
         names = NameSlice(frame, start, min(start + RUN, last))
         found.nodes += names.nodes()
+        if frame.denial.way is Way.NSEC3:
+            found.hashes += names.hashes()
         joined, sizes = names.transferred()
         rrs.append(joined)
         found.sizes += sizes
@@ -197,37 +214,41 @@ def _compile_in_halves(frame: Frame) -> _Compiled:
     last = len(frame.names)
     middle = int(last * FIRST_SHARE)
 
-    def second_half() -> tuple[list[bytes], bytes, bytes] | None:
+    def second_half() -> tuple[list[bytes], bytes, bytes, bytes] | None:
         made = _compile(frame, middle, last)
-        return None if made.faults else (made.nodes, made.rrs, made.sizes.tobytes())
+        if made.faults:
+            return None
+        return made.nodes, b"".join(made.hashes), made.rrs, made.sizes.tobytes()
 
     with SecondProcess(second_half) as other:
         found = _compile(frame, 0, middle)
         second = other.result()
     if second is None:
         return _compile(frame, 0, last)
-    more_nodes, more_rrs, more_sizes = second
+    more_nodes, more_hashes, more_rrs, more_sizes = second
     found.nodes += more_nodes
+    found.hashes += [more_hashes[at : at + HASH] for at in range(0, len(more_hashes), HASH)]
     found.rrs += more_rrs
     found.sizes.frombytes(more_sizes)
     return found
 
 
-def _items(frame: Frame, zone_id: int, contents: list[bytes]) -> list[tuple[bytes, bytes]]:
+def _items(
+    frame: Frame, prefix: bytes, contents: list[bytes], ents: list[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
     """Keys and nodes of all names below the apex, ENTs included, in order."""
-    prefix = zone_id.to_bytes(4, "big")
     items = list(zip(map(prefix.__add__, frame.names), contents, strict=True))
     del items[0]
-    if not frame.is_flat:
-        ents = _ents(frame, prefix)
-        if ents:
-            items += ents
-            items.sort()
+    if ents:
+        items += ents
+        items.sort()
     return items
 
 
 def _ents(frame: Frame, prefix: bytes) -> list[tuple[bytes, bytes]]:
     """The keys and nodes of the ancestors that no record made, in order."""
+    if frame.is_flat:
+        return []
     deep = [key for key in frame.names if b"\x00" in key]
     above = {key[: key.rindex(b"\x00")] for key in deep}
     above.difference_update(frame.names)
@@ -250,15 +271,30 @@ def _ents(frame: Frame, prefix: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _with_keys(rrsets: RRsets, keys: Sequence[ZoneKey], ttl: int) -> RRsets:
-    """The apex's RRsets with the DNSKEY RRset of our keys, and of those in the source."""
-    published = {key.dnskey for key in keys}
+def _with_keys(rrsets: RRsets, info: ZoneInfo, ttl: int) -> RRsets:
+    """The apex's RRsets with the DNSKEY RRset of our keys, and of those in the source, and with the
+    NSEC3PARAM RRset of a zone that is denied by hashes (RFC 5155 §4)."""
+    published = {key.dnskey for key in info.keys}
     for rrtype, _, blob in rrsets:
         if rrtype == rr.DNSKEY:
             published.update(nodes.rdatas(blob))
     others = [entry for entry in rrsets if entry[0] != rr.DNSKEY]
     data = sorted(published)
-    return sorted([*others, (rr.DNSKEY, len(data), nodes.blob(rr.DNSKEY, ttl, data))])
+    made = [(rr.DNSKEY, len(data), nodes.blob(rr.DNSKEY, ttl, data))]
+    if info.denial.is_hashed:
+        parameters = nodes.blob(rr.NSEC3PARAM, ttl, [info.denial.parameters_rdata])
+        made.append((rr.NSEC3PARAM, 1, parameters))
+    return sorted([*others, *made])
+
+
+def _same_hash(zone: Zone, soa: Record) -> Fault:
+    return Fault(
+        zone.place(soa),
+        "nsec3-same-hash",
+        f"two names of {zone.name} have the same NSEC3 hash",
+        "neither could be told from the other (RFC 5155 §7.1)",
+        "give the zone another nsec3-salt",
+    )
 
 
 def _digest(apex: bytes, soa: Record, bodies: transfer_stream.Bodies) -> str:

@@ -18,6 +18,7 @@ from operator import add, sub
 from typing import Final
 
 from lzc.bundle import node as nodes
+from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.nsec import bitmap
 from lzc.faults import Fault
 from lzc.wire import rdata as wire_rdata
@@ -52,6 +53,7 @@ class Frame:
     zone: Zone
     signed: bool
     lua: bool
+    denial: Denial
     names: list[bytes]
     starts: list[int]
     occluded: bytearray
@@ -90,7 +92,7 @@ class NameSlice:
         self.octets = list(map(add, heads, rdatas))
         """Each record as in a blob."""
         self.relatives = self._relative_names()
-        self.next_names = self._following(frame.owner_from(last)) if frame.signed else []
+        self.next_names = self._next_names(last) if frame.signed else []
 
     def _relative_names(self) -> list[bytes]:
         names = self.names
@@ -100,6 +102,13 @@ class NameSlice:
         if not self.first:
             relatives[0] = b""
         return relatives
+
+    def _next_names(self, last: int) -> list[bytes]:
+        """For each name what stands before the types in its node: the next owner of an NSEC RR,
+        where there is a chain of these."""
+        if self.frame.denial.way is not Way.NSEC:
+            return [b""] * len(self.names)
+        return self._following(self.frame.owner_from(last))
 
     def _following(self, upcoming: bytes) -> list[bytes]:
         """For each name the wire name of the next owner of an NSEC RR, the last one's being
@@ -120,6 +129,10 @@ class NameSlice:
         for index in self._names_not_single():
             found[index] = self.node(index)
         return found
+
+    def hashes(self) -> list[bytes]:
+        """The hash of each name, occluded or not."""
+        return self.frame.denial.hashes(self.relatives, self.frame.zone.apex)
 
     def transferred(self) -> tuple[bytes, array[int]]:
         """The RRs of a transfer but the SOA, joined, and the octets of each."""
@@ -188,7 +201,8 @@ class NameSlice:
         return nodes.encode(self.flags(index, rrsets), self.nsec(index), rrsets)
 
     def nsec(self, index: int) -> bytes:
-        """The NSEC RDATA of a name, empty when it has none."""
+        """The NSEC RDATA of a name, or what of it the way of denial stores; empty when it has
+        none."""
         if not self.frame.signed or (self.occluded[index] and self.first + index):
             return b""
         records = self.records[self.starts[index] : self.starts[index + 1]]
@@ -245,7 +259,8 @@ class NameSlice:
             self.octets[start:stop] = [octets for _, octets in ordered]
 
     def _bitmap(self, records: Sequence[Record], *, is_apex: bool = False) -> bytes:
-        """The NSEC type bitmap of a name (RFC 4034 §4.1.2, RFC 4035 §2.3)."""
+        """The Type Bit Maps field of a name's NSEC RR (RFC 4034 §4.1.2, RFC 4035 §2.3) or NSEC3 RR
+        (RFC 5155 §3.2.1), which does not list itself, nor RRSIG where nothing is signed."""
         here = {record[1] for record in records}
         if not is_apex and rr.NS in here:
             listed = here & {rr.NS, rr.DS}
@@ -255,10 +270,13 @@ class NameSlice:
                 listed |= {
                     wire_rdata.covered_type(record[2]) for record in records if record[1] == rr.LUA
                 }
-                listed.discard(rr.LUA)
-        listed |= {rr.RRSIG, rr.NSEC}
+        hashed = self.frame.denial.is_hashed
+        if not hashed:
+            listed |= {rr.RRSIG, rr.NSEC}
+        elif listed != {rr.NS} or is_apex:
+            listed.add(rr.RRSIG)
         if is_apex:
-            listed.add(rr.DNSKEY)
+            listed |= {rr.DNSKEY, rr.NSEC3PARAM} if hashed else {rr.DNSKEY}
         return bitmap(tuple(sorted(listed)))
 
     def _fault(self, record: Record, rule: str, message: str) -> None:

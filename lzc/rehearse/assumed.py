@@ -216,7 +216,9 @@ class Circumstances:
             subnet = edns.ClientSubnet(family, self.subnet.prefixlen, 0, network)
             options.append(subnet.to_option(0))
         header, question = bytes.fromhex("000000000001000000000001"), qname + pack(">HH", qtype, 1)
-        opt = edns.build(edns.UDP_SIZE, flags=edns.DO if self.dnssec else 0, options=options)
+        # Whoever understands signatures is taken to understand compact denial.
+        flags = edns.DO | edns.CO if self.dnssec else 0
+        opt = edns.build(edns.UDP_SIZE, flags=flags, options=options)
         return header + question + opt
 
 

@@ -45,7 +45,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What was found: ``zone`` is the one asked first, `None` where the name is in none of them;
-    ``serial`` that zone's; ``lua`` whether LUA is on for it. ``failure`` is why the look-up ended
+    ``serial`` that zone's; ``lua`` whether LUA is on for it, ``denial`` how it denies, empty where
+    it is not signed. ``failure`` is why the look-up ended
     with SERVFAIL, or empty."""
 
     qname: str
@@ -54,6 +55,7 @@ class Explanation:
     serial: int
     lua: bool
     signed: bool
+    denial: str
     steps: tuple[Step, ...]
     executions: tuple[Execution, ...]
     failure: str
@@ -110,6 +112,7 @@ def _explanation(
         0 if first is None else first.serial,
         first is not None and first.lua and staging.lua is not None,
         first is not None and first.signed,
+        str(first.denial) if first is not None and first.signed else "",
         tuple(step for visit in watch.visits if (step := _step(visit)) is not None),
         tuple(watch.executions),
         answer.reasons[0] if answer.reasons else "",

@@ -13,6 +13,8 @@ COOKIE: Final = 10
 
 DO: Final = 0x8000
 """The DNSSEC OK bit in the flags of an OPT RR (RFC 3225)."""
+CO: Final = 0x4000
+"""The Compact Answers OK bit (RFC 9824 §5.1)."""
 
 MIN_UDP_SIZE: Final = 512
 """Octets that every UDP answer may have (RFC 1035 §2.3.4)."""
@@ -76,7 +78,7 @@ class ClientSubnet(NamedTuple):
 class Edns(NamedTuple):
     """What the OPT RR of a message says.
 
-    ``udp_size`` is in octets, at least 512 (RFC 6891 §6.2.3); ``flags`` has the `DO` bit;
+    ``udp_size`` is in octets, at least 512 (RFC 6891 §6.2.3); ``flags`` has the `DO` and `CO` bits;
     ``options`` are all options in order, except for versions over 0, whose OPT is not looked into.
     ``cookie`` is the data of the first COOKIE option; ``nsid`` tells that it was asked for.
     """
@@ -94,6 +96,11 @@ class Edns(NamedTuple):
     def dnssec_ok(self) -> bool:
         """True when the DO bit is set."""
         return self.flags & DO != 0
+
+    @property
+    def compact_ok(self) -> bool:
+        """True when the CO bit is set."""
+        return self.flags & CO != 0
 
 
 @lru_cache(maxsize=256)

@@ -127,10 +127,9 @@ def ask_all(
     """What a server on the loopback interface answers, in the order of the questions. ``known``
     has what was taken apart before, by its octets after the ID: servers often say the same. Raises
     `AssertionError` for an answer that does not come, is malformed or has another question."""
-    ask = _over_tcp if mode.tcp else _over_udp
     known = {} if known is None else known
     found = []
-    for question, answer in zip(questions, ask(port, questions, mode), strict=True):
+    for question, answer in zip(questions, ask_wires(port, questions, mode), strict=True):
         section = question.section()
         assert mode.tcp or len(answer) <= (_PAYLOAD if mode.edns else _SMALL), question
         assert answer[4:6] == b"\0\1" and answer[12 : 12 + len(section)] == section, question
@@ -139,6 +138,11 @@ def ask_all(
             essence = known[answer[2:]] = essence_of(answer)
         found.append(essence)
     return found
+
+
+def ask_wires(port: int, questions: Sequence[Question], mode: Mode) -> list[bytes]:
+    """The octets of the same answers, which are not looked at."""
+    return (_over_tcp if mode.tcp else _over_udp)(port, questions, mode)
 
 
 def _over_udp(port: int, questions: Sequence[Question], mode: Mode) -> list[bytes]:

@@ -22,6 +22,7 @@ from lzc.bundle import current, writer
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.lua.plans import plan_zone
 from lzc.compiler.lua.programs import Programs
+from lzc.dnssec.denial import NSEC_CHAIN, Denial
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
@@ -98,17 +99,20 @@ class Project:
         signed: Iterable[str] = (),
         checks: Iterable[Check] = (),
         powerdns: Version = LATEST,
+        denial: Denial = NSEC_CHAIN,
+        algorithm: int = 13,
+        head: str = HEAD,
     ) -> str:
         """Write a bundle and make it the live one; returns its id."""
         compiled = []
         constants = {}
         for number, (name, text) in enumerate(zones.items()):
             apex = wire_name.from_text(name, wire_name.ROOT)
-            whole = HEAD.format(serial=serial) + text
+            whole = head.format(serial=serial) + text
             zone, faults = read_zone_text(whole.encode(), apex, f"{name}.zone")
             assert {fault.rule for fault in faults} <= {"powerdns-reads-otherwise"}, faults
             zone.records.sort()
-            public = self._keys(apex) if name in signed else []
+            public = self._keys(apex, algorithm) if name in signed else []
             draft = compile_zone(
                 zone,
                 number,
@@ -117,6 +121,7 @@ class Project:
                 keys=public,
                 powerdns=powerdns,
                 blanks=True,
+                denial=denial,
             )
             programs = Programs(zone, insert_whitespace=True, version=powerdns)
             plans, _, of_code, _ = plan_zone(programs)
@@ -133,9 +138,9 @@ class Project:
                 constants=constants,
             )
 
-    def _keys(self, apex: bytes) -> list[ZoneKey]:
+    def _keys(self, apex: bytes, algorithm: int) -> list[ZoneKey]:
         keystore = Keystore(self.folder / "keys")
-        keys = keystore.load(apex) or keystore.generate(apex, 13, FLAGS["csk"], time.time())
+        keys = keystore.load(apex) or keystore.generate(apex, algorithm, FLAGS["csk"], time.time())
         return [ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey) for key in keys]
 
 

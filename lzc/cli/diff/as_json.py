@@ -7,7 +7,7 @@
       zone, change   its name; "added", "removed" or "changed"
       serial         {"before", "after", "taken"}: null where there is no such zone; "taken" says
                      whether a secondary that has the one takes the other (RFC 1982)
-      signed, lua, records    {"before", "after"}
+      signed, denial, lua, records    {"before", "after"}
       content_changed    whether anything but the serial and the keys differs
       faults         faults as of `lzc check`, rule "serial-not-higher"
       keys           {"change": "added" | "removed" | "retired", "tag", "algorithm", "role",
@@ -112,6 +112,7 @@ def _zone(zone: ZoneChange, after: Side) -> dict[str, Any]:
         "serial": _both(old and old.serial, new and new.serial)
         | {"taken": None if serial is None else serial.is_taken},
         "signed": _both(old and old.signed, new and new.signed),
+        "denial": _both(old and str(old.denial), new and str(new.denial)),
         "lua": _both(old and old.lua, new and new.lua),
         "records": _both(old and old.records, new and new.records),
         "content_changed": zone.content_changed,

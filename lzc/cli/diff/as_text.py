@@ -112,6 +112,8 @@ def _zone_lines(zone: ZoneChange, after: Side) -> Iterator[str]:
             yield f"!     fix: {shown(zone.fault.fix)}"
         if old.signed != new.signed:
             yield f"~ DNSSEC: {_signed(old)} -> {_signed(new)}"
+        if old.signed and new.signed and old.denial != new.denial:
+            yield f"~ denial: {old.denial} -> {new.denial}"
         if old.lua != new.lua:
             yield f"~ LUA records: {_lua(old)} -> {_lua(new)}"
     for change in zone.keys:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.compiler.incremental.live_bundle import LiveBundle
-from lzc.compiler.incremental.memory import BuiltZone
+from lzc.compiler.incremental.memory import DENIAL, OF_SOURCE, BuiltZone
 from lzc.wire.name import to_text
 
 if TYPE_CHECKING:
     from lzc.bundle.writer import CompiledZone
     from lzc.bundle.zone_info import ZoneInfo
 
-_SERVED_AS: Final = (2, 3, 6, 7, 9)
-"""Where in its settings stands how a zone is served: signed, LUA, version, blanks, and keys."""
+_SERVED_AS: Final = (2, 3, 6, 7, DENIAL, OF_SOURCE)
+"""Where in its settings stands how a zone is served: signed, LUA, version, blanks, denial, and
+keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +94,5 @@ def _served_as(one: BuiltZone) -> list[Any]:
 
 
 def _told(info: ZoneInfo) -> tuple[Any, ...]:
-    return info.serial, info.digest, info.signed, info.lua, info.powerdns, info.blanks, info.keys
+    served_as = info.signed, info.denial, info.lua, info.powerdns, info.blanks, info.keys
+    return info.serial, info.digest, *served_as

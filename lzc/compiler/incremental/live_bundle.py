@@ -4,7 +4,7 @@ of it stops a build, and none costs a serial in silence."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from lzc.bundle import current, found_serials, serial_store, verification
 from lzc.bundle.manifest import BundleError, Manifest, OtherFormat
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lzc.bundle.writer import CompiledZone
     from lzc.bundle.zone_info import ZoneInfo
     from lzc.compiler.incremental.live_zones import LiveZones
+
+_SAYS_VERSIONS: Final = 4
+"""The first format of bundles that say of each zone as which version of PowerDNS it answers."""
 
 
 class LiveBundle:
@@ -33,8 +36,8 @@ class LiveBundle:
         is_older: bool = False,
     ) -> None:
         """The live bundle in ``output``; without, nothing but the serials. ``lost`` is true where
-        there were serials that these do not have, ``is_older`` where there is a bundle that another
-        lzc wrote."""
+        there were serials that these do not have, ``is_older`` where there is a bundle of an
+        lzc that knew one version of PowerDNS alone."""
         self.is_older = is_older
         self.serials = SerialStore() if serials is None else serials
         self.lost = lost
@@ -113,7 +116,7 @@ def find(output: Path, remembered: Memory) -> tuple[LiveBundle, list[Fault]]:
     try:
         return LiveBundle(output, remembered, serials, lost=lost), faults
     except BundleError as error:
-        is_older = isinstance(error, OtherFormat)
+        is_older = isinstance(error, OtherFormat) and error.number < _SAYS_VERSIONS
         live = LiveBundle(serials=serials, lost=lost, is_older=is_older)
         return live, [*faults, _unusable(output, error)]
 

@@ -37,9 +37,10 @@ Settings = tuple[Any, ...]
 PATH: Final = 0
 SHOWN_AS: Final = 1
 SIGNED: Final = 2
-OF_SOURCE: Final = 9
-"""Indices among them: the path, as faults show it, whether the zone is signed, and the first behind
-the source's."""
+DENIAL: Final = 9
+OF_SOURCE: Final = 10
+"""Indices among them: the path, as faults show it, whether the zone is signed, how it denies,
+and the first behind the source's."""
 
 
 Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]

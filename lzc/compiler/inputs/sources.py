@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lzc.compiler.inputs import globs
+from lzc.compiler.inputs.denial import denial_of
 from lzc.config import Config, ZoneSection
+from lzc.dnssec.denial import NSEC_CHAIN
 from lzc.faults import Fault, Place
 from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import name as wire_name
@@ -26,7 +28,7 @@ class ZoneSource:
     it (relative to the project), and its settings with the general ones filled in.
     ``strip``: what another signer added is dropped. ``powerdns`` is the version whose answers LUA
     records give, and with ``blanks`` such stand between the strings of each; ``as_powerdns``: the
-    file is read as PowerDNS reads it."""
+    file is read as PowerDNS reads it. ``denial`` is the text of a `lzc.dnssec.denial.Denial`."""
 
     apex: bytes
     path: Path
@@ -38,6 +40,7 @@ class ZoneSource:
     powerdns: Version = LATEST
     blanks: bool = False
     as_powerdns: bool = False
+    denial: str = str(NSEC_CHAIN)
 
     @property
     def name(self) -> str:
@@ -239,6 +242,7 @@ def _with_settings(config: Config, apex: bytes, path: Path, section: ZoneSection
         powerdns=config.powerdns(name),
         blanks=config.blanks(name),
         as_powerdns=config.build.dialect == "powerdns",
+        denial=str(denial_of(config, name) if section.dnssec else NSEC_CHAIN),
     )
 
 

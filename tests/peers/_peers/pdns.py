@@ -51,7 +51,8 @@ class PowerDns:
     """A secondary of the server at ``primary_port``, in ``folder``, of the version ``release``
     (4.7, that of Debian 12, where none is given). It signs with the keys it is given, runs LUA
     records, and polls once an hour, so that what it learns sooner it learns from NOTIFY.
-    ``settings`` are further lines of its pdns.conf; the last one of a setting counts."""
+    ``settings`` are further lines of its pdns.conf; the last one of a setting counts. ``tsig`` is
+    the name and the secret of the key that it transfers with."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class PowerDns:
         geo: Path,
         release: Release | None = None,
         settings: Sequence[str] = (),
+        tsig: tuple[str, str] = (TSIG_NAME, TSIG_SECRET),
     ) -> None:
         self.folder = folder
         self.port = port
@@ -79,7 +81,8 @@ class PowerDns:
         (folder / "pdns.conf").write_text(text)
         with contextlib.closing(sqlite3.connect(folder / "pdns.sqlite3")) as database:
             database.executescript(self.release.origin.data(SCHEMA).read_text())
-        self.pdnsutil("import-tsig-key", TSIG_NAME.rstrip("."), "hmac-sha256", TSIG_SECRET)
+        self.tsig, secret = tsig[0].rstrip("."), tsig[1]
+        self.pdnsutil("import-tsig-key", self.tsig, "hmac-sha256", secret)
 
     def pdnsutil(self, *arguments: str) -> str:
         """Run pdnsutil on this server's database; what it printed. All versions know the verbs of
@@ -96,7 +99,7 @@ class PowerDns:
     def add_zone(self, zone: str, keys: Sequence[Path] = ()) -> None:
         """Make it a secondary of ``zone``, signing with ``keys`` (BIND private-key files)."""
         self.pdnsutil("create-secondary-zone", zone, self.primary)
-        self.pdnsutil("activate-tsig-key", zone, TSIG_NAME.rstrip("."), "secondary")
+        self.pdnsutil("activate-tsig-key", zone, self.tsig, "secondary")
         for key in keys:
             self.pdnsutil("import-zone-key", zone, str(key), "active", "ksk")
 

@@ -150,6 +150,14 @@ class DamagedView:
         found, node = self._view.predecessor(key)
         return found, self._damage(node)
 
+    def hashed(self, digest: bytes) -> bytes | None:
+        content = self._view.hashed(digest)
+        return content and self._damage(content)
+
+    def hashed_before(self, digest: bytes) -> tuple[bytes, bytes]:
+        found, content = self._view.hashed_before(digest)
+        return found, self._damage(content)
+
 
 class DamagedBundle:
     """Finds the damaged zone for every name."""

@@ -199,12 +199,12 @@ def test_the_cache_has_a_bound_in_octets_too() -> None:
     for number in range(40):
         rdatas = tuple([bytes((10, number, i >> 8, i & 255)) for i in range(1000)])
         for _ in range(2):
-            cache.put((b"", ZONE, 1, 60, rdatas), (bytes(100),))
-        held = [*cache.young, *cache.old]
+            cache.lasting.put((b"", ZONE, 1, 60, rdatas), (bytes(100),))
+        held = [*cache.lasting.young, *cache.lasting.old]
         assert rdatas in [key[4] for key in held]
         assert sum(sys.getsizeof(rdata) + 8 for key in held for rdata in key[4]) < 300_000
     for number in range(1000):
-        cache.put((b"", ZONE, 1, 60, (number.to_bytes(4, "big"),)), (bytes(100),))
+        cache.lasting.put((b"", ZONE, 1, 60, (number.to_bytes(4, "big"),)), (bytes(100),))
     assert 300 < len(cache) < 1000
     cache.move(0)
     assert not len(cache)

@@ -105,9 +105,9 @@ def test_blanks_around_an_address_are_not_kept() -> None:
 
 def test_signatures_of_large_rrsets_are_not_kept() -> None:
     cache = SignatureCache()
-    cache.put((b"", b"\0", TXT, 60, (b"x" * MAX_RRSET,)), (b"signature",))
+    cache.lasting.put((b"", b"\0", TXT, 60, (b"x" * MAX_RRSET,)), (b"signature",))
     assert len(cache) == 1
-    cache.put((b"", b"\0", TXT, 60, (b"x" * MAX_RRSET, b"y")), (b"signature",))
+    cache.lasting.put((b"", b"\0", TXT, 60, (b"x" * MAX_RRSET, b"y")), (b"signature",))
     assert len(cache) == 1
 
 

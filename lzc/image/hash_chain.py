@@ -1,0 +1,62 @@
+"""The NSEC3 chain of a zone (RFC 5155 §7.1): its hashed names in order, each with the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+from operator import add, eq
+
+from lzc.bundle import node as nodes
+from lzc.dnssec.denial import HASH
+from lzc.image.name_slice import Frame
+from lzc.wire import rrtype as rr
+from lzc.wire.name import relative_of_key
+
+Keyed = list[tuple[bytes, bytes]]
+
+
+def chain(
+    frame: Frame, contents: Sequence[bytes], hashes: Sequence[bytes], ents: Keyed, prefix: bytes
+) -> tuple[Keyed, bool]:
+    """The chain of the names of ``frame``, whose nodes and hashes are given, and of the empty
+    non-terminals, keys and nodes with the zone's id ``prefix`` in front: by ascending hash, the
+    prefix in front, the next hash and the Type Bit Maps field. And whether two names have the same
+    hash, so that the zone needs another salt.
+
+    What is occluded has no part in it. With opt-out, delegations that are not signed have none, nor
+    empty non-terminals that lead to nothing else.
+    """
+    denial = frame.denial
+    there = [not mark for mark in frame.occluded]
+    if denial.opt_out:
+        for index, content in enumerate(contents):
+            if content[0] & nodes.DELEGATION and nodes.find(content, rr.DS) is None:
+                there[index] = False
+    parts = list(map(add, hashes, map(nodes.nsec, contents)))
+    if not all(there):
+        parts = list(compress(parts, there))
+    leading = _above(list(compress(frame.names, there))) if denial.opt_out else None
+    apex = frame.zone.apex
+    for key, content in ents:
+        bare = key[len(prefix) :]
+        if not content[0] & nodes.OCCLUDED and (leading is None or bare in leading):
+            parts.append(denial.hash(relative_of_key(bare) + apex))
+    # Octets of hash and bitmap together are in order in half the time of pairs.
+    parts.sort()
+    owners = [part[:HASH] for part in parts]
+    following = [*owners[1:], *owners[:1]]
+    bitmaps = [part[HASH:] for part in parts]
+    keys = map(prefix.__add__, owners)
+    twice = len(owners) > 1 and any(map(eq, owners, following))
+    return list(zip(keys, map(add, following, bitmaps), strict=True)), twice
+
+
+def _above(names: list[bytes]) -> set[bytes]:
+    """The keys of all ancestors of names but the apex."""
+    found: set[bytes] = set()
+    for key in names:
+        at = key.rfind(b"\x00")
+        while at > 0 and key[:at] not in found:
+            found.add(key[:at])
+            at = key.rfind(b"\x00", 0, at)
+    return found
