@@ -18,7 +18,9 @@ from lzc import config
 from lzc.cli.options import ReadParam, config_option, format_option
 from lzc.cli.screen import echo, echo_json
 from lzc.cli.zone_names import complete_zones
+from lzc.compiler.inputs.denial import denial_of
 from lzc.dnssec import algorithms, ds
+from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, role
 from lzc.dnssec.keystore import FLAGS, Keystore, base_name
 from lzc.faults import Fault, InputError, Place, Severity
@@ -243,7 +245,8 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
 
     Private keys are among them: move the folder there, and delete it here.
     """
-    keystore = Keystore(config.load(config_path).keystore)
+    settings = config.load(config_path)
+    keystore = Keystore(settings.keystore)
     now = time.time()
     keys = keystore.load(zone)
     if layout == "powerdns":
@@ -253,6 +256,9 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
     files = keystore.export(keys, folder)
     for key, file in zip(keys, files, strict=True):
         echo(_pdnsutil(key, file, now) if layout == "powerdns" else str(file))
+    denial = denial_of(settings, wire_name.to_text(zone))
+    if layout == "powerdns" and denial.is_hashed:
+        echo(_set_nsec3(zone, denial))
     echo(f"lzc: {folder} now holds private keys; move it over a safe way", err=True)
 
 
@@ -261,6 +267,13 @@ def _pdnsutil(key: SigningKey, file: Path, now: float) -> str:
     kind = "ksk" if key.is_sep else "zsk"
     state = "active" if key.timing.is_active(now) else "inactive"
     return shlex.join(["pdnsutil", "import-zone-key", zone, str(file), kind, state])
+
+
+def _set_nsec3(zone: bytes, denial: Denial) -> str:
+    """The same denial of existence there. Versions from 5.1 on know this verb, too."""
+    name = wire_name.to_text(zone).rstrip(".") or "."
+    narrow = ["narrow"] if denial.way is Way.NARROW else []
+    return shlex.join(["pdnsutil", "set-nsec3", name, denial.parameters, *narrow])
 
 
 def _no_keys(keystore: Keystore, zone: bytes, config_path: Path) -> Fault:

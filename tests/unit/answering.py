@@ -20,11 +20,13 @@ from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.lua.plans import Planned
 from lzc.compiler.lua.programs import Programs
+from lzc.dnssec.denial import NSEC_CHAIN, Denial
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.image.compile import compile_zone
 from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.source.lexer import read_entry
+from lzc.wire import edns
 from lzc.wire import rrtype as rr
 from lzc.wire.name import ROOT, from_text, to_text
 from lzc.wire.rdata import from_fields
@@ -108,6 +110,7 @@ class World:
         settings: ResponderSettings | None = None,
         plans: Callable[[Programs], Planned] | None = None,
         blanks: bool = True,
+        denial: Denial = NSEC_CHAIN,
     ) -> None:
         compiled = []
         self.keys = {from_text(name): found for name, found in (keys or {}).items()}
@@ -125,7 +128,13 @@ class World:
                 for key in self.keys.get(apex, [])
             ]
             draft = compile_zone(
-                zone, number, signed=bool(public), lua=lua, keys=public, blanks=blanks
+                zone,
+                number,
+                signed=bool(public),
+                lua=lua,
+                keys=public,
+                blanks=blanks,
+                denial=denial,
             )
             zone_compiled = draft.finish(draft.info.serial)
             if plans is not None:
@@ -160,22 +169,25 @@ class World:
         qtype: str = "A",
         *,
         dnssec: bool = False,
-        edns: bool = True,
+        with_edns: bool = True,
         tcp: bool = False,
         rdclass: str = "IN",
         payload: int = 1232,
         options: list[dns.edns.Option] | None = None,
+        compact_ok: bool = False,
     ) -> dns.message.Message:
         query = dns.message.make_query(
             name,
             qtype,
             rdclass,
-            use_edns=0 if edns or dnssec else False,
+            use_edns=0 if with_edns or dnssec else False,
             want_dnssec=dnssec,
             payload=payload,
             options=options,
         )
         query.flags = dns.flags.Flag(0)
+        if compact_ok:
+            query.ednsflags |= edns.CO
         response = self.send(query.to_wire(), tcp=tcp)
         assert response is not None
         answer = dns.message.from_wire(response.wire)

@@ -30,6 +30,14 @@ LUA = (
     "l LUA A \";error('%d')\"\n",
     'l LUA A $FILE "../code.lua"\n',
 )
+DENIALS = [
+    'denial = "nsec"',
+    'denial = "nsec3"',
+    'denial = "nsec3"; nsec3-salt = "aabb"',
+    'denial = "nsec3"; nsec3-opt-out = true',
+    'denial = "nsec3-narrow"',
+    'denial = "compact"',
+]
 PLAIN = ("a A 192.0.2.%d\n", "m MX 10 nowhere\nt TXT %d\n", "$INCLUDE ../common.inc\nb TXT %d\n")
 BROKEN = "a A 192.0.2.%d.7\n"
 
@@ -77,6 +85,8 @@ class World:
             f"enable = {self.settings.get('lua', 'true')}",
             f"insert-whitespace = {self.settings.get('join', 'true')}",
             f"exec-limit = {self.settings.get('limit', '1000')}",
+            "[dnssec]",
+            *self.settings.get("denial", 'denial = "nsec"').split("; "),
             "[serve]",
             "tsig-required = false",
         ]
@@ -242,6 +252,7 @@ class World:
                 ("lua", ["true", "true", "false"]),
                 ("join", ["true", "false"]),
                 ("limit", ["1000", "20", "0"]),
+                ("denial", DENIALS),
                 ("secondary", ["bind", "powerdns-4.7", "powerdns-5.0"]),
             ]
         )

@@ -190,7 +190,7 @@ def test_the_record_learns_who_asks(world: World) -> None:
     assert context.zone == from_text("example.org.")
     assert context.tcp is True
     assert context.edns_size == 1232
-    world.ask("text.example.org", "TXT", edns=False)
+    world.ask("text.example.org", "TXT", with_edns=False)
     context = world.engine.contexts[-1]
     assert context.subnet is None
     assert context.tcp is False

@@ -172,7 +172,7 @@ def test_chaos_refuses_what_is_not_set(world: World, tmp_path: Path) -> None:
 
 def test_without_edns_there_is_no_opt(world: World) -> None:
     for name in ("www", "c", "nx"):
-        assert world.ask(f"{name}.example.org", edns=False).edns == -1
+        assert world.ask(f"{name}.example.org", with_edns=False).edns == -1
 
 
 def test_with_edns_our_payload_size_is_told(world: World) -> None:
@@ -289,12 +289,12 @@ def test_what_does_not_fit_is_truncated_and_whole_over_tcp(world: World) -> None
 
 
 def test_missing_glue_of_the_zone_itself_is_truncation(world: World) -> None:
-    answer = world.ask("x.sub.example.org", edns=False)
+    answer = world.ask("x.sub.example.org", with_edns=False)
     assert answer.flags & dns.flags.TC
 
 
 def test_additional_addresses_are_left_out_without_truncation(world: World) -> None:
-    answer = world.ask("example.org", "MX", edns=False)
+    answer = world.ask("example.org", "MX", with_edns=False)
     assert not answer.flags & dns.flags.TC
     assert len(lines(answer.answer)) == 15
     assert 0 < len(lines(answer.additional)) < 30

@@ -200,3 +200,27 @@ def test_no_command_prints_a_private_key(project: Path, tmp_path: Path) -> None:
     secret = algorithms.scalar(key.private)
     assert base64.b64encode(secret).decode() not in printed
     assert secret.hex() not in printed
+
+
+@pytest.mark.parametrize(
+    ("settings", "command"),
+    [
+        ('denial = "nsec3"', "pdnsutil set-nsec3 example.org '1 0 0 -'"),
+        (
+            'denial = "nsec3"\nnsec3-salt = "AABB"\nnsec3-opt-out = true\nnsec3-iterations = 2',
+            "pdnsutil set-nsec3 example.org '1 1 2 aabb'",
+        ),
+        ('denial = "nsec3-narrow"', "pdnsutil set-nsec3 example.org '1 0 0 -' narrow"),
+        ('denial = "compact"', ""),
+        ('denial = "nsec"', ""),
+    ],
+)
+def test_an_export_for_powerdns_has_it_deny_as_we_do(
+    project: Path, settings: str, command: str
+) -> None:
+    with (project / "lzc.toml").open("a") as toml:
+        toml.write(settings + "\n")
+    done(keys(project, "generate", "example.org"))
+    printed = done(keys(project, "export", "example.org", "--format", "powerdns", "-o", "out"))
+    assert [line for line in printed.splitlines() if "nsec3" in line] == [command] * bool(command)
+    assert "nsec3" not in done(keys(project, "export", "example.org", "-o", "bind"))

@@ -20,6 +20,7 @@ from lzc.dnssec.signer import WEEK, SignatureCache, ZoneSigner, roles, window
 from lzc.dnssec.timing import Timing
 from lzc.wire import name
 
+NSEC, NSEC3 = 47, 50
 ZONE = name.from_text("example.org.")
 NOW = 1_790_000_000
 ALL = (8, 13, 14, 15)
@@ -191,6 +192,27 @@ def test_the_cache_is_bounded_and_keeps_what_is_asked_for() -> None:
         zone_signer.sign(ZONE, 1, ttl, (bytes(4),), NOW)
         assert zone_signer.sign(ZONE, 1, 0, (bytes(4),), NOW) is hot
         assert len(cache) <= 8
+
+
+@pytest.mark.parametrize(
+    ("rrtype", "passing"), [(NSEC, False), (NSEC3, False), (1, True)], ids=["nsec", "nsec3", "made"]
+)
+def test_a_flood_of_random_names_takes_no_place_from_other_signatures(
+    rrtype: int, passing: bool
+) -> None:
+    cache = SignatureCache(entries=400)
+    zone_signer = signer(cache=cache)
+    hot = [zone_signer.sign(ZONE, 1, ttl, (bytes(4),), NOW) for ttl in range(100)]
+    apex = zone_signer.sign(ZONE, rrtype, 999, (bytes(40),), NOW, passing)
+    for number in range(500):
+        owner = b"\4" + number.to_bytes(4, "big") + ZONE
+        zone_signer.sign(owner, rrtype, 0, (bytes(40),), NOW, passing)
+        assert zone_signer.sign(ZONE, rrtype, 999, (bytes(40),), NOW, passing) is apex
+    assert len(cache) <= 100 + 100
+    made = cache.made
+    for ttl, signatures in enumerate(hot):
+        assert zone_signer.sign(ZONE, 1, ttl, (bytes(4),), NOW) is signatures
+    assert cache.made == made
 
 
 def test_the_cache_has_a_bound_in_octets_too() -> None:
