@@ -223,6 +223,8 @@ def _why(explanation: Explanation, answer: Shown) -> str:
     last = explanation.steps[-1]
     if status == "NXDOMAIN":
         return f"NXDOMAIN: {last.name} does not exist, and no wildcard stands in for it"
+    if last.kind is MatchKind.MISSING:
+        return f"{status}: {last.name} does not exist; compact denial has it exist with nothing"
     if last.kind is MatchKind.DELEGATION and explanation.qtype != "DS":
         return f"{status}: a referral to the name servers of {last.node}"
     if last.target:

@@ -133,4 +133,4 @@ def test_version_says_what_lzc_is_made_of() -> None:
         command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
         head = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         assert found["commit"].startswith(head)
-    assert "bundle format  4" in CliRunner().invoke(group, ["version", "-v"]).stdout
+    assert "bundle format  5" in CliRunner().invoke(group, ["version", "-v"]).stdout

@@ -46,7 +46,7 @@ def described(heading: str) -> dict[str, str]:
         if row.startswith("| "):
             keys, default, meaning = cells(row)
             assert meaning, row
-            found |= dict.fromkeys(re.findall(r"`([a-z-]+)`", keys), default)
+            found |= dict.fromkeys(re.findall(r"`([a-z0-9-]+)`", keys), default)
     return found
 
 
