@@ -1,5 +1,6 @@
 """Nothing that lzc signs is bogus: every name of the example project, many that are not there,
-every type, asked through unbound and delv, with each algorithm, by a CSK and by a KSK and a ZSK."""
+every type, asked through unbound and delv, with each algorithm, by a CSK and by a KSK and a ZSK,
+and in each way of denial."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ import dns.rdatatype
 import pytest
 
 from lzc.dnssec import ds
+from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.keystore import FLAGS, Keystore
 from lzc.faults import Severity
 from lzc.source.zonefile import read_zone
@@ -48,9 +50,14 @@ ALL_TYPES = tuple(
 SOME_TYPES = ("A", "TXT", "DS", "CNAME", "CAA")
 ABSENT_TYPES = ("A", "TXT", "DS")
 
+DENIALS = (Denial(), Denial(Way.NSEC3, salt=b"salt"), Denial(Way.NARROW), Denial(Way.COMPACT))
 COMBINATIONS = [
-    (algorithm, policy) for algorithm in (13, 8, 14, 15) for policy in ("csk", "ksk-zsk")
+    *((13, "csk", denial) for denial in DENIALS),
+    *((algorithm, "csk", Denial()) for algorithm in (8, 14, 15)),
+    *((algorithm, "ksk-zsk", Denial()) for algorithm in (13, 8, 14, 15)),
 ]
+WHOLE = COMBINATIONS[: len(DENIALS)]
+"""Those of which everything is asked."""
 
 
 class Running(NamedTuple):
@@ -58,19 +65,24 @@ class Running(NamedTuple):
 
     algorithm: int
     policy: str
+    denial: Denial
     project: Project
     resolver: Unbound
     anchors: list[str]
 
 
-@pytest.fixture(scope="module", params=COMBINATIONS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+@pytest.fixture(scope="module", params=COMBINATIONS, ids=lambda of: "-".join(map(str, of)))
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     require("unbound")
-    algorithm, policy = request.param
-    folder = tmp_path_factory.mktemp(f"signed-{algorithm}-{policy}")
+    algorithm, policy, denial = request.param
+    folder = tmp_path_factory.mktemp(f"signed-{algorithm}-{policy}-{denial.way}")
     project = Project(folder / "project")
+    settings = f'denial = "{denial.way}"\nnsec3-salt = "{denial.salt.hex()}"\n'
+    text = project.config.read_text()
+    assert text.count("\n[dnssec]\n") == 1
+    project.config.write_text(text.replace("\n[dnssec]\n", f"\n[dnssec]\n{settings}"))
     with project.config.open("a") as config:
         for zone in set(ZONES) - set(SIGNED_ZONES):
             config.write(f'\n[zone."{zone}"]\ndnssec = true\n')
@@ -86,7 +98,7 @@ def running(
         project.serve(),
         unbound(folder / "unbound", dict.fromkeys(ZONES, project.port), anchors) as resolver,
     ):
-        yield Running(algorithm, policy, project, resolver, anchors)
+        yield Running(algorithm, policy, denial, project, resolver, anchors)
 
 
 class Names(NamedTuple):
@@ -178,7 +190,7 @@ def ask_directly(port: int, questions: list[Question]) -> dict[Question, int | N
         )
         for one in questions
     ]
-    answers = mass_asking.ask_all(port, asked, mass_asking.Mode(tcp=True, edns=True))
+    answers = mass_asking.ask_all(port, asked, mass_asking.Mode(tcp=True, edns=True, dnssec=True))
     return {
         question: None if has_alias(answer) else answer.rcode
         for question, answer in zip(questions, answers, strict=True)
@@ -189,7 +201,7 @@ def ask_directly(port: int, questions: list[Question]) -> dict[Question, int | N
 @pytest.mark.parametrize("zone", ZONES)
 def test_every_answer_is_secure(running: Running, zone: str) -> None:
     names = names_of(zone)
-    whole = (running.algorithm, running.policy) == COMBINATIONS[0]
+    whole = (running.algorithm, running.policy, running.denial) in WHOLE
     # Names that are not there come first: the resolver then denies from the NSEC records it has
     # seen (RFC 8198), and one that covers too much would hide names that exist.
     questions = [
@@ -239,18 +251,20 @@ def test_referrals_prove_whether_the_child_is_signed(running: Running, zone: str
         referral = ask(port, f"www.{cut}", "A", dnssec=True)
         assert not referral.flags & dns.flags.AA
         found = {(rrset.name, rrset.rdtype, rrset.covers): rrset for rrset in referral.authority}
-        proof = dns.rdatatype.DS if has_ds else dns.rdatatype.NSEC
+        denies = dns.rdatatype.NSEC3 if running.denial.is_hashed else dns.rdatatype.NSEC
+        proof = dns.rdatatype.DS if has_ds else denies
         none = dns.rdatatype.NONE
+        (owner,) = {name for name, rdtype, _ in found if rdtype == proof}
+        assert owner == cut or proof == dns.rdatatype.NSEC3
         assert set(found) == {
             (cut, dns.rdatatype.NS, none),
-            (cut, proof, none),
-            (cut, dns.rdatatype.RRSIG, proof),
+            (owner, proof, none),
+            (owner, dns.rdatatype.RRSIG, proof),
         }
-        rrset, rrsig = found[cut, proof, none], found[cut, dns.rdatatype.RRSIG, proof]
+        rrset, rrsig = found[owner, proof, none], found[owner, dns.rdatatype.RRSIG, proof]
         dns.dnssec.validate(rrset, rrsig, {apex: dnskey})
         if not has_ds:
-            assert " DS " not in rrset.to_text()
-            assert " NS " in rrset.to_text()
+            assert {"DS", "NS"} & set(rrset.to_text().split()) == {"NS"}
     verdicts = running.resolver.ask([Question(cut, "DS") for cut in delegations])
     assert set(verdicts.values()) == {(dns.rcode.NOERROR, True)}
 
@@ -282,7 +296,7 @@ def test_delv_agrees(running: Running, tmp_path: Path, zone: str) -> None:
     )
     names = names_of(zone)
     # A process for each question; unbound was asked all of them.
-    whole = (running.algorithm, running.policy) == COMBINATIONS[0]
+    whole = (running.algorithm, running.policy, running.denial) in WHOLE
     most = 5 if whole else 1
     apex_types = ("SOA", "NS", "DNSKEY", "CAA") if whole else ("DNSKEY",)
     questions = [Question(f"{zone}.", rrtype) for rrtype in apex_types]
