@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from tests.bench import harness
 from tests.bench.inputs import ZONE
+from tests.peers._peers.pdns import SCHEMA
+from tests.peers._peers.releases import Release
 
 TSIG_NAME = "bench-key"
 TSIG_SECRET = "bGV0IG1lIGluLCBJIGFtIG9ubHkgYSBiZW5jaG1hcms="
@@ -78,6 +81,47 @@ def powerdns(
         yield Running(port, startup)
 
 
+@contextlib.contextmanager
+def signing_powerdns(
+    folder: Path, zone: Path, first: str, release: Release, key: Path, nsec3: Sequence[str]
+) -> Iterator[Running]:
+    """A release of PowerDNS with the sqlite3 backend; ``key`` is a BIND private-key file to sign
+    with, ``nsec3`` what ``pdnsutil set-nsec3`` takes: nothing for NSEC."""
+    folder.mkdir(parents=True)
+    port = harness.free_port()
+    settings = [
+        "launch=gsqlite3",
+        f"module-dir={release.origin.library() / 'pdns'}",
+        f"gsqlite3-database={folder}/pdns.sqlite3",
+        "gsqlite3-dnssec=yes",
+        f"socket-dir={folder}",
+        "local-address=127.0.0.1",
+        f"local-port={port}",
+        "receiver-threads=1",
+        "daemon=no",
+        "guardian=no",
+        "webserver=no",
+        "disable-syslog=yes",
+        "loglevel=3",
+        "zone-cache-refresh-interval=0",
+        "security-poll-suffix=",
+    ]
+    (folder / "pdns.conf").write_text("\n".join(settings) + "\n")
+    with contextlib.closing(sqlite3.connect(folder / "pdns.sqlite3")) as database:
+        database.executescript(release.origin.data(SCHEMA).read_text())
+    for command in (
+        ["load-zone", ZONE, str(zone)],
+        ["import-zone-key", ZONE, str(key), "active", "ksk"],
+        *([["set-nsec3", ZONE, *nsec3]] if nsec3 else []),
+        ["rectify-zone", ZONE],
+    ):
+        pdnsutil = [*release.command("pdnsutil"), f"--config-dir={folder}"]
+        subprocess.run([*pdnsutil, *command], check=True, capture_output=True)
+    server = [*release.command("pdns_server"), f"--config-dir={folder}"]
+    with harness.server(server, port, first, folder / "log") as startup:
+        yield Running(port, startup)
+
+
 def _nsd_keys(names: Sequence[str]) -> str:
     return "\n".join(
         f'key:\n    name: "{name}"\n    algorithm: hmac-sha256\n    secret: "{TSIG_SECRET}"'
@@ -122,8 +166,9 @@ zone:
 
 
 @contextlib.contextmanager
-def knot(folder: Path, zone: Path, first: str) -> Iterator[Running]:
-    """Knot DNS from the zone file with one UDP worker."""
+def knot(folder: Path, zone: Path, first: str, *, online: bool = False) -> Iterator[Running]:
+    """Knot DNS from the zone file with one UDP worker; with ``online`` it signs each answer as it
+    is sent, by a key of its own, and denies by an NSEC RR made for the question."""
     folder.mkdir(parents=True)
     port = harness.free_port()
     (folder / "knot.conf").write_text(
@@ -144,6 +189,7 @@ zone:
     zonefile-sync: -1
     journal-content: none
 """
+        + ("    module: mod-onlinesign\n" if online else "")
     )
     command = ["knotd", "-c", str(folder / "knot.conf")]
     with harness.server(command, port, first, folder / "log") as startup:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.bench import (
     build_rows,
+    denial_rows,
     harness,
     hostile_rows,
     inputs,
@@ -209,6 +210,7 @@ ROWS: dict[str, Row] = {
     "static-hot": static_hot,
     "static-cold": static_cold,
     "signed-static": signed_static,
+    "denial": denial_rows.denial,
     "lua-arbitrary": lua_rows.lua_arbitrary,
     "lua-shared": lua_rows.lua_shared,
     "lua-strings": lua_rows.lua_strings,

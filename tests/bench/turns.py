@@ -32,12 +32,14 @@ def rates(
     return {name: median(found) for name, found in seen.items()}
 
 
-def rates_once(contestants: Mapping[str, Running], parts: Iterable[Path]) -> dict[str, float]:
+def rates_once(
+    contestants: Mapping[str, Running], parts: Iterable[Path], *, dnssec: bool = False
+) -> dict[str, float]:
     """The same of files that are asked once, one in each turn."""
     seen: dict[str, list[float]] = {name: [] for name in contestants}
     for queries in parts:
         for name, running in contestants.items():
-            seen[name].append(_ask(name, running, queries, once=True))
+            seen[name].append(_ask(name, running, queries, dnssec=dnssec, once=True))
     return {name: median(found) for name, found in seen.items()}
 
 

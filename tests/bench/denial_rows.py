@@ -1,0 +1,60 @@
+"""The row about denial of existence: signed answers, and floods of names that do not exist, in each
+way."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from tests.bench import harness, inputs, peers, turns
+from tests.bench.harness import Figure
+from tests.peers._peers.releases import of
+
+WAYS: Final = {
+    "nsec": (),
+    "nsec3": ("1 0 0 -",),
+    "nsec3-narrow": ("1 0 0 -", "narrow"),
+    "compact": None,
+}
+"""What PowerDNS is told of each, if it has it."""
+
+NAMES: Final = 10_000
+STRANGERS: Final = 30_000
+
+
+def denial(folder: Path) -> Iterator[Figure]:
+    """With DO=1: 10,000 names over and over, and 30,000 random ones, each once; beside PowerDNS 5.1
+    where it has the way, and beside Knot DNS's mod-onlinesign, which has one of its own."""
+    zone = folder / "zone"
+    inputs.static_zone(zone, NAMES)
+    names = inputs.hosts(NAMES)
+    queries = inputs.queries(folder / "queries", names)
+    others = inputs.strangers(STRANGERS)
+    parts = [
+        inputs.queries(folder / f"strangers-{turn}", others[turn :: turns.TURNS])
+        for turn in range(turns.TURNS)
+    ]
+    for way, nsec3 in WAYS.items():
+        made = peers.project(folder / way / "lzc", zone, signed=True)
+        text = made.config.read_text().replace("[dnssec]\n", f'[dnssec]\ndenial = "{way}"\n')
+        made.config.write_text(text)
+        harness.run(made.lzc("build"))
+        key = next((made.folder / "keys").rglob("*.private"))
+        with contextlib.ExitStack() as stack:
+            running = {"lzc": stack.enter_context(peers.lzc(made, names[0]))}
+            if nsec3 is not None:
+                theirs = peers.signing_powerdns(
+                    folder / way / "PowerDNS", zone, names[0], of("powerdns", "5.1"), key, nsec3
+                )
+                running["PowerDNS 5.1"] = stack.enter_context(theirs)
+            online = peers.knot(folder / way / "Knot", zone, names[0], online=True)
+            running["Knot, online"] = stack.enter_context(online)
+            found = {
+                "signed": turns.rates(running, queries, dnssec=True),
+                "NXDOMAIN flood, signed": turns.rates_once(running, parts, dnssec=True),
+            }
+        for row, rates in found.items():
+            for peer in list(running)[1:]:
+                yield Figure(f"{row}, {way}", peer, rates[peer], rates["lzc"], "q/s", "")
