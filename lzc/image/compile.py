@@ -20,7 +20,8 @@ from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
 from lzc.dnssec.denial import HASH, NSEC_CHAIN, Denial, Way
 from lzc.faults import Fault
-from lzc.image import hash_chain, transfer_stream
+from lzc.image import transfer_stream
+from lzc.image.hash_chain import chain_of
 from lzc.image.name_slice import Frame, NameSlice, RRsets
 from lzc.powerdns_versions import LATEST, Version, shown
 from lzc.source.second_process import SecondProcess
@@ -139,7 +140,8 @@ def compile_zone(
     ents = _ents(frame, prefix)
     chain: list[tuple[bytes, bytes]] = []
     if found.hashes and not found.faults:
-        chain, twice = hash_chain.chain(frame, found.nodes, found.hashes, ents, prefix)
+        chain, twice = chain_of(frame, found.nodes, found.hashes, ents, prefix)
+        found.hashes.clear()
         if twice:
             found.faults.append(_same_hash(zone, soa))
     return Draft(

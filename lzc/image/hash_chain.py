@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
-from operator import add, eq
+from itertools import chain, compress, islice
+from operator import add
 
 from lzc.bundle import node as nodes
 from lzc.dnssec.denial import HASH
@@ -15,7 +15,7 @@ from lzc.wire.name import relative_of_key
 Keyed = list[tuple[bytes, bytes]]
 
 
-def chain(
+def chain_of(
     frame: Frame, contents: Sequence[bytes], hashes: Sequence[bytes], ents: Keyed, prefix: bytes
 ) -> tuple[Keyed, bool]:
     """The chain of the names of ``frame``, whose nodes and hashes are given, and of the empty
@@ -43,12 +43,13 @@ def chain(
             parts.append(denial.hash(relative_of_key(bare) + apex))
     # Octets of hash and bitmap together are in order in half the time of pairs.
     parts.sort()
-    owners = [part[:HASH] for part in parts]
-    following = [*owners[1:], *owners[:1]]
-    bitmaps = [part[HASH:] for part in parts]
-    keys = map(prefix.__add__, owners)
-    twice = len(owners) > 1 and any(map(eq, owners, following))
-    return list(zip(keys, map(add, following, bitmaps), strict=True)), twice
+    # No list for each column: of a million names each takes 60 MB.
+    following = chain(islice(parts, 1, None), parts[:1])
+    found = [
+        (prefix + here[:HASH], after[:HASH] + here[HASH:])
+        for here, after in zip(parts, following, strict=True)
+    ]
+    return found, any(content.startswith(key[-HASH:]) for key, content in found[:-1])
 
 
 def _above(names: list[bytes]) -> set[bytes]:
