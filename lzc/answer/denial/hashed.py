@@ -110,4 +110,9 @@ def _parent(key: bytes) -> bytes:
 
 
 def _once(owners: list[Owner]) -> list[Owner]:
-    return list({owner[0]: owner for owner in reversed(owners)}.values())[::-1]
+    """Each RR once, and without the types that it must not list in any of its parts."""
+    found: dict[bytes, Owner] = {}
+    for owner in owners:
+        if owner[2] or owner[0] not in found:
+            found[owner[0]] = owner
+    return list(found.values())

@@ -129,6 +129,17 @@ def text_of(zone: dict[str, str]) -> str:
     return "".join(found)
 
 
+@pytest.mark.parametrize("denial", DENIALS, ids=str)
+def test_one_record_that_covers_the_name_and_is_of_its_wildcard_lists_what_there_is(
+    tmp_path: Path, denial: Denial
+) -> None:
+    """Here the hash of the name comes right behind that of the wildcard, whose code gives
+    nothing."""
+    found = served(tmp_path, denial, {"example.org.": f'{HEAD}* 60 LUA A "empty"\n'})
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        found.validator.judge(found.world.ask(f"{letter}.example.org", dnssec=True))
+
+
 @given(zone=zones, asked=st.lists(names, min_size=5, max_size=25, unique=True))
 @settings(max_examples=25)
 def test_zones_made_at_random_prove_what_they_say(

@@ -1,7 +1,7 @@
 """A build over bundles that other versions of lzc left: serials go on.
 
-``formats`` holds a project and what 0.1.0 (format 3) and the two formats before it made of it, one
-bundle each. The keys of the signed zone were never kept.
+``formats`` holds a project and what 0.1.0 (format 3), the two formats before it and the one behind it
+made of it, one bundle each. The keys of the signed zone were never kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.unit.command_line import lzc
 from tests.unit.compiling import wire
 
 FORMATS = Path(__file__).parent / "formats"
-KINDS = ["1", "2", "3"]
+KINDS = ["1", "2", "3", "4"]
 WRITTEN = 1_796_000_600.0
 """When the bundles were."""
 GIVEN = {"lua.example": 2026113000, "plain.example": 2026113001, "signed.example": 2026113000}
