@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from lzc.dnssec.denial import HASH, Denial, Way
+from lzc.dnssec.denial import HASH, Denial, Way, label
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.nsec import types_in
 from lzc.wire import message, rrtype
@@ -278,6 +278,34 @@ def test_code_that_gives_nothing_is_the_one_difference(
                 differing[question.name.split(b"\5")[0], question.qtype] = lists
     assert {kind for _, kind in differing} == {rrtype.A, rrtype.TXT}
     assert all(lists == [set(), {kind}] for (_, kind), lists in differing.items())
+
+
+@pytest.mark.difference("D-55")
+def test_a_name_that_opt_out_leaves_out_is_no_work_of_a_wildcard(
+    tmp_path: Path, release: Release
+) -> None:
+    """Where the NSEC3 that covers it is that of the wildcard, PowerDNS sends both in one, which
+    says that the wildcard has the type: bogus, as if the answer had been taken out."""
+    letters = "abcdefghijklmnop"
+    text = "* A 192.0.2.1\n" + "".join(f"cut.{one} NS ns.elsewhere.\n" for one in letters)
+    denial = Denial(Way.NSEC3, opt_out=True)
+    asked = [Question(wire_name.from_text(f"{one}.{ZONE}"), rrtype.A) for one in letters]
+    wildcard = label(denial.hash(wire_name.from_text(f"*.{ZONE}"))) + APEX
+    differing = 0
+    with running(tmp_path, release, denial, 15, text) as ports:
+        for ours, theirs in zip(*[ask_wires(port, asked, ASKED) for port in ports], strict=True):
+            mine, other = (
+                {rr for rr in said(wire).authority if rr[1] == rrtype.NSEC3}
+                for wire in (ours, theirs)
+            )
+            (bogus,) = [{rr for rr in other if rr[0] == wildcard}]
+            if bogus:
+                differing += 1
+                assert all(rrtype.A in types_of(rr) for rr in bogus)
+                assert [types_of(rr) for rr in mine] == [frozenset()]
+            else:
+                assert mine == other
+    assert 0 < differing < len(letters)
 
 
 def types_of(rr: tuple[bytes, int, int, bytes]) -> frozenset[int]:

@@ -9,6 +9,7 @@ from lzc.bundle import current, shards, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
+from lzc.dnssec.denial import NSEC_CHAIN, Denial
 from lzc.image.compile import Draft, compile_zone
 from lzc.wire import name as wire_name
 from tests.unit.zone_text import read_zone_text
@@ -39,11 +40,13 @@ def draft(
     signed: bool = False,
     lua: bool = True,
     head: str = HEAD,
+    denial: Denial = NSEC_CHAIN,
 ) -> Draft:
     zone, faults = read_zone_text((head + text).encode(), wire(name), f"{name}.zone")
     assert not faults, faults
     zone.records.sort()
-    return compile_zone(zone, zone_id, signed=signed, lua=lua, keys=(KEY,) if signed else ())
+    keys = (KEY,) if signed else ()
+    return compile_zone(zone, zone_id, signed=signed, lua=lua, keys=keys, denial=denial)
 
 
 def compiled(
@@ -53,8 +56,9 @@ def compiled(
     *,
     signed: bool = False,
     lua: bool = True,
+    denial: Denial = NSEC_CHAIN,
 ) -> CompiledZone:
-    made = draft(text, name, zone_id, signed=signed, lua=lua)
+    made = draft(text, name, zone_id, signed=signed, lua=lua, denial=denial)
     assert not made.faults, made.faults
     return made.finish(made.info.serial)
 
@@ -63,7 +67,14 @@ def nodes(text: str = "", *, signed: bool = False, lua: bool = True) -> dict[byt
     return {key[4:]: node for key, node in compiled(text, signed=signed, lua=lua).items}
 
 
-def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str:
+def write_bundle(
+    output: Path,
+    zones: Mapping[str, str],
+    *,
+    signed: bool = False,
+    lua: bool = True,
+    denial: Denial = NSEC_CHAIN,
+) -> str:
     names = {wire(name): name for name in sorted(zones, key=wire)}
     count = shards.count(len(names))
     ids = shards.ids(names, count, range(count))
@@ -71,7 +82,10 @@ def write_bundle(output: Path, zones: Mapping[str, str], **options: bool) -> str
     with current.locked(output):
         return writer.write(
             output,
-            [compiled(zones[name], name, number, **options) for name, number in numbered],
+            [
+                compiled(zones[name], name, number, signed=signed, lua=lua, denial=denial)
+                for name, number in numbered
+            ],
             [],
             version="test",
             inputs={},

@@ -40,7 +40,12 @@ class Hashed(Prover):
                 raise ValueError("the apex of a signed zone has no NSEC3")
             encloser = encloser.rpartition(b"\x00")[0]
             own = self._own(zone, encloser, b"", NOTHING)
-        return _once([own, self._covering(zone, next_closer(key, encloser))])
+        cover = self._covering(zone, next_closer(key, encloser))
+        if node[0] & nodes.ENT and cover[0] == hash_of(zone, wildcard_of(encloser)):
+            # The same RR says what the wildcard has, and as the name may not be there, validators
+            # take it for what was asked for.
+            return [self._at(zone, key, node, without)]
+        return _once([own, cover])
 
     def wildcard_nodata(
         self, zone: ServedZone, key: bytes, wildcard: bytes, node: bytes, without: frozenset[int]

@@ -140,6 +140,21 @@ def test_one_record_that_covers_the_name_and_is_of_its_wildcard_lists_what_there
         found.validator.judge(found.world.ask(f"{letter}.example.org", dnssec=True))
 
 
+@pytest.mark.difference("D-55")
+def test_a_name_that_opt_out_leaves_out_is_no_work_of_a_wildcard(tmp_path: Path) -> None:
+    """A proof that its NSEC3 is left out, and that of the wildcard in one are bogus; this is what
+    PowerDNS sends."""
+    text = f"{HEAD}$TTL 60\n* A 192.0.2.1\n"
+    text += "".join(f"cut.{letter} NS ns.elsewhere.\n" for letter in "abcdefghijklmnop")
+    found = served(tmp_path, Denial(Way.NSEC3, opt_out=True), {"example.org.": text})
+    proofs = set()
+    for letter in "abcdefghijklmnop":
+        answer = found.world.ask(f"{letter}.example.org", dnssec=True)
+        found.validator.judge(answer)
+        proofs.add(len([rrset for rrset in answer.authority if rrset.rdtype == 50]))
+    assert proofs == {1, 2}
+
+
 @given(zone=zones, asked=st.lists(names, min_size=5, max_size=25, unique=True))
 @settings(max_examples=25)
 def test_zones_made_at_random_prove_what_they_say(

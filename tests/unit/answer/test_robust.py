@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.dnssec import algorithms
+from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.key import SigningKey
 from lzc.wire.message import FormatError, parse_message, parse_query
 from lzc.wire.name import from_text
@@ -39,12 +40,18 @@ TYPES = (1, 2, 5, 6, 15, 16, 28, 43, 46, 47, 48, 255, 251, 252, 65402, 0)
 CLASSES = (1, 1, 1, 1, 3, 255)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+@pytest.fixture(scope="module", params=list(Way))
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder: Path = tmp_path_factory.mktemp("bundle")
     key = SigningKey.make(from_text("example.org."), 15, 257, algorithms.generate(15))
     settings_ = ResponderSettings(nsid=b"n", server_id="s", cookie_secret=bytes(16))
-    return World(folder, {"example.org.": ORG}, keys={"example.org.": [key]}, settings=settings_)
+    return World(
+        folder,
+        {"example.org.": ORG},
+        keys={"example.org.": [key]},
+        settings=settings_,
+        denial=Denial(request.param),
+    )
 
 
 def allowed(wire: bytes) -> int:

@@ -9,6 +9,7 @@ import pytest
 from lzc.bundle import current, reader
 from lzc.bundle.manifest import NoBundle
 from lzc.bundle.reader import Bundle, BundleError
+from lzc.dnssec.denial import HASH, Denial, Way
 from lzc.wire import name as wire_name
 from tests.unit.compiling import compiled, open_bundle, wire, write_bundle
 
@@ -174,3 +175,37 @@ def test_without_a_bundle_the_error_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "current").symlink_to("../elsewhere")
     with pytest.raises(BundleError, match="no bundle beside it"):
         current.live(tmp_path)
+
+
+@pytest.mark.parametrize("zones", [ZONES, {f"z{number}.example": "" for number in range(40)}])
+def test_each_hash_is_covered_by_the_one_before_it_in_its_own_zone(
+    tmp_path: Path, zones: dict[str, str]
+) -> None:
+    write_bundle(tmp_path, zones, signed=True, denial=Denial(Way.NSEC3, salt=b"x"))
+    with open_bundle(tmp_path) as bundle:
+        for name in zones:
+            view = bundle.zone(wire(name))
+            assert view is not None
+            first = last = view.hashed_before(bytes(HASH))[0]
+            chain = [last]
+            while (content := view.hashed(chain[-1])) is not None and content[:HASH] != first:
+                chain.append(content[:HASH])
+            assert len(chain) == sum(1 for _ in view.nodes())
+            chain.sort()
+            assert chain[-1] == last
+            for at, digest in enumerate(chain):
+                assert view.hashed_before(digest)[0] == chain[at - 1]
+                behind = digest[:-1] + bytes(((digest[-1] + 1) % 256,))
+                if behind > digest:
+                    assert view.hashed_before(behind)[0] == digest
+                assert view.hashed(behind) is None
+            assert view.hashed_before(b"\xff" * HASH)[0] == last
+
+
+def test_a_zone_without_a_chain_has_no_hashes(tmp_path: Path) -> None:
+    write_bundle(tmp_path, {"a.example": "", "b.example": ""}, signed=True)
+    with open_bundle(tmp_path) as bundle:
+        view = bundle.zone(wire("a.example"))
+        assert view is not None
+        with pytest.raises(BundleError, match="has no hashes"):
+            view.hashed_before(bytes(HASH))

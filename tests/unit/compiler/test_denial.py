@@ -139,3 +139,25 @@ zones = ["a.example"]
     assert [fault.rule for fault in built(path).warnings] == ["secondary-denial"]
     path = project(tmp_path, of_zone='denial = "nsec3-narrow"', more=more)
     assert built(path).warnings == []
+
+
+@pytest.mark.parametrize("way", list(Way))
+def test_query_and_tests_know_each_way(tmp_path: Path, way: Way) -> None:
+    """They ask as resolvers do that know all of them."""
+    path = project(tmp_path, f'denial = "{way}"')
+    built(path)
+    said = lzc(tmp_path, "query", "nx.a.example", "--dnssec", "--explain").stdout
+    assert "status: NXDOMAIN" in said
+    assert f", signed ({Denial(way)}), " in said
+    assert "nx.a.example. does not exist" in said
+    found = json.loads(
+        lzc(tmp_path, "query", "nx.a.example", "--explain", "--format", "json").stdout
+    )
+    assert found["explanation"]["denial"] == str(Denial(way))
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/denial.toml").write_text(
+        '[[test]]\nname = "nx.a.example"\nrcode = "NXDOMAIN"\nsigned = true\n'
+        '[[test]]\nname = "x.a.example"\nrcode = "NOERROR"\nsigned = true\n'
+    )
+    done = lzc(tmp_path, "test")
+    assert done.exit_code == 0, done.output

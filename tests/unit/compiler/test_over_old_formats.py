@@ -1,7 +1,7 @@
 """A build over bundles that other versions of lzc left: serials go on.
 
-``formats`` holds a project and what 0.1.0 (format 3), the two formats before it and the one behind it
-made of it, one bundle each. The keys of the signed zone were never kept.
+``formats`` holds a project and what 0.1.0 (format 3), the two formats before it and the one behind
+it made of it, one bundle each. The keys of the signed zone were never kept.
 """
 
 from __future__ import annotations

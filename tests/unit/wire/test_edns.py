@@ -110,3 +110,16 @@ def test_what_is_built_reads_back_in_dnspython() -> None:
     assert nsid.to_wire() == b"ns1"
     assert isinstance(ecs, dns.edns.ECSOption)
     assert (ecs.address, ecs.srclen, ecs.scopelen) == ("192.0.2.0", 24, 20)
+
+
+def test_the_co_bit_is_the_one_behind_do() -> None:
+    """RFC 9824 §5.1."""
+    for flags, dnssec_ok, compact_ok in (
+        (0x4000, False, True),
+        (0xC000, True, True),
+        (0x8000, True, False),
+    ):
+        found = edns.plain(b"\4\xd0\0\0" + flags.to_bytes(2, "big") + b"\0\0")
+        assert (found.dnssec_ok, found.compact_ok) == (dnssec_ok, compact_ok)
+    message = dns.message.from_wire(bytes(10) + b"\0\1" + edns.build(1232, flags=edns.CO))
+    assert message.ednsflags == 0x4000
