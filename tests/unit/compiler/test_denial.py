@@ -157,7 +157,7 @@ def test_query_and_tests_know_each_way(tmp_path: Path, way: Way) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/denial.toml").write_text(
         '[[test]]\nname = "nx.a.example"\nrcode = "NXDOMAIN"\nsigned = true\n'
-        '[[test]]\nname = "x.a.example"\nrcode = "NOERROR"\nsigned = true\n'
+        '[[test]]\nname = "y.a.example"\nrcode = "NOERROR"\nsigned = true\n'
     )
     done = lzc(tmp_path, "test")
     assert done.exit_code == 0, done.output
