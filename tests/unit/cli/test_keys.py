@@ -221,6 +221,10 @@ def test_an_export_for_powerdns_has_it_deny_as_we_do(
     with (project / "lzc.toml").open("a") as toml:
         toml.write(settings + "\n")
     done(keys(project, "generate", "example.org"))
-    printed = done(keys(project, "export", "example.org", "--format", "powerdns", "-o", "out"))
-    assert [line for line in printed.splitlines() if "nsec3" in line] == [command] * bool(command)
-    assert "nsec3" not in done(keys(project, "export", "example.org", "-o", "bind"))
+    folders = str(project / "out"), str(project / "bind")
+    export = ("export", "example.org", "-o")
+    printed = done(keys(project, *export, folders[0], "--format", "powerdns"))
+    assert [line for line in printed.splitlines() if "set-nsec3" in line] == [command] * bool(
+        command
+    )
+    assert "set-nsec3" not in done(keys(project, *export, folders[1]))
