@@ -1,0 +1,163 @@
+"""Whether the RRSIGs over an RRset hold: RFC 4035 §5.3, and §2.2 for what is missing.
+
+The mathematics is dnspython's, which shares no code with what made the signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import dns.dnssec
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.rrset
+from dns.dnssectypes import Algorithm
+from dns.rdtypes.ANY.DNSKEY import DNSKEY
+from dns.rdtypes.ANY.RRSIG import RRSIG
+
+from lzc.dnssec import algorithms
+from lzc.dnssec.validation.words import (
+    dnskeys,
+    key_name,
+    moment,
+    rrset_name,
+    signatures,
+    tag_of,
+)
+
+REVOKED: Final = 0x0080
+"""DNSKEY flag of a key that signs nothing but its own revocation (RFC 5011 §2.1)."""
+_ZONE_KEY: Final = 0x0100
+_KEPT: Final = 4096
+"""Signatures whose verdict is kept: an SOA stands in many answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneKeys:
+    """The DNSKEY RRset of a zone, as far as it may sign (RFC 4034 §2.1.1)."""
+
+    apex: dns.name.Name
+    rrset: dns.rrset.RRset
+
+    @property
+    def algorithms(self) -> frozenset[int]:
+        """Those that every RRset of the zone is to be signed with (RFC 4035 §2.2)."""
+        return frozenset(int(key.algorithm) for key in self.signing())
+
+    def signing(self) -> list[DNSKEY]:
+        """The keys that may sign RRsets."""
+        return [
+            key
+            for key in dnskeys(self.rrset)
+            if key.flags & _ZONE_KEY and not key.flags & REVOKED and key.protocol == 3
+        ]
+
+
+class Held(NamedTuple):
+    """What was found of an RRset: the problems, in words, until when its signatures hold, in
+    seconds since the epoch (infinity without one), and tag and algorithm of the keys that made
+    those which do."""
+
+    problems: tuple[str, ...]
+    until: float = float("inf")
+    by: frozenset[tuple[int, int]] = frozenset()
+
+
+class SignatureCheck:
+    """Checks RRSIGs at ``now``, seconds since the epoch. Keeps the verdict on those that are met
+    again and again."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self._known: dict[tuple[object, ...], str | None] = {}
+
+    def look(self, rrset: dns.rrset.RRset, made: dns.rrset.RRset | None, keys: ZoneKeys) -> Held:
+        """What is wrong with the RRSIGs ``made`` over an RRset of the zone whose keys those are.
+
+        An RRset holds if each algorithm of the DNSKEY RRset has a valid RRSIG.
+        """
+        what = rrset_name(rrset.name, rrset.rdtype)
+        found = signatures(made)
+        if made is None or not found:
+            return Held((f"no RRSIG over {what}",))
+        faults: dict[int, list[str]] = {}
+        valid: dict[int, int] = {}
+        by: set[tuple[int, int]] = set()
+        for rrsig in found:
+            algorithm = int(rrsig.algorithm)
+            fault = self._fault(rrset, rrsig, keys)
+            if fault is None:
+                valid[algorithm] = max(rrsig.expiration, valid.get(algorithm, 0))
+                by.add((rrsig.key_tag, algorithm))
+            else:
+                named = f"the RRSIG over {what} by {key_name(rrsig.key_tag, algorithm)}"
+                faults.setdefault(algorithm, []).append(f"{named} {fault}")
+        problems = []
+        for algorithm in sorted(keys.algorithms - valid.keys()):
+            problems += faults.pop(algorithm, []) or [
+                f"no RRSIG over {what} of algorithm {algorithms.to_text(algorithm)}, which the"
+                f" DNSKEY RRset of {keys.apex} has"
+            ]
+        if not valid:
+            problems += [fault for several in faults.values() for fault in several]
+        if made.ttl != rrset.ttl:
+            problems.append(f"{what} has TTL {rrset.ttl}, and its RRSIG TTL {made.ttl}")
+        until = min(valid.values(), default=float("inf"))
+        return Held(tuple(dict.fromkeys(problems)), until, frozenset(by))
+
+    def _fault(self, rrset: dns.rrset.RRset, rrsig: RRSIG, keys: ZoneKeys) -> str | None:
+        """Why a signature does not hold; `None` if it does."""
+        if rrsig.signer != keys.apex:
+            return f"has signer {rrsig.signer}, and the zone is {keys.apex}"
+        if not rrset.name.is_subdomain(keys.apex):
+            return f"is of zone {keys.apex}, in which the name is not"
+        labels = len(rrset.name) - 1 - rrset.name.is_wild()
+        if rrsig.labels > labels:
+            return f"is over a name of {rrsig.labels} labels, and this has {labels}"
+        if rrset.ttl > rrsig.original_ttl:
+            return f"is over TTL {rrsig.original_ttl}, and the TTL is {rrset.ttl}"
+        if rrsig.expiration < rrsig.inception:
+            return f"expires {moment(rrsig.expiration)}, before it begins"
+        if rrsig.inception > self.now:
+            return f"is not valid before {moment(rrsig.inception)}"
+        if rrsig.expiration < self.now:
+            return f"expired {moment(rrsig.expiration)}"
+        fault = _key_fault(rrset, rrsig, keys)
+        return fault if fault is not None else self._mathematics(rrset, rrsig, keys)
+
+    def _mathematics(self, rrset: dns.rrset.RRset, rrsig: RRSIG, keys: ZoneKeys) -> str | None:
+        ident = (rrset.name, rrset.rdtype, frozenset(rrset), rrsig, id(keys.rrset))
+        if ident in self._known:
+            return self._known[ident]
+        fault = None
+        try:
+            dns.dnssec.validate_rrsig(rrset, rrsig, {keys.apex: keys.rrset}, now=self.now)
+        except dns.exception.UnsupportedAlgorithm:
+            fault = "is of an algorithm that cannot be checked here"
+        except (dns.exception.DNSException, ValueError):
+            fault = "is wrong: it is not over these octets"
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[ident] = fault
+        return fault
+
+
+def _key_fault(rrset: dns.rrset.RRset, rrsig: RRSIG, keys: ZoneKeys) -> str | None:
+    """Why no key of the zone may have made a signature."""
+    fitting: Sequence[DNSKEY] = [
+        key
+        for key in dnskeys(keys.rrset)
+        if (tag_of(key), key.algorithm) == (rrsig.key_tag, rrsig.algorithm)
+    ]
+    if not fitting:
+        return f"is by a key that is not in the DNSKEY RRset of {keys.apex}"
+    if all(not key.flags & _ZONE_KEY or key.protocol != 3 for key in fitting):
+        return "is by a key that is not for zones"
+    if rrset.rdtype != dns.rdatatype.DNSKEY and all(key.flags & REVOKED for key in fitting):
+        return "is by a key that is revoked"
+    if not any(dns.dnssec.default_policy.ok_to_validate(key) for key in fitting):
+        return f"is of algorithm {Algorithm.to_text(rrsig.algorithm)}, which validators refuse"
+    return None
