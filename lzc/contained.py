@@ -15,6 +15,7 @@ import pickle
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -202,6 +203,21 @@ def fork(work: Callable[[], int]) -> int:
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def end_with_parent() -> None:
+    """Let this process, of `multiprocessing`, end when the one that started it does, however that
+    is: it would wait for work for good, and hold what that held."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _keep(*kept: int) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -33,6 +34,7 @@ import dns.rdatatype
 import dns.tsigkeyring
 import dns.zone
 
+from lzc.bundle import current
 from lzc.cli import group
 from lzc.cli.init import new_tsig_secret, shipped, write_secret
 from lzc.cli.screen import echo
@@ -116,12 +118,16 @@ def _run(folder: Path) -> int:
     _lzc(folder, "build", "-c", "lzc.toml")
     _lzc(folder, "query", "-c", "lzc.toml", "port.example.org", "A", "--down", "127.0.1.1")
     _lzc(folder, "test", "-c", "lzc.toml")
-    with _healthy_target() as target, _serving(config) as port:
-        echo("\nQuestions (signatures are checked against the zone's DNSKEY RRset)")
-        faults = sum(_ask(port, question) for question in QUESTIONS)
+    with contextlib.ExitStack() as opened:
+        target = opened.enter_context(_healthy_target())
+        port = opened.enter_context(_serving(config))
+        echo("\nQuestions (signatures and denials are verified from the DS of the zone's keys)")
+        bundle = opened.enter_context(current.open_live(folder / "build"))
+        validator = Validator(bundle, partial(_ask_keys, port), time.time())
+        faults = sum(_ask(port, question, validator) for question in QUESTIONS)
         if target:
             echo(f"\nA health check over HTTP: of three addresses only {HEALTHY[0]} answers")
-            faults += _ask_patiently(port, HEALTH_QUESTION)
+            faults += _ask_patiently(port, HEALTH_QUESTION, validator)
         echo(f"\nTransfers over TCP, signed with TSIG key {TSIG_NAME}")
         return faults + sum(
             _transfer(port, zone, secret) for zone in ("example.org", "example.net")
@@ -235,13 +241,13 @@ def _exchange(port: int, question: Question, timeout: float = 2) -> dns.message.
     return answer
 
 
-def _ask(port: int, question: Question) -> int:
+def _ask(port: int, question: Question, validator: Validator) -> int:
     """Ask, print the answer, and return the number of faults in it (0 or 1)."""
     answer = _exchange(port, question)
     if answer is None:
         echo(f"  {question.name} {question.rrtype}: no answer")
         return 1
-    fault = _compare(answer, question) or _check_signatures(port, answer)
+    fault = _compare(answer, question) or _check_signatures(validator, question, answer)
     signed = "signed" if _is_signed(answer) else "unsigned"
     client = f"subnet {question.subnet}" if question.subnet else f"from {question.source}"
     found = ", ".join(_contents(answer, question.rrtype)) or dns.rcode.to_text(answer.rcode())
@@ -249,7 +255,7 @@ def _ask(port: int, question: Question) -> int:
     return int(bool(fault))
 
 
-def _ask_patiently(port: int, question: Question) -> int:
+def _ask_patiently(port: int, question: Question, validator: Validator) -> int:
     """Ask until the first round of health checks is over, then as `_ask`."""
     deadline = time.monotonic() + PATIENCE / 2
     while time.monotonic() < deadline:
@@ -257,7 +263,7 @@ def _ask_patiently(port: int, question: Question) -> int:
         if answer is not None and not _compare(answer, question):
             break
         time.sleep(0.1)
-    return _ask(port, question)
+    return _ask(port, question, validator)
 
 
 def _contents(answer: dns.message.Message, rrtype: str) -> list[str]:
@@ -275,16 +281,17 @@ def _compare(answer: dns.message.Message, question: Question) -> str:
     return ""
 
 
-def _check_signatures(port: int, answer: dns.message.Message) -> str:
-    """What is wrong with the signatures of an answer that has any."""
-
-    def ask_keys(zone: bytes) -> bytes | None:
-        keys = _exchange(port, Question(wire_name.to_text(zone), "DNSKEY", ()))
-        return None if keys is None else keys.to_wire()
-
+def _check_signatures(validator: Validator, question: Question, answer: dns.message.Message) -> str:
+    """What a validator would refuse in an answer that has signatures."""
     if not _is_signed(answer):
         return ""
-    return "; ".join(Validator(ask_keys, time.time()).faults(answer.to_wire()))
+    qname, qtype = wire_name.from_text(question.name), dns.rdatatype.from_text(question.rrtype)
+    return "; ".join(validator.faults(qname, qtype, answer.to_wire()))
+
+
+def _ask_keys(port: int, zone: bytes) -> bytes | None:
+    keys = _exchange(port, Question(wire_name.to_text(zone), "DNSKEY", ()))
+    return None if keys is None else keys.to_wire()
 
 
 def _is_signed(answer: dns.message.Message) -> bool:

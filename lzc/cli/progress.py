@@ -10,8 +10,9 @@ from lzc.compiler.pipeline import Progress
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress | None]:
-    """What to pass to the pipeline as its ``progress``; ``None`` without a terminal."""
+def progress_bar(*steps: str) -> Iterator[Progress | None]:
+    """What to call with the step, how much of it is done and how much there is; ``None`` without a
+    terminal. ``steps`` are the words for them, by default those of a build."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -26,9 +27,9 @@ def progress_bar() -> Iterator[Progress | None]:
         TimeElapsedColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        steps = {name: bar.add_task(name, total=None) for name in ("zones", "write")}
+        tasks = {name: bar.add_task(name, total=None) for name in steps or ("zones", "write")}
 
         def report(step: str, done: int, total: int) -> None:
-            bar.update(steps[step], completed=done, total=total)
+            bar.update(tasks[step], completed=done, total=total)
 
         yield report

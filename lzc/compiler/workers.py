@@ -14,6 +14,7 @@ from typing import Any, Final
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua import trials
 from lzc.compiler.zone_job import build_zone
+from lzc.contained import end_with_parent
 from lzc.faults import InputError, Place
 from lzc.source.limits import NOTHING, Counts, Totals
 
@@ -99,22 +100,9 @@ def _begin(totals: Totals) -> None:
     # Ctrl-C is for all processes of a terminal; the first one says so.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-    _end_with_parent()
+    # A build that is killed must not leave processes that hold its lock.
+    end_with_parent()
 
 
 def _build_one(job: ZoneJob) -> ZoneResult:
     return build_zone(job, _totals)
-
-
-def _end_with_parent() -> None:
-    """A build that is killed must not leave processes that hold its lock."""
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -163,6 +163,16 @@ def check_moment(moment: datetime) -> datetime:
     return moment
 
 
+def parse_moment(text: str) -> float:
+    """Seconds since the epoch, of a time as ISO 8601 has it; UTC unless it says otherwise. Raises
+    `ValueError`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text} is not a time such as 2026-12-24T18:00 or 2026-12-24") from None
+    return check_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
 def place_text(fields: GeoFields) -> str:
     """The inverse of `parse_place`."""
     return ",".join(f"{key}={fields[name]}" for key, name in PLACE_FIELDS.items() if name in fields)

@@ -1,103 +1,100 @@
-"""Whether the signatures of an answer hold, as a validator sees it (RFC 4035 §5.3): by dnspython,
-which shares no code with what made them. Not for the path of a query."""
+"""Whether an answer is secure, as a validator sees it that trusts the keys of a bundle."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-import dns.dnssec
-import dns.exception
-import dns.message
 import dns.name
-import dns.rdatatype
-import dns.rrset
-from dns.rdatatype import CNAME, DNAME, DNSKEY, NS, RRSIG
-from dns.rdtypes.ANY.RRSIG import RRSIG as Signature
+import dns.rdtypes.ANY.DS
+
+from lzc.bundle.reader import Bundle
+from lzc.dnssec.validation.signature_check import SignatureCheck
+from lzc.dnssec.validation.trust import ds_of_rdata
+from lzc.dnssec.validation.verifier import State, Verifier
+from lzc.rehearse.survey.inspection import Asked, NoAnswer, TrustedZones
 
 KeyQuery = Callable[[bytes], bytes | None]
 """The answer, as wire, to a query for the DNSKEY RRset of a wire name; `None` for silence."""
+_DS = dns.rdtypes.ANY.DS.DS
 
 
 class Validator:
-    """Checks answers made at ``now``, in seconds since the epoch. ``ask_keys`` is called once for
-    each name that signs."""
+    """Checks answers made at ``now``, in seconds since the epoch, about zones of a bundle, from the
+    DS of their keys on. ``ask_keys`` is called once for each zone that signs."""
 
-    def __init__(self, ask_keys: KeyQuery, now: float) -> None:
-        self._ask_keys = ask_keys
-        self._now = now
-        self._keys: dict[dns.name.Name, dns.rrset.RRset | None] = {}
+    def __init__(self, bundle: Bundle, ask_keys: KeyQuery, now: float) -> None:
+        check = SignatureCheck(now)
+        anchors, unsigned = _Anchors(bundle), _Unsigned(bundle)
+        self._zones = TrustedZones(anchors, unsigned, _Keys(ask_keys), check)
+        self._verifier = Verifier(self._zones, check)
 
-    def faults(self, wire: bytes) -> tuple[str, ...]:
-        """Why RRsets of an answer are not secure, each in words; none where all are.
+    def faults(self, qname: bytes, qtype: int, wire: bytes) -> tuple[str, ...]:
+        """Why the answer to a question, asked with DO, is not secure, each in words; none if it
+        is."""
+        name = dns.name.from_wire(qname, 0)[0]
+        above: dns.name.Name | None = name
+        while above is not None:
+            if above in self._zones.anchors:
+                chain = self._zones.chain(above)
+                if chain.problems:
+                    return chain.problems
+                break
+            above = above.parent() if above != dns.name.root else None
+        verdict = self._verifier.judge(name, qtype, wire)
+        if verdict.state is State.INSECURE:
+            return tuple(f"insecure: {reason}" for reason in verdict.reasons)
+        return verdict.reasons
 
-        The NS of a referral (RFC 4035 §2.2) and a CNAME made from a DNAME (RFC 6672 §5.3.1) have no
-        RRSIG by rights. An RRset is secure if one of its RRSIGs is valid.
-        """
-        answer = dns.message.from_wire(wire)
-        found: list[str] = []
-        for section in (answer.answer, answer.authority):
-            referral = section is answer.authority and not answer.answer
-            redirected = [rrset.name for rrset in section if rrset.rdtype == DNAME]
-            for rrset in section:
-                made = rrset.rdtype == CNAME and any(
-                    rrset.name != above and rrset.name.is_subdomain(above) for above in redirected
-                )
-                if rrset.rdtype != RRSIG and not made and not (referral and rrset.rdtype == NS):
-                    found += self._faults_of(rrset, section)
-        return tuple(dict.fromkeys(found))
 
-    def _faults_of(self, rrset: dns.rrset.RRset, section: list[dns.rrset.RRset]) -> list[str]:
-        what = f"{rrset.name} {dns.rdatatype.to_text(rrset.rdtype)}"
-        signatures = [
-            cast(Signature, rdata)
-            for other in section
-            if (other.name, other.rdtype, other.covers) == (rrset.name, RRSIG, rrset.rdtype)
-            for rdata in other
+class _Keys(NamedTuple):
+    """Asks for DNSKEY RRsets alone."""
+
+    ask_keys: KeyQuery
+
+    def ask(self, qname: bytes, qtype: int) -> Asked:
+        wire = self.ask_keys(qname)
+        if wire is None:
+            raise NoAnswer("silence")
+        return Asked(wire)
+
+
+class _Anchors(Mapping[dns.name.Name, Sequence[_DS]]):
+    """The DS records of the signed zones of a bundle: of the keys with the SEP flag, or of all
+    where none has it."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    def __contains__(self, apex: object) -> bool:
+        if not isinstance(apex, dns.name.Name):
+            return False
+        view = self._bundle.zone(apex.to_digestable())
+        return view is not None and view.info.signed
+
+    def __getitem__(self, apex: dns.name.Name) -> Sequence[_DS]:
+        view = self._bundle.zone(apex.to_digestable())
+        if view is None:
+            raise KeyError(apex)
+        keys = view.info.keys
+        return [ds_of_rdata(apex, key.dnskey) for key in keys if key.is_sep] or [
+            ds_of_rdata(apex, key.dnskey) for key in keys
         ]
-        if not signatures:
-            return [f"no RRSIG over {what}"]
-        faults = []
-        for rrsig in signatures:
-            fault = self._fault(rrset, rrsig)
-            if fault is None:
-                return []
-            by = f"key {rrsig.key_tag} of {rrsig.signer}"
-            faults.append(f"the RRSIG over {what} by {by} {fault}")
-        return faults
 
-    def _fault(self, rrset: dns.rrset.RRset, rrsig: Signature) -> str | None:
-        if rrsig.inception > self._now:
-            return f"does not hold before {_moment(rrsig.inception)}"
-        if rrsig.expiration < self._now:
-            return f"expired {_moment(rrsig.expiration)}"
-        if not rrset.name.is_subdomain(rrsig.signer):
-            return "is not that of its zone"
-        keys = rrset if rrset.rdtype == DNSKEY else self._keys_of(rrsig.signer)
-        if keys is None:
-            return "has no DNSKEY RRset that is itself signed"
-        if not any(
-            (dns.dnssec.key_id(key), key.algorithm) == (rrsig.key_tag, rrsig.algorithm)
-            for key in keys
-        ):
-            return "fits no DNSKEY of the zone"
-        try:
-            dns.dnssec.validate_rrsig(rrset, rrsig, {rrsig.signer: keys}, now=self._now)
-        except dns.exception.DNSException:
-            return "is wrong"
-        return None
+    def __iter__(self) -> Iterator[dns.name.Name]:
+        return (dns.name.from_wire(info.apex, 0)[0] for info in self._bundle.zones() if info.signed)
 
-    def _keys_of(self, zone: dns.name.Name) -> dns.rrset.RRset | None:
-        """The DNSKEY RRset of a zone, if one of its own keys signs it."""
-        if zone not in self._keys:
-            wire = self._ask_keys(zone.to_digestable())
-            answer = [] if wire is None else dns.message.from_wire(wire).answer
-            found = (one for one in answer if (one.name, one.rdtype) == (zone, DNSKEY))
-            signed = (one for one in found if not self._faults_of(one, answer))
-            self._keys[zone] = next(signed, None)
-        return self._keys[zone]
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-def _moment(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+class _Unsigned(Container[dns.name.Name]):
+    """The zones of a bundle that are not signed."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    def __contains__(self, apex: object) -> bool:
+        assert isinstance(apex, dns.name.Name)
+        view = self._bundle.zone(apex.to_digestable())
+        return view is not None and not view.info.signed

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -29,7 +28,7 @@ from lzc.rehearse.assumed import (
     Circumstances,
     Network,
     Target,
-    check_moment,
+    parse_moment,
     parse_place,
     statuses,
 )
@@ -47,14 +46,6 @@ _Found: TypeAlias = "tuple[Answer, bool, tuple[str, dict[str, Any]] | None]"
 """The answer, whether a zone of the bundle has the name, and the explanation if one is wanted."""
 _FAILED: Final = ("SERVFAIL", "REFUSED")
 """RCODEs that are the input's fault: exit code 1."""
-
-
-def _moment(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text} is not a time such as 2026-12-24T18:00 or 2026-12-24") from None
-    return check_moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @click.command("query")
@@ -112,7 +103,7 @@ def _moment(text: str) -> float:
 @click.option(
     "--time",
     "moment",
-    type=ReadParam("time", _moment),
+    type=ReadParam("time", parse_moment),
     help="The time that code and signatures see: 2026-12-24T18:00 (UTC unless it says +01:00).",
 )
 @click.option(

@@ -198,7 +198,7 @@ def _verdict(
     answers: list[Seen] = []
     for answer in scene.ask_often(qname, qtype, seed):
         if answer.wire not in known:
-            insecure = validator.faults(answer.wire) if validator is not None else ()
+            insecure = () if validator is None else validator.faults(qname, qtype, answer.wire)
             known[answer.wire] = see(answer.wire, qtype, answer.seed, insecure)
         answers.append(known[answer.wire]._replace(seed=answer.seed))
     failures = [Failure("an answer", "silence", 0, seed)]
@@ -223,7 +223,7 @@ def _validator(staging: Staging, client: Circumstances) -> Validator:
         answer = scene.ask(zone, rrtype.DNSKEY, 0)
         return answer.wire if answer is not None else None
 
-    return Validator(ask_keys, client.now)
+    return Validator(staging.bundle, ask_keys, client.now)
 
 
 def _again(base: list[str], expectation: Expectation, client: Circumstances, seed: int) -> str:

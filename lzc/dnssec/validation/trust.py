@@ -38,7 +38,7 @@ def read_anchors(text: str) -> dict[dns.name.Name, tuple[Signer, ...]]:
     """DS records by owner, of text in the form of a zone file with DS and DNSKEY records of any
     zones; a DNSKEY counts as its DS. Raises `ValueError`."""
     try:
-        rrsets = dns.zonefile.read_rrsets(text, rdclass=dns.rdataclass.IN, default_ttl=0)
+        rrsets = dns.zonefile.read_rrsets(text, rdclass=None, default_ttl=0)
     except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(f"no DS and DNSKEY records: {error}") from error
     found: dict[dns.name.Name, list[Signer]] = {}

@@ -1,0 +1,73 @@
+"""What the answers of zones are verified from: DS records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import dns.name
+from dns.rdtypes.ANY.DS import DS
+
+from lzc.bundle.zone_info import ZoneInfo
+from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.validation.trust import ds_of_rdata, read_anchors
+from lzc.faults import Fault, InputError, Place
+
+Anchors: TypeAlias = Mapping[dns.name.Name, tuple[DS, ...]]
+"""DS records of zones by apex."""
+
+
+def name_of(apex: bytes) -> dns.name.Name:
+    """A wire name as dnspython has it."""
+    return dns.name.from_wire(apex, 0)[0]
+
+
+def from_file(path: Path) -> Anchors:
+    """The DS and DNSKEY records in a file. Raises `InputError`."""
+    try:
+        return read_anchors(path.read_text())
+    except OSError as error:
+        what = f"{path} cannot be read: {error.strerror}"
+    except ValueError as error:
+        what = str(error)
+    raise InputError.at(
+        path,
+        "trust-anchor-unusable",
+        what,
+        "without it, nothing says which keys are the right ones",
+        "write DS records as in a zone file: lzc keys ds ZONE prints them",
+    )
+
+
+def from_keystore(keystore: Keystore, zones: Iterable[ZoneInfo], now: float) -> Anchors:
+    """The DS records of zones, as ``lzc keys ds`` prints them: of the keys with the SEP flag that
+    are published at ``now``, or of all where none has it. Raises `InputError` where a zone has
+    none."""
+    found = {}
+    faults: list[Fault] = []
+    for info in zones:
+        apex = name_of(info.apex)
+        try:
+            keys = keystore.published(info.apex, now)
+        except InputError as error:
+            faults += error.faults
+            continue
+        keys = [key for key in keys if key.is_sep] or keys
+        if keys:
+            found[apex] = tuple(ds_of_rdata(apex, key.dnskey) for key in keys)
+        else:
+            faults.append(_no_keys(keystore, str(apex)))
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def _no_keys(keystore: Keystore, name: str) -> Fault:
+    return Fault(
+        Place(str(keystore.path)),
+        "zone-without-ds",
+        f"{name} has no key here whose DS could be trusted",
+        "a chain of trust begins with the DS at the parent",
+        f"give it: dig {name} DS > FILE, and --ds FILE",
+    )

@@ -1,0 +1,300 @@
+"""Names of a zone asked for, and the answers verified."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+import dns.name
+import dns.rdatatype
+from dns.rdatatype import ANY, DS, NSEC
+from dns.rdtypes.ANY.DS import DS as Signer
+
+from lzc.dnssec.validation.denial import NXNAME
+from lzc.dnssec.validation.nsec3_denial import HashedLink, Parameters, hashed
+from lzc.dnssec.validation.nsec_denial import Link
+from lzc.dnssec.validation.signature_check import SignatureCheck, ZoneKeys
+from lzc.dnssec.validation.trust import Chain, chain
+from lzc.dnssec.validation.verifier import State, Verifier
+from lzc.rehearse.survey.questions import KnownName, Question, questions
+from lzc.wire import message, rrtype
+from lzc.wire import name as wire_name
+
+MOST_TOLD: Final = 1000
+"""Problems of a zone that are told; others are counted."""
+
+_FOREVER: Final = float("inf")
+
+
+class NoAnswer(Exception):
+    """No answer came, and why."""
+
+
+class Asked(NamedTuple):
+    """An answer in wire format, and why it is SERVFAIL where that is known."""
+
+    wire: bytes
+    reasons: tuple[str, ...] = ()
+
+
+class Asker(Protocol):
+    """Who answers: a bundle, or a server."""
+
+    def ask(self, qname: bytes, qtype: int) -> Asked:
+        """The answer to a question with DO, over TCP where it is truncated. Raises `NoAnswer`."""
+
+
+class Problem(NamedTuple):
+    """A question in presentation form, and what is wrong with its answer."""
+
+    question: str
+    text: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found of a zone, or of a part of it. ``insecure`` counts answers by the reason why
+    they are; ``until`` is when the first signature expires that was met, in seconds since the
+    epoch; ``bogus`` counts answers, of which ``problems`` has so many as are told. ``untrusted``
+    tells that the DS of the zone leads to no keys, and no more was asked."""
+
+    questions: int = 0
+    secure: int = 0
+    bogus: int = 0
+    insecure: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    until: float = _FOREVER
+    untrusted: bool = False
+
+    def add(self, other: Findings) -> None:
+        """Count what was found of another part."""
+        if self.untrusted and other.untrusted:
+            return
+        self.untrusted |= other.untrusted
+        self.questions += other.questions
+        self.secure += other.secure
+        self.bogus += other.bogus
+        self.insecure += other.insecure
+        self.problems += other.problems[: MOST_TOLD - len(self.problems)]
+        self.until = min(self.until, other.until)
+
+    def blame(self, question: str, texts: Sequence[str]) -> None:
+        """Count an answer that is bogus."""
+        self.bogus += 1
+        room = MOST_TOLD - len(self.problems)
+        self.problems += [Problem(question, text) for text in texts[:room]]
+
+
+class TrustedZones(Mapping[dns.name.Name, ZoneKeys | None]):
+    """The keys of zones by apex, looked up, and verified from the DS, when they are first needed.
+
+    ``anchors`` are the DS records of zones that are signed, ``unsigned`` the apexes of those that
+    are not. A zone whose keys are not to be trusted counts as one that nobody knows.
+    """
+
+    def __init__(
+        self,
+        anchors: Mapping[dns.name.Name, Sequence[Signer]],
+        unsigned: Container[dns.name.Name],
+        asker: Asker,
+        check: SignatureCheck,
+    ) -> None:
+        self.anchors = anchors
+        self._unsigned = unsigned
+        self._asker = asker
+        self._check = check
+        self._chains: dict[dns.name.Name, Chain] = {}
+
+    def chain(self, apex: dns.name.Name) -> Chain:
+        """What the DS records of a zone lead to."""
+        found = self._chains.get(apex)
+        if found is None:
+            found = self._chains[apex] = self._follow(apex)
+        return found
+
+    def _follow(self, apex: dns.name.Name) -> Chain:
+        try:
+            asked = self._asker.ask(apex.to_digestable(), rrtype.DNSKEY)
+            rcode = message.parse_message(asked.wire).rcode
+        except (NoAnswer, message.FormatError) as error:
+            return Chain(None, (f"no answer to {apex} DNSKEY: {error}",))
+        if rcode:
+            return Chain(None, (_failed(rcode, asked.reasons),))
+        return chain(apex, asked.wire, self.anchors[apex], self._check)
+
+    def __contains__(self, apex: object) -> bool:
+        if apex in self.anchors:
+            assert isinstance(apex, dns.name.Name)
+            return self.chain(apex).keys is not None
+        return apex in self._unsigned
+
+    def __getitem__(self, apex: dns.name.Name) -> ZoneKeys | None:
+        return self.chain(apex).keys if apex in self.anchors else None
+
+    def __iter__(self) -> Iterator[dns.name.Name]:
+        return iter(self.anchors)
+
+    def __len__(self) -> int:
+        return len(self.anchors)
+
+
+class Inspection:
+    """Asks about names of a zone, given as wire name, and judges what comes."""
+
+    def __init__(
+        self, apex: bytes, zones: TrustedZones, asker: Asker, check: SignatureCheck
+    ) -> None:
+        self._wire = apex
+        self._apex = dns.name.from_wire(apex, 0)[0]
+        self._zones = zones
+        self._asker = asker
+        self._verifier = Verifier(zones, check)
+        above = self._apex != dns.name.root
+        self._below_another = above and self._verifier.zone_of(self._apex.parent()) is not None
+
+    def look(self, names: Sequence[KnownName], begin: Callable[[int], None]) -> Findings:
+        """What is found of names, in canonical order; ``begin`` is called with the index of each
+        before it is asked about."""
+        found = Findings()
+        trust = self._zones.chain(self._apex)
+        if trust.keys is None:
+            found.questions, found.untrusted = 1, True
+            found.blame(f"{self._apex} DNSKEY", trust.problems)
+            return found
+        found.until = trust.until
+        links: dict[tuple[dns.name.Name | bytes, ...], Link | HashedLink] = {}
+        for number, name in enumerate(names):
+            begin(number)
+            present: set[int] = set()
+            of_name: list[Link | HashedLink] = []
+            for question in questions(name, self._wire, below_another=self._below_another):
+                has_data, some = self._ask(question, found)
+                of_name += some
+                if has_data and not _is_beside(question, name, self._wire):
+                    present.add(question.qtype)
+            self._hold_bitmap(name, present, of_name, found)
+            links.update({(link.owner, link.next): link for link in of_name})
+        self._hold_gaps(names, list(links.values()), found)
+        return found
+
+    def _ask(
+        self, question: Question, found: Findings
+    ) -> tuple[bool, tuple[Link | HashedLink, ...]]:
+        """Ask a question and count the verdict; whether it has data at the very name, and what
+        links came along."""
+        qname, qtype = question.qname, question.qtype
+        shown = f"{wire_name.to_text(qname)} {rrtype.to_text(qtype)}"
+        found.questions += 1
+        try:
+            asked = self._asker.ask(qname, qtype)
+            parsed = message.parse_message(asked.wire)
+        except NoAnswer as error:
+            found.blame(shown, (str(error),))
+            return False, ()
+        except message.FormatError as error:
+            found.blame(shown, (f"the answer is no message: {error}",))
+            return False, ()
+        if parsed.rcode not in (message.NOERROR, message.NXDOMAIN, message.YXDOMAIN):
+            found.blame(shown, (_failed(parsed.rcode, asked.reasons),))
+            return False, ()
+        verdict = self._verifier.judge(dns.name.from_wire(qname, 0)[0], qtype, asked.wire)
+        found.until = min(found.until, verdict.until)
+        has_data = any(
+            rr.rrtype == qtype and rr.owner.lower() == qname.lower() for rr in parsed.answer
+        )
+        problems = list(verdict.reasons) if verdict.state is State.BOGUS else []
+        if question.certain and not has_data:
+            problems.append("the zone has it, and the answer does not")
+        if problems:
+            found.blame(shown, problems)
+        elif verdict.state is State.INSECURE:
+            found.insecure.update(verdict.reasons[:1])
+        else:
+            found.secure += 1
+        return has_data, verdict.links
+
+    def _hold_bitmap(
+        self,
+        name: KnownName,
+        present: set[int],
+        links: Sequence[Link | HashedLink],
+        found: Findings,
+    ) -> None:
+        """What was answered for has to be in the name's own bitmap: resolvers that keep denials
+        (RFC 8198) would else deny it."""
+        owner = self._name(name)
+        wanted = present - {ANY, NSEC} if not name.cut else present & {DS}
+        widest: Link | HashedLink | None = None
+        for link in links:
+            own = owner if isinstance(link, Link) else hashed(owner, link.parameters)
+            # Where LUA records gave an empty list, the answer leaves the type out.
+            wider = widest is None or len(link.bits.types) > len(widest.bits.types)
+            if link.owner == own and wider:
+                widest = link
+        if widest is None or (NXNAME in widest.bits.types and not wanted):
+            return
+        for kind in sorted(wanted - widest.bits.types):
+            text = rrtype.to_text(kind)
+            found.blame(f"{owner} {text}", (f"{widest.bits.of} denies {text}, which is answered",))
+
+    def _hold_gaps(
+        self, names: Sequence[KnownName], links: Sequence[Link | HashedLink], found: Findings
+    ) -> None:
+        """No name of the zone may lie in the gap of a link, whoever asked for what."""
+        plain = [link for link in links if isinstance(link, Link)]
+        if plain:
+            # An empty non-terminal has no NSEC of its own.
+            owners = [self._name(name) for name in names if not (name.hidden or name.empty)]
+            for link in plain:
+                at = bisect_right(owners, link.owner)
+                is_last = link.next == self._apex
+                if at < len(owners) and (is_last or owners[at] < link.next):
+                    told = (
+                        f"{link.bits.of} says that nothing is before {link.next}, and this exists"
+                    )
+                    found.blame(str(owners[at]), (told,))
+        of_parameters: dict[Parameters, list[HashedLink]] = {}
+        for hashed_link in links:
+            if isinstance(hashed_link, HashedLink):
+                of_parameters.setdefault(hashed_link.parameters, []).append(hashed_link)
+        for parameters, several in of_parameters.items():
+            self._hold_hashed_gaps(names, parameters, several, found)
+
+    def _hold_hashed_gaps(
+        self,
+        names: Sequence[KnownName],
+        parameters: Parameters,
+        links: Sequence[HashedLink],
+        found: Findings,
+    ) -> None:
+        by_hash = {hashed(self._name(name), parameters): name for name in names if not name.hidden}
+        hashes = sorted(by_hash)
+        for link in links:
+            is_last = link.next <= link.owner
+            at = bisect_right(hashes, link.owner)
+            inside = hashes[at : at + 1] or (hashes[:1] if is_last else [])
+            for one in inside:
+                name = by_hash[one]
+                lies = one > link.owner or one < link.next if is_last else one < link.next
+                may_lack = name.empty or (name.cut and DS not in name.types)
+                if lies and one != link.owner and not (link.opt_out and may_lack):
+                    told = f"{link.bits.of} has this in its gap, and this exists"
+                    found.blame(str(self._name(name)), (told,))
+
+    def _name(self, name: KnownName) -> dns.name.Name:
+        return dns.name.from_wire(wire_name.relative_of_key(name.key) + self._wire, 0)[0]
+
+
+def _is_beside(question: Question, name: KnownName, apex: bytes) -> bool:
+    """Whether a question is about another name than the known one."""
+    return question.qname != wire_name.relative_of_key(name.key) + apex
+
+
+def _failed(rcode: int, reasons: Sequence[str]) -> str:
+    """What is said of an answer that is none."""
+    names = {message.SERVFAIL: "SERVFAIL", message.REFUSED: "REFUSED", message.NOTIMP: "NOTIMP"}
+    said = f"answered {names.get(rcode, f'RCODE {rcode}')}"
+    return f"{said}: {reasons[0]}" if reasons else said
