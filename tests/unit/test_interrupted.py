@@ -37,6 +37,7 @@ COMMANDS = [
     ["build"],
     ["check"],
     ["verify"],
+    ["verify", "--dnssec"],
     ["diff"],
     ["query", "www.example.net"],
     ["test", "tests.toml"],

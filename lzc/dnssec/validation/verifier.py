@@ -5,9 +5,10 @@ RFC 4035 §5, RFC 5155 §8, RFC 6672 §5.3, RFC 6840 §4 and §5, RFC 9824.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias, cast
 
 import dns.exception
@@ -47,12 +48,12 @@ class State(Enum):
 class Verdict(NamedTuple):
     """A state, and in words the problems, or why the answer is insecure. ``until``: when the first
     signature expires that it needs, in seconds since the epoch; infinity without one. ``links``
-    are the NSEC and NSEC3 RRs whose signatures hold."""
+    are the NSEC and NSEC3 RRs whose signatures hold, by the apex of their zone."""
 
     state: State
     reasons: tuple[str, ...] = ()
     until: float = _NEVER
-    links: tuple[Link | HashedLink, ...] = ()
+    links: Mapping[Name, Sequence[Link | HashedLink]] = MappingProxyType({})
 
 
 class Verifier:
@@ -80,8 +81,7 @@ class Verifier:
         problems = tuple(dict.fromkeys(case.problems))
         insecure = tuple(dict.fromkeys(case.insecure))
         state = State.BOGUS if problems else State.INSECURE if insecure else State.SECURE
-        links = tuple(link for several in case.links.values() for link in several)
-        return Verdict(state, problems or insecure, case.until, links)
+        return Verdict(state, problems or insecure, case.until, case.links)
 
     def zone_of(self, name: Name, rdtype: int = 0) -> Name | None:
         """The apex of the zone that an RRset is in; DS is the parent's (RFC 4035 §2.4)."""

@@ -180,9 +180,7 @@ class Inspection:
         self._hold_gaps(names, list(links.values()), found)
         return found
 
-    def _ask(
-        self, question: Question, found: Findings
-    ) -> tuple[bool, tuple[Link | HashedLink, ...]]:
+    def _ask(self, question: Question, found: Findings) -> tuple[bool, Sequence[Link | HashedLink]]:
         """Ask a question and count the verdict; whether it has data at the very name, and what
         links came along."""
         qname, qtype = question.qname, question.qtype
@@ -214,7 +212,7 @@ class Inspection:
             found.insecure.update(verdict.reasons[:1])
         else:
             found.secure += 1
-        return has_data, verdict.links
+        return has_data, verdict.links.get(self._apex, ())
 
     def _hold_bitmap(
         self,
@@ -226,19 +224,24 @@ class Inspection:
         """What was answered for has to be in the name's own bitmap: resolvers that keep denials
         (RFC 8198) would else deny it."""
         owner = self._name(name)
-        wanted = present - {ANY, NSEC} if not name.cut else present & {DS}
-        widest: Link | HashedLink | None = None
-        for link in links:
-            own = owner if isinstance(link, Link) else hashed(owner, link.parameters)
-            # Where LUA records gave an empty list, the answer leaves the type out.
-            wider = widest is None or len(link.bits.types) > len(widest.bits.types)
-            if link.owner == own and wider:
-                widest = link
-        if widest is None or (NXNAME in widest.bits.types and not wanted):
+        own = [
+            link
+            for link in links
+            if link.owner == (owner if isinstance(link, Link) else hashed(owner, link.parameters))
+        ]
+        if not own or (NXNAME in own[0].bits.types and not present):
             return
-        for kind in sorted(wanted - widest.bits.types):
-            text = rrtype.to_text(kind)
-            found.blame(f"{owner} {text}", (f"{widest.bits.of} denies {text}, which is answered",))
+        # The DS of an apex is the parent's, and all but DS at a delegation the child's.
+        wanted = (
+            present & {DS} if name.cut else present - {ANY, NSEC} - (set() if name.key else {DS})
+        )
+        for kind in sorted(wanted):
+            # Where LUA records gave an empty list, that answer leaves their type out.
+            lacking = [link for link in own if kind not in link.bits.types]
+            if lacking and (kind in name.fixed or len(lacking) == len(own)):
+                text = rrtype.to_text(kind)
+                told = f"{lacking[0].bits.of} denies {text}, which is answered"
+                found.blame(f"{owner} {text}", (told,))
 
     def _hold_gaps(
         self, names: Sequence[KnownName], links: Sequence[Link | HashedLink], found: Findings

@@ -82,7 +82,12 @@ def _in_pool(
         waiting: deque[tuple[Part, Future[Findings]]] = deque()
         try:
             for part in parts:
-                waiting.append((part, pool.submit(_look, part)))
+                # Nobody is interrupted between its birth and `_begin`.
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+                try:
+                    waiting.append((part, pool.submit(_look, part)))
+                finally:
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
                 if len(waiting) >= _AHEAD * processes:
                     done, future = waiting.popleft()
                     yield done, future.result()
