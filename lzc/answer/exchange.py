@@ -192,7 +192,8 @@ class Exchange:
         if not (unsigned or by_address):
             return True, True
         zone = self._zones.at(apex)
-        if zone is None or zone.apex != apex:
+        if zone is None or zone.apex != apex or zone.presigned:
+            # A presigned zone is transferred with its signatures.
             return True, True
         return not unsigned, not by_address
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
+from lzc.answer.stored_signatures import StoredSignatures
 from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
@@ -39,7 +40,8 @@ class ServedZone:
     ``flat`` tells that names directly below the apex that have no node do not exist: no DNAME, no
     wildcard. ``soa_parts`` are what stands between the compression pointers to the apex in the SOA
     RR of a negative answer. ``denial`` is how it denies, ``nsec3_head`` what NSEC3 RDATA of it
-    begins with, and ``compact`` tells that it is compact denial (RFC 9824).
+    begins with, and ``compact`` tells that it is compact denial (RFC 9824). A ``presigned`` zone
+    has the signatures of its source.
     """
 
     __slots__ = (
@@ -57,6 +59,7 @@ class ServedZone:
         "nsec3_head",
         "powerdns",
         "predecessor",
+        "presigned",
         "signed",
         "signer",
         "soa",
@@ -76,7 +79,8 @@ class ServedZone:
         self.denial = info.denial
         self.nsec3_head = info.denial.head
         self.compact = info.signed and info.denial.way is Way.COMPACT
-        self.signer = signer
+        self.presigned = info.presigned
+        self.signer = StoredSignatures(view) if info.presigned else signer
         self.zone_id = info.zone_id
         self.powerdns = version_of(info.powerdns)
         self.apex_node = view.node(b"") or b""

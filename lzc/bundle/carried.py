@@ -42,6 +42,7 @@ def carried(
         [bytes(shard.transfers[start : start + info.transfer_length])],
         shard.all_plans() if plans is None else plans,
         list(shard.chain(prefix)),
+        list(shard.signed_names(prefix)),
     )
     return renumbered(zone, zone_id)
 
@@ -53,7 +54,14 @@ def renumbered(zone: CompiledZone, zone_id: int) -> CompiledZone:
     prefix = zone_id.to_bytes(_ID, "big")
     items = [(prefix + key[_ID:], node) for key, node in zone.items]
     chain = [(prefix + key[_ID:], content) for key, content in zone.chain]
-    return replace(zone, info=replace(zone.info, zone_id=zone_id), items=items, chain=chain)
+    signatures = [(prefix + key[_ID:], content) for key, content in zone.signatures]
+    return replace(
+        zone,
+        info=replace(zone.info, zone_id=zone_id),
+        items=items,
+        chain=chain,
+        signatures=signatures,
+    )
 
 
 def with_serial(zone: CompiledZone, serial: int, source_serial: int) -> CompiledZone:

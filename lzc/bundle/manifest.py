@@ -20,8 +20,8 @@ from lzc.bundle import shards
 FORMAT: Final = 5
 """Version of the bundle's layout; a reader refuses any other."""
 
-DATABASES: Final = 4
-"""Databases of an LMDB file: zones, nodes, hashes and plans."""
+DATABASES: Final = 5
+"""Databases of an LMDB file: zones, nodes, hashes, signatures and plans."""
 
 MANIFEST: Final = "manifest.json"
 CHECKS: Final = "checks.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 from zlib import crc32
 
-from lzc.bundle import check_list, shards, verification
+from lzc.bundle import check_list, shards, signatures, verification
 from lzc.bundle import manifest as manifests
 from lzc.bundle.manifest import BundleError, Manifest
 from lzc.bundle.shard import Shard
@@ -50,6 +50,12 @@ class ZoneView:
         A key of over 507 octets, which no name has, is an `lmdb.Error`."""
         found: bytes | None = self._get(self._prefix + key)
         return found
+
+    def signatures(self, key: bytes, rrtype: int) -> tuple[bytes, ...]:
+        """RDATA of the RRSIGs over an RRset of a presigned zone, by the node key of its owner, as
+        its source has them."""
+        found: bytes | None = self._get(self._prefix + key, db=self._shard.signatures)
+        return () if found is None else signatures.over(found, rrtype)
 
     def predecessor(self, key: bytes) -> tuple[bytes, bytes]:
         """The last node, ``(key, node)``, that sorts before a key; before the apex stands the last

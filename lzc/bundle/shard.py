@@ -22,11 +22,12 @@ from lzc.bundle.manifest import BundleError, Manifest
 
 class Shard:
     """The files of one shard of a verified bundle; close it. ``cursor`` is at the nodes,
-    ``hash_cursor`` at the NSEC3 chains, which are ``hashes``."""
+    ``hash_cursor`` at the NSEC3 chains, which are ``hashes``; ``signatures`` are those of presigned
+    zones."""
 
     __slots__ = (
         *("_store", "_zones", "count", "cursor", "hash_cursor", "hashes", "path", "plans"),
-        *("transaction", "transfers"),
+        *("signatures", "transaction", "transfers"),
     )
 
     def __init__(self, folder: Path, number: int, manifest: Manifest) -> None:
@@ -44,6 +45,7 @@ class Shard:
             nodes = environment.open_db(b"nodes", create=False)
             self.plans = environment.open_db(b"plans", create=False)
             self.hashes = environment.open_db(b"hashes", create=False)
+            self.signatures = environment.open_db(b"signatures", create=False)
             self.transaction: Any = environment.begin(db=nodes)
             self.cursor: Any = self.transaction.cursor()
             self.hash_cursor: Any = self.transaction.cursor(db=self.hashes)
@@ -79,6 +81,11 @@ class Shard:
     def chain(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Hashes, with the zone's id ``prefix`` in front, and what the NSEC3 RR of each says."""
         return self._items(prefix, self.transaction.cursor(db=self.hashes))
+
+    def signed_names(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys, with the zone's id ``prefix`` in front, of the names of a presigned zone that have
+        signatures, and these (`lzc.bundle.signatures`)."""
+        return self._items(prefix, self.transaction.cursor(db=self.signatures))
 
     def _items(self, prefix: bytes, all_of_them: Any) -> Iterator[tuple[bytes, bytes]]:
         with all_of_them as cursor:

@@ -40,13 +40,15 @@ class CompiledZone:
     """What goes into a bundle of one zone: ``info`` (its transfer offset is set by the writer), the
     nodes by ascending key with the zone id in front, the transfer's messages, each after its 16-bit
     length, the plans of its LUA records by `lzc.lua.plan.plan_key`, and its NSEC3 chain: by
-    ascending hash, zone id in front, the next hash and the Type Bit Maps field."""
+    ascending hash, zone id in front, the next hash and the Type Bit Maps field. Of a presigned zone
+    ``signatures`` are by node key, zone id in front, in order (`lzc.bundle.signatures`)."""
 
     info: ZoneInfo
     items: list[tuple[bytes, bytes]]
     messages: list[bytes]
     plans: Mapping[bytes, bytes] = field(default_factory=dict)
     chain: list[tuple[bytes, bytes]] = field(default_factory=list)
+    signatures: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 def write(
@@ -164,7 +166,7 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
     texts = sorted((info.apex, info.to_json()) for info in infos)
     # Zones share the plans of records that are the same.
     plans = sorted({key: plan for zone in zones for key, plan in zone.plans.items()}.items())
-    parts = [part for zone in zones for part in (zone.items, zone.chain)]
+    parts = [part for zone in zones for part in (zone.items, zone.chain, zone.signatures)]
     size = _map_size([texts, plans, *parts])
     environment = lmdb.open(
         os.fsencode(path),
@@ -187,6 +189,10 @@ def _write_zones(path: Path, infos: Sequence[ZoneInfo], zones: Sequence[Compiled
             with transaction.cursor(db=hashes_db) as cursor:
                 for zone in zones:
                     cursor.putmulti(zone.chain, dupdata=False, append=True)
+            signatures_db = environment.open_db(b"signatures", txn=transaction)
+            with transaction.cursor(db=signatures_db) as cursor:
+                for zone in zones:
+                    cursor.putmulti(zone.signatures, dupdata=False, append=True)
             with transaction.cursor(db=zones_db) as cursor:
                 cursor.putmulti(texts, dupdata=False, append=True)
             plans_db = environment.open_db(b"plans", txn=transaction)

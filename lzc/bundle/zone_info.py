@@ -36,7 +36,8 @@ class ZoneInfo:
     ``transfer_length`` (octets) and ``transfer_messages`` place its AXFR in the bundle.
     ``source_serial`` is what its SOA record said in the source. ``powerdns`` is the version whose
     answers its LUA records give, and ``blanks`` says whether their strings are joined with blanks.
-    ``denial`` is how a signed zone denies what it does not have.
+    ``denial`` is how a signed zone denies what it does not have. ``presigned``: its signatures are
+    those of its source, of which the first expires at ``signatures_end``, seconds since the epoch.
     """
 
     apex: bytes
@@ -56,6 +57,8 @@ class ZoneInfo:
     powerdns: str = shown(LATEST)
     blanks: bool = False
     denial: Denial = NSEC_CHAIN
+    presigned: bool = False
+    signatures_end: int = 0
 
     @property
     def negative_ttl(self) -> int:

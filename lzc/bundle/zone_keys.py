@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.dnssec.bindfile import number_of
@@ -14,6 +15,9 @@ from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.outlook import SOON, Outlook, outlook, state_of, when
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire import name as wire_name
+
+SIGNATURES_SOON: Final = 7 * 86400
+"""Seconds before the first signature of a presigned zone expires from which on that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,26 @@ def zone_keys(keystore: Keystore, info: ZoneInfo, now: float) -> ZoneKeys:
     if foreseen is not None and foreseen.at - now <= SOON:
         warnings.append(_ending(keystore.path, info, foreseen))
     return ZoneKeys(keys, (), tuple(warnings), None if foreseen is None else foreseen.at)
+
+
+def zone_signatures(info: ZoneInfo, now: float) -> ZoneKeys:
+    """What is to be said of a presigned zone: that its signatures expire soon, or did. It is served
+    all the same, as by any server that does not sign: who does not validate has its answers."""
+    end = float(info.signatures_end)
+    if end - now > SIGNATURES_SOON:
+        return ZoneKeys(end=end)
+    what = "the first signatures of zone {} expire {}"
+    if end <= now:
+        what = "the first signatures of zone {} expired {}"
+    fault = Fault(
+        Place(_name(info)),
+        "signatures-end",
+        what.format(_name(info), when(end)),
+        why="from then on validators call it bogus",
+        fix="sign the zone again with what signed it, then lzc build",
+        severity=Severity.WARNING,
+    )
+    return ZoneKeys(warnings=(fault,), end=end)
 
 
 def _missing(folder: Path, info: ZoneInfo) -> Fault:

@@ -258,6 +258,9 @@ def _renewed(
             except ValueError as error:
                 faults.append(_no_serial(bundle, info, last, error))
                 continue
+            if info.presigned and serial != info.serial:
+                faults.append(_serial_is_signed(bundle, info, last))
+                continue
             # What the source says now is no new wish of the operator's.
             source = info.source_serial if last.source is None else last.source
             zones.append(with_serial(zone, serial, source))
@@ -290,6 +293,18 @@ def _no_serial(bundle: Bundle, info: ZoneInfo, last: LastSerial, error: ValueErr
         "serials go round at 4294967295; that should be a decision, as not every script copes",
         "put the sources back to what they were and build, which says how to move the serial; or"
         " make the very bundle live with --as-is, after which secondaries keep what they have",
+    )
+
+
+def _serial_is_signed(bundle: Bundle, info: ZoneInfo, last: LastSerial) -> Fault:
+    return Fault(
+        Place(str(bundle.path)),
+        "presigned-serial",
+        f"zone {to_text(info.apex)} is presigned, and had serial {last.serial} since: under"
+        f" {info.serial}, which its signature is over, secondaries would not take it",
+        "another serial would make the zone bogus",
+        "sign its older content again with a greater serial and build; or make the very bundle live"
+        " with --as-is, after which secondaries keep what they have",
     )
 
 

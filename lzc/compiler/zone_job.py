@@ -8,7 +8,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from lzc.compiler import serials
-from lzc.compiler.checks.zone import RULES_OF_ABSENCE, check_zone, strip
+from lzc.compiler.checks.presigned import check_presigned_lua
+from lzc.compiler.checks.zone import RULES_OF_ABSENCE, check_zone, limited, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua.stored import ZoneContents
 from lzc.dnssec.denial import Denial
@@ -27,6 +28,7 @@ from lzc.zone.model import PLACE, Record, Zone
 
 if TYPE_CHECKING:
     from lzc.compiler.lua.programs import Programs
+    from lzc.image.presigned import Presigned
 
 
 def build_zone(job: ZoneJob, totals: Totals | None = None) -> ZoneResult:
@@ -62,7 +64,20 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     if source.strip:
         strip(zone)
     zone.records.sort()
-    faults += check_zone(zone, signed=source.signed)
+    presigned: Presigned | None = None
+    keys = job.keys
+    if source.presigned:
+        from lzc.image.presigned import take_aside
+
+        faults += check_presigned_lua(zone)
+        presigned, more = take_aside(zone)
+        faults += more
+    faults += check_zone(zone, signed=source.signed, presigned=source.presigned)
+    if presigned is not None and not _errors(faults):
+        from lzc.compiler.checks.signatures import check_signatures, published_keys
+
+        keys = published_keys(zone)
+        faults += limited(check_signatures(zone, presigned, job.now))
     lua_records = [record for record in zone.records if record[1] == rr.LUA]
     found: frozenset[Check] = frozenset()
     tried: frozenset[Check] = frozenset()
@@ -102,13 +117,14 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     draft = compile_zone(
         zone,
         job.zone_id,
-        signed=source.signed,
-        lua=source.lua,
-        keys=job.keys,
+        signed=source.signed or presigned is not None,
+        lua=source.lua and presigned is None,
+        keys=keys,
         in_halves=job.in_halves,
         powerdns=source.powerdns,
         blanks=source.blanks,
         denial=Denial.from_text(source.denial),
+        presigned=presigned,
     )
     faults += draft.faults
     try:
@@ -154,8 +170,8 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         found,
         len(lua_records),
         tuple(dict.fromkeys(zone.inputs)),
-        # What is lost is told once, and other zones may change.
-        steady and not is_lost and not contents.missed,
+        # What is lost is told once, other zones may change, and signatures expire.
+        steady and not is_lost and not contents.missed and presigned is None,
         constants=constants,
         used=spending.counts,
         needs=_needs(job, zone, programs),

@@ -122,7 +122,8 @@ class ZoneSection(Table):
     """``[zone."example.org"]``: what is particular to a zone; ``None`` is the general value."""
 
     source: str | None = None
-    dnssec: bool = False
+    dnssec: Literal[True, False, "presigned"] = False
+    """Whether lzc signs the zone, or serves the signatures that its source has."""
     strip_dnssec: bool = False
     """Drop what another signer added to the source: signatures, denial of existence, its keys."""
     lua: bool | None = None

@@ -247,10 +247,14 @@ def _annotated(
 
 def _chosen(choices: tuple[Any, ...], value: Any, where: Where, problems: list[Problem]) -> Any:
     if not any(type(value) is type(choice) and value == choice for choice in choices):
-        *others, last = map(repr, choices)
+        *others, last = map(_in_toml, choices)
         words = f"{', '.join(others)} or {last}" if others else last
         problems.append(Problem(where, f"must be {words}", value, choices=choices))
     return value
+
+
+def _in_toml(choice: object) -> str:
+    return str(choice).lower() if isinstance(choice, bool) else repr(choice)
 
 
 def _mapping(

@@ -20,6 +20,7 @@ from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
 from lzc.dnssec.denial import HASH, NSEC_CHAIN, Denial, Way
 from lzc.faults import Fault
+from lzc.image import presigned as others
 from lzc.image import transfer_stream
 from lzc.image.hash_chain import chain_of
 from lzc.image.name_slice import Frame, NameSlice, RRsets
@@ -44,7 +45,7 @@ _EMPTY: Final = [nodes.encode(flags, b"", ()) for flags in range(256)]
 class Draft:
     """A zone compiled but for its serial: ``info`` has that of the source, and knows no transfer.
     ``items`` are the keys and nodes of all names but the apex, in order, zone id in front;
-    ``chain`` is as in `CompiledZone`."""
+    ``chain`` and ``signatures`` are as in `CompiledZone`."""
 
     info: ZoneInfo
     soa: Record
@@ -55,6 +56,7 @@ class Draft:
     bodies: transfer_stream.Bodies
     faults: list[Fault]
     chain: list[tuple[bytes, bytes]]
+    signatures: list[tuple[bytes, bytes]]
 
     def finish(self, serial: int) -> CompiledZone:
         """The zone with the given serial; use it once, it takes the draft's lists."""
@@ -70,7 +72,9 @@ class Draft:
             transfer_length=sum(map(len, messages)),
             transfer_messages=len(messages),
         )
-        return CompiledZone(info, self.items, messages, chain=self.chain)
+        return CompiledZone(
+            info, self.items, messages, chain=self.chain, signatures=self.signatures
+        )
 
 
 @dataclass(slots=True)
@@ -96,6 +100,7 @@ def compile_zone(
     powerdns: Version = LATEST,
     blanks: bool = False,
     denial: Denial = NSEC_CHAIN,
+    presigned: others.Presigned | None = None,
 ) -> Draft:
     """Compile a zone whose records are sorted and passed the checks (one SOA, at the apex).
 
@@ -103,8 +108,12 @@ def compile_zone(
     LUA records answer, and so whether what they answer for is listed in the chain; ``powerdns`` and
     ``blanks`` are what `ZoneInfo` has of them. `Draft.faults` reports records and RRsets that fit
     no message; such a draft must not be used. ``in_halves`` lets a second process compile half of a
-    large zone, which changes nothing else.
+    large zone, which changes nothing else. ``presigned`` is what was taken aside of a zone that
+    another signer signed, and ``signed`` then; neither keys nor way of denial are looked at, and
+    `Draft.faults` tell where its chain is not that of the zone.
     """
+    if presigned is not None:
+        denial = presigned.denial
     frame = _frame(zone, signed, lua, denial if signed else NSEC_CHAIN)
     if in_halves and len(frame.names) >= MIN_NAMES:
         found = _compile_in_halves(frame)
@@ -114,6 +123,10 @@ def compile_zone(
     rrsets = apex.rrsets(0)
     soa = next(record for record in apex.records if record[1] == rr.SOA)
     minimum = soa_times(soa[2])[-1]
+    records = zone.records
+    if presigned is not None:
+        records = sorted([*records, *presigned.records])
+        found.rrs, found.sizes = _transferred(replace(zone, records=records))
     bodies = transfer_stream.Bodies([0], [b""])
     if not found.faults:
         soa_blob = nodes.blob(rr.SOA, soa[3], [soa[2]])
@@ -129,17 +142,29 @@ def compile_zone(
         digest=_digest(zone.apex, soa, bodies),
         soa_ttl=soa[3],
         soa_minimum=minimum,
-        records=len(zone.records),
+        records=len(records),
         keys=tuple(keys),
         source_serial=serial,
         powerdns=shown(powerdns),
         blanks=blanks,
         denial=frame.denial,
+        presigned=presigned is not None,
+        signatures_end=0 if presigned is None else presigned.end,
     )
     prefix = zone_id.to_bytes(4, "big")
     ents = _ents(frame, prefix)
     chain: list[tuple[bytes, bytes]] = []
-    if found.hashes and not found.faults:
+    signatures: list[tuple[bytes, bytes]] = []
+    apex_nsec = apex.nsec(0)
+    if presigned is not None and not found.faults:
+        if found.hashes:
+            given = found.nodes, found.hashes, ents, prefix, presigned
+            chain, found.faults = others.hold_nsec3(frame, *given)
+        else:
+            found.faults = others.hold_nsec(frame, found.nodes, presigned)
+            apex_nsec = nodes.nsec(found.nodes[0])
+        signatures = presigned.stored(prefix)
+    elif found.hashes and not found.faults:
         chain, twice = chain_of(frame, found.nodes, found.hashes, ents, prefix)
         found.hashes.clear()
         if twice:
@@ -147,14 +172,28 @@ def compile_zone(
     return Draft(
         info,
         soa,
-        _with_keys(rrsets, info, minimum) if signed else rrsets,
+        _with_keys(rrsets, info, minimum) if signed and presigned is None else rrsets,
         apex.flags(0, rrsets),
-        apex.nsec(0),
+        apex_nsec,
         _items(frame, prefix, found.nodes, ents),
         bodies,
         sorted(found.faults, key=lambda fault: fault.place),
         chain,
+        signatures,
     )
+
+
+def _transferred(zone: Zone) -> tuple[bytes, array[int]]:
+    """The RRs of a transfer but the SOA, joined, and the octets of each."""
+    frame = _frame(zone, False, False, NSEC_CHAIN)
+    rrs: list[bytes] = []
+    sizes: array[int] = array("L")
+    last = len(frame.names)
+    for start in range(0, last, RUN):
+        joined, some = NameSlice(frame, start, min(start + RUN, last)).transferred()
+        rrs.append(joined)
+        sizes += some
+    return b"".join(rrs), sizes
 
 
 def _frame(zone: Zone, signed: bool, lua: bool, denial: Denial) -> Frame:

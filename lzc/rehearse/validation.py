@@ -10,8 +10,8 @@ import dns.rdtypes.ANY.DS
 
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.validation.signature_check import SignatureCheck
-from lzc.dnssec.validation.trust import ds_of_rdata
 from lzc.dnssec.validation.verifier import State, Verifier
+from lzc.rehearse.survey.anchors import own_anchors
 from lzc.rehearse.survey.inspection import Asked, NoAnswer, TrustedZones
 
 KeyQuery = Callable[[bytes], bytes | None]
@@ -76,10 +76,7 @@ class _Anchors(Mapping[dns.name.Name, Sequence[_DS]]):
         view = self._bundle.zone(apex.to_digestable())
         if view is None:
             raise KeyError(apex)
-        keys = view.info.keys
-        return [ds_of_rdata(apex, key.dnskey) for key in keys if key.is_sep] or [
-            ds_of_rdata(apex, key.dnskey) for key in keys
-        ]
+        return own_anchors(apex, view.info)
 
     def __iter__(self) -> Iterator[dns.name.Name]:
         return (dns.name.from_wire(info.apex, 0)[0] for info in self._bundle.zones() if info.signed)

@@ -18,12 +18,14 @@ from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_info import ZoneKey
+from lzc.compiler.checks.signatures import published_keys
 from lzc.compiler.lua.plans import Planned
 from lzc.compiler.lua.programs import Programs
 from lzc.dnssec.denial import NSEC_CHAIN, Denial
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.image.compile import compile_zone
+from lzc.image.presigned import Presigned, take_aside
 from lzc.lua.engine.engine import LuaFailure, QueryContext
 from lzc.source.lexer import read_entry
 from lzc.wire import edns
@@ -111,7 +113,9 @@ class World:
         plans: Callable[[Programs], Planned] | None = None,
         blanks: bool = True,
         denial: Denial = NSEC_CHAIN,
+        presigned: bool = False,
     ) -> None:
+        """``presigned``: the texts have signatures, and there are no ``keys``."""
         compiled = []
         self.keys = {from_text(name): found for name, found in (keys or {}).items()}
         for number, (name, text) in enumerate(zones.items()):
@@ -127,15 +131,21 @@ class World:
                 ZoneKey(key.tag, key.algorithm, key.flags, key.dnskey)
                 for key in self.keys.get(apex, [])
             ]
+            aside: Presigned | None = None
+            if presigned:
+                aside, faults = take_aside(zone)
+                assert not faults, faults
             draft = compile_zone(
                 zone,
                 number,
-                signed=bool(public),
+                signed=bool(public) or presigned,
                 lua=lua,
-                keys=public,
+                keys=published_keys(zone) if presigned else public,
                 blanks=blanks,
                 denial=denial,
+                presigned=aside,
             )
+            assert not draft.faults, draft.faults
             zone_compiled = draft.finish(draft.info.serial)
             if plans is not None:
                 planned = plans(Programs(zone, insert_whitespace=True))

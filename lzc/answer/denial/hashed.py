@@ -18,6 +18,7 @@ class Hashed(Prover):
 
     def missing(self, zone: ServedZone, key: bytes, encloser: bytes) -> list[Owner]:
         """RFC 5155 §7.2.2."""
+        encloser = self._provable(zone, encloser)
         node = zone.node(encloser) if encloser else zone.apex_node
         found = [
             self._at(zone, encloser, node or zone.apex_node, NOTHING),
@@ -75,6 +76,14 @@ class Hashed(Prover):
             types = types_in(content, HASH) - without
             content = content[:HASH] + bitmap(tuple(sorted(types)))
         return zone.nsec3_head + content
+
+    def _provable(self, zone: ServedZone, encloser: bytes) -> bytes:
+        """The closest encloser; of a presigned zone with opt-out, the closest that its chain has:
+        nothing can be made here for one that is left out (RFC 5155 §7.2.1)."""
+        if zone.presigned and zone.denial.opt_out:
+            while encloser and zone.hashed(hash_of(zone, encloser)) is None:
+                encloser = _parent(encloser)
+        return encloser
 
     def _own(
         self, zone: ServedZone, key: bytes, node: bytes, without: frozenset[int]

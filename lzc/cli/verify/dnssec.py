@@ -81,11 +81,16 @@ def verify(wanted: Wanted, output_format: str) -> bool:
                 progress,
             )
         identity = None if bundle is None else bundle.id
+    own = sorted(
+        wire_name.to_text(zone.apex)
+        for zone in zones
+        if wanted.anchors is None and zone.apex in known and known[zone.apex].presigned
+    )
     plain = sorted(str(name) for name in unsigned) if not asked else []
     if output_format == "json":
-        echo_json(report.as_dict(zones, plain, identity, wanted.server, wanted.now))
+        echo_json(report.as_dict(zones, plain, own, identity, wanted.server, wanted.now))
     else:
-        echo(report.as_text(zones, plain, identity, wanted.server, wanted.now))
+        echo(report.as_text(zones, plain, own, identity, wanted.server, wanted.now))
     return not any(zone.findings.bogus for zone in zones)
 
 

@@ -19,16 +19,23 @@ _SHOWN: Final = 20
 def as_text(
     zones: Sequence[SurveyedZone],
     plain: Sequence[str],
+    own: Sequence[str],
     identity: str | None,
     server: tuple[str, int] | None,
     now: float,
 ) -> str:
-    """One line a zone, problems below it, and a last line for all."""
+    """One line a zone, problems below it, and a last line for all. ``plain`` are zones that are not
+    signed, ``own`` those whose own keys were trusted."""
     lines: list[str] = []
     for zone in zones:
         lines += _zone_text(zone, now)
     if plain:
         lines.append(f"not signed: {', '.join(map(shown, plain))}")
+    if own:
+        lines.append(
+            "presigned, so that their own keys were trusted, for want of --ds:"
+            f" {', '.join(map(shown, own))}"
+        )
     total = Findings()
     for zone in zones:
         total.questions += zone.findings.questions
@@ -65,6 +72,7 @@ def _zone_text(zone: SurveyedZone, now: float) -> list[str]:
 def as_dict(
     zones: Sequence[SurveyedZone],
     plain: Sequence[str],
+    own: Sequence[str],
     identity: str | None,
     server: tuple[str, int] | None,
     now: float,
@@ -76,6 +84,7 @@ def as_dict(
         "at": _time(now),
         "bogus": sum(zone.findings.bogus for zone in zones),
         "not_signed": list(plain),
+        "own_keys_trusted": list(own),
         "zones": [_zone_dict(zone, now) for zone in zones],
     }
 

@@ -11,6 +11,10 @@ from lzc.wire import rrtype as rr
 from lzc.zone.model import KEY, TYPE, Zone
 
 _OF_A_SIGNER: Final = (rr.RRSIG, rr.NSEC, rr.NSEC3, rr.NSEC3PARAM)
+_NO_LUA: Final = (
+    "answers of LUA records cannot be signed beforehand, and a PowerDNS secondary stops running"
+    " them in a presigned zone"
+)
 _KEYS: Final = frozenset({rr.DNSKEY, rr.CDS, rr.CDNSKEY})
 
 
@@ -23,6 +27,19 @@ def strip(zone: Zone) -> None:
         for record in zone.records
         if record[TYPE] not in _OF_A_SIGNER and (record[KEY] or record[TYPE] not in _KEYS)
     ]
+
+
+def check_presigned_lua(zone: Zone) -> Iterator[Fault]:
+    """Yield a fault where a zone that is to be served as it is signed has LUA records."""
+    for record in [record for record in zone.records if record[TYPE] == rr.LUA][:1]:
+        yield Fault(
+            zone.place(record),
+            "presigned-and-lua",
+            f"zone {zone.name} is to be served as it is signed, and has LUA records",
+            _NO_LUA,
+            "set dnssec = true for lzc to sign the zone, with strip-dnssec = true where it holds"
+            " what another signer added, or leave the LUA records out",
+        )
 
 
 def check_presigned(index: ZoneIndex, *, signed: bool) -> Iterator[Fault]:
@@ -46,8 +63,7 @@ def check_presigned(index: ZoneIndex, *, signed: bool) -> Iterator[Fault]:
                     record,
                     "presigned-and-lua",
                     f"zone {index.zone.name} holds {what} records and LUA records",
-                    "answers of LUA records cannot be signed beforehand, and a PowerDNS secondary "
-                    "stops running them in a presigned zone",
+                    _NO_LUA,
                     f"{drop}, and dnssec = true where the parent has a DS",
                 )
             else:
@@ -57,6 +73,7 @@ def check_presigned(index: ZoneIndex, *, signed: bool) -> Iterator[Fault]:
                     f"zone {index.zone.name} holds {what} records, and is not to be signed",
                     "answers are not put together from signatures that are there: validators would "
                     "call the zone bogus",
-                    f"{drop}, and dnssec = true where the parent has a DS",
+                    f'set dnssec = "presigned" in {section} to serve them as they are; or {drop},'
+                    " and dnssec = true where the parent has a DS",
                 )
             return

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.compiler.incremental.live_bundle import LiveBundle
-from lzc.compiler.incremental.memory import DENIAL, OF_SOURCE, BuiltZone
+from lzc.compiler.incremental.memory import DENIAL, OF_SOURCE, PRESIGNED, BuiltZone
 from lzc.wire.name import to_text
 
 if TYPE_CHECKING:
     from lzc.bundle.writer import CompiledZone
     from lzc.bundle.zone_info import ZoneInfo
 
-_SERVED_AS: Final = (2, 3, 6, 7, DENIAL, OF_SOURCE)
-"""Where in its settings stands how a zone is served: signed, LUA, version, blanks, denial, and
-keys."""
+_SERVED_AS: Final = (2, 3, 6, 7, DENIAL, PRESIGNED, OF_SOURCE)
+"""Where in its settings stands how a zone is served: signed, LUA, version, blanks, denial, whose
+signatures, and keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,10 @@ PATH: Final = 0
 SHOWN_AS: Final = 1
 SIGNED: Final = 2
 DENIAL: Final = 9
-OF_SOURCE: Final = 10
+PRESIGNED: Final = 10
+OF_SOURCE: Final = 11
 """Indices among them: the path, as faults show it, whether the zone is signed, how it denies,
-and the first behind the source's."""
+whether its file has the signatures, and the first behind the source's."""
 
 
 Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]

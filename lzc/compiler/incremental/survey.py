@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from lzc.compiler.job import ZoneJob
 
 _OF_SOURCE: Final = attrgetter(
-    "shown_as", "signed", "lua", "policy", "strip", "powerdns", "blanks", "as_powerdns", "denial"
+    *("shown_as", "signed", "lua", "policy", "strip", "powerdns", "blanks", "as_powerdns"),
+    *("denial", "presigned"),
 )
 _UNKNOWN: Final = BuiltZone((), (), b"", 0)
 

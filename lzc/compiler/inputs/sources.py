@@ -28,7 +28,8 @@ class ZoneSource:
     it (relative to the project), and its settings with the general ones filled in.
     ``strip``: what another signer added is dropped. ``powerdns`` is the version whose answers LUA
     records give, and with ``blanks`` such stand between the strings of each; ``as_powerdns``: the
-    file is read as PowerDNS reads it. ``denial`` is the text of a `lzc.dnssec.denial.Denial`."""
+    file is read as PowerDNS reads it. ``denial`` is the text of a `lzc.dnssec.denial.Denial`.
+    ``signed``: lzc signs the zone; ``presigned``: its file has the signatures."""
 
     apex: bytes
     path: Path
@@ -41,6 +42,7 @@ class ZoneSource:
     blanks: bool = False
     as_powerdns: bool = False
     denial: str = str(NSEC_CHAIN)
+    presigned: bool = False
 
     @property
     def name(self) -> str:
@@ -231,18 +233,21 @@ def _duplicate(config: Config, apex: bytes, first: Path, second: Path) -> Fault:
 
 def _with_settings(config: Config, apex: bytes, path: Path, section: ZoneSection) -> ZoneSource:
     name = wire_name.to_text(apex)
+    presigned = section.dnssec == "presigned"
     return ZoneSource(
         apex=apex,
         path=path,
         shown_as=shown(config, path),
-        signed=section.dnssec,
+        signed=section.dnssec is True,
         lua=config.lua.enable if section.lua is None else section.lua,
-        policy=section.serial or config.build.serial,
+        # Its SOA is signed as it is.
+        policy="keep" if presigned else section.serial or config.build.serial,
         strip=section.strip_dnssec,
         powerdns=config.powerdns(name),
         blanks=config.blanks(name),
         as_powerdns=config.build.dialect == "powerdns",
-        denial=str(denial_of(config, name) if section.dnssec else NSEC_CHAIN),
+        denial=str(denial_of(config, name) if section.dnssec is True else NSEC_CHAIN),
+        presigned=presigned,
     )
 
 

@@ -42,12 +42,15 @@ def from_file(path: Path) -> Anchors:
 
 def from_keystore(keystore: Keystore, zones: Iterable[ZoneInfo], now: float) -> Anchors:
     """The DS records of zones, as ``lzc keys ds`` prints them: of the keys with the SEP flag that
-    are published at ``now``, or of all where none has it. Raises `InputError` where a zone has
-    none."""
+    are published at ``now``, or of all where none has it. Those of a presigned zone are not in the
+    keystore: its own DNSKEY records count. Raises `InputError` where a zone has none."""
     found = {}
     faults: list[Fault] = []
     for info in zones:
         apex = name_of(info.apex)
+        if info.presigned:
+            found[apex] = own_anchors(apex, info)
+            continue
         try:
             keys = keystore.published(info.apex, now)
         except InputError as error:
@@ -61,6 +64,13 @@ def from_keystore(keystore: Keystore, zones: Iterable[ZoneInfo], now: float) -> 
     if faults:
         raise InputError(faults)
     return found
+
+
+def own_anchors(apex: dns.name.Name, info: ZoneInfo) -> tuple[DS, ...]:
+    """The DS records of the keys that a zone of a bundle has: of those with the SEP flag, or of all
+    where none has it."""
+    keys = [key for key in info.keys if key.is_sep] or info.keys
+    return tuple(ds_of_rdata(apex, key.dnskey) for key in keys)
 
 
 def _no_keys(keystore: Keystore, name: str) -> Fault:

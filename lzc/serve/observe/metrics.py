@@ -178,7 +178,8 @@ def _zones(seen: Seen) -> Iterator[Family]:
     yield from gauge(
         "lzc_zone_keys_end_timestamp_seconds",
         "From when on signatures of a zone do not validate, as its keys (or its KSK) retire by the"
-        " dates they have; zones whose keys have no end are left out",
+        " dates they have, or those of a presigned zone expire; zones without such an end are left"
+        " out",
         (((zone,), end) for zone, end in seen.ends.items()),
         label,
         "seconds",

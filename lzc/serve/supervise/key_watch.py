@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
-from lzc.bundle.zone_keys import zone_keys
+from lzc.bundle.zone_keys import zone_keys, zone_signatures
 from lzc.contained import Begin, Ended, run_contained
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault
@@ -116,7 +116,10 @@ class KeyWatch:
                     begin(number)
                     if not info.signed:
                         continue
-                    found = zone_keys(keystore, info, now)
+                    if info.presigned:
+                        found = zone_signatures(info, now)
+                    else:
+                        found = zone_keys(keystore, info, now)
                     name = wire_name.to_text(info.apex)
                     if found.end is not None:
                         ends[name] = found.end

@@ -91,7 +91,7 @@ class Signers(Mapping[bytes, ZoneSigner]):
 
     def load(self, info: ZoneInfo) -> None:
         """Make the signer of a zone now, if it is a signed one and its keys can be used."""
-        if info.signed:
+        if info.signed and not info.presigned:
             self._take(info, self._clock())
 
     def adopt(self, others: Signers) -> None:
@@ -131,14 +131,15 @@ class Signers(Mapping[bytes, ZoneSigner]):
         return self._made[apex]
 
     def __iter__(self) -> Iterator[bytes]:
-        return (info.apex for info in self._bundle.zones() if info.signed)
+        zones = self._bundle.zones()
+        return (info.apex for info in zones if info.signed and not info.presigned)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def _take_again(self, apex: bytes, now: float) -> None:
         view = self._bundle.zone(apex)
-        if view is not None and view.info.signed:
+        if view is not None and view.info.signed and not view.info.presigned:
             self._take(view.info, now)
 
     def _take(self, info: ZoneInfo, now: float) -> None:
