@@ -41,6 +41,10 @@ rule                       severity  what
 ``presigned-and-signed``   error     RRSIG or NSEC records in a zone that lzc signs
 ``presigned-and-lua``      error     RRSIG or NSEC records beside LUA records
 ``presigned``              error     RRSIG or NSEC records in a zone that is not signed
+``presigned-unsigned``     error     no DNSKEY, NSEC or NSEC3 records in a zone that is presigned
+``presigned-denial``       error     the NSEC or NSEC3 chain of a presigned zone is not that of it
+``presigned-signature``    error     a signature of a presigned zone that does not hold, or lacks
+``signatures-end``         warning   the first signature of a presigned zone expires within 7 days
 =========================  ========  ===============================================================
 
 Sibling glue and occluded data are warnings because zones in the wild hold them and every server
