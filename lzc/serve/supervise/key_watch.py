@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
-from lzc.bundle.zone_keys import zone_keys, zone_signatures
+from lzc.bundle.zone_keys import ZoneKeys, zone_keys, zone_signatures
 from lzc.contained import Begin, Ended, run_contained
 from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault
@@ -25,6 +25,7 @@ from lzc.foreign_text import shown
 from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.observe.log_format import about
 from lzc.serve.worker.keyring import Faults
+from lzc.serve.worker.right_time import earliest, refusal
 from lzc.serve.worker.worker import LISTED
 from lzc.wire import name as wire_name
 
@@ -110,7 +111,7 @@ class KeyWatch:
             errors: dict[str, tuple[Fault, ...]] = {}
             warnings: dict[str, tuple[Fault, ...]] = {}
             ends: dict[str, float] = {}
-            keystore = Keystore(path)
+            keystore, not_before = Keystore(path), earliest(folder)
             with Bundle.open(folder, verified_dir=self._stamps) as bundle:
                 for number, info in enumerate(bundle.zones()):
                     begin(number)
@@ -118,6 +119,8 @@ class KeyWatch:
                         continue
                     if info.presigned:
                         found = zone_signatures(info, now)
+                    elif now < not_before:
+                        found = ZoneKeys(errors=(refusal(folder, info, now, not_before),))
                     else:
                         found = zone_keys(keystore, info, now)
                     name = wire_name.to_text(info.apex)

@@ -42,6 +42,7 @@ from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import SettingsInForce
 from lzc.serve.supervise.standing_back import PAUSE, giving_way, stand_back
+from lzc.serve.worker import right_time
 from lzc.wire import name as wire_name
 
 FRESH: Final = 1.0
@@ -172,7 +173,11 @@ class Seer:
     def not_ready(self) -> list[str]:
         """Why the server is not ready, in words of ours."""
         workers = self.reloader.workers
-        return [f"worker {one.index} does not answer yet" for one in workers if not one.ready]
+        found = [f"worker {one.index} does not answer yet" for one in workers if not one.ready]
+        out = self.reloader.keys.out().values()
+        if any(fault.rule == right_time.RULE for faults in out for fault in faults):
+            found.append("the clock is before the bundle was built: signed zones are SERVFAIL")
+        return found
 
     def speak(self, *, powerdns: bool) -> None:
         """Have the names of PowerDNS in it, or not."""

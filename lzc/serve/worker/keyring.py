@@ -9,11 +9,12 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from lzc.bundle.reader import Bundle, ZoneInfo
-from lzc.bundle.zone_keys import zone_keys
+from lzc.bundle.zone_keys import ZoneKeys, zone_keys
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
 from lzc.faults import Fault, InputError
+from lzc.serve.worker.right_time import refusal
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
 
@@ -67,7 +68,8 @@ class Signers(Mapping[bytes, ZoneSigner]):
 
     A signer holds those private keys whose DNSKEY the bundle publishes. A zone whose keys cannot be
     used has none: it is in ``out``, with the reasons, and ``told`` is called with them. ``clock``
-    gives seconds since the epoch.
+    gives seconds since the epoch; where it says a time before ``not_before``, it is wrong, and no
+    zone has a signer.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class Signers(Mapping[bytes, ZoneSigner]):
         *,
         told: Callable[[bytes, tuple[Fault, ...]], None] | None = None,
         clock: Callable[[], float] = time.time,
+        not_before: float = 0.0,
     ) -> None:
         self._bundle = bundle
+        self._not_before = not_before
         self._keystore = keystore
         self._cache = cache
         self._told = told
@@ -109,7 +113,7 @@ class Signers(Mapping[bytes, ZoneSigner]):
         self._changes = float("inf")
         changed = set()
         for apex, signer in list(self._made.items()):
-            if signer.signs(now):
+            if now >= self._not_before and signer.signs(now):
                 self._changes = min(self._changes, signer.changes_after(now))
             else:
                 self._take_again(apex, now)
@@ -143,7 +147,11 @@ class Signers(Mapping[bytes, ZoneSigner]):
             self._take(view.info, now)
 
     def _take(self, info: ZoneInfo, now: float) -> None:
-        found = zone_keys(self._keystore, info, now)
+        if now < self._not_before:
+            fault = refusal(self._bundle.path, info, now, self._not_before)
+            found = ZoneKeys(errors=(fault,))
+        else:
+            found = zone_keys(self._keystore, info, now)
         if found.errors:
             self._made.pop(info.apex, None)
             self.out[info.apex] = found.errors

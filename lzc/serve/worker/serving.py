@@ -35,6 +35,7 @@ from lzc.serve.worker.answering import answering, lua_parts
 from lzc.serve.worker.geo_files import open_geo
 from lzc.serve.worker.keyring import Secrets, Signers
 from lzc.serve.worker.quarantine import Marks, Quarantine
+from lzc.serve.worker.right_time import earliest
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
 
@@ -133,7 +134,12 @@ class Serving:
             engine, planner = lua_parts(
                 settings, self.bundle, geo, setup.health, self._said, seed, chance
             )
-        self.signers = Signers(self.bundle, Keystore(config.keystore), signatures)
+        self.signers = Signers(
+            self.bundle,
+            Keystore(config.keystore),
+            signatures,
+            not_before=earliest(self.bundle.path),
+        )
         self.responder, self.guard = answering(
             self.bundle,
             ResponderSettings.from_config(
