@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from struct import Struct
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from lzc.dnssec.key import SigningKey
 from lzc.wire.name import is_wildcard
@@ -60,6 +61,8 @@ def window(now: float) -> Window:
 
 
 CacheKey = tuple[bytes, bytes, int, int, tuple[bytes, ...]]
+"""Zone and keys, owner, type, TTL, and RDATA."""
+Signatures = dict[CacheKey, tuple[bytes, ...]]
 
 
 class _Store:
@@ -103,9 +106,15 @@ class SignatureCache:
     never asks for again, is ``passing``: it has a quarter of both for itself, and takes no place
     from the ``lasting``. RRSIGs are counted: those ``made``, in ``seconds`` of ``clock``, and those
     ``kept`` that were asked for again.
+
+    Those of the next window may be made beforehand (`lzc.dnssec.renewal`), for what is in the cache
+    then: as many again, for that time.
     """
 
-    __slots__ = ("clock", "kept", "lasting", "made", "passing", "seconds", "valid_until")
+    __slots__ = (
+        *("_signers", "_upcoming", "clock", "kept", "lasting", "made", "passing", "seconds"),
+        *("upcoming_until", "valid_until"),
+    )
 
     def __init__(
         self,
@@ -120,15 +129,54 @@ class SignatureCache:
         self.passing = _Store(entries // 4, octets // 4)
         self.valid_until = 0
         """End of the window the entries belong to, seconds since the epoch."""
+        self.upcoming_until = 0
+        """End of the next window, where its signatures are being made; else 0."""
+        self._upcoming: tuple[Signatures, Signatures] = ({}, {})
+        self._signers: WeakValueDictionary[bytes, ZoneSigner] = WeakValueDictionary()
 
     def __len__(self) -> int:
         return sum(len(one.young) + len(one.old) for one in (self.lasting, self.passing))
 
     def move(self, valid_until: int) -> None:
-        """Drop everything: from now on entries belong to the window that ends then."""
-        self.lasting.clear()
-        self.passing.clear()
+        """Drop everything but what was made for it: from now on entries belong to the window that
+        ends then."""
+        known = self._upcoming if self.upcoming_until == valid_until else ({}, {})
+        for store, entries in zip((self.lasting, self.passing), known, strict=True):
+            store.clear()
+            store.old = entries
+        self._upcoming, self.upcoming_until = ({}, {}), 0
         self.valid_until = valid_until
+
+    def of_signer(self, ident: bytes, signer: ZoneSigner) -> None:
+        """The entries whose keys begin with ``ident`` are made by this signer."""
+        self._signers[ident] = signer
+
+    def begin_upcoming(self, valid_until: int) -> None:
+        """Signatures are made for the next window, which ends then."""
+        self._upcoming, self.upcoming_until = ({}, {}), valid_until
+
+    def without_upcoming(self) -> list[CacheKey]:
+        """What has no signatures of the next window yet; what is asked for most comes first."""
+        return [
+            key
+            for store, made in zip((self.lasting, self.passing), self._upcoming, strict=True)
+            for generation in (store.young, store.old)
+            for key in generation
+            if key not in made and key[0] in self._signers
+        ]
+
+    def make_upcoming(self, key: CacheKey) -> None:
+        """Make the signatures of the next window over what an entry is of, if that is still in the
+        cache, and has a signer with the same keys."""
+        signer = self._signers.get(key[0])
+        for store, made in zip((self.lasting, self.passing), self._upcoming, strict=True):
+            if signer is not None and (key in store.young or key in store.old) and key not in made:
+                began = self.clock()
+                found = signer.make_again(key, self.upcoming_until)
+                self.seconds += self.clock() - began
+                self.made += len(found)
+                if found:
+                    made[key] = found
 
 
 class Roles(NamedTuple):
@@ -168,6 +216,7 @@ class ZoneSigner:
     """
 
     __slots__ = (
+        "__weakref__",
         "_assigned",
         "_changes",
         "_data",
@@ -245,6 +294,13 @@ class ZoneSigner:
         for key in (*self._data, *self._key_signers):
             digest.update(key.dnskey)
         self._ident = self.apex + digest.digest()[:8]
+        self.cache.of_signer(self._ident, self)
+
+    def make_again(self, key: CacheKey, valid_until: int) -> tuple[bytes, ...]:
+        """The signatures over what an entry of the cache is of, in the window that ends then; none
+        where that was made with other keys."""
+        ident, owner, rrtype, ttl, rdatas = key
+        return self._make(owner, rrtype, ttl, rdatas, valid_until) if ident == self._ident else ()
 
     def _make(
         self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], valid_until: int

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from lzc.bundle.reader import BundleError
 from lzc.config import ServeSection
+from lzc.dnssec.renewal import Renewal
 from lzc.dnssec.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
@@ -35,6 +36,10 @@ from lzc.wire import name as wire_name
 
 log = logging.getLogger("lzc")
 
+RENEW_EVERY: Final = 0.05
+RENEW_FOR: Final = 0.001
+"""Seconds between two times in which signatures of the next window are made, and those that it
+takes: a fiftieth of a core, of which a query waits for some milliseconds at most."""
 BEAT: Final = 0.25
 """Seconds between two heartbeats, each of which publishes the counters too."""
 _LOOK: Final = 0.005
@@ -93,6 +98,7 @@ class Worker:
         self._channel = channel
         self._errors = ErrorLog()
         self._signatures = SignatureCache(clock=time.perf_counter)
+        self._renewal = Renewal(self._signatures)
         self._retired: list[Serving] = []
         self._prepared: Serving | None = None
         self._report = TransferReport()
@@ -138,6 +144,7 @@ class Worker:
             loop.add_reader(listener.udp, self._reader(listener))
         self._tcp.start(loop, self._setup.listeners)
         self._beat()
+        self._renew()
         await self._stop.wait()
         if not self._alone:
             await self._drain()
@@ -332,6 +339,11 @@ class Worker:
         if self._retired:
             self._close_retired()
         self._loop.call_later(BEAT, self._beat)
+
+    def _renew(self) -> None:
+        """Make signatures of the next window, for as long as nobody notices."""
+        more = self._renewal.step(time.time(), RENEW_FOR)
+        self._loop.call_later(RENEW_EVERY if more else BEAT, self._renew)
 
     def _tell_held(self) -> None:
         """Tell of what was kept out of the log, once its time is over."""
