@@ -27,6 +27,9 @@ from lzc.dnssec.validation.denial import (
 MAX_ITERATIONS: Final = 50
 """More than so many, and validators take the zone for insecure, or for bogus (RFC 9276 §3.2)."""
 
+OPTED_OUT: Final = "opt-out: what is not in the chain of NSEC3 may be a delegation"
+"""Why what lies in such a span is not secure (RFC 5155 §9.2)."""
+
 _SHA1: Final = 1
 _OPT_OUT: Final = 1
 
@@ -171,7 +174,7 @@ class Nsec3Denial:
             shown = base64.b32hexencode(hashed(name, self._parameters)).decode().lower()
             return lacking(f"{front}no NSEC3 covers {name} ({shown})")
         if link.opt_out:
-            return Proof(insecure=f"opt-out: what {link.bits.of} covers may be a delegation")
+            return Proof(insecure=OPTED_OUT)
         return PROVEN
 
     def _at(self, name: dns.name.Name) -> HashedLink | None:
