@@ -76,7 +76,7 @@ def zone_signatures(info: ZoneInfo, now: float) -> ZoneKeys:
         "signatures-end",
         what.format(_name(info), when(end)),
         why="from then on validators call it bogus",
-        fix="sign the zone again with what signed it, then lzc build",
+        fix="sign the zone again with what signed it, and build",
         severity=Severity.WARNING,
     )
     return ZoneKeys(warnings=(fault,), end=end)

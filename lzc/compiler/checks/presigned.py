@@ -37,8 +37,7 @@ def check_presigned_lua(zone: Zone) -> Iterator[Fault]:
             "presigned-and-lua",
             f"zone {zone.name} is to be served as it is signed, and has LUA records",
             _NO_LUA,
-            "set dnssec = true for lzc to sign the zone, with strip-dnssec = true where it holds"
-            " what another signer added, or leave the LUA records out",
+            "leave the LUA records out, or take an unsigned file with dnssec = true",
         )
 
 
@@ -73,7 +72,7 @@ def check_presigned(index: ZoneIndex, *, signed: bool) -> Iterator[Fault]:
                     f"zone {index.zone.name} holds {what} records, and is not to be signed",
                     "answers are not put together from signatures that are there: validators would "
                     "call the zone bogus",
-                    f'set dnssec = "presigned" in {section} to serve them as they are; or {drop},'
-                    " and dnssec = true where the parent has a DS",
+                    f"{drop}, and dnssec = true where the parent has a DS; or set"
+                    ' dnssec = "presigned" there to serve them as they are',
                 )
             return

@@ -47,7 +47,7 @@ def check_signatures(zone: Zone, presigned: Presigned, now: float) -> Iterator[F
             "presigned-unsigned",
             f"zone {zone.name} is to be served as it is signed, and has no {lacking}",
             "validators would call it bogus",
-            "name the file that the signer wrote, or set dnssec = true for lzc to sign the zone",
+            "name the file that the signer wrote, or set dnssec = true: it is signed here then",
         )
         return
     apex = dns.name.from_wire(zone.apex, 0)[0]

@@ -36,7 +36,7 @@ def from_file(path: Path) -> Anchors:
         "trust-anchor-unusable",
         what,
         "without it, nothing says which keys are the right ones",
-        "write DS records as in a zone file: lzc keys ds ZONE prints them",
+        "write DS records as in a zone file",
     )
 
 

@@ -36,5 +36,5 @@ def refusal(folder: Path, info: ZoneInfo, now: float, not_before: float) -> Faul
         f"zone {wire_name.to_text(info.apex)} is not signed, as the clock says {when(now)}, and the"
         f" bundle was built {built}",
         "signatures would be of a time that is past: bogus to every resolver",
-        "set the clock; or, where it is right, build again: it was not where the bundle was built",
+        "set the clock; where it is right, that of who built was not: make the bundle anew",
     )
