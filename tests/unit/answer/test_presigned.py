@@ -11,14 +11,14 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from lzc.dnssec.denial import NSEC_CHAIN, Denial, Way
+from lzc.dnssec.denial import NSEC_CHAIN, Denial, Way, label
 from lzc.dnssec.validation.signature_check import SignatureCheck
 from lzc.rehearse.survey.anchors import own_anchors
 from lzc.rehearse.survey.inspection import Asked, Findings, Inspection, TrustedZones
 from lzc.rehearse.survey.questions import of_view
 from lzc.wire.name import from_text, to_text
 from tests.unit.answer.test_dnssec import NAMES, ORG, TYPES, csk
-from tests.unit.answering import NOW, World, lines, rcode
+from tests.unit.answering import HEAD, NOW, World, lines, rcode
 from tests.unit.presigned_text import presigned
 
 PLAIN = "\n".join(line for line in ORG.splitlines() if " LUA " not in line) + "\n"
@@ -133,3 +133,20 @@ def test_a_transfer_has_all_that_the_source_has(worlds: Worlds) -> None:
     assert {"SOA", "RRSIG", "DNSKEY", "A"} <= kinds
     assert ("NSEC3" in kinds) == ("NSEC3PARAM" in kinds) == view.info.denial.is_hashed
     assert len(found) == view.info.records + 1
+
+
+def test_nothing_is_made_where_the_gap_begins_at_a_wildcard(tmp_path: Path) -> None:
+    """What lzc makes then where it signs itself would have no signature here."""
+    ents = "".join(f"cut.e{number} NS ns1\n" for number in range(60))
+    text = HEAD + "$TTL 60\n* A 192.0.2.1\nb A 192.0.2.2\n" + ents
+    stored = presigned(text, [csk("example.org.")], Denial(Way.NSEC3, opt_out=True))
+    world = World(tmp_path, {"example.org.": stored}, presigned=True)
+    denied = set()
+    for number in range(60):
+        for qtype in ("A", "DS"):
+            answer = world.ask(f"e{number}.example.org", qtype, dnssec=True)
+            assert rcode(answer) == "NOERROR"
+            denied |= {r.name for r in answer.authority if r.rdtype == dns.rdatatype.NSEC3}
+    assert world.failures == []
+    wildcard = Denial(Way.NSEC3).hash(from_text("*.example.org."))
+    assert dns.name.from_wire(label(wildcard) + ZONE, 0)[0] in denied
