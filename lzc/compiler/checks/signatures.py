@@ -52,7 +52,7 @@ def check_signatures(zone: Zone, presigned: Presigned, now: float) -> Iterator[F
         return
     apex = dns.name.from_wire(zone.apex, 0)[0]
     trusted = ZoneKeys(apex, _rrset(zone, keys))
-    check = SignatureCheck(now)
+    check = SignatureCheck(now, once=True)
     made = _made(zone, presigned)
     end = float("inf")
     for records in _signed_rrsets(zone, presigned):

@@ -6,7 +6,6 @@ The mathematics is dnspython's, which shares no code with what made the signatur
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import dns.dnssec
@@ -35,25 +34,33 @@ _KEPT: Final = 4096
 """Signatures whose verdict is kept: an SOA stands in many answers."""
 
 
-@dataclass(frozen=True, slots=True)
 class ZoneKeys:
-    """The DNSKEY RRset of a zone, as far as it may sign (RFC 4034 §2.1.1)."""
+    """The DNSKEY RRset of a zone, and what it says of signatures (RFC 4034 §2.1.1).
 
-    apex: dns.name.Name
-    rrset: dns.rrset.RRset
+    ``algorithms`` are those that every RRset of the zone is to be signed with (RFC 4035 §2.2).
+    """
 
-    @property
-    def algorithms(self) -> frozenset[int]:
-        """Those that every RRset of the zone is to be signed with (RFC 4035 §2.2)."""
-        return frozenset(int(key.algorithm) for key in self.signing())
+    __slots__ = ("_by_ident", "algorithms", "apex", "rrset")
 
-    def signing(self) -> list[DNSKEY]:
-        """The keys that may sign RRsets."""
-        return [
-            key
-            for key in dnskeys(self.rrset)
+    def __init__(self, apex: dns.name.Name, rrset: dns.rrset.RRset) -> None:
+        self.apex = apex
+        self.rrset = rrset
+        self.algorithms = frozenset(
+            int(key.algorithm)
+            for key in dnskeys(rrset)
             if key.flags & _ZONE_KEY and not key.flags & REVOKED and key.protocol == 3
-        ]
+        )
+        self._by_ident: dict[tuple[int, int], dns.rrset.RRset] = {}
+        for key in dnskeys(rrset):
+            ident = tag_of(key), int(key.algorithm)
+            same = self._by_ident.setdefault(
+                ident, dns.rrset.RRset(apex, rrset.rdclass, rrset.rdtype)
+            )
+            same.add(key, rrset.ttl)
+
+    def of(self, tag: int, algorithm: int) -> dns.rrset.RRset | None:
+        """The keys with that tag and algorithm."""
+        return self._by_ident.get((tag, algorithm))
 
 
 class Held(NamedTuple):
@@ -68,10 +75,11 @@ class Held(NamedTuple):
 
 class SignatureCheck:
     """Checks RRSIGs at ``now``, seconds since the epoch. Keeps the verdict on those that are met
-    again and again."""
+    again and again, unless told that there are no such (``once``)."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, once: bool = False) -> None:
         self.now = now
+        self._once = once
         self._known: dict[tuple[object, ...], str | None] = {}
 
     def look(self, rrset: dns.rrset.RRset, made: dns.rrset.RRset | None, keys: ZoneKeys) -> Held:
@@ -125,35 +133,35 @@ class SignatureCheck:
             return f"is not valid before {moment(rrsig.inception)}"
         if rrsig.expiration < self.now:
             return f"expired {moment(rrsig.expiration)}"
-        fault = _key_fault(rrset, rrsig, keys)
-        return fault if fault is not None else self._mathematics(rrset, rrsig, keys)
-
-    def _mathematics(self, rrset: dns.rrset.RRset, rrsig: RRSIG, keys: ZoneKeys) -> str | None:
+        fitting = keys.of(rrsig.key_tag, int(rrsig.algorithm))
+        if fitting is None:
+            return f"is by a key that is not in the DNSKEY RRset of {keys.apex}"
+        fault = _key_fault(rrset, rrsig, dnskeys(fitting))
+        if fault is not None:
+            return fault
+        if self._once:
+            return self._mathematics(rrset, rrsig, fitting)
         ident = (rrset.name, rrset.rdtype, frozenset(rrset), rrsig, id(keys.rrset))
-        if ident in self._known:
-            return self._known[ident]
-        fault = None
+        if ident not in self._known:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[ident] = self._mathematics(rrset, rrsig, fitting)
+        return self._known[ident]
+
+    def _mathematics(
+        self, rrset: dns.rrset.RRset, rrsig: RRSIG, fitting: dns.rrset.RRset
+    ) -> str | None:
         try:
-            dns.dnssec.validate_rrsig(rrset, rrsig, {keys.apex: keys.rrset}, now=self.now)
+            dns.dnssec.validate_rrsig(rrset, rrsig, {rrsig.signer: fitting}, now=self.now)
         except dns.exception.UnsupportedAlgorithm:
-            fault = "is of an algorithm that cannot be checked here"
+            return "is of an algorithm that cannot be checked here"
         except (dns.exception.DNSException, ValueError):
-            fault = "is wrong: it is not over these octets"
-        if len(self._known) >= _KEPT:
-            self._known.clear()
-        self._known[ident] = fault
-        return fault
+            return "is wrong: it is not over these octets"
+        return None
 
 
-def _key_fault(rrset: dns.rrset.RRset, rrsig: RRSIG, keys: ZoneKeys) -> str | None:
-    """Why no key of the zone may have made a signature."""
-    fitting: Sequence[DNSKEY] = [
-        key
-        for key in dnskeys(keys.rrset)
-        if (tag_of(key), key.algorithm) == (rrsig.key_tag, rrsig.algorithm)
-    ]
-    if not fitting:
-        return f"is by a key that is not in the DNSKEY RRset of {keys.apex}"
+def _key_fault(rrset: dns.rrset.RRset, rrsig: RRSIG, fitting: Sequence[DNSKEY]) -> str | None:
+    """Why none of the keys that fit a signature may have made it."""
     if all(not key.flags & _ZONE_KEY or key.protocol != 3 for key in fitting):
         return "is by a key that is not for zones"
     if rrset.rdtype != dns.rdatatype.DNSKEY and all(key.flags & REVOKED for key in fitting):
