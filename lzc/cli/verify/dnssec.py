@@ -79,6 +79,7 @@ def verify(wanted: Wanted, output_format: str) -> bool:
                 wanted.now,
                 config,
                 progress,
+                for_any=wanted.server is None,
             )
         identity = None if bundle is None else bundle.id
     own = sorted(

@@ -142,11 +142,19 @@ class TrustedZones(Mapping[dns.name.Name, ZoneKeys | None]):
 
 
 class Inspection:
-    """Asks about names of a zone, given as wire name, and judges what comes."""
+    """Asks about names of a zone, given as wire name, and judges what comes. ``for_any``: for type
+    ANY, too."""
 
     def __init__(
-        self, apex: bytes, zones: TrustedZones, asker: Asker, check: SignatureCheck
+        self,
+        apex: bytes,
+        zones: TrustedZones,
+        asker: Asker,
+        check: SignatureCheck,
+        *,
+        for_any: bool = True,
     ) -> None:
+        self._for_any = for_any
         self._wire = apex
         self._apex = dns.name.from_wire(apex, 0)[0]
         self._zones = zones
@@ -170,7 +178,9 @@ class Inspection:
             begin(number)
             present: set[int] = set()
             of_name: list[Link | HashedLink] = []
-            for question in questions(name, self._wire, below_another=self._below_another):
+            for question in questions(
+                name, self._wire, below_another=self._below_another, for_any=self._for_any
+            ):
                 has_data, some = self._ask(question, found)
                 of_name += some
                 if has_data and not _is_beside(question, name, self._wire):

@@ -88,9 +88,12 @@ def of_records(apex: bytes, records: Iterable[tuple[bytes, int]]) -> list[KnownN
     return found
 
 
-def questions(name: KnownName, apex: bytes, *, below_another: bool) -> Iterator[Question]:
+def questions(
+    name: KnownName, apex: bytes, *, below_another: bool, for_any: bool = True
+) -> Iterator[Question]:
     """What to ask about a name of the zone with that apex. ``below_another`` tells that the zone
-    above is known, too, which answers for the DS of the apex."""
+    above is known, too, which answers for the DS of the apex; ``for_any``: type ANY, to which
+    servers may give what they like (RFC 8482)."""
     key = name.key
     qname = wire_name.relative_of_key(key) + apex
     if name.hidden:
@@ -110,10 +113,11 @@ def questions(name: KnownName, apex: bytes, *, below_another: bool) -> Iterator[
                     yield Question(qname, kind)
         if (key or below_another) and rrtype.DS not in name.types:
             yield Question(qname, rrtype.DS)
-        yield Question(qname, rrtype.ANY)
+        if for_any:
+            yield Question(qname, rrtype.ANY)
     yield from _of_names_that_are_not(qname, key)
     if wire_name.is_wildcard_key(key):
-        yield from _of_what_it_makes(name, qname)
+        yield from _of_what_it_makes(name, qname, for_any=for_any)
 
 
 def _of_absent_types(qname: bytes, types: frozenset[int]) -> Iterator[Question]:
@@ -125,7 +129,7 @@ def _of_absent_types(qname: bytes, types: frozenset[int]) -> Iterator[Question]:
 
 def _of_names_that_are_not(qname: bytes, key: bytes) -> Iterator[Question]:
     """Below a name, and right before and after it, unless such exist by chance."""
-    for made in (NOBODY + qname, *(_neighbours(qname) if key else (b"\1\0" + qname,))):
+    for made in (NOBODY + qname, *(_neighbours(qname) if key else (b"\1\1" + qname,))):
         if len(made) <= wire_name.MAX_NAME:
             yield Question(made, rrtype.A)
 
@@ -138,10 +142,11 @@ def _neighbours(qname: bytes) -> Iterator[bytes]:
         # Capitals are lower case in the order of names.
         yield bytes((len(label),)) + less.lower() + rest
     if len(label) < wire_name.MAX_LABEL:
-        yield bytes((len(label) + 1,)) + label + b"\0" + rest
+        # Not an octet 0: Knot DNS proves nothing for such, and who asks for one is no client.
+        yield bytes((len(label) + 1,)) + label + b"\1" + rest
 
 
-def _of_what_it_makes(name: KnownName, wildcard: bytes) -> Iterator[Question]:
+def _of_what_it_makes(name: KnownName, wildcard: bytes, *, for_any: bool) -> Iterator[Question]:
     """What a wildcard answers for names below its parent, at one depth and another."""
     parent = wildcard[2:]
     one = NOBODY + parent
@@ -150,6 +155,7 @@ def _of_what_it_makes(name: KnownName, wildcard: bytes) -> Iterator[Question]:
     for kind in sorted(name.types):
         yield Question(one, kind, kind in name.fixed)
     yield from _of_absent_types(one, name.types)
-    yield Question(one, rrtype.ANY)
+    if for_any:
+        yield Question(one, rrtype.ANY)
     if len(one) + 2 <= wire_name.MAX_NAME:
         yield Question(b"\1x" + one, min(name.types, default=rrtype.A))

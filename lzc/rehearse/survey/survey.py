@@ -78,12 +78,15 @@ def survey(
     now: float,
     config: Config | None,
     progress: Progress | None = None,
+    *,
+    for_any: bool = True,
 ) -> None:
     """Look at each zone, and fill in its findings. Names of zones in ``unsigned`` count as
-    insecure, those of others that have no DS in ``anchors`` as unknown."""
+    insecure, those of others that have no DS in ``anchors`` as unknown. ``for_any``: see
+    `lzc.rehearse.survey.questions.questions`."""
     by_apex = {zone.apex: zone for zone in zones}
     total, done = sum(zone.count for zone in zones), 0
-    make = partial(_look, make_asker, anchors, unsigned, now)
+    make = partial(_look, make_asker, anchors, unsigned, now, for_any=for_any)
     for part, found in look_at(_parts(zones), make, _limits(config)):
         by_apex[part.apex].findings.add(found)
         done += len(part.names)
@@ -104,7 +107,12 @@ def _limits(config: Config | None) -> Limits:
 
 
 def _look(
-    make_asker: MakeAsker, anchors: Anchors, unsigned: frozenset[dns.name.Name], now: float
+    make_asker: MakeAsker,
+    anchors: Anchors,
+    unsigned: frozenset[dns.name.Name],
+    now: float,
+    *,
+    for_any: bool,
 ) -> Look:
     asker, check = make_asker(), SignatureCheck(now)
     trusted = TrustedZones(anchors, unsigned, asker, check)
@@ -113,7 +121,7 @@ def _look(
     def look(part: Part, begin: Callable[[int], None]) -> Findings:
         if part.apex not in known:
             known.clear()
-            known[part.apex] = Inspection(part.apex, trusted, asker, check)
+            known[part.apex] = Inspection(part.apex, trusted, asker, check, for_any=for_any)
         return known[part.apex].look(part.names, begin)
 
     return look
