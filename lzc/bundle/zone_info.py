@@ -22,8 +22,9 @@ class ZoneKey:
 
     @property
     def is_sep(self) -> bool:
-        """True for a KSK or CSK: the flag that asks the parent for a DS (RFC 4034 §2.1.1)."""
-        return bool(self.flags & 0x0001)
+        """True for a KSK or CSK that is not revoked: one to have a DS at the parent (RFC 4034
+        §2.1.1, RFC 5011 §2.1)."""
+        return self.flags & 0x0081 == 0x0001
 
 
 @dataclass(frozen=True, slots=True)

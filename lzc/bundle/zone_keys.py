@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -48,6 +48,9 @@ def zone_keys(keystore: Keystore, info: ZoneInfo, now: float) -> ZoneKeys:
             errors += about
         else:
             warnings += (replace(fault, severity=Severity.WARNING) for fault in about)
+    # What the bundle has of a key may be later in its life than the files: from its date on it has
+    # the flag of a revoked one.
+    found = [key.revoked() if key.revoked().dnskey in published else key for key in found]
     keys = tuple(key for key in found if key.dnskey in published)
     if not errors and not keys:
         errors.append(_missing(keystore.path, info))
@@ -58,7 +61,7 @@ def zone_keys(keystore: Keystore, info: ZoneInfo, now: float) -> ZoneKeys:
         errors = [_inactive(keystore.path, info, found, foreseen, now)]
         return ZoneKeys((), tuple(errors), end=foreseen.at)
     if foreseen is not None and foreseen.at - now <= SOON:
-        warnings.append(_ending(keystore.path, info, foreseen))
+        warnings.append(_ending(keystore.path, info, keys, foreseen, now))
     return ZoneKeys(keys, (), tuple(warnings), None if foreseen is None else foreseen.at)
 
 
@@ -101,7 +104,7 @@ def _inactive(
 ) -> Fault:
     states = "; ".join(state_of(key, now) for key in found)
     problem = f"zone {_name(info)} has no active key: {states}"
-    fix = f"{_generate(info)}, then lzc build; or correct the keys' times with dnssec-settime"
+    fix = f"{_generate(info)}, then lzc build; or have one sign again: {_again(info, found, now)}"
     if foreseen.build is not None:
         problem += ", but not in this bundle"
         fix = "lzc build"
@@ -114,14 +117,17 @@ def _inactive(
     )
 
 
-def _ending(folder: Path, info: ZoneInfo, foreseen: Outlook) -> Fault:
+def _ending(
+    folder: Path, info: ZoneInfo, keys: Sequence[SigningKey], foreseen: Outlook, now: float
+) -> Fault:
     if foreseen.build is not None:
         fix = f"lzc build, between {when(foreseen.build)} and {when(foreseen.at)}"
     else:
         fix = (
             f"{_generate(info)} --add, then lzc build, and give the parent its DS"
             f" (lzc keys ds {_shell_name(info)});"
-            " or give the keys later dates with dnssec-settime"
+            f" or let these go on: lzc keys retire {_shell_name(info)} {_ending_tags(keys, now)}"
+            " --at never"
         )
     return Fault(
         Place(str(folder)),
@@ -135,6 +141,20 @@ def _ending(folder: Path, info: ZoneInfo, foreseen: Outlook) -> Fault:
 
 def _name(info: ZoneInfo) -> str:
     return wire_name.to_text(info.apex)
+
+
+def _again(info: ZoneInfo, keys: Iterable[SigningKey], now: float) -> str:
+    tags = " ".join(str(key.tag) for key in keys if not key.timing.is_revoked(now))
+    return f"lzc keys activate {_shell_name(info)} {tags}"
+
+
+def _ending_tags(keys: Iterable[SigningKey], now: float) -> str:
+    """The tags of keys that sign now and retire some time."""
+    return " ".join(
+        str(key.tag)
+        for key in keys
+        if key.timing.is_active(now) and key.timing.inactive is not None
+    )
 
 
 def _generate(info: ZoneInfo) -> str:

@@ -38,7 +38,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "diff": ("lzc.cli.diff", "Show what differs between two bundles, or bundle and sources."),
     "query": ("lzc.cli.query", "Ask the live bundle as a client would, without a server."),
     "test": ("lzc.cli.test", "Hold the answers against what the project expects of them."),
-    "keys": ("lzc.cli.keys", "Make, list, import and export DNSSEC keys."),
+    "keys": ("lzc.cli.keys", "Make, show, change, import and export DNSSEC keys."),
     "serve": ("lzc.cli.serve", "Answer queries and transfers from the live bundle."),
     "ctl": ("lzc.cli.ctl", "Talk to a running server: status, reload, health, metrics."),
     "export": ("lzc.cli.export", "Write files for other programs: prometheus."),

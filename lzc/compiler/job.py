@@ -19,6 +19,9 @@ from lzc.source.limits import NOTHING, Counts, Limits
 from lzc.source.reach import Reach
 from lzc.zone.model import Input
 
+ApexRecords = tuple[tuple[int, tuple[bytes, ...]], ...]
+"""RR types, and RDATA."""
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneJob:
@@ -28,7 +31,10 @@ class ZoneJob:
     epoch, ``takers`` are the secondaries that get the zone, ``health`` is what checks may
     reach, ``in_halves`` lets a second process help with a large one, ``against`` is a version of
     PowerDNS whose answers are compared, ``any_serial`` takes a serial that could not go live, and
-    only warns of it, ``elsewhere`` is what other zones have of what its code looks up."""
+    only warns of it, ``elsewhere`` is what other zones have of what its code looks up. ``asked``
+    are CDS and CDNSKEY records, which no transfer carries, ``foreign`` are records of other
+    operators at the apex, which are as if they stood in the source, and ``key_ttl`` is the TTL of
+    all these and of ``keys``, in seconds, if it is not the SOA's minimum."""
 
     zone_id: int
     source: ZoneSource
@@ -45,6 +51,9 @@ class ZoneJob:
     against: Version | None = None
     any_serial: bool = False
     elsewhere: Elsewhere = field(default_factory=dict)
+    asked: ApexRecords = ()
+    foreign: ApexRecords = ()
+    key_ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

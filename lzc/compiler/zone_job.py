@@ -24,7 +24,8 @@ from lzc.source.limits import OVER_LIMIT, Spending, Totals
 from lzc.source.records import may_be_lua
 from lzc.source.zonefile import read_zone
 from lzc.wire import rrtype as rr
-from lzc.zone.model import PLACE, Record, Zone
+from lzc.wire.rdata import soa_times
+from lzc.zone.model import KEY, PLACE, RDATA, TTL, TYPE, Record, Zone
 
 if TYPE_CHECKING:
     from lzc.compiler.lua.programs import Programs
@@ -63,6 +64,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     lua_unread = any(map(may_be_lua, unread))
     if source.strip:
         strip(zone)
+    _take_over(zone, job)
     zone.records.sort()
     presigned: Presigned | None = None
     keys = job.keys
@@ -120,6 +122,8 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         signed=source.signed or presigned is not None,
         lua=source.lua and presigned is None,
         keys=keys,
+        apex=dict(job.asked),
+        key_ttl=job.key_ttl,
         in_halves=job.in_halves,
         powerdns=source.powerdns,
         blanks=source.blanks,
@@ -195,6 +199,25 @@ def _needs(job: ZoneJob, zone: Zone, programs: Programs | None) -> tuple[str, ..
         looks = looks_at_clients(programs)
     keys = frozenset(key.dnskey for key in job.keys)
     return needed_by(zone, keys, looks_at_clients=looks)
+
+
+def _take_over(zone: Zone, job: ZoneJob) -> None:
+    """Add the records of other operators (RFC 8901) at the apex, with the place of the SOA, and the
+    TTL of those of the same type that are there."""
+    top = [record for record in zone.records if not record[KEY]]
+    soa = next((record for record in top if record[TYPE] == rr.SOA), None)
+    if soa is None:
+        return
+    minimum = soa_times(soa[RDATA])[-1]
+    known = {(record[TYPE], record[RDATA]) for record in top}
+    ttls = {record[TYPE]: record[TTL] for record in top}
+    usual = minimum if job.key_ttl is None else job.key_ttl
+    zone.records += [
+        (b"", rrtype, rdata, ttls.get(rrtype, usual), soa[PLACE])
+        for rrtype, rdatas in job.foreign
+        for rdata in rdatas
+        if (rrtype, rdata) not in known
+    ]
 
 
 def _lint(

@@ -4,6 +4,7 @@ Every key has a default that is safe; unknown keys are errors, because a misspel
 silently ignored is an outage that waits. Paths are relative to the file they stand in.
 """
 
+from lzc.config.policies import Policy, PolicySection, SyncSettings
 from lzc.config.sections import (
     MOST_WORKERS,
     BuildSection,
@@ -27,8 +28,11 @@ __all__ = [
     "DnssecSection",
     "HealthSection",
     "LuaSection",
+    "Policy",
+    "PolicySection",
     "SecondarySection",
     "ServeSection",
+    "SyncSettings",
     "TotalLimitsSection",
     "TsigSection",
     "ZoneLimitsSection",

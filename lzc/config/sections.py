@@ -7,6 +7,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal
 
+from lzc.config.policies import Algorithm, Digests
 from lzc.config.table import Field, Table, read_by
 from lzc.wire import name as wire_name
 from lzc.wire.edns import MIN_UDP_SIZE, UDP_SIZE
@@ -133,6 +134,9 @@ class ZoneSection(Table):
     nsec3_iterations: int | None = Field(default=None, ge=0, le=65535)
     nsec3_salt: Salt | None = None
     nsec3_opt_out: bool | None = None
+    policy: str | None = None
+    publish_cds: Digests | None = None
+    publish_cdnskey: bool | None = None
 
 
 class LuaSection(Table):
@@ -173,8 +177,17 @@ class DnssecSection(Table):
     """``[dnssec]``: keys, and what new ones look like."""
 
     keystore: str = "keys"
-    algorithm: Literal[8, 13, 14, 15] = 13
-    policy: Literal["csk", "ksk-zsk"] = "csk"
+    keystore_passphrase_file: str | None = None
+    """Private keys are sealed with the passphrase in it; ``credential:NAME``: one of systemd's."""
+    keystore_key_file: str | None = None
+    """Likewise with a key, 64 hexadecimal digits, which takes no time to be made of a passphrase.
+    """
+    algorithm: Algorithm = 13
+    policy: str = "csk"
+    """``csk``, ``ksk-zsk``, or the name of a policy that has a table."""
+    publish_cds: Digests = ""
+    """Digest types of the CDS records that ask the parent for DS records; none: no CDS."""
+    publish_cdnskey: bool = False
     denial: DenialSetting = "nsec"
     """What proves that there is nothing: NSEC, NSEC3, NSEC3 made for each question, or one NSEC
     at the name asked for (RFC 9824)."""

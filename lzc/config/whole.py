@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import difflib
+import json
 import os
 import re
 import shlex
@@ -11,8 +13,17 @@ import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from lzc.config.policies import (
+    BUILT_IN,
+    DELETE,
+    Policy,
+    PolicySection,
+    SyncSettings,
+    nonsense,
+    parse_digests,
+)
 from lzc.config.sections import (
     BuildSection,
     DnssecSection,
@@ -46,6 +57,7 @@ class Config(Table):
     lua: LuaSection = LuaSection()
     health: HealthSection = HealthSection()
     dnssec: DnssecSection = DnssecSection()
+    policy: dict[str, PolicySection] = Field(default={})
     zone: dict[DomainName, ZoneSection] = Field(default={})
     serve: ServeSection = ServeSection()
     tsig: dict[DomainName, TsigSection] = Field(default={})
@@ -83,6 +95,8 @@ class Config(Table):
         ]
         if self.serve.cookie_secret_file is not None:
             found.append((self.path(self.serve.cookie_secret_file), "the secret of DNS cookies"))
+        for path in self._keystore_secret_files():
+            found.append((path, "the secret of the keystore"))
         if self.serve.http_token_file is not None:
             found.append((self.path(self.serve.http_token_file), "the token of [serve] http"))
         return found
@@ -107,6 +121,29 @@ class Config(Table):
         bare = zone.rstrip(".").lower()
         found = [one for name, one in self.zone.items() if name.rstrip(".").lower() == bare]
         return found[0] if found else None
+
+    def key_policy(self, zone: str) -> Policy:
+        """The policy of a zone's keys: as said for it, or for all."""
+        section = self.zone_section(zone)
+        name = (section.policy if section is not None else None) or self.dnssec.policy
+        return self.policy_named(name)
+
+    def policy_named(self, name: str) -> Policy:
+        """A policy that has a table, or one of `lzc.config.policies.BUILT_IN`."""
+        section = self.policy.get(name)
+        if section is None:
+            return Policy(name, name, self.dnssec.algorithm)
+        return Policy.made_of(name, section, self.dnssec.algorithm)
+
+    def sync_records(self, zone: str) -> SyncSettings:
+        """Which CDS and CDNSKEY records a zone has: as said for it, for its policy, or for all."""
+        section = self.zone_section(zone) or ZoneSection()
+        policy = self.policy.get(section.policy or self.dnssec.policy) or PolicySection()
+        cds = (section.publish_cds, policy.publish_cds, self.dnssec.publish_cds)
+        keys = (section.publish_cdnskey, policy.publish_cdnskey, self.dnssec.publish_cdnskey)
+        said = next(one for one in cds if one is not None)
+        cdnskey = next(one for one in keys if one is not None)
+        return SyncSettings(parse_digests(said), cdnskey, said == DELETE)
 
     @property
     def runs_lua(self) -> bool:
@@ -158,6 +195,49 @@ class Config(Table):
             raise InputError.at(path, "cookie-secret", problem, fix=fix)
         return secret
 
+    def _keystore_secret_files(self) -> list[Path]:
+        names = (self.dnssec.keystore_passphrase_file, self.dnssec.keystore_key_file)
+        return [self._credential(name) for name in names if name is not None]
+
+    def _credential(self, name: str) -> Path:
+        """The path of a secret: of the file, or of a credential that systemd hands to a service."""
+        if not name.startswith(CREDENTIAL):
+            return self.path(name)
+        return Path(
+            os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials")
+        ) / name.removeprefix(CREDENTIAL)
+
+    def keystore_passphrase(self) -> bytes | None:
+        """The passphrase that seals private keys, in the configured file; `None` where none is
+        configured. Raises `InputError`."""
+        name = self.dnssec.keystore_passphrase_file
+        if name is None:
+            return None
+        path = self._credential(name)
+        found = _read_secret(path, "keystore-secret", "the passphrase of the keystore", **_SEALING)
+        if not found:
+            problem = "the passphrase of the keystore is empty"
+            raise InputError.at(path, "keystore-secret", problem, fix="write one into the file")
+        return found
+
+    def keystore_key(self) -> bytes | None:
+        """The 32 octets that seal private keys, in the configured file; `None` where none is
+        configured. Raises `InputError`."""
+        name = self.dnssec.keystore_key_file
+        if name is None:
+            return None
+        path = self._credential(name)
+        found = _read_secret(path, "keystore-secret", "the key of the keystore", **_SEALING)
+        try:
+            octets = bytes.fromhex(found.decode())
+        except ValueError:
+            octets = b""
+        if len(octets) != 32:
+            problem = "the key of the keystore is not 64 hexadecimal digits"
+            fix = f"openssl rand -hex 32 > {shlex.quote(str(path))}, if nothing is sealed with it"
+            raise InputError.at(path, "keystore-secret", problem, fix=fix)
+        return octets
+
     def http_token(self) -> bytes | None:
         """The bearer token (RFC 6750 §2.1) in the configured file; `None` where none is configured.
         Raises `InputError`."""
@@ -173,6 +253,13 @@ class Config(Table):
             problem = "the token of http is not 16 or more letters, digits, or any of -._~+/"
             raise InputError.at(path, "http-token", problem, fix=fix)
         return token
+
+
+CREDENTIAL: Final = "credential:"
+_SEALING: Final = {
+    "why": "whoever reads it can open the private keys, and forge your zones",
+    "fix": "bring the file back from where you keep a copy, or correct its name in [dnssec]",
+}
 
 
 def _read_secret(path: Path, rule: str, what: str, *, why: str, fix: str) -> bytes:
@@ -248,7 +335,45 @@ def _where_else(path: Path) -> str:
     return f"{named}, or make one with: {shlex.join(['lzc', 'init', *folder])}"
 
 
+def _check_policies(config: Config, path: str, text: str) -> Iterator[Fault]:
+    # Here, as most files are right.
+    from lzc.config.faults import locate
+
+    known = [*BUILT_IN, *config.policy]
+    named: list[tuple[tuple[str, ...], str]] = [(("dnssec", "policy"), config.dnssec.policy)]
+    named += [
+        (("zone", name, "policy"), section.policy)
+        for name, section in config.zone.items()
+        if section.policy is not None
+    ]
+    for where, name in named:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            yield Fault(
+                locate(path, text, where),
+                "policy-unknown",
+                f"there is no policy {name!r}",
+                fix=f'did you mean "{close[0]}"?'
+                if close
+                else f"add a table [policy.{json.dumps(name)}], or take one of: {', '.join(known)}",
+            )
+    for name, policy in config.policy.items():
+        if name in BUILT_IN:
+            yield Fault(
+                locate(path, text, ("policy", name)),
+                "policy-built-in",
+                f"policy {name!r} is there without a table",
+                "with another content, its name would mislead",
+                "give it another name, and name that one in policy",
+            )
+        for key, problem, why, fix in nonsense(policy):
+            place = locate(path, text, ("policy", name, key))
+            yield Fault(place, "policy-nonsense", problem, why, fix)
+
+
 def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
+    yield from _check_policies(config, path, text)
+
     def place(*where: str | int) -> Place:
         # Here, as most files are right.
         from lzc.config.faults import locate
@@ -272,6 +397,14 @@ def _cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
                 why="anyone who can forge its address could read the zones and their Lua code",
                 fix="give it tsig = ..., or set tsig-required = false in [serve]",
             )
+    dnssec = config.dnssec
+    if dnssec.keystore_passphrase_file is not None and dnssec.keystore_key_file is not None:
+        yield Fault(
+            place("dnssec", "keystore-key-file"),
+            "keystore-secret",
+            "private keys are sealed with a passphrase or with a key, not with both",
+            fix="keep keystore-passphrase-file or keystore-key-file",
+        )
     versions = [ip_address(one).version for one in config.serve.notify_source]
     if len(set(versions)) < len(versions):
         yield Fault(

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lzc.dnssec import algorithms
 from lzc.dnssec.algorithms import PrivateKey
-from lzc.dnssec.key import PROTOCOL, SigningKey
+from lzc.dnssec.key import PROTOCOL, REVOKE, SEP, ForeignKey, SigningKey
 from lzc.dnssec.timing import Timing
 from lzc.wire import name as wire_name
 
@@ -34,8 +34,12 @@ class InvalidKeyFile(ValueError):
         self.line = line
 
 
-_TIMES: Final = {one.name.title().replace("_", ""): one.name for one in dataclasses.fields(Timing)}
+_TIMES: Final = {
+    one.name.title().replace("_", "").replace("Ds", "DS"): one.name
+    for one in dataclasses.fields(Timing)
+}
 """BIND's names of dates, such as ``SyncPublish``, to ours."""
+_RELATIVES: Final = ("Predecessor", "Successor")
 
 _RSA_FIELDS: Final = (
     "Modulus",
@@ -48,17 +52,27 @@ _RSA_FIELDS: Final = (
     "Coefficient",
 )
 
+MIN_RSA_BITS: Final = 1024
+"""Bits of an RSA modulus that is read: validators refuse shorter ones."""
+_WHOLE: Final = frozenset({algorithms.ED25519, algorithms.ED448})
+"""Algorithms whose private keys are octets rather than a number, which may be short."""
+
 Fields = dict[str, tuple[str, int]]
 
 
-def base_name(zone: bytes, algorithm: int, tag: int) -> str:
-    """The file name without its suffix: ``Kexample.org.+013+04711``. The zone is written in lower
+def zone_part(zone: bytes) -> str:
+    """What the names of a zone's key files begin with: ``Kexample.org``. It is written in lower
     case; octets other than letters, digits, ``-`` and ``_`` become ``%XX``, as in BIND."""
     labels = [
         re.sub(rb"[^a-z0-9_-]", lambda found: b"%%%02X" % found[0][0], label).decode("ascii")
         for label in wire_name.labels_of(zone.lower())
     ]
-    return f"K{'.'.join(labels)}.+{algorithm:03}+{tag:05}"
+    return f"K{'.'.join(labels)}"
+
+
+def base_name(zone: bytes, algorithm: int, tag: int) -> str:
+    """The file name without its suffix: ``Kexample.org.+013+04711``."""
+    return f"{zone_part(zone)}.+{algorithm:03}+{tag:05}"
 
 
 def zone_of(base: str) -> bytes | None:
@@ -92,7 +106,7 @@ def parse_private(text: str, *, known: bool = False) -> tuple[int, PrivateKey, T
     the factors of an RSA key are primes, which takes 37 ms to find out, is not looked at again,
     only that its numbers fit together. Raises `InvalidKeyFile`.
     """
-    fields = _fields(text)
+    fields = parse_fields(text)
     version, line = fields.get("Private-key-format", ("", 0))
     if not re.fullmatch(r"v1\.\d+", version):
         raise InvalidKeyFile(
@@ -112,7 +126,7 @@ def parse_private(text: str, *, known: bool = False) -> tuple[int, PrivateKey, T
                 "the key lies in a hardware module, not in the file", fields[name][1]
             )
     try:
-        if algorithm == algorithms.RSASHA256:
+        if algorithm in algorithms.RSA:
             private = _rsa(fields, known)
         else:
             private = _scalar(algorithm, fields)
@@ -121,11 +135,26 @@ def parse_private(text: str, *, known: bool = False) -> tuple[int, PrivateKey, T
     except ValueError as error:
         # The library's message may quote numbers of the key.
         raise InvalidKeyFile(f"the numbers are no {algorithms.to_text(algorithm)} key") from error
-    times = {slot: _parse_time(*fields[name]) for name, slot in _TIMES.items() if name in fields}
+    times = {slot: parse_time(*fields[name]) for name, slot in _TIMES.items() if name in fields}
     return algorithm, private, Timing(**times)
 
 
-def _fields(text: str) -> Fields:
+def parse_relatives(text: str) -> tuple[int | None, int | None]:
+    """The tags of the key before and of the key after in a ``.private`` or ``.state`` file. Raises
+    `InvalidKeyFile`."""
+    fields = parse_fields(text)
+    found: list[int | None] = []
+    for name in _RELATIVES:
+        value, line = fields.get(name, ("", 0))
+        if value and not (value.isascii() and value.isdigit() and int(value) < 2**16):
+            raise InvalidKeyFile(f"{name} is not a key tag", line)
+        found.append(int(value) if value else None)
+    return found[0], found[1]
+
+
+def parse_fields(text: str) -> Fields:
+    """The lines ``Name: value`` of a ``.private`` or ``.state`` file, by name, each with the number
+    of its line. Raises `InvalidKeyFile`."""
     fields: Fields = {}
     for number, line in enumerate(text.splitlines(), 1):
         name, colon, value = line.partition(":")
@@ -151,7 +180,7 @@ def _rsa(fields: Fields, known: bool) -> PrivateKey:
     n, e, d, p, q, dp, dq, qinv = (
         int.from_bytes(_octets(fields, name), "big") for name in _RSA_FIELDS
     )
-    if n.bit_length() < 1024:
+    if n.bit_length() < MIN_RSA_BITS:
         raise InvalidKeyFile(f"an RSA modulus of {n.bit_length()} bits is too short")
     fits = (
         min(p, q) > 1
@@ -169,14 +198,15 @@ def _rsa(fields: Fields, known: bool) -> PrivateKey:
 def _scalar(algorithm: int, fields: Fields) -> PrivateKey:
     secret = _octets(fields, "PrivateKey")
     size = algorithms.OCTETS[algorithm]
-    if len(secret) > size or (len(secret) < size and algorithm == algorithms.ED25519):
+    if len(secret) > size or (len(secret) < size and algorithm in _WHOLE):
         raise InvalidKeyFile(
             f"PrivateKey has {len(secret)} octets, not {size}", fields["PrivateKey"][1]
         )
     return algorithms.from_scalar(algorithm, secret)
 
 
-def _parse_time(text: str, line: int) -> int:
+def parse_time(text: str, line: int) -> int:
+    """A date of a key file, seconds since the epoch. Raises `InvalidKeyFile`."""
     stamp = text.split(" ")[0]
     try:
         if len(stamp) != 14:
@@ -186,7 +216,8 @@ def _parse_time(text: str, line: int) -> int:
         raise InvalidKeyFile("not a time; expected YYYYMMDDHHMMSS in UTC", line) from error
 
 
-def _format_time(moment: int) -> str:
+def format_time(moment: int) -> str:
+    """A moment, seconds since the epoch, as key files have it."""
     return time.strftime("%Y%m%d%H%M%S", time.gmtime(moment))
 
 
@@ -207,18 +238,21 @@ def format_private(key: SigningKey) -> str:
         ]
     else:
         lines.append(f"PrivateKey: {_base64(algorithms.scalar(key.private))}")
-    lines += [f"{name}: {_format_time(moment)}" for name, moment in _times(key.timing)]
+    relatives = zip(_RELATIVES, (key.predecessor, key.successor), strict=True)
+    lines += [f"{name}: {tag}" for name, tag in relatives if tag is not None]
+    lines += [f"{name}: {format_time(moment)}" for name, moment in _times(key.timing)]
     return "\n".join(lines) + "\n"
 
 
-def format_public(key: SigningKey) -> str:
+def format_public(key: SigningKey | ForeignKey) -> str:
     """The text of a ``.key`` file: comments, then the DNSKEY in presentation format."""
     zone = wire_name.to_text(key.zone)
-    role = "key-signing key" if key.is_sep else "zone-signing key"
+    role = "key-signing key" if key.flags & SEP else "zone-signing key"
+    role = f"revoked {role}" if key.flags & REVOKE else role
     lines = [f"; This is a {role}, keyid {key.tag}, for {zone}"]
     for name, moment in _times(key.timing):
         spelt = time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(moment))
-        lines.append(f"; {name}: {_format_time(moment)} ({spelt})")
+        lines.append(f"; {name}: {format_time(moment)} ({spelt})")
     lines.append(
         f"{zone} IN DNSKEY {key.flags} {PROTOCOL} {key.algorithm} {_base64(key.dnskey[4:])}"
     )
@@ -246,6 +280,16 @@ def parse_public(text: str) -> tuple[bytes, bytes]:
         return wire_name.from_text(words[0], wire_name.ROOT).lower(), head + public
     except (ValueError, OverflowError) as error:
         raise InvalidKeyFile("not a DNSKEY record", line) from error
+
+
+def parse_public_times(text: str) -> Timing:
+    """The dates in the comments of a ``.key`` file. Raises `InvalidKeyFile`."""
+    times = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.match(r"; ([A-Za-z]+): (\d.*)", line)
+        if found is not None and found[1] in _TIMES:
+            times[_TIMES[found[1]]] = parse_time(found[2], number)
+    return Timing(**times)
 
 
 def _times(timing: Timing) -> list[tuple[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from lzc.dnssec import algorithms
@@ -14,9 +14,14 @@ ZONE_KEY: Final = 0x0100
 """DNSKEY flag that every key here has (RFC 4034 §2.1.1)."""
 SEP: Final = 0x0001
 """Secure Entry Point flag: a KSK, or a CSK (RFC 4034 §2.1.1)."""
+REVOKE: Final = 0x0080
+"""Flag of a key that is not to be trusted any more, which signs the DNSKEY RRset to say so
+(RFC 5011 §2.1)."""
 
 ZSK_FLAGS: Final = ZONE_KEY
 KSK_FLAGS: Final = ZONE_KEY | SEP
+FLAGS: Final = frozenset({ZSK_FLAGS, KSK_FLAGS, ZSK_FLAGS | REVOKE, KSK_FLAGS | REVOKE})
+"""What a DNSKEY that signs a zone may have."""
 PROTOCOL: Final = 3
 
 
@@ -24,10 +29,11 @@ PROTOCOL: Final = 3
 class SigningKey:
     """A private key of a zone with its DNSKEY.
 
-    ``zone`` is the lower-case wire name of the apex, ``algorithm`` one of 8, 13, 14, 15, ``flags``
-    256 (ZSK) or 257 (KSK or CSK), ``tag`` the key tag of RFC 4034 appendix B, ``dnskey`` the DNSKEY
-    RDATA. ``sign`` signs octets and returns the Signature field of an RRSIG; the same octets give
-    the same signature. The private key never shows in ``repr``.
+    ``zone`` is the lower-case wire name of the apex, ``algorithm`` one of `algorithms.MNEMONICS`,
+    ``flags`` 256 (ZSK) or 257 (KSK or CSK), either with `REVOKE`, ``tag`` the key tag of RFC 4034
+    appendix B, ``dnskey`` the DNSKEY RDATA. ``sign`` signs octets and returns the Signature field
+    of an RRSIG; the same octets give the same signature. ``predecessor`` and ``successor`` are the
+    tags of keys in a rollover, where the file says so. The private key never shows in ``repr``.
     """
 
     zone: bytes
@@ -38,6 +44,11 @@ class SigningKey:
     timing: Timing
     private: PrivateKey = field(repr=False, compare=False)
     sign: Sign = field(repr=False, compare=False)
+    predecessor: int | None = None
+    successor: int | None = None
+    managed: bool = False
+    """True when BIND's ``dnssec-policy`` looks after the key: ``timing`` is made of what its
+    ``.state`` file says then."""
 
     @classmethod
     def make(
@@ -59,13 +70,76 @@ class SigningKey:
             dnskey=dnskey,
             timing=timing or Timing(),
             private=private,
-            sign=algorithms.signer(private),
+            sign=algorithms.signer(algorithm, private),
         )
 
     @property
     def is_sep(self) -> bool:
-        """True for a KSK or CSK: the flag that asks the parent for a DS."""
-        return bool(self.flags & SEP)
+        """True for a KSK or CSK that is not revoked: one to have a DS at the parent."""
+        return is_sep(self.flags)
+
+    @property
+    def is_revoked(self) -> bool:
+        """True when the DNSKEY says so."""
+        return bool(self.flags & REVOKE)
+
+    def revoked(self) -> SigningKey:
+        """The same key with the flag `REVOKE`, and so another DNSKEY and tag."""
+        return self.with_flags(self.flags | REVOKE)
+
+    def with_flags(self, flags: int) -> SigningKey:
+        """The same key with other flags, and so another DNSKEY and tag."""
+        dnskey = flags.to_bytes(2, "big") + self.dnskey[2:]
+        return replace(self, flags=flags, dnskey=dnskey, tag=key_tag(dnskey))
+
+    def at(self, now: float) -> SigningKey:
+        """The key as its DNSKEY is published at ``now``: revoked from its date on."""
+        return self.revoked() if self.timing.is_revoked(now) else self
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A DNSKEY of another operator, which the zone publishes, and whose private key is elsewhere
+    (RFC 8901)."""
+
+    zone: bytes
+    algorithm: int
+    flags: int
+    tag: int
+    dnskey: bytes
+    timing: Timing
+
+    @classmethod
+    def make(cls, zone: bytes, dnskey: bytes, timing: Timing) -> ForeignKey:
+        """The key with this DNSKEY RDATA."""
+        flags = int.from_bytes(dnskey[:2], "big")
+        return cls(zone.lower(), dnskey[3], flags, key_tag(dnskey), dnskey, timing)
+
+    @property
+    def is_sep(self) -> bool:
+        """True for a KSK or CSK that is not revoked: one to have a DS at the parent."""
+        return is_sep(self.flags)
+
+
+def is_sep(flags: int) -> bool:
+    """Whether a DNSKEY with these flags is to have a DS at the parent: a KSK or CSK that is not
+    revoked (RFC 4034 §2.1.1, RFC 5011 §2.1)."""
+    return flags & (SEP | REVOKE) == SEP
+
+
+def revoked(dnskey: bytes) -> tuple[int, int, bytes]:
+    """The tag, the flags and the RDATA of a DNSKEY once it is revoked."""
+    flags = int.from_bytes(dnskey[:2], "big") | REVOKE
+    rdata = flags.to_bytes(2, "big") + dnskey[2:]
+    return key_tag(rdata), flags, rdata
+
+
+def tags_of(dnskey: bytes) -> frozenset[int]:
+    """The key tags of DNSKEY RDATA, as it is and once it is revoked: no other key of the zone is to
+    have one of them."""
+    flags = int.from_bytes(dnskey[:2], "big")
+    both = (flags & ~REVOKE, flags | REVOKE)
+    return frozenset(key_tag(one.to_bytes(2, "big") + dnskey[2:]) for one in both)
 
 
 def key_tag(dnskey: bytes) -> int:
@@ -83,14 +157,14 @@ class PublicKey(Protocol):
         """The DNSSEC algorithm number."""
 
     @property
-    def is_sep(self) -> bool:
-        """True for a KSK or CSK."""
+    def flags(self) -> int:
+        """The flags of the DNSKEY."""
 
 
 def role(key: PublicKey, siblings: Iterable[PublicKey]) -> str:
     """``KSK``, ``ZSK`` or ``CSK``, given the keys of its zone: a key with the SEP flag signs all of
     the zone, and is a CSK, unless its algorithm has a ZSK as well."""
-    if not key.is_sep:
+    if not key.flags & SEP:
         return "ZSK"
-    has_zsk = any(not other.is_sep and other.algorithm == key.algorithm for other in siblings)
-    return "KSK" if has_zsk else "CSK"
+    zsks = (other for other in siblings if not other.flags & SEP)
+    return "KSK" if any(other.algorithm == key.algorithm for other in zsks) else "CSK"

@@ -1,27 +1,36 @@
 """The folder of a project's private keys, in BIND's files.
 
 Whoever reads a private key can forge the zone, so the folder is made for its owner alone, files
-open to others are refused rather than used, and a key is never overwritten.
+open to others are refused rather than used, and a key is never overwritten. What changes it is in
+`lzc.dnssec.changes`.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import shlex
-import stat
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from lzc.dnssec import algorithms, bindfile
+from lzc.config import Config
+from lzc.dnssec import algorithms, bindfile, changes, importing, key_files
 from lzc.dnssec.bindfile import InvalidKeyFile
-from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, key_tag
+from lzc.dnssec.changes import Change, Overlay, changing, unwritable
+from lzc.dnssec.key import (
+    KSK_FLAGS,
+    REVOKE,
+    ZSK_FLAGS,
+    ForeignKey,
+    SigningKey,
+    key_tag,
+    tags_of,
+)
+from lzc.dnssec.sealing import Secret, WrongSecret, is_sealed
+from lzc.dnssec.state_file import KeyState
 from lzc.dnssec.timing import Timing
-from lzc.faults import Fault, InputError, Place
-from lzc.file_owner import stranger, take_over
+from lzc.faults import Fault, InputError
 from lzc.wire import name as wire_name
 
 FLAGS: Final[dict[str, tuple[int, ...]]] = {
@@ -29,37 +38,78 @@ FLAGS: Final[dict[str, tuple[int, ...]]] = {
     "ksk-zsk": (KSK_FLAGS, ZSK_FLAGS),
 }
 """Policy -> flags of the keys that a zone gets. A CSK has the flags of a KSK (RFC 6781 §3.1)."""
+KINDS: Final = ("key", "private", "state")
+"""The files that a key may have, by their suffix."""
 
-_ATTEMPTS: Final = 32
+SYNC: Final = ".+foreign.sync"
+"""How the name of a file with CDS and CDNSKEY records of other operators ends."""
+
+_ATTEMPTS: Final = 64
+_TRIES: Final = 8
+"""Times that a zone's keys are read again, as they were changed meanwhile."""
 _SETTLED: Final = 2_000_000_000
 """Nanoseconds after which a folder's modification time has moved on every file system."""
+
+_Read = TypeVar("_Read")
+Index = dict[bytes, dict[str, set[str]]]
+"""The base names of each zone's keys, and the kinds of files that there are."""
 
 
 class Keystore:
     """The keys in one folder. Zones are wire names in any case. What another process wrote is seen
-    at the next call. A folder that does not exist holds no keys; of one that cannot be read every
-    method raises `InputError`."""
+    at the next call, a change of `lzc.dnssec.changes` as a whole. A folder that does not exist
+    holds no keys; of one that cannot be read every method raises `InputError`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, secret: Callable[[], Secret | None] = lambda: None) -> None:
+        """The keys in a folder. ``secret`` gives what seals private files, and opens those that are
+        sealed, once it is needed; it may raise `InputError`."""
         self.path = path
+        self._secret_of = secret
+        self._secret: Secret | None = None
         self._seen: tuple[int, ...] = ()
-        self._files: dict[bytes, list[Path]] = {}
+        self._index: Index = {}
+        self._sync: list[str] = []
+        self._overlay = Overlay(path, {}, frozenset())
+
+    @classmethod
+    def of(cls, config: Config) -> Keystore:
+        """The keystore of a project."""
+
+        def secret() -> Secret | None:
+            passphrase, key = config.keystore_passphrase(), config.keystore_key()
+            if passphrase is not None:
+                return Secret(passphrase=passphrase)
+            return None if key is None else Secret(key=key)
+
+        return cls(config.keystore, secret)
+
+    def secret(self) -> Secret | None:
+        """What seals private files; `None` where nothing does. Raises `InputError`."""
+        if self._secret is None:
+            self._secret = self._secret_of()
+        return self._secret
 
     def zones(self) -> list[bytes]:
-        """The zones that have private keys here, lower-case wire names in canonical order."""
-        return sorted(self._index(), key=lambda zone: wire_name.key_of(zone, wire_name.ROOT))
+        """The zones that have keys here, lower-case wire names in canonical order."""
+        index = self._look()
+        zones = [
+            zone for zone, bases in index.items() if any(_is_key(kinds) for kinds in bases.values())
+        ]
+        return sorted(zones, key=lambda zone: wire_name.key_of(zone, wire_name.ROOT))
 
-    def _index(self) -> dict[bytes, list[Path]]:
-        """The private files of each zone. Ten thousand zones ask one after the other, so the list
-        is kept while the folder's modification time stands still, once that lies far enough back
-        for any later change to show."""
+    def _look(self) -> Index:
+        """The keys of each zone. Ten thousand zones ask one after the other, so the list is kept
+        while the folder's modification time stands still, once that lies far enough back for any
+        later change to show."""
         try:
             status = self.path.stat()
             seen = (status.st_dev, status.st_ino, status.st_mtime_ns)
             if seen != self._seen:
-                names = sorted(os.listdir(self.path))  # noqa: PTH208 - pathlib hides errors
+                self._overlay = Overlay.of(self.path)
+                names = self._overlay.names()
                 settled = time.time_ns() - status.st_mtime_ns > _SETTLED
-                self._files = _by_zone(self.path, names)
+                self._index = _by_zone(names)
+                self._sync = [name for name in names if name.endswith(SYNC)]
                 self._seen = seen if settled else ()
         except FileNotFoundError:
             return {}
@@ -72,15 +122,44 @@ class Keystore:
                 fix="run as its owner, correct its mode and owner (a folder, 0700), or correct"
                 " keystore in [dnssec] of lzc.toml",
             ) from error
-        return self._files
+        return self._index
+
+    def _whole(self, read: Callable[[], _Read]) -> _Read:
+        """What ``read`` reads, as it is between two changes."""
+        for _ in range(_TRIES):
+            before = changes.token(self.path)
+            found = read()
+            if changes.token(self.path) == before:
+                break
+            self._seen = ()
+        return found
 
     def files(self, zone: bytes) -> list[Path]:
         """The files of a zone's keys, private and public; some may be missing."""
-        private = self._index().get(zone.lower(), [])
-        return [file for one in private for file in (one, one.with_suffix(".key"))]
+        bases = self._look().get(zone.lower(), {})
+        found = []
+        for base, kinds in bases.items():
+            wanted = KINDS if "private" in kinds else ("key",)
+            found += [self.path / f"{base}.{kind}" for kind in wanted if kind in {*kinds, "key"}]
+        return found + [self.path / name for name in self._sync if name == sync_file(zone)]
+
+    def files_of(self, key: SigningKey | ForeignKey) -> list[Path]:
+        """The files that a key has. Raises `InputError`."""
+        base = self._base_of(key)
+        kinds = self._look().get(key.zone, {}).get(base, set())
+        return [self.path / f"{base}.{kind}" for kind in KINDS if kind in kinds]
+
+    def _base_of(self, key: SigningKey | ForeignKey) -> str:
+        """The name of a key's files: one that is revoked by its date has the name that it had."""
+        base = base_name(key)
+        if base in self._look().get(key.zone, {}):
+            return base
+        before = key_tag((key.flags & ~REVOKE).to_bytes(2, "big") + key.dnskey[2:])
+        return bindfile.base_name(key.zone, key.algorithm, before)
 
     def load(self, zone: bytes) -> list[SigningKey]:
-        """All keys of a zone, whatever their state, ordered by algorithm and tag.
+        """All keys of a zone whose private keys are here, whatever their state, ordered by
+        algorithm and tag.
 
         Raises `InputError` with a fault for each file that is open to others, damaged, or does not
         fit its DNSKEY.
@@ -93,24 +172,149 @@ class Keystore:
     def sift(self, zone: bytes) -> tuple[list[SigningKey], dict[Path, tuple[Fault, ...]]]:
         """As `load`, but gives what is wrong with the others beside the keys that are usable: by
         ``.private`` file, or by the folder where all are concerned."""
-        files = self._index().get(zone.lower(), [])
+        return self._whole(lambda: self._sift(zone.lower()))
+
+    def _sift(self, zone: bytes) -> tuple[list[SigningKey], dict[Path, tuple[Fault, ...]]]:
+        bases = [base for base, kinds in self._look().get(zone, {}).items() if "private" in kinds]
         faults: dict[Path, tuple[Fault, ...]] = {}
         keys: list[SigningKey] = []
         try:
-            if files:
-                _check_folder(self.path)
+            if bases:
+                key_files.check_folder(self.path)
         except InputError as error:
             faults[self.path] = error.faults
-        for file in files:
+        for base in bases:
+            file = self.path / f"{base}.private"
             try:
-                keys.append(_read_pair(file, zone.lower()))
+                keys.append(key_files.read_key(file, zone, self._overlay.path, self._unseal))
             except InputError as error:
                 faults[file] = error.faults
         return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey)), faults
 
+    def _unseal(self, file: Path, text: str) -> str:
+        """The text of a private file, in the clear. Raises `InputError`."""
+        if not is_sealed(text):
+            return text
+        secret = self.secret()
+        if secret is None:
+            raise InputError.at(
+                file,
+                "key-sealed",
+                "the private key is sealed, and lzc.toml does not say with what",
+                why="it cannot sign",
+                fix="name the secret: keystore-passphrase-file or keystore-key-file in [dnssec]",
+            )
+        try:
+            return secret.unseal(file.name, text)
+        except WrongSecret as error:
+            raise InputError.at(
+                file,
+                "key-sealed",
+                str(error),
+                why="it cannot sign",
+                fix="have keystore-passphrase-file or keystore-key-file in [dnssec] name the secret"
+                " that it was sealed with",
+            ) from error
+        except InvalidKeyFile as error:
+            file_zone = bindfile.zone_of(file.stem) or wire_name.ROOT
+            raise InputError(key_files.damaged(file, file_zone, error)) from error
+
+    def is_sealed(self, key: SigningKey) -> bool:
+        """Whether the private file of a key is sealed. Raises `InputError`."""
+        file = self.path / f"{self._base_of(key)}.private"
+        return is_sealed(key_files.read_private(file, self._overlay.path(file)))
+
+    def seal(self, change: Change, zone: bytes, *, sealed: bool) -> list[int]:
+        """Have a change seal the private files of a zone that are not sealed, or open those that
+        are; the tags of their keys. Raises `InputError`."""
+        tags = []
+        for base, kinds in self._look().get(zone.lower(), {}).items():
+            number = bindfile.number_of(base)
+            if "private" not in kinds or number is None:
+                continue
+            file = self.path / f"{base}.private"
+            text = key_files.read_private(file, self._overlay.path(file))
+            if is_sealed(text) != sealed:
+                clear = self._unseal(file, text)
+                change.put(file.name, self._sealed(file.name, clear) if sealed else clear)
+                tags.append(number[1])
+        return tags
+
+    def _sealed(self, name: str, text: str) -> str:
+        secret = self.secret()
+        return text if secret is None else secret.seal(name, text)
+
+    def foreign(self, zone: bytes) -> list[ForeignKey]:
+        """The DNSKEYs of other operators of a zone (RFC 8901): those whose private keys are not
+        here. Raises `InputError`."""
+        return self._whole(lambda: self._foreign(zone.lower()))
+
+    def _foreign(self, zone: bytes) -> list[ForeignKey]:
+        keys: list[ForeignKey] = []
+        faults: list[Fault] = []
+        for base, kinds in self._look().get(zone, {}).items():
+            if "private" in kinds or "key" not in kinds:
+                continue
+            try:
+                file = self.path / f"{base}.key"
+                keys.append(key_files.read_foreign(file, zone, self._overlay.path))
+            except InputError as error:
+                faults += error.faults
+        if faults:
+            raise InputError(faults)
+        return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey))
+
+    def foreign_records(self, zone: bytes) -> dict[int, tuple[bytes, ...]]:
+        """CDS and CDNSKEY records of other operators of a zone, by type. Raises `InputError`."""
+        file = self.path / sync_file(zone)
+        self._look()
+        return self._whole(lambda: key_files.read_sync(file, zone, self._overlay.path(file)))
+
     def published(self, zone: bytes, now: float) -> list[SigningKey]:
-        """The keys whose DNSKEY belongs in the zone at ``now``. Raises as `load` does."""
-        return [key for key in self.load(zone) if key.timing.is_published(now)]
+        """The keys whose DNSKEY belongs in the zone at ``now``, as it is then. Raises as `load`
+        does."""
+        return [key.at(now) for key in self.load(zone) if key.timing.is_published(now)]
+
+    def state(self, key: SigningKey) -> KeyState | None:
+        """What BIND says of a key that its ``dnssec-policy`` looks after. Raises `InputError`."""
+        if not key.managed:
+            return None
+        file = self.path / f"{self._base_of(key)}.state"
+        return self._whole(lambda: key_files.read_state(file, key.zone, self._overlay.path(file)))
+
+    def told_until(self) -> int:
+        """Where the audit log ends now, in octets."""
+        return changes.end_of_log(self.path)
+
+    def changed_zones(self, since: int) -> tuple[set[bytes], int]:
+        """The zones whose keys were changed after the audit log ended at ``since``, and where it
+        ends now. Changes by other programs than lzc are not among them."""
+        names, until = changes.zones_told(self.path, since)
+        found = set()
+        for name in names:
+            with suppress(wire_name.InvalidName):
+                found.add(wire_name.from_text(name, wire_name.ROOT).lower())
+        return found, until
+
+    @contextmanager
+    def changing(self, now: float, command: str) -> Iterator[Change]:
+        """A change of this keystore, which is made where there is none: see `changes.changing`.
+        ``now`` is in seconds since the epoch, ``command`` what is told in the audit log."""
+        key_files.make_folder(self.path)
+        with changing(self.path, now, command) as change:
+            self._seen = ()
+            yield change
+        self._seen = ()
+
+    def tags(self, zone: bytes) -> set[int]:
+        """The key tags that no new key of a zone is to have: those of its keys, as they are and as
+        they are once they are revoked. Files that cannot be read have theirs in their names."""
+        keys, _ = self.sift(zone)
+        found = {tag for key in keys for tag in tags_of(key.dnskey)}
+        with suppress(InputError):
+            found |= {tag for other in self.foreign(zone) for tag in tags_of(other.dnskey)}
+        numbers = map(bindfile.number_of, self._look().get(zone.lower(), {}))
+        return found | {number[1] for number in numbers if number is not None}
 
     def generate(
         self,
@@ -120,288 +324,168 @@ class Keystore:
         now: float,
         *,
         bits: int = algorithms.RSA_BITS,
+        command: str = "generate",
+        taken: Iterable[int] = (),
+        unless: Callable[[], None] = lambda: None,
     ) -> list[SigningKey]:
         """Make and store a key for each of ``flags`` (256 or 257; see `FLAGS`), published and
-        active from ``now`` on. Tags are unlike those of the zone's other keys. Where one cannot
-        be written, none is, and `InputError` is raised."""
+        active from ``now`` on. Tags, also those that keys have once they are revoked, are unlike
+        those of the zone's other keys, and of ``taken``. Where one cannot be written, none is, and
+        `InputError` is raised. ``unless`` raises what speaks against it, by what is there when
+        nobody else changes it."""
         moment = int(now)
         timing = Timing(created=moment, publish=moment, activate=moment)
-        taken = {key.tag for key in self.load(zone)}
         made: list[SigningKey] = []
-        for flag in flags:
-            for _ in range(_ATTEMPTS):
-                private = algorithms.generate(algorithm, bits)
-                key = SigningKey.make(zone, algorithm, flag, private, timing)
-                if key.tag not in taken:
-                    break
-            taken.add(key.tag)
-            made.append(key)
-        _make_folder(self.path)
-        written: list[Path] = []
-        try:
+        with self.changing(now, command) as change:
+            unless()
+            avoided = self.tags(zone) | set(taken)
+            for flag in flags:
+                for _ in range(_ATTEMPTS):
+                    private = algorithms.generate(algorithm, bits)
+                    key = SigningKey.make(zone, algorithm, flag, private, timing)
+                    if not tags_of(key.dnskey) & avoided:
+                        break
+                avoided |= tags_of(key.dnskey)
+                made.append(key)
             for key in made:
-                written.append(_write_pair(key, self.path))
-        except InputError:
-            # A KSK alone would sign the zone, and its ZSK be made by nobody.
-            for private_file in written:
-                private_file.unlink(missing_ok=True)
-                private_file.with_suffix(".key").unlink(missing_ok=True)
-            raise
+                self.put(change, key)
+            name = wire_name.to_text(zone)
+            change.tell(name, [key.tag for key in made], "generated")
         return made
 
-    def add(self, key: SigningKey) -> Path:
+    def add(self, key: SigningKey, now: float = 0.0, command: str = "add") -> Path:
         """Store a key and return the path of its ``.private`` file.
 
         Raises `InputError` when the zone has a key with its algorithm and tag already.
         """
-        return self.export([key], self.path)[0]
+        with self.changing(now, command) as change:
+            self.put(change, key)
+            change.tell(wire_name.to_text(key.zone), [key.tag], "added")
+        return self.path / f"{base_name(key)}.private"
+
+    def put(self, change: Change, key: SigningKey, *, replaces: bool = False) -> None:
+        """Have a change write a key's files; with ``replaces``, over those it has. Raises
+        `InputError` when there are any otherwise."""
+        base = base_name(key)
+        if not replaces:
+            self.check_free(key.zone, key.algorithm, key.tag)
+        change.put(f"{base}.key", bindfile.format_public(key))
+        name = f"{base}.private"
+        change.put(name, self._sealed(name, bindfile.format_private(key)))
+
+    def check_free(self, zone: bytes, algorithm: int, tag: int) -> None:
+        """Raises `InputError` when the zone has a key with this algorithm and tag."""
+        base = bindfile.base_name(zone, algorithm, tag)
+        if "private" in self._look().get(zone.lower(), {}).get(base, ()):
+            raise _taken(self.path / f"{base}.private", zone, tag)
 
     def import_file(
-        self, zone: bytes, file: Path, now: float, *, flags: int | None = None
+        self,
+        zone: bytes,
+        file: Path,
+        now: float,
+        *,
+        flags: int | None = None,
+        algorithm: int | None = None,
+        command: str = "import",
     ) -> SigningKey:
-        """Store a copy of the key in a ``.private`` file of BIND or PowerDNS.
-
-        The role is that of the ``.key`` file beside it, where there is one; ``flags`` (256 or 257)
-        says it otherwise. Timing metadata is kept; a key without any is active from ``now`` on.
-        Raises `InputError`.
-        """
-        text = _read_private(file)
-        try:
-            algorithm, private, timing = bindfile.parse_private(text)
-        except InvalidKeyFile as error:
-            raise InputError(_damaged(file, zone, error)) from error
-        public, dnskey = file.with_suffix(".key"), b""
-        if file.suffix == ".private" and public.exists():
-            dnskey = _read_dnskey(public, zone.lower())
-            flags = flags or int.from_bytes(dnskey[:2], "big")
-        if flags is None:
-            raise InputError.at(
-                file,
-                "key-role-unknown",
-                "the file does not say whether the key is a KSK or a ZSK",
-                why="only the DNSKEY holds the flags, and there is no .key file beside it",
-                fix="add --ksk (also for a CSK) or --zsk",
-            )
-        if timing == Timing():
-            timing = Timing(created=int(now), publish=int(now), activate=int(now))
-        key = SigningKey.make(zone, algorithm, flags, private, timing)
-        if dnskey:
-            _check_match(public, dnskey, key)
-        self.add(key)
-        return key
+        """Store a copy of the key in a file: see `importing.read`. Raises `InputError`."""
+        found = importing.read(file, zone, now, flags, algorithm)
+        self.add(found.key, now, command)
+        return found.key
 
     def export(self, keys: Iterable[SigningKey], folder: Path) -> list[Path]:
-        """Write the files of keys into another folder, made where it does not exist; returns the
-        ``.private`` paths. Raises `InputError` when a file exists already."""
-        _make_folder(folder)
-        return [_write_pair(key, folder) for key in keys]
+        """Write the files of keys into another folder, made where it does not exist, in the clear;
+        returns the ``.private`` paths. Raises `InputError` when a file exists already."""
+        key_files.make_folder(folder)
+        return [self._export_one(key, folder) for key in keys]
+
+    def _export_one(self, key: SigningKey, folder: Path) -> Path:
+        texts = {"key": bindfile.format_public(key), "private": bindfile.format_private(key)}
+        if key.managed:
+            name = f"{base_name(key)}.state"
+            texts["state"] = self._overlay.path(self.path / name).read_text("utf-8", "replace")
+        return _write_set(key, folder, texts, "private")
+
+    def export_pem(self, keys: Iterable[SigningKey], folder: Path) -> list[Path]:
+        """Write the private keys into another folder in PEM, their DNSKEYs beside them; returns the
+        ``.pem`` paths. Raises as `export` does."""
+        key_files.make_folder(folder)
+        return [
+            _write_set(
+                key, folder, {"key": bindfile.format_public(key), "pem": importing.pem(key)}, "pem"
+            )
+            for key in keys
+        ]
 
 
-def base_name(key: SigningKey) -> str:
+def sync_file(zone: bytes) -> str:
+    """The name of the file with CDS and CDNSKEY records of a zone's other operators."""
+    return f"{bindfile.zone_part(zone)}{SYNC}"
+
+
+def base_name(key: SigningKey | ForeignKey) -> str:
     """The name of a key's files without suffix."""
     return bindfile.base_name(key.zone, key.algorithm, key.tag)
 
 
-def _by_zone(folder: Path, names: Iterable[str]) -> dict[bytes, list[Path]]:
-    found: dict[bytes, list[Path]] = {}
+def _is_key(kinds: set[str]) -> bool:
+    return "private" in kinds or "key" in kinds
+
+
+def _by_zone(names: Iterable[str]) -> Index:
+    found: Index = {}
     for name in names:
-        if name.startswith("K") and name.endswith(".private"):
-            file = folder / name
-            zone = bindfile.zone_of(file.stem)
+        base, dot, kind = name.rpartition(".")
+        if dot and kind in KINDS and name.startswith("K"):
+            zone = bindfile.zone_of(base)
             if zone is not None:
-                found.setdefault(zone, []).append(file)
+                found.setdefault(zone, {}).setdefault(base, set()).add(kind)
     return found
 
 
-def _check_folder(folder: Path) -> None:
-    """Raises `InputError` for the owner or the mode of the keystore."""
-    status = folder.stat()
-    owner = stranger(status, folder)
-    if owner:
-        raise InputError.at(
-            folder,
-            "keystore-owner",
-            f"the keystore belongs to another user ({owner})",
-            why="whoever owns it can put a key there that signs your zones",
-            fix=f"{take_over(folder)}, or correct keystore in [dnssec] of lzc.toml",
-        )
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise InputError.at(
-            folder,
-            "keystore-writable",
-            "other users can write into the keystore",
-            why="whoever can put a key there can have it sign your zones",
-            fix=f"chmod 700 {shlex.quote(str(folder))}",
-        )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(_unwritable(folder, error)) from error
-    _check_folder(folder)
-
-
-def _read_private(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            # The mode of what was opened, not of what the name may point to a moment later.
-            status = os.fstat(opened.fileno())
-            raw = opened.read()
-    except OSError as error:
-        raise InputError.at(
-            file,
-            "key-unreadable",
-            f"the private key cannot be read: {error.strerror}",
-            fix="run as the keystore's owner, or correct its mode and owner",
-        ) from error
-    owner = stranger(status, file)
-    if owner:
-        raise InputError.at(
-            file,
-            "key-owner",
-            f"the private key belongs to another user ({owner})",
-            why="whoever owns it can read it, forge the zone, and put another key here",
-            fix=f"{take_over(file)}; if it is not yours, roll the key",
-        )
-    mode = status.st_mode
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise InputError.at(
-            file,
-            "key-exposed",
-            f"the private key is open to other users (mode {stat.S_IMODE(mode):04o})",
-            why="whoever reads it can forge the zone",
-            fix=f"chmod 600 {shlex.quote(str(file))}; if others may have read it, roll the key",
-        )
-    return raw.decode("utf-8", "replace")
-
-
-def _read_dnskey(file: Path, zone: bytes) -> bytes:
-    """The DNSKEY RDATA in a ``.key`` file of the zone."""
-    try:
-        owner, dnskey = bindfile.parse_public(file.read_text("utf-8", "replace"))
-    except OSError as error:
-        raise InputError.at(
-            file,
-            "key-without-dnskey",
-            f"the DNSKEY of a private key cannot be read: {error.strerror}",
-            why="it holds the key's role",
-            fix="put the .key file back, or import the .private file with --ksk or --zsk",
-        ) from error
-    except InvalidKeyFile as error:
-        raise InputError(_damaged(file, zone, error)) from error
-    message = ""
-    if owner != zone:
-        message = f"the key is for {wire_name.to_text(owner)}, not for {wire_name.to_text(zone)}"
-    elif int.from_bytes(dnskey[:2], "big") not in (KSK_FLAGS, ZSK_FLAGS):
-        message = f"DNSKEY flags {int.from_bytes(dnskey[:2], 'big')}; expected 256 or 257"
-    if message:
-        raise InputError.at(file, "key-unusable", message, fix=_again(zone))
-    return dnskey
-
-
-def _read_pair(file: Path, zone: bytes) -> SigningKey:
-    public = file.with_suffix(".key")
-    text = _read_private(file)
-    dnskey = _read_dnskey(public, zone)
-    try:
-        algorithm, private, timing = bindfile.parse_private(text, known=True)
-    except InvalidKeyFile as error:
-        raise InputError(_damaged(file, zone, error)) from error
-    key = SigningKey.make(zone, algorithm, int.from_bytes(dnskey[:2], "big"), private, timing)
-    _check_match(public, dnskey, key)
-    return key
-
-
-def _check_match(public: Path, dnskey: bytes, key: SigningKey) -> None:
-    """Raise `InputError` where the DNSKEY beside a key is of another; the flags may differ."""
-    if dnskey[2:] != key.dnskey[2:]:
-        raise InputError.at(
-            public,
-            "key-mismatch",
-            f"DNSKEY {key_tag(dnskey)} is not of the private key beside it ({key.tag})",
-            why="signatures would not verify",
-            fix="put the .key and .private files of one key together",
-        )
-
-
-def _again(zone: bytes) -> str:
-    name = shlex.quote(wire_name.to_text(zone).rstrip(".") or ".")
-    return (
-        "bring back the key's two files as they were; where they are lost, remove what is left of"
-        f" them, run lzc keys generate {name} and then lzc build, and give the parent the new DS"
-    )
-
-
-def _damaged(file: Path, zone: bytes, error: InvalidKeyFile) -> Fault:
-    place = Place(str(file), error.line, 1 if error.line else 0)
-    return Fault(place, "key-file-damaged", str(error), fix=_again(zone))
-
-
-def _taken(file: Path, key: SigningKey) -> InputError:
+def _taken(file: Path, zone: bytes, tag: int) -> InputError:
     return InputError.at(
         file,
         "key-exists",
-        f"{wire_name.to_text(key.zone)} already has a key with tag {key.tag}",
+        f"{wire_name.to_text(zone)} already has a key with tag {tag}",
         why="keys are never overwritten, and equal tags make resolvers try each key",
         fix="it may be the same key; otherwise generate another one",
     )
 
 
-def _write_pair(key: SigningKey, folder: Path) -> Path:
-    """The ``.private`` file comes last: a pair counts from then on."""
+def _write_set(key: SigningKey, folder: Path, texts: dict[str, str], main: str) -> Path:
+    """Write the files of a key, by their suffixes, all or none; ``main`` is the one that nobody
+    may have written before. Gives its path."""
     base = base_name(key)
-    private = folder / f"{base}.private"
-    if private.exists():
-        raise _taken(private, key)
-    public = folder / f"{base}.key"
-    was_there = public.exists()
-    file = public
-    try:
-        _write(public, bindfile.format_public(key), replace=True)
-        file = private
-        _write(private, bindfile.format_private(key), replace=False)
-    except FileExistsError as error:
-        raise _taken(private, key) from error
-    except OSError as error:
-        if not was_there:
-            with suppress(OSError):
-                public.unlink()
-        raise InputError(_unwritable(file, error)) from error
-    return private
+    if (folder / f"{base}.{main}").exists():
+        raise _taken(folder / f"{base}.{main}", key.zone, key.tag)
+    written: list[Path] = []
+    for kind, text in texts.items():
+        file = folder / f"{base}.{kind}"
+        try:
+            if kind != main:
+                file.unlink(missing_ok=True)
+            write_new(file, text)
+            written.append(file)
+        except OSError as error:
+            for one in written:
+                with suppress(OSError):
+                    one.unlink()
+            raise InputError(unwritable(file, error)) from error
+    return folder / f"{base}.{main}"
 
 
-def _unwritable(file: Path, error: OSError) -> Fault:
-    return Fault(
-        Place(str(file)),
-        "key-unwritable",
-        f"cannot be written: {error.strerror}",
-        fix="correct keystore in [dnssec] of lzc.toml, the folder's permissions, or free space;"
-        " nothing of the key was kept",
-    )
-
-
-def _write(file: Path, text: str, *, replace: bool) -> None:
-    """Write a whole file or none of it, readable by its owner only and on the disk on return.
-
-    Raises `FileExistsError` for an existing file that is not to be replaced.
-    """
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def write_new(file: Path, text: str) -> None:
+    """Write a new file, readable by its owner only and on the disk on return; nothing is left of it
+    where that fails. Raises `OSError`."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())
-        if replace:
-            temporary.replace(file)
-        else:
-            file.hardlink_to(temporary)  # fails where rename would overwrite
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+    changes.sync(file.parent)

@@ -44,14 +44,13 @@ class Outlook(NamedTuple):
     build: float | None = None
 
 
-def end_of(keys: Sequence[TimedKey], now: float) -> Outlook | None:
+def end_of(keys: Sequence[TimedKey], now: float, *, had_sep: bool = False) -> Outlook | None:
     """When keys cease to sign their zone, from ``now`` on; `None`: never by the dates they have.
 
     That is when none is active, or when the last active key with the SEP flag retires while others
     go on: a DS at the parent names one with the flag, and those without sign no DNSKEY RRset that
-    it leads to (RFC 4035 §5).
+    it leads to (RFC 4035 §5). ``had_sep``: one was active until now.
     """
-    had_sep = False
     before: list[TimedKey] = []
     for moment in _moments(keys, now):
         active = [key for key in keys if key.timing.is_active(moment)]
@@ -104,7 +103,7 @@ def _why(
         more = len(keys) - _ENOUGH
         if more > 0:
             reasons += f"; and {more} more"
-        return f"has no active key: {reasons}"
+        return f"has no active {'KSK' if active else 'key'}: {reasons}"
     retiring = [key for key in before if key not in active]
     tags = ", ".join(str(key.tag) for key in retiring)
     what = "KSK" if active else "key"
@@ -121,6 +120,8 @@ def state_of(key: TimedKey, now: float) -> str:
         return f"key {tag} is withdrawn since {when(timing.delete)} (Delete)"
     if timing.inactive is not None and now >= timing.inactive:
         return f"key {tag} is retired since {when(timing.inactive)} (Inactive)"
+    if timing.is_revoked(now):
+        return f"key {tag} is revoked since {when(timing.revoke or 0)} (Revoke)"
     if timing.publish is not None and now < timing.publish:
         return f"key {tag} is not published before {when(timing.publish)} (Publish)"
     if timing.activate is not None and now < timing.activate:

@@ -28,8 +28,11 @@ _ENTRY: Final = 350
 _RDATA: Final = 45
 """Octets of an RDATA besides: its object, and where it stands."""
 
-_KEY_TYPES: Final = frozenset({48, 59, 60})
-"""DNSKEY, CDS and CDNSKEY are signed by the key that the parent's DS names (RFC 7344 §4.1)."""
+_DNSKEY: Final = 48
+"""Signed by the keys that the parent's DS names."""
+_ASKS_PARENT: Final = frozenset({59, 60})
+"""CDS and CDNSKEY are signed by these keys, too (RFC 7344 §4.1), and by those that sign the data,
+as PowerDNS does."""
 
 _DENIALS: Final = frozenset({47, 50})
 """NSEC and NSEC3."""
@@ -190,13 +193,12 @@ def roles(keys: Iterable[SigningKey], now: float) -> Roles:
     """Divide the active keys by what they sign, for each algorithm by itself (RFC 4035 §2.2 wants
     every RRset signed by every algorithm of the DNSKEY RRset).
 
-    KSKs sign DNSKEY, CDS and CDNSKEY, ZSKs the rest. An algorithm without ZSKs has its KSKs sign
-    everything (CSK), one without KSKs has its ZSKs do so.
+    KSKs sign DNSKEY, ZSKs the rest, and both CDS and CDNSKEY. An algorithm without ZSKs has its
+    KSKs sign everything (CSK), one without KSKs has its ZSKs do so. A revoked key signs DNSKEY, and
+    nobody relies on it (RFC 5011 §2.1).
     """
-    active = sorted(
-        {key.dnskey: key for key in keys if key.timing.is_active(now)}.values(),
-        key=lambda key: (key.algorithm, key.tag, key.dnskey),
-    )
+    known = {key.dnskey: key for key in keys}.values()
+    active = sorted((key for key in known if _signs(key, now)), key=_order)
     data: list[SigningKey] = []
     apex: list[SigningKey] = []
     for algorithm in sorted({key.algorithm for key in active}):
@@ -204,7 +206,16 @@ def roles(keys: Iterable[SigningKey], now: float) -> Roles:
         zsks = [key for key in active if key.algorithm == algorithm and not key.is_sep]
         data += zsks or seps
         apex += seps or zsks
-    return Roles(tuple(data), tuple(apex))
+    revoked = [key for key in known if key.is_revoked and key.timing.is_published(now)]
+    return Roles(tuple(data), tuple(sorted([*apex, *revoked], key=_order)))
+
+
+def _signs(key: SigningKey, now: float) -> bool:
+    return key.timing.is_active(now) and not key.is_revoked
+
+
+def _order(key: SigningKey) -> tuple[int, int, bytes]:
+    return key.algorithm, key.tag, key.dnskey
 
 
 class ZoneSigner:
@@ -280,7 +291,7 @@ class ZoneSigner:
 
     def signs(self, now: float) -> bool:
         """True when a key is active at ``now``."""
-        return any(key.timing.is_active(now) for key in self._keys)
+        return any(_signs(key, now) for key in self._keys)
 
     def changes_after(self, now: float) -> float:
         """The next moment at which other keys may be active; infinity when there is none."""
@@ -302,6 +313,15 @@ class ZoneSigner:
         ident, owner, rrtype, ttl, rdatas = key
         return self._make(owner, rrtype, ttl, rdatas, valid_until) if ident == self._ident else ()
 
+    def _signing(self, rrtype: int) -> Sequence[SigningKey]:
+        """The keys that sign the RRsets of a type."""
+        if rrtype == _DNSKEY:
+            return self._key_signers
+        if rrtype in _ASKS_PARENT:
+            others = [key for key in self._key_signers if not key.is_revoked]
+            return [*self._data, *(key for key in others if key not in self._data)]
+        return self._data
+
     def _make(
         self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], valid_until: int
     ) -> tuple[bytes, ...]:
@@ -315,7 +335,7 @@ class ZoneSigner:
         expiration, inception = valid_until + WEEK, valid_until - 2 * WEEK
         apex = self.apex
         signatures = []
-        for key in self._key_signers if rrtype in _KEY_TYPES else self._data:
+        for key in self._signing(rrtype):
             head = _RRSIG_HEAD(rrtype, key.algorithm, labels, ttl, expiration, inception, key.tag)
             head += apex
             signatures.append(head + key.sign(head + rrset))

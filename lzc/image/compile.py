@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, count, islice
 from operator import ne
@@ -18,6 +18,7 @@ from typing import Final
 from lzc.bundle import node as nodes
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
+from lzc.dnssec import sync_records
 from lzc.dnssec.denial import HASH, NSEC_CHAIN, Denial, Way
 from lzc.faults import Fault
 from lzc.image import presigned as others
@@ -38,6 +39,7 @@ RUN: Final = 1 << 13
 FIRST_SHARE: Final = 0.46
 """Share of the names for the process that also takes over what the other process made."""
 
+_NOTHING: Final[Mapping[int, Sequence[bytes]]] = {}
 _EMPTY: Final = [nodes.encode(flags, b"", ()) for flags in range(256)]
 
 
@@ -96,6 +98,8 @@ def compile_zone(
     signed: bool,
     lua: bool,
     keys: Sequence[ZoneKey] = (),
+    apex: Mapping[int, Sequence[bytes]] = _NOTHING,
+    key_ttl: int | None = None,
     in_halves: bool = False,
     powerdns: Version = LATEST,
     blanks: bool = False,
@@ -104,24 +108,28 @@ def compile_zone(
 ) -> Draft:
     """Compile a zone whose records are sorted and passed the checks (one SOA, at the apex).
 
-    ``signed`` makes the chain that ``denial`` takes and publishes ``keys``; ``lua`` says whether
-    LUA records answer, and so whether what they answer for is listed in the chain; ``powerdns`` and
-    ``blanks`` are what `ZoneInfo` has of them. `Draft.faults` reports records and RRsets that fit
-    no message; such a draft must not be used. ``in_halves`` lets a second process compile half of a
-    large zone, which changes nothing else. ``presigned`` is what was taken aside of a zone that
-    another signer signed, and ``signed`` then; neither keys nor way of denial are looked at, and
-    `Draft.faults` tell where its chain is not that of the zone.
+    ``signed`` makes the chain that ``denial`` takes and publishes ``keys``, and at the apex the
+    RDATA of ``apex``, by RR type, which no transfer carries; ``key_ttl`` is their TTL in seconds,
+    if it is not the SOA's minimum. ``lua`` says whether LUA records answer, and so whether what
+    they answer for is listed in the chain; ``powerdns`` and ``blanks`` are what `ZoneInfo` has of
+    them. `Draft.faults` reports records and RRsets that fit no message; such a draft must not be
+    used. ``in_halves`` lets a second process compile half of a large zone, which changes nothing
+    else. ``presigned`` is what was taken aside of a zone that another signer signed, and ``signed``
+    then; neither keys nor way of denial are looked at, and `Draft.faults` tell where its chain is
+    not that of the zone.
     """
+    ours = signed and presigned is None
     if presigned is not None:
         denial = presigned.denial
-    frame = _frame(zone, signed, lua, denial if signed else NSEC_CHAIN)
+    added = {rrtype: tuple(rdatas) for rrtype, rdatas in apex.items()} if ours else {}
+    frame = _frame(zone, signed, lua, denial if signed else NSEC_CHAIN, frozenset(added))
     if in_halves and len(frame.names) >= MIN_NAMES:
         found = _compile_in_halves(frame)
     else:
         found = _compile(frame, 0, len(frame.names))
-    apex = NameSlice(frame, 0, 1)
-    rrsets = apex.rrsets(0)
-    soa = next(record for record in apex.records if record[1] == rr.SOA)
+    top = NameSlice(frame, 0, 1)
+    rrsets = top.rrsets(0)
+    soa = next(record for record in top.records if record[1] == rr.SOA)
     minimum = soa_times(soa[2])[-1]
     records = zone.records
     if presigned is not None:
@@ -155,7 +163,7 @@ def compile_zone(
     ents = _ents(frame, prefix)
     chain: list[tuple[bytes, bytes]] = []
     signatures: list[tuple[bytes, bytes]] = []
-    apex_nsec = apex.nsec(0)
+    apex_nsec = top.nsec(0)
     if presigned is not None and not found.faults:
         if found.hashes:
             given = found.nodes, found.hashes, ents, prefix, presigned
@@ -172,8 +180,10 @@ def compile_zone(
     return Draft(
         info,
         soa,
-        _with_keys(rrsets, info, minimum) if signed and presigned is None else rrsets,
-        apex.flags(0, rrsets),
+        _with_keys(rrsets, info, added, minimum, minimum if key_ttl is None else key_ttl)
+        if ours
+        else rrsets,
+        top.flags(0, rrsets),
         apex_nsec,
         _items(frame, prefix, found.nodes, ents),
         bodies,
@@ -185,7 +195,7 @@ def compile_zone(
 
 def _transferred(zone: Zone) -> tuple[bytes, array[int]]:
     """The RRs of a transfer but the SOA, joined, and the octets of each."""
-    frame = _frame(zone, False, False, NSEC_CHAIN)
+    frame = _frame(zone, False, False, NSEC_CHAIN, frozenset())
     rrs: list[bytes] = []
     sizes: array[int] = array("L")
     last = len(frame.names)
@@ -196,7 +206,9 @@ def _transferred(zone: Zone) -> tuple[bytes, array[int]]:
     return b"".join(rrs), sizes
 
 
-def _frame(zone: Zone, signed: bool, lua: bool, denial: Denial) -> Frame:
+def _frame(
+    zone: Zone, signed: bool, lua: bool, denial: Denial, apex_types: frozenset[int]
+) -> Frame:
     records = zone.records
     owners = [record[0] for record in records]
     starts = [0, *compress(count(1), map(ne, owners, islice(owners, 1, None)))]
@@ -207,7 +219,7 @@ def _frame(zone: Zone, signed: bool, lua: bool, denial: Denial) -> Frame:
     is_flat = b"\x00" not in joined and b"\x01" not in joined
     parents = _wildcard_parents(names) if b"*" in joined else set()
     marks = _occluded(records, names)
-    return Frame(zone, signed, lua, denial, names, starts, marks, parents, is_flat)
+    return Frame(zone, signed, lua, denial, names, starts, marks, parents, is_flat, apex_types)
 
 
 def _occluded(records: Sequence[Record], names: list[bytes]) -> bytearray:
@@ -312,20 +324,25 @@ def _ents(frame: Frame, prefix: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _with_keys(rrsets: RRsets, info: ZoneInfo, ttl: int) -> RRsets:
-    """The apex's RRsets with the DNSKEY RRset of our keys, and of those in the source, and with the
-    NSEC3PARAM RRset of a zone that is denied by hashes (RFC 5155 §4)."""
-    published = {key.dnskey for key in info.keys}
+def _with_keys(
+    rrsets: RRsets, info: ZoneInfo, added: Mapping[int, Sequence[bytes]], ttl: int, key_ttl: int
+) -> RRsets:
+    """The apex's RRsets with the DNSKEY RRset of our keys, with what is added, and with the
+    NSEC3PARAM RRset of a zone that is denied by hashes (RFC 5155 §4). What the source has of the
+    types of keys stays there, too, but beside a record that asks for no DS at all."""
+    published = {rrtype: set(rdatas) for rrtype, rdatas in added.items()}
+    published.setdefault(rr.DNSKEY, set()).update(key.dnskey for key in info.keys)
     for rrtype, _, blob in rrsets:
-        if rrtype == rr.DNSKEY:
-            published.update(nodes.rdatas(blob))
-    others = [entry for entry in rrsets if entry[0] != rr.DNSKEY]
-    data = sorted(published)
-    made = [(rr.DNSKEY, len(data), nodes.blob(rr.DNSKEY, ttl, data))]
+        if rrtype in published and not published[rrtype] & sync_records.DELETE:
+            published[rrtype].update(nodes.rdatas(blob))
+    found = [entry for entry in rrsets if entry[0] not in published]
+    for rrtype, rdatas in published.items():
+        data = sorted(rdatas)
+        found.append((rrtype, len(data), nodes.blob(rrtype, key_ttl, data)))
     if info.denial.is_hashed:
         parameters = nodes.blob(rr.NSEC3PARAM, ttl, [info.denial.parameters_rdata])
-        made.append((rr.NSEC3PARAM, 1, parameters))
-    return sorted([*others, *made])
+        found.append((rr.NSEC3PARAM, 1, parameters))
+    return sorted(found)
 
 
 def _same_hash(zone: Zone, soa: Record) -> Fault:

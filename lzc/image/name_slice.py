@@ -59,6 +59,8 @@ class Frame:
     occluded: bytearray
     wildcard_parents: set[bytes]
     is_flat: bool
+    apex_types: frozenset[int] = frozenset()
+    """Types of RRsets that the apex has besides."""
     rr_head: Callable[[int, int, int], bytes] = field(default_factory=lambda: cache(nodes.rr_head))
     single_head: Callable[[int, int], bytes] = field(default_factory=lambda: cache(_single_head))
 
@@ -277,6 +279,7 @@ class NameSlice:
             listed.add(rr.RRSIG)
         if is_apex:
             listed |= {rr.DNSKEY, rr.NSEC3PARAM} if hashed else {rr.DNSKEY}
+            listed |= self.frame.apex_types
         return bitmap(tuple(sorted(listed)))
 
     def _fault(self, record: Record, rule: str, message: str) -> None:

@@ -57,7 +57,7 @@ def stage(
 
 def _signers(config: Config, bundle: Bundle, tell: Callable[[Fault], None]) -> SignersAt:
     """The signers as a server has them at a time. Each fault of the keys is told once."""
-    keystore, cache = Keystore(config.keystore), SignatureCache()
+    keystore, cache = Keystore.of(config), SignatureCache()
     told: set[Fault] = set()
 
     def tell_new(_apex: bytes, faults: tuple[Fault, ...]) -> None:

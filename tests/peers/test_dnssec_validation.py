@@ -55,6 +55,8 @@ COMBINATIONS = [
     *((13, "csk", denial) for denial in DENIALS),
     *((algorithm, "csk", Denial()) for algorithm in (8, 14, 15)),
     *((algorithm, "ksk-zsk", Denial()) for algorithm in (13, 8, 14, 15)),
+    (10, "ksk-zsk", Denial()),
+    (16, "csk", Denial()),
 ]
 WHOLE = COMBINATIONS[: len(DENIALS)]
 """Those of which everything is asked."""

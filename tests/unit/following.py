@@ -107,6 +107,8 @@ class Operator:
         self.folder = folder
         self.hands: dict[str, Callable[[str], None]] = {}
         self.servers: list[Server] = []
+        self.file = ""
+        """What this operator has where a text says FILE."""
         self.done: list[str] = []
         """Commands that were told, and run."""
 
@@ -176,7 +178,7 @@ class Operator:
         that the text names."""
         said = self._expect(command, lambda said: text.search(said.text))
         words = told(said.text, text)
-        self._obey(ways(words)[way])
+        self._obey(self._way(words, way))
         if command.startswith("lzc ctl"):
             # A server finds out by itself, in its time.
             wait_until(lambda: not text.search((latest := self.run(command)).text) or latest.code)
@@ -202,8 +204,15 @@ class Operator:
             fixes = re.findall(r"^ +fix: (.*)$", said.text, re.MULTILINE)
             assert fixes, f"no way out is told:\n{said.text}"
             for fix in fixes:
-                self._obey(ways(fix)[0])
+                self._obey(self._way(fix, 0))
             said = self.run(command)
+
+    def _way(self, words: str, way: int) -> str:
+        """One of the ways out; of those from ``way`` on, the first for which there is a file, where
+        it needs one."""
+        return next(one for one in ways(words)[way:] if self.file or "FILE" not in one).replace(
+            "FILE", self.file
+        )
 
     def _obey(self, words: str) -> None:
         hands = [hand for part, hand in self.hands.items() if part in words]

@@ -48,15 +48,26 @@ TOLD: Final = {
     "compare with a secondary: dig @SECONDARY {} SOA; where its serial is greater, set that of the"
     " SOA record to one more and build again": Told((building.lost_serial,)),
     # Of keys, in a build.
-    "lzc keys {} -c {} {}": Told((keys.missing_keys,)),
-    "{}, or correct the keys' times with dnssec-settime": Told((keys.inactive_keys,)),
-    "{} --add, and give the parent its DS ({}); or give the keys later dates with"
-    " dnssec-settime": Told((keys.ending_keys,)),
+    "lzc keys {} -c {} {} {}": Told(
+        (
+            keys.missing_keys,
+            keys.missing_keys_that_are_elsewhere,
+            keys.inactive_keys,
+            keys.inactive_keys_that_are_right,
+            keys.ending_keys,
+            keys.ending_keys_that_are_right,
+        )
+    ),
     "build again between {} and {}": Told((keys.keys_that_take_over_later,)),
     "lzc keys generate -c {} {}": Told(
         (keys.no_key_in_use, keys.no_key_in_use_of_that_configuration)
     ),
-    "{}, or give a key dates with dnssec-settime": Told((keys.no_key_in_use,)),
+    "lzc keys activate -c {} {}": Told((keys.key_in_use_again,)),
+    "make another one first: lzc keys generate {} --add; or add --force": Told((keys.last_key,)),
+    "lzc keys retire {} {}, and remove it when its signatures are in no cache": Told(
+        (keys.key_in_use,)
+    ),
+    "lzc keys remove -c {} {}": Told((keys.unused_key,)),
     "bring back the key's two files as they were; where they are lost, remove what is left of them,"
     " run lzc keys generate {} and then lzc build, and give the parent the new DS": Told(
         (keys.damaged_key,)
@@ -106,11 +117,12 @@ TOLD: Final = {
         (serving.keys_gone, serving.keys_not_copied)
     ),
     "lzc keys generate {}": Told((serving.keys_inactive,)),
-    "{}, then lzc build; or correct the keys' times with dnssec-settime": Told(
-        (serving.keys_inactive,)
+    "{}, then lzc build; or have one sign again: {}": Told((serving.keys_inactive,)),
+    "lzc keys activate {} {}": Told((serving.keys_inactive_that_are_right,)),
+    "{} --add, then lzc build, and give the parent its DS (lzc keys ds {}); or let these go on: lzc"
+    " keys retire {} {} --at never": Told(
+        (serving.keys_ending, serving.keys_ending_that_are_right)
     ),
-    "{} --add, then lzc build, and give the parent its DS (lzc keys ds {}); or give the keys later"
-    " dates with dnssec-settime": Told((serving.keys_ending,)),
     # Beside it, where a build's faults say that they are of `lzc build`, and what `run: {}` shows.
     "lzc build": Told((serving.keys_that_took_over,), 3),
     "lzc build, between {} and {}": Told((serving.keys_that_take_over,)),
@@ -137,6 +149,8 @@ NO_ORDERS: Final = {
     "lzc help lists them": 1,
     "Chapters of the manual, each shown by: lzc help CHAPTER\n": 1,
     "\nWhat a command takes: lzc COMMAND --help. Manual pages: lzc man -o DIR": 1,
+    # What the audit log says that somebody ran.
+    "lzc keys {} {} {}": 1,
     # Who wrote a file of JUnit's XML.
     "lzc test": 1,
 }

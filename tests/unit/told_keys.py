@@ -45,6 +45,53 @@ def missing_keys(operator: Operator, text: Text) -> None:
     operator.follow("lzc build", text)
 
 
+def missing_keys_that_are_elsewhere(operator: Operator, text: Text) -> None:
+    """They were copied to another server."""
+    operator.project()
+    operator.succeed(f"lzc keys export {ZONE} -o there")
+    (file,) = operator.folder.glob("there/K*.private")
+    lose_the_keys(operator)
+    operator.file = str(file.relative_to(operator.folder))
+    operator.follow("lzc build", text)
+    assert {one.name for one in operator.folder.glob("keys/K*.private")} == {file.name}
+
+
+def inactive_keys_that_are_right(operator: Operator, text: Text) -> None:
+    operator.project()
+    date_keys(operator, "Inactive", -1)
+    operator.follow("lzc build", text, way=1)
+    assert len([*operator.folder.glob("keys/K*.private")]) == 1
+
+
+def ending_keys_that_are_right(operator: Operator, text: Text) -> None:
+    operator.project()
+    date_keys(operator, "Inactive", 5)
+    operator.follow("lzc build", text, way=1)
+    assert len([*operator.folder.glob("keys/K*.private")]) == 1
+
+
+def last_key(operator: Operator, text: Text) -> None:
+    operator.project()
+    (file,) = operator.folder.glob("keys/K*.private")
+    operator.follow(f"lzc keys retire {ZONE} {int(file.stem[-5:])}", text)
+
+
+def key_in_use(operator: Operator, text: Text) -> None:
+    operator.project()
+    operator.succeed(f"lzc keys generate {ZONE} --add")
+    tag = int(min(operator.folder.glob("keys/K*.private")).stem[-5:])
+    operator.follow(f"lzc keys remove {ZONE} {tag}", text)
+
+
+def unused_key(operator: Operator, text: Text) -> None:
+    operator.project()
+    said = operator.run("lzc keys generate misspelt.example")
+    assert text.search(said.text)
+    command = said.text.rpartition("or else: ")[2].splitlines()[0]
+    operator.succeed(command)
+    assert not [*operator.folder.glob("keys/Kmisspelt*")]
+
+
 def inactive_keys(operator: Operator, text: Text) -> None:
     operator.project()
     date_keys(operator, "Inactive", -1)
@@ -83,10 +130,18 @@ def keys_that_take_over_later(operator: Operator, text: Text) -> None:
 def no_key_in_use(operator: Operator, text: Text) -> None:
     operator.project()
     lose_the_keys(operator)
-    operator.follow(f"lzc keys ds {ZONE}", text)
+    operator.succeed(f"lzc keys generate {ZONE}")
     date_keys(operator, "Delete", -1)
     operator.follow(f"lzc keys ds {ZONE}", text)
     operator.succeed("lzc build")
+
+
+def key_in_use_again(operator: Operator, text: Text) -> None:
+    operator.project()
+    date_keys(operator, "Delete", -1)
+    operator.follow(f"lzc keys ds {ZONE}", text, way=1)
+    operator.succeed("lzc build")
+    assert len([*operator.folder.glob("keys/K*.private")]) == 1
 
 
 def no_key_in_use_of_that_configuration(operator: Operator, text: Text) -> None:

@@ -89,6 +89,13 @@ def keys_inactive(operator: Operator, text: Text) -> None:
     operator.follow("lzc ctl reload", text)
 
 
+def keys_inactive_that_are_right(operator: Operator, text: Text) -> None:
+    operator.project()
+    operator.succeed("lzc serve")
+    date_keys(operator, "Inactive", -1)
+    operator.follow("lzc ctl reload", text, way=1)
+
+
 def keys_that_took_over(operator: Operator, text: Text) -> None:
     """The key of the bundle is retired, another is active that it lacks."""
     heirs(operator)
@@ -117,6 +124,14 @@ def keys_ending(operator: Operator, text: Text) -> None:
     operator.succeed("lzc serve")
     operator.follow("lzc ctl status", text)
     assert f"lzc keys ds {ZONE}" in operator.done
+
+
+def keys_ending_that_are_right(operator: Operator, text: Text) -> None:
+    operator.project()
+    date_keys(operator, "Inactive", 5)
+    operator.succeed("lzc serve")
+    operator.follow("lzc ctl status", text, way=1)
+    assert len([*operator.folder.glob("keys/K*.private")]) == 1
 
 
 def serials_fell(operator: Operator, text: Text) -> None:

@@ -91,4 +91,4 @@ def sources(path: Path) -> Side:
         for one in compiled.warnings
         if one.rule in serials.RULES
     )
-    return Side(state, "sources", os.fspath(path), "", Keystore(config.keystore), faults)
+    return Side(state, "sources", os.fspath(path), "", Keystore.of(config), faults)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from lzc.bundle.writer import CompiledZone
     from lzc.bundle.zone_info import ZoneInfo
 
-_SERVED_AS: Final = (2, 3, 6, 7, DENIAL, PRESIGNED, OF_SOURCE)
+_SERVED_AS: Final = (2, 3, 6, 7, DENIAL, PRESIGNED, OF_SOURCE, OF_SOURCE + 2, OF_SOURCE + 3)
 """Where in its settings stands how a zone is served: signed, LUA, version, blanks, denial, whose
-signatures, and keys."""
+signatures, keys, and CDS and CDNSKEY records and the TTL of these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,14 @@ OF_SOURCE: Final = 11
 whether its file has the signatures, and the first behind the source's."""
 
 
-Keys = tuple[()] | tuple[tuple[Plain, ...], tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]]
-"""The files of a zone's keys, and of each key the fields of its `lzc.bundle.zone_info.ZoneKey` and
-of its `lzc.dnssec.timing.Timing`."""
+ApexRecords = tuple[tuple[int, tuple[bytes, ...]], ...]
+"""RR types, and RDATA."""
+DatedPlainKeys = tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]
+"""Of each key the fields of its `lzc.bundle.zone_info.ZoneKey` and of its
+`lzc.dnssec.timing.Timing`."""
+Keys = tuple[()] | tuple[tuple[Plain, ...], DatedPlainKeys, DatedPlainKeys, ApexRecords]
+"""The files of a zone's keys, the keys themselves, those of other operators, and the CDS and
+CDNSKEY records of these."""
 
 
 class BuiltZone(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lzc.bundle import shards
 from lzc.compiler.incremental.live_bundle import LiveBundle
-from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, BuiltZone, Keys
+from lzc.compiler.incremental.memory import OF_SOURCE, SIGNED, ApexRecords, BuiltZone, Keys
 from lzc.compiler.incremental.zone_keys import ZoneKeys
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.reading import limits_of, reach_of
@@ -120,10 +120,15 @@ class Survey:
         last = self._live.memory.zones.get(source.apex)
         keys: tuple[ZoneKey, ...] = ()
         all_keys: Keys = ()
+        asked: ApexRecords = ()
+        foreign: ApexRecords = ()
+        key_ttl = config.key_policy(source.name).dnskey_ttl if source.signed else None
         if source.signed:
-            keys, all_keys, faults = self._zone_keys.of(source, last)
-            if faults:
-                self.of_zones.setdefault(source.apex, []).extend(faults)
+            found = self._zone_keys.of(source, last)
+            keys, all_keys = found.published, found.remembered
+            asked, foreign = found.asked, found.foreign
+            if found.faults:
+                self.of_zones.setdefault(source.apex, []).extend(found.faults)
         taken_by = None
         if config.secondary:
             from lzc.compiler.checks.secondaries import takers
@@ -134,6 +139,9 @@ class Survey:
             *_OF_SOURCE(source),
             tuple(map(astuple, keys)),
             "" if taken_by is None else repr(taken_by),
+            asked,
+            key_ttl,
+            foreign,
         )
         if last is not None and last.steady and last.settings == settings:
             inputs = self._files.still(last.inputs)
@@ -160,4 +168,7 @@ class Survey:
             config.health,
             lost=self._live.lost,
             against=config.against or self._before(source),
+            asked=asked,
+            foreign=foreign,
+            key_ttl=key_ttl,
         )

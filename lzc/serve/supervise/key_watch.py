@@ -65,10 +65,10 @@ _SAID: Final = {
 
 
 class KeyWatch:
-    """What is known of the keys of the zones that are served. ``keystore`` is their folder,
-    ``stamps`` where verifications are remembered."""
+    """What is known of the keys of the zones that are served, which are in ``keystore``. ``stamps``
+    is where verifications are remembered."""
 
-    def __init__(self, keystore: Path, stamps: Path) -> None:
+    def __init__(self, keystore: Keystore, stamps: Path) -> None:
         self.keystore = keystore
         self._stamps = stamps
         self._by_worker: dict[int, dict[str, tuple[Fault, ...]]] = {}
@@ -102,16 +102,16 @@ class KeyWatch:
             found.update(zones)
         return found
 
-    def examine(self, folder: Path, keystore: Path | None = None) -> KeyReport:
+    def examine(self, folder: Path, keystore: Keystore | None = None) -> KeyReport:
         """Look at what is in the keystore, or in another, for a verified bundle. Raises
         `KeysUnknown`. Takes a while: call it in a thread."""
-        now, path = time.time(), keystore or self.keystore
+        now, store = time.time(), keystore or self.keystore
 
         def look(begin: Begin) -> KeyReport:
             errors: dict[str, tuple[Fault, ...]] = {}
             warnings: dict[str, tuple[Fault, ...]] = {}
             ends: dict[str, float] = {}
-            keystore, not_before = Keystore(path), earliest(folder)
+            not_before = earliest(folder)
             with Bundle.open(folder, verified_dir=self._stamps) as bundle:
                 for number, info in enumerate(bundle.zones()):
                     begin(number)
@@ -122,7 +122,7 @@ class KeyWatch:
                     elif now < not_before:
                         found = ZoneKeys(errors=(refusal(folder, info, now, not_before),))
                     else:
-                        found = zone_keys(keystore, info, now)
+                        found = zone_keys(store, info, now)
                     name = wire_name.to_text(info.apex)
                     if found.end is not None:
                         ends[name] = found.end

@@ -22,6 +22,7 @@ from lzc.bundle import current, verification
 from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
 from lzc.config import Config
+from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.observe.log_format import about
@@ -89,7 +90,7 @@ class Reloader:
 
     def __post_init__(self) -> None:
         self.switch = Switch(self.workers, self.folder)
-        self.keys = KeyWatch(self.config.keystore, self._source.stamps)
+        self.keys = KeyWatch(Keystore.of(self.config), self._source.stamps)
         self.built_at = _built_at(self.folder)
         # Not that of the source: the link may have moved since the bundle was chosen.
         self._mark = self.folder.name
@@ -240,7 +241,8 @@ class Reloader:
             # That of cookies stays where no file holds it: clients keep what they were given.
             secrets = Secrets.read(config, self.secrets.cookie)
             lost = _news(self.secrets.faults, secrets.faults)
-            report = await asyncio.to_thread(self.keys.examine, folder, config.keystore)
+            keystore = Keystore.of(config)
+            report = await asyncio.to_thread(self.keys.examine, folder, keystore)
             lost += _news(self.keys.out(), report.errors)
             if lost:
                 raise Refused(_lines(lost))
@@ -270,7 +272,7 @@ class Reloader:
             self.before = self.folder
             self.loaded_at, self.built_at = time.time(), _built_at(folder)
         self.folder, self.config = folder, config
-        self.keys.keystore = config.keystore
+        self.keys.keystore = keystore
         self.generation = self.switch.generation
         waited = self.refusal.clear()
         late = f", {waited:.0f} s after it was refused first" if waited else ""

@@ -148,6 +148,9 @@ def differences(before: Config, now: Config) -> list[str]:
         found.append("[build] output")
     if before.keystore != now.keystore:
         found.append("[dnssec] keystore")
+    for name in ("keystore_passphrase_file", "keystore_key_file"):
+        if getattr(before.dnssec, name) != getattr(now.dnssec, name):
+            found.append(f"[dnssec] {name.replace('_', '-')}")
     for name in _OF_A_SERVER:
         found += _keys(f"[{name}]", getattr(before, name), getattr(now, name))
     if before.runs_lua != now.runs_lua and "[lua] enable" not in found:

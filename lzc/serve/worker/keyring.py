@@ -91,6 +91,7 @@ class Signers(Mapping[bytes, ZoneSigner]):
         self._made: dict[bytes, ZoneSigner] = {}
         self._changes = float("inf")
         self._looked = clock()
+        self._told_until = keystore.told_until()
         self.out: dict[bytes, tuple[Fault, ...]] = {}
 
     def load(self, info: ZoneInfo) -> None:
@@ -103,21 +104,32 @@ class Signers(Mapping[bytes, ZoneSigner]):
         self._made.update(others._made)
         self.out.update(others.out)
         self._changes = min(self._changes, others._changes)
+        self._told_until = others._told_until
 
     def look(self, now: float) -> set[bytes]:
-        """See whose keys ceased to sign or began to, by their dates; the zones that went out of
-        service or changed their signer. To be called every second."""
+        """See whose keys ceased to sign or began to, by their dates, or because a step was taken
+        in the keystore; the zones that went out of service or changed their signer. To be called
+        every second."""
+        changed = self._stepped(now)
         if self._looked <= now < self._changes:
-            return set()
+            return changed
         self._looked = now
         self._changes = float("inf")
-        changed = set()
         for apex, signer in list(self._made.items()):
             if now >= self._not_before and signer.signs(now):
                 self._changes = min(self._changes, signer.changes_after(now))
             else:
                 self._take_again(apex, now)
                 changed.add(apex)
+        return changed
+
+    def _stepped(self, now: float) -> set[bytes]:
+        """The zones of which somebody changed keys, as the keystore's log has it, their signers
+        made anew."""
+        zones, self._told_until = self._keystore.changed_zones(self._told_until)
+        changed = {apex for apex in zones if apex in self._made}
+        for apex in changed:
+            self._take_again(apex, now)
         return changed
 
     def retry(self, now: float) -> set[bytes]:

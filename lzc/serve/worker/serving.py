@@ -136,7 +136,7 @@ class Serving:
             )
         self.signers = Signers(
             self.bundle,
-            Keystore(config.keystore),
+            Keystore.of(config),
             signatures,
             not_before=earliest(self.bundle.path),
         )

@@ -42,7 +42,7 @@ def loaded(folder: Path, text: str) -> Config:
         (
             'folder = "x"',
             1,
-            "known here: build, lua, health, dnssec, zone, serve, tsig, secondary",
+            "known here: build, lua, health, dnssec, policy, zone, serve, tsig, secondary",
         ),
         (
             '[[secondary]]\nname="a"\naddress="1.2.3.4:5"\n[[secondary]]\n'
@@ -143,7 +143,7 @@ def test_a_secret_file_that_holds_no_secret_is_told(tmp_path: Path, content: byt
         ("[serve]\nworkers = 257", "serve.workers: must be less than or equal to 256"),
         ("[serve]\ntcp-idle-timeout = 0", "serve.tcp-idle-timeout: must be greater than 0"),
         ("[serve]\ntcp-idle-timeout = nan", "serve.tcp-idle-timeout: must be greater than 0"),
-        ("[dnssec]\nalgorithm = 7", "dnssec.algorithm: must be 8, 13, 14 or 15"),
+        ("[dnssec]\nalgorithm = 7", "dnssec.algorithm: must be 8, 10, 13, 14, 15 or 16"),
         ("[serve]\ngeoip = [3]", "serve.geoip[0]: must be text in double quotes"),
         ('[tsig."a..b"]\nsecret = "AAAA"', 'tsig."a..b": empty label (two dots in a row'),
         ('[[secondary]]\naddress = "192.0.2.1:53"\nnotify = true', "secondary[0].name: is missing"),

@@ -23,7 +23,7 @@ from lzc.wire import name
 NSEC, NSEC3 = 47, 50
 ZONE = name.from_text("example.org.")
 NOW = 1_790_000_000
-ALL = (8, 13, 14, 15)
+ALL = (8, 10, 13, 14, 15, 16)
 KEYS = {
     (algorithm, flags): SigningKey.make(ZONE, algorithm, flags, algorithms.generate(algorithm))
     for algorithm in ALL
@@ -248,14 +248,25 @@ class TestRoles:
         ksk, zsk, csk = KEYS[8, KSK_FLAGS], KEYS[8, ZSK_FLAGS], KEYS[15, KSK_FLAGS]
         assert roles([csk, zsk, ksk], NOW) == ((zsk, csk), (ksk, csk))
 
-    @pytest.mark.parametrize("rrtype", ["DNSKEY", "CDS", "CDNSKEY"])
-    def test_the_ksk_signs_key_types(self, rrtype: str) -> None:
-        zone_signer = signer(KEYS[13, KSK_FLAGS], KEYS[13, ZSK_FLAGS])
-        number = dns.rdatatype.from_text(rrtype)
-        (rdata,) = zone_signer.sign(ZONE, number, 60, [CSK.dnskey], NOW)
-        assert int.from_bytes(rdata[16:18], "big") == KEYS[13, KSK_FLAGS].tag
-        (rdata,) = zone_signer.sign(ZONE, 1, 60, [bytes(4)], NOW)
-        assert int.from_bytes(rdata[16:18], "big") == KEYS[13, ZSK_FLAGS].tag
+    def test_the_ksk_signs_dnskey_the_zsk_data_and_both_what_asks_the_parent(self) -> None:
+        ksk, zsk = KEYS[13, KSK_FLAGS], KEYS[13, ZSK_FLAGS]
+        zone_signer = signer(ksk, zsk)
+        types = {"DNSKEY": {ksk.tag}, "A": {zsk.tag}}
+        types |= {"CDS": {ksk.tag, zsk.tag}, "CDNSKEY": {ksk.tag, zsk.tag}}
+        for rrtype, tags in types.items():
+            number = dns.rdatatype.from_text(rrtype)
+            rdatas = zone_signer.sign(ZONE, number, 60, [CSK.dnskey], NOW)
+            assert {int.from_bytes(rdata[16:18], "big") for rdata in rdatas} == tags
+            assert len(rdatas) == len(tags)
+
+    def test_a_revoked_key_signs_the_dnskey_rrset_and_nothing_else(self) -> None:
+        csk = KEYS[15, KSK_FLAGS]
+        revoked = KEYS[13, KSK_FLAGS].revoked()
+        assert roles([csk, revoked], NOW) == ((csk,), (revoked, csk))
+        zone_signer = signer(csk, revoked)
+        for number, count in ((48, 2), (59, 1), (60, 1), (1, 1)):
+            assert len(zone_signer.sign(ZONE, number, 60, [csk.dnskey], NOW)) == count
+        assert not signer(revoked).signs(NOW)
 
     def test_keys_come_and_go_at_their_moments(self) -> None:
         def timed(algorithm: int, timing: Timing) -> SigningKey:

@@ -26,6 +26,7 @@ SECTIONS: dict[str, type[Table]] = {
     "[lua]": config.LuaSection,
     "[health]": config.HealthSection,
     "[dnssec]": config.DnssecSection,
+    '[policy."NAME"]': config.PolicySection,
     '[zone."NAME"]': config.ZoneSection,
     "[serve]": config.ServeSection,
     '[tsig."NAME."]': config.TsigSection,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lzc.dnssec.keystore import Keystore
 from lzc.faults import Fault, Place
 from lzc.serve.supervise.key_watch import KeyReport, KeyWatch
 from lzc.serve.worker.worker import describe_out
@@ -22,7 +23,7 @@ def test_a_zone_that_a_worker_serves_again_is_not_at_risk(
 ) -> None:
     """Given a report made while its key was missing, which is older than what the worker read."""
     caplog.set_level(logging.WARNING)
-    watch = KeyWatch(tmp_path, tmp_path)
+    watch = KeyWatch(Keystore(tmp_path), tmp_path)
     watch.heard(0, OUT)
     watch.take(KeyReport(errors={ZONE: (FAULT,)}))
     assert [one["state"] for one in watch.status()] == ["servfail"]
@@ -33,7 +34,7 @@ def test_a_zone_that_a_worker_serves_again_is_not_at_risk(
 
 
 def test_a_zone_that_another_worker_does_not_serve_is_still_out(tmp_path: Path) -> None:
-    watch = KeyWatch(tmp_path, tmp_path)
+    watch = KeyWatch(Keystore(tmp_path), tmp_path)
     for worker in (0, 1):
         watch.heard(worker, OUT)
     watch.heard(0, {"out": []})
@@ -41,7 +42,7 @@ def test_a_zone_that_another_worker_does_not_serve_is_still_out(tmp_path: Path) 
 
 
 def test_keys_that_go_while_workers_have_them_are_a_risk(tmp_path: Path) -> None:
-    watch = KeyWatch(tmp_path, tmp_path)
+    watch = KeyWatch(Keystore(tmp_path), tmp_path)
     watch.heard(0, {"out": []})
     watch.take(KeyReport(errors={ZONE: (FAULT,)}))
     assert [one["state"] for one in watch.status()] == ["at risk"]

@@ -15,10 +15,11 @@ from pathlib import Path
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.tsigkeyring
 import pytest
 
-from lzc.dnssec.keystore import Keystore, base_name
+from lzc.dnssec.keystore import FLAGS, Keystore, base_name
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE
 from tests.unit.command_line import lzc
@@ -287,6 +288,53 @@ def test_keys_that_run_out_are_told_while_the_server_runs(project: Project) -> N
         assert re.search(r"^KEYS +two\.example\.: .* on, in 5 days: key \d+ retires", status, re.M)
         assert server.logged("WARNING KEYS: two.example.")
         assert rcodes(server) == {"NOERROR", "NXDOMAIN"}
+
+
+def signing(server: LiveServer, zone: str) -> set[int]:
+    """The tags of the keys that sign a name of a zone, by what is answered."""
+    answer = server.ask(f"www.{zone}", want_dnssec=True)
+    return {
+        rdata.key_tag
+        for rrset in answer.answer
+        if rrset.rdtype == dns.rdatatype.RRSIG
+        for rdata in rrset
+    }
+
+
+def test_a_step_of_lzc_keys_is_followed_without_a_reload(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    store = Keystore(project.folder / "keys")
+    apex = wire_name.from_text("two.example.", wire_name.ROOT)
+    tags = {key.tag for _ in range(2) for key in store.generate(apex, 13, FLAGS["csk"], 0.0)}
+    project.build(ZONES, signed=ZONES)
+    first, second = sorted(tags)
+    with LiveServer(project) as server:
+        assert signing(server, "two.example") == tags
+        assert lzc(project.folder, "keys", "retire", "two.example", str(first)).exit_code == 0
+        server.wait_for(lambda: signing(server, "two.example") == {second})
+        assert lzc(project.folder, "keys", "activate", "two.example", str(first)).exit_code == 0
+        server.wait_for(lambda: signing(server, "two.example") == tags)
+        assert rcodes(server) == {"NOERROR", "NXDOMAIN"}
+
+
+def test_sealed_keys_sign_and_a_secret_that_does_not_fit_stops_their_zones(tmp_path: Path) -> None:
+    project = Project(tmp_path, '[dnssec]\nkeystore-passphrase-file = "words"\n')
+    (project.folder / "words").touch(0o600)
+    (project.folder / "words").write_text("correct horse\n")
+    project.build(ZONES, signed=["two.example"])
+    assert lzc(project.folder, "keys", "encrypt").exit_code == 0
+    with LiveServer(project) as server:
+        assert len(signing(server, "two.example")) == 1
+        assert lzc(project.folder, "ctl", "reload").exit_code == 0
+        (project.folder / "words").write_text("wrong\n")
+        reload = lzc(project.folder, "ctl", "reload")
+        assert reload.exit_code == 1
+        assert "cannot be opened: it was sealed with another secret" in reload.stderr
+        assert len(signing(server, "two.example")) == 1
+        assert not server.logged("horse")
+    with LiveServer(project) as server:
+        server.wait_for(lambda: states(server).get("two.example.") == "servfail")
+        assert server.answers("www.one.example")
 
 
 TWO_KEYS = """\
