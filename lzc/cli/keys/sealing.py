@@ -22,7 +22,7 @@ from lzc.wire import name as wire_name
 @optional_zone
 @format_option
 def encrypt_keys(config_path: Path, zone: bytes | None, output_format: str) -> None:
-    """Seal the private keys of ZONE, or of all zones, that are in the clear.
+    """Seal the private keys of ZONE, or of all zones.
 
     lzc.toml names the passphrase or the key. New and imported keys are sealed without this.
     """

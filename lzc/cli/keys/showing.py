@@ -56,7 +56,7 @@ def _keys(keystore: Keystore, zone: bytes, now: float) -> list[AnyKey]:
 @click.argument("number", metavar="TAG", type=NUMBER, help="A key tag, such as 4711.")
 @format_option
 def show_key(config_path: Path, zone: bytes, number: Number, output_format: str) -> None:
-    """Show all that is public of a key: records, dates, files, and what it signs."""
+    """Show all that is public of a key: records, dates, files."""
     settings = config.load(config_path)
     keystore = Keystore.of(settings)
     now = time.time()
@@ -145,7 +145,7 @@ def _does(key: AnyKey, own: Sequence[SigningKey], now: float) -> str:
 @optional_zone
 @format_option
 def show_status(config_path: Path, zone: bytes | None, output_format: str) -> None:
-    """Show of ZONE, or of all zones, what each key does now, what changes next, and when."""
+    """Show what each key does now, and what comes next, and when."""
     settings = config.load(config_path)
     keystore = Keystore.of(settings)
     now = time.time()

@@ -37,7 +37,7 @@ _HELP: Final = {
 
     Their files go to a folder below removed/ in the keystore. With a time to come, the DNSKEY
     leaves the zone then, and the files stay.""",
-    Step.REVOKE: """Have keys of ZONE say from a time on that nobody is to trust them (Revoke).
+    Step.REVOKE: """Have keys of ZONE say not to be trusted from a time on (Revoke).
 
     The DNSKEY gets the flag REVOKE of RFC 5011, and so another tag. There is no way back.""",
 }
