@@ -14,7 +14,7 @@ import dataclasses
 import os
 import re
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -98,8 +98,25 @@ def number_of(base: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def parse_private(text: str, *, known: bool = False) -> tuple[int, PrivateKey, Timing]:
-    """Algorithm number, private key and timing of a ``.private`` file.
+def parse_private(text: str) -> tuple[int, PrivateKey, Timing]:
+    """Algorithm number, private key and timing of a ``.private`` file: see `parse_whole`."""
+    whole = parse_whole(text)
+    return whole.algorithm, whole.private, whole.timing
+
+
+class PrivateFile(NamedTuple):
+    """What a ``.private`` file says. ``predecessor`` and ``successor`` are the tags of keys in a
+    rollover."""
+
+    algorithm: int
+    private: PrivateKey
+    timing: Timing
+    predecessor: int | None = None
+    successor: int | None = None
+
+
+def parse_whole(text: str, *, known: bool = False) -> PrivateFile:
+    """All that a ``.private`` file says.
 
     Lines without a colon, as the DNSKEY that PowerDNS may print along, are passed over, and fields
     that lzc has no use for are ignored. A key is ``known`` when it was read in full before: whether
@@ -136,13 +153,10 @@ def parse_private(text: str, *, known: bool = False) -> tuple[int, PrivateKey, T
         # The library's message may quote numbers of the key.
         raise InvalidKeyFile(f"the numbers are no {algorithms.to_text(algorithm)} key") from error
     times = {slot: parse_time(*fields[name]) for name, slot in _TIMES.items() if name in fields}
-    return algorithm, private, Timing(**times)
+    return PrivateFile(algorithm, private, Timing(**times), *_relatives(fields))
 
 
-def parse_relatives(text: str) -> tuple[int | None, int | None]:
-    """The tags of the key before and of the key after in a ``.private`` or ``.state`` file. Raises
-    `InvalidKeyFile`."""
-    fields = parse_fields(text)
+def _relatives(fields: Fields) -> tuple[int | None, int | None]:
     found: list[int | None] = []
     for name in _RELATIVES:
         value, line = fields.get(name, ("", 0))

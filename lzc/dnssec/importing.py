@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 
 from lzc.dnssec import algorithms, bindfile, key_files
 from lzc.dnssec.algorithms import PrivateKey
-from lzc.dnssec.bindfile import InvalidKeyFile
+from lzc.dnssec.bindfile import InvalidKeyFile, PrivateFile
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.outlook import when
 from lzc.dnssec.state_file import KeyState
@@ -47,13 +47,12 @@ def read(
     text = key_files.read_private(file)
     try:
         if _PEM in text:
-            number, private, timing = *_read_pem(text, algorithm), Timing()
-            relatives: tuple[int | None, int | None] = (None, None)
+            found = PrivateFile(*_read_pem(text, algorithm), Timing())
         else:
-            number, private, timing = bindfile.parse_private(text)
-            relatives = bindfile.parse_relatives(text)
+            found = bindfile.parse_whole(text)
     except InvalidKeyFile as error:
         raise InputError(key_files.damaged(file, zone, error)) from error
+    number, timing = found.algorithm, found.timing
     if algorithm not in (None, number):
         said = algorithms.to_text(number)
         fix = f"leave --algorithm out, or say {said}"
@@ -79,8 +78,8 @@ def read(
         notes = _notes(state, before, now)
     elif timing == Timing():
         timing = Timing(created=int(now), publish=int(now), activate=int(now))
-    key = SigningKey.make(zone, number, flags, private, timing)
-    key = replace(key, predecessor=relatives[0], successor=relatives[1])
+    key = SigningKey.make(zone, number, flags, found.private, timing)
+    key = replace(key, predecessor=found.predecessor, successor=found.successor)
     if dnskey:
         key_files.check_match(public, dnskey, key)
     return Imported(key, notes)

@@ -138,7 +138,12 @@ def read_state(file: Path, zone: bytes, path: Path | None = None) -> KeyState | 
 
 
 def read_key(
-    file: Path, zone: bytes, located: Located, unseal: Callable[[Path, str], str]
+    file: Path,
+    zone: bytes,
+    located: Located,
+    unseal: Callable[[Path, str], str],
+    *,
+    has_state: bool = True,
 ) -> SigningKey:
     """The key in a ``.private`` file of the keystore, with the files beside it: its DNSKEY, and
     what BIND says of its state, by which it goes. Raises `InputError`."""
@@ -146,20 +151,21 @@ def read_key(
     text = unseal(file, read_private(file, located(file)))
     dnskey, _ = read_public(public, zone, located(public))
     try:
-        algorithm, private, timing = bindfile.parse_private(text, known=True)
-        relatives = bindfile.parse_relatives(text)
+        found = bindfile.parse_whole(text, known=True)
     except InvalidKeyFile as error:
         raise InputError(damaged(file, zone, error)) from error
-    state = read_state(state_file, zone, located(state_file))
-    if state is not None:
-        timing = state.timing()
+    state = read_state(state_file, zone, located(state_file)) if has_state else None
+    timing = found.timing if state is None else state.timing()
     flags = int.from_bytes(dnskey[:2], "big")
     if flags & REVOKE and timing.revoke is None:
         timing = replace(timing, revoke=timing.created or 0)
-    key = SigningKey.make(zone, algorithm, flags, private, timing)
+    key = SigningKey.make(zone, found.algorithm, flags, found.private, timing)
     check_match(public, dnskey, key)
-    before, after = relatives
-    return replace(key, predecessor=before, successor=after, managed=state is not None)
+    if state is None and found.predecessor is found.successor is None:
+        return key
+    is_managed = state is not None
+    before, after = found.predecessor, found.successor
+    return replace(key, predecessor=before, successor=after, managed=is_managed)
 
 
 def read_foreign(file: Path, zone: bytes, located: Located) -> ForeignKey:

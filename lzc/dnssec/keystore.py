@@ -175,7 +175,8 @@ class Keystore:
         return self._whole(lambda: self._sift(zone.lower()))
 
     def _sift(self, zone: bytes) -> tuple[list[SigningKey], dict[Path, tuple[Fault, ...]]]:
-        bases = [base for base, kinds in self._look().get(zone, {}).items() if "private" in kinds]
+        index = self._look().get(zone, {})
+        bases = {base: kinds for base, kinds in index.items() if "private" in kinds}
         faults: dict[Path, tuple[Fault, ...]] = {}
         keys: list[SigningKey] = []
         try:
@@ -183,10 +184,13 @@ class Keystore:
                 key_files.check_folder(self.path)
         except InputError as error:
             faults[self.path] = error.faults
-        for base in bases:
+        located, unseal = self._overlay.path, self._unseal
+        for base, kinds in bases.items():
             file = self.path / f"{base}.private"
             try:
-                keys.append(key_files.read_key(file, zone, self._overlay.path, self._unseal))
+                has_state = "state" in kinds
+                key = key_files.read_key(file, zone, located, unseal, has_state=has_state)
+                keys.append(key)
             except InputError as error:
                 faults[file] = error.faults
         return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey)), faults

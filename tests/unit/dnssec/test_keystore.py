@@ -133,7 +133,7 @@ class TestFiles:
         swapped = text.replace(lines[field], lines["PublicExponent"])
         for known in (False, True):
             with pytest.raises(InvalidKeyFile, match="do not fit together"):
-                bindfile.parse_private(swapped, known=known)
+                bindfile.parse_whole(swapped, known=known)
 
     @pytest.mark.parametrize(
         "text", ["", "example.org. IN A 192.0.2.1\n", PUBLIC + PUBLIC, "t.org. IN DNSKEY 257 3\n"]
