@@ -7,7 +7,6 @@ open to others are refused rather than used, and a key is never overwritten. Wha
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,9 +14,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from lzc.config import Config
-from lzc.dnssec import algorithms, bindfile, changes, importing, key_files
-from lzc.dnssec.bindfile import InvalidKeyFile
-from lzc.dnssec.changes import Change, Overlay, changing, unwritable
+from lzc.dnssec import algorithms, bindfile, changes, exporting, importing, key_files
+from lzc.dnssec.changes import Change, Overlay, changing
 from lzc.dnssec.key import (
     KSK_FLAGS,
     REVOKE,
@@ -27,7 +25,8 @@ from lzc.dnssec.key import (
     key_tag,
     tags_of,
 )
-from lzc.dnssec.sealing import Secret, WrongSecret, is_sealed
+from lzc.dnssec.sealed_files import Seal, secret_of
+from lzc.dnssec.sealing import Secret, is_sealed
 from lzc.dnssec.state_file import KeyState
 from lzc.dnssec.timing import Timing
 from lzc.faults import Fault, InputError
@@ -64,8 +63,7 @@ class Keystore:
         """The keys in a folder. ``secret`` gives what seals private files, and opens those that are
         sealed, once it is needed; it may raise `InputError`."""
         self.path = path
-        self._secret_of = secret
-        self._secret: Secret | None = None
+        self._seal = Seal(secret)
         self._seen: tuple[int, ...] = ()
         self._index: Index = {}
         self._sync: list[str] = []
@@ -74,20 +72,11 @@ class Keystore:
     @classmethod
     def of(cls, config: Config) -> Keystore:
         """The keystore of a project."""
-
-        def secret() -> Secret | None:
-            passphrase, key = config.keystore_passphrase(), config.keystore_key()
-            if passphrase is not None:
-                return Secret(passphrase=passphrase)
-            return None if key is None else Secret(key=key)
-
-        return cls(config.keystore, secret)
+        return cls(config.keystore, lambda: secret_of(config))
 
     def secret(self) -> Secret | None:
         """What seals private files; `None` where nothing does. Raises `InputError`."""
-        if self._secret is None:
-            self._secret = self._secret_of()
-        return self._secret
+        return self._seal.secret()
 
     def zones(self) -> list[bytes]:
         """The zones that have keys here, lower-case wire names in canonical order."""
@@ -184,7 +173,7 @@ class Keystore:
                 key_files.check_folder(self.path)
         except InputError as error:
             faults[self.path] = error.faults
-        located, unseal = self._overlay.path, self._unseal
+        located, unseal = self._overlay.path, self._seal.open
         for base, kinds in bases.items():
             file = self.path / f"{base}.private"
             try:
@@ -194,34 +183,6 @@ class Keystore:
             except InputError as error:
                 faults[file] = error.faults
         return sorted(keys, key=lambda key: (key.algorithm, key.tag, key.dnskey)), faults
-
-    def _unseal(self, file: Path, text: str) -> str:
-        """The text of a private file, in the clear. Raises `InputError`."""
-        if not is_sealed(text):
-            return text
-        secret = self.secret()
-        if secret is None:
-            raise InputError.at(
-                file,
-                "key-sealed",
-                "the private key is sealed, and lzc.toml does not say with what",
-                why="it cannot sign",
-                fix="name the secret: keystore-passphrase-file or keystore-key-file in [dnssec]",
-            )
-        try:
-            return secret.unseal(file.name, text)
-        except WrongSecret as error:
-            raise InputError.at(
-                file,
-                "key-sealed",
-                str(error),
-                why="it cannot sign",
-                fix="have keystore-passphrase-file or keystore-key-file in [dnssec] name the secret"
-                " that it was sealed with",
-            ) from error
-        except InvalidKeyFile as error:
-            file_zone = bindfile.zone_of(file.stem) or wire_name.ROOT
-            raise InputError(key_files.damaged(file, file_zone, error)) from error
 
     def is_sealed(self, key: SigningKey) -> bool:
         """Whether the private file of a key is sealed. Raises `InputError`."""
@@ -239,14 +200,10 @@ class Keystore:
             file = self.path / f"{base}.private"
             text = key_files.read_private(file, self._overlay.path(file))
             if is_sealed(text) != sealed:
-                clear = self._unseal(file, text)
-                change.put(file.name, self._sealed(file.name, clear) if sealed else clear)
+                clear = self._seal.open(file, text)
+                change.put(file.name, self._seal.close(file.name, clear) if sealed else clear)
                 tags.append(number[1])
         return tags
-
-    def _sealed(self, name: str, text: str) -> str:
-        secret = self.secret()
-        return text if secret is None else secret.seal(name, text)
 
     def foreign(self, zone: bytes) -> list[ForeignKey]:
         """The DNSKEYs of other operators of a zone (RFC 8901): those whose private keys are not
@@ -375,13 +332,13 @@ class Keystore:
             self.check_free(key.zone, key.algorithm, key.tag)
         change.put(f"{base}.key", bindfile.format_public(key))
         name = f"{base}.private"
-        change.put(name, self._sealed(name, bindfile.format_private(key)))
+        change.put(name, self._seal.close(name, bindfile.format_private(key)))
 
     def check_free(self, zone: bytes, algorithm: int, tag: int) -> None:
         """Raises `InputError` when the zone has a key with this algorithm and tag."""
         base = bindfile.base_name(zone, algorithm, tag)
         if "private" in self._look().get(zone.lower(), {}).get(base, ()):
-            raise _taken(self.path / f"{base}.private", zone, tag)
+            raise exporting.taken(self.path / f"{base}.private", zone, tag)
 
     def import_file(
         self,
@@ -399,28 +356,23 @@ class Keystore:
         return found.key
 
     def export(self, keys: Iterable[SigningKey], folder: Path) -> list[Path]:
-        """Write the files of keys into another folder, made where it does not exist, in the clear;
-        returns the ``.private`` paths. Raises `InputError` when a file exists already."""
+        """Write the files of keys into another folder, made where it does not exist, in the clear,
+        with what BIND says of their states; returns the ``.private`` paths. Raises `InputError`
+        when a file exists already."""
         key_files.make_folder(folder)
-        return [self._export_one(key, folder) for key in keys]
+        return [exporting.write(key, folder, self._state_text(key)) for key in keys]
 
-    def _export_one(self, key: SigningKey, folder: Path) -> Path:
-        texts = {"key": bindfile.format_public(key), "private": bindfile.format_private(key)}
-        if key.managed:
-            name = f"{base_name(key)}.state"
-            texts["state"] = self._overlay.path(self.path / name).read_text("utf-8", "replace")
-        return _write_set(key, folder, texts, "private")
+    def _state_text(self, key: SigningKey) -> str:
+        if not key.managed:
+            return ""
+        file = self.path / f"{self._base_of(key)}.state"
+        return self._overlay.path(file).read_text("utf-8", "replace")
 
     def export_pem(self, keys: Iterable[SigningKey], folder: Path) -> list[Path]:
         """Write the private keys into another folder in PEM, their DNSKEYs beside them; returns the
         ``.pem`` paths. Raises as `export` does."""
         key_files.make_folder(folder)
-        return [
-            _write_set(
-                key, folder, {"key": bindfile.format_public(key), "pem": importing.pem(key)}, "pem"
-            )
-            for key in keys
-        ]
+        return [exporting.write_pem(key, folder) for key in keys]
 
 
 def sync_file(zone: bytes) -> str:
@@ -446,50 +398,3 @@ def _by_zone(names: Iterable[str]) -> Index:
             if zone is not None:
                 found.setdefault(zone, {}).setdefault(base, set()).add(kind)
     return found
-
-
-def _taken(file: Path, zone: bytes, tag: int) -> InputError:
-    return InputError.at(
-        file,
-        "key-exists",
-        f"{wire_name.to_text(zone)} already has a key with tag {tag}",
-        why="keys are never overwritten, and equal tags make resolvers try each key",
-        fix="it may be the same key; otherwise generate another one",
-    )
-
-
-def _write_set(key: SigningKey, folder: Path, texts: dict[str, str], main: str) -> Path:
-    """Write the files of a key, by their suffixes, all or none; ``main`` is the one that nobody
-    may have written before. Gives its path."""
-    base = base_name(key)
-    if (folder / f"{base}.{main}").exists():
-        raise _taken(folder / f"{base}.{main}", key.zone, key.tag)
-    written: list[Path] = []
-    for kind, text in texts.items():
-        file = folder / f"{base}.{kind}"
-        try:
-            if kind != main:
-                file.unlink(missing_ok=True)
-            write_new(file, text)
-            written.append(file)
-        except OSError as error:
-            for one in written:
-                with suppress(OSError):
-                    one.unlink()
-            raise InputError(unwritable(file, error)) from error
-    return folder / f"{base}.{main}"
-
-
-def write_new(file: Path, text: str) -> None:
-    """Write a new file, readable by its owner only and on the disk on return; nothing is left of it
-    where that fails. Raises `OSError`."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-    except OSError:
-        file.unlink(missing_ok=True)
-        raise
-    changes.sync(file.parent)
