@@ -325,7 +325,7 @@ def _without_keys(
 ) -> list[Fault]:
     """What is wrong with keys that the zones are signed with, but for those that are live now with
     the same keys, which it makes no worse."""
-    keystore = Keystore(config.keystore)
+    keystore = Keystore.of(config)
     live = {info.apex: info.keys for info in before or ()}
     found = []
     for info in infos:
