@@ -89,7 +89,7 @@ def read_only(operator: Operator) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
     never = "Read-only file system"
     refused(operator.run("lzc build"), f"{folder}/build", never)
-    refused(operator.run(f"lzc keys generate {ZONE} --add"), f"{folder}/keys/K", never)
+    refused(operator.run(f"lzc keys generate {ZONE} --add"), f"{folder}/keys/", never)
     refused(operator.run("lzc init new"), "new/lzc.toml", never)
     refused(operator.run("lzc serve"), f"{folder}/build/control.sock", never, "control-socket")
     operator.succeed("lzc verify")

@@ -3,6 +3,7 @@ names in it: a zone's name may be that of a file in a pull request."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -18,7 +19,8 @@ NAMES = ["a`touch`.example", "o'hara.example", "a|b.example", "a&b.example", "*.
 def shown(output: str, command: str) -> list[list[str]]:
     """The commands of a text, as a shell reads them."""
     lines = [line.partition("fix: ")[2] or line for line in output.splitlines()]
-    return [shlex.split(line.partition(", or ")[0]) for line in lines if command in line]
+    ways = [way for line in lines for way in re.split(r"[,;] or (?:else: )?", line)]
+    return [shlex.split(way) for way in ways if command in way]
 
 
 @pytest.mark.parametrize("zone", NAMES)
