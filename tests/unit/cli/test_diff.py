@@ -291,7 +291,8 @@ def test_a_key_is_retired_or_removed(project: Path, keeps_file: bool) -> None:
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(NOW - 1))
         file.write_text(f"{file.read_text()}Inactive: {stamp}\nDelete: {stamp}\n")
     else:
-        file.unlink()
+        for one in (project / "keys").glob(f"*+{zsk.tag:05}.*"):
+            one.unlink()
     (zone,) = _json()["zones"]
     (change,) = zone["keys"]
     assert (change["change"], change["tag"], change["role"], change["ds"]) == (
