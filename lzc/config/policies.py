@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -42,6 +43,19 @@ def parse_lifetime(text: str) -> int | None:
     return seconds
 
 
+def _salt(text: str) -> str:
+    if text == "-":
+        return ""
+    if not re.fullmatch(r"(?:[0-9A-Fa-f]{2}){0,255}", text):
+        raise ValueError("expected hexadecimal digits, two for each of at most 255 octets")
+    return text.lower()
+
+
+Salt = Annotated[str, _salt]
+
+DenialSetting = Literal["nsec", "nsec3", "nsec3-narrow", "compact"]
+"""The ways of `lzc.dnssec.denial.Way`."""
+
 Duration = Annotated[str, read_by(parse_duration)]
 Lifetime = Annotated[str, read_by(parse_lifetime)]
 Digests = Annotated[str, read_by(parse_digests)]
@@ -74,6 +88,10 @@ class PolicySection(Table):
     """Added whenever something is waited for."""
     publish_cds: Digests | None = None
     publish_cdnskey: bool | None = None
+    denial: DenialSetting | None = None
+    nsec3_iterations: int | None = Field(default=None, ge=0, le=65535)
+    nsec3_salt: Salt | None = None
+    nsec3_opt_out: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal
 
-from lzc.config.policies import Algorithm, Digests
+from lzc.config.policies import Algorithm, DenialSetting, Digests, Salt
 from lzc.config.table import Field, Table, read_by
 from lzc.wire import name as wire_name
 from lzc.wire.edns import MIN_UDP_SIZE, UDP_SIZE
@@ -56,20 +56,6 @@ Software = Annotated[str, _software]
 
 PowerDns = Literal["4.7", "4.9", "5.0", "5.1"]
 """A version whose answers are known: `lzc.powerdns_versions.KNOWN`."""
-
-
-def _salt(text: str) -> str:
-    if text == "-":
-        return ""
-    if not re.fullmatch(r"(?:[0-9A-Fa-f]{2}){0,255}", text):
-        raise ValueError("expected hexadecimal digits, two for each of at most 255 octets")
-    return text.lower()
-
-
-Salt = Annotated[str, _salt]
-
-DenialSetting = Literal["nsec", "nsec3", "nsec3-narrow", "compact"]
-"""The ways of `lzc.dnssec.denial.Way`."""
 
 
 PowerDnsSetting = Literal[

@@ -22,8 +22,10 @@ from lzc.cli.keys.missing import no_keys
 from lzc.cli.keys.rows import show
 from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo
+from lzc.compiler.inputs.denial import denial_of
 from lzc.config import SyncSettings
 from lzc.dnssec import importing
+from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.multi_signer import take_over
@@ -116,6 +118,9 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
     if layout == "powerdns":
         for command in _sync_commands(settings.sync_records(shell_name(zone)), zone):
             echo(command)
+        denial = denial_of(settings, shell_name(zone))
+        if denial.is_hashed:
+            echo(_set_nsec3(zone, denial))
     echo(f"lzc: {folder} now holds private keys; move it over a safe way", err=True)
 
 
@@ -128,6 +133,12 @@ def _sync_commands(wanted: SyncSettings, zone: bytes) -> Iterator[str]:
     if wanted.cdnskey:
         delete = ["delete"] if wanted.delete else []
         yield shlex.join(["pdnsutil", "set-publish-cdnskey", name, *delete])
+
+
+def _set_nsec3(zone: bytes, denial: Denial) -> str:
+    """The same denial of existence there. Versions from 5.1 on know this verb, too."""
+    narrow = ["narrow"] if denial.way is Way.NARROW else []
+    return shlex.join(["pdnsutil", "set-nsec3", shell_name(zone), denial.parameters, *narrow])
 
 
 def _pdnsutil(key: SigningKey, file: Path, now: float) -> str:

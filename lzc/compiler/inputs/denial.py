@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from lzc.config import Config, ZoneSection
+from lzc.config import Config, PolicySection, ZoneSection
 from lzc.dnssec.denial import Denial, Way
 
 
 def denial_of(config: Config, name: str) -> Denial:
-    """The way of a zone, were it signed: what its own section says, and `[dnssec]` where that says
-    nothing. Parameters of NSEC3 count where it takes any."""
-    section = config.zone_section(name) or ZoneSection()
-    general = config.dnssec
-    way = Way(section.denial or general.denial)
+    """The way of a zone, were it signed: what its own section says, its policy where that says
+    nothing, and `[dnssec]` otherwise. Parameters of NSEC3 count where it takes any."""
+    zone = config.zone_section(name) or ZoneSection()
+    policy = config.policy.get(zone.policy or config.dnssec.policy) or PolicySection()
+    said = (zone, policy, config.dnssec)
+    way = Way(next(one.denial for one in said if one.denial is not None))
     if not Denial(way).is_hashed:
         return Denial(way)
-    iterations, salt, opt_out = (
-        section.nsec3_iterations,
-        section.nsec3_salt,
-        section.nsec3_opt_out,
-    )
     return Denial(
         way,
-        general.nsec3_iterations if iterations is None else iterations,
-        bytes.fromhex(general.nsec3_salt if salt is None else salt),
-        general.nsec3_opt_out if opt_out is None else opt_out,
+        next(one.nsec3_iterations for one in said if one.nsec3_iterations is not None),
+        bytes.fromhex(next(one.nsec3_salt for one in said if one.nsec3_salt is not None)),
+        next(one.nsec3_opt_out for one in said if one.nsec3_opt_out is not None),
     )

@@ -105,6 +105,21 @@ def test_the_ksk_is_named_where_it_is_wanted(project: Path, where: str) -> None:
     assert asked(project, "CDS") == set()
 
 
+def test_hashes_of_the_apex_list_what_asks_the_parent(project: Path) -> None:
+    """With the denial of a policy."""
+    wanted = 'denial = "nsec3"\nnsec3-salt = "ab"\npublish-cds = "2"\npublish-cdnskey = true'
+    write(project, zone='policy = "ours"', more=f"[policy.ours]\n{wanted}\n")
+    built(project)
+    text = done(project, "query", "example.net", "TYPE65280", "--dnssec")
+    found = re.search(r"IN\s+NSEC3\s+1 0 0 ab \S+ (.*)$", text, re.MULTILINE | re.IGNORECASE)
+    assert found is not None
+    expected = {"NS", "SOA", "RRSIG", "DNSKEY", "NSEC3PARAM", "CDS", "CDNSKEY"}
+    assert set(found[1].split()) == expected
+    write(project, zone='policy = "ours"\ndenial = "nsec"', more=f"[policy.ours]\n{wanted}\n")
+    built(project)
+    assert types_at_the_apex(project) >= {"NSEC", "CDS", "CDNSKEY"}
+
+
 def test_the_parent_is_asked_to_take_all_away_and_nothing_else(project: Path) -> None:
     zone = project / "zones" / "example.net.zone"
     zone.write_text(HEAD + f"@ CDS 1 13 2 {'AB' * 32}\n")
