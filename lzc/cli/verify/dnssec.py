@@ -153,7 +153,7 @@ def _chosen(
         chosen = list(asked)
     anchors = dict(given)
     if wanted.anchors is None and config is not None:
-        keystore = Keystore(config.keystore)
+        keystore = Keystore.of(config)
         wanted_infos = [info for info in signed if info.apex in chosen]
         anchors |= trust.from_keystore(keystore, wanted_infos, wanted.now)
         anchors |= _others(
