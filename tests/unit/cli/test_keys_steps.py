@@ -197,7 +197,8 @@ def test_keys_of_another_operator_are_listed_as_foreign(project: Path, tmp_path:
 def test_what_powerdns_is_to_publish_comes_with_the_keys(project: Path) -> None:
     with (project / "lzc.toml").open("a") as file:
         file.write('publish-cds = "2,4"\npublish-cdnskey = true\n')
-    text = done(keys(project, "export", "example.org", "--format", "powerdns", "-o", "out"))
+    folder = str(project / "exported")
+    text = done(keys(project, "export", "example.org", "--format", "powerdns", "-o", folder))
     assert text.splitlines()[1:] == [
         "pdnsutil set-publish-cds example.org 2,4",
         "pdnsutil set-publish-cdnskey example.org",
