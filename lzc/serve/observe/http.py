@@ -15,12 +15,15 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from lzc.serve.observe.exposition import negotiated
+from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.observe.status.request import PATHS, Asked, asked_of
 
 log = logging.getLogger("lzc")
@@ -83,6 +86,7 @@ class HttpServer:
         self._metrics = metrics
         self._ready = ready
         self._began: dict[object, float] = {}
+        self._errors = ErrorLog()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -96,9 +100,7 @@ class HttpServer:
         for path in PATHS:
             app.router.add_get(path, self._serve_page)
         app.on_response_prepare.append(_one_request)
-        self._runner = web.AppRunner(
-            app, access_log=None, max_line_size=_LINE, max_field_size=_LINE, keepalive_timeout=0
-        )
+        self._runner = web.AppRunner(app)
         await self._runner.setup()
         self._server = await self._loop.create_server(
             self._protocol, sock=self._listener, backlog=_BACKLOG
@@ -132,11 +134,11 @@ class HttpServer:
         assert server is not None, "it is set up"
         if len(server.connections) >= MOST:
             return _Full()
-        made: asyncio.Protocol = server()
-        return made
+        return _Connection(server, self._loop, self._errors)
 
     def _sweep(self) -> None:
         self._end(older=LIFE)
+        self._errors.look(time.monotonic())
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def _end(self, older: float) -> None:
@@ -271,6 +273,44 @@ def _parts(pieces: list[bytes]) -> Iterator[bytes]:
     yield b"".join(some)
 
 
+class _Connection(web.RequestHandler):
+    """A connection. What is no request is refused without a word in the log, like what may not be
+    asked: whoever can connect could fill it otherwise. Errors of ours are logged, once in a
+    while."""
+
+    __slots__ = ("_errors",)
+
+    def __init__(
+        self, server: web.Server, loop: asyncio.AbstractEventLoop, errors: ErrorLog
+    ) -> None:
+        self._errors = errors
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]
+            max_line_size=_LINE,
+            max_field_size=_LINE,
+            keepalive_timeout=0,
+        )
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what is no request, or in whose answer something failed."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and exc is not None:
+            self._errors.note("answering a request over HTTP", exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer was sent already")
+        refused = web.Response(status=status, text=f"{status}: {HTTPStatus(status).phrase}\n")
+        refused.force_close()
+        _mark(refused.headers)
+        return refused
+
+
 class _Full(asyncio.Protocol):
     """What one gets for whom there is no room."""
 
@@ -281,9 +321,14 @@ class _Full(asyncio.Protocol):
 
 async def _one_request(request: web.Request, response: web.StreamResponse) -> None:
     response.force_close()
-    response.headers["Server"] = "lzc"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    _mark(response.headers)
+
+
+def _mark(headers: MutableMapping[str, str]) -> None:
+    """What every answer says."""
+    headers["Server"] = "lzc"
+    headers["Cache-Control"] = "no-store"
+    headers["X-Content-Type-Options"] = "nosniff"
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -342,6 +342,52 @@ def test_long_requests_are_refused(shared: Served) -> None:
     assert shared.metrics.get(Cookie="x" * 10_000)[0] == 400
 
 
+NO_REQUESTS = (
+    b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 10_000 + b"\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"GET /?zone=\xff\x1b[31m HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/3.1\r\nHost: localhost\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+)
+
+
+def test_what_is_no_request_is_refused_and_fills_no_log(tmp_path: Path) -> None:
+    """Nor does it tell what lzc is made of: who asks has shown no token."""
+    with served(tmp_path) as made:
+        for request in NO_REQUESTS:
+            with socket.create_connection(("127.0.0.1", made.metrics.port)) as sock:
+                sock.settimeout(PATIENCE)
+                sock.sendall(request)
+                answer = b""
+                while more := sock.recv(4096):
+                    answer += more
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert b" 400 Bad Request\r\n" in head
+            assert b"\r\nServer: lzc\r\n" in head + b"\r\n"
+            assert body == b"400: Bad Request\n"
+        assert made.metrics.get("/live")[0] == 200
+        assert not made.server.logged("ERROR")
+        assert not made.server.logged("aiohttp")
+
+
+def test_an_error_of_ours_is_logged_once_and_answered(tmp_path: Path) -> None:
+    inject = """
+import lzc.serve.supervise.seeing as seeing
+def broken(self):
+    raise RuntimeError("a fault of lzc")
+seeing.Seer.not_ready = broken
+"""
+    with served(tmp_path, inject=inject) as made:
+        for _ in range(3):
+            status, headers, body = made.metrics.get("/ready")
+            assert (status, body) == (500, b"500: Internal Server Error\n")
+            assert headers["Server"] == "lzc"
+        what = "answering a request over HTTP failed: RuntimeError: a fault of lzc"
+        made.server.wait_for(lambda: made.server.logged(what))
+        assert "".join(made.server.log).count(what) == 1
+
+
 def test_lzc_ctl_metrics_prints_the_same(shared: Served) -> None:
     words = ["ctl", "metrics", "-c", str(shared.project.config)]
     done = CliRunner().invoke(group, words, catch_exceptions=False)
