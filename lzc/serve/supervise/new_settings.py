@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from lzc.faults import InputError
 from lzc.foreign_text import shown
@@ -20,6 +20,8 @@ from lzc.serve.supervise.reload import Refused, Reloader
 from lzc.serve.supervise.settings_in_force import Found, SettingsInForce, shown_keys
 
 log = logging.getLogger("lzc")
+
+_WORKERS: Final = "[serve] workers"
 
 
 @dataclass(slots=True)
@@ -38,19 +40,20 @@ class NewSettings:
         success where a part of it was refused, or has to wait for another start."""
         async with self._lock:
             found = await asyncio.to_thread(self.in_force.look)
-            refused = ""
-            if found.changed:
-                answer, refused = await self._take(found)
+            refused, changed = "", list(found.changed)
+            if changed:
+                answer, refused, problem = await self._take(found)
+                if problem:
+                    changed.remove(_WORKERS)
             else:
                 answer = await self._reloader.reload()
-                if problem := await self._http.read_token(self.in_force.config):
-                    answer |= _but(answer, problem)
-            answer["settings"] = [] if refused else list(found.changed)
+                problem = await self._http.read_token(self.in_force.config)
+            answer["settings"] = [] if refused else changed
             took = ""
             if answer["settings"]:
-                took = f", in force: {shown_keys(found.changed)}"
-                log.info("settings in force: %s", shown(shown_keys(found.changed)))
-            pending = self.in_force.tell(found, refused)
+                took = f", in force: {shown_keys(changed)}"
+                log.info("settings in force: %s", shown(shown_keys(changed)))
+            pending = self.in_force.tell(found, refused, problem)
             if pending:
                 log.error("SETTINGS NOT IN FORCE: %s", shown(pending.replace("\n", "; ")))
                 did = f"serving bundle {answer['bundle']}{took}, but:"
@@ -59,15 +62,16 @@ class NewSettings:
                 answer |= {"ok": False, "error": f"{did}\n{pending}"}
             return answer
 
-    async def _take(self, found: Found) -> tuple[dict[str, Any], str]:
-        """The answer of the reload, and why the settings stay as they were."""
+    async def _take(self, found: Found) -> tuple[dict[str, Any], str, str]:
+        """The answer of the reload, why the settings stay as they were, and why there are not as
+        many workers as they say."""
         config, reloader, refused = found.config, self._reloader, ""
         assert config is not None
         workers = self.in_force.config.serve.workers
         try:
             await asyncio.to_thread(self._http.prepare, config)
         except InputError as error:
-            return await reloader.reload(), str(error)
+            return await reloader.reload(), str(error), ""
         try:
             answer = await reloader.take_settings(config)
         except Refused as error:
@@ -81,19 +85,13 @@ class NewSettings:
             answer = await reloader.reload()
         if refused:
             self._http.give_up()
-            return answer, refused
+            return answer, refused, ""
         self.in_force.take(config)
         await self._http.switch()
+        problem = ""
         if config.serve.workers != workers:
             problem = await self._resize(config.serve.workers)
             if problem:
                 kept = config.serve.but(workers=workers)
                 self.in_force.take(config.but(serve=kept))
-                answer |= _but(answer, problem)
-        return answer, ""
-
-
-def _but(answer: dict[str, Any], problem: str) -> dict[str, Any]:
-    """Of the answer of a reload, that it is none without a problem."""
-    did = f"serving bundle {answer['bundle']}, but:" if answer["ok"] else answer["error"]
-    return {"ok": False, "error": f"{did} {problem}"}
+        return answer, "", problem

@@ -118,19 +118,18 @@ class SettingsInForce:
         """The server runs with these from now on."""
         self.config = config
 
-    def tell(self, found: Found, refused: str = "") -> str:
+    def tell(self, found: Found, refused: str = "", problem: str = "") -> str:
         """Remember, and return, what of that does not count: where the change was ``refused``,
-        nothing of it."""
-        self.pending = found.broken
+        nothing of it; ``problem`` is with a part of it, or with a file that it names."""
+        pending = found.broken
         if refused:
-            self.pending = (
-                f"{self._file} was changed, but the settings stay as they were: {refused}"
-            )
+            pending = f"{self._file} was changed, but the settings stay as they were: {refused}"
         elif found.wait:
-            self.pending = (
+            pending = (
                 f"{self._file} was changed, and lzc serve has to be started again for this to"
                 f" count: {shown_keys(found.wait)}"
             )
+        self.pending = "\n".join(one for one in (pending, problem) if one)
         return self.pending
 
 

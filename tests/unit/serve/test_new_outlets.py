@@ -15,7 +15,7 @@ import pytest
 from lzc.faults import InputError
 from lzc.serve.supervise import http_socket
 from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
-from tests.unit.serve.test_metrics import TOKEN, Metrics, free_port
+from tests.unit.serve.test_metrics import TOKEN, Metrics, free_port, values_in
 from tests.unit.serve.test_new_settings import ZONE, edit
 from tests.unit.serve.test_recorder import Reader, ask, counts
 
@@ -80,6 +80,33 @@ def test_a_token_and_the_names_of_powerdns(server: LiveServer, tmp_path: Path) -
     file.chmod(0o644)
     answer = server.control("reload")
     assert not answer["ok"] and "open to other users" in str(answer["error"])
+    assert status_of(port, Authorization=f"Bearer {TOKEN[::-1]}") == 200
+
+
+def test_a_token_that_cannot_be_used_any_more_is_told_however_it_is_read(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    """A hangup has no answer: the log, status and metrics say that the next start would fail."""
+    port, file = free_port(), tmp_path / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o600)
+    line = f'http = "127.0.0.1:{port}"\nhttp-token-file = "token"\n'
+    assert edit(server, SERVE, f"{SERVE}{line}")["ok"]
+
+    def pending() -> float:
+        return values_in(server.control("metrics")["text"])["lzc_settings_pending"]
+
+    assert pending() == 0
+    file.unlink()
+    server.hang_up()
+    server.wait_for(lambda: "token" in server.control("status")["settings"])
+    assert server.logged("SETTINGS NOT IN FORCE") and server.logged("http-token-unreadable")
+    server.wait_for(lambda: pending() == 1)
+    assert status_of(port, Authorization=f"Bearer {TOKEN}") == 200
+    file.write_text(TOKEN[::-1])
+    file.chmod(0o600)
+    server.hang_up()
+    server.wait_for(lambda: not server.control("status")["settings"])
     assert status_of(port, Authorization=f"Bearer {TOKEN[::-1]}") == 200
 
 
