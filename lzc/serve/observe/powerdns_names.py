@@ -133,21 +133,17 @@ def _answers(seen: Seen) -> Iterator[_Value]:
 
 def _machine(seen: Seen) -> Iterator[_Value]:
     used = [use for one in seen.processes if one.pid and (use := use_of(one.pid)) is not None]
+    times = (("user_msec", "user time"), ("sys_msec", "system time"))
+    for (name, what), seconds in zip(times, seen.cpu, strict=True):
+        meaning = f"Number of msec spent in {what}, of all processes"
+        yield _Value(name, _COUNTER, meaning, int(seconds * 1000))
     sums = (
-        ("user_msec", _COUNTER, "Number of msec spent in user time", "user", 1000),
-        ("sys_msec", _COUNTER, "Number of msec spent in system time", "system", 1000),
-        ("fd_usage", _GAUGE, "Number of open filedescriptors", "files", 1),
-        (
-            "real_memory_usage",
-            _GAUGE,
-            "Actual unique use of memory in bytes (approx)",
-            "private",
-            1,
-        ),
+        ("fd_usage", "Number of open filedescriptors", "files"),
+        ("real_memory_usage", "Actual unique use of memory in bytes (approx)", "private"),
     )
-    for name, kind, meaning, of, factor in sums:
-        value = sum(getattr(use, of) for use in used) * factor
-        yield _Value(name, kind, f"{meaning}, of all processes", round(value))
+    for name, meaning, of in sums:
+        value = sum(getattr(use, of) for use in used)
+        yield _Value(name, _GAUGE, f"{meaning}, of all processes", value)
     yield _Value(
         "uptime", _COUNTER, "Uptime of process in seconds", int(seen.now - seen.started_at)
     )

@@ -142,7 +142,8 @@ class SecondarySeen:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """Everything. ``keys`` is the state of zones with something wrong with their keys, ``ends``
-    when the keys of a zone cease to sign it; ``held_zones`` have code that is not run; for counts
+    when the keys of a zone cease to sign it; ``held_zones`` have code that is not run; ``cpu``:
+    seconds of CPU time, user and system, of all processes that there ever were; for counts
     of transfers see `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
     `lzc.serve.notify.secondaries.Secondaries`."""
 
@@ -152,6 +153,7 @@ class Seen:
     bundle: BundleSeen
     totals: Totals
     processes: Sequence[ProcessSeen] = ()
+    cpu: tuple[float, float] = (0.0, 0.0)
     reloads: Mapping[str, int] = field(default_factory=dict)
     settings_pending: bool = False
     geo: Sequence[GeoSeen] = ()

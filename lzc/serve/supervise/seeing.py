@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +23,7 @@ from lzc.serve.ipc.health_table import AUTO, DOWN, UNKNOWN, UP
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.notify.message import is_current
 from lzc.serve.notify.secondaries import Secondaries
+from lzc.serve.observe.process import cpu_of_all
 from lzc.serve.observe.seen import (
     BundleSeen,
     CheckSeen,
@@ -42,6 +43,7 @@ from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import SettingsInForce
 from lzc.serve.supervise.standing_back import PAUSE, giving_way, stand_back
+from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.worker import right_time
 from lzc.wire import name as wire_name
 
@@ -79,7 +81,8 @@ class _Copied(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Seer:
     """Of a server, whose parts these are; ``slots`` are those of all workers it ever had,
-    ``stamps`` is where verifications are remembered, and ``powerdns`` has its names beside ours."""
+    ``leaving`` are workers that end, ``stamps`` is where verifications are remembered, and
+    ``powerdns`` has its names beside ours."""
 
     reloader: Reloader
     checker: CheckerProcess
@@ -88,6 +91,7 @@ class Seer:
     stamps: Path
     slots: Collection[Slot]
     recorder: RecorderProcess
+    leaving: Iterable[WorkerProcess]
     powerdns: bool = False
     started_at: float = field(default_factory=time.time)
     _contents: BundleContents = field(default_factory=BundleContents)
@@ -210,6 +214,7 @@ class Seer:
                 reloader.fallen.status()["count"],
             ),
             processes=self._processes(checker),
+            cpu=cpu_of_all(self._pids()),
             totals=totals,
             reloads=dict(reloader.reloads),
             settings_pending=bool(self.settings.pending),
@@ -234,6 +239,11 @@ class Seer:
             notify=dict(self.secondaries.counts),
         )
         return seen, there
+
+    def _pids(self) -> list[int]:
+        """Of our children that run."""
+        workers = [one.pid for one in (*self.reloader.workers, *self.leaving)]
+        return [pid for pid in (*workers, self.checker.pid, self.recorder.pid) if pid]
 
     def _processes(self, checker: dict[str, Any]) -> list[ProcessSeen]:
         recorder = self.recorder

@@ -114,6 +114,7 @@ class Supervisor:
             source.stamps,
             board.used,
             self._recorder,
+            self._leaving,
         )
         self._http = HttpService(http, self._seer, self._http_server)
         settings = NewSettings(in_force, self._reloader, count.change, self._http)

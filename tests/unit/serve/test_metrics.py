@@ -9,6 +9,8 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from lzc.faults import InputError
 from lzc.health_check import Check
 from lzc.serve.observe.exposition import OPENMETRICS, PLAIN, negotiated, text
 from lzc.serve.observe.http import MOST
+from lzc.serve.observe.process import cpu_of_all
 from tests.patience import PATIENCE
 from tests.unit.live_server import LiveServer, Project
 from tests.unit.serve.all_seen import all_seen
@@ -204,6 +207,42 @@ NEVER_AGAIN = """
 from lzc.serve.supervise.worker_process import WorkerProcess
 WorkerProcess.pause = lambda worker: 1e6
 """
+
+
+def test_cpu_time_of_a_worker_that_is_gone_stays_in_the_sum_of_all(tmp_path: Path) -> None:
+    """A counter that falls is one that began anew to Prometheus: all of it would be added."""
+    names = ("pdns_auth_user_msec_total", "pdns_auth_sys_msec_total")
+    with served(tmp_path, 'http-compat = "powerdns"', workers=2) as made:
+
+        def busy() -> dict[str, float]:
+            for _ in range(50):
+                made.server.ask("bad.example.org")
+            found = made.metrics.values()
+            spent = total(found, "lzc_process_cpu_seconds_total", "worker-")
+            return found if spent >= 0.2 else {}
+
+        before = made.server.wait_for(busy)
+        for one in made.server.control("status")["workers"]:
+            os.kill(one["pid"], signal.SIGKILL)
+        for number in range(2):
+            made.wait_for(f'lzc_process_restarts_total{{process="worker-{number}"}}', 1)
+            found = made.wait_for(f'lzc_process_ready{{process="worker-{number}"}}', 1)
+        for name in names:
+            assert found[name] >= before[name]
+
+
+def test_cpu_time_of_a_child_counts_while_it_runs_and_once_it_ended() -> None:
+    code = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    without = sum(cpu_of_all(()))
+    child.stdout.readline()
+    running = sum(cpu_of_all((child.pid,)))
+    child.communicate(b"\n", PATIENCE)
+    assert running >= without + 0.15
+    assert sum(cpu_of_all(())) >= running
 
 
 def test_a_server_is_not_ready_while_a_worker_is_not(tmp_path: Path) -> None:
