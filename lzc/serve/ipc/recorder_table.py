@@ -24,7 +24,8 @@ COUNTS: Final = ("frames_sent", "frames_unread", "frames_slow", "lines_written",
 fit into its queue; lines of the query log that were written, and that could not be."""
 _STREAMING: Final = len(COUNTS)
 _SINCE: Final = _STREAMING + 1
-_WORDS: Final = _SINCE + 1
+_BEAT: Final = _SINCE + 1
+_WORDS: Final = _BEAT + 1
 
 
 class RecorderTable:
@@ -43,6 +44,14 @@ class RecorderTable:
         """Publish the counts."""
         for index, number in enumerate(counts):
             self._words[index] = number
+
+    def beat(self, monotonic: float) -> None:
+        """Say that work gets on; ``monotonic`` is the time in seconds, kept in µs."""
+        self._words[_BEAT] = int(monotonic * 1e6)
+
+    def last_beat(self) -> float:
+        """The time of the last `beat`; 0 when there was none."""
+        return self._words[_BEAT] / 1e6
 
     def say(self, streaming: bool, since: float) -> None:
         """Whether somebody reads frames, and since when (seconds since the epoch)."""

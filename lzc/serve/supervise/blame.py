@@ -14,6 +14,7 @@ from lzc.serve.ipc.process import how
 from lzc.serve.observe.log_format import about
 from lzc.serve.supervise.bundle_trial import FROM_OUTSIDE
 from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.worker_process import WorkerProcess
 from lzc.serve.worker.quarantine import Quarantine
 from lzc.wire import name as wire_name
@@ -29,8 +30,9 @@ START_LIMIT: Final = 120.0
 """Seconds a worker gets to open its bundle (it may have to be hashed)."""
 LEAVING: Final = 1.0
 """As `WATCHDOG`, once the server stops."""
-_CHECKER_PATIENCE: Final = 10
-"""Times the watchdog's seconds: no answer waits for the checker, and its turns may take seconds."""
+_OTHERS_PATIENCE: Final = 10
+"""Times the watchdog's seconds: no answer waits for the checker or the recorder, whose turns may
+take seconds."""
 _LATE: Final = 1.0
 
 
@@ -40,6 +42,7 @@ class Watchdog:
 
     _workers: Sequence[WorkerProcess]
     _checker: CheckerProcess
+    _recorder: RecorderProcess
     _limit: float
     _fair_from: float = 0.0
     _looked_at: float = 0.0
@@ -65,8 +68,9 @@ class Watchdog:
                 )
                 worker.hung = True
                 os.kill(worker.pid, signal.SIGKILL)
-        patience = 3 * LEAVING if stopping else _CHECKER_PATIENCE * self._limit
+        patience = 3 * LEAVING if stopping else _OTHERS_PATIENCE * self._limit
         self._checker.watch(self._fair_from, patience)
+        self._recorder.watch(self._fair_from, patience)
 
 
 def at_work(query: bytes | None) -> str:

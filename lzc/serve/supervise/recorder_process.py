@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +77,7 @@ class RecorderProcess:
 
         self._start_again = False
         self._table.say(False, 0.0)
+        self._table.beat(0)
         # It takes what workers handed over last, who may be gone with the supervisor.
         self.pid, self._channel = fork(main, orphan=True)
         self._channel.attach(asyncio.get_running_loop(), lambda _: None, lambda: None)
@@ -98,6 +101,15 @@ class RecorderProcess:
         """Let go of its line in another child."""
         if self._channel is not None:
             self._channel.sock.close()
+
+    def watch(self, fair_from: float, limit: float) -> None:
+        """Kill a process that has not looked at what workers handed over for ``limit`` seconds,
+        which is replaced then; ``fair_from`` is when we were stopped ourselves."""
+        beat = self._table.last_beat()
+        if self.pid and beat and time.monotonic() - max(beat, fair_from) > limit:
+            log.error("the recorder of queries did not respond for %.0f s: killing it", limit)
+            self._table.beat(0)
+            os.kill(self.pid, signal.SIGKILL)
 
     def reap(self, start: Callable[[], None]) -> None:
         """See whether the process ended, and have it started again where that is wanted."""

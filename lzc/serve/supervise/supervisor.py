@@ -94,7 +94,7 @@ class Supervisor:
         self._records = RecordsToBlame(self._workers, self._reloader.quarantine)
         self._recorder = RecorderProcess(options.config, folder, source.stamps)
         self._secondaries = Secondaries(options.config.secondary)
-        self._watchdog = Watchdog(self._workers, checker, options.watchdog)
+        self._watchdog = Watchdog(self._workers, checker, self._recorder, options.watchdog)
         self._clock = ClockWatch()
         self._tasks: set[asyncio.Task[Any]] = set()
         count = WorkerCount(

@@ -136,6 +136,20 @@ def test_a_server_without_either_has_no_recorder_and_says_nothing_of_it(tmp_path
         assert "query log" not in status(project)
 
 
+def test_one_that_hangs_is_replaced(tmp_path: Path) -> None:
+    """Nothing would be recorded for good otherwise, and no other setting of it would ever count."""
+    project = Project(tmp_path, '[serve]\nquery-log = 1\nquery-log-file = "queries"\n')
+    project.build(ZONE)
+    with LiveServer(project, watchdog=0.4) as server:
+        ask(server, 1)
+        server.wait_for(lambda: counts(server)["lzc_query_log_lines_total"] == 1)
+        os.kill(server.control("status")["recorder"]["pid"], signal.SIGSTOP)
+        ask(server, 2)
+        server.wait_for(lambda: counts(server)["lzc_query_log_lines_total"] == 3)
+        assert server.logged("the recorder of queries did not respond for 4 s: killing it")
+        assert server.control("status")["recorder"]["restarts"] == 1
+
+
 def test_one_that_died_is_replaced_and_what_waited_is_not_lost(tmp_path: Path) -> None:
     project = Project(tmp_path, '[serve]\nquery-log = 1\nquery-log-file = "queries"\n')
     project.build(ZONE)
