@@ -110,6 +110,7 @@ def test_promtool_takes_the_rules(tmp_path: Path) -> None:
 QUIET = {
     r"up\{": "1",
     r"lzc_process_ready": "1",
+    r"lzc_(bundle_gone|zones_with_failed_source)": "0",
     r"lzc_(bundle_refused|settings_pending|zones_with_fallen_serial|lua_quarantined)": "0",
     r"lzc_(geo_database_stale|health_unsaved|lua_zone_held|zone_key_fault)": "0",
     r"lzc_health_record_without_target": "0",
@@ -131,6 +132,8 @@ BROKEN: dict[str, dict[str, str]] = {
     "LzcProcessRestarts": {r"lzc_process_restarts_total\{process=\"worker-0\"": "0+1x60"},
     "LzcUnexpectedErrors": {r"lzc_unexpected_errors_total": "0+1x60"},
     "LzcBundleRefused": {r"lzc_bundle_refused": "1"},
+    "LzcNothingLive": {r"lzc_bundle_gone": "1"},
+    "LzcZonesFailed": {r"lzc_zones_with_failed_source\{state=\"kept\"": "1"},
     "LzcReloadFailed": {r"lzc_reloads_total\{result=\"refused\"": "0+1x60"},
     "LzcSettingsPending": {r"lzc_settings_pending": "1"},
     "LzcGeoDatabaseStale": {r"lzc_geo_database_stale": "1"},

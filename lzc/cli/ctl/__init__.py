@@ -225,6 +225,11 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         lines.append(f"SETTINGS    {pending}")
     if checker["unsaved"]:
         lines.append(f"NOT SAVED   health, and what is forced: {shown(checker['unsaved'])}")
+    if answer.get("gone"):
+        lines.append(
+            "NOTHING IS LIVE: current is gone; this bundle is served, but the next start would"
+            " fail: lzc build"
+        )
     if answer["refused"]:
         refused = answer["refused"]
         why = str(refused["why"]).replace("\n", "; ")

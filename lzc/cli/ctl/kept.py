@@ -20,5 +20,6 @@ def kept_lines(answer: dict[str, Any]) -> list[str]:
         else:
             lines.append(f"KEPT        {name} with serial {one['serial']}: {why}")
     if found["count"] > len(found["zones"]):
-        lines.append(f"            and {found['count'] - len(found['zones'])} more zones were kept")
+        more = found["count"] - len(found["zones"])
+        lines.append(f"            and {more} more zones, whose sources failed, too")
     return lines

@@ -63,16 +63,29 @@ def _server(seen: Seen) -> Iterator[Family]:
         "1 while the live bundle is refused, and the one before it is served",
         one(bundle.refused_since is not None),
     )
+    yield from gauge(
+        "lzc_bundle_gone",
+        "1 while nothing is live: what was is served, and the next start would fail",
+        one(bundle.gone),
+    )
     yield from gauge("lzc_zones", "Zones of the bundle that is served", one(bundle.zones))
     yield from gauge(
         "lzc_zones_with_fallen_serial",
         "Zones whose serial is below one that was served before: secondaries keep what they have",
         one(bundle.fallen),
     )
+    yield from gauge(
+        "lzc_zones_with_failed_source",
+        "Zones whose source failed when the bundle was built: kept as they were live; or left out,"
+        " as they were not",
+        [(("kept",), bundle.kept), (("left out",), bundle.left_out)],
+        ("state",),
+    )
     results = ("done", "refused", "incomplete")
     yield from counter(
         "lzc_reloads",
-        "Reloads by result; incomplete: zones or keys are out of service as before",
+        "Reloads of the bundle by result; incomplete: it was made, and zones or keys are out of"
+        " service as before",
         [((result,), seen.reloads.get(result, 0)) for result in results],
         ("result",),
     )

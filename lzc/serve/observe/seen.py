@@ -16,7 +16,9 @@ from lzc.serve.observe.totals import Totals
 @dataclass(frozen=True, slots=True)
 class BundleSeen:
     """The bundle that is served. ``refused_since``: another one is live but not served from then
-    on; ``fallen`` zones have serials below those that were served before."""
+    on; ``fallen`` zones have serials below those that were served before; ``gone``: none is live.
+    Of zones whose source failed when it was built, some were ``kept`` as they were live, others
+    ``left_out``."""
 
     id: str
     built_at: float
@@ -24,6 +26,9 @@ class BundleSeen:
     zones: int
     refused_since: float | None = None
     fallen: int = 0
+    gone: bool = False
+    kept: int = 0
+    left_out: int = 0
 
 
 class ProcessSeen(NamedTuple):

@@ -20,6 +20,7 @@ from lzc.health_check import Check
 from lzc.lua.plan import checks_in, plan_key
 from lzc.powerdns_versions import version_of
 from lzc.serve.observe.seen import CheckSeen, RecordSeen, ZoneSeen
+from lzc.serve.supervise.kept_zones import kept_zones
 from lzc.serve.transport.sockets import show_endpoint
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -36,12 +37,15 @@ _OCTETS_A_SECOND: Final = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class BundleContents:
-    """Of the bundle in ``folder``."""
+    """Of the bundle in ``folder``; of zones whose source failed, so many were ``kept`` and
+    ``left_out``."""
 
     folder: Path | None = None
     zones: tuple[ZoneSeen, ...] = ()
     checks: tuple[CheckSeen, ...] = ()
     records: tuple[RecordSeen, ...] = ()
+    kept: int = 0
+    left_out: int = 0
 
 
 def contents_of(
@@ -52,7 +56,9 @@ def contents_of(
     zones, records = _read(folder, stamps)
     if checks is None:
         checks = checks_of(folder)
-    return BundleContents(folder, tuple(zones), checks, tuple(records))
+    failed = kept_zones(folder)
+    out = failed["left_out"]
+    return BundleContents(folder, tuple(zones), checks, tuple(records), failed["count"] - out, out)
 
 
 def checks_of(folder: Path) -> tuple[CheckSeen, ...]:

@@ -73,6 +73,7 @@ class Commands:
             "bundle": reloader.folder.name,
             "loaded_at": reloader.loaded_at,
             "built_at": reloader.built_at,
+            "gone": reloader.gone,
             "refused": reloader.refusal.status(),
             "fallen": reloader.fallen.status(),
             "kept": kept,

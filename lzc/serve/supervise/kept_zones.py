@@ -18,9 +18,9 @@ SHOWN: Final = 20
 
 
 def kept_zones(folder: Path) -> dict[str, Any]:
-    """For ``lzc ctl status``: how many zones of a bundle failed, of some of them the name, why, and
-    the ``serial`` that they kept, `None` for those that were left out; and the id of the bundle
-    that was rolled back to, or nothing."""
+    """For ``lzc ctl status``: how many zones of a bundle failed, and how many of these were left
+    out; of some of them the name, why, and the ``serial`` that they kept, `None` for those that
+    were left out; and the id of the bundle that was rolled back to, or nothing."""
     try:
         inputs = manifest.read(folder)[0].inputs
     except BundleError:
@@ -38,6 +38,7 @@ def kept_zones(folder: Path) -> dict[str, Any]:
     ]
     return {
         "count": len(zones),
+        "left_out": sum(zone["serial"] is None for zone in zones),
         "zones": zones[:SHOWN],
         "rollback": str(inputs.get(manifest.ROLLBACK, "")),
     }
@@ -51,7 +52,7 @@ def tell_kept(folder: Path) -> None:
     for one in found["zones"]:
         log.warning("%s", line(one))
     if found["count"] > SHOWN:
-        log.warning("ZONES KEPT: and %d more, as status says", found["count"] - SHOWN)
+        log.warning("ZONES FAILED: and %d more, kept or left out", found["count"] - SHOWN)
 
 
 def line(one: dict[str, Any]) -> str:

@@ -121,6 +121,11 @@ class Reloader:
         elif self.refusal.is_due() and self.refusal.folder != self.folder:
             await self.reload(even_if_same=False, again=True)
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is live any more: what is served could not be after another start."""
+        return self._gone
+
     def _say_gone(self, mark: str) -> None:
         """Once, where there was something to follow."""
         self._mark_seen = self._mark_seen or bool(mark)

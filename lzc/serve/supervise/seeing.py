@@ -212,6 +212,7 @@ class Seer:
                 max(worker.zones for worker in reloader.workers),
                 None if refused is None else refused["since"],
                 reloader.fallen.status()["count"],
+                reloader.gone,
             ),
             processes=self._processes(checker),
             cpu=cpu_of_all(self._pids()),
@@ -291,7 +292,11 @@ class Seer:
                     give_way()
                 zones.append(_there(zone))
             secondaries.append(replace(one, zones=zones))
-        return replace(seen, zones=self._contents.zones, health=health, secondaries=secondaries)
+        contents = self._contents
+        bundle = replace(seen.bundle, kept=contents.kept, left_out=contents.left_out)
+        return replace(
+            seen, bundle=bundle, zones=contents.zones, health=health, secondaries=secondaries
+        )
 
     def _look_at_checks(self, health: HealthSeen, give_way: GiveWay) -> HealthSeen:
         found: list[CheckSeen] = []

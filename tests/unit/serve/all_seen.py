@@ -85,8 +85,9 @@ def quiet_status() -> dict[str, Any]:
     """What ``lzc ctl status`` says, as far as the status page asks, where nothing is wrong."""
     return {
         "refused": None,
+        "gone": False,
         "fallen": {"count": 0, "zones": [], "why": ""},
-        "kept": {"count": 0, "zones": [], "rollback": ""},
+        "kept": {"count": 0, "left_out": 0, "zones": [], "rollback": ""},
         "checker": {"unsaved": ""},
         "geo": [],
         "settings": "",
@@ -116,8 +117,10 @@ def all_status(text: str = "it is so", at: float = NOW - 90) -> dict[str, Any]:
             "zones": [{"zone": text, "serial": 1, "served_before": 2}],
             "why": text,
         },
+        "gone": True,
         "kept": {
             "count": 2,
+            "left_out": 1,
             "zones": [
                 {"zone": text, "serial": 5, "why": text},
                 {"zone": f"out.{text}", "serial": None, "why": text},

@@ -10,6 +10,8 @@ from fixtures.geo import make_geo
 from lzc.bundle import current
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 from tests.unit.serve.test_geo import database
+from tests.unit.serve.test_metrics import values_in
+from tests.unit.serve.test_recorder import status
 
 ZONE = {"example.org": "www A 192.0.2.1\n"}
 
@@ -44,11 +46,17 @@ def test_current_is_gone(tmp_path: Path) -> None:
             gone = f"NOTHING IS LIVE: {link} is gone; still serving bundle {identity}"
             until_said(server, gone, times)
             assert not server.control("reload")["ok"]
+            server.wait_for(lambda: values_in(server.control("metrics")["text"])["lzc_bundle_gone"])
+            assert "NOTHING IS LIVE: current is gone" in status(project)
             replace_the_worker(server)
             assert server.answers("www.example.org") == ["192.0.2.1"]
             current.switch(project.output, identity)
             until_said(server, f"{link} is there again", times)
             assert lines(server, gone) == times
+            server.wait_for(
+                lambda: not values_in(server.control("metrics")["text"])["lzc_bundle_gone"]
+            )
+            assert "NOTHING IS LIVE" not in status(project)
             assert server.control("reload")["ok"]
 
 

@@ -10,6 +10,7 @@ import pytest
 from lzc.cli.ctl.kept import kept_lines
 from lzc.serve.supervise.kept_zones import SHOWN, kept_zones
 from tests.unit.live_server import LiveServer, Project
+from tests.unit.serve.test_metrics import values_in
 from tests.unit.several_zones import BROKEN, SeveralZones
 
 
@@ -35,6 +36,11 @@ def server(zones: SeveralZones) -> Iterator[LiveServer]:
         yield started
 
 
+def failed(server: LiveServer) -> dict[str, float]:
+    found = values_in(server.control("metrics")["text"])
+    return {name: value for name, value in found.items() if "failed_source" in name}
+
+
 def test_log_and_status_name_each_zone_and_why(zones: SeveralZones, server: LiveServer) -> None:
     assert server.logged("ZONE KEPT lua.example. with serial 5, as its source failed: zones/lua.ex")
     status = server.control("status")
@@ -46,11 +52,14 @@ def test_log_and_status_name_each_zone_and_why(zones: SeveralZones, server: Live
     assert server.control("reload")["ok"]
     assert server.logged("ZONE LEFT OUT late.example.: its source failed, and it was not live")
     assert kept_lines(server.control("status"))[1].startswith("LEFT OUT    late.example., whose")
+    family = "lzc_zones_with_failed_source"
+    assert failed(server) == {f'{family}{{state="{state}"}}': 1 for state in ("kept", "left out")}
     zones.write("lua.example", "")
     zones.file("late.example").unlink()
     zones.build()
     assert server.control("reload")["ok"]
     assert kept_lines(server.control("status")) == []
+    server.wait_for(lambda: not any(failed(server).values()))
 
 
 def test_a_rollback_is_told(zones: SeveralZones, server: LiveServer) -> None:
@@ -69,5 +78,8 @@ def test_status_names_some_of_many(tmp_path: Path) -> None:
     zones = SeveralZones(tmp_path, {"signed.example": "", **broken})
     zones.build()
     found = kept_zones(zones.output / zones.live())
-    assert (found["count"], len(found["zones"])) == (30, SHOWN)
-    assert kept_lines({"kept": found})[-1] == "            and 10 more zones were kept"
+    assert (found["count"], found["left_out"], len(found["zones"])) == (30, 30, SHOWN)
+    assert (
+        kept_lines({"kept": found})[-1]
+        == "            and 10 more zones, whose sources failed, too"
+    )

@@ -117,6 +117,7 @@ def test_the_worst_comes_first_and_all_is_told() -> None:
         "LUA records fail, 0.5 times a second",
         "secondary ns0 may have dropped 1 zone: z0.example.",
         "bundle it is so is refused for 90 s",
+        "nothing is live: what was is served, and the next start would fail",
         "1 zone kept as before, as the source failed: it is so",
         "serials fell: it is so",
         "lzc.toml: it is so",
@@ -133,6 +134,20 @@ def test_the_worst_comes_first_and_all_is_told() -> None:
         "(rollback)",
     ):
         assert part in whole
+
+
+def test_zones_that_failed_are_counted_though_some_alone_are_named() -> None:
+    """Status names twenty, whichever they are."""
+    named = [{"zone": f"z{number}.", "serial": None, "why": ""} for number in range(20)]
+    kept = {"count": 35, "left_out": 30, "zones": named, "rollback": ""}
+    found = problems(shown(Known(well(), quiet_status() | {"kept": kept})))
+    assert found[:2] == [
+        (
+            "failing",
+            "30 zones left out of the bundle, as the source failed: z0., z1., z2. and 27 more",
+        ),
+        ("at risk", "5 zones kept as before, as the source failed"),
+    ]
 
 
 @pytest.mark.parametrize(

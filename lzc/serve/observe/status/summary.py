@@ -71,10 +71,15 @@ def verdict(problems: list[Problem]) -> tuple[Level, str]:
     return Level.GOOD, "All is well"
 
 
-def _names(names: list[str]) -> str:
-    """Some of them, and how many more there are."""
-    text = ", ".join(map(shown, names[:_NAMED]))
-    return f"{text} and {count(len(names) - _NAMED)} more" if len(names) > _NAMED else text
+def _names(names: list[str], whole: int = 0) -> str:
+    """Some of them, and how many more there are, of ``whole`` where these are not all."""
+    text, more = ", ".join(map(shown, names[:_NAMED])), max(whole, len(names)) - _NAMED
+    return f"{text} and {count(more)} more" if more > 0 else text
+
+
+def _some(names: list[str], whole: int) -> str:
+    """The same behind a sentence; nothing where none of them is known by its name."""
+    return f": {_names(names, whole)}" if names else ""
 
 
 def _processes(known: Known) -> Iterator[Problem]:
@@ -103,18 +108,19 @@ def _bundle(known: Known) -> Iterator[Problem]:
         what = f"bundle {which} is refused for {lasting(known.seen.now - refused['since'])}"
         why = shown(refused["why"].replace("\n", "; "), 400)
         yield Problem(Level.AT_RISK, f"{what}, the one before it is served: {why}", "bundle")
+    if known.status["gone"]:
+        what = "nothing is live: what was is served, and the next start would fail"
+        yield Problem(Level.AT_RISK, what, "bundle", "lzc build")
     kept = known.status["kept"]
-    out = [one["zone"] for one in kept["zones"] if one["serial"] is None]
+    out, stale = kept["left_out"], kept["count"] - kept["left_out"]
     if out:
-        what = (
-            f"{many(len(out), 'zone')} left out of the bundle, as the source failed: {_names(out)}"
-        )
-        yield Problem(Level.FAILING, what, "zones")
-    stale = [one["zone"] for one in kept["zones"] if one["serial"] is not None]
+        names = [one["zone"] for one in kept["zones"] if one["serial"] is None]
+        what = f"{many(out, 'zone')} left out of the bundle, as the source failed"
+        yield Problem(Level.FAILING, what + _some(names, out), "zones")
     if stale:
-        more = kept["count"] - len(out)
-        what = f"{many(more, 'zone')} kept as before, as the source failed: {_names(stale)}"
-        yield Problem(Level.AT_RISK, what, "zones")
+        names = [one["zone"] for one in kept["zones"] if one["serial"] is not None]
+        what = f"{many(stale, 'zone')} kept as before, as the source failed"
+        yield Problem(Level.AT_RISK, what + _some(names, stale), "zones")
     if known.status["fallen"]["count"]:
         what = f"serials fell: {shown(known.status['fallen']['why'])}"
         yield Problem(Level.AT_RISK, what, "zones")
