@@ -71,7 +71,9 @@ _SLOT: Final = 2048
 _HEARTBEAT: Final = 0
 _LUA_CODE: Final = 1
 _LUA_ZONE: Final = 2
+_EDITION: Final = 3
 _COUNTERS: Final = 4
+_TRIES: Final = 100
 _NAME: Final = 512
 _NAME_MAX: Final = 255
 _QUERY: Final = 1024
@@ -164,6 +166,7 @@ class Slot:
 
     def vacate(self) -> None:
         """There is no process now: of what is, as against how often something was, nothing is."""
+        self._words[_EDITION] = 0
         for name in NOW:
             self._words[_COUNTERS + COUNTERS.index(name)] = 0
 
@@ -201,12 +204,22 @@ class Slot:
     def write_counters(self, values: Sequence[int]) -> None:
         """Publish the counters of this process, in the order of `COUNTERS`."""
         words = self._words
+        words[_EDITION] += 1
         for index, (value, before) in enumerate(zip(values, self._before, strict=True), _COUNTERS):
             words[index] = value + before
+        words[_EDITION] += 1
 
     def counters(self) -> dict[str, int]:
-        """The published counters by name."""
-        return {name: self._words[_COUNTERS + i] for i, name in enumerate(COUNTERS)}
+        """The published counters by name, as they were at one time: what is the difference of two
+        would fall otherwise. Of a worker that died while it wrote, as far as it came."""
+        words = self._words
+        for _ in range(_TRIES):
+            edition = words[_EDITION]
+            found = {name: words[_COUNTERS + i] for i, name in enumerate(COUNTERS)}
+            # It is odd while somebody writes.
+            if not edition & 1 and words[_EDITION] == edition:
+                break
+        return found
 
     def write_traffic(self, numbers: Sequence[int]) -> None:
         """Publish what `lzc.serve.ipc.traffic.table` gave of this process."""

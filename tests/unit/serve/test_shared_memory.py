@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -143,6 +144,46 @@ def test_a_view_does_not_mistake_a_slot_that_was_given_to_another_check() -> Non
     assert table.add(key) == offset
     table.set(offset, UP, 0.0, 2.0)
     assert view.status(CHECK) is None
+
+
+class Interrupted:
+    """The words of a slot, into which its worker writes while somebody is reading them."""
+
+    def __init__(self, words: Any, write: Callable[[], None]) -> None:
+        self.words = words
+        self.write: Callable[[], None] | None = write
+        self.reads = 0
+
+    def __getitem__(self, index: int) -> int:
+        self.reads += 1
+        write = self.write
+        if self.reads == len(COUNTERS) // 2 and write is not None:
+            self.write = None
+            write()
+        return int(self.words[index])
+
+
+def test_counters_are_those_of_one_time() -> None:
+    slot = Scoreboard(1).slot(0)
+    words = slot._words
+    slot.write_counters([7] * len(COUNTERS))
+
+    def write() -> None:
+        slot._words = words
+        slot.write_counters([8] * len(COUNTERS))
+
+    slot._words = Interrupted(words, write)  # type: ignore[assignment]
+    assert set(slot.counters().values()) == {8}
+
+
+def test_what_a_worker_counted_that_died_as_it_wrote_can_be_read() -> None:
+    slot = Scoreboard(1).slot(0)
+    with pytest.raises(ValueError, match="zip"):
+        slot.write_counters([7])
+    assert slot.counters()[COUNTERS[0]] == 7
+    slot.reset()
+    slot.write_counters([1] * len(COUNTERS))
+    assert slot.counters()[COUNTERS[0]] == 8
 
 
 def test_the_scoreboard_tells_what_a_worker_was_doing() -> None:
