@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from lzc.serve.observe.family import Family, Sample, counter, gauge
-from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.seen import SecondarySeen, Seen
 
 
 def secondaries(seen: Seen) -> Iterator[Family]:
     """The families."""
-    notified = [each for each in seen.secondaries if each.notified]
+    notified = _labelled([each for each in seen.secondaries if each.notified])
     yield from gauge(
         "lzc_secondary_answering",
         "1 for a secondary that answers, 0 for one that has answered nothing for some seconds",
-        [((each.name,), each.silent is None) for each in notified],
+        [((name,), each.silent is None) for name, each in notified],
         ("secondary",),
     )
     zones: list[Sample] = []
-    for each in notified:
+    for name, each in notified:
         ahead = sum(zone.ahead for zone in each.zones)
         behind = sum(zone.lag > 0 for zone in each.zones)
         current = len(each.zones) - ahead - behind
         for state, count in (("current", current), ("behind", behind), ("ahead", ahead)):
-            zones.append(((each.name, state), count))
+            zones.append(((name, state), count))
     yield from gauge(
         "lzc_secondary_zones",
         "Zones of a secondary by state: it has our serial, one before it, or one after it",
         zones,
         ("secondary", "state"),
     )
-    places = [(each.name, zone) for each in notified for zone in each.zones]
+    places = [(name, zone) for name, each in notified for zone in each.zones]
     labels = ("secondary", "zone")
     yield from gauge(
         "lzc_secondary_zone_serial",
@@ -72,3 +73,13 @@ def secondaries(seen: Seen) -> Iterator[Family]:
         seen.tsig_failures.items(),
         ("secondary", "reason"),
     )
+
+
+def _labelled(secondaries: Sequence[SecondarySeen]) -> list[tuple[str, SecondarySeen]]:
+    """Each with what it is called: its name, and its address, too, where others have that name, as
+    those of one host may, of which one is IPv4 and one IPv6."""
+    names = Counter(each.name for each in secondaries)
+    return [
+        (each.name if names[each.name] == 1 else f"{each.name} ({each.address})", each)
+        for each in secondaries
+    ]

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,17 @@ def test_a_secondary_that_does_not_answer_is_behind(tmp_path: Path) -> None:
             found['lzc_notify_requests_total{request="notify",result="sent",secondary="ns2"}'] > 0
         )
         made.wait_for('lzc_secondary_answering{secondary="ns2"}', 0)
+
+
+def test_no_two_secondaries_have_the_same_labels() -> None:
+    """Their names need not differ: Prometheus would drop one of both."""
+    seen = all_seen(os.getpid(), zones=2, secondaries=3)
+    same = [replace(one, name="ns0") for one in seen.secondaries[:2]]
+    whole = text(replace(seen, secondaries=[*same, seen.secondaries[2]])).decode()
+    samples = [line.rpartition(" ")[0] for line in whole.splitlines() if line[0] != "#"]
+    assert len(samples) == len(set(samples))
+    for name in ("ns0 (192.0.2.0:53)", "ns0 (192.0.2.1:53)", "ns2"):
+        assert f'lzc_secondary_answering{{secondary="{name}"}}' in samples
 
 
 def test_openmetrics_is_given_to_who_asks_for_it(shared: Served) -> None:
