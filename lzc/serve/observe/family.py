@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from hashlib import sha256
 from itertools import accumulate, chain
 from typing import Final, NamedTuple
 
@@ -20,7 +21,8 @@ from lzc.serve.observe.totals import Histogram
 Sample = tuple[tuple[str, ...], float]
 """The values of the labels, and the value."""
 LONGEST: Final = 200
-"""Characters of a label's value at most."""
+"""Characters of a label's value that are shown; of a longer one there is a checksum, too, as two
+that begin alike are two, and Prometheus would drop one of them."""
 _REMEMBERED: Final = 32_768
 """Sets of labels whose text is kept from one scrape to the next: those of a check or a zone are
 those of several samples, and stay for long."""
@@ -79,10 +81,17 @@ def labelled(labels: tuple[str, ...], values: tuple[str, ...]) -> str:
     """Labels with their values as they stand behind a sample's name. One without a value is not
     there."""
     named = sorted(
-        (label, shown(value, LONGEST)) for label, value in zip(labels, values, strict=True) if value
+        (label, fit(value)) for label, value in zip(labels, values, strict=True) if value
     )
     text = ",".join(f'{label}="{_escaped(value)}"' for label, value in named)
     return f"{{{text}}}" if text else ""
+
+
+def fit(value: str) -> str:
+    """A label's value as it is shown, of which no two are the same."""
+    if len(value) <= LONGEST:
+        return shown(value)
+    return f"{shown(value, LONGEST)} {sha256(value.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def _escaped(value: str) -> str:

@@ -94,17 +94,19 @@ def _server(seen: Seen) -> Iterator[Family]:
         "1 where lzc.toml says what does not count yet, or cannot be used, as of the last reload",
         one(seen.settings_pending),
     )
+    # One may be listed twice.
+    geo = {each.path: each for each in seen.geo}
     yield from gauge(
         "lzc_geo_database_read_timestamp_seconds",
         "When the geo database in use was read",
-        [((each.path,), each.read_at) for each in seen.geo],
+        [((path,), each.read_at) for path, each in geo.items()],
         ("path",),
         "seconds",
     )
     yield from gauge(
         "lzc_geo_database_stale",
         "1 where the file of a geo database is a newer one that cannot be used",
-        [((each.path,), each.stale) for each in seen.geo],
+        [((path,), each.stale) for path, each in geo.items()],
         ("path",),
     )
 

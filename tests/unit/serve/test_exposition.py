@@ -14,9 +14,8 @@ from prometheus_client import exposition as plain
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from lzc.foreign_text import shown
 from lzc.serve.observe.exposition import OPENMETRICS, PLAIN, pieces, text
-from lzc.serve.observe.family import LONGEST, Family, counter, gauge, histogram
+from lzc.serve.observe.family import Family, counter, fit, gauge, histogram
 from lzc.serve.observe.totals import Histogram
 from tests.unit.serve.all_seen import all_seen
 
@@ -50,7 +49,7 @@ def ours(family: Family, content_type: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def labels_of(values: tuple[str, ...], names: tuple[str, ...] = LABELS) -> dict[str, str]:
-    return {k: shown(v, LONGEST) for k, v in zip(names, values, strict=True) if v}
+    return {k: fit(v) for k, v in zip(names, values, strict=True) if v}
 
 
 @pytest.mark.parametrize("content_type", [PLAIN, OPENMETRICS])

@@ -282,9 +282,15 @@ def test_a_secondary_that_does_not_answer_is_behind(tmp_path: Path) -> None:
         made.wait_for('lzc_secondary_answering{secondary="ns2"}', 0)
 
 
-def test_no_two_secondaries_have_the_same_labels() -> None:
-    """Their names need not differ: Prometheus would drop one of both."""
+def test_no_two_series_have_the_same_labels() -> None:
+    """Names of secondaries need not differ, those of zones may begin alike for long, and a geo
+    database may be listed twice: Prometheus would drop one of both."""
     seen = all_seen(os.getpid(), zones=2, secondaries=3)
+    long = ".".join(["a" * 63] * 3)
+    zones = [
+        one._replace(name=f"{long}.{'x' * 30}{n}.example.") for n, one in enumerate(seen.zones)
+    ]
+    seen = replace(seen, zones=zones, geo=[seen.geo[0], seen.geo[0]])
     same = [replace(one, name="ns0") for one in seen.secondaries[:2]]
     whole = text(replace(seen, secondaries=[*same, seen.secondaries[2]])).decode()
     samples = [line.rpartition(" ")[0] for line in whole.splitlines() if line[0] != "#"]
