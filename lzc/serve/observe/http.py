@@ -21,6 +21,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from lzc.serve.observe.exposition import negotiated
 from lzc.serve.observe.log_lines import ErrorLog
@@ -85,7 +86,6 @@ class HttpServer:
         self.token = token
         self._metrics = metrics
         self._ready = ready
-        self._began: dict[object, float] = {}
         self._errors = ErrorLog()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -93,7 +93,7 @@ class HttpServer:
     async def start(self) -> None:
         """Begin to accept."""
         self._loop = asyncio.get_running_loop()
-        app = web.Application()
+        app = web.Application(middlewares=[_whole])
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/live", self._serve_live)
         app.router.add_get("/ready", self._serve_ready)
@@ -132,8 +132,13 @@ class HttpServer:
     def _protocol(self) -> asyncio.Protocol:
         server = self._runner.server
         assert server is not None, "it is set up"
-        if len(server.connections) >= MOST:
-            return _Full()
+        there = _ours(server)
+        if len(there) >= MOST:
+            idle = next((one for one in there if not one.asked), None)
+            if idle is None:
+                return _Full()
+            # Whoever asks nothing must not keep those away who do: /live, above all.
+            idle.abort()
         return _Connection(server, self._loop, self._errors)
 
     def _sweep(self) -> None:
@@ -144,12 +149,9 @@ class HttpServer:
     def _end(self, older: float) -> None:
         """Break off connections that have lasted longer than so many seconds."""
         now = self._loop.time()
-        server = self._runner.server
-        connections = server.connections if server is not None else []
-        self._began = {one: self._began.get(one, now) for one in connections}
-        for one in connections:
-            if now - self._began[one] >= older and one.transport is not None:
-                one.transport.abort()
+        for one in _ours(self._runner.server):
+            if now - one.began >= older:
+                one.abort()
 
     def _is_admitted(self, request: web.Request) -> bool:
         if self.token is None:
@@ -274,16 +276,19 @@ def _parts(pieces: list[bytes]) -> Iterator[bytes]:
 
 
 class _Connection(web.RequestHandler):
-    """A connection. What is no request is refused without a word in the log, like what may not be
+    """A connection, which ``began`` at a time of the loop; ``asked``: a whole request has come.
+    What is no request is refused without a word in the log, like what may not be
     asked: whoever can connect could fill it otherwise. Errors of ours are logged, once in a
     while."""
 
-    __slots__ = ("_errors",)
+    __slots__ = ("_errors", "asked", "began")
 
     def __init__(
         self, server: web.Server, loop: asyncio.AbstractEventLoop, errors: ErrorLog
     ) -> None:
         self._errors = errors
+        self.asked = False
+        self.began = loop.time()
         super().__init__(
             server,
             loop=loop,
@@ -292,6 +297,11 @@ class _Connection(web.RequestHandler):
             max_field_size=_LINE,
             keepalive_timeout=0,
         )
+
+    def abort(self) -> None:
+        """Break it off."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def handle_error(
         self,
@@ -309,6 +319,19 @@ class _Connection(web.RequestHandler):
         refused.force_close()
         _mark(refused.headers)
         return refused
+
+
+@web.middleware
+async def _whole(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if isinstance(request.protocol, _Connection):
+        request.protocol.asked = True
+    return await handler(request)
+
+
+def _ours(server: web.Server | None) -> list[_Connection]:
+    """The connections that there are, the oldest first."""
+    found = server.connections if server is not None else []
+    return [one for one in found if isinstance(one, _Connection)]
 
 
 class _Full(asyncio.Protocol):

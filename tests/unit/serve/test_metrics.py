@@ -29,7 +29,7 @@ from lzc.health_check import Check
 from lzc.serve.observe.exposition import OPENMETRICS, PLAIN, negotiated, text
 from lzc.serve.observe.http import MOST
 from lzc.serve.observe.process import cpu_of_all
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import LiveServer, Project
 from tests.unit.serve.all_seen import all_seen
 
@@ -386,12 +386,44 @@ def test_those_who_read_nothing_keep_nobody_else_waiting(tmp_path: Path) -> None
             sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: lzc\r\n")
         assert made.metrics.get()[0] == 200
         assert made.server.answers("ns1.example.org") == ["192.0.2.53"]
-        last = stack.enter_context(socket.create_connection(("127.0.0.1", made.metrics.port)))
-        last.settimeout(PATIENCE)
-        last.sendall(b"GET /live")
-        more = stack.enter_context(socket.create_connection(("127.0.0.1", made.metrics.port)))
-        more.settimeout(PATIENCE)
-        assert more.recv(1) == b""
+
+
+def test_those_who_ask_nothing_make_way_for_those_who_do(tmp_path: Path) -> None:
+    """An orchestrator would end a server whose /live cannot be reached."""
+    with served(tmp_path) as made, contextlib.ExitStack() as stack:
+        idle = []
+        for _ in range(MOST):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", made.metrics.port)))
+            sock.settimeout(PATIENCE)
+            sock.sendall(b"GET /live")
+            idle.append(sock)
+        for _ in range(3):
+            assert made.metrics.get("/live")[0] == 200
+        with contextlib.suppress(ConnectionResetError):
+            assert idle[0].recv(1) == b""
+
+
+def test_there_are_so_many_requests_at_once_and_no_more(tmp_path: Path) -> None:
+    inject = """
+import asyncio
+import lzc.serve.supervise.seeing as seeing
+async def never(self, content_type, compressed=False):
+    await asyncio.Event().wait()
+seeing.Seer.pieces = never
+"""
+    with served(tmp_path, inject=inject) as made, contextlib.ExitStack() as stack:
+
+        def refused() -> bool:
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", made.metrics.port)))
+            sock.settimeout(SOON)
+            with contextlib.suppress(TimeoutError):
+                sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                with contextlib.suppress(ConnectionResetError):
+                    return sock.recv(1) == b""
+                return True
+            return False
+
+        made.server.wait_for(refused)
 
 
 def test_long_requests_are_refused(shared: Served) -> None:
