@@ -117,7 +117,7 @@ QUIET = {
     r"lzc_.*_total": "5",
     r"lzc_health_checks\{state=\"down\"": "0",
     r"lzc_health_check_latency_seconds": "0.01",
-    r"lzc_health_oldest_result_age_seconds": "4",
+    r"lzc_health_late_checks": "0",
     r"lzc_secondary_zone_lag_seconds": "0",
     r"lzc_secondary_answering": "1",
     r"lzc_secondary_zones\{.*state=\"ahead\"": "0",
@@ -153,7 +153,7 @@ BROKEN: dict[str, dict[str, str]] = {
     "LzcLuaFailing": {r"lzc_lua_failures_total\{kind=\"error\"": "0+2x60"},
     "LzcLuaQuarantine": {r"lzc_lua_quarantined": "1"},
     "LzcLuaZoneHeld": {r"lzc_lua_zone_held": "1"},
-    "LzcChecksStale": {r"lzc_health_oldest_result_age_seconds": "0+60x60"},
+    "LzcChecksStale": {r"lzc_health_late_checks": "1"},
     "LzcProbesTimeOut": {r"lzc_health_check_latency_seconds": "2"},
     "LzcManyTargetsDown": {r"lzc_health_checks\{state=\"down\"": "5"},
     "LzcAllTargetsDown": {r"lzc_health_record_without_target\{owner=\"only": "1"},
@@ -251,6 +251,20 @@ def test_an_alert_fires_for_what_it_is_about_alone(
 ) -> None:
     given = series(scraped, BROKEN[alert], STATES.get(alert, "warning"))
     assert fired(tmp_path, given) == {alert} | ALSO.get(alert, set())
+
+
+def test_the_first_refusal_is_told_before_there_is_another(
+    scraped: dict[str, str], tmp_path: Path
+) -> None:
+    """Its row was not there before it."""
+    first = {r"lzc_transfer_refusals_total\{.*secondary=\"ns2\"": "_x50 1+0x10"}
+    assert fired(tmp_path, series(scraped, first, "warning")) == {"LzcTransfersRefused"}
+    # Prometheus was not there itself.
+    back = series(scraped, first, "warning")
+    for one in back:
+        if one["series"].startswith("up{"):
+            one["values"] = "_x50 1x10"
+    assert fired(tmp_path, back) == set()
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,12 @@ def health(seen: Seen) -> Iterator[Family]:
             one(max(0.0, seen.now - oldest)),
             unit="seconds",
         )
+    yield from gauge(
+        "lzc_health_late_checks",
+        "Checks of the bundle whose last result is older than three of their intervals and half a"
+        " minute",
+        one(sum(seen.health.is_late(check, seen.now) for check in seen.health.checks)),
+    )
     without = seen.health.without_target
     yield from gauge(
         "lzc_health_records_without_target",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lzc.serve.ipc.health_table import AUTO, UNKNOWN
 from lzc.serve.observe.totals import Totals
@@ -92,6 +92,10 @@ class RecordSeen(NamedTuple):
     checks: tuple[bytes, ...]
 
 
+LATE: Final = 30.0
+"""Seconds by which a result may be late, besides three times its interval."""
+
+
 @dataclass(frozen=True, slots=True)
 class HealthSeen:
     """``counts`` are those of `lzc.serve.ipc.health_table.HealthTable.counts`; ``checks`` those
@@ -109,6 +113,13 @@ class HealthSeen:
     without_target: Sequence[tuple[str, str, str]] = ()
     records: Sequence[RecordSeen] = ()
     interval: int = 0
+
+    def is_late(self, check: CheckSeen, now: float) -> bool:
+        """Whether its last result is older than three runs ought to be."""
+        interval = check.interval or self.interval
+        if not check.checked_at or not interval:
+            return False
+        return now - check.checked_at > 3 * interval + LATE
 
 
 @dataclass(frozen=True, slots=True)

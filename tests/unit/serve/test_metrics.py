@@ -282,6 +282,19 @@ def test_a_secondary_that_does_not_answer_is_behind(tmp_path: Path) -> None:
         made.wait_for('lzc_secondary_answering{secondary="ns2"}', 0)
 
 
+def test_a_check_is_late_by_its_own_interval() -> None:
+    """One that is made every five minutes has no result for three of them, as it should be."""
+    seen = all_seen(os.getpid())
+    (check,) = seen.health.checks
+
+    def late(interval: int, age: float) -> float:
+        one = check._replace(interval=interval, checked_at=seen.now - age)
+        health = replace(seen.health, checks=[one], interval=5)
+        return values_in(text(replace(seen, health=health)).decode())["lzc_health_late_checks"]
+
+    assert (late(300, 900), late(300, 1000), late(0, 44), late(0, 46)) == (0, 1, 0, 1)
+
+
 def test_no_two_series_have_the_same_labels() -> None:
     """Names of secondaries need not differ, those of zones may begin alike for long, and a geo
     database may be listed twice: Prometheus would drop one of both."""

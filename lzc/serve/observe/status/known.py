@@ -13,8 +13,6 @@ from lzc.serve.observe.status.rate_history import Minute, RateHistory
 
 SOON: Final = 7 * 86400.0
 """Seconds before the keys of a zone cease to sign it from which on that is worth a word."""
-LATE: Final = 30.0
-"""Seconds by which a result may be late, besides three times its interval."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,7 @@ class Known:
 
     def is_late(self, check: CheckSeen) -> bool:
         """Whether its last result is older than three runs ought to be."""
-        interval = check.interval or self.seen.health.interval
-        if not check.checked_at or not interval:
-            return False
-        return self.seen.now - check.checked_at > 3 * interval + LATE
+        return self.seen.health.is_late(check, self.seen.now)
 
     def secondaries(self) -> Sequence[tuple[Mapping[str, Any], SecondarySeen | None]]:
         """What status has of each, and the zones of those that are notified."""
