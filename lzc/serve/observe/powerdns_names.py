@@ -144,9 +144,7 @@ def _machine(seen: Seen) -> Iterator[_Value]:
     for name, meaning, of in sums:
         value = sum(getattr(use, of) for use in used)
         yield _Value(name, _GAUGE, f"{meaning}, of all processes", value)
-    yield _Value(
-        "uptime", _COUNTER, "Uptime of process in seconds", int(seen.now - seen.started_at)
-    )
+    yield _Value("uptime", _COUNTER, "Uptime of process in seconds", int(seen.uptime))
     steal, iowait = _cpu()
     yield _Value("cpu_iowait", _COUNTER, "Time spent waiting for I/O, in units of USER_HZ", iowait)
     yield _Value("cpu_steal", _COUNTER, "Stolen time, in units of USER_HZ", steal)

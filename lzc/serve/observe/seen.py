@@ -157,7 +157,7 @@ class SecondarySeen:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Everything. ``keys`` is the state of zones with something wrong with their keys, ``ends``
+    """Everything. ``uptime``: seconds since the server began, whatever the clock says; ``keys`` is the state of zones with something wrong with their keys, ``ends``
     when the keys of a zone cease to sign it; ``held_zones`` have code that is not run; ``cpu``:
     seconds of CPU time, user and system, of all processes that there ever were; for counts
     of transfers see `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
@@ -170,6 +170,7 @@ class Seen:
     totals: Totals
     processes: Sequence[ProcessSeen] = ()
     cpu: tuple[float, float] = (0.0, 0.0)
+    uptime: float = 0.0
     reloads: Mapping[str, int] = field(default_factory=dict)
     settings_pending: bool = False
     geo: Sequence[GeoSeen] = ()

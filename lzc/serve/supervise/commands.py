@@ -22,8 +22,8 @@ from lzc.serve.supervise.reload import Reloader
 @dataclass(frozen=True, slots=True)
 class Commands:
     """The commands on the parts of a server that they are about; ``listen`` are its endpoints,
-    ``slots`` those of all workers that it ever had, ``started_at`` is when it began, in seconds
-    since the epoch."""
+    ``slots`` those of all workers that it ever had, ``began`` is when it began, in seconds of
+    the monotonic clock."""
 
     reloader: Reloader
     checker: CheckerProcess
@@ -32,7 +32,7 @@ class Commands:
     listen: Sequence[str]
     slots: Collection[Slot]
     recorder: RecorderProcess
-    started_at: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.monotonic)
 
     def by_name(self) -> dict[str, Command]:
         """Each by the name that a request has."""
@@ -78,7 +78,7 @@ class Commands:
             "fallen": reloader.fallen.status(),
             "kept": kept,
             "zones": max(worker.zones for worker in reloader.workers),
-            "uptime": time.time() - self.started_at,
+            "uptime": time.monotonic() - self.began,
             "pid": os.getpid(),
             "listen": list(self.listen),
             "workers": workers,

@@ -94,6 +94,7 @@ class Seer:
     leaving: Iterable[WorkerProcess]
     powerdns: bool = False
     started_at: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.monotonic)
     _contents: BundleContents = field(default_factory=BundleContents)
     _checks: tuple[Path | None, tuple[CheckSeen, ...]] = (None, ())
     _made: dict[str, _Made] = field(default_factory=dict)
@@ -205,6 +206,7 @@ class Seer:
             now=time.time(),
             version=lzc.__version__,
             started_at=self.started_at,
+            uptime=time.monotonic() - self.began,
             bundle=BundleSeen(
                 reloader.folder.name,
                 reloader.built_at,

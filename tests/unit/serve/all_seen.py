@@ -49,6 +49,7 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
         now=NOW,
         version="1",
         started_at=NOW - 60,
+        uptime=60.5,
         bundle=BundleSeen("0123", NOW - 90, NOW - 60, zones),
         processes=[ProcessSeen("supervisor", pid, 0, True)],
         totals=Totals(

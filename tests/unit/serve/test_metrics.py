@@ -282,6 +282,13 @@ def test_a_secondary_that_does_not_answer_is_behind(tmp_path: Path) -> None:
         made.wait_for('lzc_secondary_answering{secondary="ns2"}', 0)
 
 
+def test_a_clock_that_is_set_changes_no_time_that_the_server_runs() -> None:
+    seen = all_seen(os.getpid())
+    for now in (seen.now - 1e6, seen.now + 1e6):
+        whole = text(replace(seen, now=now), powerdns=True).decode()
+        assert "\npdns_auth_uptime 60\n" in whole
+
+
 def test_a_check_is_late_by_its_own_interval() -> None:
     """One that is made every five minutes has no result for three of them, as it should be."""
     seen = all_seen(os.getpid())

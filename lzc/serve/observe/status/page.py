@@ -120,7 +120,7 @@ class StatusPage:
             tiles=[] if asked.section else tiles(known),
             sections=_sections(known, asked, told, used),
             now=clock(seen.now),
-            up_for=lasting(seen.now - seen.started_at),
+            up_for=lasting(seen.uptime),
             built=lasting(seen.now - seen.bundle.built_at),
             live_for=lasting(seen.now - seen.bundle.loaded_at),
         ).encode()
