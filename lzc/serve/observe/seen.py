@@ -157,10 +157,11 @@ class SecondarySeen:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Everything. ``uptime``: seconds since the server began, whatever the clock says; ``keys`` is the state of zones with something wrong with their keys, ``ends``
-    when the keys of a zone cease to sign it; ``held_zones`` have code that is not run; ``cpu``:
-    seconds of CPU time, user and system, of all processes that there ever were; for counts
-    of transfers see `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
+    """Everything. ``uptime``: seconds since the server began, whatever the clock says; ``keys`` is
+    the state of zones with something wrong with their keys, ``ends`` when the keys of a zone cease
+    to sign it; ``held_zones`` have code that is not run; ``cpu``: seconds of CPU time, user and
+    system, of all processes that there ever were; for counts of transfers see
+    `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
     `lzc.serve.notify.secondaries.Secondaries`."""
 
     now: float
