@@ -109,6 +109,8 @@ TOLD: Final = {
     ),
     "{} with {} after {}: secondaries keep the greater and what it stands for; lzc build gives"
     " serials above all that were handed out": Told((serving.serials_fell,)),
+    "NOTHING IS LIVE: current is gone; this bundle is served, but the next start would fail: lzc"
+    " build": Told((serving.nothing_live,)),
     "NOT CHECKED {} times an address that checks may not reach, {} times what a query made up; lzc"
     " ctl health has the reasons": Told((serving.not_checked,)),
     "{} {} serial {}: {}{} (see: lzc ctl status){}": Told((serving.refused_notify,)),
@@ -123,8 +125,9 @@ TOLD: Final = {
     " keys retire {} {} --at never": Told(
         (serving.keys_ending, serving.keys_ending_that_are_right)
     ),
-    # Beside it, where a build's faults say that they are of `lzc build`, and what `run: {}` shows.
-    "lzc build": Told((serving.keys_that_took_over,), 3),
+    # Beside it, where a build's faults say that they are of `lzc build`, what `run: {}` shows, and
+    # what the status page has beside that nothing is live.
+    "lzc build": Told((serving.keys_that_took_over,), 4),
     "lzc build, between {} and {}": Told((serving.keys_that_take_over,)),
     "%d more zones have something wrong with their keys, see: lzc ctl status": Told(
         (serving.keys_of_many,)

@@ -146,6 +146,15 @@ def serials_fell(operator: Operator, text: Text) -> None:
     assert "192.0.2.2" in operator.succeed(f"lzc query more.{ZONE}")
 
 
+def nothing_live(operator: Operator, text: Text) -> None:
+    """What says which bundle is live was removed."""
+    operator.project()
+    operator.succeed("lzc serve")
+    (operator.folder / "build" / "current").unlink()
+    operator.follow("lzc ctl status", text)
+    assert "NOTHING IS LIVE" not in operator.succeed("lzc ctl status")
+
+
 def keys_of_many(operator: Operator, text: Text) -> None:
     """More than the log names."""
     operator.write("inject.py", HASTY)
