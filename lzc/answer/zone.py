@@ -11,6 +11,7 @@ from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
 from lzc.dnssec.denial import Way
 from lzc.dnssec.signer import ZoneSigner
+from lzc.dnssec.token.sessions import Unreachable
 from lzc.powerdns_versions import version_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -122,13 +123,16 @@ class ServedZone:
     ) -> tuple[bytes, ...]:
         """RRSIG RDATA over ``rrset``, signed as standing at ``owner`` (the wildcard, for an RRset
         made from one). ``passing`` as for `ZoneSigner.sign`. Raises `SigningFailure` without an
-        active key."""
+        active key that can be used."""
         signer = self.signer
-        made = (
-            signer.sign(owner, rrset.rrtype, rrset.ttl, rrset.rdatas, now, passing)
-            if signer is not None
-            else ()
-        )
+        try:
+            made = (
+                signer.sign(owner, rrset.rrtype, rrset.ttl, rrset.rdatas, now, passing)
+                if signer is not None
+                else ()
+            )
+        except Unreachable as error:
+            raise SigningFailure(self.apex) from error
         if not made:
             raise SigningFailure(self.apex)
         return made

@@ -13,6 +13,7 @@ from lzc.dnssec.bindfile import number_of
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.outlook import SOON, Outlook, outlook, state_of, when
+from lzc.dnssec.token.key import TokenKey
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire import name as wire_name
 
@@ -63,6 +64,19 @@ def zone_keys(keystore: Keystore, info: ZoneInfo, now: float) -> ZoneKeys:
     if foreseen is not None and foreseen.at - now <= SOON:
         warnings.append(_ending(keystore.path, info, keys, foreseen, now))
     return ZoneKeys(keys, (), tuple(warnings), None if foreseen is None else foreseen.at)
+
+
+def unreachable(keys: Iterable[SigningKey], now: float) -> tuple[Fault, ...]:
+    """What is wrong with those of the keys that sign at ``now`` and lie in tokens. Opens these, in
+    the process that calls it; takes as long as they do."""
+    found: list[Fault] = []
+    for key in keys:
+        if isinstance(key.private, TokenKey) and (key.is_revoked or key.timing.is_active(now)):
+            try:
+                key.private.reach()
+            except InputError as error:
+                found += error.faults
+    return tuple(dict.fromkeys(found))
 
 
 def zone_signatures(info: ZoneInfo, now: float) -> ZoneKeys:

@@ -168,6 +168,10 @@ class DnssecSection(Table):
     keystore_key_file: str | None = None
     """Likewise with a key, 64 hexadecimal digits, which takes no time to be made of a passphrase.
     """
+    pkcs11_module: str | None = None
+    """The library by which private keys in tokens are reached."""
+    pkcs11_pin_file: str | None = None
+    """The PIN of the token is in it; ``credential:NAME``: one of systemd's."""
     algorithm: Algorithm = 13
     policy: str = "csk"
     """``csk``, ``ksk-zsk``, or the name of a policy that has a table."""

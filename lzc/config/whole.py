@@ -196,7 +196,8 @@ class Config(Table):
         return secret
 
     def _keystore_secret_files(self) -> list[Path]:
-        names = (self.dnssec.keystore_passphrase_file, self.dnssec.keystore_key_file)
+        dnssec = self.dnssec
+        names = (dnssec.keystore_passphrase_file, dnssec.keystore_key_file, dnssec.pkcs11_pin_file)
         return [self._credential(name) for name in names if name is not None]
 
     def _credential(self, name: str) -> Path:
@@ -237,6 +238,34 @@ class Config(Table):
             fix = f"openssl rand -hex 32 > {shlex.quote(str(path))}, if nothing is sealed with it"
             raise InputError.at(path, "keystore-secret", problem, fix=fix)
         return octets
+
+    @property
+    def pkcs11_module(self) -> Path | None:
+        """The library by which keys in tokens are reached."""
+        name = self.dnssec.pkcs11_module
+        return None if name is None else self.path(name)
+
+    def pkcs11_pin(self, source: str | None = None) -> str | None:
+        """The PIN of a token: in the file that ``source`` names, a path or a URI of ``file:``, or
+        else in the configured one; `None` where neither is named. Raises `InputError`."""
+        name = self.dnssec.pkcs11_pin_file
+        if source is not None:
+            path = self.path(source.removeprefix("file://").removeprefix("file:"))
+        elif name is not None:
+            path = self._credential(name)
+        else:
+            return None
+        why = "whoever reads it can have the token sign, and forge your zones"
+        fix = "write it into the file, mode 0600, or correct its name in [dnssec] or in pin-source"
+        found = _read_secret(path, "token-pin", "the PIN of the token", why=why, fix=fix)
+        try:
+            pin = found.decode()
+        except UnicodeDecodeError:
+            pin = ""
+        if not pin:
+            problem = "the PIN of the token is empty, or not UTF-8"
+            raise InputError.at(path, "token-pin", problem, fix=fix)
+        return pin
 
     def http_token(self) -> bytes | None:
         """The bearer token (RFC 6750 §2.1) in the configured file; `None` where none is configured.

@@ -104,16 +104,20 @@ def scalar(private: PrivateKey) -> bytes:
 def public_octets(private: PrivateKey) -> bytes:
     """The Public Key field of the DNSKEY (RFC 3110 §2, RFC 6605 §4, RFC 8080 §3)."""
     if isinstance(private, rsa.RSAPrivateKey):
-        numbers = private.public_key().public_numbers()
-        exponent = numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")
-        size = len(exponent)
-        head = bytes((size,)) if size < 256 else b"\x00" + size.to_bytes(2, "big")
-        return head + exponent + numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")
+        return rsa_octets(private.public_key().public_numbers())
     if isinstance(private, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         return private.public_key().public_bytes_raw()
     return private.public_key().public_bytes(
         serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     )[1:]
+
+
+def rsa_octets(numbers: rsa.RSAPublicNumbers) -> bytes:
+    """The Public Key field of an RSA key (RFC 3110 §2)."""
+    exponent = numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")
+    size = len(exponent)
+    head = bytes((size,)) if size < 256 else b"\x00" + size.to_bytes(2, "big")
+    return head + exponent + numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")
 
 
 def fits(number: int, private: PrivateKey) -> bool:

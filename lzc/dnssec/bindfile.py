@@ -2,6 +2,7 @@
 
 The format is that of dnssec-keygen, version 1.3. Version 1.2, which has no timing metadata, is what
 ``pdnsutil export-zone-key`` prints and ``pdnsutil import-zone-key`` takes; it takes 1.3 as well.
+The file of a key in a token (PKCS #11) says where it lies, as those of ``dnssec-keyfromlabel`` do.
 This module turns text into keys and back; `lzc.dnssec.keystore` reads and writes the files.
 """
 
@@ -22,6 +23,8 @@ from lzc.dnssec import algorithms
 from lzc.dnssec.algorithms import PrivateKey
 from lzc.dnssec.key import PROTOCOL, REVOKE, SEP, ForeignKey, SigningKey
 from lzc.dnssec.timing import Timing
+from lzc.dnssec.token.key import TokenKey
+from lzc.dnssec.token.uri import InvalidUri, TokenUri, parse
 from lzc.wire import name as wire_name
 
 
@@ -101,15 +104,17 @@ def number_of(base: str) -> tuple[int, int] | None:
 def parse_private(text: str) -> tuple[int, PrivateKey, Timing]:
     """Algorithm number, private key and timing of a ``.private`` file: see `parse_whole`."""
     whole = parse_whole(text)
+    if isinstance(whole.private, TokenUri):
+        raise InvalidKeyFile("the key lies in a token, not in the file")
     return whole.algorithm, whole.private, whole.timing
 
 
 class PrivateFile(NamedTuple):
-    """What a ``.private`` file says. ``predecessor`` and ``successor`` are the tags of keys in a
-    rollover."""
+    """What a ``.private`` file says. ``private`` is the key, or where in a token it lies;
+    ``predecessor`` and ``successor`` are the tags of keys in a rollover."""
 
     algorithm: int
-    private: PrivateKey
+    private: PrivateKey | TokenUri
     timing: Timing
     predecessor: int | None = None
     successor: int | None = None
@@ -137,13 +142,11 @@ def parse_whole(text: str, *, known: bool = False) -> PrivateFile:
         algorithm = algorithms.from_text(number.split(" ")[0])
     except ValueError as error:
         raise InvalidKeyFile(str(error), line) from error
-    for name in ("Engine", "Label"):
-        if name in fields:
-            raise InvalidKeyFile(
-                "the key lies in a hardware module, not in the file", fields[name][1]
-            )
+    private: PrivateKey | TokenUri
     try:
-        if algorithm in algorithms.RSA:
+        if "Label" in fields or "Engine" in fields:
+            private = _label(fields)
+        elif algorithm in algorithms.RSA:
             private = _rsa(fields, known)
         else:
             private = _scalar(algorithm, fields)
@@ -188,6 +191,16 @@ def _octets(fields: Fields, name: str) -> bytes:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidKeyFile(f"{name} is not base64", line) from error
+
+
+def _label(fields: Fields) -> TokenUri:
+    """Where a key lies: BIND has its label as a string of C, in base64."""
+    label = _octets(fields, "Label")
+    try:
+        return parse(label.removesuffix(b"\0").decode())
+    except (InvalidUri, UnicodeDecodeError) as error:
+        said = str(error) if isinstance(error, InvalidUri) else "not UTF-8"
+        raise InvalidKeyFile(f"Label: {said}", fields["Label"][1]) from error
 
 
 def _rsa(fields: Fields, known: bool) -> PrivateKey:
@@ -241,7 +254,10 @@ def format_private(key: SigningKey) -> str:
         "Private-key-format: v1.3",
         f"Algorithm: {key.algorithm} ({algorithms.to_text(key.algorithm)})",
     ]
-    if isinstance(key.private, rsa.RSAPrivateKey):
+    if isinstance(key.private, TokenKey):
+        engine, label = (_base64(one + b"\0") for one in (b"pkcs11", str(key.token).encode()))
+        lines += [f"Engine: {engine}", f"Label: {label}"]
+    elif isinstance(key.private, rsa.RSAPrivateKey):
         secret = key.private.private_numbers()
         public = secret.public_numbers
         factors = secret.p, secret.q, secret.dmp1, secret.dmq1, secret.iqmp

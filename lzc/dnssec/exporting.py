@@ -41,6 +41,18 @@ def taken(file: Path, zone: bytes, tag: int) -> InputError:
     )
 
 
+def stays(key: SigningKey) -> InputError:
+    """What is raised where the private key itself would be written, and it lies in a token."""
+    name = wire_name.to_text(key.zone)
+    return InputError.at(
+        str(key.token),
+        "key-in-token",
+        f"the private key of {name} {key.tag} lies in a token, and stays there",
+        why="a key that could be taken out would not need one",
+        fix="export --format bind writes files that name it, for who reaches the token",
+    )
+
+
 def _write_set(key: SigningKey, folder: Path, texts: Mapping[str, str], main: str) -> Path:
     """Write the files of a key, by their suffixes, all or none; ``main`` is the one that nobody
     may have written before. Gives its path."""

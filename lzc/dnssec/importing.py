@@ -23,6 +23,9 @@ from lzc.dnssec.key import SigningKey
 from lzc.dnssec.outlook import when
 from lzc.dnssec.state_file import KeyState
 from lzc.dnssec.timing import Timing
+from lzc.dnssec.token.key import TokenKey
+from lzc.dnssec.token.sessions import Tokens
+from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import InputError
 
 _PEM: Final = "-----BEGIN "
@@ -37,12 +40,18 @@ class Imported:
 
 
 def read(
-    file: Path, zone: bytes, now: float, flags: int | None = None, algorithm: int | None = None
+    file: Path,
+    zone: bytes,
+    now: float,
+    flags: int | None = None,
+    algorithm: int | None = None,
+    tokens: Tokens | None = None,
 ) -> Imported:
     """The key in a file, for a zone (wire name). ``flags`` (256 or 257) win over those of the
     ``.key`` file beside it; without either it is refused. ``algorithm`` is needed for an RSA key in
     PEM. A key goes by the ``.state`` file beside it, then by its dates, and without any it is
-    active from ``now`` on, seconds since the epoch. Raises `InputError`."""
+    active from ``now`` on, seconds since the epoch. A key of BIND that lies in a token has to be in
+    one of ``tokens``. Raises `InputError`."""
     zone = zone.lower()
     text = key_files.read_private(file)
     try:
@@ -78,11 +87,28 @@ def read(
         notes = _notes(state, before, now)
     elif timing == Timing():
         timing = Timing(created=int(now), publish=int(now), activate=int(now))
-    key = SigningKey.make(zone, number, flags, found.private, timing)
+    private: PrivateKey | TokenKey
+    if isinstance(found.private, TokenUri):
+        within = tokens or Tokens()
+        public_half = within.public(found.private, number)
+        private = TokenKey(found.private, number, public_half, within)
+    else:
+        private = found.private
+    key = SigningKey.make(zone, number, flags, private, timing)
     key = replace(key, predecessor=found.predecessor, successor=found.successor)
     if dnskey:
         key_files.check_match(public, dnskey, key)
     return Imported(key, notes)
+
+
+def of_token(
+    uri: TokenUri, zone: bytes, now: float, flags: int, algorithm: int, tokens: Tokens
+) -> SigningKey:
+    """The key of a zone that lies in a token, active from ``now`` on. Raises `Unreachable`."""
+    moment = int(now)
+    private = TokenKey(uri, algorithm, tokens.public(uri, algorithm), tokens)
+    timing = Timing(created=moment, publish=moment, activate=moment)
+    return SigningKey.make(zone.lower(), algorithm, flags, private, timing)
 
 
 def _notes(state: KeyState, dates: Timing, now: float) -> tuple[str, ...]:
@@ -182,6 +208,7 @@ def _elements(der: bytes) -> list[tuple[int, bytes]]:
 def pem(key: SigningKey) -> str:
     """The private key in PEM (PKCS #8), as ``pdnsutil import-zone-key-pem`` and ``keymgr
     import-pem`` take it."""
+    assert not isinstance(key.private, TokenKey)  # see `exporting.stays`
     octets = key.private.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

@@ -9,6 +9,8 @@ from typing import Final, Protocol
 from lzc.dnssec import algorithms
 from lzc.dnssec.algorithms import PrivateKey, Sign
 from lzc.dnssec.timing import Timing
+from lzc.dnssec.token.key import TokenKey
+from lzc.dnssec.token.uri import TokenUri
 
 ZONE_KEY: Final = 0x0100
 """DNSKEY flag that every key here has (RFC 4034 §2.1.1)."""
@@ -34,6 +36,9 @@ class SigningKey:
     appendix B, ``dnskey`` the DNSKEY RDATA. ``sign`` signs octets and returns the Signature field
     of an RRSIG; the same octets give the same signature. ``predecessor`` and ``successor`` are the
     tags of keys in a rollover, where the file says so. The private key never shows in ``repr``.
+
+    A private key may lie in a token: ``private`` says where, ``sign`` raises `Unreachable` where
+    that does not do it, and signatures of ECDSA differ from one time to the next.
     """
 
     zone: bytes
@@ -42,7 +47,7 @@ class SigningKey:
     tag: int
     dnskey: bytes
     timing: Timing
-    private: PrivateKey = field(repr=False, compare=False)
+    private: PrivateKey | TokenKey = field(repr=False, compare=False)
     sign: Sign = field(repr=False, compare=False)
     predecessor: int | None = None
     successor: int | None = None
@@ -56,12 +61,18 @@ class SigningKey:
         zone: bytes,
         algorithm: int,
         flags: int,
-        private: PrivateKey,
+        private: PrivateKey | TokenKey,
         timing: Timing | None = None,
     ) -> SigningKey:
         """The key of a zone (wire name, any case) from its parts."""
         head = flags.to_bytes(2, "big") + bytes((PROTOCOL, algorithm))
-        dnskey = head + algorithms.public_octets(private)
+        sign: Sign
+        if isinstance(private, TokenKey):
+            public, sign = private.public, private.sign
+        else:
+            public = algorithms.public_octets(private)
+            sign = algorithms.signer(algorithm, private)
+        dnskey = head + public
         return cls(
             zone=zone.lower(),
             algorithm=algorithm,
@@ -70,8 +81,13 @@ class SigningKey:
             dnskey=dnskey,
             timing=timing or Timing(),
             private=private,
-            sign=algorithms.signer(algorithm, private),
+            sign=sign,
         )
+
+    @property
+    def token(self) -> TokenUri | None:
+        """Where the private key lies, if that is in a token."""
+        return self.private.uri if isinstance(self.private, TokenKey) else None
 
     @property
     def is_sep(self) -> bool:

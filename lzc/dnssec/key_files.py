@@ -14,10 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from lzc.dnssec import bindfile, foreign_records
+from lzc.dnssec.algorithms import PrivateKey
 from lzc.dnssec.bindfile import InvalidKeyFile
 from lzc.dnssec.changes import unwritable
 from lzc.dnssec.key import FLAGS, REVOKE, ForeignKey, SigningKey, key_tag
 from lzc.dnssec.state_file import KeyState, parse_state
+from lzc.dnssec.token.key import TokenKey
+from lzc.dnssec.token.sessions import Tokens
+from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import Fault, InputError, Place
 from lzc.file_owner import stranger, take_over
 from lzc.wire import name as wire_name
@@ -142,11 +146,13 @@ def read_key(
     zone: bytes,
     located: Located,
     unseal: Callable[[Path, str], str],
+    tokens: Tokens,
     *,
     has_state: bool = True,
 ) -> SigningKey:
     """The key in a ``.private`` file of the keystore, with the files beside it: its DNSKEY, and
-    what BIND says of its state, by which it goes. Raises `InputError`."""
+    what BIND says of its state, by which it goes. One in a token is not looked for there. Raises
+    `InputError`."""
     public, state_file = file.with_suffix(".key"), file.with_suffix(".state")
     text = unseal(file, read_private(file, located(file)))
     dnskey, _ = read_public(public, zone, located(public))
@@ -159,7 +165,12 @@ def read_key(
     flags = int.from_bytes(dnskey[:2], "big")
     if flags & REVOKE and timing.revoke is None:
         timing = replace(timing, revoke=timing.created or 0)
-    key = SigningKey.make(zone, found.algorithm, flags, found.private, timing)
+    private: PrivateKey | TokenKey
+    if isinstance(found.private, TokenUri):
+        private = TokenKey(found.private, found.algorithm, dnskey[4:], tokens)
+    else:
+        private = found.private
+    key = SigningKey.make(zone, found.algorithm, flags, private, timing)
     check_match(public, dnskey, key)
     if state is None and found.predecessor is found.successor is None:
         return key

@@ -7,6 +7,7 @@ open to others are refused rather than used, and a key is never overwritten. Wha
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from typing import Final, TypeVar
 
 from lzc.config import Config
 from lzc.dnssec import algorithms, bindfile, changes, exporting, importing, key_files
+from lzc.dnssec.algorithms import PrivateKey
 from lzc.dnssec.changes import Change, Overlay, changing
 from lzc.dnssec.key import (
     KSK_FLAGS,
@@ -29,6 +31,9 @@ from lzc.dnssec.sealed_files import Seal, secret_of
 from lzc.dnssec.sealing import Secret, is_sealed
 from lzc.dnssec.state_file import KeyState
 from lzc.dnssec.timing import Timing
+from lzc.dnssec.token.key import TokenKey
+from lzc.dnssec.token.sessions import Tokens
+from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import Fault, InputError
 from lzc.wire import name as wire_name
 
@@ -59,10 +64,17 @@ class Keystore:
     at the next call, a change of `lzc.dnssec.changes` as a whole. A folder that does not exist
     holds no keys; of one that cannot be read every method raises `InputError`."""
 
-    def __init__(self, path: Path, secret: Callable[[], Secret | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        secret: Callable[[], Secret | None] = lambda: None,
+        tokens: Tokens | None = None,
+    ) -> None:
         """The keys in a folder. ``secret`` gives what seals private files, and opens those that are
-        sealed, once it is needed; it may raise `InputError`."""
+        sealed, once it is needed; it may raise `InputError`. ``tokens`` is where those keys are
+        whose files say that they lie in one."""
         self.path = path
+        self.tokens = tokens or Tokens()
         self._seal = Seal(secret)
         self._seen: tuple[int, ...] = ()
         self._index: Index = {}
@@ -72,7 +84,9 @@ class Keystore:
     @classmethod
     def of(cls, config: Config) -> Keystore:
         """The keystore of a project."""
-        return cls(config.keystore, lambda: secret_of(config))
+        module = config.pkcs11_module
+        tokens = Tokens(None if module is None else str(module), config.pkcs11_pin)
+        return cls(config.keystore, lambda: secret_of(config), tokens)
 
     def secret(self) -> Secret | None:
         """What seals private files; `None` where nothing does. Raises `InputError`."""
@@ -178,7 +192,9 @@ class Keystore:
             file = self.path / f"{base}.private"
             try:
                 has_state = "state" in kinds
-                key = key_files.read_key(file, zone, located, unseal, has_state=has_state)
+                key = key_files.read_key(
+                    file, zone, located, unseal, self.tokens, has_state=has_state
+                )
                 keys.append(key)
             except InputError as error:
                 faults[file] = error.faults
@@ -288,12 +304,14 @@ class Keystore:
         command: str = "generate",
         taken: Iterable[int] = (),
         unless: Callable[[], None] = lambda: None,
+        token: TokenUri | None = None,
     ) -> list[SigningKey]:
         """Make and store a key for each of ``flags`` (256 or 257; see `FLAGS`), published and
         active from ``now`` on. Tags, also those that keys have once they are revoked, are unlike
         those of the zone's other keys, and of ``taken``. Where one cannot be written, none is, and
         `InputError` is raised. ``unless`` raises what speaks against it, by what is there when
-        nobody else changes it."""
+        nobody else changes it. With ``token`` their private keys are made in that token,
+        with labels of their own, and stay there."""
         moment = int(now)
         timing = Timing(created=moment, publish=moment, activate=moment)
         made: list[SigningKey] = []
@@ -302,7 +320,12 @@ class Keystore:
             avoided = self.tags(zone) | set(taken)
             for flag in flags:
                 for _ in range(_ATTEMPTS):
-                    private = algorithms.generate(algorithm, bits)
+                    private: PrivateKey | TokenKey
+                    if token is None:
+                        private = algorithms.generate(algorithm, bits)
+                    else:
+                        label = f"{wire_name.to_text(zone)} {flag} {secrets.token_hex(8)}"
+                        private = self._make_in_token(token.of_object(label), algorithm, bits)
                     key = SigningKey.make(zone, algorithm, flag, private, timing)
                     if not tags_of(key.dnskey) & avoided:
                         break
@@ -313,6 +336,10 @@ class Keystore:
             name = wire_name.to_text(zone)
             change.tell(name, [key.tag for key in made], "generated")
         return made
+
+    def _make_in_token(self, uri: TokenUri, algorithm: int, bits: int) -> TokenKey:
+        public = self.tokens.generate(uri, algorithm, bits)
+        return TokenKey(uri, algorithm, public, self.tokens)
 
     def add(self, key: SigningKey, now: float = 0.0, command: str = "add") -> Path:
         """Store a key and return the path of its ``.private`` file.
@@ -351,14 +378,14 @@ class Keystore:
         command: str = "import",
     ) -> SigningKey:
         """Store a copy of the key in a file: see `importing.read`. Raises `InputError`."""
-        found = importing.read(file, zone, now, flags, algorithm)
+        found = importing.read(file, zone, now, flags, algorithm, self.tokens)
         self.add(found.key, now, command)
         return found.key
 
     def export(self, keys: Iterable[SigningKey], folder: Path) -> list[Path]:
         """Write the files of keys into another folder, made where it does not exist, in the clear,
-        with what BIND says of their states; returns the ``.private`` paths. Raises `InputError`
-        when a file exists already."""
+        with what BIND says of their states; returns the ``.private`` paths. Those of a key in a
+        token say where it lies. Raises `InputError` when a file exists already."""
         key_files.make_folder(folder)
         return [exporting.write(key, folder, self._state_text(key)) for key in keys]
 
@@ -371,8 +398,12 @@ class Keystore:
     def export_pem(self, keys: Iterable[SigningKey], folder: Path) -> list[Path]:
         """Write the private keys into another folder in PEM, their DNSKEYs beside them; returns the
         ``.pem`` paths. Raises as `export` does."""
+        found = list(keys)
+        for key in found:
+            if key.token is not None:
+                raise exporting.stays(key)
         key_files.make_folder(folder)
-        return [exporting.write_pem(key, folder) for key in keys]
+        return [exporting.write_pem(key, folder) for key in found]
 
 
 def sync_file(zone: bytes) -> str:

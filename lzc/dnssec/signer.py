@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from lzc.dnssec.key import SigningKey
+from lzc.dnssec.token.sessions import Unreachable
+from lzc.faults import Fault
 from lzc.wire.name import is_wildcard
 from lzc.wire.rdata import canonical
 
@@ -110,13 +112,16 @@ class SignatureCache:
     from the ``lasting``. RRSIGs are counted: those ``made``, in ``seconds`` of ``clock``, and those
     ``kept`` that were asked for again.
 
+    ``failed`` are the apexes of zones with a key in a token that did not sign; who looks at them
+    takes them away.
+
     Those of the next window may be made beforehand (`lzc.dnssec.renewal`), for what is in the cache
     then: as many again, for that time.
     """
 
     __slots__ = (
-        *("_signers", "_upcoming", "clock", "kept", "lasting", "made", "passing", "seconds"),
-        *("upcoming_until", "valid_until"),
+        *("_signers", "_upcoming", "clock", "failed", "kept", "lasting", "made", "passing"),
+        *("seconds", "upcoming_until", "valid_until"),
     )
 
     def __init__(
@@ -127,6 +132,7 @@ class SignatureCache:
     ) -> None:
         self.clock = clock
         self.made = self.kept = 0
+        self.failed: set[bytes] = set()
         self.seconds = 0.0
         self.lasting = _Store(entries - entries // 4, octets - octets // 4)
         self.passing = _Store(entries // 4, octets // 4)
@@ -175,7 +181,10 @@ class SignatureCache:
         for store, made in zip((self.lasting, self.passing), self._upcoming, strict=True):
             if signer is not None and (key in store.young or key in store.old) and key not in made:
                 began = self.clock()
-                found = signer.make_again(key, self.upcoming_until)
+                try:
+                    found = signer.make_again(key, self.upcoming_until)
+                except Unreachable:
+                    found = ()
                 self.seconds += self.clock() - began
                 self.made += len(found)
                 if found:
@@ -236,6 +245,7 @@ class ZoneSigner:
         "_keys",
         "apex",
         "cache",
+        "failure",
     )
 
     def __init__(self, keys: Sequence[SigningKey], cache: SignatureCache) -> None:
@@ -250,6 +260,8 @@ class ZoneSigner:
         self._data: tuple[SigningKey, ...] = ()
         self._key_signers: tuple[SigningKey, ...] = ()
         self._ident = b""
+        self.failure: tuple[Fault, ...] = ()
+        """Why a key in a token did not sign: then this signer makes no signatures any more."""
 
     def sign(
         self,
@@ -265,7 +277,8 @@ class ZoneSigner:
         ``owner`` is a lower-case wire name, ``ttl`` the original TTL as the zone has it, ``rdatas``
         uncompressed RDATA in any order and case. The owner of an RRset made from a wildcard is the
         wildcard (RFC 4034 §3.1.3). ``passing``: it was made for one QNAME, as every NSEC and NSEC3
-        RRset may be. Empty when no key is active at ``now``.
+        RRset may be. Empty when no key is active at ``now``. Raises `Unreachable` where a key in a
+        token does not sign.
         """
         cache = self.cache
         if not self._assigned <= now < self._changes:
@@ -325,6 +338,9 @@ class ZoneSigner:
     def _make(
         self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], valid_until: int
     ) -> tuple[bytes, ...]:
+        if self.failure:
+            # A token that is not there may take a while to say so.
+            raise Unreachable(self.failure)
         if rrtype not in _NAMELESS:
             rdatas = [canonical(rrtype, rdata) for rdata in rdatas]
         if len(rdatas) > 1:
@@ -338,7 +354,12 @@ class ZoneSigner:
         for key in self._signing(rrtype):
             head = _RRSIG_HEAD(rrtype, key.algorithm, labels, ttl, expiration, inception, key.tag)
             head += apex
-            signatures.append(head + key.sign(head + rrset))
+            try:
+                signatures.append(head + key.sign(head + rrset))
+            except Unreachable as error:
+                self.failure = error.faults
+                self.cache.failed.add(apex)
+                raise
         return tuple(signatures)
 
 

@@ -323,7 +323,8 @@ class TestPowerDns:
             ZONE, exported, time.time(), flags=ROLES[role]
         )
         assert (back.tag, back.dnskey) == (key.tag, key.dnskey)
-        assert algorithms.public_octets(back.private) == algorithms.public_octets(key.private)
+        assert isinstance(back.private, algorithms.PrivateKey)
+        assert algorithms.public_octets(back.private) == key.dnskey[4:]
 
     @pytest.mark.parametrize(
         ("algorithm", "options"),

@@ -15,6 +15,7 @@ from lzc.config.durations import parse_duration
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS
 from lzc.dnssec.moments import parse_moment
+from lzc.dnssec.token import uri
 from lzc.wire import name as wire_name
 
 
@@ -42,6 +43,7 @@ ZONE: Final = ReadParam("zone", _read_zone)
 NUMBER: Final = ReadParam("tag", _read_number)
 MOMENT: Final = ReadParam("time", _read_moment)
 DURATION: Final = ReadParam("duration", parse_duration)
+TOKEN: Final = ReadParam("uri", uri.parse)
 ALGORITHM: Final = ReadParam("algorithm", algorithms.from_text)
 
 zone_argument = click.argument(

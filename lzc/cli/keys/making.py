@@ -13,6 +13,7 @@ import click
 from lzc import config
 from lzc.cli.keys.arguments import (
     ALGORITHM,
+    TOKEN,
     ksk_option,
     shell_name,
     told,
@@ -26,6 +27,7 @@ from lzc.config.policies import BUILT_IN
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import Fault, InputError, Severity
 from lzc.wire import name as wire_name
 
@@ -52,6 +54,13 @@ from lzc.wire import name as wire_name
     type=click.IntRange(2048, 4096),
     help="Length of an RSA modulus. [default: of the policy, 2048]",
 )
+@click.option(
+    "--pkcs11",
+    "token",
+    type=TOKEN,
+    metavar="URI",
+    help="Make them in the token that the URI names; they never leave it.",
+)
 @click.option("--add", is_flag=True, help="Make them although the zone has active keys.")
 @format_option
 def generate(
@@ -61,6 +70,7 @@ def generate(
     policy: str | None,
     flags: int | None,
     bits: int | None,
+    token: TokenUri | None,
     add: bool,
     output_format: str,
 ) -> None:
@@ -88,9 +98,19 @@ def generate(
         if active and not add:
             raise _has_keys(keystore, zone, active)
 
-    command = told("generate", zone, f"--algorithm={algorithms.to_text(number)}", *which)
+    if token is not None and token.names_key:
+        raise click.UsageError("--pkcs11 names the token only: lzc names the keys that it makes")
+    within = None if token is None else f"--pkcs11={token}"
+    command = told("generate", zone, f"--algorithm={algorithms.to_text(number)}", within, *which)
     made = keystore.generate(
-        zone, number, which, now, bits=bits or wanted.rsa_bits, command=command, unless=check_active
+        zone,
+        number,
+        which,
+        now,
+        bits=bits or wanted.rsa_bits,
+        command=command,
+        unless=check_active,
+        token=token,
     )
     show(made, keystore.load(zone), now, output_format)
     for warning in (_weak(settings, config_path, number), _unused(settings, config_path, made)):

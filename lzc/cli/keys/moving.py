@@ -12,6 +12,7 @@ import click
 from lzc import config
 from lzc.cli.keys.arguments import (
     ALGORITHM,
+    TOKEN,
     ksk_option,
     shell_name,
     told,
@@ -24,11 +25,12 @@ from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo
 from lzc.compiler.inputs.denial import denial_of
 from lzc.config import SyncSettings
-from lzc.dnssec import importing
+from lzc.dnssec import exporting, importing
 from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.multi_signer import take_over
+from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import InputError
 
 
@@ -38,24 +40,38 @@ from lzc.faults import InputError
 @click.argument(
     "file",
     type=click.Path(path_type=Path),
+    required=False,
     help="A .private file of BIND, what pdnsutil export-zone-key printed, or a key in PEM.",
 )
 @ksk_option
 @zsk_option
-@click.option("--algorithm", type=ALGORITHM, metavar="NAME|NUMBER", help="Of an RSA key in PEM.")
+@click.option(
+    "--algorithm",
+    type=ALGORITHM,
+    metavar="NAME|NUMBER",
+    help="Of an RSA key in PEM, or a key in a token.",
+)
 @click.option(
     "--public",
     is_flag=True,
     help="FILE has DNSKEY, CDS and CDNSKEY records of another operator of the zone (RFC 8901).",
 )
+@click.option(
+    "--pkcs11",
+    "token",
+    type=TOKEN,
+    metavar="URI",
+    help="Instead of FILE: a key that lies in a token, and stays there (RFC 7512).",
+)
 @format_option
 def import_key(
     config_path: Path,
     zone: bytes,
-    file: Path,
+    file: Path | None,
     flags: int | None,
     algorithm: int | None,
     public: bool,
+    token: TokenUri | None,
     output_format: str,
 ) -> None:
     """Copy a key of ZONE into the keystore.
@@ -65,6 +81,16 @@ def import_key(
     """
     keystore = Keystore.of(config.load(config_path))
     now = time.time()
+    if (file is None) == (token is None):
+        raise click.UsageError("either FILE or --pkcs11 says which key it is")
+    if file is None:
+        assert token is not None
+        if public or flags is None or algorithm is None:
+            raise click.UsageError("--pkcs11 goes with --algorithm, and --ksk (or CSK) or --zsk")
+        key = importing.of_token(token, zone, now, flags, algorithm, keystore.tokens)
+        keystore.add(key, now, told("import", zone, f"--pkcs11={token}"))
+        show([key], keystore.load(zone), now, output_format)
+        return
     if public:
         if flags is not None or algorithm is not None:
             raise click.UsageError("--public takes records as they are, flags and algorithm too")
@@ -72,7 +98,7 @@ def import_key(
         show(over.keys, over.keys, now, output_format)
         echo(f"lzc: {over.records} CDS and CDNSKEY records are kept", err=True)
         return
-    found = importing.read(file, zone, now, flags, algorithm)
+    found = importing.read(file, zone, now, flags, algorithm, keystore.tokens)
     keystore.add(found.key, now, told("import", zone, file))
     show([found.key], keystore.load(zone), now, output_format)
     for note in found.notes:
@@ -112,6 +138,10 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
         keys = [key for key in keys if key.timing.is_published(now) and not key.is_revoked]
     if not keys:
         raise InputError(no_keys(keystore, zone, config_path))
+    if layout == "powerdns":
+        for key in keys:
+            if key.token is not None:
+                raise exporting.stays(key)
     files = keystore.export_pem(keys, folder) if layout == "pem" else keystore.export(keys, folder)
     for key, file in zip(keys, files, strict=True):
         echo(_pdnsutil(key, file, now) if layout == "powerdns" else str(file))
@@ -121,7 +151,11 @@ def export_keys(config_path: Path, zone: bytes, layout: str, folder: Path) -> No
         denial = denial_of(settings, shell_name(zone))
         if denial.is_hashed:
             echo(_set_nsec3(zone, denial))
-    echo(f"lzc: {folder} now holds private keys; move it over a safe way", err=True)
+    for key in keys:
+        if key.token is not None:
+            echo(f"lzc: key {key.tag} stays in its token: its files say where it is", err=True)
+    if not all(key.token for key in keys):
+        echo(f"lzc: {folder} now holds private keys; move it over a safe way", err=True)
 
 
 def _sync_commands(wanted: SyncSettings, zone: bytes) -> Iterator[str]:

@@ -23,6 +23,8 @@ def show(
         echo_json(rows)
         return
     columns = {"zone": "ZONE", "tag": "TAG", "algorithm": "ALGORITHM", "role": "ROLE"}
+    if any(row["token"] for row in rows):
+        columns["private"] = "PRIVATE"
     columns |= {"state": "STATE", "ds": "DS (SHA-256)"}
     table([list(columns.values()), *([str(row[column]) for column in columns] for row in rows)])
 
@@ -39,6 +41,7 @@ def describe(key: AnyKey, siblings: Sequence[AnyKey], now: float) -> dict[str, A
     """What is said of a key in a list."""
     record = ds.to_text(key.zone, ds.ds_rdata(key.zone, key.dnskey)).split(" DS ")[1]
     kind = "private" if isinstance(key, SigningKey) else "key"
+    token = key.token if isinstance(key, SigningKey) else None
     return {
         "zone": wire_name.to_text(key.zone),
         "tag": key.tag,
@@ -47,6 +50,8 @@ def describe(key: AnyKey, siblings: Sequence[AnyKey], now: float) -> dict[str, A
         "role": role(key, [other for other in siblings if other.zone == key.zone]),
         "state": state(key, now),
         "ds": record if key.is_sep else "",
+        "token": None if token is None else str(token),
+        "private": "token" if token else "file" if isinstance(key, SigningKey) else "elsewhere",
         "file": f"{base_name(key)}.{kind}",
     }
 

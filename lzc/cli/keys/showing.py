@@ -77,6 +77,8 @@ def show_key(config_path: Path, zone: bytes, number: Number, output_format: str)
         echo(f"  {title + ':':<13} {moment}  ({_relative(getattr(key.timing, name), now)})")
     if document["bind"]:
         echo(f"  BIND's dnssec-policy looks after it: {document['bind']}")
+    if document["token"]:
+        echo(f"  token   {document['token']}")
     for file in document["files"]:
         echo(f"  file    {file}")
 

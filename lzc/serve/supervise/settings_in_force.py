@@ -147,7 +147,8 @@ def differences(before: Config, now: Config) -> list[str]:
         found.append("[build] output")
     if before.keystore != now.keystore:
         found.append("[dnssec] keystore")
-    for name in ("keystore_passphrase_file", "keystore_key_file"):
+    secrets = ("keystore_passphrase_file", "keystore_key_file")
+    for name in (*secrets, "pkcs11_module", "pkcs11_pin_file"):
         if getattr(before.dnssec, name) != getattr(now.dnssec, name):
             found.append(f"[dnssec] {name.replace('_', '-')}")
     for name in _OF_A_SERVER:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Final
 
 from lzc.bundle.reader import Bundle, ZoneInfo
-from lzc.bundle.zone_keys import ZoneKeys, zone_keys
+from lzc.bundle.zone_keys import ZoneKeys, unreachable, zone_keys
 from lzc.config import Config
 from lzc.dnssec.keystore import Keystore
 from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.token.sessions import UNREACHABLE
 from lzc.faults import Fault, InputError
 from lzc.serve.worker.right_time import refusal
 from lzc.wire import name as wire_name
@@ -110,7 +111,7 @@ class Signers(Mapping[bytes, ZoneSigner]):
         """See whose keys ceased to sign or began to, by their dates, or because a step was taken
         in the keystore; the zones that went out of service or changed their signer. To be called
         every second."""
-        changed = self._stepped(now)
+        changed = self._stepped(now) | self._failed(now)
         if self._looked <= now < self._changes:
             return changed
         self._looked = now
@@ -132,13 +133,26 @@ class Signers(Mapping[bytes, ZoneSigner]):
             self._take_again(apex, now)
         return changed
 
+    def _failed(self, now: float) -> set[bytes]:
+        """The zones with a key in a token that did not sign, tried once more."""
+        failed, self._cache.failed = self._cache.failed, set()
+        changed = {apex for apex in failed if apex in self._made}
+        for apex in changed:
+            self._take_again(apex, now)
+        return changed
+
     def retry(self, now: float) -> set[bytes]:
-        """Try some of the zones that are out of service again; those that are back."""
+        """Try some of the zones that are out of service again; those that are back. Of tokens that
+        cannot be reached one is tried: it may take a while to say so."""
         some = list(islice(self.out, RETRIES))
+        waits = False
         for apex in some:
             # To the end, for the others to have their turn.
-            self.out[apex] = self.out.pop(apex)
+            before = self.out[apex] = self.out.pop(apex)
+            if waits and any(fault.rule == UNREACHABLE for fault in before):
+                continue
             self._take_again(apex, now)
+            waits |= any(fault.rule == UNREACHABLE for fault in self.out.get(apex, ()))
         return {apex for apex in some if apex not in self.out}
 
     def __getitem__(self, apex: bytes) -> ZoneSigner:
@@ -164,6 +178,8 @@ class Signers(Mapping[bytes, ZoneSigner]):
             found = ZoneKeys(errors=(fault,))
         else:
             found = zone_keys(self._keystore, info, now)
+            if not found.errors:
+                found = replace(found, errors=unreachable(found.keys, now))
         if found.errors:
             self._made.pop(info.apex, None)
             self.out[info.apex] = found.errors

@@ -49,6 +49,8 @@ def test_generate_makes_what_the_configuration_says(project: Path) -> None:
         "algorithm_number": 15,
         "role": "CSK",
         "state": "active",
+        "private": "file",
+        "token": None,
         "file": f"Kexample.org.+015+{key.tag:05}.private",
     }
 
@@ -198,6 +200,7 @@ def test_no_command_prints_a_private_key(project: Path, tmp_path: Path) -> None:
     ):
         printed += keys(project, verb, "example.org", *arguments).output
     (key,) = Keystore(project / "keys").load(ZONE)
+    assert isinstance(key.private, algorithms.PrivateKey)
     secret = algorithms.scalar(key.private)
     assert base64.b64encode(secret).decode() not in printed
     assert secret.hex() not in printed

@@ -86,6 +86,7 @@ def test_p256_signs_the_vector_of_rfc_6979_appendix_a_2_5() -> None:
 
 def test_a_key_does_not_show_its_private_part() -> None:
     key = make(15)
+    assert isinstance(key.private, algorithms.PrivateKey)
     assert "private" not in repr(key)
     assert algorithms.scalar(key.private).hex() not in repr(key)
     assert str(algorithms.scalar(key.private)) not in repr(key)

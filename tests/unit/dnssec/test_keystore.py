@@ -107,7 +107,7 @@ class TestFiles:
             ("-----BEGIN PRIVATE KEY-----\n", "Private-key-format is missing", 0),
             ("Private-key-format: v2.0\n", "v2.0 is unknown", 1),
             (PRIVATE.replace("15 (ED25519)", "5 (RSASHA1)"), "5 is not an algorithm", 2),
-            (PRIVATE.replace("PrivateKey:", "Label: pkcs11:"), "hardware", 3),
+            (PRIVATE.replace("PrivateKey:", "Label: pkcs11:"), "Label is not base64", 3),
             (PRIVATE.replace("PrivateKey: VDO", "PrivateKey: ?"), "not base64", 3),
             (PRIVATE.replace("PrivateKey: VDOE", "PrivateKey: "), "29 octets, not 32", 3),
             (PRIVATE.replace("PrivateKey:", "Nothing:"), "PrivateKey is missing", 0),

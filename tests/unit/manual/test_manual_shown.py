@@ -26,8 +26,9 @@ MEANT = {
 RUN_ELSEWHERE = {
     *("lzc init", "lzc serve", "lzc demo"),
     *("lzc rollback", "lzc rollback ID", "lzc rollback --as-is"),
+    "lzc keys generate shop.example --pkcs11 pkcs11:token=dns",
 }
-"""By what prepares a chapter, and by tests of their own."""
+"""By what prepares a chapter, and by tests of their own, of a token tests/peers/test_pkcs11.py."""
 
 
 @pytest.mark.parametrize("name", SHOWING)

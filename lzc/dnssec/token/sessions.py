@@ -1,0 +1,399 @@
+"""The library of a token (PKCS #11), the sessions in it, and what they do.
+
+The library, its logins and its sessions belong to the process that opened them, and are of no use
+to one that it forks (PKCS #11 v2.40 §6.7): so they are opened when a process first needs them, anew
+after a fork, and once more when something fails, as after a restart of what is behind the library.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256, sha384, sha512
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from lzc.dnssec import algorithms
+from lzc.dnssec.token import public_half
+from lzc.dnssec.token.uri import TokenUri
+from lzc.faults import Fault, InputError, Place
+
+if TYPE_CHECKING:
+    import pkcs11
+
+UNREACHABLE: Final = "token-unreachable"
+"""The rule of the faults of tokens that are not there, or do not work."""
+ALGORITHMS: Final = (
+    *(algorithms.RSASHA256, algorithms.RSASHA512, algorithms.ECDSAP256SHA256),
+    *(algorithms.ECDSAP384SHA384, algorithms.ED25519),
+)
+"""Those that tokens sign with; PKCS #11 got Ed448 too late for the most of them."""
+_INSTALL: Final = "pip install 'lzc-dns[pkcs11]', into the same environment"
+
+_DIGEST_INFO: Final = {
+    algorithms.RSASHA256: bytes.fromhex("3031300d060960864801650304020105000420"),
+    algorithms.RSASHA512: bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+"""What stands before the digest in a signature of RSA (RFC 8017 §9.2, note 1)."""
+_DIGESTS: Final = {
+    algorithms.RSASHA256: sha256,
+    algorithms.RSASHA512: sha512,
+    algorithms.ECDSAP256SHA256: sha256,
+    algorithms.ECDSAP384SHA384: sha384,
+}
+_Found = TypeVar("_Found")
+_PROOF: Final = b"lzc: this signature proves that a key pair is one"
+
+
+class Unreachable(InputError):
+    """A key in a token cannot be used now."""
+
+    @classmethod
+    def of(cls, uri: TokenUri, rule: str, problem: str, fix: str) -> Unreachable:
+        """The one of a key, or of a token."""
+        why = "without it nothing signs with this key"
+        return cls(Fault(Place(str(uri)), rule, problem, why, fix))
+
+
+class _Session(NamedTuple):
+    session: pkcs11.Session
+    mechanisms: frozenset[Any]
+    keys: dict[TokenUri, Any]
+
+
+class _Library:
+    """A library in this process. For one thread."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._pid = 0
+        self._lib: Any = None
+        self._sessions: dict[tuple[str | None, ...], _Session] = {}
+        self._refused: dict[tuple[str | None, ...], bytes] = {}
+
+    def session(self, uri: TokenUri, pin: Callable[[str | None], str | None]) -> _Session:
+        """The session of reading with a token, logged in. Raises `Unreachable`, `PKCS11Error`."""
+        self._begin()
+        found = self._sessions.get(uri.place)
+        if found is None:
+            token = self._token(uri)
+            session = self._log_in(uri, token, pin, rw=False)
+            mechanisms = frozenset(token.slot.get_mechanisms())
+            found = self._sessions[uri.place] = _Session(session, mechanisms, {})
+        return found
+
+    def writing(self, uri: TokenUri, pin: Callable[[str | None], str | None]) -> pkcs11.Session:
+        """A session of writing with a token."""
+        self._begin()
+        return self._log_in(uri, self._token(uri), pin, rw=True)
+
+    def forget(self) -> None:
+        """Let go of the library: what comes next loads it anew."""
+        from pkcs11 import PKCS11Error
+
+        self._sessions.clear()
+        lib, self._lib = self._lib, None
+        if lib is not None:
+            # It may not be usable any more, which is why it goes.
+            with suppress(PKCS11Error):
+                lib.finalize()
+
+    def _begin(self) -> None:
+        import pkcs11
+
+        if self._pid != os.getpid():
+            # What the parent opened is not ours: neither its handles nor its logins.
+            self.forget()
+            self._refused.clear()
+            self._pid = os.getpid()
+        if self._lib is None:
+            self._lib = pkcs11.lib(self.path)
+
+    def _token(self, uri: TokenUri) -> pkcs11.Token:
+        found = [
+            token
+            for token in self._lib.get_tokens()
+            if all(
+                wanted in (None, has)
+                for wanted, has in (
+                    (uri.token, token.label),
+                    (uri.serial, token.serial.decode("utf-8", "replace").rstrip()),
+                    (uri.manufacturer, token.manufacturer_id),
+                    (uri.model, token.model),
+                )
+            )
+        ]
+        if len(found) != 1:
+            raise Unreachable.of(
+                uri,
+                UNREACHABLE,
+                f"{len(found)} tokens fit the URI" if found else "there is no such token",
+                "plug it in, start what serves it, or correct pkcs11-module in [dnssec]"
+                if not found
+                else "name one of them, as by its serial",
+            )
+        token: pkcs11.Token = found[0]
+        return token
+
+    def _log_in(
+        self,
+        uri: TokenUri,
+        token: pkcs11.Token,
+        pin: Callable[[str | None], str | None],
+        *,
+        rw: bool,
+    ) -> pkcs11.Session:
+        import pkcs11
+
+        if not token.flags & pkcs11.TokenFlag.LOGIN_REQUIRED:
+            return token.open(rw=rw)
+        secret = pin(uri.pin_source)
+        if secret is None:
+            problem = "the token wants a PIN, and lzc.toml names none"
+            raise Unreachable.of(uri, "token-pin", problem, "set pkcs11-pin-file in [dnssec]")
+        ident = sha256(secret.encode()).digest()
+        if self._refused.get(uri.place) == ident:
+            # Tokens lock themselves after some wrong ones.
+            raise _wrong_pin(uri)
+        if token.flags & (pkcs11.TokenFlag.USER_PIN_FINAL_TRY | pkcs11.TokenFlag.USER_PIN_LOCKED):
+            raise Unreachable.of(
+                uri,
+                "token-pin",
+                "the token is locked after wrong PINs, or would be by one more: lzc does not try",
+                "log in with its own tool, which resets that, and correct pkcs11-pin-file",
+            )
+        try:
+            return token.open(rw=rw, user_pin=secret)
+        except pkcs11.UserAlreadyLoggedIn:
+            # A login is the process's, for all of its sessions.
+            return token.open(rw=rw)
+        except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
+            self._refused[uri.place] = ident
+            raise _wrong_pin(uri) from error
+
+
+_LIBRARIES: Final[dict[str, _Library]] = {}
+"""By path: a process has each once, whatever it is opened for."""
+
+
+class Tokens:
+    """The keys in the tokens behind a project's library.
+
+    ``module`` is the path of the library, `None` where the settings name none; ``pin`` gives the
+    PIN: of the file that a URI names in pin-source, or else of the one in the settings. All methods
+    raise `Unreachable`. For one thread.
+    """
+
+    def __init__(
+        self, module: str | None = None, pin: Callable[[str | None], str | None] = lambda _: None
+    ) -> None:
+        self._module = module
+        self._pin = pin
+
+    def sign(self, uri: TokenUri, algorithm: int, data: bytes) -> bytes:
+        """The Signature field of an RRSIG over octets, by the key that a URI names."""
+        return self._twice(uri, lambda library: self._sign(library, uri, algorithm, data))
+
+    def reach(self, uri: TokenUri, algorithm: int) -> None:
+        """Find the key, without a signature."""
+        self._twice(uri, lambda library: self._key(library.session(uri, self._pin), uri))
+        _check(uri, algorithm)
+
+    def public(self, uri: TokenUri, algorithm: int) -> bytes:
+        """The Public Key field of the DNSKEY of a key that is there. That it belongs to the private
+        key is proved by a signature."""
+        _check(uri, algorithm)
+        found = self._twice(uri, lambda library: self._public(library, uri, algorithm))
+        if not public_half.verifies(algorithm, found, self.sign(uri, algorithm, _PROOF), _PROOF):
+            raise Unreachable.of(
+                uri,
+                "token-key",
+                f"the token's signature is not one of {algorithms.to_text(algorithm)} by the public"
+                " key of this name",
+                "name the key by its id, or take the algorithm that it was made for",
+            )
+        return found
+
+    def generate(self, uri: TokenUri, algorithm: int, bits: int) -> bytes:
+        """Make a key pair with the label of a URI, which nobody can take out of the token; its
+        public half as `public` has it. ``bits`` are those of an RSA modulus."""
+        _check(uri, algorithm)
+        self._twice(uri, lambda library: self._generate(library, uri, algorithm, bits))
+        return self.public(uri, algorithm)
+
+    def _library(self, uri: TokenUri) -> _Library:
+        try:
+            import pkcs11  # noqa: F401
+        except ImportError as error:
+            problem = "the key lies in a token, and this lzc has no PKCS #11"
+            raise Unreachable.of(uri, "pkcs11-missing", problem, _INSTALL) from error
+        if self._module is None:
+            problem = "the key lies in a token, and lzc.toml does not say by which library"
+            fix = "set pkcs11-module in [dnssec], such as /usr/lib/softhsm/libsofthsm2.so"
+            raise Unreachable.of(uri, "token-module", problem, fix)
+        return _LIBRARIES.setdefault(self._module, _Library(self._module))
+
+    def _twice(self, uri: TokenUri, work: Callable[[_Library], _Found]) -> _Found:
+        """What work with the library gives; once more with everything opened anew where that
+        fails."""
+        library = self._library(uri)
+        from pkcs11 import PKCS11Error
+
+        for is_last in (False, True):
+            try:
+                return work(library)
+            except Unreachable as error:
+                if error.faults[0].rule == UNREACHABLE:
+                    # Libraries may find a token that came only when they are loaded.
+                    library.forget()
+                raise
+            except PKCS11Error as error:
+                library.forget()
+                if is_last:
+                    raise Unreachable.of(
+                        uri,
+                        UNREACHABLE,
+                        f"the token does not do it: {_words(error)}",
+                        f"see whether it is there, and what {self._module} needs: its settings,"
+                        " environment and service",
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def _key(self, session: _Session, uri: TokenUri) -> Any:
+        found = session.keys.get(uri)
+        if found is None:
+            import pkcs11
+
+            wanted = _attributes(uri) | {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY}
+            keys = list(session.session.get_objects(wanted))
+            if len(keys) != 1:
+                raise Unreachable.of(
+                    uri,
+                    "token-key",
+                    f"{len(keys)} private keys in the token fit the URI"
+                    if keys
+                    else "the token has no such private key",
+                    "correct object or id in the URI; the token's own tool lists its keys",
+                )
+            found = session.keys[uri] = keys[0]
+        return found
+
+    def _sign(self, library: _Library, uri: TokenUri, algorithm: int, data: bytes) -> bytes:
+        from pkcs11 import Mechanism
+
+        session = library.session(uri, self._pin)
+        key = self._key(session, uri)
+        if algorithm in algorithms.RSA:
+            is_256 = algorithm == algorithms.RSASHA256
+            mechanism = Mechanism.SHA256_RSA_PKCS if is_256 else Mechanism.SHA512_RSA_PKCS
+            if mechanism not in session.mechanisms:
+                mechanism = Mechanism.RSA_PKCS
+                data = _DIGEST_INFO[algorithm] + _DIGESTS[algorithm](data).digest()
+        elif algorithm == algorithms.ED25519:
+            mechanism = Mechanism.EDDSA
+        else:
+            mechanism = Mechanism.ECDSA
+            data = _DIGESTS[algorithm](data).digest()
+        try:
+            return bytes(key.sign(data, mechanism=mechanism))
+        except AttributeError as error:
+            problem, fix = "the key is not one that may sign", "give it CKA_SIGN, or make another"
+            raise Unreachable.of(uri, "token-key", problem, fix) from error
+
+    def _public(self, library: _Library, uri: TokenUri, algorithm: int) -> bytes:
+        from pkcs11 import Attribute, AttributeTypeInvalid, KeyType, ObjectClass
+
+        session = library.session(uri, self._pin)
+        private = self._key(session, uri)
+        is_rsa = algorithm in algorithms.RSA
+        kinds = (KeyType.RSA,) if is_rsa else (KeyType.EC, KeyType.EC_EDWARDS)
+        if private[Attribute.KEY_TYPE] not in kinds:
+            raise _other_kind(uri, algorithm)
+        wanted = _attributes(uri) | {Attribute.CLASS: ObjectClass.PUBLIC_KEY}
+        publics = list(session.session.get_objects(wanted))
+        if len(publics) > 1 or not (publics or is_rsa):
+            raise Unreachable.of(
+                uri,
+                "token-key",
+                f"the token has {len(publics)} public keys of this name, not one",
+                "put the public key into the token, with the label and the id of the private one",
+            )
+        half = publics[0] if publics else private
+        try:
+            if is_rsa:
+                return public_half.of_rsa(half[Attribute.MODULUS], half[Attribute.PUBLIC_EXPONENT])
+            if not public_half.fits_curve(algorithm, half[Attribute.EC_PARAMS]):
+                raise _other_kind(uri, algorithm)
+            return public_half.of_point(algorithm, half[Attribute.EC_POINT])
+        except (ValueError, AttributeTypeInvalid) as error:
+            problem = "the token's public key is not one that DNSSEC can have"
+            fix = "make another one"
+            raise Unreachable.of(uri, "token-key", problem, fix) from error
+
+    def _generate(self, library: _Library, uri: TokenUri, algorithm: int, bits: int) -> None:
+        from pkcs11 import Attribute, KeyType, MechanismFlag
+
+        private = {Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: True}
+        public: dict[Attribute, Any] = {Attribute.PRIVATE: False}
+        common = {
+            "id": secrets.token_bytes(8),
+            "label": uri.object,
+            "store": True,
+            "capabilities": MechanismFlag.SIGN | MechanismFlag.VERIFY,
+        }
+        session: Any = library.writing(uri, self._pin)
+        try:
+            if algorithm in algorithms.RSA:
+                kind, length = KeyType.RSA, bits
+            else:
+                is_edwards = algorithm == algorithms.ED25519
+                kind, length = (KeyType.EC_EDWARDS if is_edwards else KeyType.EC), None
+                public[Attribute.EC_PARAMS] = public_half.CURVES[algorithm]
+            session.generate_keypair(
+                kind, length, public_template=public, private_template=private, **common
+            )
+        finally:
+            session.close()
+
+
+def _attributes(uri: TokenUri) -> dict[Any, Any]:
+    """What the objects of a key have, by which they are found."""
+    from pkcs11 import Attribute
+
+    found: dict[Any, Any] = {}
+    if uri.object is not None:
+        found[Attribute.LABEL] = uri.object
+    if uri.id is not None:
+        found[Attribute.ID] = uri.id
+    return found
+
+
+def _check(uri: TokenUri, algorithm: int) -> None:
+    if not uri.names_key:
+        problem, fix = "the URI names no key in the token", "add object=LABEL, or id=%XX..."
+        raise Unreachable.of(uri, "token-key", problem, fix)
+    if algorithm not in ALGORITHMS:
+        named = ", ".join(map(algorithms.to_text, ALGORITHMS))
+        problem = f"lzc does not sign with {algorithms.to_text(algorithm)} in a token"
+        raise Unreachable.of(uri, "token-key", problem, f"take one of {named}")
+
+
+def _other_kind(uri: TokenUri, algorithm: int) -> Unreachable:
+    problem = f"the key in the token is no {algorithms.to_text(algorithm)} key"
+    return Unreachable.of(uri, "token-key", problem, "say its own algorithm with --algorithm")
+
+
+def _wrong_pin(uri: TokenUri) -> Unreachable:
+    return Unreachable.of(
+        uri,
+        "token-pin",
+        "the token refuses the PIN; this process tries it once only, lest the token be locked",
+        "correct pkcs11-pin-file of [dnssec], or what pin-source in the URI names",
+    )
+
+
+def _words(error: Exception) -> str:
+    """An error of the library: the name of its return value, and what is said besides."""
+    said = str(error)
+    return f"{type(error).__name__} ({said})" if said else type(error).__name__
