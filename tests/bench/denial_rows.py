@@ -4,7 +4,7 @@ way."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,21 +21,19 @@ WAYS: Final = {
 """What PowerDNS is told of each, if it has it."""
 
 NAMES: Final = 10_000
-STRANGERS: Final = 30_000
+NEW: Final = 30_000
 
 
 def denial(folder: Path) -> Iterator[Figure]:
-    """With DO=1: 10,000 names over and over, and 30,000 random ones, each once; beside PowerDNS 5.1
-    where it has the way, and beside Knot DNS's mod-onlinesign, which has one of its own."""
+    """With DO=1: 10,000 names over and over, 30,000 others, each once, and 30,000 random ones, each
+    once; beside PowerDNS 5.1 where it has the way, and beside Knot DNS's mod-onlinesign, which has
+    one of its own."""
     zone = folder / "zone"
-    inputs.static_zone(zone, NAMES)
-    names = inputs.hosts(NAMES)
-    queries = inputs.queries(folder / "queries", names)
-    others = inputs.strangers(STRANGERS)
-    parts = [
-        inputs.queries(folder / f"strangers-{turn}", others[turn :: turns.TURNS])
-        for turn in range(turns.TURNS)
-    ]
+    inputs.static_zone(zone, NAMES + NEW)
+    names = inputs.hosts(NAMES + NEW)
+    queries = inputs.queries(folder / "queries", names[:NAMES])
+    new = _in_parts(folder / "new", names[NAMES:])
+    strangers = _in_parts(folder / "strangers", inputs.strangers(NEW))
     for way, nsec3 in WAYS.items():
         made = peers.project(folder / way / "lzc", zone, signed=True)
         text = made.config.read_text().replace("[dnssec]\n", f'[dnssec]\ndenial = "{way}"\n')
@@ -53,8 +51,17 @@ def denial(folder: Path) -> Iterator[Figure]:
             running["Knot, online"] = stack.enter_context(online)
             found = {
                 "signed": turns.rates(running, queries, dnssec=True),
-                "NXDOMAIN flood, signed": turns.rates_once(running, parts, dnssec=True),
+                "signed, every name new": turns.rates_once(running, new, dnssec=True),
+                "NXDOMAIN flood, signed": turns.rates_once(running, strangers, dnssec=True),
             }
         for row, rates in found.items():
             for peer in list(running)[1:]:
                 yield Figure(f"{row}, {way}", peer, rates[peer], rates["lzc"], "q/s", "")
+
+
+def _in_parts(path: Path, names: Sequence[str]) -> list[Path]:
+    """Files of queries for the turns, in which each name is once."""
+    return [
+        inputs.queries(path.with_name(f"{path.name}-{turn}"), names[turn :: turns.TURNS])
+        for turn in range(turns.TURNS)
+    ]
