@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.bench import codes, harness, inputs, peers, turns
 from tests.bench.harness import Figure
 from tests.bench.inputs import ZONE
+from tests.everywhere import accepting_everywhere
 
 GEO = Path(__file__).parents[2] / "fixtures" / "geo" / "example.mmdb"
 
@@ -116,7 +115,7 @@ def lua_idiom(folder: Path) -> Iterator[Figure]:
 def lua_codes(folder: Path) -> Iterator[Figure]:
     """Codes as they are in use, one after the other."""
     zone = folder / "zone"
-    with _listener() as port:
+    with accepting_everywhere(128) as port:
         kinds = codes.in_use(port)
         with zone.open("w") as out:
             out.write(inputs.APEX)
@@ -127,23 +126,3 @@ def lua_codes(folder: Path) -> Iterator[Figure]:
                 asked = [f"{label}.{kind}.{ZONE}" for label in one.labels()]
                 queries = inputs.queries(folder / kind, asked)
                 yield from _figures(f"LUA, {one.title}", running, queries, PLAIN)
-
-
-@contextlib.contextmanager
-def _listener() -> Iterator[int]:
-    """A TCP port that answers health checks at every loopback address."""
-    with socket.create_server(("", 0), backlog=128) as server:
-
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    server.accept()[0].close()
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            # Closing it would leave the thread waiting.
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()

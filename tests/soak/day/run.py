@@ -6,8 +6,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from tests.everywhere import accepting_everywhere
 from tests.patience import PATIENCE
 from tests.peers._peers.process import free_port, wait_until
 from tests.peers._peers.releases import POWERDNS
@@ -100,7 +99,7 @@ def running(folder: Path, size: Size) -> Iterator[Day]:
     mortal = [one for pair in sites.MORTAL for one in pair]
     with contextlib.ExitStack() as stack:
         mortal_port, switch = stack.enter_context(health_targets(mortal))
-        alive = stack.enter_context(_everywhere())
+        alive = stack.enter_context(accepting_everywhere(1024))
         day = _assemble(folder, size, sites.made(size.zones, mortal_port), alive, switch)
         stage = day.stage
         stack.callback(stage.stop)
@@ -185,26 +184,6 @@ def _assemble(
         switch=switch,
         chance=chance,
     )
-
-
-@contextlib.contextmanager
-def _everywhere() -> Iterator[int]:
-    """A port on which every address of loopback takes connections."""
-    with socket.create_server(("", 0), backlog=1024) as server:
-
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    server.accept()[0].close()
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            # Closing it would leave the thread waiting.
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
 def live(day: Day) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lzc.cli import group
+from tests.peers._peers import presence
 
 FILES = ("lzc.rules.yml", "lzc-dashboard.json")
 
@@ -38,10 +38,8 @@ def test_what_would_change_is_what_patch_makes_of_it(tmp_path: Path) -> None:
     result = export("-o", "there", "--job", "other", "--diff")
     assert result.exit_code == 0
     assert "-" in result.stdout and 'job="other"' in result.stdout
-    patch = shutil.which("patch")
-    if patch is None:
-        pytest.skip("patch is not here")
-    subprocess.run([patch, "-p0", "-s"], input=result.stdout, text=True, cwd=tmp_path, check=True)
+    presence.require("patch")
+    subprocess.run(["patch", "-p0", "-s"], input=result.stdout, text=True, cwd=tmp_path, check=True)
     result = export("-o", "there", "--job", "other", "--diff")
     assert result.stdout == "nothing would change in there\n"
 
