@@ -75,6 +75,8 @@ for _ in range(40):
         break
     except (dns.exception.Timeout, OSError):
         time.sleep(0.25)
+else:
+    sys.exit("no answer: see whether the server started")
 answer = [types.to_text(rrset.rdtype) for rrset in reply.answer if rrset.rdtype != types.RRSIG]
 owners = sorted(
     rrset.name.to_text().removesuffix(".example.org.")
