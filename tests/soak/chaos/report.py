@@ -15,7 +15,7 @@ def verdict(soak: Soak, slowness: float) -> list[str]:
     found += [f"the server did not start: {one}" for one in soak.stage.failed_starts]
     found += [*soak.udp.judge.lost, *soak.tcp.judge.lost]
     found += [
-        f"{one.name} was {one.lag.seconds:.1f} s behind with {one.lag.zone}, after {one.lag.after}"
+        f"{one.name} was behind: {one.lag}"
         for one in soak.secondaries
         if one.lag.seconds > BEHIND * slowness
     ]
@@ -64,8 +64,7 @@ def _rows(soak: Soak) -> Iterator[tuple[str, str]]:
         counts = prober.counts
         yield (
             f"{one.name} behind at most",
-            f"{one.lag.seconds:.1f} s ({one.lag.zone or '-'}, after {one.lag.after or '-'});"
-            f" {counts['answers']} answers, {counts['wrong']} wrong,"
+            f"{one.lag}; {counts['answers']} answers, {counts['wrong']} wrong,"
             f" {counts['failures']} failed",
         )
         if one.came_back:

@@ -52,11 +52,16 @@ _NO_SERIAL: Final = (ServerFailure, WrongAnswerError, AssertionError, dns.except
 @dataclass(slots=True)
 class Lag:
     """The most seconds that a secondary was behind, with a zone, after the last fault that may have
-    been the reason."""
+    been the reason; ``at``: seconds since the begin."""
 
     seconds: float = 0.0
     zone: str = ""
     after: str = ""
+    at: float = 0.0
+
+    def __str__(self) -> str:
+        where = f"{self.zone or '-'}, after {self.after or '-'}, at {self.at:.1f} s"
+        return f"{self.seconds:.1f} s ({where})"
 
 
 class Secondary:
@@ -239,6 +244,7 @@ class Watch:
             if seconds > secondary.lag.seconds:
                 secondary.lag.seconds, secondary.lag.zone = seconds, name
                 secondary.lag.after = self._last_fault
+                secondary.lag.at = now - self._ledger.began
 
 
 def ask_all(port: int, zones: Sequence[ChaosZone], ledger: Ledger) -> dict[str, int]:
