@@ -136,6 +136,8 @@ class ControlServer:
                         await asyncio.wait_for(writer.drain(), _TIMEOUT)
         except (ConnectionError, TimeoutError, ValueError):
             pass  # gone, or a line over the limit
+        except asyncio.CancelledError:
+            pass  # the server stops; asyncio up to 3.11 logs a traceback for what passes through
         finally:
             writer.close()
 
