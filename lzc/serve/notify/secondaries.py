@@ -155,11 +155,12 @@ class Secondaries:
         self._errors.look(time.monotonic())
         self.transfers.look(time.time())
 
-    def _transferred(self, name: str, apex: bytes, serial: int, hint: str) -> None:
-        """The secondary of this name was sent a zone; ``hint`` says why it may not keep it."""
+    def _transferred(self, name: str, apex: bytes, serial: int, hint: str, alone: bool) -> None:
+        """The secondary of this name was sent a zone; ``hint`` says why it may not keep it. Not
+        ``alone``: it or another of the same address and key."""
         for secondary in self.notified:
             if secondary.section.name == name:
-                secondary.transferred(apex, serial, self._loop.time(), hint)
+                secondary.transferred(apex, serial, self._loop.time(), hint, alone)
         self._go_on()
 
     def _go_on(self) -> None:

@@ -192,11 +192,17 @@ class NotifiedSecondary:
                 logging.INFO, f"answers again after {away:.0f} s: {self.words.behind()}"
             )
 
-    def transferred(self, apex: bytes, serial: int, now: float, hint: str = "") -> None:
+    def transferred(
+        self, apex: bytes, serial: int, now: float, hint: str = "", alone: bool = True
+    ) -> None:
         """It was sent a whole zone: a good moment to ask whether it has it. ``hint`` says why it
-        may not want to."""
-        self.heard(now)
+        may not want to. Not ``alone``: it or another that has its address and key, so that this
+        is no sign of its life, and of use only where it waits for it to take the zone."""
         zone = self.zones.get(apex)
+        if alone:
+            self.heard(now)
+        elif zone is None or zone.acked is None:
+            return
         if zone is None or zone.current or not messages.is_current(serial, zone.serial):
             return
         zone.hint = hint

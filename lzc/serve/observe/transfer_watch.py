@@ -128,13 +128,13 @@ class Peer:
 
 class TransferWatch:
     """Of a server. ``sent`` is told of each whole transfer: name of the secondary, zone, serial,
-    and the setting for want of which it may not keep it, or nothing;
-    ``clock`` gives seconds since the epoch."""
+    the setting for want of which it may not keep it, or nothing, and whether it can have been no
+    other secondary; ``clock`` gives seconds since the epoch."""
 
     def __init__(
         self,
         sections: Sequence[SecondarySection],
-        sent: Callable[[str, bytes, int, str], None],
+        sent: Callable[[str, bytes, int, str, bool], None],
         clock: Callable[[], float],
     ) -> None:
         self._known: list[tuple[SecondarySection, Grant, Peer]] = [
@@ -186,7 +186,8 @@ class TransferWatch:
             return
         for section, _, peer in meant:
             self._look_for_repeats(section, peer, event, len(meant), count)
-            self._sent(section.name, event.apex, event.serial, not_kept(section, event))
+            hint = not_kept(section, event)
+            self._sent(section.name, event.apex, event.serial, hint, len(meant) == 1)
 
     def _meant(self, event: Event) -> list[tuple[SecondarySection, Grant, Peer]]:
         """The secondaries that an event is about: by address and key, by address alone, or by a key

@@ -173,6 +173,21 @@ def test_a_transfer_of_another_at_its_address_costs_no_patience() -> None:
     assert play.said == []
 
 
+def test_transfers_of_another_at_its_address_are_no_sign_of_life() -> None:
+    """What it does not answer then is not taken for bad luck with one zone, whose pauses double."""
+    play = Play({ORG: 7, COM: 7})
+    play.run(3)
+    play.begin()
+    play.down = True
+    play.secondary.update({ORG: 8, COM: 8})
+    for _ in range(11):
+        play.run(0.3)
+        play.secondary.transferred(ORG, 8, play.now, alone=False)
+    play.down = False
+    play.run(1.5)
+    assert play.current == 2
+
+
 def test_a_transfer_that_is_seen_is_a_moment_to_look() -> None:
     play = Play({ORG: 7}, takes=4.0)
     play.run(4.1)

@@ -46,7 +46,7 @@ class Watched:
             section("ns2", "192.0.2.2", "transfer.example.", software="powerdns-5.1"),
             section("ns3", "192.0.2.3", "other.example.", zones=["*.org"]),
         )
-        self.sent: list[tuple[str, bytes, int, str]] = []
+        self.sent: list[tuple[str, bytes, int, str, bool]] = []
         self.watch = TransferWatch(
             self.sections, lambda *about: self.sent.append(about), lambda: self.now
         )
@@ -68,7 +68,14 @@ def test_a_transfer_counts_beside_its_secondary_and_is_passed_on() -> None:
     assert watched.of(0)["done"] == 1
     assert watched.of(0)["last"] == {"zone": "example.org.", "serial": 7, "at": watched.now}
     assert watched.of(1)["done"] == 0
-    assert watched.sent == [("ns2", ORG, 7, "")]
+    assert watched.sent == [("ns2", ORG, 7, "", True)]
+
+
+def test_whose_transfer_it_was_is_uncertain_where_two_share_address_and_key() -> None:
+    both = [section(name, "192.0.2.2", "transfer.example.") for name in ("ns2", "ns3")]
+    watched = Watched(*both)
+    watched.tell(DONE, NS2, KEY, serial=7)
+    assert watched.sent == [("ns2", ORG, 7, "", False), ("ns3", ORG, 7, "", False)]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +93,7 @@ def test_with_a_transfer_goes_the_setting_without_which_it_is_refused(
 ) -> None:
     watched = Watched(section("ns2", "192.0.2.2", "transfer.example.", software=software))
     watched.tell(DONE, NS2, KEY, serial=7, lua=lua)
-    [(*_, hint)] = watched.sent
+    [(*_, hint, _)] = watched.sent
     assert ("enable-lua-record-updates=yes" in hint) is named
 
 
