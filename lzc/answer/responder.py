@@ -16,7 +16,7 @@ from lzc.answer.refusal import Report, untold
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import ServedZones
 from lzc.bundle.reader import Bundle
-from lzc.dnssec.signer import ZoneSigner
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.lua.plan import Planner
 from lzc.wire.message import FormatError, parse_query
 
@@ -36,8 +36,8 @@ UNWATCHED: Final = Parts()
 class Response(NamedTuple):
     """An answer. ``cacheable`` tells that it depends on the transport and on the query's octets
     after the ID, and on nothing else: not on the client, nor on a LUA record. A signed one is so
-    until the window of signatures moves (`lzc.dnssec.signer.window`) or the zone's keys change.
-    For as long a `Choice` gives the answer to the next query with the same octets."""
+    until the window of signatures moves (`lzc.dnssec.signing.signer.window`) or the zone's keys
+    change. For as long a `Choice` gives the answer to the next query with the same octets."""
 
     wire: bytes
     cacheable: bool | Choice

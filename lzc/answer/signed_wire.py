@@ -13,7 +13,7 @@ from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.planned import Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
-from lzc.dnssec.signer import window
+from lzc.dnssec.signing.signer import window
 from lzc.lua.plan.format import Outcome
 from lzc.wire.message import RRset
 

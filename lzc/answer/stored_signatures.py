@@ -27,5 +27,5 @@ class StoredSignatures:
         now: float,
         passing: bool = False,
     ) -> tuple[bytes, ...]:
-        """As `lzc.dnssec.signer.ZoneSigner.sign`."""
+        """As `lzc.dnssec.signing.signer.ZoneSigner.sign`."""
         return self._find(key_of(owner, self._apex), rrtype)

@@ -9,8 +9,8 @@ from lzc.answer.stored_signatures import StoredSignatures
 from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
-from lzc.dnssec.denial import Way
-from lzc.dnssec.signer import ZoneSigner
+from lzc.dnssec.signing.denial import Way
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.dnssec.token.sessions import Unreachable
 from lzc.powerdns_versions import version_of
 from lzc.wire import name as wire_name

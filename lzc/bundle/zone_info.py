@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, fields
 
 from lzc import foreign_json
-from lzc.dnssec.denial import NSEC_CHAIN, Denial
+from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial
 from lzc.powerdns_versions import LATEST, shown
 
 

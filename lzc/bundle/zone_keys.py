@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.dnssec.bindfile import number_of
 from lzc.dnssec.key import SigningKey
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.outlook import SOON, Outlook, outlook, state_of, when
+from lzc.dnssec.keystore.bindfile import number_of
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.life.outlook import SOON, Outlook, outlook, state_of, when
 from lzc.dnssec.token.key import TokenKey
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire import name as wire_name

@@ -28,7 +28,7 @@ from lzc.compiler.incremental.survey import Survey
 from lzc.compiler.inputs import sources
 from lzc.compiler.inputs.sources import NO_ZONE, SUFFIX, ConfigFile, is_named_by
 from lzc.config import Config
-from lzc.dnssec.denial import NSEC_CHAIN, Denial
+from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial
 from lzc.faults import Fault, FaultList, InputError, Place, Severity
 from lzc.source.limits import KINDS, Counts
 from lzc.wire.name import to_text

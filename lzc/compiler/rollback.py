@@ -25,7 +25,7 @@ from lzc.bundle.zone_info import ZoneInfo
 from lzc.bundle.zone_keys import zone_keys
 from lzc.compiler.incremental.changes import Changes, ZoneChange
 from lzc.config import Config
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire.name import to_text
 from lzc.zone.serial import greater, next_serial

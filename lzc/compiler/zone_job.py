@@ -12,7 +12,7 @@ from lzc.compiler.checks.presigned import check_presigned_lua
 from lzc.compiler.checks.zone import RULES_OF_ABSENCE, check_zone, limited, strip
 from lzc.compiler.job import ZoneJob, ZoneResult
 from lzc.compiler.lua.stored import ZoneContents
-from lzc.dnssec.denial import Denial
+from lzc.dnssec.signing.denial import Denial
 from lzc.faults import MOST, Fault, FaultList, Severity, one_a_cause
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone

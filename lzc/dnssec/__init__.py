@@ -1,1 +1,1 @@
-"""DNSSEC: keystore, signatures, denial of existence."""
+"""DNSSEC: keys and what the parent has of them, keystore, signatures, denial of existence."""

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from lzc.dnssec import algorithms
 from lzc.dnssec.algorithms import PrivateKey, Sign
-from lzc.dnssec.timing import Timing
+from lzc.dnssec.life.timing import Timing
 from lzc.dnssec.token.key import TokenKey
 from lzc.dnssec.token.uri import TokenUri
 

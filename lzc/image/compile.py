@@ -19,7 +19,7 @@ from lzc.bundle import node as nodes
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo, ZoneKey
 from lzc.dnssec import sync_records
-from lzc.dnssec.denial import HASH, NSEC_CHAIN, Denial, Way
+from lzc.dnssec.signing.denial import HASH, NSEC_CHAIN, Denial, Way
 from lzc.faults import Fault
 from lzc.image import presigned as others
 from lzc.image import transfer_stream

@@ -7,7 +7,7 @@ from itertools import chain, compress, islice
 from operator import add
 
 from lzc.bundle import node as nodes
-from lzc.dnssec.denial import HASH
+from lzc.dnssec.signing.denial import HASH
 from lzc.image.name_slice import Frame
 from lzc.wire import rrtype as rr
 from lzc.wire.name import relative_of_key

@@ -18,8 +18,8 @@ from operator import add, sub
 from typing import Final
 
 from lzc.bundle import node as nodes
-from lzc.dnssec.denial import Denial, Way
-from lzc.dnssec.nsec import bitmap
+from lzc.dnssec.signing.denial import Denial, Way
+from lzc.dnssec.signing.nsec import bitmap
 from lzc.faults import Fault
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype as rr

@@ -12,8 +12,8 @@ from typing import Final
 
 from lzc.bundle import node as nodes
 from lzc.bundle import signatures
-from lzc.dnssec.denial import HASH, NSEC_CHAIN, Denial, Way
-from lzc.dnssec.nsec import types_in
+from lzc.dnssec.signing.denial import HASH, NSEC_CHAIN, Denial, Way
+from lzc.dnssec.signing.nsec import types_in
 from lzc.faults import Fault
 from lzc.image.hash_chain import chain_of
 from lzc.image.name_slice import Frame

@@ -15,7 +15,7 @@ from lzc.answer.responder import UNWATCHED
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
-from lzc.dnssec.signer import ZoneSigner
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.lua.engine.engine import Engines, EngineSettings, Log, LuaFailure
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.plan import Planner

@@ -13,8 +13,8 @@ from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current
 from lzc.bundle.reader import Bundle
 from lzc.config import Config, parse_endpoint
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.signer import SignatureCache
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.signing.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.health_check import Check
 from lzc.lua.engine.engine import EngineSettings, Log

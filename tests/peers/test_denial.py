@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from lzc.dnssec.denial import HASH, Denial, Way, label
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.nsec import types_in
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.signing.denial import HASH, Denial, Way, label
+from lzc.dnssec.signing.nsec import types_in
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE

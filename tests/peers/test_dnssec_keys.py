@@ -22,14 +22,15 @@ from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.bundle import current
 from lzc.cli import group
-from lzc.dnssec import algorithms, bindfile, ds, importing
+from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey
-from lzc.dnssec.key_life import Intervals
-from lzc.dnssec.key_steps import Step
-from lzc.dnssec.keystore import FLAGS, Keystore, base_name
-from lzc.dnssec.signer import SignatureCache, ZoneSigner
-from lzc.dnssec.stepping import Wanted, take
-from lzc.dnssec.timing import Timing
+from lzc.dnssec.keystore import bindfile, importing
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore, base_name
+from lzc.dnssec.keystore.stepping import Wanted, take
+from lzc.dnssec.life.phases import Intervals
+from lzc.dnssec.life.steps import Step
+from lzc.dnssec.life.timing import Timing
+from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
 from lzc.serve.worker.keyring import Signers
 from lzc.wire import name
 from tests.patience import PATIENCE

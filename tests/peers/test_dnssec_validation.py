@@ -22,8 +22,8 @@ import dns.rdatatype
 import pytest
 
 from lzc.dnssec import ds
-from lzc.dnssec.denial import Denial, Way
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
+from lzc.dnssec.signing.denial import Denial, Way
 from lzc.faults import Severity
 from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name

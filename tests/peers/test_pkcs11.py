@@ -301,7 +301,7 @@ IN_ONE_PROCESS = """
 import os, sys
 from pkcs11 import Mechanism
 from lzc import config
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.token import public_half, sessions
 from lzc.wire import name
 (key,) = Keystore.of(config.load(sys.argv[1])).load(name.from_text("signed.example."))

@@ -14,7 +14,7 @@ import dns.rdataclass
 import dns.rdatatype
 import pytest
 
-from lzc.dnssec.denial import HASH, Denial, Way, label
+from lzc.dnssec.signing.denial import HASH, Denial, Way, label
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE

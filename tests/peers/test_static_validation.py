@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 import pytest
 
 from lzc.dnssec import ds
-from lzc.dnssec.denial import Denial, Way
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.signing.denial import Denial, Way
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from tests.peers import static_zones

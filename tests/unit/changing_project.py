@@ -13,7 +13,7 @@ from lzc import config
 from lzc.bundle import current, manifest, verification
 from lzc.compiler.incremental import memory
 from lzc.compiler.pipeline import BuildResult, build
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from lzc.faults import InputError
 from tests.unit.compiling import HEAD, wire
 

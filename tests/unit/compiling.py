@@ -9,7 +9,7 @@ from lzc.bundle import current, shards, writer
 from lzc.bundle.reader import Bundle
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneKey
-from lzc.dnssec.denial import NSEC_CHAIN, Denial
+from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial
 from lzc.image.compile import Draft, compile_zone
 from lzc.wire import name as wire_name
 from tests.unit.zone_text import read_zone_text

@@ -22,8 +22,8 @@ from lzc.bundle import current, writer
 from lzc.bundle.zone_info import ZoneKey
 from lzc.compiler.lua.plans import plan_zone
 from lzc.compiler.lua.programs import Programs
-from lzc.dnssec.denial import NSEC_CHAIN, Denial
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
+from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial
 from lzc.health_check import Check
 from lzc.image.compile import compile_zone
 from lzc.lua.health.constants import of_checks

@@ -16,7 +16,7 @@ from lzc.bundle.reader import Bundle
 from lzc.compiler.incremental import memory
 from lzc.compiler.pipeline import BuildResult, build
 from lzc.compiler.rollback import RolledBack, roll_back
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from lzc.lua.plan import plan_key
 from lzc.powerdns_versions import LATEST
 from tests.unit.compiling import HEAD, wire

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lzc import config
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import InputError
 from lzc.file_owner import stranger
 from lzc.wire import name
@@ -51,7 +51,7 @@ def test_a_key_of_a_stranger_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     keystore.generate(ZONE, 15, [257], 0)
     be(monkeypatch, 4711)
     monkeypatch.setattr(
-        "lzc.dnssec.key_files.stranger", lambda _, path: "" if path.is_dir() else "eve"
+        "lzc.dnssec.keystore.key_files.stranger", lambda _, path: "" if path.is_dir() else "eve"
     )
     with pytest.raises(InputError) as caught:
         keystore.load(ZONE)
@@ -66,7 +66,7 @@ def test_a_keystore_and_a_secret_of_a_stranger_are_refused(
 ) -> None:
     keystore = Keystore(tmp_path / "keys")
     keystore.generate(ZONE, 15, [257], 0)
-    monkeypatch.setattr("lzc.dnssec.key_files.stranger", lambda *_: "eve")
+    monkeypatch.setattr("lzc.dnssec.keystore.key_files.stranger", lambda *_: "eve")
     with pytest.raises(InputError, match="keystore-owner"):
         keystore.load(ZONE)
     (tmp_path / "lzc.toml").write_text('[tsig."a."]\nsecret-file = "a.tsig"\n')

@@ -10,7 +10,7 @@ from lzc.answer.denial.hashed import Hashed
 from lzc.answer.denial.narrow import Narrow
 from lzc.answer.denial.prover import NOTHING, Owner, Prover
 from lzc.answer.zone import ServedZone
-from lzc.dnssec.denial import Way
+from lzc.dnssec.signing.denial import Way
 from lzc.wire.message import RRset
 
 __all__ = ["NOTHING", "Owner", "prover_of", "rrset_of"]

@@ -7,7 +7,7 @@ from lzc.answer.match import topmost
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.bundle.node import OCCLUDED
-from lzc.dnssec.nsec import bitmap, types_in
+from lzc.dnssec.signing.nsec import bitmap, types_in
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 from lzc.wire.name import wildcard_of

@@ -8,7 +8,7 @@ from typing import Final
 from lzc.answer.denial.prover import NOTHING, Owner, Prover
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
-from lzc.dnssec.nsec import bitmap, types_in
+from lzc.dnssec.signing.nsec import bitmap, types_in
 from lzc.wire import rrtype
 from lzc.wire.name import MAX_LABEL, MAX_NAME, relative_of_key
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lzc.answer.denial.prover import NOTHING, Owner, Prover
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
-from lzc.dnssec.denial import HASH, label
-from lzc.dnssec.nsec import bitmap, types_in
+from lzc.dnssec.signing.denial import HASH, label
+from lzc.dnssec.signing.nsec import bitmap, types_in
 from lzc.wire import rrtype
 from lzc.wire.name import relative_of_key, wildcard_of
 

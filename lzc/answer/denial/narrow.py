@@ -7,7 +7,7 @@ from lzc.answer.denial.hashed import Hashed, hash_of
 from lzc.answer.denial.prover import NOTHING, Owner
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
-from lzc.dnssec.denial import shifted
+from lzc.dnssec.signing.denial import shifted
 
 
 class Narrow(Hashed):

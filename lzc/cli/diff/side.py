@@ -16,7 +16,7 @@ from lzc.bundle import current
 from lzc.bundle.manifest import MANIFEST
 from lzc.bundle.reader import Bundle
 from lzc.compare.bundles import CheckChange, Snapshot, ZoneChange, of_bundle, of_compiled
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, Severity
 
 LIVE: Final = "live"

@@ -14,7 +14,7 @@ from lzc.cli.zone_names import complete_zones
 from lzc.config.durations import parse_duration
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS
-from lzc.dnssec.moments import parse_moment
+from lzc.dnssec.life.moments import parse_moment
 from lzc.dnssec.token import uri
 from lzc.wire import name as wire_name
 

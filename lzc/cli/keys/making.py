@@ -26,7 +26,7 @@ from lzc.cli.screen import echo
 from lzc.config.policies import BUILT_IN
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import Fault, InputError, Severity
 from lzc.wire import name as wire_name

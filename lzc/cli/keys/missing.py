@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from lzc.cli.keys.arguments import shell_name
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, Place
 from lzc.wire import name as wire_name
 

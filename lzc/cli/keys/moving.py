@@ -25,11 +25,11 @@ from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo
 from lzc.compiler.inputs.denial import denial_of
 from lzc.config import SyncSettings
-from lzc.dnssec import exporting, importing
-from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.key import SigningKey
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.multi_signer import take_over
+from lzc.dnssec.keystore import exporting, importing
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.keystore.multi_signer import take_over
+from lzc.dnssec.signing.denial import Denial, Way
 from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import InputError
 

@@ -8,7 +8,7 @@ from typing import Any
 from lzc.cli.screen import echo, echo_json
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import ForeignKey, SigningKey, role
-from lzc.dnssec.keystore import base_name
+from lzc.dnssec.keystore.keystore import base_name
 from lzc.wire import name as wire_name
 
 AnyKey = SigningKey | ForeignKey

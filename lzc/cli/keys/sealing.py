@@ -12,7 +12,7 @@ from lzc import config
 from lzc.cli.keys.arguments import optional_zone, told
 from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo, echo_json
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import InputError
 from lzc.wire import name as wire_name
 

@@ -17,12 +17,12 @@ from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo, echo_json
 from lzc.dnssec import ds, sync_records
 from lzc.dnssec.key import ForeignKey, SigningKey
-from lzc.dnssec.key_life import Intervals, life
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.moments import shown
-from lzc.dnssec.outlook import outlook, span, when
-from lzc.dnssec.signer import roles
-from lzc.dnssec.stepping import Number, find
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.keystore.stepping import Number, find
+from lzc.dnssec.life.moments import shown
+from lzc.dnssec.life.outlook import outlook, span, when
+from lzc.dnssec.life.phases import Intervals, life
+from lzc.dnssec.signing.signer import roles
 from lzc.faults import InputError
 from lzc.wire import name as wire_name
 

@@ -16,11 +16,11 @@ from lzc.cli.keys.arguments import MOMENT, NUMBER, shell_name, told, zone_argume
 from lzc.cli.keys.rows import describe
 from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo, echo_json
-from lzc.dnssec.key_life import Intervals
-from lzc.dnssec.key_steps import Step
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.moments import shown
-from lzc.dnssec.stepping import Number, Taken, Wanted, take
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.keystore.stepping import Number, Taken, Wanted, take
+from lzc.dnssec.life.moments import shown
+from lzc.dnssec.life.phases import Intervals
+from lzc.dnssec.life.steps import Step
 from lzc.wire import name as wire_name
 
 _HELP: Final = {

@@ -22,7 +22,7 @@ from lzc.cli.progress import progress_bar
 from lzc.cli.screen import echo, echo_json
 from lzc.cli.verify import report
 from lzc.config import Config
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, InputError, Place
 from lzc.rehearse.survey import anchors as trust
 from lzc.rehearse.survey.questions import KnownName, of_view

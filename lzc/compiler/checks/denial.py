@@ -8,7 +8,7 @@ from typing import Final
 from lzc.compiler.checks.secondary_settings import in_short
 from lzc.compiler.inputs.sources import ConfigFile
 from lzc.config import Config
-from lzc.dnssec.denial import Denial, Way
+from lzc.dnssec.signing.denial import Denial, Way
 from lzc.faults import Fault, Severity
 
 MOST_ITERATIONS: Final = 50

@@ -14,7 +14,7 @@ import dns.rrset
 
 from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.key import key_tag
-from lzc.dnssec.outlook import span, when
+from lzc.dnssec.life.outlook import span, when
 from lzc.dnssec.validation.signature_check import SignatureCheck, ZoneKeys
 from lzc.faults import Fault, Severity
 from lzc.image.presigned import Presigned

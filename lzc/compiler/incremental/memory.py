@@ -48,7 +48,7 @@ ApexRecords = tuple[tuple[int, tuple[bytes, ...]], ...]
 """RR types, and RDATA."""
 DatedPlainKeys = tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]
 """Of each key the fields of its `lzc.bundle.zone_info.ZoneKey` and of its
-`lzc.dnssec.timing.Timing`."""
+`lzc.dnssec.life.timing.Timing`."""
 Keys = tuple[()] | tuple[tuple[Plain, ...], DatedPlainKeys, DatedPlainKeys, ApexRecords]
 """The files of a zone's keys, the keys themselves, those of other operators, and the CDS and
 CDNSKEY records of these."""

@@ -19,9 +19,9 @@ from lzc.source.inputs import Files, Plain, look
 if TYPE_CHECKING:
     from lzc.bundle.zone_info import ZoneKey
     from lzc.dnssec.key import ForeignKey, SigningKey
-    from lzc.dnssec.keystore import Keystore
-    from lzc.dnssec.outlook import DatedKey, Outlook
-    from lzc.dnssec.timing import Timing
+    from lzc.dnssec.keystore.keystore import Keystore
+    from lzc.dnssec.life.outlook import DatedKey, Outlook
+    from lzc.dnssec.life.timing import Timing
 
 
 _DNSKEY: Final = 48
@@ -72,7 +72,7 @@ class ZoneKeys:
                 return KeysOfZone(faults=list(error.faults))
         if not keys:
             return KeysOfZone(faults=[self._missing(source)])
-        from lzc.dnssec.outlook import SOON, DatedKey, outlook
+        from lzc.dnssec.life.outlook import SOON, DatedKey, outlook
 
         now = self._now
         own = [_dated(*plain, now) for plain in keys[1]]
@@ -117,7 +117,7 @@ class ZoneKeys:
 
     def _load(self, apex: bytes) -> Keys:
         if self._keystore is None:
-            from lzc.dnssec.keystore import Keystore
+            from lzc.dnssec.keystore.keystore import Keystore
 
             self._keystore = Keystore.of(self._config)
         paths = [os.fspath(path) for path in self._keystore.files(apex)]
@@ -145,7 +145,7 @@ class ZoneKeys:
         )
 
     def _inactive(self, source: ZoneSource, keys: Sequence[DatedKey]) -> Fault:
-        from lzc.dnssec.outlook import state_of
+        from lzc.dnssec.life.outlook import state_of
 
         states = "; ".join(state_of(key, self._now) for key in keys)
         return Fault(
@@ -158,7 +158,7 @@ class ZoneKeys:
         )
 
     def _ending(self, source: ZoneSource, keys: Sequence[DatedKey], found: Outlook) -> Fault:
-        from lzc.dnssec.outlook import when
+        from lzc.dnssec.life.outlook import when
 
         if found.build is not None:
             fix = f"build again between {when(found.build)} and {when(found.at)}"
@@ -210,7 +210,7 @@ def _plain(key: SigningKey | ForeignKey) -> tuple[tuple[Any, ...], tuple[Any, ..
 def _dated(plain: tuple[Any, ...], times: tuple[Any, ...], now: float) -> tuple[ZoneKey, Timing]:
     """A key as its DNSKEY is now, with its dates."""
     from lzc.bundle.zone_info import ZoneKey
-    from lzc.dnssec.timing import Timing
+    from lzc.dnssec.life.timing import Timing
 
     key, timing = ZoneKey(*plain), Timing(*times)
     if timing.is_revoked(now):

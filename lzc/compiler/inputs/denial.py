@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lzc.config import Config, PolicySection, ZoneSection
-from lzc.dnssec.denial import Denial, Way
+from lzc.dnssec.signing.denial import Denial, Way
 
 
 def denial_of(config: Config, name: str) -> Denial:

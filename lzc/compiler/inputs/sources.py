@@ -11,7 +11,7 @@ from pathlib import Path
 from lzc.compiler.inputs import globs
 from lzc.compiler.inputs.denial import denial_of
 from lzc.config import Config, ZoneSection
-from lzc.dnssec.denial import NSEC_CHAIN
+from lzc.dnssec.signing.denial import NSEC_CHAIN
 from lzc.faults import Fault, Place
 from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import name as wire_name
@@ -28,8 +28,9 @@ class ZoneSource:
     it (relative to the project), and its settings with the general ones filled in.
     ``strip``: what another signer added is dropped. ``powerdns`` is the version whose answers LUA
     records give, and with ``blanks`` such stand between the strings of each; ``as_powerdns``: the
-    file is read as PowerDNS reads it. ``denial`` is the text of a `lzc.dnssec.denial.Denial`.
-    ``signed``: lzc signs the zone; ``presigned``: its file has the signatures."""
+    file is read as PowerDNS reads it. ``denial`` is the text of a
+    `lzc.dnssec.signing.denial.Denial`. ``signed``: lzc signs the zone; ``presigned``: its file has
+    the signatures."""
 
     apex: bytes
     path: Path

@@ -10,7 +10,7 @@ import dns.name
 from dns.rdtypes.ANY.DS import DS
 
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.validation.trust import ds_of_rdata, read_anchors
 from lzc.faults import Fault, InputError, Place
 

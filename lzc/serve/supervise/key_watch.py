@@ -19,7 +19,7 @@ from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.bundle.zone_keys import ZoneKeys, zone_keys, zone_signatures
 from lzc.contained import Begin, Ended, run_contained
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import ChannelMessage

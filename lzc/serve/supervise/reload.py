@@ -22,7 +22,7 @@ from lzc.bundle import current, verification
 from lzc.bundle.manifest import MANIFEST, BundleError
 from lzc.bundle.verification import Stamp
 from lzc.config import Config
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.observe.log_format import about

@@ -11,7 +11,7 @@ from lzc.answer.responder import UNWATCHED, Parts, Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
 from lzc.bundle.reader import Bundle
-from lzc.dnssec.signer import ZoneSigner
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.health_check import HealthView
 from lzc.lua.engine.engine import Engine, Engines, EngineSettings, Log
 from lzc.lua.engine.geo import GeoView

@@ -11,8 +11,8 @@ from typing import Any, Final
 from lzc.bundle.reader import Bundle, ZoneInfo
 from lzc.bundle.zone_keys import ZoneKeys, unreachable, zone_keys
 from lzc.config import Config
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
 from lzc.dnssec.token.sessions import UNREACHABLE
 from lzc.faults import Fault, InputError
 from lzc.serve.worker.right_time import refusal

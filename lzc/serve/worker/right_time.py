@@ -8,7 +8,7 @@ from typing import Final
 
 from lzc.bundle.manifest import MANIFEST
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.dnssec.outlook import when
+from lzc.dnssec.life.outlook import when
 from lzc.faults import Fault, Place
 from lzc.wire import name as wire_name
 

@@ -19,8 +19,8 @@ from lzc.answer.transfer_access import TransferAccess
 from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.config import Config
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.signer import SignatureCache, window
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.signing.signer import SignatureCache, window
 from lzc.foreign_text import shown
 from lzc.lua.engine.engine import EngineSettings
 from lzc.serve.ipc.health_view import TableView

@@ -17,7 +17,7 @@ import dns.name
 import dns.rdata
 import dns.rrset
 
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE
 from tests.peers._peers.process import wait_until

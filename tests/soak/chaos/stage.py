@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from lzc.faults import InputError
 from lzc.serve.supervise import control
 from lzc.wire import name as wire_name

@@ -20,7 +20,7 @@ import pytest
 
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
-from lzc.dnssec.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
 from lzc.lua.engine.engine import Engine, EngineSettings
 from lzc.lua.plan import Planner
 from lzc.serve.observe.log_lines import ErrorLog

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.answer.denial.compact import successor
-from lzc.dnssec.denial import Denial, Way
+from lzc.dnssec.signing.denial import Denial, Way
 from lzc.wire import edns
 from lzc.wire import name as wire_name
 from tests.unit.answer.test_dnssec import CHILD, NAMES, NET, ORG, TYPES, csk

@@ -11,7 +11,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from lzc.dnssec.denial import NSEC_CHAIN, Denial, Way, label
+from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial, Way, label
 from lzc.dnssec.validation.signature_check import SignatureCheck
 from lzc.rehearse.survey.anchors import own_anchors
 from lzc.rehearse.survey.inspection import Asked, Findings, Inspection, TrustedZones

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.dnssec import algorithms
-from lzc.dnssec.denial import Denial, Way
 from lzc.dnssec.key import SigningKey
+from lzc.dnssec.signing.denial import Denial, Way
 from lzc.wire.message import FormatError, parse_message, parse_query
 from lzc.wire.name import from_text
 from tests.unit.answering import CLIENT, HEAD, NOW, World

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lzc.bundle.carried import renumbered, with_serial
 from lzc.bundle.manifest import BundleError
-from lzc.dnssec.denial import Denial, Way
+from lzc.dnssec.signing.denial import Denial, Way
 from tests.unit.compiling import compiled, draft
 
 MANY = "".join(f"a{number} TXT {'x' * 200}\n" for number in range(600))

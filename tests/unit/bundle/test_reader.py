@@ -9,7 +9,7 @@ import pytest
 from lzc.bundle import current, reader
 from lzc.bundle.manifest import NoBundle
 from lzc.bundle.reader import Bundle, BundleError
-from lzc.dnssec.denial import HASH, Denial, Way
+from lzc.dnssec.signing.denial import HASH, Denial, Way
 from lzc.wire import name as wire_name
 from tests.unit.compiling import compiled, open_bundle, wire, write_bundle
 

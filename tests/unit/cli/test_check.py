@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lzc.cli import group
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.lua.lint.rules import RULES
 from tests.unit import lint_project
 from tests.unit.compiling import wire

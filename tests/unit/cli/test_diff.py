@@ -21,7 +21,7 @@ from lzc import config
 from lzc.bundle import current, writer
 from lzc.cli import group
 from lzc.compiler import pipeline
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.image.compile import compile_zone
 from lzc.wire import rrtype as rr
 from tests.unit.compiling import HEAD, compiled, lua_rdata, wire

@@ -13,8 +13,8 @@ import pytest
 from click.testing import Result
 
 from lzc.dnssec import algorithms
-from lzc.dnssec.changes import AUDIT, LOCK
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.changes import AUDIT, LOCK
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.wire import name
 from tests.patience import PATIENCE
 from tests.unit.command_line import lzc

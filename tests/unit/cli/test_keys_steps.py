@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lzc.dnssec.changes import AUDIT
 from lzc.dnssec.key import SigningKey
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.changes import AUDIT
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.sync_records import dnskey_text
 from lzc.wire import name
 from tests.unit.command_line import lzc

@@ -134,7 +134,7 @@ secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQ="
     first, _, modules = run("build")
     assert first == "nothing changed"
     found = set(modules.split())
-    assert {"lzc.compiler.pipeline", "lzc.dnssec.timing"} <= found
+    assert {"lzc.compiler.pipeline", "lzc.dnssec.life.timing"} <= found
     assert not {one for one in found if one.startswith(tuple(f"{name}." for name in HEAVY))}
     assert not found & set(HEAVY)
 

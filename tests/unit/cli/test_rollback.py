@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from tests.unit.command_line import lzc
 from tests.unit.compiling import wire
 from tests.unit.several_zones import NOW, SeveralZones

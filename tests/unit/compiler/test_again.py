@@ -15,7 +15,7 @@ from lzc.bundle.reader import Bundle
 from lzc.compiler import workers
 from lzc.compiler.job import ZoneJob
 from lzc.compiler.pipeline import BuildResult
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.source import inputs
 from lzc.source.limits import Counts
 from tests.unit.changing_project import DAY, ZONES, World

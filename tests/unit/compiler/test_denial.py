@@ -11,8 +11,8 @@ from lzc import config
 from lzc.bundle import current
 from lzc.compiler.inputs.denial import denial_of
 from lzc.compiler.pipeline import BuildResult, build
-from lzc.dnssec.denial import Denial, Way
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
+from lzc.dnssec.signing.denial import Denial, Way
 from lzc.faults import InputError, Severity
 from tests.unit.command_line import lzc
 from tests.unit.compiling import HEAD, wire

@@ -9,7 +9,7 @@ import pytest
 
 from lzc import config
 from lzc.compiler import pipeline
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from lzc.powerdns_versions import parse_version
 from tests.unit.command_line import HEAD, build_project, lzc
 from tests.unit.compiler.test_over_old_formats import FORMATS

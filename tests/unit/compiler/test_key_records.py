@@ -13,7 +13,7 @@ import pytest
 from lzc.bundle import current
 from lzc.dnssec.ds import ds_rdata
 from lzc.dnssec.key import KSK_FLAGS, SigningKey
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from lzc.dnssec.sync_records import cds_text, dnskey_text
 from lzc.wire import name
 from lzc.wire import rrtype as rr

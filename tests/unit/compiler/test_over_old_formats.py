@@ -17,7 +17,7 @@ from lzc.bundle import current, manifest, verification
 from lzc.bundle.manifest import MANIFEST
 from lzc.bundle.serial_store import COPY, FILE
 from lzc.compiler.pipeline import BuildResult, build
-from lzc.dnssec.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from tests.unit.command_line import lzc
 from tests.unit.compiling import wire
 

@@ -20,7 +20,7 @@ from lzc.bundle.reader import Bundle
 from lzc.cli import group
 from lzc.compiler import workers, zone_job
 from lzc.compiler.pipeline import BuildResult, build, check
-from lzc.dnssec.keystore import Keystore, base_name
+from lzc.dnssec.keystore.keystore import Keystore, base_name
 from lzc.faults import Fault, InputError
 from lzc.wire import rrtype as rr
 from tests.unit.compiling import HEAD, wire

@@ -11,7 +11,7 @@ import pytest
 from lzc import config
 from lzc.compiler.checks.secondary_settings import SETTINGS
 from lzc.compiler.pipeline import build, check
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, Severity
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.functions import OF_CLIENT

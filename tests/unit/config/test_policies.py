@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lzc.config import Config, Policy, SyncSettings, load
 from lzc.config.durations import SECONDS, parse_duration
-from lzc.dnssec.key_life import Intervals
-from lzc.dnssec.moments import parse_moment, shown
+from lzc.dnssec.life.moments import parse_moment, shown
+from lzc.dnssec.life.phases import Intervals
 from lzc.faults import InputError
 
 OURS = '[policy.ours]\nkeys = "ksk-zsk"\n'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lzc.dnssec import algorithms, ds
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey, key_tag, role
-from lzc.dnssec.timing import Timing
+from lzc.dnssec.life.timing import Timing
 from lzc.wire import name
 
 ZONE = name.from_text("example.org.")

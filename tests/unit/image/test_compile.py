@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.bundle import node as nodes
-from lzc.dnssec.nsec import bitmap, types_in
+from lzc.dnssec.signing.nsec import bitmap, types_in
 from lzc.image import compile as compiling_module
 from lzc.image.compile import compile_zone
 from lzc.image.name_slice import MAX_RRSET

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from lzc.bundle import node as nodes
 from lzc.bundle.writer import CompiledZone
-from lzc.dnssec.denial import HASH, Denial, Way
-from lzc.dnssec.nsec import types_in
+from lzc.dnssec.signing.denial import HASH, Denial, Way
+from lzc.dnssec.signing.nsec import types_in
 from lzc.image import compile as compiling_module
 from lzc.image.compile import compile_zone
 from lzc.wire import rrtype as rr

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lzc.dnssec.denial import NSEC_CHAIN, Denial, Way
 from lzc.dnssec.key import SigningKey
+from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial, Way
 from lzc.image.compile import compile_zone
 from lzc.image.presigned import take_aside
 from lzc.wire.name import from_text

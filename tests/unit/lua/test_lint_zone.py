@@ -12,7 +12,7 @@ from lzc.compiler import pipeline
 from lzc.compiler.lua.lint import LintSettings, lint_zone
 from lzc.compiler.lua.programs import Programs
 from lzc.config import LuaSection
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, InputError
 from lzc.lua.lint.linter import included_names
 from lzc.lua.lint.rules import RULES

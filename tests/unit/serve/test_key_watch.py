@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lzc.dnssec.keystore import Keystore
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, Place
 from lzc.serve.supervise.key_watch import KeyReport, KeyWatch
 from lzc.serve.worker.worker import describe_out

@@ -19,7 +19,7 @@ import dns.rdatatype
 import dns.tsigkeyring
 import pytest
 
-from lzc.dnssec.keystore import FLAGS, Keystore, base_name
+from lzc.dnssec.keystore.keystore import FLAGS, Keystore, base_name
 from lzc.wire import name as wire_name
 from tests.patience import PATIENCE
 from tests.unit.command_line import lzc

@@ -12,12 +12,13 @@ import pytest
 from lzc.answer.zone import ServedZone, SigningFailure
 from lzc.bundle.zone_keys import unreachable
 from lzc.config import load
-from lzc.dnssec import algorithms, bindfile
-from lzc.dnssec.bindfile import InvalidKeyFile
+from lzc.dnssec import algorithms
 from lzc.dnssec.key import KSK_FLAGS, SigningKey
-from lzc.dnssec.keystore import Keystore
-from lzc.dnssec.signer import SignatureCache, ZoneSigner
-from lzc.dnssec.timing import Timing
+from lzc.dnssec.keystore import bindfile
+from lzc.dnssec.keystore.bindfile import InvalidKeyFile
+from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.life.timing import Timing
+from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
 from lzc.dnssec.token.key import TokenKey
 from lzc.dnssec.token.sessions import UNREACHABLE, Tokens, Unreachable
 from lzc.dnssec.token.uri import TokenUri, parse

@@ -1,0 +1,1 @@
+"""When a key is used: its dates, the steps that set them, and what they lead to."""

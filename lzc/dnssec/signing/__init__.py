@@ -1,0 +1,1 @@
+"""What signs a zone, and what denies names that are not in it."""
