@@ -4,6 +4,7 @@ Every key has a default that is safe; unknown keys are errors, because a misspel
 silently ignored is an outage that waits. Paths are relative to the file they stand in.
 """
 
+from lzc.config.loading import load, read_toml
 from lzc.config.policies import Policy, PolicySection, SyncSettings
 from lzc.config.sections import (
     MOST_WORKERS,
@@ -19,7 +20,7 @@ from lzc.config.sections import (
     ZoneSection,
     parse_endpoint,
 )
-from lzc.config.whole import Config, load, read_toml
+from lzc.config.whole import Config
 
 __all__ = [
     "MOST_WORKERS",

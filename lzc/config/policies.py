@@ -54,7 +54,7 @@ def _salt(text: str) -> str:
 Salt = Annotated[str, _salt]
 
 DenialSetting = Literal["nsec", "nsec3", "nsec3-narrow", "compact"]
-"""The ways of `lzc.dnssec.denial.Way`."""
+"""The ways of `lzc.dnssec.signing.denial.Way`."""
 
 Duration = Annotated[str, read_by(parse_duration)]
 Lifetime = Annotated[str, read_by(parse_lifetime)]

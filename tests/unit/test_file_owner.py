@@ -71,6 +71,6 @@ def test_a_keystore_and_a_secret_of_a_stranger_are_refused(
         keystore.load(ZONE)
     (tmp_path / "lzc.toml").write_text('[tsig."a."]\nsecret-file = "a.tsig"\n')
     (tmp_path / "a.tsig").touch(0o600)
-    monkeypatch.setattr("lzc.config.whole.stranger", lambda *_: "eve")
+    monkeypatch.setattr("lzc.config.secret_files.stranger", lambda *_: "eve")
     with pytest.raises(InputError, match="tsig-secret-owner"):
         config.load(tmp_path / "lzc.toml").tsig_secret("a.")
