@@ -20,7 +20,7 @@ from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import ServedZones, SigningFailure
 from lzc.bundle.reader import BundleError
-from lzc.lua.engine.engine import LuaFailure, QueryContext
+from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import MAX_MESSAGE, Blob, compose

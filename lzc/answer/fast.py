@@ -27,7 +27,7 @@ from lzc.bundle.node import (
     OCCLUDED,
     WILDCARD_CHILD,
 )
-from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.engine.execution import LuaFailure
 from lzc.lua.plan.format import Outcome
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype

@@ -17,7 +17,7 @@ from lzc.answer.sections import Sections, signature_of
 from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
 from lzc.bundle.node import HAS_CNAME, HAS_LUA
-from lzc.lua.engine.engine import QueryContext
+from lzc.lua.engine.execution import QueryContext
 from lzc.wire import message, rrtype
 from lzc.wire import name as wire_name
 from lzc.wire.message import RRset

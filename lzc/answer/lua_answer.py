@@ -11,7 +11,7 @@ from lzc.answer.counts import AnswerCounts
 from lzc.answer.planned import Kept, Planned
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
-from lzc.lua.engine.engine import LuaFailure, QueryContext
+from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.lua.plan import Planner, plan_key
 from lzc.powerdns_versions import Version
 from lzc.wire import name as wire_name
@@ -166,7 +166,8 @@ class LuaAnswers:
         self, zone: ServedZone, snippets: Snippets, context: tuple[Any, ...]
     ) -> list[bytes]:
         """What the codes give, in presentation form (of TXT without the quotes around it).
-        ``context`` has the fields of `lzc.lua.engine.engine.QueryContext`. Raises `LuaFailure`."""
+        ``context`` has the fields of `lzc.lua.engine.execution.QueryContext`. Raises
+        `LuaFailure`."""
         engine = self._engine
         if engine is None:
             return []

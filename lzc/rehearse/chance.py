@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from lzc.lua.engine.engine import Engines, Include, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Engines
+from lzc.lua.engine.execution import Include, LuaFailure, QueryContext
 from lzc.rehearse.watch import Watch
 
 _STEP: Final = 1_000_003

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from lzc.health_check import Check
-from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.engine.execution import LuaFailure
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.health.reach import Refusal
 from lzc.wire import rdata as wire_rdata

@@ -16,7 +16,8 @@ from lzc.answer.settings import ResponderSettings
 from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signing.signer import ZoneSigner
-from lzc.lua.engine.engine import Engines, EngineSettings, Log, LuaFailure
+from lzc.lua.engine.engine import Engines
+from lzc.lua.engine.execution import EngineSettings, Log, LuaFailure
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.plan import Planner
 from lzc.rehearse.assumed import (

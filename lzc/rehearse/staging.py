@@ -17,7 +17,7 @@ from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.signing.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.health_check import Check
-from lzc.lua.engine.engine import EngineSettings, Log
+from lzc.lua.engine.execution import EngineSettings, Log
 from lzc.lua.engine.geo import Geo
 from lzc.lua.health.reach import Refusal
 from lzc.rehearse.assumed import RefusalOf

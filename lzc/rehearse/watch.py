@@ -10,7 +10,8 @@ from lzc.answer.lua_answer import Snippets
 from lzc.answer.zone import ServedZone
 from lzc.bundle.reader import ZoneInfo
 from lzc.health_check import Check
-from lzc.lua.engine.engine import Engines, Include, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Engines
+from lzc.lua.engine.execution import Include, LuaFailure, QueryContext
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.plan import Plan
 from lzc.lua.plan.format import Outcome

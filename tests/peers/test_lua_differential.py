@@ -27,7 +27,8 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from lzc.health_check import Check, HealthView
-from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings, LuaFailure, QueryContext
 from lzc.lua.engine.geo import Geo
 from lzc.lua.plan import Planner
 from lzc.powerdns_versions import version_of

@@ -20,7 +20,7 @@ import dns.rcode
 import pytest
 
 from lzc.answer.lua_answer import rdatas_of
-from lzc.lua.engine.engine import LuaFailure, QueryContext
+from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.lua.plan import Plan
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype

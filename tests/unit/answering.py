@@ -26,7 +26,7 @@ from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial
 from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
 from lzc.image.compile import compile_zone
 from lzc.image.presigned import Presigned, take_aside
-from lzc.lua.engine.engine import LuaFailure, QueryContext
+from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.source.lexer import read_entry
 from lzc.wire import edns
 from lzc.wire import rrtype as rr

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from lzc.lua.engine.engine import EngineSettings
+from lzc.lua.engine.execution import EngineSettings
 from tests.unit.lua_running import Health, Places, Runner
 
 NUMBERS = (

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from lzc.answer.lua_answer import rdatas_of
-from lzc.lua.engine.engine import Engine, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.plan import Planner
 from lzc.lua.program import Program

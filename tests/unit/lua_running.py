@@ -6,7 +6,8 @@ import ipaddress
 from typing import Any
 
 from lzc.health_check import Check
-from lzc.lua.engine.engine import Engine, EngineSettings, QueryContext
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings, QueryContext
 from lzc.lua.engine.geo import GeoFields
 from lzc.wire import name as wire_name
 

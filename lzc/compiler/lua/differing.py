@@ -28,7 +28,7 @@ from lzc.zone.model import KEY, PLACE, Record, Zone
 
 if TYPE_CHECKING:
     from lzc.compiler.lua.discover import Circumstance, Outcome
-    from lzc.lua.engine.engine import QueryContext, StoredRecords
+    from lzc.lua.engine.execution import QueryContext, StoredRecords
 
 EXEC_LIMIT: Final = 100_000
 """Instructions of an execution that is compared: what a version ends is told elsewhere."""
@@ -193,7 +193,7 @@ def _queries(
     programs: Programs, record: Record, changes: Sequence[Change]
 ) -> Iterator[QueryContext]:
     """What the record is asked: its name, or names below a wildcard that show what changed."""
-    from lzc.lua.engine.engine import QueryContext
+    from lzc.lua.engine.execution import QueryContext
 
     zone = programs.zone
     names = [zone.owner(record)]

@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from lzc.health_check import Check
-from lzc.lua.engine.engine import (
-    Engine,
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import (
     EngineSettings,
     Include,
     LuaFailure,

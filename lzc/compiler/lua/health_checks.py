@@ -36,7 +36,7 @@ from lzc.zone.model import RDATA, TYPE, Record, Zone
 
 if TYPE_CHECKING:
     from lzc.compiler.lua.discover import Exploration
-    from lzc.lua.engine.engine import LuaFailure, QueryContext
+    from lzc.lua.engine.execution import LuaFailure, QueryContext
 
 _CLIENT: Final = b"\x7f\x00\x00\x01"
 _OTHERS: Final = (
@@ -65,7 +65,7 @@ def discover(
     does not compile, a warning where it fails on each way that it may take, or on one. ``contents``
     are what ``dblookup`` finds."""
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
-    from lzc.lua.engine.engine import QueryContext
+    from lzc.lua.engine.execution import QueryContext
 
     zone = programs.zone
     trials = Trials(

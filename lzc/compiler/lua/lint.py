@@ -331,7 +331,7 @@ def _measure(
     if not doubtful:
         return {}
     # Projects without LUA records need not wait for the Lua runtime to be loaded.
-    from lzc.lua.engine.engine import QueryContext
+    from lzc.lua.engine.execution import QueryContext
 
     zone = programs.zone
     trials = Trials(

@@ -33,7 +33,7 @@ class ZoneContents:
         self._known: dict[Asked, list[bytes]] = {}
 
     def __call__(self, name: bytes, code: int) -> list[bytes]:
-        """As `lzc.lua.engine.engine.StoredRecords`."""
+        """As `lzc.lua.engine.execution.StoredRecords`."""
         # Few zones are asked, and those often.
         if not self._known:
             for record in self._zone.records:

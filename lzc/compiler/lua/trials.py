@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Meter,
         Outcome,
     )
-    from lzc.lua.engine.engine import QueryContext, StoredRecords
+    from lzc.lua.engine.execution import QueryContext, StoredRecords
 
 MOST_ENDED: Final = 3
 """Codes of a zone that are ended at most, as each takes seconds: the rest of it is not tried."""
@@ -159,7 +159,7 @@ def _discovery(exec_limit: int, memory_limit: int, version: Version) -> Discover
     memory of one that is given up is not there again soon. Zones, and the secondaries of one, may
     be of any version by turns."""
     from lzc.compiler.lua.discover import Discovery
-    from lzc.lua.engine.engine import EngineSettings
+    from lzc.lua.engine.execution import EngineSettings
 
     return Discovery(
         EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit, powerdns=version)
@@ -170,7 +170,7 @@ def _discovery(exec_limit: int, memory_limit: int, version: Version) -> Discover
 def _answers(exec_limit: int, memory_limit: int, version: Version) -> Answers:
     """Likewise."""
     from lzc.compiler.lua.discover import Answers
-    from lzc.lua.engine.engine import EngineSettings
+    from lzc.lua.engine.execution import EngineSettings
 
     return Answers(
         EngineSettings(exec_limit=exec_limit, memory_limit=memory_limit, powerdns=version)

@@ -84,8 +84,8 @@ class Checked(NamedTuple):
 
 def plan_key(code: bytes, covered: int, apex: bytes, version: Version, encloser: int) -> bytes:
     """The 16 octets under which a bundle has the plan of a record's joined ``code`` for a version
-    of PowerDNS; ``encloser`` as in `lzc.lua.engine.engine.QueryContext`. Zones share their plans,
-    but for code that includes what another zone may have otherwise."""
+    of PowerDNS; ``encloser`` as in `lzc.lua.engine.execution.QueryContext`. Zones share their
+    plans, but for code that includes what another zone may have otherwise."""
     where = apex if b"include" in code else b""
     head = bytes((*version, encloser if reads_labels(code) else 0)) + covered.to_bytes(2, "big")
     return blake2b(head + where + code, digest_size=16).digest()

@@ -13,7 +13,8 @@ from lzc.answer.stored import stored_contents
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.health_check import HealthView
-from lzc.lua.engine.engine import Engine, Engines, EngineSettings, Log
+from lzc.lua.engine.engine import Engine, Engines
+from lzc.lua.engine.execution import EngineSettings, Log
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.plan import Planner
 from lzc.serve.ipc.scoreboard import Slot

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol, TypeVar
 
 from lzc.answer.lua_answer import LuaEvaluator
-from lzc.lua.engine.engine import Include, LuaFailure, QueryContext
+from lzc.lua.engine.execution import Include, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.zone_table import ZoneCount, ZoneCounts
 from lzc.serve.worker.penalties import AHEAD, SLOW, Penalties

@@ -22,7 +22,7 @@ from lzc.config import Config
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.signing.signer import SignatureCache, window
 from lzc.foreign_text import shown
-from lzc.lua.engine.engine import EngineSettings
+from lzc.lua.engine.execution import EngineSettings
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.scoreboard import Slot

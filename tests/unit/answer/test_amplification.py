@@ -21,7 +21,8 @@ import pytest
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
-from lzc.lua.engine.engine import Engine, EngineSettings
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings
 from lzc.lua.plan import Planner
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer

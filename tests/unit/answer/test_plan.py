@@ -23,7 +23,8 @@ from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signing.signer import WEEK, SignatureCache, ZoneSigner
 from lzc.image.compile import compile_zone
-from lzc.lua.engine.engine import Engine, EngineSettings
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings
 from lzc.lua.plan import Planner, encode, plan_key
 from lzc.powerdns_versions import LATEST
 from lzc.wire import rrtype

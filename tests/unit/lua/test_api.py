@@ -10,7 +10,8 @@ import struct
 import pytest
 
 from lzc.health_check import Check
-from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from lzc.lua.engine.geo import GeoFields
 from lzc.lua.engine.ring import MAX_KEPT, MAX_POINTS, Rings
 from lzc.wire import name as wire_name

@@ -2,7 +2,7 @@
 
 from lzc.compiler.lua.discover import Discovery
 from lzc.health_check import Check
-from lzc.lua.engine.engine import EngineSettings, QueryContext
+from lzc.lua.engine.execution import EngineSettings, QueryContext
 from lzc.wire import name as wire_name
 
 QUERY = QueryContext(

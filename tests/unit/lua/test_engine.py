@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from lzc.lua.engine.geo import GeoFields
 from tests.unit.lua_running import Health, Places, Runner, query
 

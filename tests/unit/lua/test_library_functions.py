@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzc.contained import Begin, Contained, Ended, Home
-from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from tests.unit.lua_library import SMALL, Library, api_calls, calls, object_calls
 from tests.unit.lua_running import Runner
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 
-from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings, LuaFailure, QueryContext
 from tests.unit.lua_running import Health, Places, query
 
 ITEMS = ",".join(f"'192.0.2.{i}'" for i in range(1, 41))

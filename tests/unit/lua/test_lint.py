@@ -10,7 +10,7 @@ import pytest
 
 from lzc.faults import Severity
 from lzc.lua.definition.record import Finding, Inclusion, ZoneFacts
-from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.engine.execution import LuaFailure
 from lzc.lua.functions import FUNCTIONS
 from lzc.lua.lint import environment
 from lzc.lua.lint.environment import METHODS, VARIABLES

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.answer.lua_answer import rdatas_of
-from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.engine.execution import LuaFailure
 from lzc.lua.plan.text import content
 from lzc.powerdns_versions import LATEST
 from lzc.wire import name as wire_name

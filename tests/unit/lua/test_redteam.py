@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from lzc.lua.engine.state import source
 from tests.unit.lua_running import Health, Places, Runner, query, unhurried
 

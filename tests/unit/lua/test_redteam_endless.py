@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from tests.unit.lua.test_redteam import attack, runner
 from tests.unit.lua_running import Runner, unhurried
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lzc.lua.engine.engine import MAX_LOOKED_UP, Engine, EngineSettings, LuaFailure
+from lzc.lua.engine.engine import MAX_LOOKED_UP, Engine
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from lzc.lua.engine.ring import MAX_HASHED, MAX_KEPT, Rings
 from tests.patience import PATIENCE
 from tests.unit.lua.test_redteam import attack, runner
@@ -186,7 +187,7 @@ CALLS = {
 
 PROGRAM = """
 import sys
-from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from tests.unit.lua_running import Health, Places, Runner
 run = Runner(EngineSettings(memory_limit=2**23, exec_limit=100_000, time_limit=0), Places({}), Health(True))
 run.engine.lookup = lambda _name, _code: [b'x' * 50] * 100

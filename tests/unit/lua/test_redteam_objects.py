@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from lzc.lua.engine.engine import EngineSettings
+from lzc.lua.engine.execution import EngineSettings
 from tests.unit.lua_running import Runner
 
 MAKERS = {

@@ -18,7 +18,7 @@ from lzc.answer import lua_answer
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
 from lzc.dnssec.signing.signer import MAX_RRSET, SignatureCache
-from lzc.lua.engine.engine import LuaFailure, QueryContext
+from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype

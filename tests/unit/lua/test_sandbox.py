@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from lzc.lua.engine.engine import LuaFailure
+from lzc.lua.engine.execution import LuaFailure
 from tests.unit.lua_running import Health, Places, Runner, query, unhurried
 
 

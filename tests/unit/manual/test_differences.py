@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lzc.answer.lua_answer import rdatas_of
-from lzc.lua.engine.engine import EngineSettings, LuaFailure
+from lzc.lua.engine.execution import EngineSettings, LuaFailure
 from lzc.powerdns_versions import LATEST, version_of
 from lzc.wire import rrtype
 from tests.unit.command_line import HEAD, build_project, lzc

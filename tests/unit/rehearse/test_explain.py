@@ -12,7 +12,7 @@ from lzc.answer.zone import ServedZones
 from lzc.compiler.lua.plans import plan_zone
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
-from lzc.lua.engine.engine import EngineSettings
+from lzc.lua.engine.execution import EngineSettings
 from lzc.lua.engine.geo import GeoFields
 from lzc.rehearse import rehearsal
 from lzc.rehearse.assumed import Circumstances, Target, parse_place, statuses

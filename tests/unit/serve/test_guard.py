@@ -10,7 +10,7 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from lzc.lua.engine.engine import FailureKind, Include, LuaFailure, QueryContext
+from lzc.lua.engine.execution import FailureKind, Include, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.worker.guard import GuardedEngine, code_id
 from lzc.serve.worker.penalties import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW

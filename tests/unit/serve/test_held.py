@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lzc.lua.engine.engine import FailureKind, LuaFailure, QueryContext
+from lzc.lua.engine.execution import FailureKind, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.worker.guard import GuardedEngine, code_id
 from lzc.serve.worker.quarantine import CODES, Proven

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzc.health_check import Check
-from lzc.lua.engine.engine import Engine, EngineSettings, LuaFailure, QueryContext
+from lzc.lua.engine.engine import Engine
+from lzc.lua.engine.execution import EngineSettings, LuaFailure, QueryContext
 from lzc.lua.plan import Planner
 from lzc.lua.plan.format import Outcome
 from lzc.serve.ipc.health_table import DOWN, UNKNOWN, UP, HealthTable
