@@ -7,11 +7,14 @@ serial of each zone stands in `FILE`, text of a form that stays as it is:
     lzc serials 1 SHA256-OF-ALL-LINES-BELOW
     bundle ID SUM
     zone NAME FORM SERIAL SOURCE-SERIAL DIGEST SUM
+    move NAME FORM FROM TARGET BEGUN SUM
 
 Bundles are those whose serials the file covers, the one made live last at the end. SUM is the
 beginning of the SHA-256 of its line up to there: where the file is damaged, the lines that are not
-still count, and the copy has the others. FORM is ``live``: secondaries get the zone as it is. Later
-versions may add fields before SUM, and other lines.
+still count, and the copy has the others. FORM is ``live``: secondaries get the zone as it is. A
+zone that is on its way to another serial (``lzc serial plan``) has a line ``move``: builds count on
+from the last serial meanwhile, whatever the policy says, as secondaries may not have the last step.
+Later versions may add fields before SUM, and other lines.
 """
 
 from __future__ import annotations
@@ -42,6 +45,20 @@ _ZONE: Final = re.compile(
     rb"(?: [!-~]+)* [0-9a-f]{16}"
 )
 _BUNDLE: Final = re.compile(rb"bundle ([0-9a-f]{32})(?: [!-~]+)* [0-9a-f]{16}")
+_MOVE: Final = re.compile(
+    rb"move ([!-~]+ [a-z-]+) ([0-9]{1,10}) (date|increment|unixtime|[0-9]{1,10}) ([0-9]{1,12})"
+    rb"(?: [!-~]+)* [0-9a-f]{16}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A zone on its way from serial ``start`` to ``target``, a serial or the name of a policy,
+    since ``begun``, in seconds since the epoch."""
+
+    start: int
+    target: str
+    begun: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +100,7 @@ class SerialStore:
         self.bundles: list[str] = []
         self.stale = True
         self._lines: dict[bytes, bytes] = {}
+        self._moves: dict[bytes, bytes] = {}
 
     def __len__(self) -> int:
         """The number of zones, those that are gone included."""
@@ -115,6 +133,27 @@ class SerialStore:
         if after != before:
             self.put(apex, after)
 
+    def move(self, apex: bytes) -> Move | None:
+        """Where a zone (lower-case wire name) is on its way to, if it is."""
+        line = self._moves.get(_key(apex))
+        if line is None:
+            return None
+        _, _, _, start, target, begun, *_ = line.decode().split(" ")
+        return Move(int(start), target, int(begun))
+
+    def set_move(self, apex: bytes, move: Move | None) -> None:
+        """Have a zone on its way, or not any more."""
+        key = _key(apex)
+        line = None
+        if move is not None:
+            text = f"{move.start} {move.target} {move.begun}".encode()
+            line = _summed(b"move " + key + b" " + text)
+        self.stale |= self._moves.get(key) != line
+        if line is None:
+            self._moves.pop(key, None)
+        else:
+            self._moves[key] = line
+
     def cover(self, bundle: str) -> None:
         """From now on the serials of the bundle with this id need not be looked at again. The
         bundle covered last is the bundle that is made live."""
@@ -139,6 +178,7 @@ class SerialStore:
     def _encode(self) -> bytes:
         lines = [_summed(b"bundle " + bundle.encode()) for bundle in self.bundles]
         lines += [line for _, line in sorted(self._lines.items())]
+        lines += [line for _, line in sorted(self._moves.items())]
         below = b"".join(line + b"\n" for line in lines)
         return f"lzc serials 1 {hashlib.sha256(below).hexdigest()}\n".encode() + below
 
@@ -154,6 +194,9 @@ def load(output: Path) -> SerialStore:
         if octets is None:
             continue
         if path.name == FILE or octets != main[0]:
+            if path.name == FILE and not problem:
+                # A move that ended is not taken up again for a copy that is older.
+                store._moves.clear()
             _take(store, lines)
         store.whole = store.whole or not problem
     store.stale = not store.whole or bool(store.problems) or copy[0] != main[0]
@@ -186,6 +229,9 @@ def _take(store: SerialStore, lines: Iterable[bytes]) -> None:
                 before is None or later(_read(before), _read(line)) == _read(line)
             ):
                 known[found[1]] = line
+        elif found := _MOVE.fullmatch(line):
+            if all(int(one) < MODULUS for one in found.group(2, 3) if one.isdigit()):
+                store._moves[found[1]] = line
         elif found := _BUNDLE.fullmatch(line):
             store.cover(found[1].decode())
 

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "query": ("lzc.cli.query", "Ask the live bundle as a client would, without a server."),
     "test": ("lzc.cli.test", "Hold the answers against what the project expects of them."),
     "keys": ("lzc.cli.keys", "Make, show, change, import and export DNSSEC keys."),
+    "serial": ("lzc.cli.serial", "Lead a zone's serial to another one, step by step."),
     "serve": ("lzc.cli.serve", "Answer queries and transfers from the live bundle."),
     "ctl": ("lzc.cli.ctl", "Talk to a running server: status, reload, health, metrics."),
     "export": ("lzc.cli.export", "Write files for other programs: prometheus."),

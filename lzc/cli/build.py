@@ -148,6 +148,7 @@ def _some(verb: str, zones: Sequence[ZoneChange], why: str = "") -> Iterator[str
         elif one.before in (None, one.after):
             yield f"{verb:<8} {name}, serial {one.after}"
         else:
-            yield f"{verb:<8} {name}, serial {one.before} -> {one.after}"
+            said = f": {one.note}" if one.note else ""
+            yield f"{verb:<8} {name}, serial {one.before} -> {one.after}{said}"
     if len(zones) > _SHOWN:
         yield f"{verb:<8} and {len(zones) - _SHOWN} more"

@@ -34,7 +34,8 @@ class ZoneJob:
     only warns of it, ``elsewhere`` is what other zones have of what its code looks up. ``asked``
     are CDS and CDNSKEY records, which no transfer carries, ``foreign`` are records of other
     operators at the apex, which are as if they stood in the source, and ``key_ttl`` is the TTL of
-    all these and of ``keys``, in seconds, if it is not the SOA's minimum."""
+    all these and of ``keys``, in seconds, if it is not the SOA's minimum. ``moving`` and ``stated``
+    are as in `lzc.compiler.serials.choose`."""
 
     zone_id: int
     source: ZoneSource
@@ -54,6 +55,8 @@ class ZoneJob:
     asked: ApexRecords = ()
     foreign: ApexRecords = ()
     key_ttl: int | None = None
+    moving: bool = False
+    stated: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

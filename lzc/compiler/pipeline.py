@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import lzc
 from lzc.bundle import current
 from lzc.bundle.manifest import KEPT, BundleError
-from lzc.bundle.serial_store import LastSerial
+from lzc.bundle.serial_store import LastSerial, Move
 from lzc.compiler.incremental import live_bundle, memory
 from lzc.compiler.incremental.changes import Changes
 from lzc.compiler.incremental.kept import Kept
@@ -29,10 +29,20 @@ from lzc.compiler.project import Compiled, Progress, Scope, compile_project
 from lzc.config import Config
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.source.collector import collector_paused
+from lzc.wire.name import to_text
 
 Made = TypeVar("Made")
 
 __all__ = ["BuildResult", "Compiled", "Progress", "build", "build_time", "check"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next serial of a zone (lower-case wire name) that is on its way to another one."""
+
+    apex: bytes
+    serial: int
+    move: Move
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +72,16 @@ def build(
     now: float | None = None,
     words: Sequence[str] = (),
     keep: bool | None = None,
+    step: Step | None = None,
 ) -> BuildResult:
     """Build the project's bundle into ``output`` (default: as configured) and make it live.
 
     ``now`` (seconds since the epoch) decides serials and which keys are published; by default it is
     SOURCE_DATE_EPOCH, or the clock. With ``words``, names or files of zones, only these are built,
     and the others are as they are live. With ``keep`` (default: as configured), a zone that fails
-    is as it is live, and `BuildResult.kept` has it. Raises `InputError` with every fault found;
-    then nothing was written; and `lzc.compiler.inputs.selection.UnknownZone`.
+    is as it is live, and `BuildResult.kept` has it. With a ``step``, its zone is built alone, and
+    has that serial. Raises `InputError` with every fault found; then nothing was written; and
+    `lzc.compiler.inputs.selection.UnknownZone`.
     """
     started = time.monotonic()
     folder = output if output is not None else config.output
@@ -77,7 +89,10 @@ def build(
     report = progress or _silent
     moment = build_time() if now is None else now
     keep = config.build.keep_last_good if keep is None else keep
-    scope = Scope(words, beside_live=True, keep=keep)
+    stated = {} if step is None else {step.apex: step.serial}
+    if step is not None:
+        words, keep = [to_text(step.apex)], False
+    scope = Scope(words, beside_live=True, keep=keep, stated=stated)
     try:
         with current.locked(folder), collector_paused():
             surroundings = memory.surroundings(config)
@@ -87,6 +102,8 @@ def build(
                     _stays_usable(folder, live, faults)
                 compiled = compile_project(config, file, live, moment, report, faults, scope=scope)
                 report("write", 0, 1)
+                if step is not None:
+                    live.serials.set_move(step.apex, step.move)
                 identity = _write(folder, compiled, live)
                 report("write", 1, 1)
                 _remember(folder, surroundings, compiled, live, identity)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from lzc import foreign_json
 from lzc.bundle import shards
 from lzc.bundle.manifest import KEPT, Base
-from lzc.compiler.incremental.changes import Changes, changes
+from lzc.compiler import serials
+from lzc.compiler.incremental.changes import Changes, ZoneChange, changes
 from lzc.compiler.incremental.kept import Kept, has_errors
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import (
     DENIAL,
     PATH,
+    POLICY,
     SHOWN_AS,
     SIGNED,
     BuiltZone,
@@ -31,7 +33,7 @@ from lzc.config import Config
 from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial
 from lzc.faults import Fault, FaultList, InputError, Place, Severity
 from lzc.source.limits import KINDS, Counts
-from lzc.wire.name import to_text
+from lzc.wire.name import from_text, to_text
 
 if TYPE_CHECKING:
     # Where there is nothing to build, it need not be imported what builds.
@@ -51,11 +53,13 @@ Progress = Callable[[str, int, int], None]
 class Scope:
     """Which zones are built: those that ``words`` name, or all without any. The others are as they
     are live with ``beside_live``, and not there otherwise. With ``keep``, a zone that fails is as
-    it is live, or left out where it never was."""
+    it is live, or left out where it never was. ``stated`` are the serials that zones are to have,
+    by their apex."""
 
     words: Sequence[str] = ()
     beside_live: bool = False
     keep: bool = False
+    stated: Mapping[bytes, int] = field(default_factory=dict)
 
 
 WHOLE: Final = Scope()
@@ -157,7 +161,7 @@ def compile_project(
     with every fault found, and those given; what is given and found may be warnings, too. With
     ``any_serial``, faults of serials are among these. Raises
     `lzc.compiler.inputs.selection.UnknownZone` for words that name no zone."""
-    survey = Survey(config, file, live, now)
+    survey = Survey(config, file, live, now, scope.stated)
     found_by = sources.fingerprint(config)
     chosen: frozenset[bytes] | None = None
     if scope.words:
@@ -218,9 +222,23 @@ def compile_project(
     told = found.told()
     if any(fault.severity is Severity.ERROR for fault in told):
         raise InputError([*failures.told(), *told] if known else told)
-    compared = changes(known, made, live)
+    compared = _noted(changes(known, made, live), known, live, now)
     still = _still_kept(live, chosen) if chosen is not None and scope.beside_live else []
     return Compiled(memory, made, told, kept, failures.told(), still, compared)
+
+
+def _noted(
+    found: Changes, known: Mapping[bytes, BuiltZone], live: LiveBundle, now: float
+) -> Changes:
+    """With what is to be said of serials."""
+
+    def note(one: ZoneChange) -> str:
+        apex = from_text(one.name).lower()
+        if one.before is None or one.after is None or live.serials.move(apex) is not None:
+            return ""
+        return serials.note(known[apex].settings[POLICY], one.before, one.after, now)
+
+    return replace(found, changed=[replace(one, note=note(one)) for one in found.changed])
 
 
 def _denials(known: Mapping[bytes, BuiltZone]) -> dict[str, Denial]:

@@ -28,7 +28,7 @@ from lzc.config import Config
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, InputError, Place, Severity
 from lzc.wire.name import to_text
-from lzc.zone.serial import greater, next_serial
+from lzc.zone.serial import add, greater, next_serial
 
 _SHORTEST: Final = 4
 """Digits of an id at least."""
@@ -254,7 +254,7 @@ def _renewed(
             zone = carried(opened[number], info, zone_id, plans[number] if info.lua else {})
             last = serials.get(apex) or LastSerial(info.serial, info.digest, info.source_serial)
             try:
-                serial = _next(config, info, last, now)
+                serial = _next(config, info, last, now, moving=serials.move(apex) is not None)
             except ValueError as error:
                 faults.append(_no_serial(bundle, info, last, error))
                 continue
@@ -273,10 +273,13 @@ def _renewed(
     return zones
 
 
-def _next(config: Config, info: ZoneInfo, last: LastSerial, now: float) -> int:
+def _next(config: Config, info: ZoneInfo, last: LastSerial, now: float, *, moving: bool) -> int:
     """The serial of a zone with this content. Raises `ValueError` where there is none."""
     if last.digest == info.digest:
         return last.serial
+    if moving:
+        # As in `lzc.compiler.serials.choose`.
+        return add(last.serial, 1)
     section = config.zone_section(to_text(info.apex))
     policy = (section and section.serial) or config.build.serial
     serial = next_serial("increment" if policy == "keep" else policy, last.serial, now)

@@ -15,16 +15,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from lzc.bundle.serial_store import LastSerial
-from lzc.zone.serial import MAX_STEP, MODULUS, Policy, add, greater, next_serial
+from lzc.zone.serial import MODULUS, NEAR_END, Policy, add, greater, next_serial, way
 
 _AHEAD_DAYS: Final = 31
-"""How far a date or second may run ahead of the clock, by many builds or a wrong clock."""
-
+"""How far a date or second may run ahead of the clock, by many builds or a wrong clock. Dates may
+within their year: with the next one the date has caught up."""
 
 RULES: Final = frozenset(
     ("serial-ahead", "serial-backwards", "serial-overflow", "serial-unchanged")
 )
 """What a serial may be at fault for."""
+
+NEAR_END_RULE: Final = "serial-near-end"
+_FORESEEN: Final = 90
+"""Changes of a day from which on it is said that there are a hundred numbers."""
+_OLDEST_DATE: Final = 19700101_00
+_OLDEST_SECOND: Final = 10**9
+"""Less, and a serial is of another form."""
 
 
 @dataclass(eq=False)
@@ -45,32 +52,42 @@ def choose(
     now: float,
     *,
     lost: bool = False,
+    zone: str = "ZONE",
+    moving: bool = False,
+    stated: int | None = None,
 ) -> int:
     """The serial of a zone whose SOA record says ``source``.
 
     ``last`` is the last serial it was given, ``digest`` that of the new content, ``now`` seconds
     since the epoch (dates are UTC). Without ``last`` the zone is new, or what it was is ``lost``.
     A source serial that was changed to one greater than the last always counts: it is the
-    operator's way to move a serial. Raises `SerialProblem`.
+    operator's way to move a serial. A zone that is ``moving`` from serial to serial counts on from
+    the last, and goes round, until it is where it is to be; ``stated`` is the next serial on that
+    way, whether or not the content changed. ``zone`` is what it is called where something is wrong.
+    Raises `SerialProblem`.
     """
     if policy == "keep":
         return _keep(source, last, digest)
     if last is None:
         return max(source, _above_all(policy, now) if lost else _first(policy, now))
+    if stated is not None and greater(stated, last.serial):
+        return stated
     raised = _is_raised(source, last)
     if last.digest == digest:
         return source if raised else last.serial
+    if moving:
+        return source if raised else add(last.serial, 1)
     wanted = next_serial(policy, last.serial, now)
     if raised:
         return wanted if wanted > source and greater(wanted, last.serial) else source
+    limit = limit_of(policy, now)
     if wanted < last.serial:
         raise SerialProblem(
             "serial-overflow",
             f"the {policy} policy would follow the last serial {last.serial} with {wanted}",
             "serials go round at 4294967295; that should be a decision, as not every script copes",
-            _way_out(last.serial, max(1, _first(policy, now))),
+            _way_out(zone, policy, last.serial, now),
         )
-    limit = _limit(policy, now)
     if wanted > limit:
         raise SerialProblem(
             "serial-ahead",
@@ -78,9 +95,45 @@ def choose(
             f" gives now (up to {limit})",
             "counting on from it would leave the policy for good, and smaller serials are ignored"
             " by secondaries",
-            _way_out(last.serial, _first(policy, now)) + '; or set serial = "increment"',
+            _way_out(zone, policy, last.serial, now) + '; or set serial = "increment"',
         )
     return wanted
+
+
+def near_end(serial: int) -> int | None:
+    """How many greater numbers there are below 2**32, where that is worth a warning."""
+    left = MODULUS - 1 - serial
+    return left if left < NEAR_END else None
+
+
+def note(policy: Policy, before: int, after: int, now: float) -> str:
+    """What is to be said of a zone's change from one serial to the next, or nothing: of dates, that
+    the numbers of a day are used up, or will be."""
+    if policy != "date" or after != add(before, 1):
+        return ""
+    today = first_of_day(now)
+    if not today + _FORESEEN <= after <= limit_of(policy, now):
+        return ""
+    if after < today + 100:
+        return (
+            f"change {after - today} of the day: serials of more than 99 have the date of days to"
+            " come, which is no harm"
+        )
+    ends = catches_up(after, now)
+    return (
+        f"the day's 100 numbers are used up: counted on, until the date has caught up on {ends};"
+        ' serial = "unixtime" has room for a change a second'
+    )
+
+
+def catches_up(serial: int, now: float) -> str:
+    """The day, as YYYY-MM-DD, of which a date serial is greater again than a ``serial`` that ran
+    ahead."""
+    day = int(now // 86400)
+    # A year holds 10,000 times the numbers of a hundred days: it is not ahead for longer.
+    while first_of_day(day * 86400.0) + 1 <= serial:
+        day += 1
+    return time.strftime("%Y-%m-%d", time.gmtime(day * 86400))
 
 
 def _is_raised(source: int, last: LastSerial) -> bool:
@@ -96,7 +149,7 @@ def _keep(source: int, last: LastSerial | None, digest: str) -> int:
     fix = (
         f"set the serial of the SOA record to {following} or more"
         if following < MODULUS
-        else _way_out(last.serial, 1)
+        else _by_hand(last.serial, 1)
     )
     if source != last.serial:
         raise SerialProblem(
@@ -117,9 +170,14 @@ def _keep(source: int, last: LastSerial | None, digest: str) -> int:
     return source
 
 
+def first_of_day(now: float) -> int:
+    """The date serial with which a day begins."""
+    return int(time.strftime("%Y%m%d00", time.gmtime(now)))
+
+
 def _first(policy: Policy, now: float) -> int:
     if policy == "date":
-        return int(time.strftime("%Y%m%d00", time.gmtime(now)))
+        return first_of_day(now)
     return int(now) if policy == "unixtime" else 1
 
 
@@ -128,27 +186,51 @@ def _above_all(policy: Policy, now: float) -> int:
     if policy == "unixtime":
         return int(now) + 3600
     # A hundred may have been given today.
-    return int(time.strftime("%Y%m%d00", time.gmtime(now + 86400)))
+    return first_of_day(now + 86400)
 
 
-def _limit(policy: Policy, now: float) -> int:
+def limit_of(policy: Policy, now: float) -> int:
+    """The greatest serial that a policy gives now, runs ahead included."""
     ahead = now + _AHEAD_DAYS * 86400
     if policy == "date":
-        return int(time.strftime("%Y%m%d99", time.gmtime(ahead)))
+        year = time.gmtime(now).tm_year
+        return max(first_of_day(ahead) + 99, (year + 1) * 1_000_000 - 1)
     return int(ahead) if policy == "unixtime" else MODULUS - 1
 
 
-def _way_out(last: int, target: int) -> str:
-    """How an operator moves from one serial to another, in one step or two (RFC 1982 §7)."""
-    if greater(target, last):
+def aim(policy: Policy, now: float) -> int:
+    """The serial that a zone has to get for a policy to go on from: the least that it gives."""
+    return max(1, _first(policy, now))
+
+
+def fits(policy: Policy, serial: int, now: float) -> bool:
+    """Whether a policy can go on from a serial as it is, and what it gives next is of its form."""
+    if policy == "increment":
+        return near_end(serial) is None
+    least = _OLDEST_DATE if policy == "date" else _OLDEST_SECOND
+    return least <= serial <= limit_of(policy, now)
+
+
+def _way_out(zone: str, policy: Policy, last: int, now: float) -> str:
+    """How an operator moves a serial to what its policy gives."""
+    if policy == "increment":
         return (
-            f"set the serial of the SOA record to {target} and build: RFC 1982 counts round, so"
-            f" secondaries take it for newer than {last}"
+            f"lzc serial plan {zone} --to 1 --apply, which has it begin anew, step by step; or"
+            f' --to date, with serial = "date"'
         )
-    between = add(last, MAX_STEP)
-    if not greater(target, between) or between == 0:
-        between = add(last, MAX_STEP - 1)
+    count = len(way(last, aim(policy, now)))
+    steps = "one step" if count == 1 else f"{count} steps"
     return (
-        f"set the serial of the SOA record to {between} and build, wait until every secondary has"
-        f" it, then set it to {target} and build again (RFC 1982 §7: two steps, each below 2^31)"
+        f"lzc serial plan {zone} --apply: it leads to {aim(policy, now)} in {steps} that every"
+        " secondary takes for newer (RFC 1982), each once they have the one before"
     )
+
+
+def _by_hand(last: int, target: int) -> str:
+    """The same where serials are those of the source."""
+    first, *others = way(last, target)
+    fix = f"set the serial of the SOA record to {first} and build"
+    if not others:
+        return f"{fix}: RFC 1982 counts round, so secondaries take it for newer than {last}"
+    then = "".join(f", then set it to {one} and build again" for one in others)
+    return f"{fix}, wait until every secondary has it{then} (RFC 1982 §7)"

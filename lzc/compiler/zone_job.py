@@ -133,7 +133,15 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     faults += draft.faults
     try:
         serial = serials.choose(
-            source.policy, draft.info.serial, job.last, draft.info.digest, job.now, lost=job.lost
+            source.policy,
+            draft.info.serial,
+            job.last,
+            draft.info.digest,
+            job.now,
+            lost=job.lost,
+            zone=_shown_name(zone),
+            moving=job.moving,
+            stated=job.stated,
         )
         is_lost = job.last is None and job.lost
         if is_lost:
@@ -155,6 +163,9 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
             serial = job.last.serial
     if _errors(faults):
         return ZoneResult(None, faults)
+    left = serials.near_end(serial)
+    if left is not None and not job.moving:
+        faults.append(_serial_is_near_end(zone, draft.soa, serial, left))
     compiled = draft.finish(serial)
     if programs is not None and source.lua and lua_records:
         from lzc.compiler.lua.plans import plan_zone
@@ -262,8 +273,26 @@ def _compare(
     return differing_faults(here, there, job.lua.memory_limit, f"powerdns-{shown(version)}")
 
 
+def _shown_name(zone: Zone) -> str:
+    return zone.name.rstrip(".") or "."
+
+
+def _serial_is_near_end(zone: Zone, soa: Record, serial: int, left: int) -> Fault:
+    name = _shown_name(zone)
+    return Fault(
+        zone.place(soa),
+        serials.NEAR_END_RULE,
+        f"the serial of {name} is {serial}: {left} more, and serials go round at 4294967295",
+        "the build stops there, as not every script and server copes with that; a date or a count"
+        " that is a mistake is mended best while there is time",
+        f"lzc serial plan {name} shows the way to smaller serials that every secondary takes for"
+        f" newer; --to date, or --to 1, says where to",
+        Severity.WARNING,
+    )
+
+
 def _serial_is_lost(zone: Zone, soa: Record, serial: int) -> Fault:
-    name = zone.name.rstrip(".") or "."
+    name = _shown_name(zone)
     return Fault(
         zone.place(soa),
         "serial-lost",
@@ -276,7 +305,7 @@ def _serial_is_lost(zone: Zone, soa: Record, serial: int) -> Fault:
 
 
 def _lua_is_off(zone: Zone, lua_records: list[Record]) -> Fault:
-    name = zone.name.rstrip(".") or "."
+    name = _shown_name(zone)
     return RULES["lua-disabled"].fault(
         zone.place(min(lua_records, key=itemgetter(PLACE))),
         f"zone {name} has LUA records ({len(lua_records)}), but LUA is not enabled for it",

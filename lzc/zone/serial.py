@@ -9,6 +9,12 @@ MODULUS: Final = 2**32
 MAX_STEP: Final = 2**31 - 1
 """The most that may be added to a serial at once (RFC 1982 §3.1)."""
 
+ROOM: Final = 2**20
+"""What a step of `way` leaves of the most, for builds between it and the next."""
+
+NEAR_END: Final = 10**8
+"""From so much below 2**32 on it is time to say so: a count that long lasts for years."""
+
 Policy = Literal["date", "increment", "unixtime", "keep"]
 
 
@@ -42,6 +48,19 @@ def compare(left: int, right: int) -> int | None:
 def greater(left: int, right: int) -> bool:
     """True when a secondary that has ``right`` takes a zone with ``left`` for newer."""
     return compare(left, right) == 1
+
+
+def way(start: int, target: int) -> list[int]:
+    """The serials that lead from ``start`` to ``target``, which is the last of them: as few as
+    there can be, of which each is `greater` than the one before, and leaves `ROOM` for builds in
+    between. None where both are the same; 0, which some take for no serial, is no step on the way.
+    Raises `ValueError` for numbers out of 0 to 2**32 - 1."""
+    _check(start)
+    _check(target)
+    distance = (target - start) % MODULUS
+    count = -(-distance // (MAX_STEP - ROOM))
+    steps = [(start + distance * step // count) % MODULUS for step in range(1, count + 1)]
+    return [*(step or 1 for step in steps[:-1]), *steps[-1:]]
 
 
 def next_serial(policy: Policy, old: int | None, now: float) -> int:

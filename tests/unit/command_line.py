@@ -41,7 +41,7 @@ def plan_wrongly(programs: Programs, exec_limit: int = 0) -> Planned:
 def lzc(folder: Path, command: str, *arguments: str) -> Result:
     """Run a command on the project in a folder; what it raises is raised."""
     head = [command]
-    if command in ("keys", "ctl"):
+    if command in ("keys", "ctl", "serial"):
         head.append(arguments[0])
         arguments = arguments[1:]
     return CliRunner().invoke(

@@ -22,15 +22,17 @@ signatures, keys, and CDS and CDNSKEY records and the TTL of these."""
 @dataclass(frozen=True, slots=True)
 class ZoneChange:
     """A zone's name, with final dot, and its serial before and after; `None` where there was none,
-    or is none."""
+    or is none. ``note`` says of the serial what is worth knowing, if there is anything."""
 
     name: str
     before: int | None
     after: int | None
+    note: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """For scripts."""
-        return {"zone": self.name, "before": self.before, "after": self.after}
+        told = {"note": self.note} if self.note else {}
+        return {"zone": self.name, "before": self.before, "after": self.after, **told}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,12 @@ Settings = tuple[Any, ...]
 PATH: Final = 0
 SHOWN_AS: Final = 1
 SIGNED: Final = 2
+POLICY: Final = 4
 DENIAL: Final = 9
 PRESIGNED: Final = 10
 OF_SOURCE: Final = 11
-"""Indices among them: the path, as faults show it, whether the zone is signed, how it denies,
-whether its file has the signatures, and the first behind the source's."""
+"""Indices among them: the path, as faults show it, whether the zone is signed, the policy for its
+serials, how it denies, whether its file has the signatures, and the first behind the source's."""
 
 
 ApexRecords = tuple[tuple[int, tuple[bytes, ...]], ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from operator import attrgetter
 from pathlib import Path
@@ -37,8 +37,18 @@ class Survey:
     zones, by their apex, and those of files that give none by `sources.NO_ZONE`;
     ``found_faults`` are of the project. Call `find`, `choose` or `recall`, then `look`."""
 
-    def __init__(self, config: Config, file: ConfigFile, live: LiveBundle, now: float) -> None:
+    def __init__(
+        self,
+        config: Config,
+        file: ConfigFile,
+        live: LiveBundle,
+        now: float,
+        stated: Mapping[bytes, int] | None = None,
+    ) -> None:
+        """``stated`` are serials that zones are to have, by their apex, whether or not anything of
+        them changed."""
         self._config = config
+        self._stated = stated or {}
         self._file = file
         self._live = live
         self._now = now
@@ -143,7 +153,8 @@ class Survey:
             key_ttl,
             foreign,
         )
-        if last is not None and last.steady and last.settings == settings:
+        stated = self._stated.get(source.apex)
+        if last is not None and last.steady and last.settings == settings and stated is None:
             inputs = self._files.still(last.inputs)
             if inputs is not None:
                 if inputs is not last.inputs or all_keys != last.keys:
@@ -171,4 +182,6 @@ class Survey:
             asked=asked,
             foreign=foreign,
             key_ttl=key_ttl,
+            moving=self._live.serials.move(source.apex) is not None,
+            stated=stated,
         )

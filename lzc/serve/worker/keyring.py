@@ -27,6 +27,19 @@ Faults = Mapping[str, tuple[Fault, ...]]
 """By the name of the zone, with its final dot, or of the key."""
 
 
+def read_tsig(config: Config) -> tuple[dict[bytes, TsigKey], Faults]:
+    """The TSIG keys by lower-case wire name, and what is wrong with others, by their names."""
+    tsig: dict[bytes, TsigKey] = {}
+    faults: dict[str, tuple[Fault, ...]] = {}
+    for name, section in config.tsig.items():
+        wire = wire_name.from_text(name, wire_name.ROOT).lower()
+        try:
+            tsig[wire] = TsigKey(wire, section.algorithm, config.tsig_secret(name))
+        except InputError as error:
+            faults[name] = error.faults
+    return tsig, faults
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """The secrets of the settings, as they were when they were read. ``tsig`` are by lower-case
@@ -42,14 +55,7 @@ class Secrets:
         """Read the files; where the settings name none for cookies, theirs is ``random_secret``.
         Raises `InputError`, with all that is wrong, where that one cannot be used, which concerns
         every client."""
-        tsig: dict[bytes, TsigKey] = {}
-        faults: dict[str, tuple[Fault, ...]] = {}
-        for name, section in config.tsig.items():
-            wire = wire_name.from_text(name, wire_name.ROOT).lower()
-            try:
-                tsig[wire] = TsigKey(wire, section.algorithm, config.tsig_secret(name))
-            except InputError as error:
-                faults[name] = error.faults
+        tsig, faults = read_tsig(config)
         try:
             return cls(tsig, config.cookie_secret() or random_secret, faults)
         except InputError as error:

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzc.bundle.serial_store import COPY, FILE, SEVERAL, LastSerial, SerialStore, later, load
+from lzc.bundle.serial_store import (
+    COPY,
+    FILE,
+    SEVERAL,
+    LastSerial,
+    Move,
+    SerialStore,
+    later,
+    load,
+)
 from lzc.zone.serial import greater
 from tests.unit.compiling import wire
 
@@ -164,3 +173,28 @@ def test_later_never_goes_back(before: LastSerial, found: LastSerial) -> None:
             before.digest == SEVERAL
         )
     assert later(None, found) == found
+
+
+def test_where_a_zone_is_on_its_way_to_is_kept_like_its_serial(tmp_path: Path) -> None:
+    apex, move = wire("example.org"), Move(4000000000, "date", 1_800_000_000)
+    store = _saved(tmp_path, ZONES)
+    store.set_move(apex, move)
+    assert store.stale
+    store.save(tmp_path)
+    (tmp_path / FILE).write_bytes(b"")
+    store = load(tmp_path)
+    assert store.move(apex) == move
+    assert store.move(wire("example.com")) is None
+    assert _all(store) == ZONES
+
+
+def test_a_move_that_ended_is_not_taken_up_again_for_an_older_copy(tmp_path: Path) -> None:
+    apex = wire("example.org")
+    store = _saved(tmp_path, ZONES)
+    store.set_move(apex, Move(7, "4294967295", 1))
+    store.save(tmp_path)
+    old = (tmp_path / COPY).read_bytes()
+    store.set_move(apex, None)
+    store.save(tmp_path)
+    (tmp_path / COPY).write_bytes(old)
+    assert load(tmp_path).move(apex) is None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import calendar
 import re
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lzc.bundle.serial_store import SEVERAL, LastSerial
-from lzc.compiler.serials import SerialProblem, choose
-from lzc.zone.serial import Policy, greater
+from lzc.compiler.serials import SerialProblem, aim, choose, near_end, note
+from lzc.zone.serial import Policy, greater, way
 
 NOW = float(calendar.timegm((2026, 11, 21, 23, 59, 0)))
 TODAY = 2026112100
@@ -29,9 +30,10 @@ def _choose(
     changed: bool = True,
     now: float = NOW,
     source_before: int | None = None,
+    **more: Any,
 ) -> int:
     before = None if live is None else LastSerial(live, "old", source_before or 0)
-    return choose(policy, source, before, "new" if changed else "old", now)
+    return choose(policy, source, before, "new" if changed else "old", now, **more)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,7 @@ def test_keep_refuses_changed_content_under_the_same_serial() -> None:
     [
         ("date", 4294967290, "serial-overflow"),
         ("date", 2099010100, "serial-ahead"),
+        ("date", 2027000000, "serial-ahead"),
         ("date", TOP, "serial-overflow"),
         ("unixtime", TODAY, "serial-ahead"),
         ("unixtime", TOP, "serial-overflow"),
@@ -124,11 +127,21 @@ def test_what_cannot_go_on_says_how_to_get_out_and_that_works(
         _choose(policy, live, live)
     assert caught.value.rule == rule
     assert str(live) in caught.value.message
-    steps = [int(step) for step in re.findall(r"(?:record|it) to (\d+)", caught.value.fix)]
+    if policy == "keep":
+        steps = [int(step) for step in re.findall(r"(?:record|it) to (\d+)", caught.value.fix)]
+    else:
+        assert "lzc serial plan ZONE " in caught.value.fix
+        steps = way(live, aim(policy, NOW))
     assert steps
     for step in steps:
         assert greater(step, live)
-        assert _choose(policy, step, live, changed=False) == step
+        if policy == "keep":
+            assert _choose(policy, step, live, changed=False) == step
+        else:
+            assert _choose(policy, 1, live, changed=False, stated=step) == step
+            # What changes in between counts on, and is no harm to the next step.
+            counted = _choose(policy, 1, step, source_before=1, moving=True)
+            assert counted == (step + 1) % 2**32
         live = step
     following = 9 if policy == "keep" else 1
     assert greater(_choose(policy, max(following, live + 1), live), live)
@@ -137,12 +150,49 @@ def test_what_cannot_go_on_says_how_to_get_out_and_that_works(
 def test_a_way_of_one_step_is_not_made_two() -> None:
     with pytest.raises(SerialProblem) as caught:
         _choose("date", 1, 4294967290, source_before=1)
-    assert f"to {TODAY} and build" in caught.value.fix
-    assert "two steps" not in caught.value.fix
+    assert f"leads to {TODAY} in one step" in caught.value.fix
     with pytest.raises(SerialProblem) as caught:
         _choose("date", 1, 2099010100)
-    assert f"to {2099010100 + 2**31 - 1} and build" in caught.value.fix
-    assert f"then set it to {TODAY}" in caught.value.fix
+    assert f"leads to {TODAY} in 2 steps" in caught.value.fix
+
+
+def test_more_than_a_hundred_changes_a_day_go_on_and_the_date_catches_up() -> None:
+    """A year of 1,500 changes a day, at any time of it: no build is refused."""
+    serial = 2025123100
+    for day in range(365):
+        now = calendar.timegm((2026, 1, 1, 12, 0, 0)) + day * 86400.0
+        for _ in range(3):
+            # As many at once do the same.
+            following = _choose("date", 1, serial, now=now)
+            assert greater(following, serial)
+            serial = following + 499
+    assert _choose("date", 1, serial, now=now + 86400) == 2027010101
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (TODAY + 88, TODAY + 89, ""),
+        (TODAY + 89, TODAY + 90, "change 90 of the day: "),
+        (TODAY + 99, TODAY + 100, "caught up on 2026-11-22;"),
+        (TODAY + 900, TODAY + 901, "caught up on 2026-12-01;"),
+        (2026129998, 2026129999, "caught up on 2027-01-01;"),
+        (2026112050, TODAY + 1, ""),
+    ],
+)
+def test_a_day_whose_numbers_run_out_is_told_and_when_that_ends(
+    before: int, after: int, said: str
+) -> None:
+    told = note("date", before, after, NOW)
+    assert (said in told) if said else told == ""
+    assert note("increment", before, after, NOW) == ""
+
+
+def test_the_end_of_serials_is_foreseen() -> None:
+    assert near_end(TODAY) is None
+    assert near_end(TOP - 10**8) is None
+    assert near_end(TOP - 10**8 + 1) == 10**8 - 1
+    assert near_end(TOP) == 0
 
 
 def test_an_old_small_serial_in_the_source_does_not_wrap_a_large_live_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lzc.zone import serial
@@ -84,3 +84,23 @@ def test_keep_keeps() -> None:
 def test_a_date_over_32_bits_is_refused() -> None:
     with pytest.raises(ValueError, match="is not in"):
         serial.next_serial("date", None, 90_000_000_000)
+
+
+@given(serials, serials)
+@example(1, 0)
+@example(0, 2**31)
+@example(4000000000, 2026113000)
+def test_a_way_has_no_step_that_a_secondary_would_not_take(start: int, target: int) -> None:
+    """Nor does it with a million builds between two of them; and no way is longer than it must."""
+    steps = serial.way(start, target)
+    assert len(steps) <= 3
+    assert (not steps) == (start == target)
+    for step in steps:
+        assert serial.greater(step, start)
+        assert serial.greater(step, serial.add(start, serial.ROOM - 1)) or (
+            (step - start) % serial.MODULUS < serial.ROOM
+        )
+        assert (step - start) % serial.MODULUS <= serial.MAX_STEP - serial.ROOM + 1
+        start = step
+    assert start == target
+    assert 0 not in steps[:-1]
