@@ -30,33 +30,52 @@ _NO_SOA: Final = {
     SERVFAIL: ": it has no data of the zone, or cannot sign it",
 }
 REFUSES_NOTIFY: Final = "refuses NOTIFY"
+NO_ZONE: Final = "no such zone"
 REFUSES_SOA: Final = f"SOA {REFUSED}"
+_SOA_IN: Final = rrtype.SOA.to_bytes(2, "big") + b"\0\1"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a secondary answered: its ``serial`` where it told one, else `None`; ``problem`` is
     empty when the answer is a good one, and else says what is wrong and why that may be, ``kind``
-    in a few words of ours, of which there are not many."""
+    in a few words of ours, of which there are not many. ``said`` is what of it stands in the
+    answer, without a reason, and ``rcode`` its RCODE, where there is one to go by."""
 
     problem: str = ""
     serial: int | None = None
     kind: str = ""
+    said: str = ""
+    rcode: int | None = None
 
 
 class Request:
-    """A request on its way: NOTIFY of a change of the zone's SOA, or a query for that. ``wire`` is
-    as sent at ``now``, seconds since the epoch."""
+    """A request on its way: NOTIFY of a change of the zone's SOA, or a query for that. NOTIFY has
+    the new SOA record (RFC 1996 §3.7) where its RDATA and TTL, ``soa``, are given: who has that
+    serial already need not ask. ``wire`` is as sent at ``now``, seconds since the epoch."""
 
     __slots__ = ("_apex", "_key", "_mac", "_polls", "wire")
 
     def __init__(
-        self, message_id: int, apex: bytes, key: TsigKey | None, now: float, *, polls: bool
+        self,
+        message_id: int,
+        apex: bytes,
+        key: TsigKey | None,
+        now: float,
+        *,
+        polls: bool,
+        soa: tuple[int, bytes] | None = None,
     ) -> None:
         flags = QUERY << 11 if polls else NOTIFY << 11 | AA
+        question = apex + _SOA_IN
+        counts, answer = b"\0\1\0\0\0\0\0\0", b""
+        if soa is not None and not polls:
+            ttl, rdata = soa
+            counts = b"\0\1\0\1\0\0\0\0"
+            size = len(rdata).to_bytes(2, "big")
+            answer = b"\xc0\x0c" + _SOA_IN + ttl.to_bytes(4, "big") + size + rdata
         head = message_id << 16 | flags
-        question = apex + rrtype.SOA.to_bytes(2, "big") + b"\0\1"
-        self.wire = head.to_bytes(4, "big") + b"\0\1\0\0\0\0\0\0" + question
+        self.wire = head.to_bytes(4, "big") + counts + question + answer
         self._apex = apex
         self._key = key
         self._polls = polls
@@ -101,14 +120,17 @@ class Request:
         said = f"answered {RCODES.get(rcode, rcode)}{more}"
         if self._polls:
             why = _NO_SOA.get(rcode, "")
-            return Reply(f"{said}, to the query for the SOA{why}", kind=f"SOA {rcode}")
+            said = f"{said}, to the query for the SOA"
+            return Reply(f"{said}{why}", kind=f"SOA {rcode}", said=said, rcode=rcode)
+        said = f"{said}, to NOTIFY"
         # Knot DNS says NOTAUTH, or up to 3.3 BADKEY, where its acl has another address. Who signs
         # it has let the sender in.
         if rcode == REFUSED or (rcode == NOTAUTH and (self._key is None or more)):
             why = "it has no such zone, or another address as its primary"
-            return Reply(f"{said}, to NOTIFY: {why}", kind=REFUSES_NOTIFY)
-        why = ": it has no such zone" if rcode in (NXDOMAIN, NOTAUTH) else ""
-        return Reply(f"{said}, to NOTIFY{why}", kind=f"NOTIFY {rcode}")
+            return Reply(f"{said}: {why}", kind=REFUSES_NOTIFY, said=said, rcode=rcode)
+        if rcode in (NXDOMAIN, NOTAUTH):
+            return Reply(f"{said}: it has no such zone", kind=NO_ZONE, said=said, rcode=rcode)
+        return Reply(said, kind=f"NOTIFY {rcode}", said=said, rcode=rcode)
 
     def _tsig_problem(self, checked: TsigResult, key: TsigKey, now: float) -> Reply:
         """Why an answer cannot be believed; the other side may say so itself (RFC 8945 §5.2)."""
@@ -120,7 +142,9 @@ class Request:
             what = f"it does not know key {name} ({key.algorithm})"
             if told and not self._polls:
                 what += ", or takes NOTIFY with it from another address only"
-                return Reply(f"TSIG: {what}", kind=REFUSES_NOTIFY)
+                return Reply(
+                    f"TSIG: {what}", kind=REFUSES_NOTIFY, said="answered BADKEY, to NOTIFY"
+                )
             if not told:
                 what = f"its answer has another key than {name} ({key.algorithm})"
             return Reply(f"TSIG: {what}", kind="TSIG key")
@@ -134,6 +158,29 @@ class Request:
         if checked.error == tsig.BADSIG:
             return Reply(f"TSIG: it has another secret for key {name}", kind="TSIG secret")
         return Reply(f"TSIG of the answer is malformed or cut (key {name})", kind="TSIG malformed")
+
+
+def refusal_explained(refused: Reply, asked: Reply) -> Reply:
+    """What a secondary means that ``refused`` NOTIFY, once it was ``asked`` for the SOA: whether it
+    has no such zone, or takes NOTIFY for it from another address only."""
+    if asked.serial is not None:
+        why = (
+            f"{refused.said}, though it has the zone (serial {asked.serial}): it takes NOTIFY for"
+            " it from another address only"
+        )
+        return Reply(why, asked.serial, REFUSES_NOTIFY, refused.said, refused.rcode)
+    if asked.rcode == SERVFAIL:
+        why = (
+            f"{refused.said}, and has no data of the zone: it takes NOTIFY for it from another"
+            " address only, and transfers from there"
+        )
+        return Reply(why, None, REFUSES_NOTIFY, refused.said, refused.rcode)
+    if asked.rcode in (REFUSED, NOTAUTH, NXDOMAIN):
+        rcode = RCODES[asked.rcode]
+        why = f"{refused.said}, and {rcode} to the query for the SOA: it has no such zone"
+        return Reply(why, None, NO_ZONE, refused.said, refused.rcode)
+    # Of a key that it does not know, say.
+    return asked if asked.problem else refused
 
 
 def is_current(theirs: int, ours: int) -> bool:

@@ -64,7 +64,7 @@ class Secondaries:
         self._loop = asyncio.get_running_loop()
         self._sources = sources
         self._listen = listen
-        self._notify = lambda section, keys: NotifiedSecondary(section, keys, times)
+        self._notify = lambda section, keys: NotifiedSecondary(section, keys, times, random.random)
         self.notified = [
             self._notify(section, keys) for section in self._sections if section.notify
         ]

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ _ENOUGH: Final = 3
 _ODD: Final = 4
 """Requests about one zone without an answer, while others get one, that are worth a word."""
 _LOST: Final = "no answer"
+_SPREAD: Final = 0.2
+"""By how much of itself a pause may be shorter or longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class NotifiedSecondary:
     """A server of ``[[secondary]]`` with its zones; ``keys`` are all TSIG keys, by lower-case wire
     name. All times are those of one clock, in seconds.
 
+    ``chance`` gives numbers from 0 to 1, by which pauses are spread.
     Who sends takes `orders`, and again at `next_due`; he tells what came with `answered`, and logs
     what is in ``words``. ``source`` is the address that requests leave from, where it is known.
     """
@@ -66,7 +69,9 @@ class NotifiedSecondary:
         section: SecondarySection,
         keys: Mapping[bytes, TsigKey],
         times: NotifyTimes | None = None,
+        chance: Callable[[], float] = lambda: 0.5,
     ) -> None:
+        self._chance = chance
         self._grant = grant_of(section)
         self.section = section
         self.address = parse_endpoint(section.address)
@@ -138,7 +143,9 @@ class NotifiedSecondary:
 
     def request(self, zone: ZoneAtSecondary, message_id: int, now: float) -> messages.Request:
         """What to send about a zone, at ``now``, seconds since the epoch."""
-        made = messages.Request(message_id, zone.apex, self.key, now, polls=zone.polls)
+        made = messages.Request(
+            message_id, zone.apex, self.key, now, polls=zone.polls, soa=zone.soa
+        )
         zone.request = made
         return made
 
@@ -156,10 +163,23 @@ class NotifiedSecondary:
     def answered(self, zone: ZoneAtSecondary, reply: messages.Reply, now: float) -> None:
         """The answer to the request about a zone has come."""
         self._window = min(WINDOW, self._window * 2)
+        refused, zone.refused = zone.refused, None
+        if refused is not None and zone.polls:
+            reply = messages.refusal_explained(refused, reply)
+            if reply.serial is not None:
+                zone.theirs, zone.told = reply.serial, now
+                if zone.current:
+                    # It came for it by itself.
+                    reply = messages.Reply(serial=reply.serial)
         zone.kind, zone.problem = reply.kind, reply.problem
-        if reply.kind == messages.REFUSES_SOA and zone.hint:
-            zone.problem = f"{reply.problem}, though it was sent: {zone.hint}"
-        if reply.problem:
+        if zone.hint and reply.kind in (messages.REFUSES_SOA, messages.NO_ZONE):
+            zone.problem = f"{reply.said or reply.problem}, though it was sent: {zone.hint}"
+        if reply.kind == messages.REFUSES_NOTIFY and refused is None and not zone.polls:
+            # Which of the reasons it is, the answer to a query for the SOA tells.
+            zone.refused, zone.polls = reply, True
+            self._enter(zone, Phase.QUEUED)
+            self._queue.appendleft(zone)
+        elif reply.problem:
             self.words.about(reply.kind, now)
             zone.polls = False
             self._rest(zone, now)
@@ -332,7 +352,7 @@ class NotifiedSecondary:
 
     def _told(self, zone: ZoneAtSecondary, serial: int | None, now: float) -> None:
         """The secondary told its serial."""
-        zone.theirs = serial
+        zone.theirs, zone.told = serial, now
         if zone.current:
             zone.attempts = 0
             if zone.ahead:
@@ -362,7 +382,9 @@ class NotifiedSecondary:
         zone.attempts += 1
 
     def _pause(self, first: float, attempts: int) -> float:
-        return float(min(first * 2.0 ** min(attempts, 16), self._times.longest))
+        # Spread, so that many zones and secondaries do not come in step again and again.
+        spread = 1.0 + _SPREAD * (2.0 * self._chance() - 1.0)
+        return float(min(first * 2.0 ** min(attempts, 16), self._times.longest)) * spread
 
     def _key_in(self, keys: Mapping[bytes, TsigKey]) -> TsigKey | None:
         return None if self._grant.key is None else keys.get(self._grant.key)

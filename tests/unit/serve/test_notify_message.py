@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
+import dns.message
+import dns.opcode
+import dns.tsig
 import pytest
 
-from lzc.serve.notify.message import REFUSES_NOTIFY, Reply, Request
+from lzc.serve.notify.message import (
+    NO_ZONE,
+    REFUSES_NOTIFY,
+    Reply,
+    Request,
+    refusal_explained,
+)
 from lzc.wire import message, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import parse_query
@@ -91,3 +102,54 @@ def test_what_is_wrong_with_tsig_is_told() -> None:
 
 def test_a_good_answer_is_no_problem() -> None:
     assert answer(told(), 0, {KEY.name: KEY}) == Reply()
+
+
+def soa(serial: int) -> tuple[int, bytes]:
+    numbers = (serial, 7200, 900, 1209600, 300)
+    return 3600, APEX + APEX + b"".join(number.to_bytes(4, "big") for number in numbers)
+
+
+def test_notify_has_the_new_soa() -> None:
+    """So that who has that serial need not ask (RFC 1996 §3.7)."""
+    now = time.time()
+    made = Request(1, APEX, KEY, now, polls=False, soa=soa(4294967295))
+    found = dns.message.from_wire(
+        made.wire,
+        keyring=dns.tsig.Key("transfer.example.", KEY.secret, "hmac-sha256"),
+        request_mac=b"",
+    )
+    assert found.opcode() == dns.opcode.NOTIFY
+    [rrset] = found.answer
+    assert (rrset.ttl, rrset[0].serial, rrset.name.to_text()) == (3600, 4294967295, "example.org.")
+    assert not dns.message.from_wire(
+        Request(1, APEX, None, NOW, polls=True, soa=soa(7)).wire
+    ).answer, "a query has none"
+
+
+@pytest.mark.parametrize(
+    ("refused", "asked_for_soa", "kind", "told_why"),
+    [
+        ("REFUSED", Reply(serial=7), REFUSES_NOTIFY, ", though it has the zone (serial 7): it"),
+        ("REFUSED", "REFUSED", NO_ZONE, ", and REFUSED to the query for the SOA: it has no such"),
+        ("NOTAUTH", "REFUSED", NO_ZONE, ", and REFUSED to the query for the SOA: it has no such"),
+        ("NOTAUTH", "SERVFAIL", REFUSES_NOTIFY, ", and has no data of the zone: it takes NOTIFY"),
+        ("BADKEY", Reply(serial=7), REFUSES_NOTIFY, ", though it has the zone (serial 7): it"),
+    ],
+)
+def test_why_notify_was_refused_is_known_from_its_answer_to_a_query(
+    refused: str, asked_for_soa: str | Reply, kind: str, told_why: str
+) -> None:
+    if refused == "BADKEY":
+        first = answer(told(), 0, {})
+    else:
+        first = answer(
+            told(), getattr(message, refused), None if refused == "NOTAUTH" else {KEY.name: KEY}
+        )
+    assert first.kind == REFUSES_NOTIFY
+    second = asked_for_soa
+    if isinstance(second, str):
+        second = answer(asked(), getattr(message, second), {KEY.name: KEY})
+    why = refusal_explained(first, second)
+    assert (why.kind, why.serial) == (kind, second.serial)
+    assert why.problem.startswith(f"answered {refused}")
+    assert told_why in why.problem

@@ -373,3 +373,59 @@ def test_a_secondary_that_is_ahead_is_not_called_current(theirs: int) -> None:
     play.run(60)
     assert play.secondary.status(play.now)["ahead"] == 0
     assert play.current == 2
+
+
+def test_who_refuses_notify_is_asked_why_at_once() -> None:
+    play = Play({ORG: 7})
+
+    def refuse(play: Play, zone: ZoneAtSecondary) -> Reply:
+        if zone.polls:
+            return Reply("answered REFUSED", kind=messages.REFUSES_SOA, said="x", rcode=5)
+        return Reply(
+            "no", kind=messages.REFUSES_NOTIFY, said="answered REFUSED, to NOTIFY", rcode=5
+        )
+
+    play.reply = refuse
+    play.run(0.5)
+    assert [what for *_, what in play.sent] == ["NOTIFY", "SOA"]
+    [state] = play.secondary.status(play.now)["states"]
+    assert state["error"] == (
+        "answered REFUSED, to NOTIFY, and REFUSED to the query for the SOA: it has no such zone"
+    )
+    play.run(200)
+    assert [what for *_, what in play.sent] == ["NOTIFY", "SOA"] * (len(play.sent) // 2)
+    assert len(play.sent) < 30, "with pauses that grow"
+
+
+def test_who_refuses_notify_and_comes_by_itself_is_current_all_the_same() -> None:
+    play = Play({ORG: 7})
+
+    def refuse(play: Play, zone: ZoneAtSecondary) -> Reply:
+        if zone.polls:
+            return Reply(serial=7 if play.now > 1010 else 6)
+        return Reply(
+            "no", kind=messages.REFUSES_NOTIFY, said="answered REFUSED, to NOTIFY", rcode=5
+        )
+
+    play.reply = refuse
+    play.run(5)
+    [state] = play.secondary.status(play.now)["states"]
+    assert (state["current"], state["secondary_serial"]) == (False, 6)
+    assert (
+        "though it has the zone (serial 6): it takes NOTIFY for it from another" in state["error"]
+    )
+    play.run(200)
+    assert play.current == 1
+    assert play.secondary.status(play.now)["states"][0]["error"] == ""
+
+
+def test_pauses_are_spread_by_chance() -> None:
+    tries = []
+    for chance in (0.0, 0.5, 1.0):
+        section = SecondarySection(name="ns2", address="192.0.2.1:53")
+        secondary = NotifiedSecondary(section, {}, chance=lambda chance=chance: chance)  # type: ignore[misc]
+        secondary.update({ORG: 7})
+        [zone] = secondary.orders(0.0)
+        secondary.answered(zone, Reply("no", kind="no"), 0.0)
+        tries.append(secondary.next_due())
+    assert tries == [0.8, 1.0, 1.2]
