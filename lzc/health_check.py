@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, NamedTuple, Protocol
@@ -84,6 +86,33 @@ class Check:
                 raise TypeError(f"{name} of a health check must be {kind.__name__}")
         return check
 
+    @classmethod
+    def of_call(
+        cls, kind: bytes, target: Any, candidate: bytes, settings: Mapping[str, Any]
+    ) -> Check:
+        """The check that a call of ifportup (``kind`` ``b"port "``, ``target`` the port), ifurlup
+        or pickselfweighted (``b"url "`` and ``b"weight "``, the URL) asks about a candidate; or of
+        ifurlextup (``b"ext "``), which asks nothing about one: the host of the URL is looked up.
+
+        ``settings`` are fields of a check that options of a call set, as Lua gives them, `None` for
+        one that is not given; text that is no number leaves the default. Headers are lines
+        ``name: value``; as a name without quotes has none, a hyphen may be written as an underscore
+        there. Raises `ValueError` or `TypeError` for what is neither."""
+        # Few are given, of a check that a query waits for.
+        found = {
+            field: _value(given, _USUAL[field])
+            for field, given in settings.items()
+            if given is not None
+        }
+        if "minimum_failures" in found:
+            found["minimum_failures"] = max(found["minimum_failures"], 1)
+        return cls(
+            address="" if kind == b"ext " else candidate.decode("ascii"),
+            port=int(target) if kind == b"port " else 0,
+            url="" if kind == b"port " else _text(target),
+            **found,
+        )
+
     def key(self) -> bytes:
         """16 octets that identify this check in shared memory and on the command line (as hex)."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).digest()
@@ -117,7 +146,38 @@ def is_address(host: str) -> bool:
     return True
 
 
+def _value(given: Any, usual: Any) -> Any:
+    """What Lua gives, as a value of the kind that a field usually has."""
+    if isinstance(usual, int):
+        return _number(given, usual)
+    return _headers(_text(given)) if isinstance(usual, tuple) else _text(given)
+
+
+def _number(value: Any, usual: int) -> int:
+    if isinstance(value, bytes):
+        digits = re.match(rb"\s*\d{1,9}", value)
+        return int(digits[0]) if digits else usual
+    return usual if value is None else int(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _headers(lines: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for line in lines.splitlines():
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise ValueError(f"{line!r} is no header; write 'name: value'")
+        found.append((name.strip().replace("_", "-"), value.strip()))
+    return tuple(found)
+
+
 _FIELDS: Final = [(field.name, field.default) for field in fields(Check)]
+_USUAL: Final = {name: usual for name, usual in _FIELDS if usual is not MISSING}
 _LATER: Final = frozenset(("minimum_failures", "headers"))
 _KINDS: Final = [(name, str if usual is MISSING else type(usual)) for name, usual in _FIELDS]
 

@@ -80,7 +80,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
 
         keys = published_keys(zone)
         faults += limited(check_signatures(zone, presigned, job.now))
-    lua_records = [record for record in zone.records if record[1] == rr.LUA]
+    lua_records = zone.of_type(rr.LUA)
     found: frozenset[Check] = frozenset()
     tried: frozenset[Check] = frozenset()
     constants = Constants()

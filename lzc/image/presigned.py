@@ -96,7 +96,7 @@ def _hashed(zone: Zone, found: Presigned, records: Sequence[Record]) -> Iterator
         if found.links.setdefault(b32hexdecode(key.upper()), record) is not record:
             yield _fault(zone, record, "has two NSEC3 records with one owner")
     found.denial = replace(first, opt_out=bool(flags & _OPT_OUT))
-    told = [record for record in zone.records if record[TYPE] == rr.NSEC3PARAM]
+    told = zone.of_type(rr.NSEC3PARAM)
     if [record[RDATA] for record in told] != [found.denial.parameters_rdata]:
         place = told[0] if told else records[0]
         yield _fault(zone, place, "has an NSEC3PARAM record that is not that of its NSEC3 records")

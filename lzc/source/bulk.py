@@ -61,7 +61,7 @@ OnEntry = Callable[[FileScope, Entry], None]
 @cache
 def _lua() -> tuple[Callable[[bytes, bool], bytes], Callable[[bytes, int], LuaSource]]:
     """What reads Lua, which zones without LUA records need not wait for."""
-    from lzc.source.lua_source import of_string, strings_of
+    from lzc.source.lua_record import of_string, strings_of
 
     return strings_of, of_string
 

@@ -81,6 +81,10 @@ class Zone:
         """The apex in presentation format, with its final dot."""
         return wire_name.to_text(self.apex)
 
+    def of_type(self, rrtype: int) -> list[Record]:
+        """The records of a type, in the order of all."""
+        return [record for record in self.records if record[TYPE] == rrtype]
+
     def owner(self, record: Record) -> bytes:
         """The lower-case wire name of a record's owner."""
         return wire_name.relative_of_key(record[KEY]) + self.apex

@@ -7,9 +7,19 @@ static record in its place. A file is one of the walk where a function of it is 
 record and none for the static one, or where it hands over to such a file: what all records pass
 through is left out, but for the doors behind which LUA records part from them.
 
-Left out besides is what only tells of the record: lint, and the search for the health checks that
-it asks for, with a trial of its code in a child, which is a walk of its own. No octet of the zone
-depends on them, which is held by building it without.
+That is a count of files that are there for LUA records. It is not all that is entered for one, and
+what it leaves out is printed beside it:
+
+- The files that the static record enters as well, in some of which a LUA record enters functions
+  that the static one does not: such are named.
+- What only tells of the record: lint, and the search for the health checks that it asks for. No
+  octet of the zone depends on them, which is held by building it without. A trial of its code in a
+  child is a walk of its own, and is not traced.
+
+It does not see what is read when a module is imported, such as tables of functions and options; the
+Lua in which code runs (`lzc/lua/engine/api`, and a file beside the description of each function);
+what writes the bundle, and what a worker does when it starts; and other records than these few: one
+with options, escapes or a file of its own leads through more.
 """
 
 from __future__ import annotations
@@ -59,18 +69,24 @@ RECORDS: Final = {
 _STATIC: Final = "static"
 _FOLDER: Final = f"{Path(lzc.__file__).parent}/"
 
-Calls = set[tuple[str, str]]
-"""The file that calls and the one that is called."""
+Call = tuple[str, str, str]
+"""The file that calls, the one that is called, and the function in that."""
+Calls = set[Call]
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
 class Walk:
     """The files of a walk: ``own`` are those that static records do not enter, ``doors`` those that
-    hand over to them."""
+    hand over to them. ``beside`` are others that static records enter, but not all functions that
+    this one does; ``entered`` are all files, and ``telling`` those that are entered besides for
+    what only tells of it."""
 
     own: frozenset[str]
     doors: frozenset[str]
+    beside: frozenset[str]
+    entered: frozenset[str]
+    telling: frozenset[str]
 
     @property
     def files(self) -> frozenset[str]:
@@ -81,18 +97,30 @@ class Walk:
 def walk(kind: str) -> Walk:
     """The walk of one of `RECORDS`. Each is traced in a process of its own: what was seen before is
     kept in caches."""
-    shared = {called for _, called in _traced(_STATIC)}
-    calls = _traced(kind)
-    own = {called for _, called in calls} - shared
-    doors = {caller for caller, called in calls if called in own} - own
-    return Walk(frozenset(own), frozenset(doors))
+    static, _ = _traced(_STATIC)
+    calls, telling = _traced(kind)
+    shared = {called for _, called, _ in static}
+    functions = {(called, function) for _, called, function in static}
+    entered = {called for _, called, _ in calls}
+    own = entered - shared
+    doors = {caller for caller, called, _ in calls if called in own} - own
+    beside = {called for _, called, function in calls if (called, function) not in functions}
+    return Walk(
+        frozenset(own),
+        frozenset(doors),
+        frozenset(beside & shared - doors),
+        frozenset(entered),
+        frozenset({called for _, called, _ in telling} - entered),
+    )
 
 
 @cache
-def _traced(kind: str) -> frozenset[tuple[str, str]]:
+def _traced(kind: str) -> tuple[frozenset[Call], frozenset[Call]]:
+    """The calls for a kind of record, and those when all is done that a build does."""
     command = [sys.executable, "-m", __spec__.name, kind]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return frozenset((caller, called) for caller, called in json.loads(printed))
+    calls, telling = (frozenset(map(tuple, found)) for found in json.loads(printed))
+    return calls, telling
 
 
 def _trace(calls: Calls, work: Callable[[], Made]) -> Made:
@@ -105,7 +133,8 @@ def _trace(calls: Calls, work: Callable[[], Made]) -> Made:
             before = before.f_back
         if before is not None:
             caller = before.f_code.co_filename
-            calls.add((caller.removeprefix(_FOLDER), called.removeprefix(_FOLDER)))
+            function = frame.f_code.co_qualname
+            calls.add((caller.removeprefix(_FOLDER), called.removeprefix(_FOLDER), function))
 
     sys.setprofile(see)
     try:
@@ -136,12 +165,14 @@ def _without_remarks(job: ZoneJob) -> ZoneResult:
         return zone_job.build_zone(job)
 
 
-def _trace_all(kind: str, folder: Path) -> Calls:
+def _trace_all(kind: str, folder: Path) -> tuple[Calls, Calls]:
     calls: Calls = set()
+    telling: Calls = set()
     job = _job(folder, kind)
     built = _trace(calls, lambda: _without_remarks(job)).zone
     assert built is not None
-    assert built == zone_job.build_zone(job).zone, "its octets depend on what was left out"
+    whole = _trace(telling, lambda: zone_job.build_zone(job)).zone
+    assert built == whole, "its octets depend on what was left out"
     with current.locked(folder / "build"):
         identity = writer.write(folder / "build", [built], [], version="test", inputs={})
     with Bundle.open(folder / "build" / identity) as bundle:
@@ -163,20 +194,24 @@ def _trace_all(kind: str, folder: Path) -> Calls:
         found = _trace(calls, lambda: responder.respond(query.to_wire(), CLIENT, NOW, tcp=False))
         assert found is not None and not failures
         assert dns.message.from_wire(found[0]).answer[0][0].address.startswith("192.0.2.")
-    return calls
+    return calls, telling
 
 
 def main(kind: str | None) -> None:
     """Print the calls of one kind of record, as JSON, or the walks of all kinds."""
     if kind is not None:
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(sorted(_trace_all(kind, Path(folder).resolve()))))
+            print(json.dumps([*map(sorted, _trace_all(kind, Path(folder).resolve()))]))
         return
     for kind in RECORDS:
         found = walk(kind)
         print(f"{kind}: {len(found.files)} files, {len(found.doors)} of them doors")
         for file in sorted(found.files):
             print(f"    {file}{' (door)' if file in found.doors else ''}")
+        print(f"  {len(found.beside)} more of static records, with functions they do not enter:")
+        for file in sorted(found.beside):
+            print(f"    {file}")
+        print(f"  {len(found.entered)} files in all, and {len(found.telling)} that tell of it")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def strip(zone: Zone) -> None:
 
 def check_presigned_lua(zone: Zone) -> Iterator[Fault]:
     """Yield a fault where a zone that is to be served as it is signed has LUA records."""
-    for record in [record for record in zone.records if record[TYPE] == rr.LUA][:1]:
+    for record in zone.of_type(rr.LUA)[:1]:
         yield Fault(
             zone.place(record),
             "presigned-and-lua",

@@ -39,7 +39,7 @@ def published_keys(zone: Zone) -> tuple[ZoneKey, ...]:
 def check_signatures(zone: Zone, presigned: Presigned, now: float) -> Iterator[Fault]:
     """What is wrong at ``now`` with the signatures over a zone whose records are sorted, and were
     checked. Fills in when the first of them expires."""
-    keys = [record for record in zone.records if record[TYPE] == rr.DNSKEY and not record[KEY]]
+    keys = [record for record in zone.of_type(rr.DNSKEY) if not record[KEY]]
     if not keys or not presigned.links:
         lacking = "DNSKEY records at its apex" if not keys else "NSEC and NSEC3 records"
         yield Fault(

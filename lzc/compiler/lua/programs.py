@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 from lzc.lua.plan import reads_labels
 from lzc.lua.program import Program
 from lzc.powerdns_versions import LATEST, Version
-from lzc.source.lua_source import strings_of
+from lzc.source.lua_record import strings_of
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
 from lzc.wire.rdata import covered_type
-from lzc.zone.model import KEY, PLACE, RDATA, TYPE, LuaRecord, LuaSource, Record, Zone
+from lzc.zone.model import KEY, PLACE, RDATA, LuaRecord, LuaSource, Record, Zone
 
 MAX_OCTETS: Final = 2**17
 """Octets of code whose programs are kept: a tree takes about fifty times as many."""
@@ -61,7 +61,7 @@ class Programs:
     def __init__(self, zone: Zone, insert_whitespace: bool, version: Version = LATEST) -> None:
         self.zone: Final = zone
         self.version: Final = version
-        self.records: Final = [record for record in zone.records if record[TYPE] == rr.LUA]
+        self.records: Final = zone.of_type(rr.LUA)
         self._insert_whitespace = insert_whitespace
 
     def __iter__(self) -> Iterator[tuple[Record, Program]]:

@@ -19,7 +19,6 @@ from lzc.lua.health.options import (
     SELECTORS,
     Option,
     Takes,
-    check_of,
 )
 from lzc.lua.syntax import tree as syntax
 from lzc.lua.syntax.constants import Other, address_of, integer, text, whole
@@ -172,7 +171,7 @@ HTTP_OPTIONS: Final = Parameter("a table of options", partial(_check_options, OP
 
 class Options(NamedTuple):
     """The options of a call. ``strict`` asks for an error as long as no check has completed;
-    ``settings`` are those of the check, as `lzc.lua.health.options.check_of` takes them."""
+    ``settings`` are those of the check, as `Check.of_call` takes them."""
 
     selector: str
     backup: str
@@ -207,7 +206,7 @@ def check_document(
     if size > _MAX_SETTINGS:
         raise Other
     try:
-        check = check_of(kind, target, candidate, settings)
+        check = Check.of_call(kind, target, candidate, settings)
     except ValueError as error:
         raise Other from error
     return {name: value for name, usual in _FIELDS if (value := getattr(check, name)) != usual}

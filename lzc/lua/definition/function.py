@@ -171,3 +171,18 @@ class Function:
     def takes(self, count: int) -> bool:
         """Whether it can be called with so many arguments."""
         return self.required <= count <= len(self.parameters)
+
+
+class Functions(dict[str, Function]):
+    """Functions by their names."""
+
+    __slots__ = ()
+
+    def called(self, node: syntax.Node) -> tuple[Function | None, tuple[Expression, ...]]:
+        """The function that an expression calls by its name, and the arguments; `None` for anything
+        else, and for more or fewer arguments than it takes."""
+        if isinstance(node, Call) and isinstance(node.function, syntax.Name):
+            function = self.get(node.function.name.decode("latin-1"))
+            if function is not None and function.takes(len(node.arguments)):
+                return function, node.arguments
+        return None, ()

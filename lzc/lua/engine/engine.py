@@ -12,7 +12,7 @@ from typing import Any
 
 import lupa.luajit21 as lupa
 
-from lzc.health_check import HealthView
+from lzc.health_check import Check, HealthView
 from lzc.lua import address
 from lzc.lua.engine.execution import (
     EngineSettings,
@@ -25,7 +25,7 @@ from lzc.lua.engine.execution import (
 from lzc.lua.engine.geo import GeoView
 from lzc.lua.engine.ring import Rings
 from lzc.lua.engine.state import LuaState
-from lzc.lua.health.options import OF_CHECKS_IN, check_of
+from lzc.lua.health.options import OF_CHECKS_IN
 from lzc.powerdns_versions import Version
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata
@@ -286,7 +286,7 @@ class Engine:
         try:
             given = zip(self._options, options, strict=True)
             settings = {option.field: value for option, value in given}
-            check = check_of(kind, target, candidate, settings)
+            check = Check.of_call(kind, target, candidate, settings)
         except (ValueError, TypeError, OverflowError) as error:
             return f"bad option of a health check: {error}".encode()
         status = self._health.status(check, self._zone)

@@ -6,14 +6,14 @@ A function is there because its pair is: nothing else lists it by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from lzc.lua.definition.function import Function
+from lzc.lua.definition.function import Function, Functions
 from lzc.lua.definition.record import Examination
-from lzc.lua.syntax.tree import Call, Expression, Name, Node
+from lzc.lua.syntax.tree import Call
 
 
 def _described() -> Iterator[Function]:
@@ -21,7 +21,7 @@ def _described() -> Iterator[Function]:
         yield from import_module(f"{__name__}.{stem}").FUNCTIONS
 
 
-FUNCTIONS: Final[Mapping[str, Function]] = {function.name: function for function in _described()}
+FUNCTIONS: Final = Functions((function.name, function) for function in _described())
 """Every function by its name."""
 
 CHECKING: Final = tuple(
@@ -53,13 +53,3 @@ OF_DATABASES: Final = tuple(name.encode() for name, found in FUNCTIONS.items() i
 def meant(record: Examination, call: Call) -> Function | None:
     """The function that a call of a record means, be it through a local; `None` for any other."""
     return FUNCTIONS.get(record.function_name(call.function) or "")
-
-
-def called(node: Node) -> tuple[Function | None, tuple[Expression, ...]]:
-    """The function that an expression calls by its name, and the arguments; `None` for anything
-    else, and for more or fewer arguments than it takes."""
-    if isinstance(node, Call) and isinstance(node.function, Name):
-        function = FUNCTIONS.get(node.function.name.decode("latin-1"))
-        if function is not None and function.takes(len(node.arguments)):
-            return function, node.arguments
-    return None, ()

@@ -89,7 +89,8 @@ def up(
     addresses: Expression,
     given: Expression | None = None,
 ) -> Operation:
-    """The operation for one set of addresses, or several, checked as `check_of` says of a kind."""
+    """The operation for one set of addresses, or several, checked as `Check.of_call` of
+    `lzc.health_check` says of a kind."""
     options = read_options(form.version, given)
     outer = values(addresses)
     nested = bool(outer) and isinstance(outer[0], syntax.Table)

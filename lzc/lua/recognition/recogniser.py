@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from lzc.lua.definition.function import Condition, Form, Operation, is_method
-from lzc.lua.functions import FUNCTIONS, called
+from lzc.lua.functions import FUNCTIONS
 from lzc.lua.plan import encode
 from lzc.lua.program import Program
 from lzc.lua.recognition.text import code_of, parts
@@ -181,7 +181,7 @@ class _Reading:
             raise Other
         if resolve(call.function, names) is not call.function:
             raise Other
-        function, arguments = called(call)
+        function, arguments = FUNCTIONS.called(call)
         if function is None or not function.includes:
             raise Other
         included = self.include(text(resolve(arguments[0], names)))
@@ -209,7 +209,7 @@ class _Reading:
             return self.combined(node)
         if isinstance(node, ast.MethodCall):
             return _family(node)
-        function, arguments = called(node)
+        function, arguments = FUNCTIONS.called(node)
         if function is None or function.condition is None:
             raise Other
         return function.condition(self.form, *arguments)
@@ -238,7 +238,7 @@ class _Reading:
             return ["fixed", [self.form.item(text(value)) for value in values(node)]]
         if isinstance(node, ast.Binary) and node.operator == b"or":
             return self.alternatives(node)
-        function, arguments = called(node)
+        function, arguments = FUNCTIONS.called(node)
         if function is not None and function.operation is not None:
             if not function.is_in(self.form.version):
                 raise Other

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lzc.lua.definition.function import Form, Part, is_method
-from lzc.lua.functions import called
+from lzc.lua.functions import FUNCTIONS
 from lzc.lua.syntax import tree as ast
 from lzc.lua.syntax.constants import Other, integer
 from lzc.wire.name import MAX_NAME
@@ -19,7 +19,7 @@ def code_of(node: ast.Node) -> str | None:
     """What of a place a call of countryCode and its like gives."""
     if isinstance(node, ast.Parenthesis):
         return code_of(node.inner)
-    function, _ = called(node)
+    function, _ = FUNCTIONS.called(node)
     return function.code or None if function is not None else None
 
 
@@ -51,7 +51,7 @@ def _parts(form: Form, node: ast.Node) -> list[Part]:
         return [["is", node.value.decode("latin-1")]]
     if isinstance(node, ast.Number):
         return [["is", str(integer(node, 10**10))]]
-    function, arguments = called(node)
+    function, arguments = FUNCTIONS.called(node)
     if function is not None and function.code:
         return [[function.code]]
     if function is not None and function.part is not None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from lzc.cli import group
 from lzc.compiler import workers
 from lzc.faults import Fault, FaultList, Place, Severity
-from lzc.source import lua_source, state
+from lzc.source import lua_record, state
 from lzc.source.limits import Limits, Spending
 from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
@@ -128,13 +128,13 @@ def test_large_code_in_a_file_is_rewritten_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rewritten: list[int] = []
-    as_before = lua_source.strings_of
+    as_before = lua_record.strings_of
 
     def strings_of(code: bytes, is_included: bool) -> bytes:
         rewritten.append(len(code))
         return as_before(code, is_included)
 
-    monkeypatch.setattr("lzc.source.lua_source.strings_of", strings_of)
+    monkeypatch.setattr("lzc.source.lua_record.strings_of", strings_of)
     code = "\n".join(f"x{at} = 'y'" for at in range(1000))
     text = HEAD + '$GENERATE 1-30 a$ LUA LUA $FILE "l.lua"\nb LUA LUA $FILE l.lua\n'
     zone, faults, _ = read(tmp_path, {"z": text, "l.lua": code}, LARGE)

@@ -14,7 +14,7 @@ from lzc.faults import Fault, Severity, unpack
 from lzc.lua.program import Program
 from lzc.lua.syntax.tree import LuaCodeError
 from lzc.source import inputs
-from lzc.source.lua_source import strings_of
+from lzc.source.lua_record import strings_of
 from lzc.source.zonefile import read_zone
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype as rr
