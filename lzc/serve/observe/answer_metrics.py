@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lzc.serve.observe.family import Family, Sample, counter, gauge, histogram, one
-from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.seen import Snapshot
 from lzc.serve.observe.totals import Totals
 
 
@@ -89,7 +89,7 @@ def queries_of(totals: Totals) -> Mapping[tuple[str, str, str], int]:
     return {**none, **totals.queries}
 
 
-def answers(seen: Seen) -> Iterator[Family]:
+def answers(seen: Snapshot) -> Iterator[Family]:
     """The families, as far as workers count what is in them."""
     totals = seen.totals
     yield from counter(
@@ -138,7 +138,7 @@ def answers(seen: Seen) -> Iterator[Family]:
     yield from _lua(seen)
 
 
-def _lua(seen: Seen) -> Iterator[Family]:
+def _lua(seen: Snapshot) -> Iterator[Family]:
     counters = seen.totals.counters
     failures: list[Sample] = [
         ((kind,), counters[name]) for name, kind in _FAILURES.items() if name in counters

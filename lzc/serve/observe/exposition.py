@@ -13,7 +13,7 @@ from prometheus_client.utils import floatToGoString
 
 from lzc.serve.observe.metrics import families
 from lzc.serve.observe.powerdns_names import lines
-from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.seen import Snapshot
 
 PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -35,7 +35,7 @@ class _Alone(NamedTuple):
         yield self.family
 
 
-def pieces(seen: Seen, content_type: str = PLAIN, *, powerdns: bool = False) -> Iterator[bytes]:
+def pieces(seen: Snapshot, content_type: str = PLAIN, *, powerdns: bool = False) -> Iterator[bytes]:
     """All metrics in `PLAIN` or `OPENMETRICS`, in pieces that take little time each; with
     ``powerdns``, also under its names."""
     plain = content_type == PLAIN
@@ -51,7 +51,7 @@ def pieces(seen: Seen, content_type: str = PLAIN, *, powerdns: bool = False) -> 
         yield _END
 
 
-def text(seen: Seen, content_type: str = PLAIN, *, powerdns: bool = False) -> bytes:
+def text(seen: Snapshot, content_type: str = PLAIN, *, powerdns: bool = False) -> bytes:
     """All pieces together."""
     return b"".join(pieces(seen, content_type, powerdns=powerdns))
 

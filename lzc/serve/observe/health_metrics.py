@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lzc.serve.observe.family import Family, counter, gauge, one
-from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.seen import Snapshot
 
 MOST: Final = 10_000
 """Checks with metrics of their own; of more, there is what is summed over all of them."""
@@ -14,7 +14,7 @@ MOST: Final = 10_000
 MOST_RECORDS: Final = 1000
 
 
-def health(seen: Seen) -> Iterator[Family]:
+def health(seen: Snapshot) -> Iterator[Family]:
     """The families: first what is about all checks, then each of those that a bundle lists."""
     counts = seen.health.counts
     yield from gauge(
@@ -97,7 +97,7 @@ def health(seen: Seen) -> Iterator[Family]:
     yield from _each(seen)
 
 
-def _each(seen: Seen) -> Iterator[Family]:
+def _each(seen: Snapshot) -> Iterator[Family]:
     checks = seen.health.checks
     if len(checks) > MOST:
         checks = ()

@@ -15,10 +15,10 @@ from lzc.serve.observe.health_metrics import health
 from lzc.serve.observe.process import ProcessUse, use_of
 from lzc.serve.observe.recorder_metrics import recorder
 from lzc.serve.observe.secondary_metrics import secondaries
-from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.seen import Snapshot
 
 
-def families(seen: Seen) -> Iterator[Family]:
+def families(seen: Snapshot) -> Iterator[Family]:
     """All of them, one after the other."""
     yield from _server(seen)
     yield from _processes(seen)
@@ -29,7 +29,7 @@ def families(seen: Seen) -> Iterator[Family]:
     yield from secondaries(seen)
 
 
-def _server(seen: Seen) -> Iterator[Family]:
+def _server(seen: Snapshot) -> Iterator[Family]:
     bundle = seen.bundle
     yield from gauge(
         "lzc_build_info",
@@ -111,7 +111,7 @@ def _server(seen: Seen) -> Iterator[Family]:
     )
 
 
-def _processes(seen: Seen) -> Iterator[Family]:
+def _processes(seen: Snapshot) -> Iterator[Family]:
     names = [each.name for each in seen.processes]
     used = [use_of(each.pid) if each.pid else None for each in seen.processes]
     found: list[tuple[str, ProcessUse]] = [
@@ -163,7 +163,7 @@ def _processes(seen: Seen) -> Iterator[Family]:
     )
 
 
-def _zones(seen: Seen) -> Iterator[Family]:
+def _zones(seen: Snapshot) -> Iterator[Family]:
     label = ("zone",)
     yield from gauge(
         "lzc_zone_serial",

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from lzc.serve.observe.answer_metrics import by_transport, queries_of
 from lzc.serve.observe.process import use_of
-from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.seen import Snapshot
 
 _PREFIX: Final = "pdns_auth_"
 _COUNTER: Final = "counter"
@@ -62,7 +62,7 @@ _SNMP6: Final = (
 )
 
 
-def lines(seen: Seen, *, counter: str) -> bytes:
+def lines(seen: Snapshot, *, counter: str) -> bytes:
     """The text of all of them; ``counter`` is the type that is said of what only rises."""
     out = [
         f"# HELP {_PREFIX}{one.name} {one.meaning}\n"
@@ -78,7 +78,7 @@ def lines(seen: Seen, *, counter: str) -> bytes:
     return "".join(out).encode()
 
 
-def _values(seen: Seen) -> Iterator[_Value]:
+def _values(seen: Snapshot) -> Iterator[_Value]:
     yield from _queries(seen)
     yield from _answers(seen)
     counters = seen.totals.counters
@@ -92,7 +92,7 @@ def _values(seen: Seen) -> Iterator[_Value]:
     yield from _machine(seen)
 
 
-def _queries(seen: Seen) -> Iterator[_Value]:
+def _queries(seen: Snapshot) -> Iterator[_Value]:
     queries = queries_of(seen.totals)
     for transport in ("udp", "tcp"):
         shown = transport.upper()
@@ -105,7 +105,7 @@ def _queries(seen: Seen) -> Iterator[_Value]:
             yield _Value(f"{transport}{family}_queries", _COUNTER, meaning, count)
 
 
-def _answers(seen: Seen) -> Iterator[_Value]:
+def _answers(seen: Snapshot) -> Iterator[_Value]:
     totals = seen.totals
     for transport in ("udp", "tcp"):
         shown = transport.upper()
@@ -131,7 +131,7 @@ def _answers(seen: Seen) -> Iterator[_Value]:
         yield _Value(name, _COUNTER, meaning, sum(counted))
 
 
-def _machine(seen: Seen) -> Iterator[_Value]:
+def _machine(seen: Snapshot) -> Iterator[_Value]:
     used = [use for one in seen.processes if one.pid and (use := use_of(one.pid)) is not None]
     times = (("user_msec", "user time"), ("sys_msec", "system time"))
     for (name, what), seconds in zip(times, seen.cpu, strict=True):

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lzc.serve.observe.family import Family, Sample, counter, gauge
-from lzc.serve.observe.seen import SecondarySeen, Seen
+from lzc.serve.observe.seen import SecondarySeen, Snapshot
 
 
-def secondaries(seen: Seen) -> Iterator[Family]:
+def secondaries(seen: Snapshot) -> Iterator[Family]:
     """The families."""
     notified = _labelled([each for each in seen.secondaries if each.notified])
     yield from gauge(

@@ -156,7 +156,7 @@ class SecondarySeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Snapshot:
     """Everything. ``uptime``: seconds since the server began, whatever the clock says; ``keys`` is
     the state of zones with something wrong with their keys, ``ends`` when the keys of a zone cease
     to sign it; ``held_zones`` have code that is not run; ``cpu``: seconds of CPU time, user and

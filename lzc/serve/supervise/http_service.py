@@ -17,7 +17,7 @@ from lzc.serve.transport.sockets import show_endpoint
 
 if TYPE_CHECKING:
     from lzc.serve.observe.http import HttpServer
-    from lzc.serve.supervise.seeing import Seer
+    from lzc.serve.supervise.seeing import Overview
 
 log = logging.getLogger("lzc")
 
@@ -39,21 +39,21 @@ class Http:
 
 
 class HttpService:
-    """Serves what ``seer`` sees, as ``wanted`` says, from `start` on; ``made`` makes a server for
-    a socket and a token."""
+    """Serves what ``overview`` has, as ``wanted`` says, from `start` on; ``made`` makes a server
+    for a socket and a token."""
 
     def __init__(
         self,
         wanted: Http,
-        seer: Seer,
+        overview: Overview,
         made: Callable[[socket.socket, bytes | None], HttpServer],
     ) -> None:
         self._made = made
         self._now = wanted
         self._next: Http | None = None
-        self._seer = seer
+        self._overview = overview
         self._server: HttpServer | None = None
-        seer.powerdns = wanted.powerdns
+        overview.powerdns = wanted.powerdns
 
     async def start(self) -> None:
         """Begin to serve."""
@@ -94,7 +94,7 @@ class HttpService:
         if fresh is None:
             return
         before = self._now
-        self._seer.speak(powerdns=fresh.powerdns)
+        self._overview.speak(powerdns=fresh.powerdns)
         if fresh.address == before.address:
             self._now = Http(before.address, before.listener, fresh.token, fresh.powerdns)
             if self._server is not None:

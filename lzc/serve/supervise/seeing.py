@@ -32,7 +32,7 @@ from lzc.serve.observe.seen import (
     ProcessSeen,
     RecorderSeen,
     SecondarySeen,
-    Seen,
+    Snapshot,
     ZoneThere,
 )
 from lzc.serve.observe.totals import Totals, TotalsReader
@@ -79,7 +79,7 @@ class _Copied(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Seer:
+class Overview:
     """Of a server, whose parts these are; ``slots`` are those of all workers it ever had,
     ``leaving`` are workers that end, ``stamps`` is where verifications are remembered, and
     ``powerdns`` has its names beside ours."""
@@ -98,7 +98,7 @@ class Seer:
     _contents: BundleContents = field(default_factory=BundleContents)
     _checks: tuple[Path | None, tuple[CheckSeen, ...]] = (None, ())
     _made: dict[str, _Made] = field(default_factory=dict)
-    _seen: tuple[float, Seen] | None = None
+    _seen: tuple[float, Snapshot] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _behind: ThreadPoolExecutor | None = None
     _totals: TotalsReader = field(init=False)
@@ -134,7 +134,7 @@ class Seer:
                 made.compressed = await self._in_slices(partial(_compress, made.pieces))
             return made.compressed
 
-    async def seen(self) -> Seen:
+    async def snapshot(self) -> Snapshot:
         """Everything, as it is, or was within the last second."""
         loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
@@ -163,7 +163,7 @@ class Seer:
             self._checks = folder, checks_of(folder)
         return self._checks[1]
 
-    async def _whole(self) -> Seen:
+    async def _whole(self) -> Snapshot:
         totals = await self._in_slices(self._totals.read)
         seen, there = await self._look(totals)
         folder = self.reloader.folder
@@ -195,14 +195,14 @@ class Seer:
         if self._behind is not None:
             self._behind.shutdown(wait=False, cancel_futures=True)
 
-    async def _look(self, totals: Totals) -> tuple[Seen, list[list[_Copied]]]:
+    async def _look(self, totals: Totals) -> tuple[Snapshot, list[list[_Copied]]]:
         """What changes under the loop; zones at secondaries are copied one secondary after the
         other."""
         reloader, checker = self.reloader, self.checker.status()
         refused = reloader.refusal.status()
         secondaries, there = await self._copy_secondaries()
         counts = self.secondaries.transfers.counts
-        seen = Seen(
+        seen = Snapshot(
             now=time.time(),
             version=lzc.__version__,
             started_at=self.started_at,
@@ -280,8 +280,8 @@ class Seer:
         return found, there
 
     def _complete(
-        self, seen: Seen, there: list[list[_Copied]], folder: Path, give_way: GiveWay
-    ) -> Seen:
+        self, seen: Snapshot, there: list[list[_Copied]], folder: Path, give_way: GiveWay
+    ) -> Snapshot:
         """With what needs no loop."""
         if folder != self._contents.folder:
             self._contents = contents_of(folder, self.stamps, self.checks(folder))

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 from lzc.foreign_text import shown
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.observe.process import use_of
-from lzc.serve.observe.seen import Seen
+from lzc.serve.observe.seen import Snapshot
 from lzc.serve.observe.status.health_history import HealthHistory
 from lzc.serve.observe.status.rate_history import RateHistory
 from lzc.serve.observe.status.request import Asked
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
-from lzc.serve.supervise.seeing import Seer
+from lzc.serve.supervise.seeing import Overview
 
 if TYPE_CHECKING:
     from lzc.serve.observe.http import Document
@@ -44,10 +44,10 @@ _KEPT: Final = 32
 
 @dataclass(slots=True, eq=False)
 class StatusPages:
-    """Of the server that ``seer`` looks at; ``status`` is the command ``lzc ctl status``, ``slots``
-    are those of all workers it ever had."""
+    """Of the server that ``overview`` is of; ``status`` is the command ``lzc ctl status``,
+    ``slots`` are those of all workers it ever had."""
 
-    seer: Seer
+    overview: Overview
     checker: CheckerProcess
     status: Callable[[Answer], Awaitable[Answer]]
     slots: Collection[Slot]
@@ -63,7 +63,7 @@ class StatusPages:
     async def watch(self) -> None:
         """Remember each minute; never returns."""
         last = time.monotonic()
-        await self.seer.behind(self._follow)
+        await self.overview.behind(self._follow)
         self._rates.note(self._counters(), last)
         while True:
             await asyncio.sleep(max(0.0, last + self.minute - time.monotonic()))
@@ -72,7 +72,7 @@ class StatusPages:
             missed = max(0, round((now - last) / self.minute) - 1)
             last = now
             try:
-                await self.seer.behind(lambda: self._note(missed))  # noqa: B023 - it is awaited
+                await self.overview.behind(lambda: self._note(missed))  # noqa: B023 - it is awaited
             except Exception as error:  # what is wrong with one minute is not with the next
                 log.error("the last minute cannot be remembered: %s", shown(repr(error)))
 
@@ -85,13 +85,13 @@ class StatusPages:
 
         async with self._one_at_a_time:
             if self._page is None:
-                self._page = await self.seer.behind(StatusPage)
+                self._page = await self.overview.behind(StatusPage)
             page = self._page
             known = await self._look()
             made = self._made.get(asked)
             if made is None:
                 told = await self._told(page, known, asked)
-                made = await self.seer.behind(
+                made = await self.overview.behind(
                     lambda: page.make(known, asked, told, _used(known.seen))
                 )
                 if len(self._made) >= _KEPT:
@@ -103,11 +103,11 @@ class StatusPages:
         """What is known now, or was within the last second."""
         from lzc.serve.observe.status.known import Known
 
-        seen = await self.seer.seen()
+        seen = await self.overview.snapshot()
         if self._known is None or self._known.seen is not seen:
             self._made.clear()
             status = await self.status({})
-            await self.seer.behind(self._follow)
+            await self.overview.behind(self._follow)
             running = self._rates.running(self._counters(), time.monotonic())
             self._known = Known(
                 seen, status, self._health, self._rates, running, socket.gethostname()
@@ -115,14 +115,14 @@ class StatusPages:
         return self._known
 
     async def _told(self, page: StatusPage, known: Known, asked: Asked) -> Told:
-        keys = await self.seer.behind(lambda: page.checks(known, asked))
+        keys = await self.overview.behind(lambda: page.checks(known, asked))
         return await self.checker.report_on(keys, REASONS) if keys else {}
 
     def _follow(self) -> None:
         """The history is one of the checks of the bundle that is served."""
-        folder = self.seer.reloader.folder
+        folder = self.overview.reloader.folder
         if folder != self._followed:
-            self._health.follow(check.key for check in self.seer.checks(folder))
+            self._health.follow(check.key for check in self.overview.checks(folder))
             self._followed = folder
 
     def _note(self, missed: int) -> None:
@@ -137,7 +137,7 @@ class StatusPages:
         return total
 
 
-def _used(seen: Seen) -> dict[str, Any]:
+def _used(seen: Snapshot) -> dict[str, Any]:
     """What each process takes."""
     found = {one.name: use_of(one.pid) for one in seen.processes if one.pid}
     return {name: use for name, use in found.items() if use is not None}

@@ -38,7 +38,7 @@ from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
-from lzc.serve.supervise.seeing import Seer
+from lzc.serve.supervise.seeing import Overview
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.status_pages import StatusPages
@@ -106,7 +106,7 @@ class Supervisor:
             self._start_worker,
         )
         in_force = options.settings()
-        self._seer = Seer(
+        self._overview = Overview(
             self._reloader,
             checker,
             in_force,
@@ -116,7 +116,7 @@ class Supervisor:
             self._recorder,
             self._leaving,
         )
-        self._http = HttpService(http, self._seer, self._http_server)
+        self._http = HttpService(http, self._overview, self._http_server)
         settings = NewSettings(in_force, self._reloader, count.change, self._http)
         self._commands = Commands(
             self._reloader,
@@ -127,7 +127,7 @@ class Supervisor:
             board.used,
             self._recorder,
         )
-        self._pages = StatusPages(self._seer, checker, self._commands.status, board.used)
+        self._pages = StatusPages(self._overview, checker, self._commands.status, board.used)
         self._pages_watched = False
         self._started = self._stopping = False
         self._listening = self._hung_up = False
@@ -141,7 +141,7 @@ class Supervisor:
             self._loop.add_signal_handler(number, stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         self._listener = listener
-        commands = self._commands.by_name() | {"metrics": self._seer.command}
+        commands = self._commands.by_name() | {"metrics": self._overview.command}
         server = control.ControlServer(path, listener, commands)
         try:
             self._begin_health()
@@ -193,8 +193,8 @@ class Supervisor:
             # From the first time on: an address that moves does not end the last hour.
             self._pages_watched = True
             self._spawn(self._pages.watch())
-        seer = self._seer
-        return HttpServer(listener, token, seer.pieces, seer.not_ready, self._pages.page)
+        overview = self._overview
+        return HttpServer(listener, token, overview.pieces, overview.not_ready, self._pages.page)
 
     def _begin_health(self) -> None:
         """Where the bundle lists checks, start them first: answers wait for their results a while.
@@ -440,7 +440,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         self._secondaries.close()
-        self._seer.close()
+        self._overview.close()
         self._http.close()
         for worker in self._workers:
             worker.tell({"do": "stop"})

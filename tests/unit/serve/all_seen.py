@@ -12,7 +12,7 @@ from lzc.serve.observe.seen import (
     ProcessSeen,
     RecorderSeen,
     SecondarySeen,
-    Seen,
+    Snapshot,
     ZoneSeen,
     ZoneThere,
 )
@@ -31,7 +31,7 @@ class Every(dict[str, int]):
         return 3
 
 
-def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) -> Seen:
+def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) -> Snapshot:
     """With so many of each; ``pid`` is a process that runs."""
     names = [f"z{number}.example." for number in range(zones)]
     lags = [ZoneThere(name, 7, 0.0, False) for name in names]
@@ -45,7 +45,7 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
     ]
     counts = dict.fromkeys(("checks", "up", "down", "unknown", "changes", "runs", "unlisted"), 1)
     refused = dict.fromkeys(("unlisted_evicted", "unlisted_refused", "barred", "computed"), 1)
-    return Seen(
+    return Snapshot(
         now=NOW,
         version="1",
         started_at=NOW - 60,

@@ -429,7 +429,7 @@ import asyncio
 import lzc.serve.supervise.seeing as seeing
 async def never(self, content_type, compressed=False):
     await asyncio.Event().wait()
-seeing.Seer.pieces = never
+seeing.Overview.pieces = never
 """
     with served(tmp_path, inject=inject) as made, contextlib.ExitStack() as stack:
 
@@ -485,7 +485,7 @@ def test_an_error_of_ours_is_logged_once_and_answered(tmp_path: Path) -> None:
 import lzc.serve.supervise.seeing as seeing
 def broken(self):
     raise RuntimeError("a fault of lzc")
-seeing.Seer.not_ready = broken
+seeing.Overview.not_ready = broken
 """
     with served(tmp_path, inject=inject) as made:
         for _ in range(3):

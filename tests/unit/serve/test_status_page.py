@@ -19,7 +19,7 @@ from lzc.serve.observe.seen import (
     ProcessSeen,
     RecordSeen,
     SecondarySeen,
-    Seen,
+    Snapshot,
     ZoneSeen,
     ZoneThere,
 )
@@ -42,7 +42,7 @@ def shown(known: Known, asked: Asked | None = None, told: Any = None) -> Element
     return read(PAGE.make(known, asked or Asked(), told, there))
 
 
-def well(**changes: Any) -> Seen:
+def well(**changes: Any) -> Snapshot:
     """A server with which nothing is wrong."""
     seen = all_seen(os.getpid())
     counts = dict.fromkeys(seen.health.counts, 0) | {"checks": 1, "up": 1, "unlisted": 0}
@@ -60,11 +60,11 @@ def well(**changes: Any) -> Seen:
     return replace(seen, **{**rest, **changes})
 
 
-def known(seen: Seen | None = None, **status: Any) -> Known:
+def known(seen: Snapshot | None = None, **status: Any) -> Known:
     return Known(seen or well(), {**quiet_status(), **status}, host="ns1")
 
 
-def with_checks(checks: list[CheckSeen], records: list[RecordSeen] | None = None) -> Seen:
+def with_checks(checks: list[CheckSeen], records: list[RecordSeen] | None = None) -> Snapshot:
     seen = well()
     down = sum(check.up is False for check in checks)
     counts = {**seen.health.counts, "checks": len(checks), "down": down, "up": len(checks) - down}

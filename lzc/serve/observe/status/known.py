@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from lzc.serve.observe.seen import CheckSeen, SecondarySeen, Seen, ZoneSeen, ZoneThere
+from lzc.serve.observe.seen import CheckSeen, SecondarySeen, Snapshot, ZoneSeen, ZoneThere
 from lzc.serve.observe.status.health_history import HealthHistory
 from lzc.serve.observe.status.rate_history import Minute, RateHistory
 
@@ -20,7 +20,7 @@ class Known:
     """Of a server: ``status`` is the answer of ``lzc ctl status``, ``counters`` is what was counted
     since the last minute of ``rates`` ended, ``host`` the name of this machine."""
 
-    seen: Seen
+    seen: Snapshot
     status: Mapping[str, Any]
     health: HealthHistory = field(default_factory=HealthHistory)
     rates: RateHistory = field(default_factory=RateHistory)
