@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +21,7 @@ from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
 from lzc.serve.ipc.sent_settings import document_of
 from lzc.serve.observe.log_format import about
+from lzc.serve.supervise.silence import end_silence
 
 log = logging.getLogger("lzc")
 
@@ -107,11 +106,7 @@ class CheckerProcess:
     def watch(self, fair_from: float, limit: float) -> None:
         """Kill a process whose event loop has not turned for ``limit`` seconds, which is replaced
         then; ``fair_from`` is when we were stopped ourselves."""
-        beat = self._table.last_beat()
-        if self.pid and beat and time.monotonic() - max(beat, fair_from) > limit:
-            log.error("the health checker did not respond for %.0f s: killing it", limit)
-            self._table.beat(0)
-            os.kill(self.pid, signal.SIGKILL)
+        end_silence("health checker", self.pid, self._table, fair_from, limit)
 
     def reap(self, start: Callable[[], None]) -> None:
         """See whether the process ended, and plan ``start``."""

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +20,7 @@ from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
 from lzc.serve.ipc.recorder_table import COUNTS, OF_WORKERS, RecorderTable
 from lzc.serve.observe.log_format import about, speak_as
+from lzc.serve.supervise.silence import end_silence
 
 if TYPE_CHECKING:
     from lzc.serve.observe.recorder import Recorder
@@ -105,11 +104,7 @@ class RecorderProcess:
     def watch(self, fair_from: float, limit: float) -> None:
         """Kill a process that has not looked at what workers handed over for ``limit`` seconds,
         which is replaced then; ``fair_from`` is when we were stopped ourselves."""
-        beat = self._table.last_beat()
-        if self.pid and beat and time.monotonic() - max(beat, fair_from) > limit:
-            log.error("the recorder of queries did not respond for %.0f s: killing it", limit)
-            self._table.beat(0)
-            os.kill(self.pid, signal.SIGKILL)
+        end_silence("recorder of queries", self.pid, self._table, fair_from, limit)
 
     def reap(self, start: Callable[[], None]) -> None:
         """See whether the process ended, and have it started again where that is wanted."""
