@@ -3,7 +3,6 @@ contradict each other."""
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -45,6 +44,9 @@ def _policies(config: Config, place: _Locate) -> Iterator[Fault]:
     ]
     for where, name in named:
         if name not in known:
+            # Here, as most files are right.
+            import difflib
+
             close = difflib.get_close_matches(name, known, n=1)
             yield Fault(
                 place(*where),
