@@ -28,6 +28,7 @@ from lzc.serve.observe.status.sparkline import HEIGHT, WIDTH
 from lzc.serve.observe.status.summary import WORDS, Level, problems_of, verdict
 from lzc.serve.observe.status.table import Section
 from lzc.serve.observe.status.tiles import tiles
+from lzc.serve.observe.status.unlisted_checks import Report, unlisted
 from lzc.serve.observe.status.words import clock, lasting
 from lzc.serve.observe.status.zones import keys, zones
 from lzc.shipped_files import shipped
@@ -94,8 +95,16 @@ class StatusPage:
             return []
         return [check.key for check in chosen(known, asked)[0]]
 
-    def make(self, known: Known, asked: Asked, told: Told, used: Mapping[str, ProcessUse]) -> bytes:
-        """The document, in UTF-8."""
+    def make(
+        self,
+        known: Known,
+        asked: Asked,
+        told: Told,
+        used: Mapping[str, ProcessUse],
+        report: Report = (),
+    ) -> bytes:
+        """The document, in UTF-8; ``report`` is what the checker says of checks that no bundle
+        lists."""
         problems = problems_of(known)
         level, line = verdict(problems)
 
@@ -118,7 +127,7 @@ class StatusPage:
             elsewhere=len(problems) - len(shown),
             where=where,
             tiles=[] if asked.section else tiles(known),
-            sections=_sections(known, asked, told, used),
+            sections=_sections(known, asked, told, used, report),
             now=clock(seen.now),
             up_for=lasting(seen.uptime),
             built=lasting(seen.now - seen.bundle.built_at),
@@ -136,8 +145,10 @@ def _place(section: str) -> str:
 
 
 def _sections(
-    known: Known, asked: Asked, told: Told, used: Mapping[str, ProcessUse]
+    known: Known, asked: Asked, told: Told, used: Mapping[str, ProcessUse], report: Report
 ) -> Sequence[Section]:
+    # Few servers have any.
+    others = [unlisted(known, asked, report)] if report is None or report else []
     made = {
         "zones": lambda: zones(known, asked),
         "keys": lambda: keys(known, asked),
@@ -147,6 +158,12 @@ def _sections(
         "refused": lambda: refused(known, asked),
     }
     if asked.section:
-        return [made[asked.section]()]
-    order = ("health", "zones", "keys", "secondaries", "lua", "refused")
-    return [*(made[name]() for name in order), answers(known), processes(known, used)]
+        return [made[asked.section](), *(others if asked.section == "health" else ())]
+    order = ("zones", "keys", "secondaries", "lua", "refused")
+    return [
+        made["health"](),
+        *others,
+        *(made[name]() for name in order),
+        answers(known),
+        processes(known, used),
+    ]
