@@ -213,7 +213,7 @@ class Seer:
                 reloader.loaded_at,
                 max(worker.zones for worker in reloader.workers),
                 None if refused is None else refused["since"],
-                reloader.fallen.status()["count"],
+                reloader.fallen.count,
                 reloader.gone,
             ),
             processes=self._processes(checker),
