@@ -20,6 +20,7 @@ from lzc import private_folder
 from lzc.bundle import check_list
 from lzc.bundle.manifest import CHECKS
 from lzc.foreign_text import shown
+from lzc.serve.health import http_client
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.checker import Checker
 from lzc.serve.health.runs import ALL_FILES
@@ -132,6 +133,8 @@ async def serve(
         tell_saving=lambda why: channel.send({"event": "saving", "why": why}),
     )
     threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True).start()
+    # Not later: the package may be upgraded meanwhile. First runs of checks do not wait for it.
+    threading.Thread(target=http_client.import_ahead, daemon=True).start()
     stop = asyncio.Event()
     forcing: set[asyncio.Task[None]] = set()
 

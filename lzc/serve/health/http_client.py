@@ -37,8 +37,14 @@ _REDIRECTS: Final = 30
 """As of libcurl 8.3; what Debian 12 has follows any number, until the time is over."""
 
 
+def import_ahead() -> None:
+    """Import what requests need, which is a lot; it may be in a thread."""
+    import yarl  # noqa: F401
+
+
 class HttpClient:
-    """Makes HTTP requests to what may be reached; aiohttp is imported with the first."""
+    """Makes HTTP requests to what may be reached; aiohttp is imported with the first, unless that
+    was done ahead."""
 
     def __init__(self, reach: CheckReach) -> None:
         self._reach = reach

@@ -77,7 +77,7 @@ class CheckerProcess:
         def main(channel: Channel) -> int:
             close_others()
             ours.close()
-            # Here, as no answer waits for what it imports.
+            # Here, as no answer waits for what it imports (`ahead`).
             from lzc.serve.health.checker_main import serve
 
             files = self._file, self._leftover

@@ -79,8 +79,7 @@ class StatusPages:
 
     async def page(self, asked: Asked) -> Document:
         """A page of it."""
-        # Here, as a server whose page nobody asks for needs none of it; and not in the thread, as
-        # a process that is forked meanwhile would find it half imported.
+        # Here, as no answer waits for what it imports (`ahead`).
         from lzc.serve.observe.http import Document
         from lzc.serve.observe.status.page import StatusPage
 
