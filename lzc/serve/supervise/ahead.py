@@ -3,7 +3,9 @@
 Who upgrades the package of a server that runs puts other modules where its own were: what it
 imported then would be of another version than what it has. So none of its processes imports
 anything, or reads a file of the package, once it serves; those that are forked later have what the
-supervisor has, in the same memory.
+supervisor has, in the same memory. The library of tokens (PKCS #11) is the exception, as it is
+large and few have one: where keys are in a token it is imported with these, which is at the start
+unless a reload brings the first.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ FOR_WORKERS: Final = (
     "lzc.serve.transport.tap",
     "maxminddb",
 )
-IF_INSTALLED: Final = ("lmdb._envid", "pkcs11")
-"""Some versions of lmdb import the first with the first environment that they open."""
+_IF_THERE: Final = "lmdb._envid"
+"""Some versions of lmdb import it with the first environment that they open."""
 FOR_OTHERS: Final = (
     "lzc.config.faults",
     "lzc.serve.health.checker_main",
@@ -45,9 +47,8 @@ def for_workers() -> None:
     """What workers may need, before the first is forked."""
     for name in FOR_WORKERS:
         import_module(name)
-    for name in IF_INSTALLED:
-        with contextlib.suppress(ImportError):
-            import_module(name)
+    with contextlib.suppress(ImportError):
+        import_module(_IF_THERE)
     state.read_ahead()
     ring.source()
 
