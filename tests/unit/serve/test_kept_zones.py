@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lzc.cli.ctl.kept import kept_lines
+from lzc.cli.ctl.secondaries import secondary_lines
 from lzc.serve.supervise.kept_zones import SHOWN, kept_zones, tell_kept
 from tests.peers._peers.process import free_port
 from tests.unit.live_server import LiveServer, Project
@@ -106,3 +107,16 @@ def test_the_page_has_none_of_many_as_served(zones: SeveralZones) -> None:
     states = {row[0].rstrip("."): row[1] for row in found}
     assert [name for name in names if not states[name].startswith("▲ kept")] == []
     assert states["plain.example"] == "✓ served"
+
+
+def test_lists_of_a_status_say_how_many_more_there_are() -> None:
+    behind = {"serial": 2, "secondary_serial": 1, "error": "", "current": False}
+    states = [{"zone": f"z{number}.", **behind} for number in range(200)]
+    transfers = {"done": 0, "refused": {}, "last": None, "last_refusal": None, "hint": ""}
+    one = {"name": "ns2", "address": "192.0.2.1:53", "notify": True, "transfers": transfers}
+    one |= {"zones": 1000, "current": 300, "ahead": 1, "silent": None, "states": states}
+    lines = secondary_lines({"secondaries": [one], "strangers": []})
+    assert sum(" serial 2, it has 1" in line for line in lines) == 20
+    assert lines[-1] == "            and 679 more zones behind"
+    few = {**one, "zones": 302, "states": states[:1]}
+    assert not [line for line in secondary_lines({"secondaries": [few], "strangers": []})][3:]
