@@ -281,7 +281,11 @@ def evil_answer() -> dict[str, Any]:
     lines = ("lines_written", "lines_lost", "lines_behind", "lines_unchosen")
     recorder = {
         "counts": dict.fromkeys(lost, 1) | dict.fromkeys(lines, EVIL),
-        **{"pid": 0, "dnstap": EVIL, "since": 1, "streaming": False, "query_log": 1},
+        "pid": 0,
+        "dnstap": EVIL,
+        "since": 1,
+        "streaming": False,
+        "query_log": 1,
     }
     failed = [{"zone": EVIL, "serial": serial, "why": EVIL} for serial in (None, 1)]
     about = {"zone": EVIL, "key": EVIL, "place": EVIL, "rule": EVIL, "problem": EVIL, "fix": EVIL}

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from functools import cache, cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from lzc.health_check import Check, is_address
@@ -39,7 +40,8 @@ _REDIRECTS: Final = 30
 
 def import_ahead() -> None:
     """Import what requests need, which is a lot; it may be in a thread."""
-    import yarl  # noqa: F401
+    for name in ("aiohttp", "yarl", "encodings.idna"):
+        import_module(name)
 
 
 class HttpClient:
