@@ -25,10 +25,10 @@ from lzc.health_check import Check
 from lzc.serve.observe.exposition import text
 from tests.patience import PATIENCE
 from tests.peers._peers import find, require
-from tests.peers._peers.process import LOOPBACK, running
+from tests.peers._peers.process import LOOPBACK, free_port, running
 from tests.unit.live_server import TSIG_NAME, TSIG_SECRET
 from tests.unit.serve.all_seen import all_seen
-from tests.unit.serve.test_metrics import SECONDARY, Served, free_port
+from tests.unit.serve.test_metrics import SECONDARY, Served
 
 SAMPLE = re.compile(r"^([a-z_:]+)(\{.*\})? (\S+)$")
 LATER = ("lzc_transfer_refusals_total{", "lzc_zone_keys_end_timestamp_seconds{")

@@ -13,9 +13,9 @@ import pytest
 from lzc.health_check import Check
 from lzc.serve.observe.status.request import FIRST, ON_A_PAGE, PATHS
 from tests.peers._peers.chromium import Chromium
-from tests.peers._peers.process import LOOPBACK
+from tests.peers._peers.process import LOOPBACK, free_port
 from tests.unit.serve.status_html import problems, read, rows
-from tests.unit.serve.test_metrics import SECONDARY, TOKEN, Served, free_port, served
+from tests.unit.serve.test_metrics import SECONDARY, TOKEN, Served, served
 
 WIDE: Final = (1280, 900)
 NARROW: Final = (360, 740)

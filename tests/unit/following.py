@@ -72,6 +72,13 @@ class Server:
         """All that it said up to now."""
         return "\n".join(self.log)
 
+    @property
+    def port(self) -> int:
+        """Of the first address that it serves on."""
+        found = re.search(r"lzc: serving bundle .* on [^ ,]*:(\d+)[ ,]", self.text)
+        assert found, self.text
+        return int(found[1])
+
     def started(self) -> Said:
         """Wait until it serves, or has ended."""
         # What one said that ended may not be read yet.

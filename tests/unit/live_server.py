@@ -55,8 +55,10 @@ from lzc import config as settings
 from lzc.faults import InputError
 from lzc.serve.notify.secondary import NotifyTimes
 from lzc.serve.observe import log_output
-from lzc.serve.supervise import start
+from lzc.serve.supervise import ahead, start
 from lzc.serve.supervise.settings_in_force import ServeOptions
+ahead.for_workers()
+ahead.for_all()
 """
 _MAIN = """
 log_output.set_up("%(levelname)s %(message)s")

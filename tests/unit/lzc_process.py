@@ -20,9 +20,11 @@ from lzc.cli import COMMANDS
 import lzc.compiler.lua.discover, lzc.compiler.lua.lint, lzc.source.lua_record
 import lzc.rehearse.explain, lzc.rehearse.staging
 from lzc.serve.notify import secondary
-from lzc.serve.supervise import start
+from lzc.serve.supervise import ahead, start
 for module, _ in COMMANDS.values():
     importlib.import_module(module)
+ahead.for_workers()
+ahead.for_all()
 """
 
 

@@ -265,6 +265,7 @@ def evil_answer() -> dict[str, Any]:
         "failures": 3,
         "error": EVIL,
         "check": EVIL,
+        "zone": EVIL,
     }
     counts = dict.fromkeys(
         (
@@ -272,10 +273,21 @@ def evil_answer() -> dict[str, Any]:
             *("lua_instructions", "lua_memory", "lua_time", "lua_quarantine", "lua_held"),
             *("tcp_connections", "tcp_refused", "transfers", "checks", "up"),
             *("down", "unknown", "unlisted", "unlisted_limit", "unlisted_evicted", "restarts"),
-            *("unlisted_refused", "barred", "computed", "index", "pid"),
+            *("unlisted_refused", "barred", "computed", "index", "pid", "unsaved"),
         ),
         EVIL,
     )
+    lost = ("frames_unread", "frames_slow", "frames_behind", "frames_sent")
+    lines = ("lines_written", "lines_lost", "lines_behind", "lines_unchosen")
+    recorder = {
+        "counts": dict.fromkeys(lost, 1) | dict.fromkeys(lines, EVIL),
+        "pid": 0,
+        "dnstap": EVIL,
+        "since": 1,
+        "streaming": False,
+        "query_log": 1,
+    }
+    failed = [{"zone": EVIL, "serial": serial, "why": EVIL} for serial in (None, 1)]
     about = {"zone": EVIL, "key": EVIL, "place": EVIL, "rule": EVIL, "problem": EVIL, "fix": EVIL}
     states = ("servfail", "at risk", "warning")
     zone = {"zone": EVIL, "serial": 1, "secondary_serial": None, "error": EVIL, "current": False}
@@ -288,6 +300,12 @@ def evil_answer() -> dict[str, Any]:
         "bundle": EVIL,
         "zones": EVIL,
         "loaded_at": 1,
+        "built_at": 1,
+        "gone": True,
+        "settings": [EVIL],
+        "recorder": recorder,
+        "kept": {"count": 30, "rollback": EVIL, "zones": failed},
+        "zones_with_key_faults": 7,
         "listen": [EVIL],
         "uptime": 5,
         "totals": counts,
@@ -297,7 +315,7 @@ def evil_answer() -> dict[str, Any]:
         "geo": [{"path": EVIL, "error": EVIL, "read": 1}, {"path": EVIL, "error": "", "read": 1}],
         "keys": [{**about, "state": state, "workers": [EVIL]} for state in states],
         "tsig": [about],
-        "refused": {"at": 1, "why": EVIL},
+        "refused": {"at": 1, "why": EVIL, "bundle": EVIL, "since": 1, "tries": 2},
         "fallen": {"count": 1, "why": EVIL},
         "quarantine": [{"name": EVIL}],
         "held_zones": [EVIL],
@@ -342,6 +360,8 @@ def test_what_a_server_says(tmp_path: Path, words: list[str], output: str, ok: b
         assert json.loads(result.stdout) == answer
     elif not ok:
         assert result.output.count("\n") == 1
+    else:
+        assert "another version" not in result.output
 
 
 def test_faults_of_every_form(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from lzc import config as settings
+from lzc.cli.ctl.finding import control_socket
 from lzc.cli.ctl.kept import kept_lines
 from lzc.cli.ctl.secondaries import age, secondary_lines, seconds
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json, tame, write_all
-from lzc.faults import Fault, InputError, Place
+from lzc.faults import InputError
 from lzc.foreign_text import one_line, shown
 from lzc.serve.supervise import control
 
@@ -64,7 +64,7 @@ def metrics(config_path: Path, socket_path: Path | None) -> None:
 
     They are those that http of [serve] gives at /metrics, whether or not that is set.
     """
-    answer = control.ask(socket_path or _socket_of(config_path), "metrics")
+    answer = control.ask(socket_path or control_socket(config_path), "metrics")
     if not answer["ok"] or not isinstance(answer.get("text"), str):
         error = one_line(str(answer.get("error", "the server answers as another version does")))
         echo(f"lzc: error: {error}", err=True)
@@ -133,7 +133,7 @@ def _tell(
 ) -> None:
     """Have a server do something, and show its answer as ``lines`` has it, or as JSON. Exits with 1
     where it refuses."""
-    answer = control.ask(socket_path or _socket_of(config_path), do, **arguments or {})
+    answer = control.ask(socket_path or control_socket(config_path), do, **arguments or {})
     if output_format == "json":
         echo_json(answer)
     elif answer["ok"]:
@@ -152,17 +152,6 @@ def _tell(
         echo(f"lzc: error: {one_line(error)}", err=True)
     if not answer["ok"]:
         sys.exit(1)
-
-
-def _socket_of(config_path: Path) -> Path:
-    try:
-        config = settings.load(config_path)
-    except InputError as error:
-        what = "it would say where the control socket of the server is"
-        fix = "name it, for example: --socket build/control.sock"
-        fault = Fault(Place(str(config_path)), "control-socket", what, fix=fix)
-        raise InputError([*error.faults, fault]) from error
-    return control.socket_path(config.folder, config.output, config.serve.control_socket)
 
 
 def _reload_lines(answer: dict[str, Any]) -> list[str]:
@@ -283,7 +272,8 @@ _KEY_STATES = {"servfail": "SERVFAIL", "at risk": "KEYS RISK", "warning": "KEYS"
 def _key_lines(answer: dict[str, Any]) -> list[str]:
     """Zones with something wrong with their keys, and TSIG keys that cannot be used."""
     lines = []
-    for one in answer["keys"][:_SHOWN]:
+    told = answer["keys"][:_SHOWN]
+    for one in told:
         what = {
             "servfail": f"all of {one['zone']}, by worker {', '.join(map(str, one['workers']))}",
             "at risk": f"{one['zone']} is served until a worker starts again",
@@ -292,8 +282,9 @@ def _key_lines(answer: dict[str, Any]) -> list[str]:
         head = _KEY_STATES[one["state"]]
         lines.append(f"{head:<11} {what}: {shown(one['place'])}: {shown(one['problem'])}")
         lines.append(f"            fix: {shown(one['fix'])}")
-    if len(answer["keys"]) > _SHOWN:
-        lines.append(f"            and {len(answer['keys']) - _SHOWN} more about keys of zones")
+    more = answer["zones_with_key_faults"] - len({one["zone"] for one in told})
+    if more:
+        lines.append(f"            and {more} more zones with something wrong with their keys")
     for one in answer["tsig"]:
         lines.append(
             f"TSIG KEY    {one['key']}: no transfer and no NOTIFY with it:"
@@ -318,6 +309,8 @@ def _health_line(one: dict[str, Any]) -> str:
         line += f" (checks find it {one['found']})"
     if one["checked"]:
         line += f", {one['latency'] * 1000:.1f} ms"
+    if one["zone"]:
+        line += f", listed in no bundle, for code of {shown(one['zone'])}"
     if one["weight"] != 1:
         line += f", weight {one['weight']}"
     if one["failures"] > 1:

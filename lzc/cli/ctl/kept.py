@@ -6,6 +6,8 @@ from typing import Any
 
 from lzc.foreign_text import shown
 
+_SHOWN = 20
+
 
 def kept_lines(answer: dict[str, Any]) -> list[str]:
     """A line for each zone, and for a rollback, in what ``lzc ctl status`` shows."""
@@ -13,13 +15,13 @@ def kept_lines(answer: dict[str, Any]) -> list[str]:
     lines = []
     if found["rollback"]:
         lines.append(f"ROLLBACK    this bundle has the content of {shown(found['rollback'])} again")
-    for one in found["zones"]:
+    for one in found["zones"][:_SHOWN]:
         name, why = shown(one["zone"]), shown(one["why"], 1000)
         if one["serial"] is None:
             lines.append(f"LEFT OUT    {name}, whose source failed, and which was not live: {why}")
         else:
             lines.append(f"KEPT        {name} with serial {one['serial']}: {why}")
-    if found["count"] > len(found["zones"]):
-        more = found["count"] - len(found["zones"])
+    if found["count"] > _SHOWN:
+        more = found["count"] - _SHOWN
         lines.append(f"            and {more} more zones, whose sources failed, too")
     return lines

@@ -45,6 +45,10 @@ def _lines(secondary: dict[str, Any]) -> list[str]:
             f" {'an unknown one' if has is None else has}:"
             f" {shown(state['error'] or 'asked')}"
         )
+    if secondary["notify"]:
+        count = secondary["zones"] - secondary["current"] - secondary["ahead"]
+        if count > len(behind[:_SHOWN]):
+            lines.append(f"{_INDENT}and {count - len(behind[:_SHOWN])} more zones behind")
     return lines
 
 

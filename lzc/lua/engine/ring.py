@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 MAX_POINTS: Final = 65_536
@@ -113,11 +114,16 @@ def _hashing() -> Callable[[bytes, int], bytes]:
     """The hash in a Lua state of its own: compiled there, it takes 0.1 µs a point, and what it
     does is not counted against a record's limits."""
     # Here, as builds look at the bounds only.
-    from importlib import resources
-
     import lupa.luajit21 as lupa
 
     runtime: Any = lupa.LuaRuntime(encoding=None, register_eval=False, register_builtins=False)
-    source = resources.files("lzc.lua.engine").joinpath("api", "hash.lua").read_bytes()
-    build: Callable[[bytes, int], bytes] = runtime.execute(_BUILD, source)
+    build: Callable[[bytes, int], bytes] = runtime.execute(_BUILD, source())
     return build
+
+
+@cache
+def source() -> bytes:
+    """The code of the hash, read once."""
+    from importlib import resources
+
+    return resources.files("lzc.lua.engine").joinpath("api", "hash.lua").read_bytes()

@@ -51,6 +51,12 @@ def _sources() -> list[tuple[bytes, bytes]]:
     ]
 
 
+def read_ahead() -> None:
+    """Read all of it now: states that are made later have the same, whatever is installed then."""
+    source("boot")
+    _sources()
+
+
 def luajit_version() -> str:
     """The version that LuaJIT says it is."""
     return str(lupa.LuaRuntime().globals().jit.version)

@@ -156,6 +156,11 @@ class Checker:
         entries = [entry for key in keys if (entry := self._entries.get(key)) is not None]
         return report(entries, (), self._table, time.time())
 
+    def report_on_unlisted(self) -> Iterator[dict[str, Any]]:
+        """Those that no bundle lists. May be called in any thread."""
+        entries = [entry for entry in self.scheduled() if not entry.listed]
+        return report(entries, (), self._table, time.time())
+
     async def force(
         self, text: str, state: str, seconds: float, *, anyway: bool = False
     ) -> dict[str, Any]:

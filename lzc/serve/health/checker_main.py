@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +20,11 @@ from lzc import private_folder
 from lzc.bundle import check_list
 from lzc.bundle.manifest import CHECKS
 from lzc.foreign_text import shown
+from lzc.serve.health import http_client
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.checker import Checker
 from lzc.serve.health.runs import ALL_FILES
-from lzc.serve.ipc.health_table import MOST_NAMED, HealthTable
+from lzc.serve.ipc.health_table import MOST_NAMED, UNLISTED, HealthTable
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more
 from lzc.serve.ipc.sent_settings import config_of
 from lzc.serve.observe.log_format import about, speak_as
@@ -45,8 +46,8 @@ _AT_ONCE: Final = 50
 
 def report_when_asked(asked: socket.socket, checker: Checker) -> None:
     """Answer each socket that comes with a report: on the checks whose keys follow the first octet
-    of what comes with it, or on all. In a thread of its own: with thousands of requests that fail,
-    turns of the event loop take seconds."""
+    of what comes with it, or on all, or on those that no bundle lists. In a thread of its own: with
+    thousands of requests that fail, turns of the event loop take seconds."""
     asked.setblocking(True)
     with contextlib.suppress(OSError):
         while True:
@@ -56,8 +57,14 @@ def report_when_asked(asked: socket.socket, checker: Checker) -> None:
             for handle in handles:
                 with contextlib.suppress(OSError), socket.socket(fileno=handle) as reader:
                     reader.settimeout(_PATIENCE)
-                    named = [data[at : at + _KEY] for at in range(1, len(data), _KEY)]
-                    send_report(reader, checker.report_on(named) if named else checker.report())
+                    send_report(reader, _asked_for(data, checker))
+
+
+def _asked_for(data: bytes, checker: Checker) -> Iterator[dict[str, Any]]:
+    if data == UNLISTED:
+        return checker.report_on_unlisted()
+    named = [data[at : at + _KEY] for at in range(1, len(data), _KEY)]
+    return checker.report_on(named) if named else checker.report()
 
 
 def send_report(reader: socket.socket, checks: Iterable[dict[str, Any]]) -> None:
@@ -126,6 +133,8 @@ async def serve(
         tell_saving=lambda why: channel.send({"event": "saving", "why": why}),
     )
     threading.Thread(target=report_when_asked, args=(asked, checker), daemon=True).start()
+    # Not later: the package may be upgraded meanwhile. First runs of checks do not wait for it.
+    threading.Thread(target=http_client.import_ahead, daemon=True).start()
     stop = asyncio.Event()
     forcing: set[asyncio.Task[None]] = set()
 

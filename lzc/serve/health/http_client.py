@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from functools import cache, cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from lzc.health_check import Check, is_address
@@ -37,8 +38,15 @@ _REDIRECTS: Final = 30
 """As of libcurl 8.3; what Debian 12 has follows any number, until the time is over."""
 
 
+def import_ahead() -> None:
+    """Import what requests need, which is a lot; it may be in a thread."""
+    for name in ("aiohttp", "yarl", "encodings.idna"):
+        import_module(name)
+
+
 class HttpClient:
-    """Makes HTTP requests to what may be reached; aiohttp is imported with the first."""
+    """Makes HTTP requests to what may be reached; aiohttp is imported with the first, unless that
+    was done ahead."""
 
     def __init__(self, reach: CheckReach) -> None:
         self._reach = reach

@@ -14,6 +14,7 @@ from lzc.serve.health.outcome import as_written, without_password
 from lzc.serve.health.probes import Request
 from lzc.serve.health.saved_state import Force
 from lzc.serve.ipc.health_table import STATUS, UNKNOWN, Health, HealthTable
+from lzc.wire import name as wire_name
 
 _SHOWN: Final = (
     *("source", "timeout", "interval", "httpcode", "byteslimit", "useragent"),
@@ -83,6 +84,7 @@ def _made(text: str, entry: ScheduledCheck, health: Health, now: float) -> dict[
         "gap": round(entry.gap, 3),
         "error": entry.problem,
         "listed": entry.listed,
+        "zone": wire_name.to_text(entry.zone) if entry.zone else "",
     }
 
 

@@ -30,6 +30,8 @@ FORCES: Final = ("auto", "up", "down", "drain")
 
 MOST_NAMED: Final = 128
 """Checks of which the checker tells more in one go, where only some are asked about."""
+UNLISTED: Final = b"!"
+"""Asks the checker about those that no bundle lists."""
 
 _SIZE: Final = 64
 _HEADER: Final = 128

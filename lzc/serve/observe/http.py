@@ -2,19 +2,24 @@
 people; read-only.
 
 It runs in the event loop of the supervisor, which answers no query. Whoever is slow, or many at
-once, is let go of: every connection has one request and some seconds.
+once, is let go of: every connection has one request and some seconds. What orchestrators ask,
+``/live`` and ``/ready``, has room of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import gzip
 import hmac
 import ipaddress
 import logging
 import os
 import socket
+import struct
+import sys
+import termios
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from http import HTTPStatus
@@ -30,9 +35,17 @@ from lzc.serve.observe.status.request import PATHS, Asked, asked_of
 log = logging.getLogger("lzc")
 
 MOST: Final = 16
-"""Connections at once."""
+"""Answers at once, besides those to `_SMALL`."""
+SPARE: Final = 16
+"""Connections beside these, for what is no request yet, and for `_SMALL`."""
 LIFE: Final = 30.0
 """Seconds that a connection may last."""
+STALLED: Final = 5.0
+"""Seconds in which whoever gets an answer has to take some of it."""
+_SHORTLY: Final = 1.0
+"""The same where others wait for the room."""
+_SMALL: Final = frozenset(("/live", "/ready"))
+"""Their answers are taken by the kernel as a whole, and keep nobody waiting."""
 _SWEEP: Final = 1.0
 _LINE: Final = 4096
 """Octets of a line of a request at most."""
@@ -45,6 +58,8 @@ _COMPRESSED: Final = 1024
 _AT_ONCE: Final = 65536
 _PAUSE: Final = 0.0005
 """Seconds between such parts of a long body: what the kernel copies keeps others waiting, too."""
+_FOR_GOOD: Final = struct.pack("ii", 1, 0)
+"""struct linger: the kernel drops what it has to send, and says so."""
 
 _OTHER_HOST: Final = (
     "this server is asked by a name that is not its own: ask for it by its address or as localhost,"
@@ -93,7 +108,7 @@ class HttpServer:
     async def start(self) -> None:
         """Begin to accept."""
         self._loop = asyncio.get_running_loop()
-        app = web.Application(middlewares=[_whole])
+        app = web.Application(middlewares=[self._whole])
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/live", self._serve_live)
         app.router.add_get("/ready", self._serve_ready)
@@ -133,16 +148,36 @@ class HttpServer:
         server = self._runner.server
         assert server is not None, "it is set up"
         there = _ours(server)
-        if len(there) >= MOST:
-            idle = next((one for one in there if not one.asked), None)
+        if len(there) >= MOST + SPARE:
+            idle = next((one for one in there if one.request is None), None)
             if idle is None:
                 return _Full()
             # Whoever asks nothing must not keep those away who do: /live, above all.
             idle.abort()
         return _Connection(server, self._loop, self._errors)
 
+    @web.middleware
+    async def _whole(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What every whole request meets first: is there room for its answer?"""
+        if isinstance(request.protocol, _Connection):
+            others = [one for one in _ours(self._runner.server) if one.is_large]
+            request.protocol.request = request
+            if request.path not in _SMALL and len(others) >= MOST:
+                now = self._loop.time()
+                slow = max(others, key=lambda one: one.stalled(now))
+                if slow.stalled(now) < _SHORTLY:
+                    busy = "too many ask at once\n"
+                    return web.Response(status=503, text=busy, headers={"Retry-After": "1"})
+                # Whoever takes nothing must not keep those away who would.
+                slow.abort()
+        return await handler(request)
+
     def _sweep(self) -> None:
         self._end(older=LIFE)
+        now = self._loop.time()
+        for one in _ours(self._runner.server):
+            if one.stalled(now) >= STALLED:
+                one.abort()
         self._errors.look(time.monotonic())
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
@@ -276,19 +311,20 @@ def _parts(pieces: list[bytes]) -> Iterator[bytes]:
 
 
 class _Connection(web.RequestHandler):
-    """A connection, which ``began`` at a time of the loop; ``asked``: a whole request has come.
-    What is no request is refused without a word in the log, like what may not be
-    asked: whoever can connect could fill it otherwise. Errors of ours are logged, once in a
+    """A connection, which ``began`` at a time of the loop; ``request`` is what was asked, once it
+    has come as a whole. What is no request is refused without a word in the log, like what may not
+    be asked: whoever can connect could fill it otherwise. Errors of ours are logged, once in a
     while."""
 
-    __slots__ = ("_errors", "asked", "began")
+    __slots__ = ("_errors", "_moved", "_taken", "began", "request")
 
     def __init__(
         self, server: web.Server, loop: asyncio.AbstractEventLoop, errors: ErrorLog
     ) -> None:
         self._errors = errors
-        self.asked = False
-        self.began = loop.time()
+        self.request: web.Request | None = None
+        self.began = self._moved = loop.time()
+        self._taken = 0
         super().__init__(
             server,
             loop=loop,
@@ -296,11 +332,32 @@ class _Connection(web.RequestHandler):
             max_line_size=_LINE,
             max_field_size=_LINE,
             keepalive_timeout=0,
+            # Nobody waits for the rest of a request that has one.
+            lingering_time=0,
         )
 
+    @property
+    def is_large(self) -> bool:
+        """Whether its answer is one that others may have to wait for."""
+        return self.request is not None and self.request.path not in _SMALL
+
+    def stalled(self, now: float) -> float:
+        """For how many seconds there has been something to take, of which nothing was; as far as
+        one sees who asks often."""
+        transport, request = self.transport, self.request
+        if transport is None or request is None:
+            return 0.0
+        waits = transport.get_write_buffer_size()
+        taken = request.writer.output_size - waits - _not_taken(transport)
+        if not waits or taken != self._taken:
+            self._taken, self._moved = taken, now
+        return now - self._moved
+
     def abort(self) -> None:
-        """Break it off."""
+        """Break it off. What the other side did not take is not kept for it."""
         if self.transport is not None:
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FOR_GOOD)
             self.transport.abort()
 
     def handle_error(
@@ -321,11 +378,10 @@ class _Connection(web.RequestHandler):
         return refused
 
 
-@web.middleware
-async def _whole(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if isinstance(request.protocol, _Connection):
-        request.protocol.asked = True
-    return await handler(request)
+def _not_taken(transport: asyncio.Transport) -> int:
+    """Octets that the other side has not acknowledged."""
+    number = transport.get_extra_info("socket").fileno()
+    return int.from_bytes(fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def _ours(server: web.Server | None) -> list[_Connection]:

@@ -81,11 +81,11 @@ def _server(seen: Snapshot) -> Iterator[Family]:
         [(("kept",), bundle.kept), (("left out",), bundle.left_out)],
         ("state",),
     )
-    results = ("done", "refused", "incomplete")
+    results = ("done", "refused", "incomplete", "settings")
     yield from counter(
         "lzc_reloads",
-        "Reloads of the bundle by result; incomplete: it was made, and zones or keys are out of"
-        " service as before",
+        "Reloads by result; incomplete: it was made, and zones or keys are out of service as"
+        " before; settings: the bundle was taken, and not all that lzc.toml says",
         [((result,), seen.reloads.get(result, 0)) for result in results],
         ("result",),
     )

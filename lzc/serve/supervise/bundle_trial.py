@@ -169,9 +169,15 @@ def try_bundle(folder: Path, stamps: Path) -> Mapping[bytes, int]:
         with Bundle.open(folder, verified_dir=stamps) as bundle:
             return {info.apex: info.serial for info in bundle.zones()}
 
+    seconds = SECONDS + octets / _OCTETS_A_SECOND
     try:
-        seconds = SECONDS + octets / _OCTETS_A_SECOND
-        return run_contained(serials, seconds=seconds, memory=octets)
+        try:
+            return run_contained(serials, seconds=seconds, memory=octets)
+        except Ended as error:
+            if error.number not in FROM_OUTSIDE:
+                raise
+            # That says nothing of the bundle, unless it is killed again: memory may run out.
+            return run_contained(serials, seconds=seconds, memory=octets)
     except Ended as error:
         if error.number in FROM_OUTSIDE:
             raise BundleError(f"{folder}: cannot be tried: {error}") from error

@@ -16,7 +16,7 @@ from lzc.config import Config
 from lzc.health_check import Check
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.health.unlisted import report_of
-from lzc.serve.ipc.health_table import Health, HealthTable
+from lzc.serve.ipc.health_table import UNLISTED, Health, HealthTable
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, how
 from lzc.serve.ipc.sent_settings import document_of
@@ -76,7 +76,7 @@ class CheckerProcess:
         def main(channel: Channel) -> int:
             close_others()
             ours.close()
-            # Here, as no answer waits for what it imports.
+            # Here, as no answer waits for what it imports (`ahead`).
             from lzc.serve.health.checker_main import serve
 
             files = self._file, self._leftover
@@ -193,14 +193,22 @@ class CheckerProcess:
     ) -> Mapping[bytes, dict[str, Any]] | None:
         """What `report` has of these checks, `MOST_NAMED` at most, by key; `None` where it is not
         told in so many seconds."""
-        ours = self._ask(b"?" + b"".join(keys)) if self._asking is not None else None
+        checks = await self._told(b"?" + b"".join(keys), seconds)
+        return None if checks is None else {bytes.fromhex(one["key"]): one for one in checks}
+
+    async def report_on_unlisted(self, seconds: float) -> list[dict[str, Any]] | None:
+        """What `report` has of the checks that no bundle lists, or likewise `None`."""
+        return await self._told(UNLISTED, seconds)
+
+    async def _told(self, what: bytes, seconds: float) -> list[dict[str, Any]] | None:
+        ours = self._ask(what) if self._asking is not None else None
         if ours is None:
             return None
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             whole = await asyncio.wait_for(reader.read(-1), seconds)
-            checks = foreign_json.parse(whole)["checks"]
-            return {bytes.fromhex(one["key"]): one for one in checks}
+            found = foreign_json.parse(whole)["checks"]
+            return found if isinstance(found, list) else None
         except (OSError, TimeoutError, ValueError, KeyError, TypeError):
             return None
         finally:

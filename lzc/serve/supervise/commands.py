@@ -68,6 +68,7 @@ class Commands:
         workers = [worker.status() for worker in reloader.workers]
         counted = [slot.counters() for slot in tuple(self.slots)]
         kept = await asyncio.to_thread(kept_zones, reloader.folder)
+        fallen = await asyncio.to_thread(reloader.fallen.status)
         return {
             "ok": True,
             "bundle": reloader.folder.name,
@@ -75,7 +76,7 @@ class Commands:
             "built_at": reloader.built_at,
             "gone": reloader.gone,
             "refused": reloader.refusal.status(),
-            "fallen": reloader.fallen.status(),
+            "fallen": fallen,
             "kept": kept,
             "zones": max(worker.zones for worker in reloader.workers),
             "uptime": time.monotonic() - self.began,
@@ -88,6 +89,7 @@ class Commands:
             "geo": reloader.geo.report(),
             "settings": self.settings.in_force.pending,
             "keys": reloader.keys.status(),
+            "zones_with_key_faults": len(reloader.keys.states()),
             "tsig": reloader.secrets.status(),
             **reloader.quarantine.status(),
             "secondaries": self.secondaries.status(),

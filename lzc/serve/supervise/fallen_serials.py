@@ -17,7 +17,7 @@ from lzc.zone.serial import greater
 log = logging.getLogger("lzc")
 
 SHOWN: Final = 20
-"""Zones that status lists."""
+"""Zones that the answer of a reload lists."""
 
 
 class FallenSerials:
@@ -58,11 +58,17 @@ class FallenSerials:
                 ),
             )
 
-    def status(self) -> dict[str, Any]:
-        """For ``lzc ctl status``: how many zones, and of some of them what they have and had."""
+    @property
+    def count(self) -> int:
+        """How many zones."""
+        return len(self._fallen)
+
+    def status(self, most: int | None = None) -> dict[str, Any]:
+        """For ``lzc ctl status``: how many zones, and of each, or of so many, what it has and
+        had. May take a while without ``most``: call it in a thread."""
         zones = [
             {"zone": to_text(apex), "serial": serial, "served_before": before}
-            for apex, (serial, before) in sorted(self._fallen.items())[:SHOWN]
+            for apex, (serial, before) in sorted(self._fallen.items())[:most]
         ]
         return {
             "count": len(self._fallen),

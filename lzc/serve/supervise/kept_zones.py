@@ -14,13 +14,13 @@ from lzc.foreign_text import shown
 log = logging.getLogger("lzc")
 
 SHOWN: Final = 20
-"""Zones that status and log name."""
+"""Zones that the log names."""
 
 
 def kept_zones(folder: Path) -> dict[str, Any]:
     """For ``lzc ctl status``: how many zones of a bundle failed, and how many of these were left
-    out; of some of them the name, why, and the ``serial`` that they kept, `None` for those that
-    were left out; and the id of the bundle that was rolled back to, or nothing."""
+    out; of each the name, why, and the ``serial`` that it kept, `None` where it was left out; and
+    the id of the bundle that was rolled back to, or nothing."""
     try:
         inputs = manifest.read(folder)[0].inputs
     except BundleError:
@@ -39,7 +39,7 @@ def kept_zones(folder: Path) -> dict[str, Any]:
     return {
         "count": len(zones),
         "left_out": sum(zone["serial"] is None for zone in zones),
-        "zones": zones[:SHOWN],
+        "zones": zones,
         "rollback": str(inputs.get(manifest.ROLLBACK, "")),
     }
 
@@ -49,7 +49,7 @@ def tell_kept(folder: Path) -> None:
     found = kept_zones(folder)
     if found["rollback"]:
         log.warning("bundle %s has the content of %s again", folder.name, shown(found["rollback"]))
-    for one in found["zones"]:
+    for one in found["zones"][:SHOWN]:
         log.warning("%s", line(one))
     if found["count"] > SHOWN:
         log.warning("ZONES FAILED: and %d more, kept or left out", found["count"] - SHOWN)

@@ -96,10 +96,12 @@ class KeyWatch:
         self._tell()
 
     def out(self) -> dict[str, tuple[Fault, ...]]:
-        """The zones that some worker does not serve, and why."""
+        """The zones that some worker does not serve, and why; of the last of very many no worker
+        says why."""
         found: dict[str, tuple[Fault, ...]] = {}
         for zones in self._by_worker.values():
-            found.update(zones)
+            for zone, faults in zones.items():
+                found[zone] = faults or found.get(zone, faults)
         return found
 
     def examine(self, folder: Path, keystore: Keystore | None = None) -> KeyReport:
@@ -167,9 +169,11 @@ class KeyWatch:
         return {zone: state for zone, (state, _) in self._states().items()}
 
     def status(self) -> list[dict[str, Any]]:
-        """For ``lzc ctl status``: what is wrong with the keys of zones, the worst first."""
+        """For ``lzc ctl status``: what is wrong with the keys of zones, the worst first, as far as
+        it is known."""
         found = []
-        for zone, (state, faults) in islice(self._states().items(), LISTED):
+        known = ((zone, one) for zone, one in self._states().items() if one[1])
+        for zone, (state, faults) in islice(known, LISTED):
             workers = [index for index, zones in self._by_worker.items() if zone in zones]
             found += [
                 {
@@ -188,8 +192,12 @@ class KeyWatch:
     def _states(self) -> dict[str, tuple[str, tuple[Fault, ...]]]:
         """Each zone with a fault: ``servfail`` where a worker does not serve it, ``at risk`` where
         one that starts now would not, ``warning`` otherwise."""
-        found = {zone: ("servfail", faults) for zone, faults in self.out().items()}
-        for state, zones in (("at risk", self._report.errors), ("warning", self._report.warnings)):
+        errors = self._report.errors
+        found = {
+            zone: ("servfail", faults or errors.get(zone, ()))
+            for zone, faults in self.out().items()
+        }
+        for state, zones in (("at risk", errors), ("warning", self._report.warnings)):
             for zone, faults in zones.items():
                 found.setdefault(zone, (state, faults))
         return found
@@ -198,10 +206,14 @@ class KeyWatch:
         """Log what is new, and now and then what is not."""
         now = time.monotonic()
         states = self._states()
-        for zone in [zone for zone in self._logged if zone not in states]:
+        again = [zone for zone in self._logged if zone not in states]
+        for zone in again:
             del self._logged[zone]
+        for zone in again[:TOLD]:
             what = "zone %s: its keys are as they should be again"
             log.warning(what, zone, extra=about(zone=zone, state="ok"))
+        if len(again) > TOLD:
+            log.warning("so are those of %d more zones", len(again) - TOLD)
         due = []
         for zone, (state, faults) in states.items():
             ident = f"{state} {[fault.rule for fault in faults]}"
@@ -209,6 +221,8 @@ class KeyWatch:
             if before != ident or now - at >= _AGAIN[state]:
                 self._logged[zone] = ident, now
                 due.append((zone, state, faults))
+        # Those first of which it is known why.
+        due.sort(key=lambda one: not one[2])
         for zone, state, faults in due[:TOLD]:
             level = logging.WARNING if state == "warning" else logging.ERROR
             for fault in faults:

@@ -54,6 +54,7 @@ class NewSettings:
                 took = f", in force: {shown_keys(changed)}"
                 log.info("settings in force: %s", shown(shown_keys(changed)))
             pending = self.in_force.tell(found, refused, problem)
+            self._reloader.count(answer, settings=not pending)
             if pending:
                 log.error("SETTINGS NOT IN FORCE: %s", shown(pending.replace("\n", "; ")))
                 did = f"serving bundle {answer['bundle']}{took}, but:"

@@ -218,7 +218,7 @@ async def _record(
 def _recorder(
     config: Config, rings: dict[str, OctetRing], table: RecorderTable, zones: _Zones
 ) -> Recorder:
-    # Here, as most servers have none.
+    # Here, as no answer waits for what it imports (`ahead`).
     from lzc.serve.observe.dnstap import CONTENT_TYPE, Endpoints
     from lzc.serve.observe.frame_stream import FrameStream
     from lzc.serve.observe.log_output import output_of

@@ -34,7 +34,7 @@ from lzc.serve.supervise.bundle_trial import (
     files_of,
     try_bundle,
 )
-from lzc.serve.supervise.fallen_serials import FallenSerials
+from lzc.serve.supervise.fallen_serials import SHOWN, FallenSerials
 from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.supervise.source import Source
 from lzc.serve.supervise.worker_process import Switch, WorkerProcess
@@ -60,8 +60,7 @@ class Reloader:
     before it, ``condemned`` are those that nobody opens again; ``quarantine`` is the code that is
     not to be run until then, as it is at the time; ``secrets`` are those in use. ``keys`` knows the
     zones that are out of service, ``generation`` counts the switches. While somebody has ``lock``,
-    nobody switches. ``reloads`` counts how they ended: ``done``, ``refused``, or
-    ``incomplete`` where some zones or keys stay out of service."""
+    nobody switches. ``reloads`` counts how they ended (`count`)."""
 
     config: Config
     _source: Source
@@ -112,14 +111,14 @@ class Reloader:
         self._say_gone(mark)
         if mark and mark != self._mark:
             self._mark = mark
-            await self.reload(even_if_same=False)
+            await self.follow()
         elif self._crashing is not None:
             if not self.condemned.why(self._crashing):
                 # Its files changed: it may have been copied again.
                 self._crashing = None
-                await self.reload()
+                await self.follow(even_if_same=True)
         elif self.refusal.is_due() and self.refusal.folder != self.folder:
-            await self.reload(even_if_same=False, again=True)
+            await self.follow(again=True)
 
     @property
     def gone(self) -> bool:
@@ -159,6 +158,18 @@ class Reloader:
         ``hung``, while it opened that."""
         return not hung or self.condemned.suspect(folder or self.folder)
 
+    def count(self, answer: Mapping[str, Any], *, settings: bool = True) -> None:
+        """Count a reload by its answer: ``done``, ``refused``, ``incomplete`` where some zones or
+        keys stay out of service, or ``settings`` where the bundle was taken, and not ``settings``,
+        all that ``lzc.toml`` says. One that found nothing to do is none."""
+        result = answer.get("result")
+        if result is not None:
+            self.reloads["settings" if result == "done" and not settings else result] += 1
+
+    async def follow(self, *, even_if_same: bool = False, again: bool = False) -> None:
+        """`reload` of ourselves, counted."""
+        self.count(await self.reload(even_if_same=even_if_same, again=again))
+
     async def reload(self, *, even_if_same: bool = True, again: bool = False) -> dict[str, Any]:
         """Switch to the live bundle; keys, secrets and geo databases are read anew even where the
         bundle is the same. Returns the answer of ``lzc ctl reload``.
@@ -172,7 +183,6 @@ class Reloader:
             damaged: Stamp | None = None
 
             def refuse(why: str) -> dict[str, Any]:
-                self.reloads["refused"] += 1
                 kept, age = self.folder.name, _age(time.time() - self.built_at)
                 if self.refusal.note(tried, why, began, damaged, loud=not again):
                     said = why.replace("\n", "; ")
@@ -182,7 +192,7 @@ class Reloader:
                         *(kept, age, said),
                         extra=about(bundle=refused, served=kept, reason=said),
                     )
-                return {"ok": False, "error": why, "bundle": kept}
+                return {"ok": False, "error": why, "bundle": kept, "result": "refused"}
 
             # Before it is followed: where it leads from then on is news, be it back.
             self._mark = self._source.mark() or self._mark
@@ -291,7 +301,7 @@ class Reloader:
         self.keys.take(report)
         answer = self._serving(changed=changed)
         still = [one for found in (secrets.faults, report.errors) for one in found.values()]
-        self.reloads["incomplete" if still else "done"] += 1
+        answer["result"] = "incomplete" if still else "done"
         if still:
             answer["ok"] = False
             answer["error"] = f"serving bundle {folder.name}, but:\n{_lines(still)}"
@@ -332,7 +342,7 @@ class Reloader:
             "bundle": self.folder.name,
             "changed": changed,
             "geo": self.geo.report(),
-            "fallen": self.fallen.status(),
+            "fallen": self.fallen.status(SHOWN),
         }
 
     async def catch_up(self, worker: WorkerProcess) -> None:

@@ -109,8 +109,7 @@ class Overview:
     async def pieces(self, content_type: str, compressed: bool = False) -> list[bytes]:
         """The metrics in a content type of `lzc.serve.observe.exposition`, and in gzip's format
         where that is wanted: one piece after the other."""
-        # Here, as a server whose metrics nobody asks for needs none of it; and not in the thread,
-        # as a process that is forked meanwhile would find it half imported.
+        # Here, as no answer waits for what it imports (`ahead`).
         from lzc.serve.observe import exposition
 
         loop = asyncio.get_running_loop()
@@ -213,7 +212,7 @@ class Overview:
                 reloader.loaded_at,
                 max(worker.zones for worker in reloader.workers),
                 None if refused is None else refused["since"],
-                reloader.fallen.status()["count"],
+                reloader.fallen.count,
                 reloader.gone,
             ),
             processes=self._processes(checker),

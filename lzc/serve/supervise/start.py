@@ -22,7 +22,7 @@ from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import CheckPolicy
 from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_output import set_up_for
-from lzc.serve.supervise import control, http_socket
+from lzc.serve.supervise import ahead, control, http_socket
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.http_service import Http
 from lzc.serve.supervise.kept_zones import tell_kept
@@ -79,6 +79,7 @@ def run(options: ServeOptions) -> None:
         )
         listener = control.bind(path)
         _raise_file_limit()
+        ahead.for_workers()
         gc.freeze()
         gc.enable()
         tell_kept(folder)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lzc.serve.observe.http import Document
     from lzc.serve.observe.status.known import Known
     from lzc.serve.observe.status.page import StatusPage, Told
+    from lzc.serve.observe.status.unlisted_checks import Report
 
 log = logging.getLogger("lzc")
 
@@ -78,8 +79,7 @@ class StatusPages:
 
     async def page(self, asked: Asked) -> Document:
         """A page of it."""
-        # Here, as a server whose page nobody asks for needs none of it; and not in the thread, as
-        # a process that is forked meanwhile would find it half imported.
+        # Here, as no answer waits for what it imports (`ahead`).
         from lzc.serve.observe.http import Document
         from lzc.serve.observe.status.page import StatusPage
 
@@ -91,8 +91,9 @@ class StatusPages:
             made = self._made.get(asked)
             if made is None:
                 told = await self._told(page, known, asked)
+                report = await self._unlisted(known, asked)
                 made = await self.overview.behind(
-                    lambda: page.make(known, asked, told, _used(known.seen))
+                    lambda: page.make(known, asked, told, _used(known.seen), report)
                 )
                 if len(self._made) >= _KEPT:
                     self._made.clear()
@@ -117,6 +118,11 @@ class StatusPages:
     async def _told(self, page: StatusPage, known: Known, asked: Asked) -> Told:
         keys = await self.overview.behind(lambda: page.checks(known, asked))
         return await self.checker.report_on(keys, REASONS) if keys else {}
+
+    async def _unlisted(self, known: Known, asked: Asked) -> Report:
+        if asked.section not in ("", "health") or not known.seen.health.counts.get("unlisted"):
+            return ()
+        return await self.checker.report_on_unlisted(REASONS)
 
     def _follow(self) -> None:
         """The history is one of the checks of the bundle that is served."""

@@ -1,8 +1,8 @@
 """The parent of all processes: binds, forks, watches, replaces; it answers no query itself.
 
 Workers are forked from here, after everything they need was imported once; what they do not need is
-imported when they answer already. The event loop of this process runs NOTIFY, the control socket
-and the reloads.
+imported when they answer already, and nothing later (`ahead`). The event loop of this process runs
+NOTIFY, the control socket and the reloads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.observe.log_format import about, speak_as
 from lzc.serve.observe.log_output import STDERR, follow
-from lzc.serve.supervise import control
+from lzc.serve.supervise import ahead, control
 from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
 from lzc.serve.supervise.bundle_trial import crash, crashing
 from lzc.serve.supervise.checker_process import CheckerProcess
@@ -156,6 +156,7 @@ class Supervisor:
             self._started = True
             for worker in self._workers:
                 self._restart(worker)
+            ahead.for_all()
             # First, as it removes what is left of us: who reads that we serve may kill us.
             self._start_checker()
             self._start_recorder()
@@ -186,7 +187,7 @@ class Supervisor:
             hear_no_more(self._loop)
 
     def _http_server(self, listener: socket.socket, token: bytes | None) -> HttpServer:
-        # Here, as no answer waits for what it imports.
+        # Here, as no answer waits for what it imports (`ahead`).
         from lzc.serve.observe.http import HttpServer
 
         if not self._pages_watched:

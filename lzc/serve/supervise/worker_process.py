@@ -4,6 +4,7 @@ how all of them change what they answer from: all prepare it, then all switch.""
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from lzc.serve.ipc.process import Channel, ChannelMessage
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.worker.serving import Assignment
 
+log = logging.getLogger("lzc")
+
 SHORT_LIFE: Final = 10.0
 """Seconds; a worker that dies younger is restarted after a pause that doubles each time."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 PATIENCE: Final = 60.0
 """Seconds that workers get to open a bundle."""
+_LOOK: Final = 0.05
 
 
 class WorkerProcess:
@@ -62,7 +66,8 @@ class WorkerProcess:
             self.channel.close()
             self.channel = None
         why = f"worker {self.index} ended while it was loaded ({how})"
-        self.take({"event": "refused", "why": why, "crash": crash, "hung": self.hung})
+        said = {"worker": self.index, "why": why, "crash": crash, "hung": self.hung}
+        self.take({"event": "ended", **said})
 
     def without_progress(self, now: float) -> float:
         """Seconds of the monotonic clock, up to ``now``, in which nothing got on: as far as one
@@ -139,18 +144,31 @@ class Switch:
 
     async def all_to(self, assigned: Assignment, *, keep_keys: bool = False) -> Problem | None:
         """Have all answer from a bundle; with ``keep_keys``, those of the same bundle are not read
-        again."""
+        again. A worker that somebody kills meanwhile says nothing about the bundle: its successor
+        is asked, unless that is killed as well."""
         prepare = _prepare(assigned, keep_keys=keep_keys)
         prepared: set[int] = set()
+        killed: set[int] = set()
         # One that started meanwhile, perhaps in the place of one that had prepared, answers from
         # what was before as well.
         while late := [one for one in self._workers if one.ready and one.pid not in prepared]:
             prepared |= {worker.pid for worker in late}
-            problem = await _have_prepared(late, prepare)
+            said = await _asked_to_prepare(late, prepare)
+            ends = [one for one in said if one is not None and _was_killed(one)]
+            problem = _problem_in([one for one in said if one not in ends])
+            again = killed.intersection(one["worker"] for one in ends)
+            if again and not problem:
+                problem = Problem(f"{ends[0]['why']}, and so did the one before it")
             if problem:
                 for worker in self._workers:
                     worker.tell({"do": "abandon"})
                 return problem
+            for one in ends:
+                what = "bundle %s: %s, for which another takes its place"
+                log.warning(what, assigned.folder.name, one["why"])
+            killed |= {one["worker"] for one in ends}
+            if killed and not await self._one_is_ready():
+                return Problem("no worker is left to load it")
         taking_part = [worker for worker in self._workers if worker.ready]
         self.answering = assigned.folder
         self.generation += 1
@@ -161,9 +179,20 @@ class Switch:
             await asyncio.wait(switched, timeout=PATIENCE)
         return None
 
+    async def _one_is_ready(self) -> bool:
+        """Wait for that: a bundle that none has opened may be one that none can."""
+        end = time.monotonic() + PATIENCE
+        # Polling, as it takes somebody who kills workers to get here.
+        while not any(one.ready for one in self._workers):
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(_LOOK)
+        return True
+
     async def alone(self, worker: WorkerProcess, assigned: Assignment) -> None:
         """Bring one that has not begun to answer to what the others answer from."""
-        if await _have_prepared([worker], _prepare(assigned, keep_keys=True)) is None:
+        said = await _asked_to_prepare([worker], _prepare(assigned, keep_keys=True))
+        if _problem_in(said) is None:
             worker.tell({"do": "commit"})
         worker.tell({"do": "begin"})
 
@@ -172,15 +201,24 @@ def _prepare(assigned: Assignment, *, keep_keys: bool) -> ChannelMessage:
     return {"do": "prepare", "keep_keys": keep_keys, **assigned.to_message()}
 
 
-async def _have_prepared(
+async def _asked_to_prepare(
     workers: Sequence[WorkerProcess], prepare: ChannelMessage
-) -> Problem | None:
-    """First half of the switch, in these workers."""
+) -> list[ChannelMessage | None]:
+    """First half of the switch, in these workers: what each said, `None` where it was nothing."""
     answers = [worker.expect() for worker in workers]
     for worker in workers:
         worker.tell(prepare)
     await asyncio.wait(answers, timeout=PATIENCE)
-    said = [answer.result() if answer.done() else None for answer in answers]
+    return [answer.result() if answer.done() else None for answer in answers]
+
+
+def _was_killed(said: ChannelMessage) -> bool:
+    """Whether a worker ended for what is not to be held against what it loaded."""
+    return said["event"] == "ended" and not said["crash"]
+
+
+def _problem_in(said: Sequence[ChannelMessage | None]) -> Problem | None:
+    """Why not all have prepared; `None` where they have."""
     failed = [one for one in said if one is None or one["event"] != "prepared"]
     if not failed:
         return None

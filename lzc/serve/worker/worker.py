@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from itertools import islice
 from typing import Any, Final
 
 from lzc.bundle.reader import BundleError
@@ -50,7 +49,8 @@ LONGEST_LEAVE: Final = 30.0
 STALLED: Final = 1.0
 """Of these, those in which no client takes anything."""
 LISTED: Final = 1000
-"""Zones out of service that a worker names to the supervisor, and the supervisor in its status."""
+"""Zones out of service of which a worker tells the supervisor why, and the supervisor in its
+status."""
 
 
 def run(setup: WorkerSetup, assigned: Assignment, channel: Channel) -> int:
@@ -74,10 +74,14 @@ def run(setup: WorkerSetup, assigned: Assignment, channel: Channel) -> int:
 
 
 def describe_out(out: Mapping[bytes, tuple[Fault, ...]]) -> list[list[Any]]:
-    """Zones that are out of service, for a message to the supervisor."""
+    """Zones that are out of service, for a message to the supervisor: all, and of some of them
+    why."""
     return [
-        [wire_name.to_text(apex), [asdict(fault) for fault in faults]]
-        for apex, faults in islice(out.items(), LISTED)
+        [
+            wire_name.to_text(apex),
+            [asdict(fault) for fault in faults] if number < LISTED else [],
+        ]
+        for number, (apex, faults) in enumerate(out.items())
     ]
 
 

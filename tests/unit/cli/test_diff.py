@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -24,6 +22,7 @@ from lzc.compiler import pipeline
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.image.compile import compile_zone
 from lzc.wire import rrtype as rr
+from tests.unit import terminal
 from tests.unit.compiling import HEAD, compiled, lua_rdata, wire
 from tests.unit.zone_text import read_zone_text
 
@@ -182,14 +181,11 @@ def test_the_same_for_scripts(project: Path) -> None:
 
 @pytest.mark.parametrize("no_color", [False, True])
 def test_colours_on_a_terminal_only(project: Path, no_color: bool) -> None:
-    master, terminal = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)} | ({"NO_COLOR": "1"} if no_color else {})
     command = [sys.executable, "-m", "lzc", "diff"]
-    subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, env=environment, check=True)
-    shown = os.read(master, 65536)
-    os.close(master)
-    os.close(terminal)
-    assert (b"\x1b[32m+ new zone" in shown) is not no_color
+    code, said = terminal.shown(command, "stdout", environment=environment)
+    assert code == 0
+    assert (b"\x1b[32m+ new zone" in said) is not no_color
     assert b"\x1b" not in _diff().stdout_bytes
 
 

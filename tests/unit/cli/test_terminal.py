@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import lzc as package
 from lzc.bundle.manifest import FORMAT
 from lzc.cli import group
 from tests.unit.several_zones import BROKEN, SeveralZones
+from tests.unit.terminal import shown
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
@@ -37,18 +37,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SeveralZones:
 def test_faults_have_colours_on_a_terminal_alone(
     project: SeveralZones, setting: dict[str, str], coloured: bool
 ) -> None:
-    master, terminal = pty.openpty()
     environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT), "TERM": "xterm", **setting}
     command = [sys.executable, "-m", "lzc", "check", "plain.example"]
-    ended = subprocess.run(
-        command, cwd=project.folder, stdout=subprocess.PIPE, stderr=terminal, env=environment
-    )
-    os.close(terminal)
-    shown = os.read(master, 65536)
-    os.close(master)
-    assert ended.returncode == 1
-    assert (b"\x1b[31m\x1b[1merror\x1b[0m: A record: not an IPv4" in shown) is coloured
-    assert (b"error: A record: not an IPv4" in shown) is not coloured
+    code, said = shown(command, "stderr", folder=project.folder, environment=environment)
+    assert code == 1
+    assert (b"\x1b[31m\x1b[1merror\x1b[0m: A record: not an IPv4" in said) is coloured
+    assert (b"error: A record: not an IPv4" in said) is not coloured
 
 
 def test_no_colours_into_a_pipe(project: SeveralZones) -> None:

@@ -42,7 +42,10 @@ def test_one_line_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     assert fallen.status()["count"] == 0
 
 
-def test_status_lists_some_of_many() -> None:
+def test_status_lists_all_of_many_and_a_reload_some() -> None:
     names = [b"\x05z%04d\x00" % number for number in range(100)]
-    status = _taken(dict.fromkeys(names, 9), dict.fromkeys(names, 8)).status()
-    assert (status["count"], len(status["zones"])) == (100, SHOWN)
+    fallen = _taken(dict.fromkeys(names, 9), dict.fromkeys(names, 8))
+    status = fallen.status()
+    assert fallen.count == status["count"] == len(status["zones"]) == 100
+    some = fallen.status(SHOWN)
+    assert (some["count"], some["zones"]) == (100, status["zones"][:SHOWN])

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from lzc.cli.ctl.kept import kept_lines
-from lzc.serve.supervise.kept_zones import SHOWN, kept_zones
+from lzc.cli.ctl.secondaries import secondary_lines
+from lzc.serve.supervise.kept_zones import SHOWN, kept_zones, tell_kept
+from tests.peers._peers.process import free_port
 from tests.unit.live_server import LiveServer, Project
-from tests.unit.serve.test_metrics import values_in
+from tests.unit.serve.status_html import read, rows
+from tests.unit.serve.test_metrics import Metrics, values_in
 from tests.unit.several_zones import BROKEN, SeveralZones
 
 
@@ -73,13 +76,47 @@ def test_a_rollback_is_told(zones: SeveralZones, server: LiveServer) -> None:
     assert kept_lines(status)[0] == f"ROLLBACK    this bundle has the content of {live} again"
 
 
-def test_status_names_some_of_many(tmp_path: Path) -> None:
+def test_status_has_all_of_many_and_names_some(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = {f"z{number:02}.example": BROKEN for number in range(30)}
     zones = SeveralZones(tmp_path, {"signed.example": "", **broken})
     zones.build()
     found = kept_zones(zones.output / zones.live())
-    assert (found["count"], found["left_out"], len(found["zones"])) == (30, 30, SHOWN)
-    assert (
-        kept_lines({"kept": found})[-1]
-        == "            and 10 more zones, whose sources failed, too"
-    )
+    assert (found["count"], found["left_out"]) == (30, 30)
+    assert [one["zone"] for one in found["zones"]] == [f"{name}." for name in broken]
+    *lines, last = kept_lines({"kept": found})
+    assert (len(lines), last) == (20, "            and 10 more zones, whose sources failed, too")
+    tell_kept(zones.output / zones.live())
+    assert caplog.messages[SHOWN:] == ["ZONES FAILED: and 10 more, kept or left out"]
+
+
+def test_the_page_has_none_of_many_as_served(zones: SeveralZones) -> None:
+    names = [f"z{number:02}.example" for number in range(30)]
+    for name in names:
+        zones.write(name, "")
+    zones.build()
+    for name in names:
+        zones.write(name, BROKEN)
+    zones.build()
+    port = free_port()
+    zones.path.write_text(f'{zones.path.read_text()}\n[serve]\nhttp = "127.0.0.1:{port}"\n')
+    with LiveServer(Served(zones)) as server:
+        server.wait_for(lambda: server.logged("http: metrics at"))
+        found = rows(read(Metrics(port).get("/zones")[2]), "zones")
+    states = {row[0].rstrip("."): row[1] for row in found}
+    assert [name for name in names if not states[name].startswith("▲ kept")] == []
+    assert states["plain.example"] == "✓ served"
+
+
+def test_lists_of_a_status_say_how_many_more_there_are() -> None:
+    behind = {"serial": 2, "secondary_serial": 1, "error": "", "current": False}
+    states = [{"zone": f"z{number}.", **behind} for number in range(200)]
+    transfers = {"done": 0, "refused": {}, "last": None, "last_refusal": None, "hint": ""}
+    one = {"name": "ns2", "address": "192.0.2.1:53", "notify": True, "transfers": transfers}
+    one |= {"zones": 1000, "current": 300, "ahead": 1, "silent": None, "states": states}
+    lines = secondary_lines({"secondaries": [one], "strangers": []})
+    assert sum(" serial 2, it has 1" in line for line in lines) == 20
+    assert lines[-1] == "            and 679 more zones behind"
+    few = {**one, "zones": 302, "states": states[:1]}
+    assert len(secondary_lines({"secondaries": [few], "strangers": []})) == 3

@@ -9,8 +9,8 @@ import pytest
 
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, Place
-from lzc.serve.supervise.key_watch import KeyReport, KeyWatch
-from lzc.serve.worker.worker import describe_out
+from lzc.serve.supervise.key_watch import TOLD, KeyReport, KeyWatch
+from lzc.serve.worker.worker import LISTED, describe_out
 from lzc.wire import name as wire_name
 
 ZONE = "shop.example."
@@ -46,3 +46,24 @@ def test_keys_that_go_while_workers_have_them_are_a_risk(tmp_path: Path) -> None
     watch.heard(0, {"out": []})
     watch.take(KeyReport(errors={ZONE: (FAULT,)}))
     assert [one["state"] for one in watch.status()] == ["at risk"]
+
+
+def test_of_very_many_zones_each_is_out_of_service_and_of_some_it_is_said_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"z{number}.example." for number in range(LISTED + 500)]
+    wires = [wire_name.from_text(name, wire_name.ROOT) for name in names]
+    watch = KeyWatch(Keystore(tmp_path), tmp_path)
+    # A worker tries them in turns, and another is the first then.
+    for turn in (0, 700):
+        out = dict.fromkeys([*wires[turn:], *wires[:turn]], (FAULT,))
+        watch.heard(0, {"out": describe_out(out)})
+        assert watch.states() == dict.fromkeys(names, "servfail")
+        assert len(watch.status()) == LISTED
+    assert sum("OUT OF SERVICE" in one for one in caplog.messages) == 2 * TOLD
+    watch.take(KeyReport(errors=dict.fromkeys(names, (FAULT,))))
+    assert watch.states() == dict.fromkeys(names, "servfail")
+    caplog.clear()
+    watch.heard(0, {"out": []})
+    assert len(caplog.messages) == TOLD + 1
+    assert caplog.messages[-1] == f"so are those of {len(names) - TOLD} more zones"

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import http.client
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -27,9 +28,10 @@ from lzc.cli import group
 from lzc.faults import InputError
 from lzc.health_check import Check
 from lzc.serve.observe.exposition import OPENMETRICS, PLAIN, negotiated, text
-from lzc.serve.observe.http import MOST
+from lzc.serve.observe.http import MOST, SPARE
 from lzc.serve.observe.process import cpu_of_all
 from tests.patience import PATIENCE, SOON
+from tests.peers._peers.process import free_port
 from tests.unit.live_server import LiveServer, Project
 from tests.unit.serve.all_seen import all_seen
 
@@ -45,13 +47,6 @@ up LUA A "ifportup({up}, {{'127.0.0.1'}})"
 down LUA A "ifportup({down}, {{'127.0.0.1'}})"
 bad LUA A "no_such_function()"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def read_openmetrics(whole: str) -> list[Metric]:
@@ -401,7 +396,7 @@ def test_who_has_no_token_gets_nothing(tmp_path: Path) -> None:
 def test_those_who_read_nothing_keep_nobody_else_waiting(tmp_path: Path) -> None:
     """As many as there may be at once, but for one."""
     with served(tmp_path) as made, contextlib.ExitStack() as stack:
-        for _ in range(MOST - 1):
+        for _ in range(MOST + SPARE - 1):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", made.metrics.port)))
             sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: lzc\r\n")
         assert made.metrics.get()[0] == 200
@@ -412,7 +407,7 @@ def test_those_who_ask_nothing_make_way_for_those_who_do(tmp_path: Path) -> None
     """An orchestrator would end a server whose /live cannot be reached."""
     with served(tmp_path) as made, contextlib.ExitStack() as stack:
         idle = []
-        for _ in range(MOST):
+        for _ in range(MOST + SPARE):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", made.metrics.port)))
             sock.settimeout(PATIENCE)
             sock.sendall(b"GET /live")
@@ -438,12 +433,55 @@ seeing.Overview.pieces = never
             sock.settimeout(SOON)
             with contextlib.suppress(TimeoutError):
                 sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                with contextlib.suppress(ConnectionResetError):
-                    return sock.recv(1) == b""
-                return True
+                return sock.recv(4096).startswith(b"HTTP/1.1 503 ")
             return False
 
         made.server.wait_for(refused)
+        assert made.metrics.get("/live")[0] == made.metrics.get("/ready")[0] == 200
+
+
+MANY_OCTETS = """
+import lzc.serve.supervise.seeing as seeing
+async def many(self, content_type, compressed=False):
+    return [bytes(65536)] * 400
+seeing.Seer.pieces = many
+"""
+"""More than the buffers of two sockets have room for."""
+
+
+def test_those_who_ask_and_read_no_answer_make_way(tmp_path: Path) -> None:
+    """For /live and /ready at once, for others as soon as it shows that they take nothing."""
+    with served(tmp_path, inject=MANY_OCTETS) as made, contextlib.ExitStack() as stack:
+        slow = []
+        for _ in range(MOST + SPARE):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(PATIENCE)
+            sock.connect(("127.0.0.1", made.metrics.port))
+            sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            slow.append(sock)
+        for path in ("/live", "/ready"):
+            assert made.metrics.get(path)[0] == 200
+        made.server.wait_for(lambda: made.metrics.get("/metrics")[0] == 200)
+        for path in ("/live", "/ready"):
+            assert made.metrics.get(path)[0] == 200
+        poll = select.poll()
+        for sock in slow:
+            # What is there to be read is no event.
+            poll.register(sock, select.POLLRDHUP)
+        made.server.wait_for(lambda: len(poll.poll(0)) == len(slow))
+
+
+def test_who_reads_slowly_gets_all(tmp_path: Path) -> None:
+    with served(tmp_path, inject=MANY_OCTETS) as made, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(PATIENCE)
+        sock.connect(("127.0.0.1", made.metrics.port))
+        sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        octets = 0
+        while more := sock.recv(1 << 16):
+            octets += len(more)
+        assert octets > 400 * 65536
 
 
 def test_long_requests_are_refused(shared: Served) -> None:

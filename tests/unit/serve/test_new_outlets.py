@@ -14,8 +14,9 @@ import pytest
 
 from lzc.faults import InputError
 from lzc.serve.supervise import http_socket
+from tests.peers._peers.process import free_port
 from tests.unit.live_server import LiveServer, Project, query_wire, udp_socket
-from tests.unit.serve.test_metrics import TOKEN, Metrics, free_port, values_in
+from tests.unit.serve.test_metrics import TOKEN, Metrics, values_in
 from tests.unit.serve.test_new_settings import ZONE, edit
 from tests.unit.serve.test_recorder import Reader, ask, counts
 

@@ -26,6 +26,7 @@ from tests.patience import PATIENCE
 from tests.unit.clinic import LOCAL, listening
 from tests.unit.live_server import TSIG_NAME, UNHURRIED, LiveServer, Project
 from tests.unit.serve.test_geo import database
+from tests.unit.serve.test_metrics import values_in
 from tests.unit.serve.test_reload import Client, damage
 
 OTHER = "b3RoZXIgc2VjcmV0IG9mIHRoZSB0ZXN0cw=="
@@ -395,35 +396,35 @@ def test_workers_that_the_command_line_says_stay(server: LiveServer) -> None:
     assert len(server.control("status")["workers"]) == 2
 
 
-RELOADS = 5
+def reloads(server: LiveServer) -> dict[str, float]:
+    """How many ended in which way."""
+    found = values_in(server.control("metrics")["text"])
+    names = {result: f'lzc_reloads_total{{result="{result}"}}' for result in RESULTS}
+    return {result: found[name] for result, name in names.items() if found[name]}
 
 
-def test_reloads_of_the_settings_under_load_lose_no_query(server: LiveServer) -> None:
-    reload_under_load(server, RELOADS)
+RESULTS = ("done", "refused", "incomplete", "settings")
 
 
-def reload_under_load(server: LiveServer, reloads: int) -> int:
-    """Change the file and reload so many times; how many were answered meanwhile, of which none may
-    be lost."""
-    callers: list[Caller | Client] = [
-        Caller(server.port, tcp=False),
-        Caller(server.port, tcp=True),
-        Client(server.port),
-    ]
-    for caller in callers:
-        caller.start()
-    text = server.project.config.read_text()
-    for number in range(reloads):
-        settings = f"[serve]\nserver-id = '{number}'\npacket-cache = {1000 * (number % 3)}\n"
-        # Sockets are read by something else, and another process comes or goes.
-        settings += ("", "query-log = 1\nlog = './log'\n", "dnstap = 'tap'\n")[number % 3]
-        settings += f"tcp-idle-timeout = {5 + number % 2}\n{KEY if number % 2 else ''}"
-        server.project.config.write_text(text.replace("[serve]\n", settings))
-        assert server.control("reload")["ok"]
-        assert chaos(server, "id.server") == {f'"{number}"'}
-    for caller in callers:
-        caller.stopped.set()
-    for caller in callers:
-        caller.join(PATIENCE)
-    assert [caller.lost for caller in callers] == [[], [], 0]
-    return sum(caller.asked for caller in callers)
+def test_a_reload_is_counted_once_by_what_came_of_it(server: LiveServer, tmp_path: Path) -> None:
+    def counted(answer: dict[str, object]) -> dict[str, float]:
+        server.wait_for(lambda: sum(reloads(server).values()) == sum(known.values()) + 1)
+        now = reloads(server)
+        more = {name: now[name] - known.get(name, 0) for name in now}
+        known.update(now)
+        assert answer["ok"] is (more.get("done") == 1)
+        return {name: count for name, count in more.items() if count}
+
+    known: dict[str, float] = {}
+    assert counted(edit(server, "[serve]\n", "[serve]\nserver-id = 'x'\n")) == {"done": 1}
+    assert counted(server.control("reload")) == {"done": 1}
+    # A file that is not there, a value that is none, and a key that has to wait.
+    assert counted(edit(server, "'x'\n", "'y'\ngeoip = ['none.mmdb']\n")) == {"settings": 1}
+    assert counted(edit(server, "geoip = ['none.mmdb']", "nsid = 1")) == {"settings": 1}
+    assert counted(edit(server, "nsid = 1", "control-socket = 'other'")) == {"settings": 1}
+    assert counted(edit(server, "control-socket = 'other'\n", "")) == {"done": 1}
+    (tmp_path / "other").mkdir()
+    damage(server.project, tmp_path / "other")
+    server.wait_for(lambda: reloads(server).get("refused"))
+    known = reloads(server)
+    assert counted(edit(server, "'y'\n", "'z'\ngeoip = ['none.mmdb']\n")) == {"refused": 1}

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dns.message
@@ -40,7 +40,11 @@ class Reader:
         self._listener.close()
 
     def _read(self) -> None:
-        sock, _ = self._listener.accept()
+        with suppress(OSError):
+            while True:
+                self._read_from(self._listener.accept()[0])
+
+    def _read_from(self, sock: socket.socket) -> None:
         with sock, sock.makefile("rb") as stream:
             sock.sendall(control_frame(ACCEPT, CONTENT_TYPE))
             while head := stream.read(4):

@@ -63,18 +63,77 @@ def test_a_link_that_arrives_before_its_folder_and_files_one_by_one(
         server.wait_for(lambda: server.logged("s after it was refused first"))
 
 
-@pytest.mark.parametrize("by", ["SIGKILL", "SIGSTOP"])
-def test_a_worker_that_dies_or_hangs_while_a_bundle_is_loaded_holds_it_up_for_a_moment(
-    project: Project, by: str
+def test_a_worker_that_hangs_while_a_bundle_is_loaded_holds_it_up_for_a_moment(
+    project: Project,
 ) -> None:
     identity = next_bundle(project, 2)
     with LiveServer(project, inject=CRASH, watchdog=1.5) as server:
-        have_crash(project, f"serve:{identity}", by=by)
+        have_crash(project, f"serve:{identity}", by="SIGSTOP")
         current.switch(project.output, identity)
         server.wait_for(lambda: crashed(project))
         have_crash(project)
         serves(server, "192.0.2.2")
         server.wait_for(lambda: server.logged("worker 0 ended while it was loaded (SIGKILL)"))
+
+
+ONCE = """
+import os, signal
+from pathlib import Path
+from lzc.bundle.reader import Bundle
+from lzc.serve.worker.serving import Serving
+
+def killed_once(kind, where):
+    as_before = kind.__init__
+
+    def init(self, *arguments, **options):
+        try:
+            (Path(args["source"]) / where).unlink()
+        except FileNotFoundError:
+            as_before(self, *arguments, **options)
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    kind.__init__ = init
+
+killed_once(Bundle, "open")
+killed_once(Serving, "serve")
+"""
+"""Whoever opens or serves a bundle while a file is there takes that, and is killed."""
+
+
+@pytest.mark.parametrize("where", ["open", "serve"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_is_killed_while_a_bundle_is_loaded_has_it_refused_nowhere(
+    project: Project, where: str, workers: int
+) -> None:
+    """The worker, or the child that tries it before: another does it, in the same reload."""
+    with LiveServer(project, workers=workers, inject=ONCE) as server:
+        pids = [one["pid"] for one in server.control("status")["workers"]]
+        (project.output / where).touch()
+        answer = server.control("reload")
+        assert answer["ok"], answer
+        assert not (project.output / where).exists()
+        server.wait_for(lambda: all(w["ready"] for w in server.control("status")["workers"]))
+        after = [one["pid"] for one in server.control("status")["workers"]]
+        assert len({*pids} - {*after}) == (where == "serve")
+        assert not server.logged("BUNDLE REFUSED")
+        said = "ended while it was loaded (SIGKILL), for which another takes its place"
+        assert server.logged(said) == (where == "serve")
+
+
+def test_workers_that_are_killed_each_time_are_why_a_bundle_is_not_served(
+    project: Project,
+) -> None:
+    """Memory runs out, say, and does so again: whoever looks finds it refused, and why."""
+    identity = next_bundle(project, 2)
+    with LiveServer(project, inject=CRASH) as server:
+        have_crash(project, f"serve:{identity}", by="SIGKILL")
+        current.switch(project.output, identity)
+        refused = server.wait_for(lambda: server.control("status")["refused"])
+        assert "worker 0 ended while it was loaded (SIGKILL), and so did" in refused["why"]
+        assert len(crashed(project)) == 2
+        have_crash(project)
+        serves(server, "192.0.2.2")
 
 
 def test_one_in_which_workers_hang_again_is_refused_for_good(project: Project) -> None:

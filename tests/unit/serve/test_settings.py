@@ -13,7 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lzc.cli import group
+from lzc.cli.ctl.finding import control_socket
 from lzc.config import load
+from lzc.faults import InputError
 from lzc.serve.supervise import control
 from lzc.serve.supervise.settings_in_force import SettingsInForce, differences
 from tests.patience import PATIENCE
@@ -66,16 +68,59 @@ def test_a_broken_file_is_told_with_its_faults_and_by_hangup_in_the_log(project:
         )
         assert "the next start of lzc serve would fail" in said
         assert "workes" in said and "nsid" in said
-        run = ctl(project, "reload")
-        assert run.exit_code == 1
-        assert "where the control socket of the server is" in run.stderr
-        assert "--socket build/control.sock" in run.stderr
         by_socket = ["--socket", str(project.output / "control.sock")]
-        run = ctl(project, "reload", *by_socket)
-        assert run.exit_code == 1
-        assert f"{project.config}:" in run.stderr and "workes" in run.stderr
-        for command in (["status"], ["health"], ["health", "force", "192.0.2.1", "up", "--anyway"]):
-            assert ctl(project, *command, *by_socket).exit_code == 0
+        for more in ([], by_socket):
+            run = ctl(project, "reload", *more)
+            assert run.exit_code == 1
+            assert f"{project.config}:" in run.stderr and "workes" in run.stderr
+            for command in (
+                ["status"],
+                ["metrics"],
+                ["health"],
+                ["health", "force", "192.0.2.1", "up", "--anyway"],
+            ):
+                assert ctl(project, *command, *more).exit_code == 0
+        said = ctl(project, "status").stderr
+        assert "workes" in said
+        assert f"asking the server at {project.output / 'control.sock'}, as" in said
+    run = ctl(project, "reload")
+    assert run.exit_code == 1
+    assert "it would say where the control socket of the server is, and no server" in run.stderr
+    assert f"--socket {project.output / 'control.sock'}" in run.stderr
+
+
+BROKEN: dict[str, str | None] = {
+    "the file is no TOML": "[serve]\nnsid = = 2\ncontrol-socket = 'one.sock'\n[build\nserial = 1",
+    "a table is none": "[lua\nenable = maybe\n[serve]\ncontrol-socket = 'one.sock' # here\n",
+    "a value is none": "serve.control-socket = 'one.sock'\n[lua]\nenable = 'maybe'\n",
+    "the output folder is said alone": "[build]\noutput = 'other'\nsources = [\n'a'\n[serve]\n= 1",
+    "nothing is said": "\0\n",
+    "nothing is readable": None,
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_the_socket_is_found_by_what_can_be_read_of_a_broken_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    config, text = tmp_path / "lzc.toml", BROKEN[what]
+    if text is None:
+        config.mkdir()
+    else:
+        config.write_text(text)
+    path = {
+        "the output folder is said alone": Path("other/control.sock"),
+        "nothing is said": Path("build/control.sock"),
+        "nothing is readable": Path("build/control.sock"),
+    }.get(what, Path("one.sock"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as refused:
+        control_socket(Path("lzc.toml"))
+    assert refused.value.faults[-1].rule == "control-socket"
+    assert str(path) in refused.value.faults[-1].message
+    path.parent.mkdir(exist_ok=True)
+    with control.bind(path):
+        assert control_socket(Path("lzc.toml")) == path
 
 
 CHANGES = [

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from lzc.cli import group
 from lzc.health_check import Check
 from lzc.serve.observe.http import own_names
 from lzc.serve.observe.status.request import PATHS
@@ -108,6 +110,35 @@ def test_a_check_that_goes_down_says_why_since_when_and_how_its_hour_was(tmp_pat
         assert "1 change" in found
         assert "for up.example.org. A" in found
         assert "1 of 1 health check down" in str(problems(read(made.metrics.get("/")[2])))
+
+
+def test_checks_that_no_bundle_lists_are_shown_as_lzc_ctl_health_has_them(tmp_path: Path) -> None:
+    with served(tmp_path) as made:
+        made.server.ask("up.example.org")
+        made.server.ask("down.example.org")
+
+        def shown(path: str) -> dict[str, list[str]]:
+            return {row[0]: row[1:] for row in rows(read(made.metrics.get(path)[2]), "unlisted")}
+
+        def states() -> list[str]:
+            return sorted(row[0].partition(" for")[0] for row in shown("/health").values())
+
+        made.server.wait_for(lambda: states() == ["✓ up", "✕ down"])
+        listed = made.server.control("health")["checks"]
+        assert sorted(shown("/")) == sorted(f"{one['check']} {one['key'][:8]}" for one in listed)
+        assert {one["zone"] for one in listed} == {"example.org."}
+        assert {row[1] for row in shown("/").values()} == {"example.org."}
+        port = str(made.target.getsockname()[1])
+        (one,) = shown(f"/health?check={port}")
+        assert port in one
+        assert shown("/health?zone=example.com") == {}
+        run = CliRunner().invoke(group, ["ctl", "health", "-c", str(made.project.config)])
+        assert "listed in no bundle, for code of example.org." in run.stdout
+        # Once a bundle lists it, it is one of that.
+        check = Check("127.0.0.1", int(port))
+        made.project.build({"example.org.": made.zone}, serial=2, checks=[check])
+        made.server.control("reload")
+        made.server.wait_for(lambda: states() == ["✕ down"])
 
 
 def test_without_its_checker_the_page_is_there_and_says_so(tmp_path: Path) -> None:

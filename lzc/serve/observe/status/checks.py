@@ -84,7 +84,7 @@ def health(known: Known, asked: Asked, told: Mapping[bytes, Mapping[str, Any]] |
             Fact("up", count(counts.get("up", 0))),
             Fact("down", count(counts.get("down", 0))),
             Fact("unknown", count(counts.get("unknown", 0))),
-            *([Fact("of these not in the bundle", count(unlisted))] if unlisted else []),
+            *([Fact("of these in no bundle, see below", count(unlisted))] if unlisted else []),
             Fact("changes", count(counts.get("changes", 0))),
             Fact(
                 "history since",

@@ -28,6 +28,7 @@ from lzc.serve.observe.status.sparkline import HEIGHT, WIDTH
 from lzc.serve.observe.status.summary import WORDS, Level, problems_of, verdict
 from lzc.serve.observe.status.table import Section
 from lzc.serve.observe.status.tiles import tiles
+from lzc.serve.observe.status.unlisted_checks import Report, unlisted
 from lzc.serve.observe.status.words import clock, lasting
 from lzc.serve.observe.status.zones import keys, zones
 from lzc.shipped_files import shipped
@@ -50,6 +51,10 @@ _ICONS: Final = {
     Level.NOTE: "%3Ccircle cx='8' cy='8' r='8' fill='%23283'/%3E",
     Level.GOOD: "%3Ccircle cx='8' cy='8' r='8' fill='%23283'/%3E",
 }
+_TEMPLATES: Final = {
+    name: (shipped("templates") / "status" / name).read_text() for name in ("page.css", "page.html")
+}
+"""Read with this module: a page is not to be made with those of another version."""
 _HERE: Final = {"bundle": "zones", "rates": "answers"}
 """Sections in which what is about these is."""
 REFRESHES: Final = (0, 10, 60)
@@ -57,11 +62,11 @@ REFRESHES: Final = (0, 10, 60)
 
 
 class StatusPage:
-    """Makes pages; its templates are read once."""
+    """Makes pages."""
 
     def __init__(self) -> None:
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(shipped("templates") / "status"),
+            loader=jinja2.DictLoader(_TEMPLATES),
             undefined=jinja2.StrictUndefined,
             autoescape=True,
             finalize=_tamed,
@@ -69,7 +74,7 @@ class StatusPage:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        style = environment.loader.get_source(environment, "page.css")[0]  # type: ignore[union-attr]
+        style = _TEMPLATES["page.css"]
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         self.policy = (
             f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self';"
@@ -94,8 +99,16 @@ class StatusPage:
             return []
         return [check.key for check in chosen(known, asked)[0]]
 
-    def make(self, known: Known, asked: Asked, told: Told, used: Mapping[str, ProcessUse]) -> bytes:
-        """The document, in UTF-8."""
+    def make(
+        self,
+        known: Known,
+        asked: Asked,
+        told: Told,
+        used: Mapping[str, ProcessUse],
+        report: Report = (),
+    ) -> bytes:
+        """The document, in UTF-8; ``report`` is what the checker says of checks that no bundle
+        lists."""
         problems = problems_of(known)
         level, line = verdict(problems)
 
@@ -118,7 +131,7 @@ class StatusPage:
             elsewhere=len(problems) - len(shown),
             where=where,
             tiles=[] if asked.section else tiles(known),
-            sections=_sections(known, asked, told, used),
+            sections=_sections(known, asked, told, used, report),
             now=clock(seen.now),
             up_for=lasting(seen.uptime),
             built=lasting(seen.now - seen.bundle.built_at),
@@ -136,8 +149,10 @@ def _place(section: str) -> str:
 
 
 def _sections(
-    known: Known, asked: Asked, told: Told, used: Mapping[str, ProcessUse]
+    known: Known, asked: Asked, told: Told, used: Mapping[str, ProcessUse], report: Report
 ) -> Sequence[Section]:
+    # Few servers have any.
+    others = [unlisted(known, asked, report)] if report is None or report else []
     made = {
         "zones": lambda: zones(known, asked),
         "keys": lambda: keys(known, asked),
@@ -147,6 +162,12 @@ def _sections(
         "refused": lambda: refused(known, asked),
     }
     if asked.section:
-        return [made[asked.section]()]
-    order = ("health", "zones", "keys", "secondaries", "lua", "refused")
-    return [*(made[name]() for name in order), answers(known), processes(known, used)]
+        return [made[asked.section](), *(others if asked.section == "health" else ())]
+    order = ("zones", "keys", "secondaries", "lua", "refused")
+    return [
+        made["health"](),
+        *others,
+        *(made[name]() for name in order),
+        answers(known),
+        processes(known, used),
+    ]

@@ -49,7 +49,7 @@ class Fact(NamedTuple):
 class Section:
     """A part of the page. ``rows`` are those shown, the first of which is ``first`` (from 1) of
     ``total``; ``empty`` is said where there are none. ``filters`` are the parameters that it goes
-    by."""
+    by, ``page`` is the section that has all of it, where that is another."""
 
     id: str
     title: str
@@ -62,6 +62,7 @@ class Section:
     empty: str
     facts: Sequence[Fact] = ()
     filters: Sequence[str] = ()
+    page: str = ""
 
 
 def cut(
