@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from lzc.dnssec import ds
@@ -42,6 +42,20 @@ def asked(
     if cdnskey:
         found[CDNSKEY] = (DELETE_CDNSKEY,) if delete else tuple(named)
     return {rrtype: rdatas for rrtype, rdatas in found.items() if rdatas}
+
+
+def without(
+    zone: bytes, sync: Mapping[int, Sequence[bytes]], dnskeys: Iterable[bytes]
+) -> dict[int, tuple[bytes, ...]]:
+    """CDS and CDNSKEY records by type, but for those that name one of the DNSKEYs of a zone (wire
+    name); types of which nothing is left are left out."""
+    named = set(dnskeys)
+    named |= {ds.ds_rdata(zone, key, digest) for key in named for digest in ds.DIGESTS.values()}
+    left = {
+        rrtype: tuple(rdata for rdata in rdatas if rdata not in named)
+        for rrtype, rdatas in sync.items()
+    }
+    return {rrtype: rdatas for rrtype, rdatas in left.items() if rdatas}
 
 
 def dnskey_text(zone: str, dnskey: bytes, rrtype: str = "DNSKEY") -> str:

@@ -297,6 +297,49 @@ def test_a_token_that_goes_and_comes_back(hsm: Hsm) -> None:
         assert hsm.is_valid(server)
 
 
+HANGS = """
+import os, time
+from lzc.dnssec.token.sessions import Tokens
+as_before = Tokens._sign
+def sign(*arguments):
+    # As a call of the library does, it lets others run meanwhile.
+    while os.path.exists(os.environ["LZC_TEST_HANGS"]):
+        time.sleep(0.01)
+    return as_before(*arguments)
+Tokens._sign = sign
+"""
+
+
+def test_a_signature_that_never_comes_harms_no_other_zone(
+    hsm: Hsm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps the worker for a second, not for good, and is not waited for again; the zone is back
+    when the token is."""
+    require("delv")
+    other = "plain.example"
+    with hsm.project.config.open("a") as config:
+        config.write(f'[zone."{other}"]\nsource = "{other}"\n')
+    (hsm.project.folder / other).write_text(ZONE_FILE.replace(ZONE, other))
+    hsm.generate(13)
+    hsm.lzc("build")
+    hangs = hsm.project.folder / "hangs"
+    monkeypatch.setenv("LZC_TEST_HANGS", str(hangs))
+    with LiveServer(hsm.project, inject=HANGS) as server:
+        assert hsm.is_valid(server)
+        hangs.touch()
+        assert rcode(server, "new") == "SERVFAIL"
+        assert server.answers(f"www.{other}") == ["192.0.2.1"]
+        server.wait_for(lambda: hsm.out(server))
+        assert "the token" in hsm.out(server)
+        assert {rcode(server, f"new{number}") for number in range(9)} == {"SERVFAIL"}
+        assert server.answers(f"www.{other}") == ["192.0.2.1"]
+        hangs.unlink()
+        server.wait_for(lambda: not hsm.out(server))
+        assert hsm.is_valid(server)
+        assert server.control("status")["workers"][0]["restarts"] == 0
+        assert not server.logged("did not respond")
+
+
 IN_ONE_PROCESS = """
 import os, sys
 from pkcs11 import Mechanism

@@ -10,7 +10,11 @@ from lzc.compiler.inputs.sources import ConfigFile
 from lzc.config import Config
 from lzc.dnssec.signing.denial import Denial, Way
 from lzc.faults import Fault, Severity
+from lzc.wire import name as wire_name
+from lzc.wire.name import MAX_NAME
 
+_HASH_LABEL: Final = 33
+"""Octets of the first label of an NSEC3 owner, its length included (RFC 5155 §3)."""
 MOST_ITERATIONS: Final = 50
 """Above this, BIND from 9.20 on takes a zone for one that is not signed, as RFC 9276 §3.2 lets
 resolvers do; others have 100 or 150."""
@@ -20,6 +24,16 @@ def check_denial(
     config: Config, file: ConfigFile, denials: Mapping[str, Denial]
 ) -> Iterator[Fault]:
     """What is wrong with the ways of the signed zones, by their names."""
+    # A hash in base32 comes in front, as a label.
+    long = [name for name, denial in denials.items() if denial.is_hashed and _is_long(name)]
+    if long:
+        yield Fault(
+            file.place(f'[zone."{long[0].rstrip(".")}"]', "[dnssec]"),
+            "nsec3-long-apex",
+            f"the owners of NSEC3 records would have more than {MAX_NAME} octets: {in_short(long)}",
+            "no such name can be sent (RFC 1035 §2.3.4), so nothing could be denied",
+            'set denial = "nsec" or "compact"',
+        )
     iterating = [name for name, denial in denials.items() if denial.iterations]
     refused = [name for name in iterating if denials[name].iterations > MOST_ITERATIONS]
     if refused:
@@ -61,3 +75,7 @@ def check_denial(
                 'set denial = "nsec3-narrow", which PowerDNS has too, or take them off its list',
                 Severity.WARNING,
             )
+
+
+def _is_long(name: str) -> bool:
+    return _HASH_LABEL + len(wire_name.from_text(name, wire_name.ROOT)) > MAX_NAME

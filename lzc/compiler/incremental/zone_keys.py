@@ -90,7 +90,7 @@ class ZoneKeys:
             tuple(published),
             keys,
             self._asked(source, [*own, *others]),
-            self._foreign(others, keys[3]),
+            self._foreign(source.apex, others, keys[3]),
         )
         if found is None or found.at - now > SOON:
             return result
@@ -110,9 +110,17 @@ class ZoneKeys:
         )
         return tuple(sorted(asked.items()))
 
-    def _foreign(self, keys: Iterable[tuple[ZoneKey, Timing]], records: ApexRecords) -> ApexRecords:
-        """The records of other operators that are in the zone now."""
+    def _foreign(
+        self, apex: bytes, keys: Sequence[tuple[ZoneKey, Timing]], records: ApexRecords
+    ) -> ApexRecords:
+        """The records of other operators that are in the zone now. None asks for a DS of a key that
+        was removed."""
         others = sorted(key.dnskey for key, at in keys if at.is_published(self._now))
+        gone = [key.dnskey for key, at in keys if at.delete is not None and at.delete <= self._now]
+        if gone and records:
+            from lzc.dnssec import sync_records
+
+            records = tuple(sync_records.without(apex, dict(records), gone).items())
         return (*(((_DNSKEY, tuple(others)),) if others else ()), *records)
 
     def _load(self, apex: bytes) -> Keys:

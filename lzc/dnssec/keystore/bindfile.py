@@ -58,6 +58,9 @@ _RSA_FIELDS: Final = (
 
 MIN_RSA_BITS: Final = 1024
 """Bits of an RSA modulus that is read: validators refuse shorter ones."""
+MAX_RSA_BITS: Final = 4096
+MAX_EXPONENT_BITS: Final = 32
+"""BIND takes no exponents that are much longer, and a signature with one takes long to check."""
 _WHOLE: Final = frozenset({algorithms.ED25519, algorithms.ED448})
 """Algorithms whose private keys are octets rather than a number, which may be short."""
 
@@ -204,12 +207,27 @@ def _label(fields: Fields) -> TokenUri:
         raise InvalidKeyFile(f"Label: {said}", fields["Label"][1]) from error
 
 
+def check_rsa(modulus: int, exponent: int) -> None:
+    """Raises `InvalidKeyFile` for a new key with so many bits that validators refuse it."""
+    if modulus > MAX_RSA_BITS:
+        raise InvalidKeyFile(
+            f"an RSA modulus of {modulus} bits is too long; at most {MAX_RSA_BITS} (RFC 5702 §2.1)"
+        )
+    if exponent > MAX_EXPONENT_BITS:
+        raise InvalidKeyFile(
+            f"an RSA exponent of {exponent} bits is too long; validators take"
+            f" {MAX_EXPONENT_BITS} at most"
+        )
+
+
 def _rsa(fields: Fields, known: bool) -> PrivateKey:
     n, e, d, p, q, dp, dq, qinv = (
         int.from_bytes(_octets(fields, name), "big") for name in _RSA_FIELDS
     )
     if n.bit_length() < MIN_RSA_BITS:
         raise InvalidKeyFile(f"an RSA modulus of {n.bit_length()} bits is too short")
+    if not known:
+        check_rsa(n.bit_length(), e.bit_length())
     fits = (
         min(p, q) > 1
         and n == p * q
@@ -295,11 +313,8 @@ def parse_public(text: str) -> tuple[bytes, bytes]:
 
     Raises `InvalidKeyFile`.
     """
-    records = [
-        (number, line.split(";")[0].split())
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.split(";")[0].strip()
-    ]
+    lines = ((number, words_of(line)) for number, line in enumerate(text.splitlines(), 1))
+    records = [(number, words) for number, words in lines if words]
     if len(records) != 1 or "DNSKEY" not in records[0][1]:
         raise InvalidKeyFile("expected one DNSKEY record on a line of its own")
     line, words = records[0]
@@ -311,6 +326,12 @@ def parse_public(text: str) -> tuple[bytes, bytes]:
         return wire_name.from_text(words[0], wire_name.ROOT).lower(), head + public
     except (ValueError, OverflowError) as error:
         raise InvalidKeyFile("not a DNSKEY record", line) from error
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line of a zone file, without its comment; names may have ``\\;`` in them."""
+    found = re.match(r"(?:[^;\\]|\\.)*", line)
+    return found[0].split() if found is not None else []
 
 
 def parse_public_times(text: str) -> Timing:

@@ -90,7 +90,7 @@ class Change:
         staging = self.folder / PREPARING
         file = staging
         try:
-            staging.mkdir(0o700)
+            make_folder(staging)
             numbered = {str(number): name for number, name in enumerate(self._files)}
             for number, name in numbered.items():
                 file = self.folder / name
@@ -150,6 +150,7 @@ def _locked(folder: Path) -> Iterator[None]:
         raise InputError(unwritable(file, error)) from error
     try:
         try:
+            _give(handle, folder)
             fcntl.flock(handle, fcntl.LOCK_EX)
             finish(folder)
             shutil.rmtree(folder / PREPARING, ignore_errors=True)
@@ -167,7 +168,7 @@ def finish(folder: Path) -> None:
     plan = _plan(folder)
     if plan is not None:
         for name, target in plan.moves.items():
-            (folder / target).parent.mkdir(0o700, parents=True, exist_ok=True)
+            _make_way(folder, target)
             with suppress(FileNotFoundError):
                 (folder / name).replace(folder / target)
                 sync((folder / target).parent)
@@ -175,7 +176,7 @@ def finish(folder: Path) -> None:
             with suppress(FileNotFoundError):
                 (folder / name).unlink()
         for number, name in plan.files.items():
-            (folder / name).parent.mkdir(0o700, parents=True, exist_ok=True)
+            _make_way(folder, name)
             with suppress(FileNotFoundError):
                 (committed / number).replace(folder / name)
                 if "/" in name:
@@ -297,9 +298,36 @@ def _mark(path: str) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder in one that exists, for the owner of that. Raises `OSError`."""
+    folder.mkdir(0o700)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _give(handle, folder.parent)
+    finally:
+        os.close(handle)
+
+
+def _make_way(folder: Path, name: str) -> None:
+    """Make the folders in which a file of the keystore is to lie."""
+    for one in reversed(Path(name).parents[:-1]):
+        with suppress(FileExistsError):
+            make_folder(folder / one)
+
+
+def _give(handle: int, folder: Path) -> None:
+    """Give what root makes to the owner of the folder it is in: the server of a keystore, which is
+    not root, is to read it. Raises `OSError`."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        if owner.st_uid:
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
 def _write(file: Path, text: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        _give(descriptor, file.parent)
         opened.write(text)
         opened.flush()
         os.fsync(opened.fileno())
@@ -311,6 +339,7 @@ def _append(file: Path, entries: Iterable[str]) -> None:
     lines = [f"{entry}\n".encode() for entry in entries]
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b") as opened:
+        _give(descriptor, file.parent)
         size = opened.seek(0, os.SEEK_END)
         opened.seek(max(0, size - max(map(len, lines), default=0) - _LONGEST))
         before = opened.read().splitlines(keepends=True)

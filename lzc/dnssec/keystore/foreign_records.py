@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from lzc.dnssec.key import FLAGS, PROTOCOL
-from lzc.dnssec.keystore.bindfile import InvalidKeyFile
+from lzc.dnssec.keystore.bindfile import InvalidKeyFile, words_of
 from lzc.dnssec.sync_records import CDNSKEY, CDS, cds_text, dnskey_text
 from lzc.wire import name as wire_name
 
 DNSKEY: Final = 48
+_PARENTHESIS: Final = re.compile(r"(\\.)|[()]")
+"""Or a character behind a backslash, which is that of a name."""
 _TYPES: Final = {"DNSKEY": DNSKEY, "CDS": CDS, "CDNSKEY": CDNSKEY}
 
 
@@ -30,7 +33,7 @@ def parse(text: str, zone: bytes) -> ForeignRecords:
     zone files have them; DS, RRSIG and other records are passed over. Raises `InvalidKeyFile`."""
     found: dict[int, set[bytes]] = {number: set() for number in _TYPES.values()}
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split(";")[0].replace("(", " ").replace(")", " ").split()
+        words = words_of(_PARENTHESIS.sub(lambda one: one[1] or " ", line))
         # Owner, perhaps TTL and class, and the type: a signature names types further behind.
         kind = next((at for at, word in enumerate(words[:4]) if word in _TYPES and at), None)
         if kind is None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lzc.dnssec import algorithms
 from lzc.dnssec.algorithms import PrivateKey
@@ -158,6 +159,9 @@ def _read_pem(text: str, algorithm: int | None) -> tuple[int, PrivateKey]:
         raise InvalidKeyFile(f"the key is no {algorithms.to_text(number)} key")
     if number in algorithms.RSA and algorithms.bits(found) < bindfile.MIN_RSA_BITS:
         raise InvalidKeyFile(f"an RSA modulus of {algorithms.bits(found)} bits is too short")
+    if isinstance(found, rsa.RSAPrivateKey):
+        numbers = found.public_key().public_numbers()
+        bindfile.check_rsa(numbers.n.bit_length(), numbers.e.bit_length())
     return number, found
 
 

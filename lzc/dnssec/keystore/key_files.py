@@ -12,10 +12,11 @@ import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from lzc.dnssec.algorithms import PrivateKey
 from lzc.dnssec.key import FLAGS, REVOKE, ForeignKey, SigningKey, key_tag
-from lzc.dnssec.keystore import bindfile, foreign_records
+from lzc.dnssec.keystore import bindfile, changes, foreign_records
 from lzc.dnssec.keystore.bindfile import InvalidKeyFile
 from lzc.dnssec.keystore.changes import unwritable
 from lzc.dnssec.keystore.state_file import KeyState, parse_state
@@ -28,6 +29,12 @@ from lzc.wire import name as wire_name
 
 Located = Callable[[Path], Path]
 """Where a file of the keystore can be read now."""
+_LARGEST: Final = 65536
+"""Octets that are read of a file of a key at most."""
+_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+"""Who writes a DNSKEY of another operator makes a key that the zone trusts. Of a key whose private
+half is here, its file can be made useless, and dnssec-keygen gives it to the group where the umask
+says so."""
 
 
 def check_folder(folder: Path) -> None:
@@ -55,20 +62,65 @@ def check_folder(folder: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder for keys, if there is none. Raises `InputError`."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in reversed(folder.parents):
+            # Whoever can write into one of them can put another keystore in the place of this.
+            if not parent.exists():
+                parent.mkdir(0o755, exist_ok=True)
+        _make(folder)
     except OSError as error:
         raise InputError(unwritable(folder, error)) from error
     check_folder(folder)
+
+
+def _make(folder: Path) -> None:
+    try:
+        changes.make_folder(folder)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+
+
+def _read(path: Path) -> tuple[str, os.stat_result]:
+    """The text of a file, and what there is to know of it. Raises `OSError`, and `InvalidKeyFile`
+    for one that is far too large for a key."""
+    with path.open("rb") as opened:
+        # The mode of what was opened, not of what the name may point to a moment later.
+        status = os.fstat(opened.fileno())
+        raw = opened.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise InvalidKeyFile(f"it has more than {_LARGEST} octets, which no file of a key has")
+    return raw.decode("utf-8", "replace"), status
+
+
+def _check_written(file: Path, status: os.stat_result, mask: int, what: str) -> None:
+    """Raises `InputError` where a stranger, or who ``mask`` says, can write a public file."""
+    owner = stranger(status, file)
+    if owner:
+        raise InputError.at(
+            file,
+            "key-owner",
+            f"{what} belongs to another user ({owner})",
+            why="whoever owns it can put another key here",
+            fix=take_over(file),
+        )
+    if status.st_mode & mask:
+        raise InputError.at(
+            file,
+            "key-writable",
+            f"other users can write {what} (mode {stat.S_IMODE(status.st_mode):04o})",
+            why="whoever puts a key of his own there can forge the zone",
+            fix=f"chmod 644 {shlex.quote(str(file))}, when you have seen that it is as it was",
+        )
 
 
 def read_private(file: Path, path: Path | None = None) -> str:
     """The text of a ``.private`` file, or of another that holds a private key, read from ``path``.
     Raises `InputError` where others can read it."""
     try:
-        with (path or file).open("rb") as opened:
-            # The mode of what was opened, not of what the name may point to a moment later.
-            status = os.fstat(opened.fileno())
-            raw = opened.read()
+        text, status = _read(path or file)
+    except InvalidKeyFile as error:
+        zone = bindfile.zone_of(file.stem) or wire_name.ROOT
+        raise InputError(damaged(file, zone, error)) from error
     except OSError as error:
         raise InputError.at(
             file,
@@ -94,13 +146,18 @@ def read_private(file: Path, path: Path | None = None) -> str:
             why="whoever reads it can forge the zone",
             fix=f"chmod 600 {shlex.quote(str(file))}; if others may have read it, roll the key",
         )
-    return raw.decode("utf-8", "replace")
+    return text
 
 
-def read_public(file: Path, zone: bytes, path: Path | None = None) -> tuple[bytes, str]:
-    """The DNSKEY RDATA in a ``.key`` file of the zone, and the file's text. Raises `InputError`."""
+def read_public(
+    file: Path, zone: bytes, path: Path | None = None, *, mask: int = 0
+) -> tuple[bytes, str]:
+    """The DNSKEY RDATA in a ``.key`` file of the zone, and the file's text. Raises `InputError`,
+    also where those can write it whose bits of the mode ``mask`` has."""
     try:
-        text = (path or file).read_text("utf-8", "replace")
+        text, status = _read(path or file)
+        if mask:
+            _check_written(file, status, mask, "the DNSKEY")
         owner, dnskey = bindfile.parse_public(text)
     except OSError as error:
         raise InputError.at(
@@ -126,7 +183,9 @@ def read_state(file: Path, zone: bytes, path: Path | None = None) -> KeyState | 
     """What BIND says of a key in its ``.state`` file; `None` where it says nothing. Raises
     `InputError`."""
     try:
-        return parse_state((path or file).read_text("utf-8", "replace"))
+        text, status = _read(path or file)
+        _check_written(file, status, stat.S_IWOTH, "the state of a key")
+        return parse_state(text)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -155,7 +214,7 @@ def read_key(
     `InputError`."""
     public, state_file = file.with_suffix(".key"), file.with_suffix(".state")
     text = unseal(file, read_private(file, located(file)))
-    dnskey, _ = read_public(public, zone, located(public))
+    dnskey, _ = read_public(public, zone, located(public), mask=stat.S_IWOTH)
     try:
         found = bindfile.parse_whole(text, known=True)
     except InvalidKeyFile as error:
@@ -181,7 +240,7 @@ def read_key(
 
 def read_foreign(file: Path, zone: bytes, located: Located) -> ForeignKey:
     """The DNSKEY in a ``.key`` file without a private key beside it. Raises `InputError`."""
-    dnskey, text = read_public(file, zone, located(file))
+    dnskey, text = read_public(file, zone, located(file), mask=_OTHERS)
     try:
         timing = bindfile.parse_public_times(text)
     except InvalidKeyFile as error:
@@ -193,15 +252,15 @@ def read_sync(file: Path, zone: bytes, path: Path) -> dict[int, tuple[bytes, ...
     """The CDS and CDNSKEY records of other operators, by type; none where there is no file. Raises
     `InputError`."""
     try:
-        text = path.read_text("utf-8", "replace")
+        text, status = _read(path)
+        _check_written(file, status, _OTHERS, "CDS and CDNSKEY records")
+        return foreign_records.parse(text, zone).sync
     except FileNotFoundError:
         return {}
     except OSError as error:
         problem = f"CDS and CDNSKEY records cannot be read: {error.strerror}"
         fix = "run as the keystore's owner, or correct its mode and owner"
         raise InputError.at(file, "key-sync-unreadable", problem, fix=fix) from error
-    try:
-        return foreign_records.parse(text, zone).sync
     except InvalidKeyFile as error:
         raise InputError(damaged(file, zone, error)) from error
 

@@ -33,8 +33,10 @@ from lzc.dnssec.keystore.sealing import Secret, is_sealed
 from lzc.dnssec.keystore.state_file import KeyState
 from lzc.dnssec.life.timing import Timing
 from lzc.dnssec.token.key import TokenKey
+from lzc.dnssec.token.library import Pin
 from lzc.dnssec.token.sessions import Tokens
 from lzc.dnssec.token.uri import TokenUri
+from lzc.dnssec.token.waiting import PATIENCE, Waiting
 from lzc.faults import Fault, InputError
 from lzc.wire import name as wire_name
 
@@ -83,11 +85,13 @@ class Keystore:
         self._overlay = Overlay(path, {}, frozenset())
 
     @classmethod
-    def of(cls, config: Config) -> Keystore:
-        """The keystore of a project."""
+    def of(cls, config: Config, waiting: Waiting = PATIENCE) -> Keystore:
+        """The keystore of a project; ``waiting`` does what is done with tokens."""
         module = config.pkcs11_module
-        tokens = Tokens(None if module is None else str(module), config.pkcs11_pin)
-        return cls(config.keystore, lambda: secret_of(config), tokens)
+        path = config.keystore
+        pin = Pin(config.pkcs11_pin, path)
+        tokens = Tokens(None if module is None else str(module), pin, waiting)
+        return cls(path, lambda: secret_of(config), tokens)
 
     def secret(self) -> Secret | None:
         """What seals private files; `None` where nothing does. Raises `InputError`."""
@@ -129,14 +133,20 @@ class Keystore:
         return self._index
 
     def _whole(self, read: Callable[[], _Read]) -> _Read:
-        """What ``read`` reads, as it is between two changes."""
-        for _ in range(_TRIES):
+        """What ``read`` reads, or raises, as it is between two changes."""
+        for _ in range(_TRIES - 1):
             before = changes.token(self.path)
-            found = read()
-            if changes.token(self.path) == before:
-                break
+            try:
+                found = read()
+            except InputError:
+                # A file may have moved to its place between two looks at it.
+                if changes.token(self.path) == before:
+                    raise
+            else:
+                if changes.token(self.path) == before:
+                    return found
             self._seen = ()
-        return found
+        return read()
 
     def files(self, zone: bytes) -> list[Path]:
         """The files of a zone's keys, private and public; some may be missing."""
@@ -234,6 +244,8 @@ class Keystore:
             if "private" in kinds or "key" not in kinds:
                 continue
             try:
+                if not keys and not faults:
+                    key_files.check_folder(self.path)
                 file = self.path / f"{base}.key"
                 keys.append(key_files.read_foreign(file, zone, self._overlay.path))
             except InputError as error:

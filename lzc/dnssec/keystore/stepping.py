@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from lzc.dnssec.key import ForeignKey, SigningKey
 from lzc.dnssec.keystore import bindfile
 from lzc.dnssec.keystore.changes import REMOVED, Change
-from lzc.dnssec.keystore.keystore import KINDS, Keystore, base_name
+from lzc.dnssec.keystore.foreign_records import format_sync
+from lzc.dnssec.keystore.keystore import KINDS, Keystore, base_name, sync_file
 from lzc.dnssec.life import steps
 from lzc.dnssec.life.moments import shown
 from lzc.dnssec.life.outlook import DatedKey
 from lzc.dnssec.life.phases import Intervals
 from lzc.dnssec.life.steps import Contradiction, Step
 from lzc.dnssec.life.timing import Timing
+from lzc.dnssec.sync_records import without
 from lzc.faults import InputError
 from lzc.wire import name as wire_name
 
@@ -61,6 +63,9 @@ def take(keystore: Keystore, wanted: Wanted, now: float, intervals: Intervals) -
         taken = [_step(keystore, change, wanted, key, now, intervals) for key in chosen]
         if not wanted.force:
             _check_last(keystore, wanted, own, taken, now)
+        gone = [one.before for one in taken if one.after is None]
+        others = [key for key in gone if isinstance(key, ForeignKey)]
+        _take_back(keystore, change, wanted.zone, others)
         at = "never" if wanted.at is None else shown(wanted.at)
         did = f"{wanted.step} at {at}" + (", by force" if wanted.force else "")
         tags = [one.before.tag for one in taken]
@@ -158,6 +163,17 @@ def _take_out(change: Change, wanted: Wanted, base: str, now: float) -> str:
         else:
             change.drop(f"{base}.{kind}")
     return folder
+
+
+def _take_back(keystore: Keystore, change: Change, zone: bytes, gone: Sequence[ForeignKey]) -> None:
+    """Leave out the CDS and CDNSKEY records of other operators that name keys which are gone: the
+    parent would make a DS of each, which leads nowhere (RFC 7344 §4.1)."""
+    records = keystore.foreign_records(zone) if gone else {}
+    left = without(zone, records, (key.dnskey for key in gone))
+    if left:
+        change.put(sync_file(zone), format_sync(zone, left))
+    elif records:
+        change.drop(sync_file(zone))
 
 
 def _check_idle(

@@ -10,9 +10,17 @@ from lzc.config.durations import parse_duration
 
 
 def parse_moment(text: str, now: float) -> int | None:
-    """Seconds since the epoch; `None` of ``never``. Known are ``now``, spans from now on (``+3d``,
-    ``-12h``), ISO 8601 (UTC, where it names no zone), and the form of key files (YYYYMMDDHHMMSS).
-    Raises `ValueError`."""
+    """Seconds since the epoch, at least 0; `None` of ``never``. Known are ``now``, spans from now
+    on (``+3d``, ``-12h``), ISO 8601 (UTC, where it names no zone), and the form of key files
+    (YYYYMMDDHHMMSS). Raises `ValueError`."""
+    found = _parse(text, now)
+    if found is not None and found < 0:
+        # No other software reads such dates, and of years below 1000 not even we do.
+        raise ValueError(f"{text!r} is before 1970, when the time of key files begins")
+    return found
+
+
+def _parse(text: str, now: float) -> int | None:
     words = text.strip()
     if words.lower() in ("never", "none"):
         return None

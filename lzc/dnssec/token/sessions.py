@@ -1,29 +1,20 @@
-"""The library of a token (PKCS #11), the sessions in it, and what they do.
-
-The library, its logins and its sessions belong to the process that opened them, and are of no use
-to one that it forks (PKCS #11 v2.40 §6.7): so they are opened when a process first needs them, anew
-after a fork, and once more when something fails, as after a restart of what is behind the library.
-"""
+"""What is done with keys in tokens (PKCS #11): signing, finding and making them."""
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256, sha384, sha512
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from lzc.dnssec import algorithms
 from lzc.dnssec.token import public_half
+from lzc.dnssec.token.library import NO_PIN, UNREACHABLE, Library, Pin, Session, Unreachable
 from lzc.dnssec.token.uri import TokenUri
-from lzc.faults import Fault, InputError, Place
+from lzc.dnssec.token.waiting import PATIENCE, TooLong, Waiting
 
-if TYPE_CHECKING:
-    import pkcs11
+__all__ = ["ALGORITHMS", "UNREACHABLE", "Tokens", "Unreachable"]
 
-UNREACHABLE: Final = "token-unreachable"
-"""The rule of the faults of tokens that are not there, or do not work."""
 ALGORITHMS: Final = (
     *(algorithms.RSASHA256, algorithms.RSASHA512, algorithms.ECDSAP256SHA256),
     *(algorithms.ECDSAP384SHA384, algorithms.ED25519),
@@ -46,150 +37,26 @@ _Found = TypeVar("_Found")
 _PROOF: Final = b"lzc: this signature proves that a key pair is one"
 
 
-class Unreachable(InputError):
-    """A key in a token cannot be used now."""
-
-    @classmethod
-    def of(cls, uri: TokenUri, rule: str, problem: str, fix: str) -> Unreachable:
-        """The one of a key, or of a token."""
-        why = "without it nothing signs with this key"
-        return cls(Fault(Place(str(uri)), rule, problem, why, fix))
-
-
-class _Session(NamedTuple):
-    session: pkcs11.Session
-    mechanisms: frozenset[Any]
-    keys: dict[TokenUri, Any]
-
-
-class _Library:
-    """A library in this process. For one thread."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._pid = 0
-        self._lib: Any = None
-        self._sessions: dict[tuple[str | None, ...], _Session] = {}
-        self._refused: dict[tuple[str | None, ...], bytes] = {}
-
-    def session(self, uri: TokenUri, pin: Callable[[str | None], str | None]) -> _Session:
-        """The session of reading with a token, logged in. Raises `Unreachable`, `PKCS11Error`."""
-        self._begin()
-        found = self._sessions.get(uri.place)
-        if found is None:
-            token = self._token(uri)
-            session = self._log_in(uri, token, pin, rw=False)
-            mechanisms = frozenset(token.slot.get_mechanisms())
-            found = self._sessions[uri.place] = _Session(session, mechanisms, {})
-        return found
-
-    def writing(self, uri: TokenUri, pin: Callable[[str | None], str | None]) -> pkcs11.Session:
-        """A session of writing with a token."""
-        self._begin()
-        return self._log_in(uri, self._token(uri), pin, rw=True)
-
-    def forget(self) -> None:
-        """Let go of the library: what comes next loads it anew."""
-        from pkcs11 import PKCS11Error
-
-        self._sessions.clear()
-        lib, self._lib = self._lib, None
-        if lib is not None:
-            # It may not be usable any more, which is why it goes.
-            with suppress(PKCS11Error):
-                lib.finalize()
-
-    def _begin(self) -> None:
-        import pkcs11
-
-        if self._pid != os.getpid():
-            # What the parent opened is not ours: neither its handles nor its logins.
-            self.forget()
-            self._refused.clear()
-            self._pid = os.getpid()
-        if self._lib is None:
-            self._lib = pkcs11.lib(self.path)
-
-    def _token(self, uri: TokenUri) -> pkcs11.Token:
-        found = [
-            token
-            for token in self._lib.get_tokens()
-            if all(
-                wanted in (None, has)
-                for wanted, has in (
-                    (uri.token, token.label),
-                    (uri.serial, token.serial.decode("utf-8", "replace").rstrip()),
-                    (uri.manufacturer, token.manufacturer_id),
-                    (uri.model, token.model),
-                )
-            )
-        ]
-        if len(found) != 1:
-            raise Unreachable.of(
-                uri,
-                UNREACHABLE,
-                f"{len(found)} tokens fit the URI" if found else "there is no such token",
-                "plug it in, start what serves it, or correct pkcs11-module in [dnssec]"
-                if not found
-                else "name one of them, as by its serial",
-            )
-        token: pkcs11.Token = found[0]
-        return token
-
-    def _log_in(
-        self,
-        uri: TokenUri,
-        token: pkcs11.Token,
-        pin: Callable[[str | None], str | None],
-        *,
-        rw: bool,
-    ) -> pkcs11.Session:
-        import pkcs11
-
-        if not token.flags & pkcs11.TokenFlag.LOGIN_REQUIRED:
-            return token.open(rw=rw)
-        secret = pin(uri.pin_source)
-        if secret is None:
-            problem = "the token wants a PIN, and lzc.toml names none"
-            raise Unreachable.of(uri, "token-pin", problem, "set pkcs11-pin-file in [dnssec]")
-        ident = sha256(secret.encode()).digest()
-        if self._refused.get(uri.place) == ident:
-            # Tokens lock themselves after some wrong ones.
-            raise _wrong_pin(uri)
-        if token.flags & (pkcs11.TokenFlag.USER_PIN_FINAL_TRY | pkcs11.TokenFlag.USER_PIN_LOCKED):
-            raise Unreachable.of(
-                uri,
-                "token-pin",
-                "the token is locked after wrong PINs, or would be by one more: lzc does not try",
-                "log in with its own tool, which resets that, and correct pkcs11-pin-file",
-            )
-        try:
-            return token.open(rw=rw, user_pin=secret)
-        except pkcs11.UserAlreadyLoggedIn:
-            # A login is the process's, for all of its sessions.
-            return token.open(rw=rw)
-        except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
-            self._refused[uri.place] = ident
-            raise _wrong_pin(uri) from error
-
-
-_LIBRARIES: Final[dict[str, _Library]] = {}
+_LIBRARIES: Final[dict[str, Library]] = {}
 """By path: a process has each once, whatever it is opened for."""
 
 
 class Tokens:
     """The keys in the tokens behind a project's library.
 
-    ``module`` is the path of the library, `None` where the settings name none; ``pin`` gives the
-    PIN: of the file that a URI names in pin-source, or else of the one in the settings. All methods
-    raise `Unreachable`. For one thread.
+    ``module`` is the path of the library, `None` where the settings name none; ``waiting`` does
+    what is done with the library. All methods raise `Unreachable`. For one thread.
     """
 
     def __init__(
-        self, module: str | None = None, pin: Callable[[str | None], str | None] = lambda _: None
+        self,
+        module: str | None = None,
+        pin: Pin = NO_PIN,
+        waiting: Waiting = PATIENCE,
     ) -> None:
         self._module = module
         self._pin = pin
+        self._waiting = waiting
 
     def sign(self, uri: TokenUri, algorithm: int, data: bytes) -> bytes:
         """The Signature field of an RRSIG over octets, by the key that a URI names."""
@@ -222,7 +89,7 @@ class Tokens:
         self._twice(uri, lambda library: self._generate(library, uri, algorithm, bits))
         return self.public(uri, algorithm)
 
-    def _library(self, uri: TokenUri) -> _Library:
+    def _library(self, uri: TokenUri) -> Library:
         try:
             import pkcs11  # noqa: F401
         except ImportError as error:
@@ -232,12 +99,26 @@ class Tokens:
             problem = "the key lies in a token, and lzc.toml does not say by which library"
             fix = "set pkcs11-module in [dnssec], such as /usr/lib/softhsm/libsofthsm2.so"
             raise Unreachable.of(uri, "token-module", problem, fix)
-        return _LIBRARIES.setdefault(self._module, _Library(self._module))
+        return _LIBRARIES.setdefault(self._module, Library(self._module))
 
-    def _twice(self, uri: TokenUri, work: Callable[[_Library], _Found]) -> _Found:
+    def _twice(self, uri: TokenUri, work: Callable[[Library], _Found]) -> _Found:
         """What work with the library gives; once more with everything opened anew where that
         fails."""
         library = self._library(uri)
+        try:
+            return self._waiting(lambda: self._at_most_twice(library, uri, work))
+        except TooLong as error:
+            raise Unreachable.of(
+                uri,
+                UNREACHABLE,
+                str(error),
+                "see what keeps it; where it is well and this goes on, restart lzc serve, as the"
+                " library may never come back from what it was asked for",
+            ) from error
+
+    def _at_most_twice(
+        self, library: Library, uri: TokenUri, work: Callable[[Library], _Found]
+    ) -> _Found:
         from pkcs11 import PKCS11Error
 
         for is_last in (False, True):
@@ -260,7 +141,7 @@ class Tokens:
                     ) from error
         raise AssertionError("unreachable")
 
-    def _key(self, session: _Session, uri: TokenUri) -> Any:
+    def _key(self, session: Session, uri: TokenUri) -> Any:
         found = session.keys.get(uri)
         if found is None:
             import pkcs11
@@ -279,7 +160,7 @@ class Tokens:
             found = session.keys[uri] = keys[0]
         return found
 
-    def _sign(self, library: _Library, uri: TokenUri, algorithm: int, data: bytes) -> bytes:
+    def _sign(self, library: Library, uri: TokenUri, algorithm: int, data: bytes) -> bytes:
         from pkcs11 import Mechanism
 
         session = library.session(uri, self._pin)
@@ -301,7 +182,7 @@ class Tokens:
             problem, fix = "the key is not one that may sign", "give it CKA_SIGN, or make another"
             raise Unreachable.of(uri, "token-key", problem, fix) from error
 
-    def _public(self, library: _Library, uri: TokenUri, algorithm: int) -> bytes:
+    def _public(self, library: Library, uri: TokenUri, algorithm: int) -> bytes:
         from pkcs11 import Attribute, AttributeTypeInvalid, KeyType, ObjectClass
 
         session = library.session(uri, self._pin)
@@ -331,7 +212,7 @@ class Tokens:
             fix = "make another one"
             raise Unreachable.of(uri, "token-key", problem, fix) from error
 
-    def _generate(self, library: _Library, uri: TokenUri, algorithm: int, bits: int) -> None:
+    def _generate(self, library: Library, uri: TokenUri, algorithm: int, bits: int) -> None:
         from pkcs11 import Attribute, KeyType, MechanismFlag
 
         private = {Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: True}
@@ -382,15 +263,6 @@ def _check(uri: TokenUri, algorithm: int) -> None:
 def _other_kind(uri: TokenUri, algorithm: int) -> Unreachable:
     problem = f"the key in the token is no {algorithms.to_text(algorithm)} key"
     return Unreachable.of(uri, "token-key", problem, "say its own algorithm with --algorithm")
-
-
-def _wrong_pin(uri: TokenUri) -> Unreachable:
-    return Unreachable.of(
-        uri,
-        "token-pin",
-        "the token refuses the PIN; this process tries it once only, lest the token be locked",
-        "correct pkcs11-pin-file of [dnssec], or what pin-source in the URI names",
-    )
 
 
 def _words(error: Exception) -> str:

@@ -50,6 +50,7 @@ class HashedLink(NamedTuple):
     bits: Bits
     opt_out: bool
     parameters: Parameters
+    has_unknown_flags: bool = False
 
     @classmethod
     def of(cls, rrset: dns.rrset.RRset) -> HashedLink:
@@ -62,6 +63,7 @@ class HashedLink(NamedTuple):
             Bits(types_of(rdata.windows), f"the NSEC3 {rrset.name}"),
             bool(rdata.flags & _OPT_OUT),
             Parameters(rdata.algorithm, rdata.iterations, rdata.salt),
+            bool(rdata.flags & ~_OPT_OUT),
         )
 
 

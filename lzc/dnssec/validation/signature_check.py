@@ -18,6 +18,7 @@ from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from lzc.dnssec import algorithms
+from lzc.dnssec.validation.denial import above, wildcard_below
 from lzc.dnssec.validation.words import (
     dnskeys,
     key_name,
@@ -151,6 +152,10 @@ class SignatureCheck:
     def _mathematics(
         self, rrset: dns.rrset.RRset, rrsig: RRSIG, fitting: dns.rrset.RRset
     ) -> str | None:
+        if rrset.name.is_wild() and rrsig.labels < len(rrset.name) - 2:
+            # Made from a wildcard further up (RFC 4035 §5.3.2), which dnspython does not see.
+            name = wildcard_below(above(rrset.name, rrsig.labels + 1))
+            rrset = dns.rrset.from_rdata_list(name, rrset.ttl, list(rrset))
         try:
             dns.dnssec.validate_rrsig(rrset, rrsig, {rrsig.signer: fitting}, now=self.now)
         except dns.exception.UnsupportedAlgorithm:

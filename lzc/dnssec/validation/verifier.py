@@ -119,6 +119,8 @@ class _Case:
         name, whole = self._follow()
         if not whole:
             self._deny(name)
+        elif self._answer.rcode() == dns.rcode.NXDOMAIN and self._has_data(name):
+            self.problems.append(f"NXDOMAIN, and the answer has data of {name}")
 
     # The signatures
 
@@ -139,13 +141,31 @@ class _Case:
         self.until = min(self.until, held.until)
         if held.problems or section is not self._answer.authority:
             return
+        if rrset.rdtype in (NSEC_TYPE, NSEC3_TYPE):
+            self._take_link(rrset, made, apex)
+
+    def _take_link(self, rrset: RRset, made: RRset | None, apex: Name) -> None:
+        """Take an NSEC or NSEC3 RR whose signature holds for one that proves something."""
+        what = rrset_name(rrset.name, rrset.rdtype)
+        if any(_expanded_from(rrset, rrsig.labels) for rrsig in signatures(made)):
+            # Somebody had a wildcard's own RR made for that name.
+            self.problems.append(f"{what} comes from a wildcard, and denies nothing")
+            return
         try:
             if rrset.rdtype == NSEC_TYPE:
                 self.links.setdefault(apex, []).append(Link.of(rrset))
-            elif rrset.rdtype == NSEC3_TYPE:
-                self.links.setdefault(apex, []).append(HashedLink.of(rrset))
+                return
+            if rrset.name.parent() != apex:
+                raise ValueError
+            link = HashedLink.of(rrset)
         except ValueError:
             self.problems.append(f"the owner of NSEC3 {rrset.name} is no hash")
+            return
+        if link.has_unknown_flags:
+            # RFC 5155 §8.2
+            self.problems.append(f"{what} has flags that are unknown: validators ignore it")
+            return
+        self.links.setdefault(apex, []).append(link)
 
     def _signing_zone(self, rrset: RRset, made: RRset | None) -> Name | None:
         """The zone that has to sign an RRset. At a cut both zones have an NSEC."""
@@ -293,7 +313,7 @@ class _Case:
             self.insecure.append(f"there is no trust anchor for the zone above {apex}")
             return
         kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(self._qtype))
-        if not any(rrset.rdtype == SOA for rrset in self._answer.authority):
+        if not any((one.rdtype, one.name) == (SOA, apex) for one in self._answer.authority):
             self.problems.append(f"no data for {name} {kind}, and no SOA beside that")
         denial = self._denial(apex)
         missing = self._answer.rcode() == dns.rcode.NXDOMAIN
@@ -358,5 +378,10 @@ def _expanded(section: list[RRset]) -> Iterator[tuple[RRset, int]]:
             rrsig.labels for rrsig in signatures(rrsigs_over(section, rrset.name, rrset.rdtype))
         }
         least = min(labels, default=len(rrset.name))
-        if least < len(rrset.name) - 1 - rrset.name.is_wild():
+        if _expanded_from(rrset, least):
             yield rrset, least
+
+
+def _expanded_from(rrset: RRset, labels: int) -> bool:
+    """Whether an RRset with so many labels in its RRSIG was made from a wildcard."""
+    return labels < len(rrset.name) - 1 - rrset.name.is_wild()

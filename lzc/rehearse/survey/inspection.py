@@ -26,6 +26,11 @@ from lzc.wire import name as wire_name
 MOST_TOLD: Final = 1000
 """Problems of a zone that are told; others are counted."""
 
+MOST_LISTED: Final = 16
+"""Types that are asked for, at most, as the bitmap of a name has them and nobody else."""
+
+_NOT_ASKED: Final = frozenset({rrtype.RRSIG, rrtype.NSEC, rrtype.NSEC3, rrtype.LUA, NXNAME})
+"""Types of bitmaps that are data of the zone's signer, or are answered otherwise."""
 _FOREVER: Final = float("inf")
 
 
@@ -177,15 +182,21 @@ class Inspection:
         for number, name in enumerate(names):
             begin(number)
             present: set[int] = set()
+            asked: set[int] = set()
             of_name: list[Link | HashedLink] = []
             for question in questions(
                 name, self._wire, below_another=self._below_another, for_any=self._for_any
             ):
                 has_data, some = self._ask(question, found)
                 of_name += some
-                if has_data and not _is_beside(question, name, self._wire):
+                if _is_beside(question, name, self._wire):
+                    continue
+                asked.add(question.qtype)
+                if has_data:
                     present.add(question.qtype)
-            self._hold_bitmap(name, present, of_name, found)
+            own = self._own(name, of_name)
+            self._ask_listed(name, asked, own, found)
+            self._hold_bitmap(name, present, own, found)
             links.update({(link.owner, link.next): link for link in of_name})
         self._hold_gaps(names, list(links.values()), found)
         return found
@@ -224,21 +235,41 @@ class Inspection:
             found.secure += 1
         return has_data, verdict.links.get(self._apex, ())
 
+    def _own(self, name: KnownName, links: Sequence[Link | HashedLink]) -> list[Link | HashedLink]:
+        """Those of the links that are the name's own."""
+        owner = self._name(name)
+        return [
+            link
+            for link in links
+            if link.owner == (owner if isinstance(link, Link) else hashed(owner, link.parameters))
+        ]
+
+    def _ask_listed(
+        self,
+        name: KnownName,
+        asked: set[int],
+        own: Sequence[Link | HashedLink],
+        found: Findings,
+    ) -> None:
+        """Ask for the types that only the bitmap of the name has: where they are not there,
+        nothing can deny them."""
+        if name.hidden:
+            return
+        listed = {kind for link in own for kind in link.bits.types}
+        qname = wire_name.relative_of_key(name.key) + self._wire
+        for kind in sorted(listed - asked - _NOT_ASKED)[:MOST_LISTED]:
+            self._ask(Question(qname, kind), found)
+
     def _hold_bitmap(
         self,
         name: KnownName,
         present: set[int],
-        links: Sequence[Link | HashedLink],
+        own: Sequence[Link | HashedLink],
         found: Findings,
     ) -> None:
         """What was answered for has to be in the name's own bitmap: resolvers that keep denials
         (RFC 8198) would else deny it."""
         owner = self._name(name)
-        own = [
-            link
-            for link in links
-            if link.owner == (owner if isinstance(link, Link) else hashed(owner, link.parameters))
-        ]
         if not own or (NXNAME in own[0].bits.types and not present):
             return
         # The DS of an apex is the parent's, and all but DS at a delegation the child's.

@@ -36,6 +36,7 @@ from lzc.serve.worker.geo_files import open_geo
 from lzc.serve.worker.keyring import Secrets, Signers
 from lzc.serve.worker.quarantine import Marks, Quarantine
 from lzc.serve.worker.right_time import earliest
+from lzc.serve.worker.token_thread import TokenThread
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
 
@@ -56,7 +57,8 @@ _LEVELS: Final = {
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
     """What a worker is given at birth, for good; ``proven`` is code that ran to its end, and what
-    comes and goes is put into the ``ring`` where somebody records it."""
+    comes and goes is put into the ``ring`` where somebody records it. ``tokens`` does what is done
+    with them, whose libraries a process has once."""
 
     verified_dir: Path
     listeners: tuple[Listener, ...]
@@ -64,6 +66,7 @@ class WorkerSetup:
     health: TableView
     proven: Marks
     ring: OctetRing
+    tokens: TokenThread = field(default_factory=TokenThread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Serving:
             )
         self.signers = Signers(
             self.bundle,
-            Keystore.of(config),
+            Keystore.of(config, setup.tokens),
             signatures,
             not_before=earliest(self.bundle.path),
         )

@@ -161,3 +161,25 @@ def test_query_and_tests_know_each_way(tmp_path: Path, way: Way) -> None:
     )
     done = lzc(tmp_path, "test")
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("way", ["nsec", "nsec3", "nsec3-narrow", "compact"])
+@pytest.mark.parametrize("octets", [222, 223])
+def test_a_hash_has_to_fit_in_front_of_the_apex(tmp_path: Path, way: str, octets: int) -> None:
+    """With 33 octets for it, and 255 for all."""
+    last = octets - 3 * 64 - 2
+    name = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * last])
+    apex = wire(name)
+    assert len(apex) == octets
+    path = project(tmp_path, f'denial = "{way}"', "", f'[zone."{name}"]\nsource = "long"\n')
+    with path.open("a") as config_file:
+        config_file.write("dnssec = true\n")
+    (tmp_path / "long").write_text(HEAD)
+    Keystore(tmp_path / "keys").generate(apex, 13, FLAGS["csk"], NOW)
+    if octets == 222 or not way.startswith("nsec3"):
+        assert built(path).warnings == []
+        return
+    with pytest.raises(InputError) as error:
+        built(path)
+    assert {fault.rule for fault in error.value.faults} == {"nsec3-long-apex"}
+    assert str(error.value.faults[0].place).startswith(str(path))

@@ -250,3 +250,46 @@ def test_many_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len({key.tag for key in keys} | {key.revoked().tag for key in keys}) == 80
     assert len(log_of(folder)) == 20
     assert left_over(folder) == {LOCK, AUDIT}
+
+
+def test_what_root_makes_belongs_to_the_owner_of_the_keystore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose server is to read it, and who changes keys the next time."""
+    folder = tmp_path / "keys"
+    folder.mkdir(0o700)
+    owner = os.getuid(), os.getgid()
+    if owner[0] == 0:
+        owner = 12345, 12346
+        for one in (tmp_path, folder):
+            os.chown(one, *owner)
+    given: list[tuple[int, int]] = []
+    give = os.fchown
+
+    def fchown(file: int, user: int, group: int) -> None:
+        given.append((user, group))
+        give(file, user, group)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", fchown)
+    before = os.umask(0)
+    try:
+        generate(folder)
+        step(Step.REMOVE)(folder)
+        generate(folder)
+    finally:
+        os.umask(before)
+    made = [one.stat() for one in folder.rglob("*")]
+    assert len(given) > len(made) > 10
+    assert {(one.st_uid, one.st_gid) for one in made} == set(given) == {owner}
+    assert {one.st_mode & 0o077 for one in made} == {0}
+
+
+def test_a_keystore_in_new_folders_is_in_nobody_elses_reach(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        generate(tmp_path / "a" / "b" / "keys")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / one).stat().st_mode & 0o777 for one in ("a", "a/b", "a/b/keys")]
+    assert modes == [0o755, 0o755, 0o700]

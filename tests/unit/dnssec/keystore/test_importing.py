@@ -97,3 +97,29 @@ def test_an_algorithm_that_the_file_contradicts_is_refused(tmp_path: Path) -> No
     with pytest.raises(InputError) as error:
         importing.read(file, ZONE, NOW, KSK_FLAGS, 13)
     assert error.value.faults[0].rule == "key-algorithm"
+
+
+@pytest.mark.parametrize("is_pem", [True, False])
+@pytest.mark.parametrize(
+    ("bits", "exponent", "message"),
+    [(4104, 65537, "4104 bits is too long"), (1024, 2**64 + 13, "exponent of 65 bits")],
+)
+def test_rsa_keys_that_validators_refuse_are_not_taken(
+    tmp_path: Path, bits: int, exponent: int, message: str, is_pem: bool
+) -> None:
+    private = rsa_with(exponent) if bits == 1024 else rsa.generate_private_key(65537, bits)
+    key = SigningKey.make(ZONE, 8, KSK_FLAGS, private)
+    file = file_of(tmp_path, importing.pem(key) if is_pem else bindfile.format_private(key))
+    with pytest.raises(InputError) as error:
+        importing.read(file, ZONE, NOW, KSK_FLAGS, 8)
+    assert message in error.value.faults[0].message
+
+
+def rsa_with(exponent: int) -> rsa.RSAPrivateKey:
+    """The key of the other tests with another exponent."""
+    numbers = RSA.private_numbers()
+    p, q = numbers.p, numbers.q
+    d = pow(exponent, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(exponent, numbers.public_numbers.n)
+    parts = p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p)
+    return rsa.RSAPrivateNumbers(*parts, public).private_key()

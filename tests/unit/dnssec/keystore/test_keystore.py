@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS, SigningKey
-from lzc.dnssec.keystore import bindfile
+from lzc.dnssec.keystore import bindfile, changes
 from lzc.dnssec.keystore.bindfile import InvalidKeyFile
 from lzc.dnssec.keystore.changes import AUDIT, LOCK
 from lzc.dnssec.keystore.keystore import FLAGS, Keystore, base_name
@@ -356,3 +356,51 @@ class TestImport:
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
         other = Keystore(tmp_path / "other")
         assert [other.import_file(ZONE, file, NOW) for file in files] == made
+
+
+@pytest.mark.parametrize("kind", ["key", "state"])
+def test_files_that_make_a_key_useless_are_not_for_all_to_write(
+    keystore: Keystore, kind: str
+) -> None:
+    """Who is in the owner's group may do so with those of dnssec-keygen, as the umask has it."""
+    (key,) = keystore.generate(ZONE, 13, FLAGS["csk"], NOW)
+    file = keystore.path / f"{base_name(key)}.{kind}"
+    if kind == "state":
+        file.write_text("GoalState: omnipresent\nDNSKEYState: omnipresent\nKSK: yes\nZSK: yes\n")
+    file.chmod(0o664)
+    assert len(keystore.load(ZONE)) == 1
+    file.chmod(0o666)
+    with pytest.raises(InputError) as error:
+        keystore.load(ZONE)
+    assert (one_fault(error).rule, str(one_fault(error).place)) == ("key-writable", str(file))
+
+
+@pytest.mark.parametrize("kind", ["key", "private"])
+def test_what_is_far_too_large_is_not_read(keystore: Keystore, kind: str) -> None:
+    (key,) = keystore.generate(ZONE, 13, FLAGS["csk"], NOW)
+    with (keystore.path / f"{base_name(key)}.{kind}").open("a") as file:
+        file.write("; more\n" * 10_000)
+    with pytest.raises(InputError) as error:
+        keystore.load(ZONE)
+    assert "has more than 65536 octets" in one_fault(error).message
+
+
+def test_a_reader_looks_again_where_files_moved_meanwhile(
+    keystore: Keystore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it finds missing in the middle of another's change is no fault."""
+    (key,) = keystore.generate(ZONE, 13, FLAGS["csk"], NOW)
+    tokens = iter([(1,), (2,)])
+    as_it_is = changes.token(keystore.path)
+    monkeypatch.setattr(changes, "token", lambda _: next(tokens, as_it_is))
+    found = iter([InputError([])])
+
+    def read() -> str:
+        for error in found:
+            raise error
+        return "whole"
+
+    assert keystore._whole(read) == "whole"
+    monkeypatch.setattr(changes, "token", lambda _: as_it_is)
+    with pytest.raises(InputError):
+        Keystore(keystore.path)._whole(lambda: keystore.check_free(ZONE, 13, key.tag))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lzc.dnssec import sync_records
+from lzc.dnssec import algorithms, sync_records
 from lzc.dnssec.ds import ds_rdata
-from lzc.dnssec.key import KSK_FLAGS, REVOKE
+from lzc.dnssec.key import KSK_FLAGS, REVOKE, SigningKey
 from lzc.dnssec.keystore import foreign_records
 from lzc.dnssec.keystore.bindfile import InvalidKeyFile
 from lzc.dnssec.keystore.keystore import FLAGS, Keystore
@@ -169,3 +169,71 @@ def test_a_key_that_is_to_be_revoked_is_so_from_its_date_on(keystore: Keystore) 
     for moment, flags in ((NOW + 59, KSK_FLAGS), (NOW + 60, KSK_FLAGS | REVOKE)):
         published = keystore.published(ZONE, moment)
         assert {one.flags for one in published if one.dnskey[4:] == key.dnskey[4:]} == {flags}
+
+
+@pytest.fixture
+def taken_over(keystore: Keystore, printed: Path) -> list[int]:
+    """The tags of the other operator's keys, of which one is named in CDS and CDNSKEY."""
+    take_over(keystore, ZONE, [printed], NOW, "test")
+    keys = sorted(keystore.foreign(ZONE), key=lambda key: key.is_sep)
+    return [key.tag for key in keys]
+
+
+def removal(*tags: int) -> Wanted:
+    return Wanted(ZONE, tuple((None, tag) for tag in tags), Step.REMOVE, NOW)
+
+
+def test_nothing_asks_for_a_ds_of_a_key_that_is_removed(
+    keystore: Keystore, taken_over: list[int], tmp_path: Path, theirs: Keystore
+) -> None:
+    zsk, ksk = taken_over
+    take(keystore, removal(zsk), NOW, Intervals())
+    assert set(keystore.foreign_records(ZONE)) == {CDS, CDNSKEY}
+    other = SigningKey.make(ZONE, 15, KSK_FLAGS, algorithms.generate(15))
+    rdata = ds_rdata(ZONE, other.dnskey, 4)
+    kept = keystore.foreign_records(ZONE)[CDS]
+    lines = [cds_text("example.org.", one) for one in (*kept, rdata)]
+    (tmp_path / "more").write_text("\n".join(lines) + "\n")
+    take_over(keystore, ZONE, [tmp_path / "more"], NOW, "test")
+    take(keystore, removal(ksk), NOW, Intervals())
+    assert keystore.foreign_records(ZONE) == {CDS: (rdata,)}
+
+
+def test_the_file_of_such_records_goes_with_the_last_of_them(
+    keystore: Keystore, taken_over: list[int]
+) -> None:
+    take(keystore, removal(*taken_over), NOW, Intervals())
+    assert keystore.foreign_records(ZONE) == {}
+    assert not list(keystore.path.glob("*sync*"))
+
+
+@pytest.mark.parametrize("which", ["DNSKEY", "CDS", "folder"])
+@pytest.mark.parametrize("mode", [0o020, 0o002])
+def test_nobody_else_can_put_a_key_of_his_into_the_zone(
+    keystore: Keystore, taken_over: list[int], which: str, mode: int
+) -> None:
+    """Whoever has the private half of a DNSKEY of the zone forges it."""
+    file = {
+        "DNSKEY": keystore.files_of(keystore.foreign(ZONE)[0])[0],
+        "CDS": next(keystore.path.glob("*.sync")),
+        "folder": keystore.path,
+    }[which]
+    file.chmod(file.stat().st_mode | mode)
+    with pytest.raises(InputError) as error:
+        (keystore.foreign_records if which == "CDS" else keystore.foreign)(ZONE)
+    (fault,) = error.value.faults
+    assert fault.rule == ("keystore-writable" if which == "folder" else "key-writable")
+    assert str(fault.place) == str(file)
+    assert fault.fix.startswith("chmod")
+
+
+@pytest.mark.parametrize("label", [b"a;b", b"a(b)", b"a b", b'a"b', b"dnskey", b"\\"])
+def test_names_of_zones_may_have_any_octets(tmp_path: Path, label: bytes) -> None:
+    zone = name.from_labels([label, b"example"])
+    store = Keystore(tmp_path / "keys")
+    (key,) = store.generate(zone, 13, FLAGS["csk"], NOW)
+    assert [one.dnskey for one in store.load(zone)] == [key.dnskey]
+    other = SigningKey.make(zone, 15, KSK_FLAGS, algorithms.generate(15))
+    (tmp_path / "printed").write_text(dnskey_text(name.to_text(zone), other.dnskey) + " ; theirs\n")
+    take_over(store, zone, [tmp_path / "printed"], NOW, "test")
+    assert [one.dnskey for one in store.foreign(zone)] == [other.dnskey]

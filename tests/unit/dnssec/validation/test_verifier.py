@@ -14,9 +14,11 @@ import dns.rrset
 import pytest
 from dns.rdatatype import NSEC, RRSIG, SOA
 
+from lzc.dnssec.signing.denial import Denial, Way, label
 from lzc.dnssec.validation.signature_check import SignatureCheck, ZoneKeys
 from lzc.dnssec.validation.trust import chain, ds_of_rdata
 from lzc.dnssec.validation.verifier import State, Verdict, Verifier
+from lzc.wire.name import from_text
 from tests.unit.answer.test_dnssec import CHILD, NAMES, NET, ORG, TYPES, csk
 from tests.unit.answering import HEAD, NOW, World
 
@@ -215,6 +217,8 @@ def with_other_alias(answer: dns.message.Message) -> None:
         ("nx", "A", without(NSEC), "nothing shows that nx.example.org. does not exist"),
         ("nx", "A", without(SOA), "no data for nx.example.org. A, and no SOA beside that"),
         ("www", "MX", without(NSEC), "nothing shows that www.example.org. has no MX"),
+        ("www", "A", with_rcode(3), "NXDOMAIN, and the answer has data of www.example.org."),
+        ("c1", "A", with_rcode(3), "NXDOMAIN, and the answer has data of www.example.org."),
         ("nx", "A", with_rcode(0), "no NSEC shows that *.example.org. exists and has no A"),
         (
             "www",
@@ -262,6 +266,80 @@ def test_another_proof_proves_nothing(
     verdict = judge(world, verifier, name, qtype, swapped(world, *of))
     assert verdict.state is State.BOGUS
     assert says in "\n".join(verdict.reasons)
+
+
+def test_a_wildcard_may_make_a_name_with_an_asterisk(world: World, verifier: Verifier) -> None:
+    """As servers have it that sign beforehand (RFC 4035 §5.3.2)."""
+    made = world.ask("x.y.wild.example.org", "TXT", dnssec=True, tcp=True)
+    name = dns.name.from_text("*.y.wild.example.org")
+
+    def as_made(says: str) -> Change:
+        def change(answer: dns.message.Message) -> None:
+            answer.answer.clear()
+            for rrset in made.answer:
+                rdata = rrset[0]
+                if rrset.rdtype != RRSIG:
+                    rdata = dns.rdata.from_text("IN", "TXT", f'"{says}"')
+                answer.answer.append(dns.rrset.from_rdata(name, rrset.ttl, rdata))
+
+        return change
+
+    text = made.answer[0][0].strings[0].decode()
+    assert judge(world, verifier, "*.y.wild", "TXT", as_made(text)).state is State.SECURE
+    assert judge(world, verifier, "*.y.wild", "TXT", as_made("other")).state is State.BOGUS
+
+
+def test_the_soa_of_another_zone_is_none(world: World, verifier: Verifier) -> None:
+    def change(answer: dns.message.Message) -> None:
+        left = [one for one in answer.authority if SOA not in (one.rdtype, one.covers)]
+        answer.authority[:] = left + world.ask("example.net", "SOA", dnssec=True).answer
+
+    verdict = judge(world, verifier, "nx", "A", change)
+    assert verdict.reasons == ("no data for nx.example.org. A, and no SOA beside that",)
+
+
+def test_an_nsec_that_a_wildcard_made_denies_nothing(world: World, verifier: Verifier) -> None:
+    """It is an answer to a question for NSEC, which somebody kept: it holds at each name below."""
+    made = world.ask("x.wild.example.org", "NSEC", dnssec=True).answer
+
+    def change(answer: dns.message.Message) -> None:
+        answer.authority[:] = [one for one in answer.authority if SOA in (one.rdtype, one.covers)]
+        answer.authority += made
+
+    verdict = judge(world, verifier, "x.wild", "MX", change)
+    assert verdict.state is State.BOGUS
+    told = "x.wild.example.org. NSEC comes from a wildcard, and denies nothing"
+    assert verdict.reasons[0] == told
+
+
+@pytest.mark.parametrize(
+    ("owner", "flags", "says"),
+    [
+        ("{}.www.example.org.", 0, "is no hash"),
+        ("{}.example.org.", 2, "has flags that are unknown: validators ignore it"),
+    ],
+)
+def test_an_nsec3_that_validators_ignore_denies_nothing(
+    world: World, verifier: Verifier, owner: str, flags: int, says: str
+) -> None:
+    """Though it is signed: RFC 5155 §8.2, and its owner is not one of the chain."""
+    apex = from_text("example.org.")
+    hashed = label(Denial(Way.NSEC3).hash(from_text("www.example.org.")))[1:].decode()
+    name = dns.name.from_text(owner.format(hashed))
+    rdata = dns.rdata.from_text("IN", "NSEC3", f"1 {flags} 0 - {hashed} A RRSIG")
+    made = world.signers[apex].sign(name.to_digestable(), 50, 300, [rdata.to_digestable()], NOW)
+    rrsig = dns.rdata.from_wire("IN", "RRSIG", made[0], 0, len(made[0]))
+
+    def change(answer: dns.message.Message) -> None:
+        answer.authority[:] = [one for one in answer.authority if SOA in (one.rdtype, one.covers)]
+        answer.authority += [
+            dns.rrset.from_rdata(name, 300, rdata),
+            dns.rrset.from_rdata(name, 300, rrsig),
+        ]
+
+    verdict = judge(world, verifier, "www", "MX", change)
+    assert verdict.state is State.BOGUS
+    assert says in verdict.reasons[0]
 
 
 def test_the_nsec_of_a_delegation_denies_no_name_below(world: World, verifier: Verifier) -> None:

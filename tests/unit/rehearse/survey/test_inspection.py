@@ -146,6 +146,27 @@ def test_a_type_that_the_bitmap_denies_is_told(world: World, tmp_path: Path) -> 
     )
 
 
+def test_a_type_that_only_the_bitmap_has_is_told(world: World, tmp_path: Path) -> None:
+    """Which nobody would ask for, were it not listed: nothing denies it."""
+    newer = World(
+        tmp_path,
+        {**ZONES, "example.org.": f"{ORG}\nwww LOC 1 N 1 E 1m\n"},
+        keys=_same_keys(world),
+    )
+
+    def change(qname: bytes, qtype: int, answer: dns.message.Message) -> None:
+        if qname == from_text("www.example.org.") and not answer.answer:
+            kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(qtype))
+            other = newer.ask(to_text(qname), "AAAA" if kind == "LOC" else kind, dnssec=True)
+            answer.sections[:] = other.sections
+
+    (problem,) = inspect(world, change).problems
+    assert problem == (
+        "www.example.org. LOC",
+        "the NSEC of www.example.org. lists LOC, and the answer has none",
+    )
+
+
 def test_a_zone_whose_ds_leads_nowhere_is_told_once(world: World) -> None:
     other = csk("example.org.")
     found = inspect(world, keys=[other])
