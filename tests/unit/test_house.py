@@ -40,6 +40,7 @@ FLOORS = (
 
 GROUPS = {
     "compiler": (
+        {"serial_plan"},
         {"pipeline", "rollback"},
         {"project"},
         {"workers"},

@@ -76,6 +76,7 @@ class Commands:
             "gone": reloader.gone,
             "refused": reloader.refusal.status(),
             "fallen": reloader.fallen.status(),
+            "serials_near_end": reloader.fallen.near_end(),
             "kept": kept,
             "zones": max(worker.zones for worker in reloader.workers),
             "uptime": time.monotonic() - self.began,
