@@ -165,6 +165,7 @@ BROKEN: dict[str, dict[str, str]] = {
     "LzcSecondaryExpiring": {
         r"lzc_secondary_zone_lag_seconds\{secondary=\"ns2\"": "700000",
     },
+    "LzcSecondaryRepeats": {r"lzc_secondary_zones_repeating\{secondary=\"ns2\"": "1"},
     "LzcSecondaryAhead": {r"lzc_secondary_zones\{secondary=\"ns2\",state=\"ahead\"": "1"},
     "LzcTransfersRefused": {r"lzc_transfer_refusals_total\{.*secondary=\"ns2\"": "0+1x60"},
     "LzcSerialsFell": {r"lzc_zones_with_fallen_serial": "1"},

@@ -13,6 +13,7 @@ import click
 from lzc.cli.ctl.finding import control_socket
 from lzc.cli.ctl.kept import kept_lines
 from lzc.cli.ctl.secondaries import age, secondary_lines, seconds
+from lzc.cli.ctl.zones_there import lines as zone_lines
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json, tame, write_all
 from lzc.faults import InputError
@@ -70,6 +71,22 @@ def metrics(config_path: Path, socket_path: Path | None) -> None:
         echo(f"lzc: error: {error}", err=True)
         sys.exit(1)
     write_all(tame(line) for line in answer["text"].splitlines(keepends=True))
+
+
+@command.command()
+@click.argument("name", required=False, help="Name or address of a secondary.  [default: all]")
+@click.option("--zone", metavar="ZONE", help="This zone alone.")
+@click.option("--all", "every", is_flag=True, help="List zones with nothing wrong, too.")
+@_server_options
+def secondaries(name: str | None, zone: str | None, every: bool, **server: Any) -> None:
+    """Show what each secondary has, zone by zone, and what it was sent last.
+
+    Zones with something wrong are listed: what the secondary answered and what that means, how long
+    it has been behind, when it stops answering, and why it was turned away.
+    """
+    wanted = {key: value for key, value in (("name", name), ("zone", zone)) if value is not None}
+    every = every or zone is not None
+    _tell("secondaries", lambda answer: zone_lines(answer, every=every), wanted, **server)
 
 
 @command.group(invoke_without_command=True)
@@ -227,6 +244,11 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
             f" ({refused['tries']} tries, the last one {age(refused['at'])} ago): {why}"
         )
     lines += _fallen_lines(answer)
+    lines += [
+        f"SERIAL ENDS {shown(one['zone'])} has {one['serial']}, {one['left']} below the last one:"
+        f" lzc serial plan {shown(one['zone']).rstrip('.') or '.'}"
+        for one in answer["serials_near_end"]["zones"]
+    ]
     lines += kept_lines(answer)
     lines += [f"QUARANTINE  the LUA record at {one['name']}" for one in answer["quarantine"]]
     lines += [

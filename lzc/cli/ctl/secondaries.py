@@ -26,7 +26,8 @@ def secondary_lines(answer: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _lines(secondary: dict[str, Any]) -> list[str]:
+def summary_lines(secondary: dict[str, Any]) -> list[str]:
+    """The lines about one of them without its zones."""
     head = f"secondary   {shown(secondary['name'])} ({secondary['address']})"
     lines = [f"{head}: gets no NOTIFY"]
     if secondary["notify"]:
@@ -36,7 +37,11 @@ def _lines(secondary: dict[str, Any]) -> list[str]:
             + (f", {secondary['ahead']} AHEAD" if secondary["ahead"] else "")
             + ("" if silent is None else f", DOES NOT ANSWER for {seconds(silent)}")
         ]
-    lines += _transfer_lines(secondary["transfers"])
+    return lines + _transfer_lines(secondary["transfers"])
+
+
+def _lines(secondary: dict[str, Any]) -> list[str]:
+    lines = summary_lines(secondary)
     behind = [state for state in secondary.get("states", ()) if not state["current"]]
     for state in behind[:_SHOWN]:
         has = state["secondary_serial"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lzc.wire import name as wire_name
@@ -31,6 +31,7 @@ _NO_SOA: Final = {
 }
 REFUSES_NOTIFY: Final = "refuses NOTIFY"
 NO_ZONE: Final = "no such zone"
+_KEY: Final = "TSIG key"
 REFUSES_SOA: Final = f"SOA {REFUSED}"
 _SOA_IN: Final = rrtype.SOA.to_bytes(2, "big") + b"\0\1"
 
@@ -40,13 +41,15 @@ class Reply:
     """What a secondary answered: its ``serial`` where it told one, else `None`; ``problem`` is
     empty when the answer is a good one, and else says what is wrong and why that may be, ``kind``
     in a few words of ours, of which there are not many. ``said`` is what of it stands in the
-    answer, without a reason, and ``rcode`` its RCODE, where there is one to go by."""
+    answer, without a reason, and ``rcode`` its RCODE, where there is one to go by; ``why_key`` says
+    what may be with the key."""
 
     problem: str = ""
     serial: int | None = None
     kind: str = ""
     said: str = ""
     rcode: int | None = None
+    why_key: str = ""
 
 
 class Request:
@@ -147,7 +150,7 @@ class Request:
                 )
             if not told:
                 what = f"its answer has another key than {name} ({key.algorithm})"
-            return Reply(f"TSIG: {what}", kind="TSIG key")
+            return Reply(f"TSIG: {what}", kind=_KEY)
         if checked.error == tsig.BADTIME:
             theirs = rr.time_signed
             if told and len(rr.other) == 6:
@@ -160,25 +163,31 @@ class Request:
         return Reply(f"TSIG of the answer is malformed or cut (key {name})", kind="TSIG malformed")
 
 
+def is_about_the_key(asked: Reply) -> bool:
+    """Whether an answer to a query for the SOA says that the key is not taken, or not from here."""
+    return asked.kind == _KEY or asked.rcode == NOTAUTH
+
+
 def refusal_explained(refused: Reply, asked: Reply) -> Reply:
     """What a secondary means that ``refused`` NOTIFY, once it was ``asked`` for the SOA: whether it
     has no such zone, or takes NOTIFY for it from another address only."""
+    key = f"{refused.why_key}, or " if refused.why_key else ""
     if asked.serial is not None:
         why = (
-            f"{refused.said}, though it has the zone (serial {asked.serial}): it takes NOTIFY for"
-            " it from another address only"
+            f"{refused.said}, though it has the zone (serial {asked.serial}): {key}it takes NOTIFY"
+            " for it from another address only"
         )
-        return Reply(why, asked.serial, REFUSES_NOTIFY, refused.said, refused.rcode)
+        return replace(refused, problem=why, serial=asked.serial, kind=REFUSES_NOTIFY)
     if asked.rcode == SERVFAIL:
         why = (
-            f"{refused.said}, and has no data of the zone: it takes NOTIFY for it from another"
+            f"{refused.said}, and has no data of the zone: {key}it takes NOTIFY for it from another"
             " address only, and transfers from there"
         )
-        return Reply(why, None, REFUSES_NOTIFY, refused.said, refused.rcode)
+        return replace(refused, problem=why, kind=REFUSES_NOTIFY)
     if asked.rcode in (REFUSED, NOTAUTH, NXDOMAIN):
         rcode = RCODES[asked.rcode]
-        why = f"{refused.said}, and {rcode} to the query for the SOA: it has no such zone"
-        return Reply(why, None, NO_ZONE, refused.said, refused.rcode)
+        why = f"{refused.said}, and {rcode} to the query for the SOA: {key}it has no such zone"
+        return replace(refused, problem=why, kind=NO_ZONE)
     # Of a key that it does not know, say.
     return asked if asked.problem else refused
 

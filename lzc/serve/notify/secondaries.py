@@ -37,7 +37,7 @@ class Secondaries:
     ``refused``, which is every answer that is none to rely on."""
 
     def __init__(self, sections: Sequence[SecondarySection]) -> None:
-        self._sections = sections
+        self.sections = sections
         self.transfers = TransferWatch(sections, self._transferred, clock=time.time)
         self.notified: list[NotifiedSecondary] = []
         self._sockets: dict[tuple[int, str], socket.socket] = {}
@@ -65,9 +65,7 @@ class Secondaries:
         self._sources = sources
         self._listen = listen
         self._notify = lambda section, keys: NotifiedSecondary(section, keys, times, random.random)
-        self.notified = [
-            self._notify(section, keys) for section in self._sections if section.notify
-        ]
+        self.notified = [self._notify(section, keys) for section in self.sections if section.notify]
 
     def follow(
         self,
@@ -91,7 +89,7 @@ class Secondaries:
         for gone in known.values():
             for zone in gone.zones.values():
                 self._forget(gone, zone)
-        self._sections = sections
+        self.sections = sections
         self.transfers.follow(sections)
         if list(sources) != list(self._sources):
             # What is under way is asked again, from where it is to come from.
@@ -105,10 +103,13 @@ class Secondaries:
             secondary.take_keys(keys)
         self._go_on()
 
-    def update(self, serials: Mapping[bytes, int]) -> None:
-        """Take the zones and serials of a bundle; zones whose serial is new are told."""
+    def update(
+        self, serials: Mapping[bytes, int], soas: Mapping[bytes, tuple[int, bytes]] | None = None
+    ) -> None:
+        """Take the zones and serials of a bundle; zones whose serial is new are told. ``soas`` are
+        TTL and RDATA of their SOA records, as far as they are known."""
         for secondary in self.notified:
-            for zone in secondary.update(serials, self._loop.time()):
+            for zone in secondary.update(serials, self._loop.time(), soas):
                 self._forget(secondary, zone)
         self._go_on()
 
@@ -132,7 +133,7 @@ class Secondaries:
                 "notify": section.notify,
                 "transfers": self.transfers.status_of(section),
             }
-            for section in self._sections
+            for section in self.sections
         ]
 
     def close(self) -> None:

@@ -103,14 +103,20 @@ class NotifiedSecondary:
                 if zone.phase is Phase.RESTING:
                     self._queue_up(zone)
 
-    def update(self, serials: Mapping[bytes, int], now: float = 0.0) -> list[ZoneAtSecondary]:
-        """Take the zones and serials of a bundle; gives those whose requests no longer count."""
+    def update(
+        self,
+        serials: Mapping[bytes, int],
+        now: float = 0.0,
+        soas: Mapping[bytes, tuple[int, bytes]] | None = None,
+    ) -> list[ZoneAtSecondary]:
+        """Take the zones and serials of a bundle, with TTL and RDATA of their SOA records as far as
+        they are known; gives those whose requests no longer count."""
         gone = [self.zones.pop(apex) for apex in list(self.zones) if apex not in serials]
         for apex, serial in serials.items():
             known = self.zones.get(apex)
             if (known is not None and known.serial == serial) or not self._grant.names(apex):
                 continue
-            fresh = ZoneAtSecondary(apex, serial, since=now)
+            fresh = ZoneAtSecondary(apex, serial, since=now, soa=soas.get(apex) if soas else None)
             if known is not None:
                 gone.append(known)
                 fresh.theirs = known.theirs
@@ -143,9 +149,8 @@ class NotifiedSecondary:
 
     def request(self, zone: ZoneAtSecondary, message_id: int, now: float) -> messages.Request:
         """What to send about a zone, at ``now``, seconds since the epoch."""
-        made = messages.Request(
-            message_id, zone.apex, self.key, now, polls=zone.polls, soa=zone.soa
-        )
+        key = None if zone.bare and zone.polls else self.key
+        made = messages.Request(message_id, zone.apex, key, now, polls=zone.polls, soa=zone.soa)
         zone.request = made
         return made
 
@@ -164,9 +169,19 @@ class NotifiedSecondary:
         """The answer to the request about a zone has come."""
         self._window = min(WINDOW, self._window * 2)
         refused, zone.refused = zone.refused, None
+        bare, zone.bare = zone.bare, False
         if refused is not None and zone.polls:
+            if messages.is_about_the_key(reply) and self.key is not None and not bare:
+                # Knot DNS answers so to whom its acl does not let in with the key, whatever it has:
+                # without one it answers as it does anybody.
+                zone.refused, zone.bare = refused, True
+                self._enter(zone, Phase.QUEUED)
+                self._queue.appendleft(zone)
+                self.heard(now)
+                return
             reply = messages.refusal_explained(refused, reply)
-            if reply.serial is not None:
+            # What is not signed is good for an explanation, no more.
+            if reply.serial is not None and not bare:
                 zone.theirs, zone.told = reply.serial, now
                 if zone.current:
                     # It came for it by itself.

@@ -36,8 +36,9 @@ class ZoneAtSecondary:
     ``asked``: when the last request was sent. ``theirs`` is the serial that the secondary told.
     ``attempts`` that failed in a row, ``looks`` at the serial since the NOTIFY. ``kind`` sorts
     problems, of which ``problem`` says more. ``hint``: why it may not keep what it was sent last.
-    ``refused`` is its answer to NOTIFY while it is asked why. ``soa``: TTL and RDATA of the SOA
-    record that we serve, where they are known. ``told``: when it told ``theirs`` last.
+    ``refused`` is its answer to NOTIFY while it is asked why, ``bare``: without TSIG. ``soa``: TTL
+    and RDATA of the SOA record that we serve, where they are known. ``told``: when it told
+    ``theirs`` last.
     ``turn`` tells the timer that counts from those that were overtaken. ``since``: from when on the
     secondary has less than what we serve, as long as it is not current."""
 
@@ -58,6 +59,7 @@ class ZoneAtSecondary:
     turn: int = 0
     since: float = 0.0
     refused: messages.Reply | None = None
+    bare: bool = False
     soa: tuple[int, bytes] | None = None
     told: float | None = None
 

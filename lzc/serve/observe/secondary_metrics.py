@@ -46,6 +46,50 @@ def secondaries(seen: Snapshot) -> Iterator[Family]:
         labels,
         "seconds",
     )
+    yield from gauge(
+        "lzc_secondary_zones_repeating",
+        "Zones whose same serial a secondary has taken again and again within the last hour, as it"
+        " does not keep it",
+        [((name,), sum(bool(zone.repeats) for zone in each.zones)) for name, each in notified],
+        ("secondary",),
+    )
+    expires = {zone.name: zone.expire for zone in seen.zones}
+    yield from gauge(
+        "lzc_secondary_zone_expiry_seconds",
+        "Seconds until a secondary stops answering for a zone (EXPIRE of its SOA), at the latest,"
+        " unless it gets through; of zones that it is behind with, or all while it is silent",
+        (
+            ((name, zone.zone), left)
+            for name, each in notified
+            for zone in each.zones
+            if (left := each.expires_in(zone, expires.get(zone.zone, 0))) is not None
+        ),
+        labels,
+        "seconds",
+    )
+    yield from gauge(
+        "lzc_secondary_last_transfer_timestamp_seconds",
+        "When a secondary was sent a zone last; not there before it was",
+        [
+            ((name,), seen.last_transfers[each.name, each.address])
+            for name, each in _labelled(seen.secondaries)
+            if (each.name, each.address) in seen.last_transfers
+        ],
+        ("secondary",),
+        "seconds",
+    )
+    yield from counter(
+        "lzc_transfer_octets",
+        "Octets of zone transfers that were done, by secondary (none: another) and transport",
+        seen.transfer_octets.items(),
+        ("secondary", "transport"),
+    )
+    yield from counter(
+        "lzc_transfer_seconds",
+        "Seconds that these took, from the first message to the last one handed to the kernel",
+        seen.transfer_seconds.items(),
+        ("secondary", "transport"),
+    )
     yield from counter(
         "lzc_notify_requests",
         "NOTIFY, and queries for a secondary's SOA, by what became of them: sent, of these answered"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lzc.serve.ipc.health_table import AUTO, UNKNOWN
 from lzc.serve.observe.totals import Totals
@@ -135,12 +135,15 @@ class RecorderSeen:
 
 class ZoneThere(NamedTuple):
     """A zone at a secondary: the serial that it told, if any; for how many seconds it has been
-    behind ours (0: it is not); whether it has a later one than ours."""
+    behind ours (0: it is not); whether it has a later one than ours; why it takes the same one
+    again and again, if it does; and its last transfer, if it was one and the zone is odd."""
 
     zone: str
     serial: int | None
     lag: float
     ahead: bool
+    repeats: str = ""
+    last: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,12 @@ class SecondarySeen:
     notified: bool
     silent: float | None = None
     zones: Sequence[ZoneThere] = ()
+
+    def expires_in(self, zone: ZoneThere, expire: int) -> float | None:
+        """Seconds until it stops answering for a zone, at the latest, unless it gets through to us
+        before (RFC 1035 §3.3.13, EXPIRE); `None` where nothing says that it does not."""
+        without = max(zone.lag, self.silent or 0.0)
+        return expire - without if without and expire else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +196,6 @@ class Snapshot:
     refusals: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     tsig_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     notify: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    last_transfers: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    transfer_octets: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    transfer_seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from lzc.answer.refusal import Refusal
+from lzc.serve.observe.zone_transfers import Measure
 
 MOST: Final = 100
 """Different events told at once; others are left out."""
@@ -34,34 +35,45 @@ class TransferReport:
 
     def __init__(self) -> None:
         self._events: dict[Event, int] = {}
+        self._measures: dict[Event, Measure] = {}
 
     def refused(self, refusal: Refusal) -> None:
         """A secondary, or who takes himself for one, was turned away."""
         self.note(Event(refusal.reason.value, *refusal[1:]))
 
-    def note(self, event: Event) -> None:
-        """Something happened."""
+    def note(self, event: Event, measure: Measure | None = None) -> None:
+        """Something happened; of a transfer that was done, what it took."""
         # Who was sent a zone is no stranger who could fill this.
         most = MOST_DONE if event.what == DONE else MOST
         if event in self._events or len(self._events) < most:
             self._events[event] = self._events.get(event, 0) + 1
+            if measure is not None:
+                self._measures[event] = measure
 
     def take(self) -> dict[str, Any] | None:
         """The message to the supervisor; `None` when there is nothing to tell."""
         if not self._events:
             return None
         events = [
-            [*(value.hex() if isinstance(value, bytes) else value for value in one), count]
+            [
+                *(value.hex() if isinstance(value, bytes) else value for value in one),
+                self._measures.get(one),
+                count,
+            ]
             for one, count in self._events.items()
         ]
-        self._events = {}
+        self._events, self._measures = {}, {}
         return {"event": "transfers", "events": events}
 
 
-def events_of(message: dict[str, Any]) -> list[tuple[Event, int]]:
-    """What a message says: events and how often each happened."""
+def events_of(message: dict[str, Any]) -> list[tuple[Event, Measure | None, int]]:
+    """What a message says: events, what the last of each took, and how often each happened."""
     octets = bytes.fromhex
     return [
-        (Event(what, octets(client), asked, octets(apex), octets(key), *rest), count)
-        for what, client, asked, apex, key, *rest, count in message["events"]
+        (
+            Event(what, octets(client), asked, octets(apex), octets(key), *rest),
+            None if measure is None else Measure(*measure),
+            count,
+        )
+        for what, client, asked, apex, key, *rest, measure, count in message["events"]
     ]

@@ -22,6 +22,7 @@ from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
 from lzc.serve.observe.transfer_counts import TransferCounts
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
+from lzc.serve.observe.zone_transfers import AGAIN, HOUR, MOST, Measure, ZoneTable
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 
@@ -84,10 +85,11 @@ log = logging.getLogger("lzc")
 
 STRANGERS: Final = 100
 """Addresses without a section of their own that are remembered."""
-_AGAIN: Final = 4
-"""Transfers of the same serial that are no chance."""
-_HOUR: Final = 3600.0
-_ZONES: Final = 10_000
+_LOOK_THERE: Final = "its log says why it does not keep it"
+_LOG: Final = {
+    "bind": f"{_LOOK_THERE}; too many records there means more than 100 records in an RRset, or 100"
+    " types at a name: max-records-per-type 0 and max-types-per-name 0 in its options take them"
+}
 _UNPROVEN: Final = frozenset(
     one.value
     for one in (
@@ -111,6 +113,7 @@ class Peer:
     last: dict[str, Any] | None = None
     refusal: dict[str, Any] | None = None
     serials: dict[tuple[bytes, bytes], tuple[int, int, float]] = field(default_factory=dict)
+    table: ZoneTable = field(default_factory=ZoneTable)
     hint: str = ""
     hint_at: float = 0.0
 
@@ -122,7 +125,8 @@ class Peer:
             "refused": counts,
             "last": self.last,
             "last_refusal": self.refusal,
-            "hint": self.hint if now - self.hint_at < _HOUR else "",
+            "hint": self.hint if now - self.hint_at < HOUR else "",
+            "repeating": len(self.table.repeating(now)),
         }
 
 
@@ -158,8 +162,8 @@ class TransferWatch:
 
     def take(self, message: dict[str, Any]) -> None:
         """A worker tells."""
-        for event, count in events_of(message):
-            self._take(event, count)
+        for event, measure, count in events_of(message):
+            self._take(event, measure, count)
 
     def status_of(self, section: SecondarySection) -> dict[str, Any]:
         """What is known of a secondary."""
@@ -174,13 +178,30 @@ class TransferWatch:
             for client, peer in reversed(self._strangers.items())
         ]
 
-    def _take(self, event: Event, count: int) -> None:
+    def last_transfers(self) -> dict[tuple[str, str], float]:
+        """When each secondary, by name and address, was sent a zone last, in seconds since the
+        epoch; without those that never were."""
+        return {
+            (section.name, section.address): peer.last["at"]
+            for section, _, peer in self._known
+            if peer.last is not None
+        }
+
+    def table_of(self, section: SecondarySection) -> ZoneTable:
+        """What is known of the transfers of its zones."""
+        return next(peer.table for one, _, peer in self._known if one is section)
+
+    def _take(self, event: Event, measure: Measure | None, count: int) -> None:
         meant = self._meant(event)
         self.counts.note([section.name for section, _, _ in meant], event, count)
+        if measure is not None and event.what == DONE:
+            self.counts.note_measure([section.name for section, _, _ in meant], measure, count)
         names = ", ".join(shown(section.name) for section, _, _ in meant)
         peers = [peer for _, _, peer in meant] or [self._stranger(event.client)]
         for peer in peers:
             self._note(peer, event, count)
+        for _, _, peer in meant:
+            self._note_zone(peer, event, measure)
         if event.what != DONE:
             self._say(names, event, count)
             return
@@ -217,24 +238,34 @@ class TransferWatch:
         else:
             peer.refusal = {**about, "reason": event.what, "why": why(event)}
 
+    def _note_zone(self, peer: Peer, event: Event, measure: Measure | None) -> None:
+        zone = peer.table.touch(event.apex)
+        if event.what != DONE:
+            zone.error, zone.error_at = why(event), self._clock()
+            return
+        zone.serial, zone.measure, zone.at = event.serial, measure, self._clock()
+        zone.kind = rrtype.to_text(event.asked)
+
     def _look_for_repeats(
         self, section: SecondarySection, peer: Peer, event: Event, shared: int, count: int
     ) -> None:
         now = self._clock()
         place = event.apex, event.client
         serial, times, since = peer.serials.pop(place, (-1, 0, now))
-        if serial != event.serial or now - since > _HOUR:
+        if serial != event.serial or now - since > HOUR:
             times, since = 0, now
         times += count
-        if len(peer.serials) >= _ZONES:
+        if len(peer.serials) >= MOST:
             del peer.serials[next(iter(peer.serials))]
         peer.serials[place] = event.serial, times, since
-        if times < _AGAIN * shared:
+        kept = peer.table.touch(event.apex)
+        kept.times, kept.since, kept.hint = times, since, ""
+        if times < AGAIN * shared:
             return
         zone = wire_name.to_text(event.apex)
-        hint = f"takes {zone} serial {event.serial} again and again: "
-        hint += not_kept(section, event) or "its log says why it does not keep it"
-        if hint != peer.hint or now - peer.hint_at >= _HOUR:
+        kept.hint = not_kept(section, event) or _LOG.get(section.software, _LOOK_THERE)
+        hint = f"takes {zone} serial {event.serial} again and again: {kept.hint}"
+        if hint != peer.hint or now - peer.hint_at >= HOUR:
             log.warning(
                 "secondary %s (%s): %s (%d times in %d s)",
                 shown(section.name),

@@ -14,17 +14,20 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.bundle import verification
+from lzc.bundle import node, verification
 from lzc.bundle.current import CURRENT
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.bundle.verification import Stamp
 from lzc.contained import Begin, Ended, run_contained
 from lzc.faults import Fault, Place
+from lzc.wire import rrtype
 
 AGAIN: Final = 3.0
 """Seconds between two tries, the least; a try that took long is followed by ten times as many."""
@@ -156,34 +159,57 @@ class Condemned:
         return found[0]
 
 
-def try_bundle(folder: Path, stamps: Path) -> Mapping[bytes, int]:
-    """Open a bundle that was verified in a child process, and give the serials of its zones by
-    apex. Raises `OpeningCrashes` where the child crashed or did not come to an end, and
-    `BundleError`. Takes a while: call it in a thread."""
+@dataclass(frozen=True, slots=True)
+class TriedZones:
+    """The zones of a bundle by apex: their serials, and of some the TTL and the RDATA of the SOA
+    record, to be told to secondaries."""
+
+    serials: Mapping[bytes, int] = field(default_factory=dict)
+    soas: Mapping[bytes, tuple[int, bytes]] = field(default_factory=dict)
+
+
+MOST_SOAS: Final = 20_000
+"""Zones whose SOA record is read: each takes 30 µs."""
+
+
+def try_bundle(folder: Path, stamps: Path) -> TriedZones:
+    """Open a bundle that was verified in a child process, and give its zones. Raises
+    `OpeningCrashes` where the child crashed or did not come to an end, and `BundleError`. Takes a
+    while: call it in a thread."""
     try:
         octets = sum(entry.stat().st_size for entry in os.scandir(folder))
     except OSError as error:
         raise BundleError(f"{folder}: cannot be read: {error.strerror}") from error
 
-    def serials(_begin: Begin) -> dict[bytes, int]:
+    def look(_begin: Begin) -> TriedZones:
         with Bundle.open(folder, verified_dir=stamps) as bundle:
-            return {info.apex: info.serial for info in bundle.zones()}
+            serials = {info.apex: info.serial for info in bundle.zones()}
+            return TriedZones(serials, dict(_soas(bundle, islice(serials, MOST_SOAS))))
 
     seconds = SECONDS + octets / _OCTETS_A_SECOND
     try:
         try:
-            return run_contained(serials, seconds=seconds, memory=octets)
+            return run_contained(look, seconds=seconds, memory=octets)
         except Ended as error:
             if error.number not in FROM_OUTSIDE:
                 raise
             # That says nothing of the bundle, unless it is killed again: memory may run out.
-            return run_contained(serials, seconds=seconds, memory=octets)
+            return run_contained(look, seconds=seconds, memory=octets)
     except Ended as error:
         if error.number in FROM_OUTSIDE:
             raise BundleError(f"{folder}: cannot be tried: {error}") from error
         raise OpeningCrashes(crash(folder, f"a process that opened it: {error}")) from error
     except MemoryError as error:
         raise BundleError(f"{folder}: cannot be tried: memory ran out") from error
+
+
+def _soas(bundle: Bundle, apexes: Iterable[bytes]) -> Iterator[tuple[bytes, tuple[int, bytes]]]:
+    for apex in apexes:
+        view = bundle.zone(apex)
+        octets = None if view is None else view.node(b"")
+        found = None if octets is None else node.rrset(octets, apex, rrtype.SOA)
+        if found is not None:
+            yield apex, (found.ttl, found.rdatas[0])
 
 
 def crash(folder: Path, what: str) -> str:

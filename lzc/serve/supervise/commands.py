@@ -77,6 +77,7 @@ class Commands:
             "gone": reloader.gone,
             "refused": reloader.refusal.status(),
             "fallen": fallen,
+            "serials_near_end": reloader.fallen.near_end(),
             "kept": kept,
             "zones": max(worker.zones for worker in reloader.workers),
             "uptime": time.monotonic() - self.began,

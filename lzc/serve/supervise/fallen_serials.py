@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lzc.serve.observe.log_format import about
 from lzc.wire.name import to_text
-from lzc.zone.serial import greater
+from lzc.zone.serial import MODULUS, NEAR_END, greater
 
 log = logging.getLogger("lzc")
 
@@ -27,6 +27,7 @@ class FallenSerials:
         """Nothing was served yet."""
         self._greatest: dict[bytes, int] = {}
         self._fallen: dict[bytes, tuple[int, int]] = {}
+        self._near_end: dict[bytes, int] = {}
 
     def __bool__(self) -> bool:
         """Whether anything is known of what was served."""
@@ -44,6 +45,9 @@ class FallenSerials:
             else:
                 greatest[apex] = serial
         self._fallen, known = fallen, self._fallen
+        self._near_end = {
+            apex: serial for apex, serial in serials.items() if MODULUS - 1 - serial < NEAR_END
+        }
         if fallen and fallen != known:
             apex, (serial, before) = min(fallen.items())
             log.warning(
@@ -75,6 +79,15 @@ class FallenSerials:
             "zones": zones,
             "why": self._line() if zones else "",
         }
+
+    def near_end(self) -> dict[str, Any]:
+        """For ``lzc ctl status``: how many zones have serials after which there are few, and some
+        of them."""
+        zones = [
+            {"zone": to_text(apex), "serial": serial, "left": MODULUS - 1 - serial}
+            for apex, serial in sorted(self._near_end.items(), key=lambda one: -one[1])[:SHOWN]
+        ]
+        return {"count": len(self._near_end), "zones": zones}
 
     def _line(self) -> str:
         apex, (serial, before) = min(self._fallen.items())

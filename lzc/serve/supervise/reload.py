@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from lzc.serve.supervise.bundle_trial import (
     Condemned,
     OpeningCrashes,
     Refusal,
+    TriedZones,
     crash,
     files_of,
     try_bundle,
@@ -56,7 +57,7 @@ class Refused(Exception):
 @dataclass(slots=True, eq=False)
 class Reloader:
     """Keeps all ``workers`` on the bundle that is live. ``config`` are the settings in force.
-    ``switched`` is called with each new bundle and the serials of its zones; ``before`` is the one
+    ``switched`` is called with each new bundle and its zones; ``before`` is the one
     before it, ``condemned`` are those that nobody opens again; ``quarantine`` is the code that is
     not to be run until then, as it is at the time; ``secrets`` are those in use. ``keys`` knows the
     zones that are out of service, ``generation`` counts the switches. While somebody has ``lock``,
@@ -68,7 +69,7 @@ class Reloader:
     workers: list[WorkerProcess]
     geo: GeoFiles
     secrets: Secrets
-    _switched: Callable[[Path, Mapping[bytes, int]], None]
+    _switched: Callable[[Path, TriedZones], None]
     before: Path | None = None
     quarantine: Quarantine = field(default_factory=Quarantine)
     condemned: Condemned = field(default_factory=Condemned)
@@ -209,7 +210,7 @@ class Reloader:
                 except BundleError:
                     damaged = files
                     raise
-                serials = await asyncio.to_thread(self.tried, folder)
+                zones = await asyncio.to_thread(self.tried, folder)
             except BundleError as error:
                 if isinstance(error, OpeningCrashes):
                     self._crashing = folder
@@ -218,7 +219,7 @@ class Reloader:
                 # It is being copied, say.
                 return refuse(f"{shown(folder)}: cannot be read: {error.strerror}")
             try:
-                return await self._change(folder, serials, self.config)
+                return await self._change(folder, zones, self.config)
             except Refused as error:
                 return refuse(str(error))
 
@@ -240,16 +241,14 @@ class Reloader:
                 folder = self.folder if stay else self._source.locate()
                 if not stay:
                     await asyncio.to_thread(verification.verify, folder, self._source.stamps)
-                serials = await asyncio.to_thread(self.tried, folder)
+                zones = await asyncio.to_thread(self.tried, folder)
             except BundleError as error:
                 raise Refused(shown(error)) from error
             except OSError as error:
                 raise Refused(f"{shown(folder)}: cannot be read: {error.strerror}") from error
-            return await self._change(folder, serials, config)
+            return await self._change(folder, zones, config)
 
-    async def _change(
-        self, folder: Path, serials: Mapping[bytes, int], config: Config
-    ) -> dict[str, Any]:
+    async def _change(self, folder: Path, zones: TriedZones, config: Config) -> dict[str, Any]:
         """Have all workers answer from a bundle that was tried, with these settings. Returns the
         answer of ``lzc ctl reload``. Raises `Refused`."""
         try:
@@ -294,10 +293,10 @@ class Reloader:
         log.info(
             "serving bundle %s%s%s",
             *(folder.name, "" if changed else " again", late),
-            extra=about(bundle=folder.name, zones=len(serials)),
+            extra=about(bundle=folder.name, zones=len(zones.serials)),
         )
-        await asyncio.to_thread(self.fallen.take, folder.name, serials)
-        self._switched(folder, serials)
+        await asyncio.to_thread(self.fallen.take, folder.name, zones.serials)
+        self._switched(folder, zones)
         self.keys.take(report)
         answer = self._serving(changed=changed)
         still = [one for found in (secrets.faults, report.errors) for one in found.values()]
@@ -315,8 +314,8 @@ class Reloader:
         geo.refresh(at_once=True)
         return geo
 
-    def tried(self, folder: Path) -> Mapping[bytes, int]:
-        """The serials of a bundle that a child opened without harm. Raises `BundleError`, and
+    def tried(self, folder: Path) -> TriedZones:
+        """The zones of a bundle that a child opened without harm. Raises `BundleError`, and
         `OpeningCrashes` without another trial for one that crashed before."""
         known = self.condemned.why(folder)
         if known:
@@ -334,7 +333,7 @@ class Reloader:
         except BundleError as error:
             log.warning("whether serials fall is not known: %s", shown(error))
             return
-        self.fallen.take(self.folder.name, served)
+        self.fallen.take(self.folder.name, served.serials)
 
     def _serving(self, *, changed: bool) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +23,7 @@ from lzc.serve.ipc.health_table import AUTO, DOWN, UNKNOWN, UP
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.notify.message import is_current
 from lzc.serve.notify.secondaries import Secondaries
+from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
 from lzc.serve.observe.process import cpu_of_all
 from lzc.serve.observe.seen import (
     BundleSeen,
@@ -36,6 +37,7 @@ from lzc.serve.observe.seen import (
     ZoneThere,
 )
 from lzc.serve.observe.totals import Totals, TotalsReader
+from lzc.serve.observe.zone_transfers import ZoneTable
 from lzc.serve.supervise.bundle_contents import BundleContents, checks_of, contents_of
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer
@@ -76,6 +78,8 @@ class _Copied(NamedTuple):
     serial: int
     theirs: int | None
     since: float
+    repeats: str
+    last: Mapping[str, Any] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -239,6 +243,9 @@ class Overview:
             refusals=dict(counts.refused),
             tsig_failures=dict(counts.tsig),
             notify=dict(self.secondaries.counts),
+            last_transfers=self.secondaries.transfers.last_transfers(),
+            transfer_octets=dict(counts.octets),
+            transfer_seconds=dict(counts.seconds),
         )
         return seen, there
 
@@ -269,9 +276,13 @@ class Overview:
             lost = one.lost_since
             silent = None if lost is None else now - lost
             found.append(SecondarySeen(one.section.name, one.section.address, True, silent))
+            table = self.secondaries.transfers.table_of(one.section)
             there.append(
                 [
-                    _Copied(zone.apex, zone.serial, zone.theirs, now - zone.since)
+                    _Copied(
+                        *(zone.apex, zone.serial, zone.theirs, now - zone.since),
+                        *_transfers(zone, table),
+                    )
                     for zone in one.zones.values()
                 ]
             )
@@ -378,8 +389,20 @@ def _recorder(status: dict[str, Any]) -> RecorderSeen:
     )
 
 
+def _transfers(zone: ZoneAtSecondary, table: ZoneTable) -> tuple[str, Mapping[str, Any] | None]:
+    """Why it is taken again and again, if it is, and of one that is odd the last transfer."""
+    known = table.of(zone.apex)
+    if known is None:
+        return "", None
+    now = time.time()
+    repeats = known.hint if known.repeats(now) else ""
+    odd = repeats or zone.theirs != zone.serial
+    return repeats, known.to_document(now)["last"] if odd else None
+
+
 def _there(zone: _Copied) -> ZoneThere:
     current = zone.theirs is not None and is_current(zone.theirs, zone.serial)
     ahead = current and zone.theirs != zone.serial
     lag = 0.0 if current else max(zone.since, 0.0)
-    return ZoneThere(wire_name.to_text(zone.apex), zone.theirs, lag, ahead)
+    name = wire_name.to_text(zone.apex)
+    return ZoneThere(name, zone.theirs, lag, ahead, zone.repeats, zone.last)

@@ -12,7 +12,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +28,7 @@ from lzc.serve.observe.log_format import about, speak_as
 from lzc.serve.observe.log_output import STDERR, follow
 from lzc.serve.supervise import ahead, control
 from lzc.serve.supervise.blame import RecordsToBlame, Watchdog, crash_of
-from lzc.serve.supervise.bundle_trial import crash, crashing
+from lzc.serve.supervise.bundle_trial import TriedZones, crash, crashing
 from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.clock_watch import ClockWatch
 from lzc.serve.supervise.commands import Commands
@@ -38,6 +38,7 @@ from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
+from lzc.serve.supervise.secondary_report import SecondaryReport
 from lzc.serve.supervise.seeing import Overview
 from lzc.serve.supervise.settings_in_force import ServeOptions
 from lzc.serve.supervise.source import Source
@@ -141,7 +142,10 @@ class Supervisor:
             self._loop.add_signal_handler(number, stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         self._listener = listener
-        commands = self._commands.by_name() | {"metrics": self._overview.command}
+        commands = self._commands.by_name() | {
+            "metrics": self._overview.command,
+            "secondaries": SecondaryReport(self._secondaries, self._overview).command,
+        }
         server = control.ControlServer(path, listener, commands)
         try:
             self._begin_health()
@@ -392,8 +396,8 @@ class Supervisor:
     def _start_recorder(self) -> None:
         self._recorder.start(lambda: self._close_in_child(keep=None))
 
-    def _switched(self, folder: Path, serials: Mapping[bytes, int] | None = None) -> None:
-        """All workers answer from another bundle now, whose zones have these serials."""
+    def _switched(self, folder: Path, zones: TriedZones | None = None) -> None:
+        """All workers answer from another bundle now, which has these zones."""
         self._records.clear()
         self._leaving.hurry()
         for worker in self._workers:
@@ -410,8 +414,8 @@ class Supervisor:
         self._checker.load(folder)
         self._recorder.load(folder)
         self._secondaries.take_keys(keys)
-        if serials is not None:
-            self._secondaries.update(serials)
+        if zones is not None:
+            self._secondaries.update(zones.serials, zones.soas)
         else:
             self._spawn(self._find_and_notify(folder))
         tell_kept(folder)
@@ -422,13 +426,13 @@ class Supervisor:
         if not self._secondaries.notified:
             return
         try:
-            serials = await asyncio.to_thread(self._reloader.tried, folder)
-            await asyncio.to_thread(self._reloader.fallen.take, folder.name, serials)
+            zones = await asyncio.to_thread(self._reloader.tried, folder)
+            await asyncio.to_thread(self._reloader.fallen.take, folder.name, zones.serials)
         except BundleError as error:
             log.error("secondaries cannot be notified: %s", shown(error))
             return
         if folder == self._reloader.folder:
-            self._secondaries.update(serials)
+            self._secondaries.update(zones.serials, zones.soas)
 
     def _on_hangup(self) -> None:
         if self._listening:

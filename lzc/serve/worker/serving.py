@@ -30,6 +30,7 @@ from lzc.serve.ipc.sent_settings import config_of, document_of
 from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
+from lzc.serve.observe.zone_transfers import Measure
 from lzc.serve.transport.sockets import Listener
 from lzc.serve.worker.answering import answering, lua_parts
 from lzc.serve.worker.geo_files import open_geo
@@ -212,6 +213,10 @@ class Serving:
         return bool(changed)
 
 
+_ANCOUNT: Final = slice(8, 10)
+"""Where a message behind its length says how many records its answer section has."""
+
+
 class CountedTransfer:
     """A transfer that keeps its bundle open until it is closed, and is told of then."""
 
@@ -220,7 +225,10 @@ class CountedTransfer:
         self._plan = plan
         self._client = client
         self.key = plan.key
+        self.transport = "tcp"
         self._became = ""
+        self._began = 0.0
+        self._octets = self._records = 0
 
     def messages(self) -> Iterator[bytes]:
         """The messages, each with its 16-bit length in front."""
@@ -232,8 +240,11 @@ class CountedTransfer:
             *(zone, plan.serial, peer),
             extra=about(zone=zone, serial=plan.serial, peer=peer, key=key),
         )
-        self._became = BROKEN_OFF
-        yield from plan.messages()
+        self._became, self._began = BROKEN_OFF, time.monotonic()
+        for message in plan.messages():
+            self._octets += len(message)
+            self._records += int.from_bytes(message[_ANCOUNT], "big")
+            yield message
         self._became = DONE
 
     def refuse(self, now: float) -> bytes:
@@ -245,6 +256,8 @@ class CountedTransfer:
         """Let go of the bundle, whether or not all was sent."""
         plan = self._plan
         if self._became:
+            seconds = time.monotonic() - self._began
+            took = Measure(self.transport, round(seconds, 6), self._octets, self._records)
             self._serving.report.note(
                 Event(
                     self._became,
@@ -254,7 +267,8 @@ class CountedTransfer:
                     plan.key,
                     serial=plan.serial,
                     lua=plan.lua,
-                )
+                ),
+                took if self._became == DONE else None,
             )
         plan.close()
         self._serving.transfers -= 1

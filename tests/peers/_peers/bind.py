@@ -15,7 +15,7 @@ options {{
     session-keyfile "{folder}/session.key";
     managed-keys-directory "{folder}";
     listen-on port {port} {{ {address}; }};
-    listen-on-v6 {{ none; }};
+    listen-on-v6 port {port} {{ ::1; }};
     recursion no;
     minimal-responses yes;
     dnssec-validation no;

@@ -11,7 +11,7 @@ KNOT = Server(
     head="""\
 server:
     rundir: {folder}
-    listen: {address}@{port}
+    listen: [{address}@{port}, ::1@{port}]
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1

@@ -11,6 +11,7 @@ NSD = Server(
     head="""\
 server:
     ip-address: {address}@{port}
+    ip-address: ::1@{port}
     username: ""
     chroot: ""
     zonesdir: "{folder}"

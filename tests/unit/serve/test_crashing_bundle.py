@@ -17,6 +17,7 @@ from lzc.bundle.manifest import BundleError, FileEntry, Manifest
 from lzc.bundle.reader import Bundle
 from lzc.contained import Begin, Contained, Home
 from lzc.serve.supervise.bundle_trial import Condemned, OpeningCrashes, try_bundle
+from lzc.wire.rdata import soa_serial
 from tests.patience import PATIENCE
 from tests.unit.live_server import LiveServer, Project
 
@@ -283,9 +284,12 @@ def test_the_condemned_are_known_until_their_files_change(project: Project) -> N
     assert condemned.why(project.output / "gone") == "it is gone"
 
 
-def test_a_trial_gives_the_serials(project: Project) -> None:
+def test_a_trial_gives_the_serials_and_soa_records(project: Project) -> None:
     found = try_bundle(current.live(project.output), current.verified_dir(project.output))
-    assert found == {b"\x07example\x03org\x00": 1}
+    apex = b"\x07example\x03org\x00"
+    assert found.serials == {apex: 1}
+    [(ttl, rdata)] = found.soas.values()
+    assert (soa_serial(rdata), ttl > 0) == (1, True)
     with pytest.raises(BundleError):
         try_bundle(project.output / "none", current.verified_dir(project.output))
     assert issubclass(OpeningCrashes, BundleError)

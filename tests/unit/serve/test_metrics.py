@@ -444,7 +444,7 @@ MANY_OCTETS = """
 import lzc.serve.supervise.seeing as seeing
 async def many(self, content_type, compressed=False):
     return [bytes(65536)] * 400
-seeing.Seer.pieces = many
+seeing.Overview.pieces = many
 """
 """More than the buffers of two sockets have room for."""
 

@@ -14,6 +14,7 @@ from lzc.serve.notify.message import Reply
 from lzc.serve.notify.secondary import NotifiedSecondary
 from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
 from lzc.wire import name as wire_name
+from lzc.wire.tsig import TsigKey
 
 ORG = wire_name.from_text("example.org.")
 COM = wire_name.from_text("example.com.")
@@ -429,3 +430,32 @@ def test_pauses_are_spread_by_chance() -> None:
         secondary.answered(zone, Reply("no", kind="no"), 0.0)
         tries.append(secondary.next_due())
     assert tries == [0.8, 1.0, 1.2]
+
+
+def test_who_takes_the_key_from_another_address_only_is_asked_without_it() -> None:
+    """As of Knot DNS, which answers NOTAUTH to every request with a key that its acl does not let
+    in, and to none without whether it has the zone."""
+    key = TsigKey(wire_name.from_text("k.example."), "hmac-sha256", bytes(32))
+    section = SecondarySection(name="ns2", address="192.0.2.1:53", tsig="k.example.")
+    secondary = NotifiedSecondary(section, {key.name: key})
+    secondary.update({ORG: 7})
+    sent = []
+    answers = (
+        Reply("no", kind=messages.REFUSES_NOTIFY, said="answered NOTAUTH, unsigned, to NOTIFY"),
+        Reply("answered NOTAUTH", kind="SOA 9", rcode=9),
+        Reply(serial=7),
+    )
+    for reply in answers:
+        [zone] = secondary.orders(0.0)
+        request = secondary.request(zone, 1, 1_800_000_000.0)
+        sent.append((zone.polls, b"hmac-sha256" in request.wire))
+        secondary.answered(zone, reply, 0.0)
+    assert sent == [(False, True), (True, True), (True, False)]
+    assert zone.problem == (
+        "answered NOTAUTH, unsigned, to NOTIFY, though it has the zone (serial 7): it takes NOTIFY"
+        " for it from another address only"
+    )
+    assert not zone.current, "that is not signed"
+    assert list(secondary.orders(0.0)) == []
+    [again] = secondary.orders(2.0)
+    assert b"hmac-sha256" in secondary.request(again, 2, 1_800_000_002.0).wire

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -19,6 +21,8 @@ from lzc.answer.refusal import Reason
 from lzc.config import SecondarySection
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, MOST, Event, TransferReport
 from lzc.serve.observe.transfer_watch import STRANGERS, TransferWatch
+from lzc.serve.observe.zone_transfers import MOST as MOST_ZONES
+from lzc.serve.observe.zone_transfers import Measure, ZoneTable
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype, tsig
 from lzc.wire.tsig import TsigKey
@@ -51,9 +55,17 @@ class Watched:
             self.sections, lambda *about: self.sent.append(about), lambda: self.now
         )
 
-    def tell(self, what: str, client: bytes, key: bytes, apex: bytes = ORG, **more: Any) -> None:
+    def tell(
+        self,
+        what: str,
+        client: bytes,
+        key: bytes,
+        apex: bytes = ORG,
+        measure: Measure | None = None,
+        **more: Any,
+    ) -> None:
         report = TransferReport()
-        report.note(Event(what, client, rrtype.AXFR, apex, key, **more))
+        report.note(Event(what, client, rrtype.AXFR, apex, key, **more), measure)
         message = report.take()
         assert message is not None
         self.watch.take(message)
@@ -205,6 +217,75 @@ def test_new_serials_and_other_software_have_no_such_hint() -> None:
     assert "its log says why" in watched.of(1)["hint"]
 
 
+def test_the_last_transfer_of_each_zone_is_known_and_why_the_last_one_was_not_done() -> None:
+    watched = Watched()
+    took = Measure("tcp", 0.25, 4711, 12)
+    watched.tell(DONE, NS2, KEY, serial=7, measure=took)
+    watched.now += 60
+    watched.tell(Reason.NOT_ITS_ZONE.value, NS2, KEY, COM)
+    watched.tell(BROKEN_OFF, NS2, KEY, serial=8)
+    table = watched.watch.table_of(watched.sections[0])
+    org, com = table.of(ORG), table.of(COM)
+    assert org is not None
+    assert com is not None
+    assert org.to_document(watched.now) == {
+        "last": {
+            "serial": 7,
+            "at": watched.now - 60,
+            "kind": "AXFR",
+            "transport": "tcp",
+            "seconds": 0.25,
+            "octets": 4711,
+            "records": 12,
+        },
+        "last_refusal": {
+            "at": watched.now,
+            "why": "serial 8 was given up before its end: its log says why",
+        },
+        "repeats": 0,
+        "hint": "",
+    }
+    assert com.to_document(watched.now)["last"] is None
+    assert "does not list example.com." in com.error
+    assert watched.watch.table_of(watched.sections[1]).of(ORG) is None
+    assert watched.watch.counts.octets == {("ns2", "tcp"): 4711}
+
+
+def test_of_more_zones_those_heard_of_last_are_known() -> None:
+    table = ZoneTable()
+    for number in range(MOST_ZONES):
+        table.touch(b"%d" % number)
+    table.touch(b"0")
+    table.touch(b"new")
+    assert len(table.zones) == MOST_ZONES
+    assert table.of(b"0") is not None
+    assert table.of(b"1") is None
+
+
+def test_zones_that_are_taken_again_and_again_are_counted_until_that_ends() -> None:
+    watched = Watched(section("ns2", "192.0.2.2", "transfer.example.", software="bind"))
+
+    def repeating() -> int:
+        return int(watched.of(0)["repeating"])
+
+    for _ in range(4):
+        assert repeating() == 0
+        watched.tell(DONE, NS2, KEY, serial=7)
+        watched.now += 60
+    assert repeating() == 1
+    table = watched.watch.table_of(watched.sections[0])
+    zone = table.of(ORG)
+    assert zone is not None
+    assert (zone.times, "max-records-per-type 0" in zone.hint) == (4, True)
+    watched.tell(DONE, NS2, KEY, serial=8)
+    assert repeating() == 0
+    for _ in range(4):
+        watched.tell(DONE, NS2, KEY, serial=8)
+    assert repeating() == 1
+    watched.now += 3601
+    assert repeating() == 0
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_server_tells_who_got_what_and_who_did_not(tmp_path: Path, workers: int) -> None:
     project = Project(
@@ -254,3 +335,36 @@ def test_a_server_tells_who_got_what_and_who_did_not(tmp_path: Path, workers: in
         assert transfers["last"]["serial"] == 7
         assert server.logged("its clock is 5000 s ahead of ours")
         assert server.logged("key transfer.example. has another secret there")
+
+        def zone_there() -> dict[str, Any]:
+            [one] = server.control("secondaries", name="ns2", zone="EXAMPLE.org")["secondaries"]
+            [state] = one["states"]
+            found: dict[str, Any] = state
+            return found
+
+        state = zone_there()
+        last = state["last"]
+        assert (last["serial"], last["kind"], last["transport"]) == (7, "AXFR", "tcp")
+        assert (last["records"], last["octets"] > 150, last["seconds"] >= 0) == (4, True, True)
+        # Of several workers, who tells last is chance.
+        whys = "ahead of ours", "is not in lzc.toml", "another secret there", "without TSIG"
+        assert any(why in state["last_refusal"]["why"] for why in whys)
+        assert (state["repeats"], state["expires_in"], "serial" in state) == (0, None, False)
+        # The supervisor has it, whatever becomes of workers.
+        for one in server.control("status")["workers"]:
+            os.kill(one["pid"], signal.SIGKILL)
+        server.wait_for(
+            lambda: all(
+                one["restarts"] and one["ready"] for one in server.control("status")["workers"]
+            )
+        )
+        assert zone_there()["last"] == last
+        refused = server.control("secondaries", name="ns9")
+        assert (refused["ok"], refused["error"]) == (False, "no [[secondary]] is called ns9")
+        refused = server.control("secondaries", zone="example.net")
+        assert refused["error"] == "there is no zone example.net. here"
+        found = server.control("metrics")["text"]
+        assert 'lzc_transfer_octets_total{secondary="ns2",transport="tcp"} ' in found
+        assert 'lzc_secondary_last_transfer_timestamp_seconds{secondary="ns2"} ' not in found, (
+            "no NOTIFY"
+        )

@@ -100,19 +100,39 @@ def _zones_there(
         return
     errors = {state["zone"]: state["error"] for state in one.get("states", ())}
     for zone in seen.zones:
-        odd = zone.lag > 0 or zone.ahead
+        odd = zone.lag > 0 or zone.ahead or bool(zone.repeats)
         if asked.zone not in zone.zone or not (odd or asked.zone):
             continue
         ours = known.zones.get(zone.zone)
         expired = known.has_expired(zone, seen.silent)
         level = Level.FAILING if expired else Level.AT_RISK if odd else Level.GOOD
         word = "ahead" if zone.ahead else "behind" if zone.lag > 0 else "current"
+        if zone.repeats and word == "current":
+            word = "repeats"
+        left = seen.expires_in(zone, ours.expire if ours else 0)
+        said = shown(errors.get(zone.zone, ""), 300)
+        if zone.repeats:
+            said = f"{said}; " if said else ""
+            said += f"takes the same serial again and again: {shown(zone.repeats, 300)}"
+        if left is not None and left > 0:
+            said += (
+                f"{'; ' if said else ''}stops answering in {lasting(left)} unless it gets through"
+            )
         cells = [
             Cell(shown(zone.zone), more=f"at {shown(one['name'])}"),
-            Cell("expired" if expired else word, level, shown(errors.get(zone.zone, ""), 300)),
+            Cell("expired" if expired else word, level, said),
             Cell(str(ours.serial) if ours else "–"),
             Cell(str(zone.serial) if zone.serial is not None else "unknown"),
             Cell(lasting(zone.lag) if zone.lag > 0 else "–"),
-            Cell("–"),
+            _last(zone.last, known.seen.now),
         ]
         yield level, -zone.lag, zone.zone, cells
+
+
+def _last(last: Mapping[str, Any] | None, now: float) -> Cell:
+    """The last transfer of a zone."""
+    if last is None:
+        return Cell("–")
+    took = f"{last['kind']} over {last['transport'].upper()}, {count(last['octets'])} octets"
+    took += f" in {last['seconds']:.3f} s, {lasting(now - last['at'])} ago"
+    return Cell(str(last["serial"]), more=took)
