@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal, untold
+from lzc.answer.tls_client import TlsClient
 from lzc.answer.transfer_access import TransferAccess
 from lzc.answer.zone import ServedZone
 from lzc.bundle.reader import Bundle
@@ -89,6 +90,7 @@ def open_transfer(
     now: float,
     clock: Callable[[], float] | None = None,
     report: Report = untold,
+    tls: TlsClient | None = None,
 ) -> TransferPlan | bytes | None:
     """What to do about an AXFR or IXFR request over TCP.
 
@@ -96,7 +98,7 @@ def open_transfer(
     client is up to date), or `None` for silence. ``keys`` are by lower-case wire name, ``client``
     is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good
     for transfers that take less than `tsig.FUDGE` seconds). ``report`` is told why a zone is not
-    handed out.
+    handed out; ``tls`` is who is at the other end of a TLS connection, `None` of one in the clear.
     """
     try:
         asked = parse_query(query)
@@ -114,8 +116,9 @@ def open_transfer(
     if asked.qclass != message.IN:
         return reply(message.REFUSED)
     apex, key = asked.qname_lower, checked.key_name
-    if not access.allows(apex, client, key):
-        report(Refusal(access.why_not(client, key), client, asked.qtype, apex, key or b""))
+    if not access.allows(apex, client, key, tls):
+        reason, detail = access.why_not(apex, client, key, tls)
+        report(Refusal(reason, client, asked.qtype, apex, key or b"", detail=detail))
         return reply(message.REFUSED)
     view = bundle.zone(apex)
     if view is None:

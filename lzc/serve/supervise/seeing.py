@@ -33,6 +33,7 @@ from lzc.serve.observe.seen import (
     RecorderSeen,
     SecondarySeen,
     Seen,
+    TlsSeen,
     ZoneThere,
 )
 from lzc.serve.observe.totals import Totals, TotalsReader
@@ -225,6 +226,7 @@ class Seer:
                 GeoSeen(one["path"], one["read"], bool(one["error"]))
                 for one in reloader.geo.report()
             ],
+            tls=_tls(reloader.tls.report()),
             keys=reloader.keys.states(),
             ends=dict(reloader.keys.ends()),
             quarantined=len(reloader.quarantine.codes),
@@ -384,3 +386,9 @@ def _there(zone: _Copied) -> ZoneThere:
     ahead = current and zone.theirs != zone.serial
     lag = 0.0 if current else max(zone.since, 0.0)
     return ZoneThere(wire_name.to_text(zone.apex), zone.theirs, lag, ahead)
+
+
+def _tls(found: dict[str, Any] | None) -> TlsSeen | None:
+    if found is None:
+        return None
+    return TlsSeen(found["certificate"], found["expires"], bool(found["error"]))
