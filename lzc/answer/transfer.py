@@ -19,6 +19,7 @@ from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import FormatError, Query, RRset, first_authority, parse_query
+from lzc.wire.padding import padded
 from lzc.wire.rdata import soa_serial
 from lzc.wire.tsig import TsigKey, TsigResult, TsigStream
 
@@ -41,6 +42,7 @@ class TransferPlan:
     _query: Query
     _checked: TsigResult
     _clock: Callable[[], float]
+    _tls: bool = False
 
     def messages(self) -> Iterator[bytes]:
         """The messages in order, each with its 16-bit length in front, ready for TCP. A plan is for
@@ -52,6 +54,8 @@ class TransferPlan:
         rest = _HEADER_END + len(question)
         # RFC 5936 §2.2.5: an OPT RR in the first message answers that of the query.
         opt = wire_edns.build(wire_edns.UDP_SIZE) if query.edns is not None else b""
+        # RFC 9103 §6.4: where they are padded, all of them have one.
+        pads = self._tls and query.edns is not None and query.edns.padding
         position, end = 0, len(self._wire)
         while position < end:
             size = self._wire[position] << 8 | self._wire[position + 1]
@@ -67,7 +71,10 @@ class TransferPlan:
                     opt,
                 )
             )
-            opt = b""
+            if pads:
+                wire = padded(wire, checked.size)
+            else:
+                opt = b""
             if stream is not None:
                 wire = stream.sign(wire, self._clock())
             yield len(wire).to_bytes(2, "big") + wire
@@ -142,6 +149,7 @@ def open_transfer(
         asked,
         checked,
         clock or (lambda: now),
+        tls is not None,
     )
 
 

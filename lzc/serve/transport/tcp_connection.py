@@ -285,14 +285,18 @@ class Connection:
         except OSError:
             data = b""
         if not data:
-            self._fail(stream.broke_off())
+            server.tls_failed(self, stream.broke_off())
+            self.close()
             return False
         try:
             stream.feed(data)
             done = stream.handshake()
         except Exception as error:  # whatever a stranger brings a library to
-            self._send_wire(stream.outgoing())  # the alert, where there is one
-            self._fail(error)
+            server.tls_failed(self, error)
+            if self._send_wire(stream.outgoing()):  # the alert, where there is one
+                self.close()
+            elif not self.gone:
+                self.drop()
             return False
         answer = stream.outgoing()
         if answer and not self._send_wire(answer) and self.gone:
@@ -303,11 +307,6 @@ class Connection:
             server.active(self)
         # More may have come, behind the last octet of the handshake too.
         return not self._outgoing
-
-    def _fail(self, error: Exception) -> None:
-        if not self.gone:
-            self._server.tls_failed(self, error)
-            self.close()
 
     def _read_tls(self, stream: TlsStream) -> bool:
         """As `_read`: of a record that is not whole yet nothing is put there, and it is asked
@@ -400,7 +399,9 @@ class Connection:
                 answer = self._rare(query, now)
             else:
                 try:
-                    found = quick(query, address, now, True, local)
+                    # The option code of PADDING, which ``quick`` knows nothing of.
+                    pads = self.tls is not None and b"\0\x0c" in query
+                    found = None if pads else quick(query, address, now, True, local)
                     answer = found[0] if found else self._any_query(query, now)
                 except Exception as error:  # a fault in one answer must not stop the others
                     answer = self._failed(query, error)
@@ -442,7 +443,8 @@ class Connection:
 
     def _any_query(self, query: bytes, now: float) -> bytes | None:
         """The answer to a query that is not of the commonest."""
-        answer = self._server.responder.any_query(query, self.address, now, True, self._local)
+        any_query, pads = self._server.responder.any_query, self.tls is not None
+        answer = any_query(query, self.address, now, True, self._local, pads)
         if answer is None:
             self._server.counts.silent += 1
             return None

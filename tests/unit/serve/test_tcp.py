@@ -70,7 +70,13 @@ class Responder:
         return query + self.pad, False
 
     def any_query(
-        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+        self,
+        query: bytes,
+        client: bytes,
+        now: float,
+        tcp: bool = False,
+        local: bytes = b"",
+        pad: bool = False,
     ) -> tuple[bytes, bool] | None:
         raise AssertionError("all is quick")
 

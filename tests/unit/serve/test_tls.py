@@ -105,6 +105,39 @@ def test_many_queries_in_one_record_and_one_query_in_many_records(tmp_path: Path
             assert dns.message.from_wire(client.receive()).answer
 
 
+def test_what_is_padded_is_answered_so_over_tls_alone(tmp_path: Path) -> None:
+    project = TlsProject(tmp_path, secondary(KEYED))
+    pad = dns.edns.GenericOption(dns.edns.OptionType.PADDING, bytes(31))
+    asked = [
+        question(use_edns=0, options=[pad]),
+        question("nothing.example.org.", use_edns=0, options=[pad]),
+        question("example.org.", "SOA", use_edns=0, options=[pad]),
+        question("example.org.", "SOA", use_edns=0, options=[pad]),
+    ]
+    asked[3].use_tsig(KEYRING, TSIG_NAME)
+    whole = transfer_query()
+    whole.use_edns(0, options=[pad])
+    whole.use_tsig(KEYRING, TSIG_NAME)
+    with served(project) as (server, port), TlsClient(port) as client:
+        for query in asked:
+            client.send(query)
+            wire = client.receive()
+            answer = dns.message.from_wire(wire, keyring=query.keyring, request_mac=query.mac)
+            assert len(wire) % 468 == 0
+            assert [option.otype for option in answer.options] == [dns.edns.OptionType.PADDING]
+            clear = dns.query.tcp(query, "127.0.0.1", PATIENCE, server.port)
+            assert not clear.options
+        client.send(question(use_edns=0))
+        assert len(client.receive()) < 100
+        messages = list(client.transfer(whole))
+        assert records(messages) == 3000 + 5
+        assert len(messages) > 1
+        for message in messages:
+            size = len(message.wire or b"")
+            assert size % 468 == 0 or size == 65535
+            assert [option.otype for option in message.options] == [dns.edns.OptionType.PADDING]
+
+
 @pytest.mark.parametrize("alpn", [("dot",), ("h2", "dot"), ()])
 def test_dot_is_selected_where_it_is_offered_and_nothing_need_be(
     tmp_path: Path, alpn: tuple[str, ...]
