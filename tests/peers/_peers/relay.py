@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from tests.patience import PATIENCE
 from tests.peers._peers.process import LOOPBACK, free_port
@@ -178,5 +178,4 @@ class _Answers(asyncio.DatagramProtocol):
         self._client = client
 
     def datagram_received(self, data: bytes, _address: tuple[str, int]) -> None:
-        assert isinstance(self._back, asyncio.DatagramTransport)
-        self._back.sendto(data, self._client)
+        cast("asyncio.DatagramTransport", self._back).sendto(data, self._client)

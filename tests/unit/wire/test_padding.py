@@ -27,7 +27,7 @@ def test_the_option_comes_behind_all_others(answers: int, room: int, nsid: bool)
     for number in range(answers):
         rrset = dns.rrset.from_text(f"n{number}.example.org.", 60, "IN", "TXT", '"some words"')
         message.answer.append(rrset)
-    options = [dns.edns.NSIDOption(b"here")] if nsid else []
+    options: list[dns.edns.Option] = [dns.edns.NSIDOption(b"here")] if nsid else []
     message.use_edns(0, options=options)
     wire = message.to_wire()
     found = padded(wire, room)
