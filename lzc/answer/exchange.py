@@ -26,6 +26,7 @@ from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import MAX_MESSAGE, Blob, compose
 from lzc.wire.message import Query
 from lzc.wire.name import from_text
+from lzc.wire.padding import padded
 from lzc.wire.tsig import TsigResult
 
 DAMAGE: Final = (BundleError, lmdb.Error, struct.error, IndexError, ValueError)
@@ -74,9 +75,16 @@ class Exchange:
     _look_up: Callable[..., AnswerLookup]
 
     def answer(
-        self, query: Query, client: bytes, now: float, tcp: bool, local: bytes
+        self,
+        query: Query,
+        client: bytes,
+        now: float,
+        tcp: bool,
+        local: bytes,
+        pad: bool = False,
     ) -> tuple[bytes, bool]:
-        """The answer, and whether it is cacheable (see `lzc.answer.responder.Response`)."""
+        """The answer, and whether it is cacheable (see `lzc.answer.responder.Response`). With
+        ``pad`` it is padded where the query was (RFC 7830), which is for TLS alone."""
         edns = query.edns
         if query.opcode != message.QUERY:
             return self._plain(query, client, now, message.NOTIMP), False
@@ -87,7 +95,7 @@ class Exchange:
         if checked.error:
             self._refused(tsig_refusal(query, client, checked, now))
             reply = self._plain(query, client, now, checked.rcode)
-            return tsig.sign_response(reply, checked, now), False
+            return _finished(reply, query, checked, now, pad), False
         if not query.qname:
             # A client that only wants a server cookie (RFC 7873 §5.4).
             return self._plain(query, client, now, message.NOERROR), False
@@ -98,8 +106,9 @@ class Exchange:
             soa = self._soa_of_transfers(turn) if isinstance(error, SigningFailure) else None
             wire = self.fail(query, client, now, error) if soa is None else soa
             fixed = False
+        wire = _finished(wire, query, checked, now, pad)
         if query.tsig:
-            return tsig.sign_response(wire, checked, now), False
+            return wire, False
         return wire, fixed and (edns is None or not self._options.depends_on_client(edns))
 
     def _soa_of_transfers(self, turn: _Turn) -> bytes | None:
@@ -262,3 +271,10 @@ def _flags(query: Query, rcode: int) -> int:
     """The second header word of an answer: RD and CD are copied (RFC 1035 §4.1.1, RFC 4035
     §3.1.6), AD stays clear."""
     return message.QR | query.flags & (message.OPCODE_MASK | _COPIED) | rcode
+
+
+def _finished(wire: bytes, query: Query, checked: TsigResult, now: float, pad: bool) -> bytes:
+    """The answer padded, where that is wanted, and signed, where the query was."""
+    if pad and query.edns is not None and query.edns.padding:
+        wire = padded(wire, checked.size)
+    return tsig.sign_response(wire, checked, now)

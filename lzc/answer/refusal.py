@@ -16,6 +16,8 @@ class Reason(Enum):
 
     ADDRESS = "address"
     NO_KEY = "no-key"
+    CLEAR = "clear"
+    CERTIFICATE = "certificate"
     UNKNOWN_KEY = "unknown-key"
     BAD_SIGNATURE = "bad-signature"
     BAD_TIME = "bad-time"
@@ -35,7 +37,8 @@ _OF_TSIG: Final = {
 class Refusal(NamedTuple):
     """What was refused: ``asked`` is the type that the client (a packed address) asked for at the
     name ``apex``, with the TSIG key named ``key`` (empty: without; it need not be one of ours).
-    ``ahead``: seconds that its clock is ahead of ours, where that is the reason."""
+    ``ahead``: seconds that its clock is ahead of ours, where that is the reason; ``detail``: what
+    is wrong with the certificate that it showed, likewise."""
 
     reason: Reason
     client: bytes
@@ -43,6 +46,7 @@ class Refusal(NamedTuple):
     apex: bytes
     key: bytes
     ahead: int = 0
+    detail: str = ""
 
 
 Report = Callable[[Refusal], None]

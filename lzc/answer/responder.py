@@ -101,16 +101,23 @@ class Responder:
         return None if found is None else Response(*found)
 
     def any_query(
-        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+        self,
+        query: bytes,
+        client: bytes,
+        now: float,
+        tcp: bool = False,
+        local: bytes = b"",
+        pad: bool = False,
     ) -> Answered:
-        """What `respond` gives, for a query that `quick` has no answer to."""
+        """What `respond` gives, for a query that `quick` has no answer to. With ``pad`` it is
+        padded where the query was (RFC 7830), which is for TLS alone."""
         try:
             asked = parse_query(query)
         except FormatError as error:
             self.counts.malformed += 1
             reply = error.reply()
             return None if reply is None else (reply, False)
-        wire, cacheable = self._exchange.answer(asked, client, now, tcp, local)
+        wire, cacheable = self._exchange.answer(asked, client, now, tcp, local, pad)
         if tcp or self._limit is None:
             return wire, cacheable
         return self._limit.limit(asked, wire, cacheable, client, now)

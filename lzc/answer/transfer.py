@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal, untold
+from lzc.answer.tls_client import TlsClient
 from lzc.answer.transfer_access import TransferAccess
 from lzc.answer.zone import ServedZone
 from lzc.bundle.reader import Bundle
@@ -18,6 +19,7 @@ from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import compose
 from lzc.wire.message import FormatError, Query, RRset, first_authority, parse_query
+from lzc.wire.padding import padded
 from lzc.wire.rdata import soa_serial
 from lzc.wire.tsig import TsigKey, TsigResult, TsigStream
 
@@ -40,6 +42,7 @@ class TransferPlan:
     _query: Query
     _checked: TsigResult
     _clock: Callable[[], float]
+    _tls: bool = False
 
     def messages(self) -> Iterator[bytes]:
         """The messages in order, each with its 16-bit length in front, ready for TCP. A plan is for
@@ -51,6 +54,8 @@ class TransferPlan:
         rest = _HEADER_END + len(question)
         # RFC 5936 §2.2.5: an OPT RR in the first message answers that of the query.
         opt = wire_edns.build(wire_edns.UDP_SIZE) if query.edns is not None else b""
+        # RFC 9103 §6.4: where they are padded, all of them have one.
+        pads = self._tls and query.edns is not None and query.edns.padding
         position, end = 0, len(self._wire)
         while position < end:
             size = self._wire[position] << 8 | self._wire[position + 1]
@@ -66,7 +71,10 @@ class TransferPlan:
                     opt,
                 )
             )
-            opt = b""
+            if pads:
+                wire = padded(wire, checked.size)
+            else:
+                opt = b""
             if stream is not None:
                 wire = stream.sign(wire, self._clock())
             yield len(wire).to_bytes(2, "big") + wire
@@ -89,6 +97,7 @@ def open_transfer(
     now: float,
     clock: Callable[[], float] | None = None,
     report: Report = untold,
+    tls: TlsClient | None = None,
 ) -> TransferPlan | bytes | None:
     """What to do about an AXFR or IXFR request over TCP.
 
@@ -96,7 +105,7 @@ def open_transfer(
     client is up to date), or `None` for silence. ``keys`` are by lower-case wire name, ``client``
     is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good
     for transfers that take less than `tsig.FUDGE` seconds). ``report`` is told why a zone is not
-    handed out.
+    handed out; ``tls`` is who is at the other end of a TLS connection, `None` of one in the clear.
     """
     try:
         asked = parse_query(query)
@@ -114,8 +123,9 @@ def open_transfer(
     if asked.qclass != message.IN:
         return reply(message.REFUSED)
     apex, key = asked.qname_lower, checked.key_name
-    if not access.allows(apex, client, key):
-        report(Refusal(access.why_not(client, key), client, asked.qtype, apex, key or b""))
+    if not access.allows(apex, client, key, tls):
+        reason, detail = access.why_not(apex, client, key, tls)
+        report(Refusal(reason, client, asked.qtype, apex, key or b"", detail=detail))
         return reply(message.REFUSED)
     view = bundle.zone(apex)
     if view is None:
@@ -139,6 +149,7 @@ def open_transfer(
         asked,
         checked,
         clock or (lambda: now),
+        tls is not None,
     )
 
 

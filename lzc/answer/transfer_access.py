@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ from ipaddress import (
 )
 
 from lzc.answer.refusal import Reason
+from lzc.answer.tls_client import TlsClient
 from lzc.config import Config, SecondarySection, parse_endpoint
 from lzc.wire import name as wire_name
 
@@ -25,12 +27,41 @@ Network = IPv4Network | IPv6Network
 class Grant:
     """What one secondary may: zones that match ``patterns``, from ``networks``, with the TSIG key
     ``key`` (lower-case wire name; `None`: without one). ``signed``: it gets them with their
-    signatures; without, it serves them unsigned or signs them itself."""
+    signatures; without, it serves them unsigned or signs them itself. ``tls``: over TLS alone
+    (RFC 9103), where it has to show a certificate with one of ``pins``, or with ``name``, where
+    these are given."""
 
     key: bytes | None
     networks: tuple[Network, ...]
     patterns: tuple[str, ...]
     signed: bool = False
+    tls: bool = False
+    pins: frozenset[bytes] = frozenset()
+    name: str = ""
+
+    @property
+    def certified(self) -> bool:
+        """Whether a certificate says who it is."""
+        return bool(self.pins or self.name)
+
+    def accepts(self, tls: TlsClient | None) -> bool:
+        """Whether it may have its zones over a connection: ``tls`` is who is at the other end of
+        it, `None` of one in the clear."""
+        if tls is None:
+            return not self.tls
+        if self.pins and tls.pin not in self.pins:
+            return False
+        return not self.name or self.name in tls.names
+
+    def objection(self, tls: TlsClient) -> str:
+        """What is wrong with a certificate that it does not `accept`."""
+        if not tls.pin:
+            return tls.problem or "it showed no certificate over TLS"
+        if self.pins and tls.pin not in self.pins:
+            shown = b64encode(tls.pin).decode()
+            return f"the key of its certificate is none of tls-pins: it is {shown}"
+        names = ", ".join(sorted(tls.names)[:4]) or "no name"
+        return tls.problem or f"its certificate is not for tls-name {self.name}, but for {names}"
 
     def names(self, apex: bytes) -> bool:
         """True when the zone is among those listed. ``*`` is every zone; patterns compare names
@@ -52,7 +83,8 @@ class TransferAccess:
     A valid TSIG key opens a zone to a secondary that uses the key and lists the zone, from that
     secondary's networks. From ``allow_transfer`` it opens whatever zones the secondaries with the
     key list, or any zone when none has the key. Without ``tsig_required`` a request without a key
-    is also let in from ``allow_transfer``, and from secondaries that have none.
+    is also let in from ``allow_transfer``, and from secondaries that have none. A secondary whose
+    certificate says who it is needs no key, unless it has one.
     """
 
     grants: tuple[Grant, ...]
@@ -68,29 +100,46 @@ class TransferAccess:
             config.serve.tsig_required,
         )
 
-    def allows(self, apex: bytes, client: bytes, key: bytes | None) -> bool:
+    def allows(
+        self, apex: bytes, client: bytes, key: bytes | None, tls: TlsClient | None = None
+    ) -> bool:
         """Whether a client (packed address) may have a zone; ``key`` is the lower-case name of the
-        TSIG key that its request was verified with, or `None`."""
-        if key is None and self.tsig_required:
-            return False
+        TSIG key that its request was verified with, or `None`; ``tls`` as in `Grant.accepts`."""
         address = _address(client)
         users = [grant for grant in self.grants if grant.key == key]
-        for grant in users:
-            if grant.holds(address) and grant.names(apex):
-                return True
+        naming = [grant for grant in users if grant.names(apex)]
+        own = [grant for grant in naming if grant.holds(address)]
+        if key is None and self.tsig_required:
+            return any(grant.certified and grant.accepts(tls) for grant in own)
+        if own:
+            # Who has a section of its own may not have more because it is in other networks, too.
+            return any(grant.accepts(tls) for grant in own)
         if not any(address in network for network in self.allow_transfer):
             return False
-        return key is None or not users or any(grant.names(apex) for grant in users)
+        return key is None or not users or any(grant.accepts(tls) for grant in naming)
 
-    def why_not(self, client: bytes, key: bytes | None) -> Reason:
-        """Why `allows` does not."""
-        if key is None and self.tsig_required:
-            return Reason.NO_KEY
+    def why_not(
+        self, apex: bytes, client: bytes, key: bytes | None, tls: TlsClient | None = None
+    ) -> tuple[Reason, str]:
+        """Why `allows` does not, and what is wrong with its certificate, where that is why."""
         address = _address(client)
-        known = [grant for grant in self.grants if grant.key == key and grant.holds(address)]
-        if known or any(address in network for network in self.allow_transfer):
-            return Reason.NOT_ITS_ZONE
-        return Reason.ADDRESS
+        users = [grant for grant in self.grants if grant.key == key]
+        known = [grant for grant in users if grant.holds(address)]
+        listed = any(address in network for network in self.allow_transfer)
+        if key is None and self.tsig_required:
+            known, listed = [grant for grant in known if grant.certified], False
+            if not known:
+                return Reason.NO_KEY, ""
+        for grant in known or (users if listed else ()):
+            if grant.names(apex) and not grant.accepts(tls):
+                return (
+                    (Reason.CLEAR, "")
+                    if tls is None
+                    else (Reason.CERTIFICATE, grant.objection(tls))
+                )
+        if known or listed:
+            return Reason.NOT_ITS_ZONE, ""
+        return Reason.ADDRESS, ""
 
     def takes_unsigned(self, apex: bytes, client: bytes, key: bytes | None) -> bool:
         """Whether a client that asks for the SOA is a secondary that has the zone without its
@@ -114,10 +163,10 @@ class TransferAccess:
         """Whether a client that asks with a verified key, or without, has the zone by transfer: it
         may have it as it asks, or its address is that of a secondary that lists the zone (queries
         for the SOA need not be signed)."""
-        if self.allows(apex, client, key):
-            return True
         address = _address(client)
-        return any(grant.names(apex) and grant.holds(address) for grant in self.grants)
+        if any(grant.names(apex) and grant.holds(address) for grant in self.grants):
+            return True
+        return self.allows(apex, client, key)
 
 
 def _address(client: bytes) -> IPv4Address | IPv6Address:
@@ -135,7 +184,15 @@ def grant_of(secondary: SecondarySection) -> Grant:
         networks = _networks(secondary.allow_from)
     else:
         networks = (ip_network(parse_endpoint(secondary.address)[0]),)
-    return Grant(key, networks, tuple(secondary.zones))
+    name = (secondary.tls_name or "").rstrip(".").lower()
+    return Grant(
+        key,
+        networks,
+        tuple(secondary.zones),
+        tls=secondary.require_tls or secondary.shows_certificate,
+        pins=frozenset(map(b64decode, secondary.tls_pins)),
+        name=name,
+    )
 
 
 def _networks(texts: Sequence[str]) -> tuple[Network, ...]:

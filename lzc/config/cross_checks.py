@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lzc.config.policies import BUILT_IN, nonsense
 from lzc.config.secret_files import from_base64, no_base64
 from lzc.config.sections import parse_endpoint
+from lzc.config.tls import check_tls
 from lzc.faults import Fault, Place
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def cross_check(config: Config, path: str, text: str) -> Iterator[Fault]:
 
         return locate(path, text, where)
 
-    for check in (_policies, _secondaries, _keystore, _serving, _tsig):
+    for check in (_policies, _secondaries, check_tls, _keystore, _serving, _tsig):
         yield from check(config, place)
 
 
@@ -71,6 +72,7 @@ def _policies(config: Config, place: _Locate) -> Iterator[Fault]:
 
 def _secondaries(config: Config, place: _Locate) -> Iterator[Fault]:
     names = {name.rstrip(".").lower() for name in config.tsig}
+    needs_key = config.serve.tsig_required
     for index, secondary in enumerate(config.secondary):
         if secondary.tsig is not None and secondary.tsig.rstrip(".").lower() not in names:
             yield Fault(
@@ -79,13 +81,13 @@ def _secondaries(config: Config, place: _Locate) -> Iterator[Fault]:
                 f"secondary {secondary.name} uses TSIG key {secondary.tsig}, which is not here",
                 fix=f'add [tsig."{secondary.tsig}"] with a secret-file',
             )
-        elif secondary.tsig is None and config.serve.tsig_required:
+        elif secondary.tsig is None and needs_key and not secondary.shows_certificate:
             yield Fault(
                 place("secondary", index),
                 "tsig-required",
                 f"secondary {secondary.name} has no TSIG key",
                 why="anyone who can forge its address could read the zones and their Lua code",
-                fix="give it tsig = ..., or set tsig-required = false in [serve]",
+                fix="give it tsig = ..., or tls-pins, or set tsig-required = false in [serve]",
             )
 
 

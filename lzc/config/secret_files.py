@@ -131,6 +131,13 @@ def http_token(path: Path) -> bytes:
     return token
 
 
+def tls_key(path: Path) -> bytes:
+    """The key of the certificate that is shown over TLS, in PEM. Raises `InputError`."""
+    why = "whoever reads it can pass for this server, over TLS"
+    fix = "create the file, or correct tls-key-file in [serve] of lzc.toml"
+    return _read(path, "tls-key", "the key of TLS", why=why, fix=fix)
+
+
 def _read(path: Path, rule: str, what: str, *, why: str, fix: str) -> bytes:
     """What a file holds that nobody else may read, without blanks around it.
 

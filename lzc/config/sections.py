@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from fnmatch import fnmatchcase
@@ -40,6 +41,16 @@ def _software(text: str) -> str:
     return text
 
 
+def _pin(text: str) -> str:
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except ValueError:
+        octets = b""
+    if len(octets) != 32:
+        raise ValueError("expected a SHA-256 in base64, which is 44 characters")
+    return text
+
+
 def _log_target(text: str) -> str:
     if text not in ("stderr", "journald") and "/" not in text:
         raise ValueError("must be stderr, journald, or the path of a file with a / in it")
@@ -52,6 +63,7 @@ Address = Annotated[str, lambda text: str(ipaddress.ip_address(text))]
 Network = Annotated[str, read_by(ipaddress.ip_network)]
 DomainName = Annotated[str, read_by(lambda text: wire_name.from_text(text, wire_name.ROOT))]
 Software = Annotated[str, _software]
+Pin = Annotated[str, _pin]
 
 
 PowerDns = Literal["4.7", "4.9", "5.0", "5.1"]
@@ -221,6 +233,14 @@ class ServeSection(Table):
     """False lets `allow-transfer` and secondaries without a key transfer zones unsigned."""
     allow_transfer: list[Network] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks from which a valid TSIG key may transfer, besides each secondary's own."""
+    tls_listen: list[Endpoint] = Field(default=[])
+    """Where DNS over TLS is served (RFC 7858), transfers too (RFC 9103); default: nowhere."""
+    tls_certificate_file: str | None = None
+    """The certificate in PEM, first of all, then those of the CAs that issued it."""
+    tls_key_file: str | None = None
+    """The key of the certificate, in PEM."""
+    tls_client_ca_file: str | None = None
+    """The CAs, in PEM, that vouch for certificates of secondaries with a ``tls-name``."""
     notify_source: list[Address] = Field(default=[])
     """Addresses that NOTIFY leaves from, at most one of each family; default: those of `listen`."""
     control_socket: str | None = None
@@ -268,11 +288,22 @@ class SecondarySection(Table):
     """Zone names, or shell patterns such as ``*.example.org``; ``*`` is every zone."""
     allow_from: list[Network] | None = None
     """Where its transfers come from; default: the host of ``address``."""
+    require_tls: bool = False
+    """It gets zones over TLS alone (RFC 9103); so does who has one of the next two."""
+    tls_pins: list[Pin] = Field(default=[])
+    """It shows a certificate over TLS with a key of these: SHA-256 of the public key, in base64."""
+    tls_name: DomainName | None = None
+    """It shows a certificate with this name over TLS, of a CA in ``tls-client-ca-file``."""
     notify: bool = True
     exec_limit: int = Field(default=1000, ge=0)
     """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
     settings: list[PowerDnsSetting] = Field(default=[])
     """What its ``pdns.conf`` has on, if it is PowerDNS: a build tells what else zones need."""
+
+    @property
+    def shows_certificate(self) -> bool:
+        """Whether it has to show a certificate of its own."""
+        return bool(self.tls_pins) or self.tls_name is not None
 
     def takes(self, zone: str) -> bool:
         """True when it lists the zone; names with or without final dot, in any case."""

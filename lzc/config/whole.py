@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import ClassVar
 
-from lzc.config import secret_files
+from lzc.config import secret_files, tls
 from lzc.config.policies import DELETE, Policy, PolicySection, SyncSettings, parse_digests
 from lzc.config.sections import (
     BuildSection,
@@ -80,6 +80,8 @@ class Config(Table):
             found.append((path, "the secret of the keystore"))
         if self.serve.http_token_file is not None:
             found.append((self.path(self.serve.http_token_file), "the token of [serve] http"))
+        if self.serve.tls_key_file is not None:
+            found.append((self.path(self.serve.tls_key_file), "the key of TLS"))
         return found
 
     def powerdns(self, zone: str) -> Version:
@@ -187,6 +189,29 @@ class Config(Table):
         else:
             return None
         return secret_files.token_pin(path)
+
+    def tls_certificate(self) -> bytes:
+        """What is in the file of the certificate. Raises `InputError`."""
+        assert self.serve.tls_certificate_file is not None  # checked by `load`
+        path = self.path(self.serve.tls_certificate_file)
+        return tls.read(path, "tls-certificate", "the certificate of TLS")
+
+    def tls_key(self) -> bytes:
+        """What is in the file of its key. Raises `InputError`, also where others may read it."""
+        assert self.serve.tls_key_file is not None  # checked by `load`
+        return secret_files.tls_key(self.path(self.serve.tls_key_file))
+
+    def tls_client_ca(self) -> bytes:
+        """What is in the file of CAs; nothing where none is named. Raises `InputError`."""
+        name = self.serve.tls_client_ca_file
+        if name is None:
+            return b""
+        return tls.read(self.path(name), "tls-client-ca", "the CA of TLS clients")
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Whether clients over TLS are asked for a certificate."""
+        return any(one.shows_certificate for one in self.secondary)
 
     def http_token(self) -> bytes | None:
         """The bearer token (RFC 6750 §2.1) in the configured file; `None` where none is configured.

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Final
 
 NAMES: Final = (
-    *("tutorial", "lua", "tests", "health", "secondaries", "keys", "operating", "metrics"),
+    *("tutorial", "lua", "tests", "health", "secondaries", "xot", "keys", "operating", "metrics"),
     *("limits", "moving", "differences", "config", "rules", "commands", "bundle", "architecture"),
 )
 """The chapters, in the order they are listed: first those to learn from, then those to look up."""

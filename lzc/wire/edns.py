@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 NSID: Final = 3
 CLIENT_SUBNET: Final = 8
 COOKIE: Final = 10
+PADDING: Final = 12
 
 DO: Final = 0x8000
 """The DNSSEC OK bit in the flags of an OPT RR (RFC 3225)."""
@@ -80,7 +81,8 @@ class Edns(NamedTuple):
 
     ``udp_size`` is in octets, at least 512 (RFC 6891 §6.2.3); ``flags`` has the `DO` and `CO` bits;
     ``options`` are all options in order, except for versions over 0, whose OPT is not looked into.
-    ``cookie`` is the data of the first COOKIE option; ``nsid`` tells that it was asked for.
+    ``cookie`` is the data of the first COOKIE option; ``nsid`` tells that it was asked for,
+    ``padding`` that the message has that option (RFC 7830).
     """
 
     version: int
@@ -91,6 +93,7 @@ class Edns(NamedTuple):
     client_subnet: ClientSubnet | None = None
     cookie: bytes | None = None
     nsid: bool = False
+    padding: bool = False
 
     @property
     def dnssec_ok(self) -> bool:
@@ -127,7 +130,7 @@ def parse(fixed: bytes, rdata: bytes) -> Edns:
     options: list[tuple[int, bytes]] = []
     subnet: ClientSubnet | None = None
     cookie: bytes | None = None
-    nsid = False
+    nsid = padding = False
     position, end = 0, len(rdata)
     while position < end:
         if position + 4 > end:
@@ -149,9 +152,10 @@ def parse(fixed: bytes, rdata: bytes) -> Edns:
                 cookie = data
         elif code == NSID:
             nsid = True
-    return Edns(
-        0, base.udp_size, base.flags, base.extended_rcode, tuple(options), subnet, cookie, nsid
-    )
+        elif code == PADDING:
+            padding = True
+    asked = tuple(options), subnet, cookie, nsid, padding
+    return Edns(0, base.udp_size, base.flags, base.extended_rcode, *asked)
 
 
 def option(code: int, data: bytes) -> bytes:

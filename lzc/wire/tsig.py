@@ -69,6 +69,10 @@ class TsigRR(NamedTuple):
     start: int = 0
 
 
+_TIME_TOLD: Final = 6
+"""Octets of our time in the TSIG RR of an answer to a request that was signed at another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class TsigResult:
     """The outcome of a check: ``error`` is 0, `BADSIG`, `BADKEY`, `BADTIME`, `BADTRUNC`, or 1
@@ -105,7 +109,12 @@ class TsigResult:
         if self.rr is None:
             return 0
         size = self.key.mac_size if self.key else 0
-        return len(self.rr.name) + 10 + len(self.rr.algorithm) + 16 + size + 6
+        return len(self.rr.name) + 10 + len(self.rr.algorithm) + 16 + size + _TIME_TOLD
+
+    @property
+    def size(self) -> int:
+        """Octets that `sign_response` adds where the request was authentic."""
+        return self.room - _TIME_TOLD if self.rr is not None else 0
 
 
 NO_TSIG: Final = TsigResult(0)

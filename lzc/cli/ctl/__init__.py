@@ -13,6 +13,7 @@ import click
 from lzc.cli.ctl.finding import control_socket
 from lzc.cli.ctl.kept import kept_lines
 from lzc.cli.ctl.secondaries import age, secondary_lines, seconds
+from lzc.cli.ctl.tls import tls_lines
 from lzc.cli.ctl.zones_there import lines as zone_lines
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json, tame, write_all
@@ -176,7 +177,8 @@ def _reload_lines(answer: dict[str, Any]) -> list[str]:
     if answer["settings"]:
         lines.append(f"in force: {', '.join(map(shown, answer['settings']))}")
     lines += _fallen_lines(answer)
-    return lines + [_stale_geo(one) for one in answer["geo"] if one["error"]]
+    lines += [_stale_geo(one) for one in answer["geo"] if one["error"]]
+    return lines + tls_lines(answer)[1:]
 
 
 def _fallen_lines(answer: dict[str, Any]) -> list[str]:
@@ -225,6 +227,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         else f"geo         {shown(one['path'])}, read {age(one['read'])} ago"
         for one in answer["geo"]
     ]
+    lines += tls_lines(answer)
     lines += _key_lines(answer)
     if answer["settings"]:
         pending = str(answer["settings"]).replace("\n", "; ")

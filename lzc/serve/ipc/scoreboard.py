@@ -49,6 +49,8 @@ COUNTERS: Final = (
     "malformed",
     "do_queries_tcp",
     "cookie_queries_tcp",
+    "tls_handshakes",
+    "tls_failed",
 )
 """Counters of a worker, in the order they lie in its slot. ``silent``: queries that got no answer
 on purpose; ``tcp_connections``: accepted so far; ``tcp_refused``: of these, closed because there
@@ -62,7 +64,8 @@ as it is now, ``cache_evictions`` for others' sake. ``signatures_made``: RRSIGs,
 ``signatures_us`` microseconds; ``signatures_kept``: those that had been made before, where one was
 asked for again. ``do_queries``: with the DO bit (RFC 3225); ``cookie_queries``: with a COOKIE
 option (RFC 7873), of these ``…_tcp`` over TCP; ``malformed``: messages that were no well-formed
-query."""
+query. ``tls_handshakes``: those that were done, ``tls_failed``: those that were not, and
+connections that broke off within a record."""
 
 NOW: Final = frozenset({"cache_entries"})
 """Those that say what is, and not how often: with its process, what it says is gone."""

@@ -32,6 +32,8 @@ _COUNTS: Final[Mapping[str, _Count]] = {
         "lzc_tcp_refused",
         "TCP connections closed as there were too many, and transfers there was no room for",
     ),
+    "tls_handshakes": _Count("lzc_tls_handshakes", "TLS handshakes that were done"),
+    "tls_failed": _Count("lzc_tls_failures", "TLS connections that failed; the log says why"),
     "transfers": _Count("lzc_transfers_begun", "Zone transfers that were begun"),
     "cache_hits": _Count("lzc_packet_cache_hits", "Queries answered from the packet cache"),
     "cache_misses": _Count("lzc_packet_cache_misses", "Queries that the packet cache did not have"),

@@ -109,6 +109,20 @@ def _server(seen: Snapshot) -> Iterator[Family]:
         [((path,), each.stale) for path, each in geo.items()],
         ("path",),
     )
+    tls = seen.tls
+    yield from gauge(
+        "lzc_tls_certificate_expiry_timestamp_seconds",
+        "When the certificate expires that is shown over TLS; 0 where there is none to show",
+        [] if tls is None else [((tls.path,), tls.expires)],
+        ("path",),
+        "seconds",
+    )
+    yield from gauge(
+        "lzc_tls_certificate_stale",
+        "1 where the files of the certificate hold what cannot be used",
+        [] if tls is None else [((tls.path,), tls.stale)],
+        ("path",),
+    )
 
 
 def _processes(seen: Snapshot) -> Iterator[Family]:

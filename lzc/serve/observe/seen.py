@@ -50,6 +50,15 @@ class GeoSeen(NamedTuple):
     stale: bool
 
 
+class TlsSeen(NamedTuple):
+    """The certificate that is shown over TLS: when it ``expires`` (seconds since the epoch, 0
+    without one), and whether what is on disk cannot be used."""
+
+    path: str
+    expires: float
+    stale: bool
+
+
 class ZoneSeen(NamedTuple):
     """A zone of the bundle; ``expire`` is the field of its SOA record, seconds. ``records``: what a
     transfer carries."""
@@ -184,6 +193,7 @@ class Snapshot:
     reloads: Mapping[str, int] = field(default_factory=dict)
     settings_pending: bool = False
     geo: Sequence[GeoSeen] = ()
+    tls: TlsSeen | None = None
     zones: Sequence[ZoneSeen] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, float] = field(default_factory=dict)

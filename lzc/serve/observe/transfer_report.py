@@ -26,6 +26,7 @@ class Event(NamedTuple):
     apex: bytes
     key: bytes
     ahead: int = 0
+    detail: str = ""
     serial: int = 0
     lua: bool = False
 

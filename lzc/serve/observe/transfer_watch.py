@@ -31,6 +31,8 @@ WORDS: Final = {
     BROKEN_OFF: "given up by the secondary before the end",
     Reason.ADDRESS.value: "address not listed",
     Reason.NO_KEY.value: "without TSIG",
+    Reason.CLEAR.value: "not over TLS",
+    Reason.CERTIFICATE.value: "certificate",
     Reason.UNKNOWN_KEY.value: "unknown key",
     Reason.BAD_SIGNATURE.value: "wrong signature",
     Reason.BAD_TIME.value: "clock",
@@ -52,6 +54,9 @@ def why(event: Event) -> str:
         Reason.ADDRESS.value: f"{key}, but no [[secondary]] with it has this address in address or"
         " allow-from",
         Reason.NO_KEY.value: "it asked without TSIG, which tsig-required in [serve] wants",
+        Reason.CLEAR.value: f"{key}; it asked in the clear, and its [[secondary]] wants TLS: have"
+        " it transfer from an address of tls-listen",
+        Reason.CERTIFICATE.value: f"{key}; {event.detail}",
         Reason.UNKNOWN_KEY.value: f"{key} is not in lzc.toml, or has another algorithm there",
         Reason.BAD_SIGNATURE.value: f"the signature is wrong: {key} has another secret there",
         Reason.BAD_TIME.value: f"{key}; its clock is {abs(event.ahead)} s {ahead} ours",

@@ -33,6 +33,7 @@ class Commands:
     slots: Collection[Slot]
     recorder: RecorderProcess
     began: float = field(default_factory=time.monotonic)
+    tls_listen: Sequence[str] = ()
 
     def by_name(self) -> dict[str, Command]:
         """Each by the name that a request has."""
@@ -46,6 +47,10 @@ class Commands:
     async def reload(self, _request: Answer) -> Answer:
         """``lzc ctl reload``: switch to the live bundle, and to what ``lzc.toml`` says by now."""
         return await self.settings.reload()
+
+    def _tls(self) -> Answer | None:
+        found = self.reloader.tls.report()
+        return None if found is None else {**found, "listen": list(self.tls_listen)}
 
     async def health(self, _request: Answer) -> Answer | AsyncGenerator[bytes, None]:
         """``lzc ctl health``: all checks."""
@@ -88,6 +93,7 @@ class Commands:
             "checker": self.checker.status(),
             "recorder": self.recorder.status(),
             "geo": reloader.geo.report(),
+            "tls": self._tls(),
             "settings": self.settings.in_force.pending,
             "keys": reloader.keys.status(),
             "zones_with_key_faults": len(reloader.keys.states()),

@@ -12,11 +12,11 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lzc.bundle import current, verification
 from lzc.bundle.manifest import MANIFEST, BundleError
@@ -38,11 +38,15 @@ from lzc.serve.supervise.bundle_trial import (
 from lzc.serve.supervise.fallen_serials import SHOWN, FallenSerials
 from lzc.serve.supervise.key_watch import TOLD, KeysUnknown, KeyWatch
 from lzc.serve.supervise.source import Source
+from lzc.serve.supervise.tls_files import TlsFiles
 from lzc.serve.supervise.worker_process import Switch, WorkerProcess
 from lzc.serve.worker.geo_files import GeoFiles
 from lzc.serve.worker.keyring import Faults, Secrets
 from lzc.serve.worker.quarantine import Quarantine
 from lzc.serve.worker.serving import Assignment
+
+if TYPE_CHECKING:
+    from lzc.serve.transport.tls_material import TlsMaterial
 
 log = logging.getLogger("lzc")
 
@@ -80,17 +84,22 @@ class Reloader:
     reloads: Counter[str] = field(default_factory=Counter)
     switch: Switch = field(init=False)
     keys: KeyWatch = field(init=False)
+    tls: TlsFiles = field(init=False)
     built_at: float = field(init=False)
     _mark: str = field(init=False)
     _mark_seen: bool = field(init=False)
     _gone: bool = False
     _crashing: Path | None = None
+    _tls_given: TlsMaterial | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.switch = Switch(self.workers, self.folder)
         self.keys = KeyWatch(Keystore.of(self.config), self._source.stamps)
+        self.tls = TlsFiles(self.config)
+        self.tls.open()
+        self._tls_given = self.tls.material
         self.built_at = _built_at(self.folder)
         # Not that of the source: the link may have moved since the bundle was chosen.
         self._mark = self.folder.name
@@ -145,7 +154,12 @@ class Reloader:
     def assignment(self) -> Assignment:
         """What workers are to answer from."""
         return Assignment(
-            self.folder, self.config, self.secrets, self.quarantine, self.geo.current()
+            self.folder,
+            self.config,
+            self.secrets,
+            self.quarantine,
+            self.geo.current(),
+            self.tls.material,
         )
 
     def worker_is_back(self) -> None:
@@ -265,8 +279,10 @@ class Reloader:
             raise Refused(str(error)) from error
         if folder != self.folder and not self.fallen:
             await self._know_what_is_served()
+        # What is wrong with the certificate keeps no bundle from going live.
+        await asyncio.to_thread(self.tls.follow, config)
         before, self.secrets = self.secrets, secrets
-        assigned = Assignment(folder, config, secrets, geo=geo.current())
+        assigned = Assignment(folder, config, secrets, geo=geo.current(), tls=self.tls.material)
         if problem := await self.switch.all_to(assigned):
             self.secrets = before
             if geo is not self.geo:
@@ -281,6 +297,7 @@ class Reloader:
             self.geo.give_up(geo)
             self.geo = geo
         self.geo.forget_superseded()
+        self._tls_given = assigned.tls
         changed = folder != self.folder
         if changed:
             self.before = self.folder
@@ -300,6 +317,8 @@ class Reloader:
         self.keys.take(report)
         answer = self._serving(changed=changed)
         still = [one for found in (secrets.faults, report.errors) for one in found.values()]
+        if self.tls.faults:
+            still.append(self.tls.faults)
         answer["result"] = "incomplete" if still else "done"
         if still:
             answer["ok"] = False
@@ -341,6 +360,7 @@ class Reloader:
             "bundle": self.folder.name,
             "changed": changed,
             "geo": self.geo.report(),
+            "tls": self.tls.report(),
             "fallen": self.fallen.status(SHOWN),
         }
 
@@ -370,6 +390,24 @@ class Reloader:
                 else:
                     self.generation = self.switch.generation
                     self.geo.forget_superseded()
+
+    async def watch_tls(self) -> None:
+        """Follow the files of TLS; never returns."""
+        while self.tls.wanted:
+            await asyncio.sleep(POLL)
+            self.tls.look(time.time())
+            async with self.lock:
+                await asyncio.to_thread(self.tls.refresh)
+                if self.tls.material == self._tls_given:
+                    continue
+                assigned = self.assignment()
+                # Connections that are open go on with what they began with.
+                if problem := await self.switch.all_to(assigned, keep_keys=True):
+                    why = problem.why.replace("\n", "; ")
+                    log.error("TLS: the certificate is as before: %s", why, extra=about(reason=why))
+                else:
+                    self.generation = self.switch.generation
+                self._tls_given = assigned.tls
 
     def condemn(self, worker: int, how: str) -> bool:
         """Workers cannot open the bundle that is served, as this one showed: nobody does again.

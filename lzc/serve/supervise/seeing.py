@@ -34,6 +34,7 @@ from lzc.serve.observe.seen import (
     RecorderSeen,
     SecondarySeen,
     Snapshot,
+    TlsSeen,
     ZoneThere,
 )
 from lzc.serve.observe.totals import Totals, TotalsReader
@@ -228,6 +229,7 @@ class Overview:
                 GeoSeen(one["path"], one["read"], bool(one["error"]))
                 for one in reloader.geo.report()
             ],
+            tls=_tls(reloader.tls.report()),
             keys=reloader.keys.states(),
             ends=dict(reloader.keys.ends()),
             quarantined=len(reloader.quarantine.codes),
@@ -406,3 +408,9 @@ def _there(zone: _Copied) -> ZoneThere:
     lag = 0.0 if current else max(zone.since, 0.0)
     name = wire_name.to_text(zone.apex)
     return ZoneThere(name, zone.theirs, lag, ahead, zone.repeats, zone.last)
+
+
+def _tls(found: dict[str, Any] | None) -> TlsSeen | None:
+    if found is None:
+        return None
+    return TlsSeen(found["certificate"], found["expires"], bool(found["error"]))

@@ -69,7 +69,8 @@ def run(options: ServeOptions) -> None:
         )
         # What is left of one that was killed lets go of its addresses in a moment.
         patience = DEPARTING if control.left_behind(path) else 0.0
-        bound = sockets.bind(options.listen, options.workers, patience)
+        tls = options.config.serve.tls_listen
+        bound = sockets.bind(options.listen, options.workers, patience, tls)
         where = options.config.serve.http
         http = Http(
             where,

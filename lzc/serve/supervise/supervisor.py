@@ -127,6 +127,7 @@ class Supervisor:
             bound.endpoints,
             board.used,
             self._recorder,
+            tls_listen=bound.tls_endpoints,
         )
         self._pages = StatusPages(self._overview, checker, self._commands.status, board.used)
         self._pages_watched = False
@@ -179,6 +180,7 @@ class Supervisor:
             self._listening = True
             self._spawn(self._reloader.watch())
             self._spawn(self._reloader.watch_geo())
+            self._spawn(self._reloader.watch_tls())
             self._spawn(self._reloader.keys.watch(lambda: self._reloader.folder))
             self._tick()
             await stop.wait()
@@ -234,6 +236,8 @@ class Supervisor:
         bundle, listen = self._reloader.folder.name, ", ".join(self._bound.endpoints)
         line = f"serving bundle {bundle} ({zones} zones) on {listen}, {workers} worker"
         line += "s" if workers > 1 else ""
+        if self._bound.tls_endpoints:
+            line += f", TLS on {', '.join(self._bound.tls_endpoints)}"
         serve = self._options.config.serve
         json = serve.log_format == "json"
         if json or serve.log != STDERR:
@@ -259,6 +263,7 @@ class Supervisor:
         setup = WorkerSetup(
             verified_dir=self._source.stamps,
             listeners=self._bound.of_worker[worker.index],
+            tls_listeners=self._bound.tls_of_worker.get(worker.index, ()),
             slot=worker.slot,
             health=self._checker.view(),
             proven=self._proven.of_worker(worker.index),

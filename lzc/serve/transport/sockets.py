@@ -1,8 +1,9 @@
 """The sockets of the server, bound before the first worker starts.
 
-Every worker has its own UDP socket and TCP listener for each listen address (SO_REUSEPORT: the
-kernel deals queries out among them). The supervisor keeps them all open: when a worker dies, its
-successor inherits the very sockets, with the queries that queued up in between.
+Every worker has its own UDP socket and TCP listener for each listen address, and a TCP listener for
+each address of DNS over TLS (SO_REUSEPORT: the kernel deals queries out among them). The supervisor
+keeps them all open: when a worker dies, its successor inherits the very sockets, with the queries
+that queued up in between.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import errno
 import ipaddress
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
-from typing import Final
+from typing import Final, TypeVar
 
 from lzc.config import parse_endpoint
 from lzc.faults import Fault, InputError, Place
@@ -55,6 +58,8 @@ BACKLOG: Final = 1024
 # Linux numbers; the socket module of Python 3.11 does not have the first.
 IP_PKTINFO: Final = 8
 _PORT_TRIES: Final = 20
+
+T = TypeVar("T")
 _PAUSE: Final = 0.05
 
 
@@ -81,16 +86,42 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsListener:
+    """The socket of one worker on one address where TLS is spoken (RFC 7858); ``wildcard`` as in
+    `Listener`."""
+
+    tcp: socket.socket
+    wildcard: bool
+
+    @property
+    def local(self) -> bytes:
+        """The packed address, empty for a wildcard."""
+        if self.wildcard:
+            return b""
+        return ipaddress.ip_address(self.tcp.getsockname()[0]).packed
+
+    def close(self) -> None:
+        """Close it."""
+        self.tcp.close()
+
+
+@dataclass(frozen=True, slots=True)
 class SocketSet:
     """``endpoints`` as bound (a port 0 replaced by the port got), and for each worker the
-    listeners in the same order."""
+    listeners in the same order; those of TLS likewise."""
 
     endpoints: tuple[str, ...]
     of_worker: dict[int, tuple[Listener, ...]]
+    tls_endpoints: tuple[str, ...] = ()
+    tls_of_worker: dict[int, tuple[TlsListener, ...]] = field(default_factory=dict)
+
+    def _all_of(self, worker: int) -> Iterator[Listener | TlsListener]:
+        yield from self.of_worker.get(worker, ())
+        yield from self.tls_of_worker.get(worker, ())
 
     def close(self, worker: int) -> None:
         """Let the kernel deal a worker's share of queries out to the others."""
-        for listener in self.of_worker[worker]:
+        for listener in self._all_of(worker):
             listener.close()
 
     def reopen(self, worker: int) -> None:
@@ -100,15 +131,21 @@ class SocketSet:
         if known and all(listener.udp.fileno() >= 0 for listener in known):
             return
         fresh: list[Listener] = []
+        fresh_tls: list[TlsListener] = []
         try:
             for endpoint in self.endpoints:
                 fresh.append(_listener(*parse_endpoint(endpoint)))
+            for endpoint in self.tls_endpoints:
+                fresh_tls.append(_tls_listener(*parse_endpoint(endpoint)))
         except OSError:
             # None of them may wait for what nobody reads.
             for listener in fresh:
                 listener.close()
+            for tls_listener in fresh_tls:
+                tls_listener.close()
             raise
         self.of_worker[worker] = tuple(fresh)
+        self.tls_of_worker[worker] = tuple(fresh_tls)
 
     def closed(self) -> set[int]:
         """Workers whose sockets are closed."""
@@ -122,11 +159,14 @@ class SocketSet:
         """The sockets of a worker are needed no more."""
         self.close(worker)
         del self.of_worker[worker]
+        self.tls_of_worker.pop(worker, None)
 
 
-def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet:
-    """Bind everything. Raises `InputError` that names each address that cannot be had, within
-    ``patience`` seconds where somebody else has it."""
+def bind(
+    endpoints: list[str], workers: int, patience: float = 0.0, tls: Sequence[str] = ()
+) -> SocketSet:
+    """Bind everything, at the endpoints ``tls`` for TLS. Raises `InputError` that names each
+    address that cannot be had, within ``patience`` seconds where somebody else has it."""
     end = time.monotonic() + patience
     faults: list[Fault] = []
     bound: list[str] = []
@@ -134,17 +174,35 @@ def bind(endpoints: list[str], workers: int, patience: float = 0.0) -> SocketSet
     for endpoint in endpoints:
         host, port = parse_endpoint(endpoint)
         try:
-            column = _bind_in_time(host, port, workers, end)
+            column = _in_time(partial(_bind_address, host, port, workers), end)
         except OSError as error:
             faults.append(_fault(endpoint, error))
             continue
         columns.append(column)
         bound.append(show_endpoint(host, column[0].udp.getsockname()[1]))
+    bound_tls: list[str] = []
+    tls_columns: list[list[TlsListener]] = []
+    for endpoint in tls:
+        host, port = parse_endpoint(endpoint)
+        try:
+            tls_column = _in_time(partial(_bind_tls, host, port, workers), end)
+        except OSError as error:
+            faults.append(_fault(endpoint, error, "tls-listen"))
+            continue
+        tls_columns.append(tls_column)
+        bound_tls.append(show_endpoint(host, tls_column[0].tcp.getsockname()[1]))
     if faults:
         for listener in chain(*columns):
             listener.close()
+        for tls_listener in chain(*tls_columns):
+            tls_listener.close()
         raise InputError(faults)
-    return SocketSet(tuple(bound), dict(enumerate(zip(*columns, strict=True))))
+    return SocketSet(
+        tuple(bound),
+        dict(enumerate(zip(*columns, strict=True))),
+        tuple(bound_tls),
+        dict(enumerate(zip(*tls_columns, strict=True))),
+    )
 
 
 def show_endpoint(host: str, port: int) -> str:
@@ -152,11 +210,12 @@ def show_endpoint(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _fault(endpoint: str, error: OSError) -> Fault:
+def _fault(endpoint: str, error: OSError, key: str = "listen") -> Fault:
+    other = "with --listen" if key == "listen" else f"in {key} of [serve]"
     fixes = {
-        errno.EADDRINUSE: "stop the other server, or choose another address with --listen",
+        errno.EADDRINUSE: f"stop the other server, or choose another address {other}",
         errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE",
-        errno.EADDRNOTAVAIL: "this host does not have that address; check [serve] listen",
+        errno.EADDRNOTAVAIL: f"this host does not have that address; check [serve] {key}",
     }
     return Fault(
         Place(endpoint),
@@ -166,10 +225,10 @@ def _fault(endpoint: str, error: OSError) -> Fault:
     )
 
 
-def _bind_in_time(host: str, port: int, workers: int, end: float) -> list[Listener]:
+def _in_time(bind_all: Callable[[], list[T]], end: float) -> list[T]:
     while True:
         try:
-            return _bind_address(host, port, workers)
+            return bind_all()
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > end:
                 raise
@@ -190,18 +249,31 @@ def _bind_address(host: str, port: int, workers: int) -> list[Listener]:
     raise AssertionError("the last try returns or raises")
 
 
+def _bind_tls(host: str, port: int, workers: int) -> list[TlsListener]:
+    _probe(host, port, (socket.SOCK_STREAM,))
+    first = _tls_listener(host, port)
+    chosen = first.tcp.getsockname()[1]
+    return [first, *(_tls_listener(host, chosen) for _ in range(1, workers))]
+
+
+def _tls_listener(host: str, port: int) -> TlsListener:
+    return TlsListener(_tcp(host, port), ipaddress.ip_address(host).is_unspecified)
+
+
 def _listener(host: str, port: int) -> Listener:
     wildcard = ipaddress.ip_address(host).is_unspecified
     udp = _udp(host, port, wildcard)
     return Listener(udp, _tcp(host, udp.getsockname()[1]), wildcard)
 
 
-def _probe(host: str, port: int) -> None:
+def _probe(
+    host: str, port: int, kinds: Sequence[int] = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+) -> None:
     """SO_REUSEPORT would let a second server share our port without a word, each getting half of
     the queries. Binding once without it finds out."""
     if not port:
         return
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+    for kind in kinds:
         with _socket(host, kind) as probe:
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

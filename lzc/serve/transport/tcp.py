@@ -1,7 +1,8 @@
 """Queries over TCP (RFC 7766): many a connection, answered in the order they came.
 
 All that TCP wants done stands in one queue, and is done in turns of the event loop that have a
-bound of time, so that UDP is served in between whatever TCP does. Clients take turns in the queue,
+bound of time, so that UDP is served in between whatever TCP does: a step of a TLS handshake, which
+is what costs most, ends its turn. Clients take turns in the queue,
 and so do the connections of each: a thousand connections of one client get no more than the single
 one of another. A connection costs what its client makes it cost, and no more: a message must arrive
 whole in time, and who does not take his answers is given no others.
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Final, cast
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.traffic import TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
-from lzc.serve.transport.sockets import Listener
+from lzc.serve.transport.handshakes import Handshakes
+from lzc.serve.transport.sockets import Listener, TlsListener
 from lzc.serve.transport.tcp_connection import Connection
 from lzc.serve.transport.tcp_holders import Client, Holders, TcpCounts, TcpLimits
 from lzc.serve.transport.transfer_slots import OpenTransfer, TransferPlaces
@@ -29,6 +31,7 @@ from lzc.serve.transport.udp import QueryResponder, packed_address
 
 if TYPE_CHECKING:
     from lzc.serve.transport.tap import Tap
+    from lzc.serve.transport.tls import TlsContext
 
 TURN: Final = 0.002
 """Seconds of a turn of the event loop; one query may take it beyond that."""
@@ -46,7 +49,8 @@ _FULL: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOME
 
 class TcpServer:
     """The TCP side of a worker: its connections and its transfers. Without `start`, whoever has it
-    calls `turn` and `sweep`."""
+    calls `turn` and `sweep`. ``tls`` is what new connections over TLS are made with; without, they
+    are closed at once."""
 
     def __init__(
         self,
@@ -72,6 +76,8 @@ class TcpServer:
         self.places = TransferPlaces(limits.transfers, limits.transfers_waiting)
         self.slot = slot
         self.tap: Tap | None = None
+        self.tls: TlsContext | None = None
+        self.handshakes = Handshakes(limits)
         self.epoll = select.epoll()
         self._holders = Holders(limits)
         self._connections: dict[int, Connection] = {}
@@ -79,7 +85,7 @@ class TcpServer:
         self._idle: dict[Connection, None] = {}
         self._unread: dict[Connection, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._listeners: Sequence[Listener] = ()
+        self._listeners: Sequence[Listener | TlsListener] = ()
         self._scheduled = False
 
     def __len__(self) -> int:
@@ -97,7 +103,9 @@ class TcpServer:
         self.limits = limits
         self._holders.limits = limits
 
-    def start(self, loop: asyncio.AbstractEventLoop, listeners: Sequence[Listener]) -> None:
+    def start(
+        self, loop: asyncio.AbstractEventLoop, listeners: Sequence[Listener | TlsListener]
+    ) -> None:
         """Serve from now on, in turns of the loop."""
         self._loop = loop
         self._listeners = listeners
@@ -128,10 +136,14 @@ class TcpServer:
         them takes any more."""
         return sum(one.taken() for one in self._connections.values() if one.busy())
 
-    def add(self, sock: socket.socket, address: bytes, local: bytes) -> Connection:
-        """Take a new connection, and close one where there are too many."""
+    def add(
+        self, sock: socket.socket, address: bytes, local: bytes, *, tls: bool = False
+    ) -> Connection:
+        """Take a new connection, over TLS where it came to a listener for that, and close one where
+        there are too many."""
         sock.setblocking(False)
-        connection = Connection(self, sock, address, local)
+        stream = self.tls.stream() if tls and self.tls is not None else None
+        connection = Connection(self, sock, address, local, tls=stream)
         connection.client = self._holders.enter(connection, address)
         self._connections[sock.fileno()] = connection
         self.counts.connections += 1
@@ -139,6 +151,13 @@ class TcpServer:
         if loser is not None:
             self.counts.refused += 1
             loser.drop()
+        if tls and stream is None:
+            connection.drop()
+        elif stream is not None and not connection.gone:
+            late = self.handshakes.enter(connection, address, self.clock())
+            if late is not None:
+                self.counts.refused += 1
+                late.drop()
         if not connection.gone:
             self.waits(connection)
             connection.begin()
@@ -156,6 +175,7 @@ class TcpServer:
             client = queue.popleft()
             connection: Connection = client.ready.popleft()
             connection.queued = False
+            greeting = connection.greeting
             try:
                 if not connection.gone and connection.step(min(end, now + SHARE)):
                     connection.queued = True
@@ -168,7 +188,7 @@ class TcpServer:
             else:
                 client.queued = False
             now = clock()
-            if now >= end:
+            if greeting or now >= end:
                 break
         self.slot.done()
         return more or bool(queue)
@@ -194,6 +214,12 @@ class TcpServer:
                 connection.drop()
             else:
                 self._again(self._unread, connection, now)
+        while self.clock() < end:
+            late = self.handshakes.late(now)
+            if late is None:
+                break
+            self.tls_failed(late, TimeoutError("it takes too long"))
+            late.drop()
         self.places.look(now)
 
     # What `lzc.serve.transport.tcp_connection.Server` says:
@@ -231,10 +257,21 @@ class TcpServer:
     def forget(self, connection: Connection) -> None:
         """Count a connection out, and take back its place for a transfer."""
         self._holders.leave(connection)
+        self.handshakes.leave(connection)
         self._idle.pop(connection, None)
         self._unread.pop(connection, None)
         del self._connections[connection.fd]
         self.places.leave(connection, self.clock())
+
+    def greeted(self, connection: Connection) -> None:
+        """Its TLS handshake is done."""
+        self.counts.tls += 1
+        self.handshakes.leave(connection)
+
+    def tls_failed(self, connection: Connection, error: Exception) -> None:
+        """TLS cannot go on, or the client broke its handshake off."""
+        self.counts.tls_failed += 1
+        self.handshakes.tell(connection.address, error)
 
     @staticmethod
     def _again(waiting: dict[Connection, None], connection: Connection, now: float) -> None:
@@ -280,8 +317,9 @@ class TcpServer:
         self.sweep()
         self._loop.call_later(_SWEEP, self._sweep_again)
 
-    def accept(self, listener: Listener) -> None:
+    def accept(self, listener: Listener | TlsListener) -> None:
         """Accept what has connected, for a while."""
+        tls = isinstance(listener, TlsListener)
         end = self.clock() + ACCEPT
         local = listener.local
         now = 0.0
@@ -307,7 +345,7 @@ class TcpServer:
             except OSError:  # likewise
                 sock.close()
                 continue
-            self.add(sock, packed_address(peer[0]), own)
+            self.add(sock, packed_address(peer[0]), own, tls=tls)
 
     def _make_room(self) -> bool:
         """No descriptor is left: that is a limit of connections, too."""
@@ -318,7 +356,7 @@ class TcpServer:
         loser.drop()
         return True
 
-    def _pause(self, listener: Listener) -> None:
+    def _pause(self, listener: Listener | TlsListener) -> None:
         """Accept again when some connections may have ended."""
         loop = self._loop
         assert loop is not None

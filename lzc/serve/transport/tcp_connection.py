@@ -2,6 +2,7 @@
 
 It answers what it was asked, or waits for a place to send a zone, or sends one. It reads only when
 all that was read is answered, and does nothing more while its client does not take the answers.
+Over TLS it does the same, once the handshake is done.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import socket
 import struct
 import termios
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.traffic import Labels, Traffic
@@ -31,6 +33,7 @@ from lzc.wire.message import SERVFAIL
 
 if TYPE_CHECKING:
     from lzc.serve.transport.tap import Tap
+    from lzc.serve.transport.tls import TlsStream
 
 BATCH: Final = 32
 """Queries of one connection answered in a row at most."""
@@ -74,11 +77,19 @@ class Server(Protocol):
     def forget(self, connection: Connection) -> None:
         """Count a connection out, and take back its place for a transfer."""
 
+    def greeted(self, connection: Connection) -> None:
+        """Its TLS handshake is done."""
+
+    def tls_failed(self, connection: Connection, error: Exception) -> None:
+        """TLS cannot go on, or the client broke its handshake off."""
+
 
 @dataclass(slots=True, eq=False)
 class Connection:
     """One client connection. ``client`` is who holds it, ``address`` the packed address; ``since``
-    is when it began to wait for the client. ``fd`` is that of the socket."""
+    is when it began to wait for the client. ``fd`` is that of the socket. ``tls``: what is said
+    goes through this; ``greeting``: its handshake is not done yet, and ``handshake`` is what the
+    server counts that by."""
 
     _server: Server
     _sock: socket.socket
@@ -89,6 +100,9 @@ class Connection:
     gone: bool = False
     queued: bool = False
     since: float = 0.0
+    tls: TlsStream | None = None
+    greeting: bool = False
+    handshake: Any = None
     _buffer: bytes = b""
     _position: int = 0
     _readable: bool = False
@@ -104,6 +118,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.fd = self._sock.fileno()
+        self.greeting = self.tls is not None
 
     def begin(self) -> None:
         """Wait for the first query."""
@@ -112,6 +127,8 @@ class Connection:
     def notice(self, events: int) -> None:
         """The socket became readable or writable, or its other end is gone."""
         if events & _GONE:
+            if self.greeting:
+                self._greet()  # what it said at last is why
             self.drop()
             return
         if events & _TO_READ:
@@ -136,6 +153,8 @@ class Connection:
         when there is more to do at once. At least one query is answered."""
         if self._outgoing and not self._flush():
             return False
+        if self.greeting:
+            return self._greet()
         if self._transfer is not None:
             return self._placed and self._send_zone(end)
         return self._answer(end)
@@ -150,9 +169,13 @@ class Connection:
         """True while its client waits for something that was not sent yet."""
         return self.queued or bool(self._outgoing) or self._transfer is not None
 
-    def close(self) -> None:
-        """Close the connection; what was sent still arrives."""
+    def close(self, *, goodbye: bool = True) -> None:
+        """Close the connection; what was sent still arrives. Over TLS it is said, as otherwise the
+        client could not tell it from a connection that somebody else cut."""
         if not self.gone:
+            if goodbye and self.tls is not None and not self.greeting and not self._outgoing:
+                with suppress(OSError):
+                    self._sock.send(self.tls.goodbye())
             self.gone = True
             self._buffer = self._outgoing = b""
             if self._transfer is not None:
@@ -166,7 +189,7 @@ class Connection:
         if not self.gone:
             # A reset: for the kernel, too, nothing is left to do.
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close()
+            self.close(goodbye=False)
 
     def sends_zone(self) -> bool:
         """True while a transfer is under way, or waits for its place."""
@@ -217,7 +240,7 @@ class Connection:
         """Send what could not be sent before; True when all of it is."""
         data, self._outgoing = self._outgoing, b""
         before = self._sent
-        whole = self._send(data)
+        whole = self._send_wire(data)
         if not self.gone and self._sent > before:
             self._server.active(self)
             if not whole:
@@ -226,6 +249,13 @@ class Connection:
 
     def _send(self, data: bytes) -> bool:
         """True when all of it went out; the rest goes when there is room."""
+        return self._send_wire(data if self.tls is None else self.tls.wrap(data))
+
+    def _send_wire(self, data: bytes) -> bool:
+        """The same of octets as they go over the wire."""
+        if self._outgoing:
+            self._outgoing += data
+            return False
         try:
             sent = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
@@ -242,8 +272,83 @@ class Connection:
             self._server.epoll.modify(self.fd, _TO_READ | select.EPOLLOUT)
         return False
 
+    def _greet(self) -> bool:
+        """Go on with the handshake; True where there may be more to do."""
+        server, stream = self._server, self.tls
+        assert stream is not None
+        try:
+            data = self._sock.recv(READ)
+        except (BlockingIOError, InterruptedError):
+            self._readable = False
+            server.waits(self)
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            server.tls_failed(self, stream.broke_off())
+            self.close()
+            return False
+        try:
+            stream.feed(data)
+            done = stream.handshake()
+        except Exception as error:  # whatever a stranger brings a library to
+            server.tls_failed(self, error)
+            if self._send_wire(stream.outgoing()):  # the alert, where there is one
+                self.close()
+            elif not self.gone:
+                self.drop()
+            return False
+        answer = stream.outgoing()
+        if answer and not self._send_wire(answer) and self.gone:
+            return False
+        if done:
+            self.greeting = False
+            server.greeted(self)
+            server.active(self)
+        # More may have come, behind the last octet of the handshake too.
+        return not self._outgoing
+
+    def _read_tls(self, stream: TlsStream) -> bool:
+        """As `_read`: of a record that is not whole yet nothing is put there, and it is asked
+        again."""
+        try:
+            data = stream.read(READ)
+            if not data and not stream.ended:
+                try:
+                    octets = self._sock.recv(READ)
+                except (BlockingIOError, InterruptedError):
+                    self._readable = False
+                    return False
+                if octets:
+                    stream.feed(octets)
+                    data = stream.read(READ)
+                else:
+                    stream.ended = True
+        except OSError:
+            self.drop()
+            return False
+        except Exception as error:  # as in `_greet`
+            self._server.tls_failed(self, error)
+            self.drop()
+            return False
+        if stream.ended and not data:
+            self._readable = False
+            self._closing = True
+            return False
+        # Keys that are changed are answered (RFC 8446 §4.6.3).
+        said = stream.outgoing()
+        if said and not self._send_wire(said):
+            self._readable = not self.gone
+            return False
+        left = self._buffer[self._position :]
+        self._buffer = left + data if left else data
+        self._position = 0
+        return True
+
     def _read(self) -> bool:
         """Put what has come behind what is there; False when there was nothing."""
+        if self.tls is not None:
+            return self._read_tls(self.tls)
         try:
             data = self._sock.recv(READ)
         except (BlockingIOError, InterruptedError):
@@ -294,7 +399,9 @@ class Connection:
                 answer = self._rare(query, now)
             else:
                 try:
-                    found = quick(query, address, now, True, local)
+                    # The option code of PADDING, which ``quick`` knows nothing of.
+                    pads = self.tls is not None and b"\0\x0c" in query
+                    found = None if pads else quick(query, address, now, True, local)
                     answer = found[0] if found else self._any_query(query, now)
                 except Exception as error:  # a fault in one answer must not stop the others
                     answer = self._failed(query, error)
@@ -336,7 +443,8 @@ class Connection:
 
     def _any_query(self, query: bytes, now: float) -> bytes | None:
         """The answer to a query that is not of the commonest."""
-        answer = self._server.responder.any_query(query, self.address, now, True, self._local)
+        any_query, pads = self._server.responder.any_query, self.tls is not None
+        answer = any_query(query, self.address, now, True, self._local, pads)
         if answer is None:
             self._server.counts.silent += 1
             return None
@@ -360,7 +468,8 @@ class Connection:
                 quick = self._server.responder.quick(query, self.address, now, True, self._local)
                 return quick[0] if quick else self._any_query(query, now)
             # Whether the client may have the zone is looked at before anything waits for that.
-            opened = self._server.open_transfer(query, self.address, now)
+            tls = self.tls.client if self.tls is not None else None
+            opened = self._server.open_transfer(query, self.address, now, tls)
         except Exception as error:  # as for answers
             return self._failed(query, error)
         if opened is None or isinstance(opened, bytes):
@@ -386,7 +495,8 @@ class Connection:
         self._transfer = None
         # Behind what could not be sent before.
         waiting, self._outgoing = self._outgoing, b""
-        if self._send(waiting + len(wire).to_bytes(2, "big") + wire):
+        said = len(wire).to_bytes(2, "big") + wire
+        if self._send_wire(waiting + (said if self.tls is None else self.tls.wrap(said))):
             server.enqueue(self)
         elif not self.gone:
             server.waits(self)

@@ -21,6 +21,12 @@ CLIENT_6: Final = 64
 """Bits that one IPv6 host may choose the rest of; a client over IPv4 is an address."""
 
 
+HANDSHAKES: Final = 256
+"""TLS handshakes under way at once; who has begun one too many loses that which waits longest."""
+HANDSHAKES_CLIENT: Final = 64
+HANDSHAKES_NETWORK: Final = 128
+
+
 @dataclass(frozen=True, slots=True)
 class TcpLimits:
     """``connections`` open at once, of them those of a client and of a network; ``idle`` seconds
@@ -35,11 +41,16 @@ class TcpLimits:
     transfers: int = PLACES
     transfers_waiting: int = WAITING
 
+    def of_handshakes(self) -> TcpLimits:
+        """Those of TLS connections whose handshake is not done yet."""
+        return TcpLimits(HANDSHAKES, HANDSHAKES_CLIENT, HANDSHAKES_NETWORK)
+
 
 @dataclass(slots=True)
 class TcpCounts:
     """Counters of the TCP side of a worker. ``refused``: connections closed because there were too
-    many, and transfers that found no room to wait."""
+    many, and transfers that found no room to wait. ``tls``: handshakes that were done,
+    ``tls_failed`` those that were not."""
 
     connections: int = 0
     queries: int = 0
@@ -47,6 +58,8 @@ class TcpCounts:
     servfail: int = 0
     silent: int = 0
     transfers: int = 0
+    tls: int = 0
+    tls_failed: int = 0
 
 
 class Held(Protocol):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import lt
 from typing import Final, NamedTuple, Protocol
 
+from lzc.answer.tls_client import TlsClient
 from lzc.wire import rrtype
 from lzc.wire.message import question_end
 
@@ -41,8 +42,9 @@ class Transfer(Protocol):
         """Let go of the bundle, whether or not all was sent."""
 
 
-OpenTransfer = Callable[[bytes, bytes, float], Transfer | bytes | None]
-"""(query, packed client, now) -> the transfer, or one message that refuses it, or silence."""
+OpenTransfer = Callable[[bytes, bytes, float, TlsClient | None], Transfer | bytes | None]
+"""(query, packed client, now, who is at the other end of TLS) -> the transfer, or one message that
+refuses it, or silence. The last is `None` for a connection in the clear."""
 
 
 def asks_for_transfer(query: bytes) -> bool:

@@ -41,9 +41,16 @@ class QueryResponder(Protocol):
         """Answers the commonest queries, given query, client, now, tcp and local."""
 
     def any_query(
-        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+        self,
+        query: bytes,
+        client: bytes,
+        now: float,
+        tcp: bool = False,
+        local: bytes = b"",
+        pad: bool = False,
     ) -> Answered:
-        """The answer to a query that ``quick`` gave `None` for."""
+        """The answer to a query that ``quick`` gave `None` for, or over TLS to one that may have to
+        be padded."""
 
 
 ValidUntil = Callable[[float], float]

@@ -11,7 +11,7 @@ import socket
 import struct
 from typing import Final
 
-from lzc.serve.transport.sockets import Listener
+from lzc.serve.transport.sockets import Listener, TlsListener
 
 LINGER: Final = 0.5
 """Seconds that a listener needs to complete the handshakes that were under way. A client whose SYN
@@ -29,13 +29,14 @@ _NO_NEW: Final = (
 )
 
 
-def withdraw(listener: Listener) -> None:
+def withdraw(listener: Listener | TlsListener) -> None:
     """Have other sockets of the address get what comes from now on; what is in these is read, and
     what connects completes, as before. The sockets are to be closed `LINGER` seconds later. Raises
     `OSError`, or does nothing where no other has the address."""
-    # The kernel passes over connected sockets when it deals out what strangers send, and none of
-    # our clients has our own address and port.
-    listener.udp.connect(listener.udp.getsockname())
+    if isinstance(listener, Listener):
+        # The kernel passes over connected sockets when it deals out what strangers send, and none
+        # of our clients has our own address and port.
+        listener.udp.connect(listener.udp.getsockname())
     code = b"".join(struct.pack("HBBI", *one) for one in _NO_NEW)
     octets = ctypes.create_string_buffer(code)
     # struct sock_fprog of linux/filter.h

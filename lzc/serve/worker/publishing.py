@@ -77,6 +77,8 @@ class Publisher:
             "transfers": tcp.counts.transfers,
             "tcp_connections": tcp.counts.connections,
             "tcp_refused": tcp.counts.refused,
+            "tls_handshakes": tcp.counts.tls,
+            "tls_failed": tcp.counts.tls_failed,
             "errors": self._errors.total,
             "lua": guard.runs if guard is not None else 0,
             "lua_errors": guard.failures if guard is not None else 0,

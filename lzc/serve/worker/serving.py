@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from lzc.answer.refusal import Reason
 from lzc.answer.settings import ResponderSettings
@@ -31,7 +31,7 @@ from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import LineLimit, Quiet
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, TransferReport
 from lzc.serve.observe.zone_transfers import Measure
-from lzc.serve.transport.sockets import Listener
+from lzc.serve.transport.sockets import Listener, TlsListener
 from lzc.serve.worker.answering import answering, lua_parts
 from lzc.serve.worker.geo_files import open_geo
 from lzc.serve.worker.keyring import Secrets, Signers
@@ -40,6 +40,11 @@ from lzc.serve.worker.right_time import earliest
 from lzc.serve.worker.token_thread import TokenThread
 from lzc.wire import name as wire_name
 from lzc.wire.tsig import TsigKey
+
+if TYPE_CHECKING:
+    from lzc.answer.tls_client import TlsClient
+    from lzc.serve.transport.tls import TlsContext
+    from lzc.serve.transport.tls_material import TlsMaterial
 
 log = logging.getLogger("lzc")
 
@@ -68,6 +73,11 @@ class WorkerSetup:
     proven: Marks
     ring: OctetRing
     tokens: TokenThread = field(default_factory=TokenThread)
+    tls_listeners: tuple[TlsListener, ...] = ()
+
+    def all_listeners(self) -> tuple[Listener | TlsListener, ...]:
+        """Whatever takes connections."""
+        return (*self.listeners, *self.tls_listeners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class Assignment:
     secrets: Secrets
     quarantine: Quarantine = field(default_factory=Quarantine)
     geo: Sequence[Path] = ()
+    tls: TlsMaterial | None = None
 
     def to_message(self) -> dict[str, Any]:
         """For a worker, who needs neither faults of secrets nor names of what is in quarantine."""
@@ -94,6 +105,7 @@ class Assignment:
             "codes": [*self.quarantine.codes],
             "zones": [apex.hex() for apex in self.quarantine.zones],
             "geo": [str(path) for path in self.geo],
+            "tls": None if self.tls is None else self.tls.to_message(),
         }
 
     @classmethod
@@ -107,7 +119,23 @@ class Assignment:
             Secrets({key.name: key for key in keys}, octets(message["cookie"])),
             Quarantine(dict.fromkeys(message["codes"], ""), set(map(octets, message["zones"]))),
             [Path(one) for one in message["geo"]],
+            None if message["tls"] is None else _material(message["tls"]),
         )
+
+
+def _material(message: list[str]) -> TlsMaterial:
+    # Here, as most servers have none.
+    from lzc.serve.transport.tls_material import TlsMaterial
+
+    return TlsMaterial.from_message(message)
+
+
+def _tls_context(assigned: Assignment) -> TlsContext | None:
+    if assigned.tls is None:
+        return None
+    from lzc.serve.transport.tls import TlsContext
+
+    return TlsContext(assigned.tls, ask=assigned.config.asks_for_certificates)
 
 
 class Serving:
@@ -160,6 +188,7 @@ class Serving:
             proven=setup.proven,
             refused=report.refused,
         )
+        self.tls = _tls_context(assigned)
         self._retry_at = 0.0
         self.transfers = 0
 
@@ -168,7 +197,7 @@ class Serving:
         return min(window(now).valid_until, now + KEYS_KEPT)
 
     def open_transfer(
-        self, query: bytes, client: bytes, now: float
+        self, query: bytes, client: bytes, now: float, tls: TlsClient | None
     ) -> CountedTransfer | bytes | None:
         """What to do about an AXFR or IXFR request; see `lzc.answer.transfer.open_transfer`."""
         opened = open_transfer(
@@ -180,11 +209,12 @@ class Serving:
             now,
             clock=time.time,
             report=self.report.refused,
+            tls=tls,
         )
         if not isinstance(opened, TransferPlan):
             return opened
         self.transfers += 1
-        return CountedTransfer(self, opened, client)
+        return CountedTransfer(self, opened, client, tls=tls is not None)
 
     def load_keys(self) -> Iterator[None]:
         """Read the private keys of a bundle with few zones, one zone a step, so that what is wrong
@@ -220,7 +250,8 @@ _ANCOUNT: Final = slice(8, 10)
 class CountedTransfer:
     """A transfer that keeps its bundle open until it is closed, and is told of then."""
 
-    def __init__(self, serving: Serving, plan: TransferPlan, client: bytes) -> None:
+    def __init__(self, serving: Serving, plan: TransferPlan, client: bytes, *, tls: bool) -> None:
+        self._over = " over TLS" if tls else ""
         self._serving = serving
         self._plan = plan
         self._client = client
@@ -236,8 +267,8 @@ class CountedTransfer:
         zone, peer = wire_name.to_text(plan.apex), ipaddress.ip_address(self._client)
         key = wire_name.to_text(plan.key) if plan.key else None
         log.info(
-            "transfer: %s serial %d to %s",
-            *(zone, plan.serial, peer),
+            "transfer: %s serial %d to %s%s",
+            *(zone, plan.serial, peer, self._over),
             extra=about(zone=zone, serial=plan.serial, peer=peer, key=key),
         )
         self._became, self._began = BROKEN_OFF, time.monotonic()

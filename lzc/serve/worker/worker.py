@@ -137,6 +137,7 @@ class Worker:
         )
         self._publisher = Publisher(slot, traffic, self._udp, self._tcp, self._signatures, errors)
         self._tcp.tap = tap
+        self._tcp.tls = serving.tls
         self._channel.attach(loop, self._on_message, self._left_alone)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         slot.beat(time.monotonic())
@@ -146,7 +147,7 @@ class Worker:
         await self._until(self._told_to_begin.is_set)
         for listener in self._setup.listeners:
             loop.add_reader(listener.udp, self._reader(listener))
-        self._tcp.start(loop, self._setup.listeners)
+        self._tcp.start(loop, self._setup.all_listeners())
         self._beat()
         self._renew()
         await self._stop.wait()
@@ -178,21 +179,22 @@ class Worker:
         """Let other workers have what comes from now on, answer what is here, and go. Who is
         connected has the time of an idle connection to ask what he is about to."""
         await self._told_to_begin.wait()
-        listeners = self._setup.listeners
-        for listener in listeners:
+        everywhere = self._setup.all_listeners()
+        for listener in everywhere:
             try:
                 withdraw(listener)
             except OSError as error:  # what comes in its last moment may be lost, and no more
                 self._errors.note("withdrawing a socket", error)
         await asyncio.sleep(LINGER)
-        for listener in listeners:
-            self._loop.remove_reader(listener.udp)
-            self._udp.reader(listener)()
+        for one in self._setup.listeners:
+            self._loop.remove_reader(one.udp)
+            self._udp.reader(one)()
+        for listener in everywhere:
             self._tcp.accept(listener)
         self._tcp.accept_no_more()
-        for listener in listeners:
+        for listener in everywhere:
             listener.close()
-        self._setup = replace(self._setup, listeners=())
+        self._setup = replace(self._setup, listeners=(), tls_listeners=())
         self._channel.send({"event": "left"})
         end = time.monotonic() + min(self._serving.settings.tcp_idle_timeout, LONGEST_LEAVE)
         # Polling, as in `_drain`.
@@ -283,6 +285,7 @@ class Worker:
         self._setup.proven.begin(fresh.bundle.id)
         self._udp.swap(fresh.responder, fresh.valid_until, fresh.settings.packet_cache)
         self._tcp.swap(fresh.responder, fresh.open_transfer)
+        self._tcp.tls = fresh.tls
         self._tcp.limit(_limits(fresh.settings))
         follow(fresh.config)
         self._tap_anew(old.settings, fresh.settings)
@@ -354,6 +357,7 @@ class Worker:
         now = time.monotonic()
         self._serving.tell_held(now)
         self._errors.look(now)
+        self._tcp.handshakes.look(now)
 
     def _tell_transfers(self) -> None:
         # While the supervisor reads nothing, the report gathers, which has a bound.

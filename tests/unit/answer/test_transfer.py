@@ -1,5 +1,6 @@
 """Zone transfers: RFC 5936, RFC 1995, RFC 8945 §5.3.1, and who may have what."""
 
+import base64
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import dns.name
 import dns.rrset
 import pytest
 
+from lzc.answer.refusal import Reason
+from lzc.answer.tls_client import TlsClient
 from lzc.answer.transfer import TransferPlan, open_transfer
 from lzc.answer.transfer_access import Grant, TransferAccess
 from lzc.config import load
+from lzc.faults import InputError
 from lzc.wire.message import RR, parse_message
 from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigKey, TsigStream, sign, verify_response
@@ -226,6 +230,79 @@ def test_what_is_no_transfer_request_gets_an_error(world: World) -> None:
     assert rcode_of(attempt(world, request()[:-1], key=None)) == "FORMERR"
     chaos = dns.message.make_query("example.org", "AXFR", "CH", use_edns=False).to_wire()
     assert rcode_of(attempt(world, chaos)) == "REFUSED"
+
+
+OWN_PIN, OTHER_PIN = bytes(range(32)), bytes(32)
+
+
+@pytest.mark.parametrize(
+    ("settings", "tls", "allowed", "reason"),
+    [
+        ("require-tls = true", None, False, Reason.CLEAR),
+        ("require-tls = true", TlsClient(), True, None),
+        ("PIN", None, False, Reason.CLEAR),
+        ("PIN", TlsClient(), False, Reason.CERTIFICATE),
+        ("PIN", TlsClient(OTHER_PIN), False, Reason.CERTIFICATE),
+        ("PIN", TlsClient(OWN_PIN), True, None),
+        ('tls-name = "Ns2.Example"', TlsClient(OWN_PIN), False, Reason.CERTIFICATE),
+        (
+            'tls-name = "Ns2.Example"',
+            TlsClient(OWN_PIN, frozenset({"ns2.example"})),
+            True,
+            None,
+        ),
+        (
+            'tls-name = "Ns2.Example"',
+            TlsClient(OWN_PIN, frozenset({"ns3.example"})),
+            False,
+            Reason.CERTIFICATE,
+        ),
+    ],
+)
+@pytest.mark.parametrize("keyed", [False, True])
+def test_tls_and_what_a_certificate_says_are_needed_beside_a_key_or_instead(
+    tmp_path: Path,
+    settings: str,
+    tls: TlsClient | None,
+    allowed: bool,
+    reason: Reason | None,
+    keyed: bool,
+) -> None:
+    pin = base64.b64encode(OWN_PIN).decode()
+    settings = settings.replace("PIN", f'tls-pins = ["{pin}"]')
+    file = tmp_path / "lzc.toml"
+    file.write_text(
+        f"""
+[serve]
+tls-listen = ["127.0.0.1:853"]
+tls-certificate-file = "a"
+tls-key-file = "b"
+tls-client-ca-file = "c"
+allow-transfer = ["0.0.0.0/0"]
+[tsig."transfer.example."]
+secret = "MDEyMw=="
+[[secondary]]
+name = "ns2"
+address = "192.0.2.2:53"
+{'tsig = "transfer.example."' if keyed else ""}
+{settings}
+"""
+    )
+    if not keyed and settings.startswith("require"):
+        with pytest.raises(InputError, match="has no TSIG key"):  # TLS says nothing of who it is
+            load(file)
+        return
+    access = TransferAccess.from_config(load(file))
+    apex, key = from_text("example.org."), from_text("transfer.example.") if keyed else None
+    assert access.allows(apex, NS2, key, tls) is allowed
+    if reason is not None:
+        assert access.why_not(apex, NS2, key, tls)[0] is reason
+    # Without its key nobody has the zone, and with it no more from elsewhere.
+    assert access.allows(apex, NS2, None if keyed else from_text("transfer.example."), tls) is (
+        not keyed
+    )
+    if keyed:
+        assert access.allows(apex, ELSEWHERE, key, tls) is allowed
 
 
 def test_the_rules_come_from_the_configuration(tmp_path: Path) -> None:

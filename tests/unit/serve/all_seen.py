@@ -13,6 +13,7 @@ from lzc.serve.observe.seen import (
     RecorderSeen,
     SecondarySeen,
     Snapshot,
+    TlsSeen,
     ZoneSeen,
     ZoneThere,
 )
@@ -62,6 +63,7 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
             lua_zones={names[0]: Every()},
         ),
         geo=[GeoSeen("geo.mmdb", NOW - 60, False)],
+        tls=TlsSeen("tls.pem", NOW + 86400, False),
         zones=[ZoneSeen(name, 7, True, True, 1209600) for name in names],
         keys={names[0]: "warning"},
         ends=dict.fromkeys(names, NOW + 86400),
@@ -91,6 +93,7 @@ def quiet_status() -> dict[str, Any]:
         "kept": {"count": 0, "left_out": 0, "zones": [], "rollback": ""},
         "checker": {"unsaved": ""},
         "geo": [],
+        "tls": None,
         "settings": "",
         "keys": [],
         "tsig": [],
@@ -130,6 +133,15 @@ def all_status(text: str = "it is so", at: float = NOW - 90) -> dict[str, Any]:
         },
         "checker": {"unsaved": text},
         "geo": [{"path": text, "read": at, "error": text}],
+        "tls": {
+            "certificate": text,
+            "names": [text],
+            "pin": text,
+            "expires": at,
+            "late": True,
+            "error": text,
+            "listen": [text],
+        },
         "settings": text,
         "keys": [
             {

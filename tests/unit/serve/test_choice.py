@@ -32,7 +32,13 @@ class Chooser:
         return query[:2] + b"\x80\0" + bytes(8) + b"%d" % self.calls, Choice(self.choose, 100)
 
     def any_query(
-        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+        self,
+        query: bytes,
+        client: bytes,
+        now: float,
+        tcp: bool = False,
+        local: bytes = b"",
+        pad: bool = False,
     ) -> tuple[bytes, bool | Choice] | None:
         raise AssertionError("the quick way has an answer")
 

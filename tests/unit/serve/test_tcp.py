@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from lzc.answer.tls_client import TlsClient
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.supervise.blame import at_work
@@ -69,7 +70,13 @@ class Responder:
         return query + self.pad, False
 
     def any_query(
-        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+        self,
+        query: bytes,
+        client: bytes,
+        now: float,
+        tcp: bool = False,
+        local: bytes = b"",
+        pad: bool = False,
     ) -> tuple[bytes, bool] | None:
         raise AssertionError("all is quick")
 
@@ -120,7 +127,9 @@ class World:
         self.clients: list[socket.socket] = []
         self.connections: list[Connection] = []
 
-    def open(self, query: bytes, client: bytes, now: float) -> Zone | bytes | None:
+    def open(
+        self, query: bytes, client: bytes, now: float, _tls: TlsClient | None
+    ) -> Zone | bytes | None:
         if self.key is None:
             return query[:2] + b"\x80\5" + bytes(8)
         self.opened.append(Zone(self.key, self.messages, self.size))

@@ -131,7 +131,13 @@ class Responder:
         return wire, Choice(choose, 1000)
 
     def any_query(
-        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+        self,
+        query: bytes,
+        client: bytes,
+        now: float,
+        tcp: bool = False,
+        local: bytes = b"",
+        pad: bool = False,
     ) -> tuple[bytes, bool | Choice] | None:
         assert self.silent, "all else is quick"
         return None

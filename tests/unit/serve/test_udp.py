@@ -37,7 +37,13 @@ class Responder:
         return None
 
     def any_query(
-        self, query: bytes, client: bytes, now: float, tcp: bool = False, local: bytes = b""
+        self,
+        query: bytes,
+        client: bytes,
+        now: float,
+        tcp: bool = False,
+        local: bytes = b"",
+        pad: bool = False,
     ) -> tuple[bytes, bool] | None:
         self.calls += 1
         self.asked.append(client)

@@ -134,6 +134,15 @@ def _bundle(known: Known) -> Iterator[Problem]:
         if one["error"]:
             what = f"geo database {shown(one['path'])} is stale: {shown(one['error'])}"
             yield Problem(Level.AT_RISK, what, "bundle")
+    tls = known.status["tls"]
+    if tls and tls["error"]:
+        what = f"what is on disk for TLS cannot be used: {shown(tls['error'], 400)}"
+        yield Problem(Level.AT_RISK, what, "bundle")
+    if tls and tls["late"]:
+        days = (tls["expires"] - known.seen.now) / 86400
+        end = f"expires in {days:.1f} days" if days > 0 else "has expired"
+        what = f"the certificate of TLS {end}: {shown(tls['certificate'])}"
+        yield Problem(Level.AT_RISK, what, "bundle")
 
 
 def _zones(known: Known) -> Iterator[Problem]:
