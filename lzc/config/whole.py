@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import ClassVar
 
-from lzc.config import secret_files, tls
+from lzc.config import secret_files, tls_files
 from lzc.config.policies import DELETE, Policy, PolicySection, SyncSettings, parse_digests
 from lzc.config.sections import (
     BuildSection,
@@ -194,7 +194,7 @@ class Config(Table):
         """What is in the file of the certificate. Raises `InputError`."""
         assert self.serve.tls_certificate_file is not None  # checked by `load`
         path = self.path(self.serve.tls_certificate_file)
-        return tls.read(path, "tls-certificate", "the certificate of TLS")
+        return tls_files.read(path, "tls-certificate", "the certificate of TLS")
 
     def tls_key(self) -> bytes:
         """What is in the file of its key. Raises `InputError`, also where others may read it."""
@@ -206,7 +206,7 @@ class Config(Table):
         name = self.serve.tls_client_ca_file
         if name is None:
             return b""
-        return tls.read(self.path(name), "tls-client-ca", "the CA of TLS clients")
+        return tls_files.read(self.path(name), "tls-client-ca", "the CA of TLS clients")
 
     @property
     def asks_for_certificates(self) -> bool:
