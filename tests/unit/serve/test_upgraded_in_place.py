@@ -165,8 +165,7 @@ def test_a_server_imports_nothing_once_it_serves(tmp_path: Path, listed: bool) -
             assert metrics.get("/metrics", Accept=wanted)[0] == 200
             assert metrics.get("/none")[0] == 404
         assert server.control("health")["ok"]
-        forced = {"target": LOCAL, "state": "down", "seconds": 60.0}
-        assert server.control("force", **forced)["ok"]
+        assert server.control("force", target=LOCAL, state="down", seconds=60.0)["ok"]
         project.config.write_text(f"{project.config.read_text()}\nworkes = = 1\n")
         assert not server.control("reload")["ok"]
         project.config.write_text(first.replace(BEFORE, after + "workers = 0\n"))
