@@ -8,16 +8,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Final, NamedTuple
 
 import lmdb
 
+from lzc.answer.incremental import increments
 from lzc.answer.lookup import AnswerLookup
 from lzc.answer.lua_answer import LuaAnswers
 from lzc.answer.options import OptBuilder
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
+from lzc.answer.transfer import client_serial, is_up_to_date, soa_of
+from lzc.answer.transfer_kinds import Kind, Sent, SentReport
 from lzc.answer.zone import ServedZones, SigningFailure
 from lzc.bundle.reader import BundleError
 from lzc.lua.engine.execution import LuaFailure, QueryContext
@@ -33,6 +37,7 @@ DAMAGE: Final = (BundleError, lmdb.Error, struct.error, IndexError, ValueError)
 """What reading a damaged bundle may raise: SERVFAIL for the names concerned, no crash."""
 
 _COPIED: Final = message.RD | message.CD
+_TC: Final = message.TC >> 8
 
 _REFUSALS: Final = {
     # RFC 1035 §3.2.3 obsolete, TKEY of RFC 2930 not offered.
@@ -73,6 +78,7 @@ class Exchange:
     _report: Callable[[bytes, Exception], None] | None
     _refused: Report
     _look_up: Callable[..., AnswerLookup]
+    _sent: SentReport
 
     def answer(
         self,
@@ -143,9 +149,14 @@ class Exchange:
         query = turn.query
         qtype = query.qtype
         dnssec_ok = query.edns is not None and query.edns.dnssec_ok
-        shared = True
+        shared = fixed = True
         if dnssec_ok and qtype in (rrtype.SOA, rrtype.IXFR):
             dnssec_ok, shared = self._soa_signed(turn)
+        if qtype == rrtype.IXFR and query.qclass == message.IN and not turn.tcp:
+            changes = self._changes(turn)
+            if changes is not None:
+                return changes, False
+            shared = fixed = False
         sections = Sections(dnssec_ok, turn.now, self._room(turn))
         sections.compact_ok = query.edns is not None and query.edns.compact_ok
         told: list[Blob] = []
@@ -170,7 +181,7 @@ class Exchange:
             return self._compose(turn, sections), shared and not sections.lua_ran
         sections.rcode = rcode
         sections.authoritative = False
-        return self._compose(turn, sections, told), True
+        return self._compose(turn, sections, told), fixed
 
     def _chaos(self, query: Query) -> tuple[int, list[Blob]]:
         """RCODE and answer section of a query of class CHAOS, about the server itself (RFC 4892);
@@ -216,6 +227,49 @@ class Exchange:
         zone = self._zones.at(turn.query.qname_lower)
         known = zone is not None and zone.apex == turn.query.qname_lower
         return None if known else message.NOTAUTH
+
+    def _changes(self, turn: _Turn) -> bytes | None:
+        """What IXFR is answered with over UDP where it fits (RFC 1995 §2, §4), for who may have the
+        zone; `None`: with the SOA alone, and who wants more comes over TCP."""
+        query, key = turn.query, turn.checked.key_name
+        apex, serial = query.qname_lower, client_serial(query)
+        if serial is None or not self._settings.access.allows(apex, turn.client, key):
+            return None
+        zone = self._zones.at(apex)
+        if zone is None or zone.apex != apex:
+            return None
+        info = zone.info
+        kind, wire = Kind.UP_TO_DATE, None
+        if not is_up_to_date(serial, info.serial):
+            found = increments(self._zones.deltas, info, serial)
+            room = self._room(turn)
+            if found is None:
+                return None
+            found.close()
+            if found.made is None or found.octets > room:
+                return None
+            soa = Blob(1, soa_of(zone.apex_node))
+            answer = [soa, *starmap(Blob, found.blocks()), soa]
+            kind, wire = Kind.IXFR, self._put(turn, message.AA, answer)
+            if wire[2] & _TC:
+                return None
+        self._sent(Sent(kind, turn.client, query.qtype, apex, key or b"", info.serial, info.lua))
+        return wire
+
+    def _put(self, turn: _Turn, flags: int, answer: Sequence[Blob]) -> bytes:
+        """A message with the answer section alone; with TC where that is too large."""
+        query, opt = turn.query, b""
+        if query.edns is not None:
+            opt = self._options.opt(query.edns, turn.client, turn.now)
+        return compose(
+            query.id,
+            _flags(query, 0) | flags,
+            query.question,
+            answer,
+            opt=opt,
+            max_size=self._room(turn),
+            tsig_room=turn.checked.room,
+        )
 
     def _found(self, turn: _Turn, qtype: int, sections: Sections) -> bool:
         query = turn.query

@@ -14,6 +14,7 @@ from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice
 from lzc.answer.refusal import Report, untold
 from lzc.answer.settings import ResponderSettings
+from lzc.answer.transfer_kinds import SentReport, unsent
 from lzc.answer.zone import ServedZones
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signing.signer import ZoneSigner
@@ -51,8 +52,9 @@ class Responder:
     without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
     asks it first, and `any_query` when it has no answer; `respond` does both. ``out`` are zones
     that are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came
-    or went. ``refused`` is told which secondaries were turned away, and why. ``parts`` are what it
-    is put together from. ``counts`` is what happened so far. Not thread-safe; use one per process.
+    or went. ``refused`` is told which secondaries were turned away, and why, and ``sent`` what
+    others got by IXFR over UDP. ``parts`` are what it is put together from. ``counts`` is what
+    happened so far. Not thread-safe; use one per process.
     """
 
     __slots__ = ("_exchange", "_limit", "counts", "forget", "quick")
@@ -69,6 +71,7 @@ class Responder:
         out: Container[bytes] = (),
         refused: Report | None = None,
         parts: Parts = UNWATCHED,
+        sent: SentReport = unsent,
     ) -> None:
         zones = parts.zones(bundle, signers, out)
         self.forget = zones.forget
@@ -78,7 +81,7 @@ class Responder:
         options = OptBuilder(settings)
         look_up = parts.lookup
         refused = refused or untold
-        self._exchange = Exchange(zones, lua, options, settings, report, refused, look_up)
+        self._exchange = Exchange(zones, lua, options, settings, report, refused, look_up, sent)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
         self._limit: CookieLimit | None = None

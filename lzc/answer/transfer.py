@@ -1,7 +1,7 @@
 """Zone transfers out: AXFR (RFC 5936) and IXFR (RFC 1995), with TSIG over every message.
 
 The bundle holds each zone's AXFR as messages; here they get the ID, the question as it was asked,
-and their TSIG RR.
+and their TSIG RR. What IXFR sends in place of it is put into messages here.
 """
 
 from __future__ import annotations
@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
+from lzc.answer.incremental import Increments, increments
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal, untold
 from lzc.answer.tls_client import TlsClient
 from lzc.answer.transfer_access import TransferAccess
+from lzc.answer.transfer_kinds import Kind, Sent, SentReport, unsent
 from lzc.answer.zone import ServedZone
+from lzc.bundle import node as nodes
+from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
+from lzc.image.transfer_stream import MAX_MESSAGE, TSIG_ROOM
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import compose
@@ -23,54 +29,52 @@ from lzc.wire.padding import padded
 from lzc.wire.rdata import soa_serial
 from lzc.wire.tsig import TsigKey, TsigResult, TsigStream
 
-_HEADER_END = 14
+_HEADER_END: Final = 14
 """Octets of a stored message before its question: length and header."""
+_ANSWER: Final = b"\x84\x00\x00\x01"
+"""QR and AA, and one question."""
 
 
 @dataclass(slots=True, eq=False)
 class TransferPlan:
     """A zone on its way out. ``apex`` and ``serial`` say which, ``lua`` whether it has LUA records,
-    ``asked`` the type of the request; ``key`` is the name of the TSIG key that the request was
-    verified with, or empty."""
+    ``asked`` the type of the request, ``kind`` what is sent, which is known for good with the
+    first message; ``key`` is the name of the TSIG key that the request was verified with, or
+    empty."""
 
     apex: bytes
     serial: int
     lua: bool
     asked: int
+    kind: Kind
     key: bytes
     _wire: memoryview
+    _soa: bytes
+    _increments: Increments | None
     _query: Query
     _checked: TsigResult
     _clock: Callable[[], float]
     _tls: bool = False
 
     def messages(self) -> Iterator[bytes]:
-        """The messages in order, each with its 16-bit length in front, ready for TCP. A plan is for
-        one client and for one pass."""
+        """The messages in order, each with its 16-bit length in front, ready for TCP; nothing where
+        there is something to do before the first one. A plan is for one client and for one pass."""
         query, checked = self._query, self._checked
+        if self._increments is not None:
+            try:
+                yield from (b"" for _ in self._increments.verified())
+            except BundleError:
+                self._let_go()
+                self.kind = Kind.WHOLE
         stream = TsigStream(checked.key, checked.mac) if checked.key is not None else None
         ident = query.id.to_bytes(2, "big")
-        question = query.question
-        rest = _HEADER_END + len(question)
         # RFC 5936 §2.2.5: an OPT RR in the first message answers that of the query.
         opt = wire_edns.build(wire_edns.UDP_SIZE) if query.edns is not None else b""
         # RFC 9103 §6.4: where they are padded, all of them have one.
         pads = self._tls and query.edns is not None and query.edns.padding
-        position, end = 0, len(self._wire)
-        while position < end:
-            size = self._wire[position] << 8 | self._wire[position + 1]
-            stored = self._wire[position : position + 2 + size]
-            position += 2 + size
-            wire = b"".join(
-                (
-                    ident,
-                    stored[4:12],
-                    b"\x00\x01" if opt else stored[12:14],
-                    question,
-                    stored[rest:],
-                    opt,
-                )
-            )
+        for head, body in self._whole() if self._increments is None else self._changes():
+            more = b"\x00\x01" if opt else b"\x00\x00"
+            wire = b"".join((ident, head, more, query.question, body, opt))
             if pads:
                 wire = padded(wire, checked.size)
             else:
@@ -79,13 +83,51 @@ class TransferPlan:
                 wire = stream.sign(wire, self._clock())
             yield len(wire).to_bytes(2, "big") + wire
 
+    def _whole(self) -> Iterator[tuple[memoryview, memoryview]]:
+        """Of each message of the whole zone the header from the flags to the number of authority
+        RRs, and the answer section."""
+        rest = _HEADER_END + len(self._query.question)
+        position, end = 0, len(self._wire)
+        while position < end:
+            size = self._wire[position] << 8 | self._wire[position + 1]
+            stored = self._wire[position : position + 2 + size]
+            position += 2 + size
+            yield stored[4:12], stored[rest:]
+
+    def _changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """The same of the difference sequences."""
+        assert self._increments is not None
+        room = MAX_MESSAGE - TSIG_ROOM - _HEADER_END - len(self._query.question)
+        count, size, waiting = 1, len(self._soa), [self._soa]
+        for more, octets in self._increments.blocks():
+            if size + len(octets) > room:
+                yield _head(count), b"".join(waiting)
+                count, size, waiting = 0, 0, []
+            count += more
+            size += len(octets)
+            waiting.append(octets)
+        if size + len(self._soa) > room:
+            yield _head(count), b"".join(waiting)
+            count, waiting = 0, []
+        yield _head(count + 1), b"".join((*waiting, self._soa))
+
     def refuse(self, now: float) -> bytes:
         """SERVFAIL, in place of the messages: the client is to ask again later."""
         return _reply(self._query, self._checked, now, message.SERVFAIL)
 
     def close(self) -> None:
         """Let go of the bundle's memory; `messages` must not be continued."""
+        self._let_go()
         self._wire.release()
+
+    def _let_go(self) -> None:
+        if self._increments is not None:
+            self._increments.close()
+            self._increments = None
+
+
+def _head(count: int) -> bytes:
+    return b"".join((_ANSWER, count.to_bytes(2, "big"), b"\x00\x00"))
 
 
 def open_transfer(
@@ -98,6 +140,7 @@ def open_transfer(
     clock: Callable[[], float] | None = None,
     report: Report = untold,
     tls: TlsClient | None = None,
+    sent: SentReport = unsent,
 ) -> TransferPlan | bytes | None:
     """What to do about an AXFR or IXFR request over TCP.
 
@@ -105,7 +148,8 @@ def open_transfer(
     client is up to date), or `None` for silence. ``keys`` are by lower-case wire name, ``client``
     is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good
     for transfers that take less than `tsig.FUDGE` seconds). ``report`` is told why a zone is not
-    handed out; ``tls`` is who is at the other end of a TLS connection, `None` of one in the clear.
+    handed out, ``sent`` of a client that is up to date; ``tls`` is who is at the other end of a TLS
+    connection, `None` of one in the clear.
     """
     try:
         asked = parse_query(query)
@@ -132,20 +176,28 @@ def open_transfer(
         report(Refusal(Reason.NO_ZONE, client, asked.qtype, apex, key or b""))
         return reply(message.NOTAUTH)
     info = view.info
+    kind, found, soa = Kind.AXFR, None, b""
     if asked.qtype == rrtype.IXFR:
-        theirs = _client_serial(asked)
+        theirs = client_serial(asked)
         if theirs is None:
             return reply(message.FORMERR)
-        # RFC 1982 §3.2: the client has ours or a later one.
-        if (theirs - info.serial) & 0xFFFFFFFF < 0x80000000:
+        if is_up_to_date(theirs, info.serial):
+            which = apex, key or b"", info.serial, info.lua
+            sent(Sent(Kind.UP_TO_DATE, client, asked.qtype, *which))
             return reply(message.NOERROR, ServedZone(view, None).soa)
+        found = increments(bundle.deltas, info, theirs)
+        kind = Kind.WHOLE if found is None else Kind.IXFR
+        soa = soa_of(view.node(b"") or b"")
     return TransferPlan(
         apex,
         info.serial,
         info.lua,
         asked.qtype,
+        kind,
         key or b"",
         bundle.transfer(view),
+        soa,
+        found,
         asked,
         checked,
         clock or (lambda: now),
@@ -153,7 +205,21 @@ def open_transfer(
     )
 
 
-def _client_serial(query: Query) -> int | None:
+def is_up_to_date(theirs: int, ours: int) -> bool:
+    """Whether a client has our serial or a later one (RFC 1982 §3.2)."""
+    return (theirs - ours) & 0xFFFFFFFF < 0x80000000
+
+
+def soa_of(apex: bytes) -> bytes:
+    """The SOA RR in the node of an apex, in wire form, its owner as ``C0 0C``."""
+    found = nodes.find(apex, rrtype.SOA)
+    if found is None:
+        raise BundleError("a zone has no SOA")
+    _, start, end = found
+    return apex[start:end]
+
+
+def client_serial(query: Query) -> int | None:
     """The serial in the authority section of an IXFR request (RFC 1995 §3)."""
     rr = first_authority(query)
     if rr is None or rr.rrtype != rrtype.SOA or len(rr.rdata) < 22:

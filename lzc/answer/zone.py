@@ -140,7 +140,7 @@ class ServedZone:
 
 class ServedZones:
     """The zones of a bundle, each with its signer. ``views`` are all there are, by apex, or `None`
-    for a bundle of too many.
+    for a bundle of too many, ``deltas`` what is known of what they were.
 
     ``out`` are zones, by apex, that are out of service for want of keys: what leads to one raises
     `SigningFailure`, be a signature asked for or not. Half a zone would hide its fault from who
@@ -148,12 +148,13 @@ class ServedZones:
     change of ``out``, call `forget`.
     """
 
-    __slots__ = ("_find", "_find_parent", "_out", "_served", "_signers", "views")
+    __slots__ = ("_find", "_find_parent", "_out", "_served", "_signers", "deltas", "views")
 
     def __init__(
         self, bundle: Bundle, signers: Mapping[bytes, ZoneSigner], out: Container[bytes] = ()
     ) -> None:
         self.views = bundle.all_views()
+        self.deltas = bundle.deltas
         self._find = bundle.find_zone
         self._find_parent = bundle.find_parent_zone
         self._signers = signers

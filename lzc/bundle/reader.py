@@ -16,6 +16,7 @@ from zlib import crc32
 
 from lzc.bundle import check_list, shards, signatures, verification
 from lzc.bundle import manifest as manifests
+from lzc.bundle.delta_store import DeltaStore
 from lzc.bundle.manifest import BundleError, Manifest
 from lzc.bundle.shard import Shard
 from lzc.bundle.zone_info import ZoneInfo
@@ -110,13 +111,15 @@ class ZoneView:
 
 
 class Bundle:
-    """An open bundle; close it, or use it in a ``with`` statement. Not for several threads."""
+    """An open bundle; close it, or use it in a ``with`` statement. Not for several threads.
+    ``deltas`` are those beside it, which lead to what its zones are."""
 
     def __init__(self, path: Path, manifest: Manifest, identity: str) -> None:
         """Use `Bundle.open`, which verifies first."""
         self.path = path
         self.id = identity
         self.manifest = manifest
+        self.deltas = DeltaStore(path.parent)
         listed = _read_checks(path / manifests.CHECKS)
         self.checks = listed.checks
         self.constants = listed.constants

@@ -14,7 +14,8 @@ beginning of the SHA-256 of its line up to there: where the file is damaged, the
 still count, and the copy has the others. FORM is ``live``: secondaries get the zone as it is. A
 zone that is on its way to another serial (``lzc serial plan``) has a line ``move``: builds count on
 from the last serial meanwhile, whatever the policy says, as secondaries may not have the last step.
-Later versions may add fields before SUM, and other lines.
+Before SUM may stand ``unsure``: secondaries may have something else under the same serial. Later
+versions may add fields before SUM, and other lines.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ COPY: Final = "serials.copy"
 SEVERAL: Final = "several"
 """In place of a digest: different contents were given the same serial."""
 
+_UNSURE: Final = "unsure"
 _MOST_BUNDLES: Final = 100
 _SUM: Final = 16
 _HEAD: Final = re.compile(rb"lzc serials [0-9]+ ([0-9a-f]{64})")
@@ -65,11 +67,13 @@ class Move:
 class LastSerial:
     """The last serial that a zone was given. ``digest`` is that of the content it stands for
     (`lzc.bundle.zone_info.ZoneInfo`), or `SEVERAL`, or empty where it is not known; ``source`` is
-    what the SOA record said in the source, or `None` where that is not known."""
+    what the SOA record said in the source, or `None` where that is not known. ``sure`` is false
+    where another content may have been given the same serial before."""
 
     serial: int
     digest: str
     source: int | None
+    sure: bool = True
 
 
 def later(before: LastSerial | None, found: LastSerial) -> LastSerial:
@@ -120,8 +124,14 @@ class SerialStore:
     def put(self, apex: bytes, given: LastSerial) -> None:
         """Give a zone a serial, whatever it had before."""
         key = _key(apex)
+        before = self.get(apex)
+        sure = given.sure
+        if before is not None and before.serial == given.serial:
+            # Of a bundle that is damaged, the serial may be known and the content not.
+            sure = sure and before.sure and before.digest == given.digest
         source = "-" if given.source is None else str(given.source)
-        text = f"{given.serial} {source} {given.digest or '-'}".encode()
+        more = "" if sure else f" {_UNSURE}"
+        text = f"{given.serial} {source} {given.digest or '-'}{more}".encode()
         line = _summed(b"zone " + key + b" " + text)
         self.stale |= self._lines.get(key) != line
         self._lines[key] = line
@@ -242,9 +252,12 @@ def _in_range(line: bytes) -> bool:
 
 
 def _read(line: bytes) -> LastSerial:
-    _, _, _, serial, source, digest, *_ = line.decode().split(" ")
+    _, _, _, serial, source, digest, *more, _ = line.decode().split(" ")
     return LastSerial(
-        int(serial), "" if digest == "-" else digest, None if source == "-" else int(source)
+        int(serial),
+        "" if digest == "-" else digest,
+        None if source == "-" else int(source),
+        _UNSURE not in more,
     )
 
 

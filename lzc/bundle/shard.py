@@ -35,7 +35,7 @@ class Shard:
         name = manifests.zones_file(number)
         self.path = folder / name
         transfers = manifests.transfers_file(number)
-        self.transfers = _map(folder / transfers, manifest.files[transfers].size)
+        self.transfers = map_file(folder / transfers, manifest.files[transfers].size)
         try:
             environment, self._store = open_store(self.path, manifest.files[name].size)
         except (OSError, lmdb.Error) as error:
@@ -107,7 +107,8 @@ class Shard:
             return dict(cursor)
 
 
-def _map(path: Path, size: int) -> memoryview:
+def map_file(path: Path, size: int) -> memoryview:
+    """A file of ``size`` octets, mapped to be read. Raises `BundleError`."""
     try:
         with path.open("rb") as file:
             # Pages of a mapping that are not in the file end the process when they are read.

@@ -22,6 +22,7 @@ import lmdb
 
 from lzc.bundle import current, manifest, shards, verification
 from lzc.bundle.check_list import CheckList
+from lzc.bundle.kept_deltas import KeptDeltas
 from lzc.bundle.manifest import Base, BundleError, FileEntry, Manifest
 from lzc.bundle.serial_store import SerialStore
 from lzc.bundle.zone_info import ZoneInfo
@@ -61,6 +62,7 @@ def write(
     base: Base | None = None,
     constants: Mapping[bytes, Constants] | None = None,
     serials: SerialStore | None = None,
+    deltas: KeptDeltas | None = None,
 ) -> str:
     """Write a bundle, make it the live one, and return its id. Call it under
     `lzc.bundle.current.locked`.
@@ -68,7 +70,9 @@ def write(
     ``zones`` are ordered by zone id and numbered by `lzc.bundle.shards.ids`. With ``base``,
     they are those of the shards that it does not have, and ``checks`` may be empty where it has
     them. ``constants`` are those of zones, by apex (`lzc.bundle.check_list`). ``serials``, those of
-    the new bundle among them, are saved before it is live: none is ever given twice.
+    the new bundle among them, are saved before it is live: none is ever given twice. So are
+    ``deltas``, which lead to what its zones are; where they cannot be, that keeps nothing from
+    going live, and they have the reason.
     The same zones, checks, version and inputs give the same octets and the same id. Older
     bundles but the last few are removed. Raises `OSError`.
     """
@@ -98,6 +102,8 @@ def write(
     with suppress(OSError):
         verification.renew_stamps(output, stamps, valid)
         verification.write_stamp(stamps, identity, verification.stamp_of(final, made))
+    if deltas is not None:
+        deltas.save(output)
     if serials is not None:
         serials.cover(identity)
         serials.save(output)

@@ -104,7 +104,7 @@ def build(
                 report("write", 0, 1)
                 if step is not None:
                     live.serials.set_move(step.apex, step.move)
-                identity = _write(folder, compiled, live)
+                identity = _write(folder, compiled, live, config)
                 report("write", 1, 1)
                 _remember(folder, surroundings, compiled, live, identity)
                 return compiled, identity
@@ -228,9 +228,10 @@ def _after_those_before(
             return make(live, faults)
 
 
-def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
+def _write(folder: Path, compiled: Compiled, live: LiveBundle, config: Config) -> str:
     """Have a bundle of it live, and give its id."""
     base, zones = compiled.beside(live)
+    last = {apex: live.serials.get(apex) for apex in compiled.made}
     for apex, zone in compiled.made.items():
         info = zone.info
         live.serials.put(apex, LastSerial(info.serial, info.digest, info.source_serial))
@@ -241,8 +242,10 @@ def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
         return live.id
     # Where nothing changed, nothing is written.
     from lzc.bundle import writer
+    from lzc.compiler.deltas import make_deltas
 
-    return writer.write(
+    deltas = make_deltas(config.build, compiled.zones, last, live.transfer)
+    identity = writer.write(
         folder,
         zones,
         () if base is not None and base.checks else compiled.checks,
@@ -251,7 +254,10 @@ def _write(folder: Path, compiled: Compiled, live: LiveBundle) -> str:
         base=base,
         constants=compiled.constants,
         serials=live.serials,
+        deltas=deltas.kept,
     )
+    compiled.warnings.extend(deltas.faults(folder))
+    return identity
 
 
 def _remember(

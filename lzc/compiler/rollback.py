@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,9 @@ from lzc.bundle.shard import Shard
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.bundle.zone_keys import zone_keys
+from lzc.compiler.deltas import MadeDeltas, make_deltas
 from lzc.compiler.incremental.changes import Changes, ZoneChange
+from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.config import Config
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, InputError, Place, Severity
@@ -115,7 +118,9 @@ def roll_back(config: Config, wanted: str | None, now: float, *, as_is: bool = F
                     return RolledBack(folder.name, folder.name, live, len(infos), changes, warnings)
                 if unsigned:
                     raise InputError(unsigned)
+                last = {info.apex: serials.get(info.apex) for info in infos}
                 zones = _renewed(config, bundle, infos, serials, now)
+                deltas = _deltas(config, zones, last)
                 identity = writer.write(
                     output,
                     zones,
@@ -124,9 +129,11 @@ def roll_back(config: Config, wanted: str | None, now: float, *, as_is: bool = F
                     inputs=_inputs(bundle, zones),
                     constants=bundle.constants,
                     serials=serials,
+                    deltas=deltas.kept,
                 )
                 changes = _changes(before, [zone.info for zone in zones])
-                return RolledBack(identity, folder.name, live, len(zones), changes)
+                warnings = deltas.faults(output)
+                return RolledBack(identity, folder.name, live, len(zones), changes, warnings)
     except current.OutputBusy as error:
         raise InputError.at(
             output,
@@ -271,6 +278,18 @@ def _renewed(
     if faults:
         raise InputError(faults)
     return zones
+
+
+def _deltas(
+    config: Config, zones: list[CompiledZone], last: Mapping[bytes, LastSerial | None]
+) -> MadeDeltas:
+    """What becomes of the zones that are live; ``last`` are the serials before. Where they cannot
+    be read, which may be why they are left, nothing is known of that."""
+    try:
+        with LiveBundle(config.output) as live:
+            return make_deltas(config.build, zones, last, live.transfer)
+    except BundleError:
+        return make_deltas(config.build, (), last, lambda _apex: None)
 
 
 def _next(config: Config, info: ZoneInfo, last: LastSerial, now: float, *, moving: bool) -> int:

@@ -113,6 +113,10 @@ class BuildSection(Table):
     """How files are read where PowerDNS reads them otherwise than RFC 1035 says."""
     keep_last_good: bool = False
     """A zone that fails stays as it is live, and the others go live."""
+    ixfr_builds: int = Field(default=100, ge=0, le=1000)
+    """Of so many builds that changed zones it is kept what they changed, for IXFR."""
+    ixfr_octets: int = Field(default=64 * 2**20, ge=0)
+    """So much of that is kept at most."""
     zone_limits: ZoneLimitsSection = ZoneLimitsSection()
     total_limits: TotalLimitsSection = TotalLimitsSection()
 

@@ -20,6 +20,7 @@ from tests.bench import (
     lua_rows,
     peers,
     scrape_rows,
+    transfer_rows,
     turns,
 )
 from tests.bench.harness import Figure
@@ -218,6 +219,7 @@ ROWS: dict[str, Row] = {
     "lua-idiom": lua_rows.lua_idiom,
     "lua-hostile": hostile_rows.hostile,
     "million": million_build,
+    "ixfr": transfer_rows.ixfr,
     "rebuild": build_rows.rebuild,
     "reload": reload,
     "health": health,

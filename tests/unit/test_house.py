@@ -42,7 +42,7 @@ GROUPS = {
     "compiler": (
         {"serial_plan"},
         {"pipeline", "rollback"},
-        {"project"},
+        {"project", "deltas"},
         {"workers"},
         {"zone_job"},
         {"serials"},

@@ -59,7 +59,7 @@ def _lines(secondary: dict[str, Any]) -> list[str]:
 
 def _transfer_lines(transfers: dict[str, Any]) -> list[str]:
     last = transfers["last"]
-    line = f"{_INDENT}transfers: {transfers['done']} done"
+    line = f"{_INDENT}transfers: {transfers['done']} done{_kinds(transfers.get('kinds', {}))}"
     if last is not None:
         line += f", the last of {shown(last['zone'])} serial {last['serial']} {age(last['at'])} ago"
     lines = [line]
@@ -69,6 +69,12 @@ def _transfer_lines(transfers: dict[str, Any]) -> list[str]:
     if transfers["hint"]:
         lines.append(f"{_INDENT}AGAIN: {shown(transfers['hint'])}")
     return lines
+
+
+def _kinds(kinds: dict[str, int]) -> str:
+    """What was sent, where something was."""
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f" ({told})" if told else ""
 
 
 def _counts(refused: dict[str, int]) -> str:

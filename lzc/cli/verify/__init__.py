@@ -15,6 +15,7 @@ from lzc.cli.options import ReadParam, config_option, format_option
 from lzc.cli.screen import echo, echo_json
 from lzc.cli.zone_names import complete_zones
 from lzc.config.sections import parse_endpoint
+from lzc.faults import Fault, InputError, Place
 
 
 def _read_moment(text: str) -> float:
@@ -97,8 +98,9 @@ def command(
 ) -> None:
     """Hash every file of a bundle and compare with its manifest, whose hash is the bundle's id.
 
-    With --dnssec, verify its answers, too, or those of a running server. Exits with 1 when one of
-    them is bogus.
+    Deltas for IXFR beside it are hashed, too, and those between bundles that are here applied: what
+    was, and what changed, has to give what is. With --dnssec, verify its answers, too, or those of
+    a running server. Exits with 1 when one of them is bogus.
     """
     if not dnssec:
         given = {
@@ -132,6 +134,8 @@ def command(
 
 
 def _verify_octets(folder: Path | None, config_path: Path, output_format: str) -> None:
+    from lzc.compare import deltas
+
     where = folder if folder is not None else config.load(config_path).output
     with usable(where, config_path, given=folder is not None):
         path = current.locate(where) if folder is not None else current.live(where)
@@ -139,7 +143,26 @@ def _verify_octets(folder: Path | None, config_path: Path, output_format: str) -
             zones = len(bundle)
             identity = bundle.id
             octets = sum(entry.size for entry in bundle.manifest.files.values())
+    found = deltas.verify(path.parent)
+    if found.damage:
+        raise InputError([_damaged(place, text) for place, text in found.damage])
     if output_format == "json":
-        echo_json({"id": identity, "zones": zones, "octets": octets})
-    else:
-        echo(f"{zones} zone(s), {octets} octets, undamaged: {identity}")
+        counts = {"files": found.files, "deltas": found.deltas, "followed": found.followed}
+        echo_json({"id": identity, "zones": zones, "octets": octets, "ixfr": counts})
+        return
+    if found.deltas:
+        echo(
+            f"{found.deltas} delta(s) for IXFR, undamaged, of which {found.followed} lead from"
+            " a bundle here to another"
+        )
+    echo(f"{zones} zone(s), {octets} octets, undamaged: {identity}")
+
+
+def _damaged(place: Path, text: str) -> Fault:
+    return Fault(
+        Place(str(place)),
+        "delta-damaged",
+        text,
+        "secondaries that would need it get whole zones instead; the bundle itself is undamaged",
+        f"remove {place}, and find out what damages files here",
+    )

@@ -73,6 +73,21 @@ class LiveBundle:
         """What the bundle says of a zone, if it has it. Raises `BundleError`."""
         return None if self.folder is None else self._zones.info(apex)
 
+    def transfer(self, apex: bytes) -> tuple[str, memoryview] | None:
+        """The digest of a zone, and its transfer, if the bundle has it. Raises `BundleError`."""
+        if self.folder is None:
+            return None
+        known = self.memory.zones.get(apex)
+        if known is not None:
+            digest = known.digest.hex()
+        else:
+            info = self._zones.info(apex)
+            if info is None:
+                return None
+            digest = info.digest
+        octets = self._zones.transfer(apex)
+        return None if octets is None else (digest, octets)
+
     def apexes(self) -> list[bytes]:
         """The apexes of all its zones, ordered by their octets. Raises `BundleError`."""
         if self.memory.zones or self.folder is None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import lmdb
 
 from lzc.bundle import check_list, shards, verification
 from lzc.bundle.carried import carried
 from lzc.bundle.check_list import CheckList
-from lzc.bundle.manifest import CHECKS, BundleError, Manifest, shard_files
-from lzc.bundle.shard import Shard
+from lzc.bundle.manifest import CHECKS, BundleError, Manifest, shard_files, transfers_file
+from lzc.bundle.shard import Shard, map_file
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.compiler.incremental.memory import BuiltZone
@@ -26,6 +27,7 @@ class LiveZones:
         self._folder = folder
         self._manifest = manifest
         self._shards: dict[int, Shard] = {}
+        self._transfers: dict[int, memoryview] = {}
         self._listed: CheckList | None = None
 
     def zone(self, apex: bytes, zone_id: int, plans: tuple[bytes, ...] | None) -> CompiledZone:
@@ -52,6 +54,23 @@ class LiveZones:
             return self._info(apex)
         except lmdb.Error as error:
             raise self._damaged(error) from error
+
+    def transfer(self, apex: bytes) -> memoryview | None:
+        """The transfer of a zone, if the bundle has it; of a shard that nothing else is read from,
+        only the file of transfers is hashed."""
+        number = shards.shard_of(apex, self._manifest.shards)
+        if number in self._shards:
+            info = self.info(apex)
+            if info is None:
+                return None
+            start = info.transfer_offset
+            return self._shards[number].transfers[start : start + info.transfer_length]
+        if number not in self._transfers:
+            name = transfers_file(number)
+            verification.verify_file(self._folder, self._manifest, name)
+            size = self._manifest.files[name].size
+            self._transfers[number] = map_file(self._folder / name, size)
+        return _transfer_of(self._transfers[number], apex)
 
     def apexes(self) -> list[bytes]:
         """The apexes of all zones, ordered by their octets."""
@@ -122,3 +141,26 @@ class LiveZones:
         for shard in self._shards.values():
             shard.close()
         self._shards.clear()
+        for transfers in self._transfers.values():
+            transfers.release()
+        self._transfers.clear()
+
+
+_QUESTION: Final = 2 + 12
+"""Octets of a message of a transfer before its question."""
+
+
+def _transfer_of(transfers: memoryview, apex: bytes) -> memoryview | None:
+    """The messages of a zone among those of a shard, which are about one zone after the other."""
+    found: list[int] = []
+    position = 0
+    question = apex + b"\x00\xfc\x00\x01"
+    while position < len(transfers):
+        end = position + 2 + (transfers[position] << 8 | transfers[position + 1])
+        start = position + _QUESTION
+        if transfers[start : start + len(question)] == question:
+            found = [found[0] if found else position, end]
+        elif found:
+            break
+        position = end
+    return transfers[found[0] : found[1]] if found else None

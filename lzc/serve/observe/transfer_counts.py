@@ -28,7 +28,8 @@ _OF_TSIG: Final = frozenset(
 
 
 class TransferCounts:
-    """``done`` is by zone, name of the secondary, AXFR or IXFR, and how it ended; ``refused`` by
+    """``done`` is by zone, name of the secondary, what was sent (the values of
+    `lzc.answer.transfer_kinds.Kind`), and how it ended; ``refused`` by
     name, type that was asked for, and reason (the values of `lzc.answer.refusal.Reason`);
     ``tsig`` by name and reason; ``octets`` and ``seconds`` of transfers that were done, by name and
     transport. Of what has no zone of ours, none is named."""
@@ -56,6 +57,6 @@ class TransferCounts:
                 if event.what in _OF_TSIG:
                     self.tsig[name, event.what] += count
                 continue
-            which = (wire_name.to_text(event.apex), name, kind, event.what)
+            which = (wire_name.to_text(event.apex), name, event.kind or kind, event.what)
             if which in self.done or len(self.done) < _MOST:
                 self.done[which] += count

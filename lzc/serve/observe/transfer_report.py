@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from lzc.answer.refusal import Refusal
+from lzc.answer.transfer_kinds import Sent
 from lzc.serve.observe.zone_transfers import Measure
 
 MOST: Final = 100
@@ -17,8 +18,9 @@ BROKEN_OFF: Final = "broken-off"
 
 class Event(NamedTuple):
     """A transfer, or that there was none: ``what`` is `DONE`, `BROKEN_OFF` or the value of a
-    `lzc.answer.refusal.Reason`. ``serial`` and ``lua`` are of the zone that was sent; the rest as
-    in `Refusal`. Everything but the names and the address is ours."""
+    `lzc.answer.refusal.Reason`. ``serial`` and ``lua`` are of the zone that was sent, ``kind`` is a
+    `lzc.answer.transfer_kinds.Kind`, empty where nothing was; the rest as in `Refusal`. Everything
+    but the names and the address is ours."""
 
     what: str
     client: bytes
@@ -29,6 +31,7 @@ class Event(NamedTuple):
     detail: str = ""
     serial: int = 0
     lua: bool = False
+    kind: str = ""
 
 
 class TransferReport:
@@ -41,6 +44,11 @@ class TransferReport:
     def refused(self, refusal: Refusal) -> None:
         """A secondary, or who takes himself for one, was turned away."""
         self.note(Event(refusal.reason.value, *refusal[1:]))
+
+    def sent(self, sent: Sent) -> None:
+        """A secondary got an answer of one message."""
+        which = sent.client, sent.asked, sent.apex, sent.key
+        self.note(Event(DONE, *which, serial=sent.serial, lua=sent.lua, kind=sent.kind.value))
 
     def note(self, event: Event, measure: Measure | None = None) -> None:
         """Something happened; of a transfer that was done, what it took."""

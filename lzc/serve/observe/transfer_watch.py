@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from lzc.answer.refusal import Reason
 from lzc.answer.transfer_access import Grant, grant_of
+from lzc.answer.transfer_kinds import Kind
 from lzc.config import SecondarySection
 from lzc.foreign_text import shown
 from lzc.powerdns_versions import LUA_UPDATES, parse_version
@@ -110,11 +111,12 @@ _UNPROVEN: Final = frozenset(
 
 @dataclass(slots=True)
 class Peer:
-    """A secondary, or a stranger's address. Times are seconds since the epoch. ``last`` is the last
-    transfer, ``refusal`` the last time it was turned away; ``serials`` by zone and address: the
-    serial sent last, how often in a row, and since when."""
+    """A secondary, or a stranger's address. Times are seconds since the epoch. ``kinds`` counts
+    what it was sent, ``last`` is the last transfer, ``refusal`` the last time it was turned away;
+    ``serials`` by zone and address: the serial sent last, how often in a row, and since when."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
     last: dict[str, Any] | None = None
     refusal: dict[str, Any] | None = None
     serials: dict[tuple[bytes, bytes], tuple[int, int, float]] = field(default_factory=dict)
@@ -127,6 +129,7 @@ class Peer:
         counts = dict(self.counts)
         return {
             "done": counts.pop(DONE, 0),
+            "kinds": dict(self.kinds),
             "refused": counts,
             "last": self.last,
             "last_refusal": self.refusal,
@@ -204,7 +207,12 @@ class TransferWatch:
         names = ", ".join(shown(section.name) for section, _, _ in meant)
         peers = [peer for _, _, peer in meant] or [self._stranger(event.client)]
         for peer in peers:
-            self._note(peer, event, count)
+            if event.what == DONE and event.kind:
+                peer.kinds[event.kind] += count
+            if event.kind != Kind.UP_TO_DATE:
+                self._note(peer, event, count)
+        if event.kind == Kind.UP_TO_DATE:
+            return
         for _, _, peer in meant:
             self._note_zone(peer, event, measure)
         if event.what != DONE:
@@ -239,7 +247,7 @@ class TransferWatch:
         peer.counts[event.what] += count
         about = {"zone": wire_name.to_text(event.apex), "at": self._clock()}
         if event.what == DONE:
-            peer.last = {**about, "serial": event.serial}
+            peer.last = {**about, "serial": event.serial, "kind": event.kind}
         else:
             peer.refusal = {**about, "reason": event.what, "why": why(event)}
 
@@ -249,7 +257,7 @@ class TransferWatch:
             zone.error, zone.error_at = why(event), self._clock()
             return
         zone.serial, zone.measure, zone.at = event.serial, measure, self._clock()
-        zone.kind = rrtype.to_text(event.asked)
+        zone.kind = event.kind or rrtype.to_text(event.asked)
 
     def _look_for_repeats(
         self, section: SecondarySection, peer: Peer, event: Event, shared: int, count: int

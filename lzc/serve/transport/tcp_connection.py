@@ -506,7 +506,8 @@ class Connection:
         server, messages = self._server, self._messages
         assert messages is not None
         while (message := next(messages, None)) is not None:
-            if not self._send(message):
+            # Nothing is yielded where something takes time before the first message.
+            if message and not self._send(message):
                 if not self.gone:
                     server.waits(self)
                 return False

@@ -33,7 +33,7 @@ class Transfer(Protocol):
     key: bytes
 
     def messages(self) -> Iterator[bytes]:
-        """The messages, each with its 16-bit length in front."""
+        """The messages, each with its 16-bit length in front; or nothing, to be called again."""
 
     def refuse(self, now: float) -> bytes:
         """SERVFAIL in its place; the time is for TSIG."""

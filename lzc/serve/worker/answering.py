@@ -10,6 +10,7 @@ from lzc.answer.refusal import Report
 from lzc.answer.responder import UNWATCHED, Parts, Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.stored import stored_contents
+from lzc.answer.transfer_kinds import SentReport, unsent
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.health_check import HealthView
@@ -69,6 +70,7 @@ def answering(
     proven: Marks | None = None,
     refused: Report | None = None,
     parts: Parts = UNWATCHED,
+    sent: SentReport = unsent,
 ) -> tuple[Responder, GuardedEngine | None]:
     """What answers queries from a bundle, and the guard before its engine, `None` where LUA is off:
     without an ``engine``. ``slot`` is told what that runs. For ``shares`` and ``proven`` see
@@ -81,6 +83,6 @@ def answering(
         )
     meter = guard.meter if guard is not None else None
     responder = Responder(
-        bundle, settings, signers, guard, report, planner, meter, out, refused, parts
+        bundle, settings, signers, guard, report, planner, meter, out, refused, parts, sent
     )
     return responder, guard

@@ -187,6 +187,7 @@ class Serving:
             quarantine=assigned.quarantine,
             proven=setup.proven,
             refused=report.refused,
+            sent=report.sent,
         )
         self.tls = _tls_context(assigned)
         self._retry_at = 0.0
@@ -210,11 +211,19 @@ class Serving:
             clock=time.time,
             report=self.report.refused,
             tls=tls,
+            sent=self.report.sent,
         )
+        self._tell_damage()
         if not isinstance(opened, TransferPlan):
             return opened
         self.transfers += 1
         return CountedTransfer(self, opened, client, tls=tls is not None)
+
+    def _tell_damage(self) -> None:
+        """Tell of deltas that are not what was written."""
+        problems = self.bundle.deltas.problems
+        while problems:
+            log.warning("IXFR: %s: secondaries get whole zones instead", shown(problems.pop(0)))
 
     def load_keys(self) -> Iterator[None]:
         """Read the private keys of a bundle with few zones, one zone a step, so that what is wrong
@@ -231,6 +240,7 @@ class Serving:
         monotonic."""
         self._said.look(now)
         self._failures.look(now)
+        self._tell_damage()
 
     def look_at_keys(self, now: float) -> bool:
         """See which zones went out of service, as their keys retired, and which are back; true
@@ -266,13 +276,15 @@ class CountedTransfer:
         plan = self._plan
         zone, peer = wire_name.to_text(plan.apex), ipaddress.ip_address(self._client)
         key = wire_name.to_text(plan.key) if plan.key else None
-        log.info(
-            "transfer: %s serial %d to %s%s",
-            *(zone, plan.serial, peer, self._over),
-            extra=about(zone=zone, serial=plan.serial, peer=peer, key=key),
-        )
         self._became, self._began = BROKEN_OFF, time.monotonic()
         for message in plan.messages():
+            if message and not self._octets:
+                # What is sent is known with the first message.
+                log.info(
+                    "transfer: %s serial %d to %s%s, %s",
+                    *(zone, plan.serial, peer, self._over, plan.kind),
+                    extra=about(zone=zone, serial=plan.serial, peer=peer, key=key, kind=plan.kind),
+                )
             self._octets += len(message)
             self._records += int.from_bytes(message[_ANCOUNT], "big")
             yield message
@@ -298,6 +310,7 @@ class CountedTransfer:
                     plan.key,
                     serial=plan.serial,
                     lua=plan.lua,
+                    kind=plan.kind.value,
                 ),
                 took if self._became == DONE else None,
             )

@@ -36,7 +36,7 @@ key:
 zone:
     name: "{zone}"
     zonefile: "{zone}.db"
-    request-xfr: AXFR {primary}@{primary_port} {tsig}
+    request-xfr: {primary}@{primary_port} {tsig}
     allow-notify: {primary} {tsig}
     allow-notify: {primary} NOKEY
     provide-xfr: {address} NOKEY

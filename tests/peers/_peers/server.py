@@ -41,10 +41,12 @@ class Server:
         zones: Sequence[str],
         release: Release | None = None,
         primary: str = LOOPBACK,
+        tsig: tuple[str, str] = (TSIG_NAME, TSIG_SECRET),
     ) -> Iterator[Process]:
         """Run it while the block runs, which starts when it has transferred all of ``zones``. It
-        knows its primary by the address ``primary`` alone."""
-        text = self.of_a_secondary(folder, port, primary_port, zones, primary)
+        knows its primary by the address ``primary`` alone. ``tsig`` is the name and the secret of
+        the key that it transfers with."""
+        text = self.of_a_secondary(folder, port, primary_port, zones, primary, tsig)
         with self._run(folder, port, text, zones, release) as process:
             yield process
 
@@ -55,9 +57,11 @@ class Server:
         primary_port: int,
         zones: Sequence[str],
         primary: str = LOOPBACK,
+        tsig: tuple[str, str] = (TSIG_NAME, TSIG_SECRET),
     ) -> str:
         """Its configuration as a secondary of ``zones``."""
         names = {**_names(folder, port), "primary": primary, "primary_port": primary_port}
+        names |= {"tsig": tsig[0], "secret": tsig[1]}
         text = self.head.format(**names) + self.primary.format(**names)
         return text + "".join(self.transferred.format(zone=zone, **names) for zone in zones)
 

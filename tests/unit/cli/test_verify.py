@@ -196,3 +196,24 @@ def test_names_of_a_zone_that_the_bundle_does_not_have_have_to_be_transferred(
         arguments = ["--server", endpoint, "--zone", "example.com", "--ds", str(file)]
         said = lzc_fails(project, "verify", "--dnssec", *arguments)
     assert "the bundle has no zone example.com., and it cannot be transferred" in said
+
+
+def test_deltas_beside_the_bundle_are_verified_too(tmp_path: Path) -> None:
+    padding = "".join(f'p{number} 60 TXT "{"x" * 99}"\n' for number in range(20))
+    build_project(tmp_path, {"example.org": HEAD + padding, "example.net": NET})
+    toml = tmp_path / "lzc.toml"
+    toml.write_text(toml.read_text().replace('"keep"', '"increment"'))
+    for number in range(2):
+        with (tmp_path / "zones" / "example.org.zone").open("a") as zone:
+            zone.write(f"a 60 A 192.0.2.{number}\n")
+        assert lzc(tmp_path, "build").exit_code == 0
+    first, _ = lzc(tmp_path, "verify").stdout.splitlines()
+    assert first == "2 delta(s) for IXFR, undamaged, of which 2 lead from a bundle here to another"
+    shown = json.loads(lzc(tmp_path, "verify", "--format", "json").stdout)
+    assert shown["ixfr"] == {"files": 2, "deltas": 2, "followed": 2}
+    path = sorted((tmp_path / "build" / "deltas").iterdir())[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    result = lzc(tmp_path, "verify")
+    assert result.exit_code == 1
+    assert "[delta-damaged]" in result.stderr
+    assert str(path) in result.stderr

@@ -37,7 +37,7 @@ def loaded(folder: Path, text: str) -> Config:
             "[lua]\nenable = true\n[build]\nx = 1",
             4,
             "known here: sources, include-from, output, serial, dialect, keep-last-good,"
-            " zone-limits, total-limits",
+            " ixfr-builds, ixfr-octets, zone-limits, total-limits",
         ),
         (
             'folder = "x"',

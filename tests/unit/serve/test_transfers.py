@@ -18,6 +18,7 @@ import dns.rdatatype
 import pytest
 
 from lzc.answer.refusal import Reason
+from lzc.answer.transfer_kinds import Kind, Sent
 from lzc.config import SecondarySection
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, MOST, Event, TransferReport
 from lzc.serve.observe.transfer_watch import STRANGERS, TransferWatch
@@ -76,9 +77,14 @@ class Watched:
 
 def test_a_transfer_counts_beside_its_secondary_and_is_passed_on() -> None:
     watched = Watched()
-    watched.tell(DONE, NS2, KEY, serial=7)
+    watched.tell(DONE, NS2, KEY, serial=7, kind=Kind.IXFR.value)
     assert watched.of(0)["done"] == 1
-    assert watched.of(0)["last"] == {"zone": "example.org.", "serial": 7, "at": watched.now}
+    assert watched.of(0)["last"] == {
+        "zone": "example.org.",
+        "serial": 7,
+        "kind": "IXFR",
+        "at": watched.now,
+    }
     assert watched.of(1)["done"] == 0
     assert watched.sent == [("ns2", ORG, 7, "", True)]
 
@@ -88,6 +94,38 @@ def test_whose_transfer_it_was_is_uncertain_where_two_share_address_and_key() ->
     watched = Watched(*both)
     watched.tell(DONE, NS2, KEY, serial=7)
     assert watched.sent == [("ns2", ORG, 7, "", False), ("ns3", ORG, 7, "", False)]
+
+
+def test_what_was_sent_is_counted_by_its_kind_and_nothing_is_no_transfer() -> None:
+    watched = Watched()
+    for kind in (Kind.AXFR, Kind.IXFR, Kind.IXFR, Kind.WHOLE, Kind.UP_TO_DATE):
+        watched.tell(DONE, NS2, KEY, serial=7, kind=kind.value)
+    status = watched.of(0)
+    assert status["done"] == 4
+    assert status["refused"] == {}
+    assert status["kinds"] == {"AXFR": 1, "IXFR": 2, "IXFR-as-AXFR": 1, "up-to-date": 1}
+    assert watched.watch.counts.done == {
+        ("example.org.", "ns2", "AXFR", DONE): 1,
+        ("example.org.", "ns2", "IXFR", DONE): 2,
+        ("example.org.", "ns2", "IXFR-as-AXFR", DONE): 1,
+        ("example.org.", "ns2", "up-to-date", DONE): 1,
+    }
+
+
+def test_who_polls_by_ixfr_and_is_up_to_date_takes_nothing_again_and_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watched = Watched()
+    report = TransferReport()
+    for _ in range(50):
+        report.sent(Sent(Kind.UP_TO_DATE, NS2, rrtype.IXFR, ORG, KEY, 7, False))
+    message = report.take()
+    assert message is not None
+    watched.watch.take(message)
+    assert watched.of(0)["kinds"] == {"up-to-date": 50}
+    assert watched.of(0)["hint"] == ""
+    assert watched.of(0)["last"] is None
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
