@@ -230,8 +230,8 @@ def _next(report: _Report) -> str:
         )
     if plan.by_source:
         return (
-            f"set the serial of the SOA record in {plan.source.shown_as} to {plan.next}, lzc"
-            f" build, and then {again}"
+            f"set the serial of the SOA record in {plan.source.shown_as} to {plan.next}, build,"
+            f" and then {again}"
         )
     unasked = "" if report.secondaries else "once all who have the zone have its serial: "
     return f"{unasked}{again} --apply"

@@ -103,7 +103,7 @@ def find(config: Config, file: Path | None, word: str, to: str | None, now: floa
             "serial-unknown",
             f"{name} was never given a serial here",
             "where it is to lead to depends on what secondaries have",
-            "lzc build first; where serials are kept elsewhere, as in CI, run this there",
+            "lzc build, and then this again; where serials are kept elsewhere, as in CI, there",
         )
     by_source = source.policy == "keep"
     target = to or (move.target if move is not None else source.policy)
@@ -113,7 +113,7 @@ def find(config: Config, file: Path | None, word: str, to: str | None, now: floa
             "serial-kept",
             f"the serials of {name} are those of its source, which may be any",
             "a policy says by itself what a serial is to be, this one does not",
-            f"say which it is to have: lzc serial plan {name} --to SERIAL",
+            "say with --to which serial it is to have",
         )
     goal, left = _left(target, last.serial, now, moving=move is not None and move.target == target)
     return Plan(config, file, source, last.serial, target, goal, tuple(left), move, by_source)
@@ -137,8 +137,8 @@ def take_step(plan: Plan, now: float) -> BuildResult:
             plan.source.shown_as,
             "serial-kept",
             f"the serials of {plan.name} are those of its source, which no build changes",
-            fix=f"set the serial of the SOA record to {plan.next} and build; once every secondary"
-            f" has it, lzc serial plan {plan.name} --to {plan.target} says what is next",
+            fix=f"set the serial of the SOA record to {plan.next} and build; without --apply, this"
+            " says what is next then",
         )
     begun = plan.move if plan.move is not None and plan.move.target == plan.target else None
     move = begun or Move(plan.serial, plan.target, int(now))

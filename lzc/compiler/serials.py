@@ -216,21 +216,19 @@ def _way_out(zone: str, policy: Policy, last: int, now: float) -> str:
     if policy == "increment":
         return (
             f"lzc serial plan {zone} --to 1 --apply, which has it begin anew, step by step; or"
-            f' --to date, with serial = "date"'
+            ' --to date, with serial = "date"'
         )
     count = len(way(last, aim(policy, now)))
     steps = "one step" if count == 1 else f"{count} steps"
     return (
-        f"lzc serial plan {zone} --apply: it leads to {aim(policy, now)} in {steps} that every"
+        f"lzc serial plan {zone} --apply, which leads to {aim(policy, now)} in {steps} that every"
         " secondary takes for newer (RFC 1982), each once they have the one before"
     )
 
 
 def _by_hand(last: int, target: int) -> str:
     """The same where serials are those of the source."""
-    first, *others = way(last, target)
-    fix = f"set the serial of the SOA record to {first} and build"
-    if not others:
-        return f"{fix}: RFC 1982 counts round, so secondaries take it for newer than {last}"
-    then = "".join(f", then set it to {one} and build again" for one in others)
-    return f"{fix}, wait until every secondary has it{then} (RFC 1982 §7)"
+    return (
+        f"set the serial of the SOA record to {target} and build: RFC 1982 counts round, so"
+        f" secondaries take it for newer than {last}"
+    )

@@ -285,8 +285,8 @@ def _serial_is_near_end(zone: Zone, soa: Record, serial: int, left: int) -> Faul
         f"the serial of {name} is {serial}: {left} more, and serials go round at 4294967295",
         "the build stops there, as not every script and server copes with that; a date or a count"
         " that is a mistake is mended best while there is time",
-        f"lzc serial plan {name} shows the way to smaller serials that every secondary takes for"
-        f" newer; --to date, or --to 1, says where to",
+        f"lzc serial plan {name} --to 1 --apply, which has it begin anew in steps that every"
+        ' secondary takes for newer; or --to date, with serial = "date"',
         Severity.WARNING,
     )
 

@@ -208,7 +208,7 @@ class Operator:
             assert said.text not in seen, f"a circle: after {self.done} again\n{said.text}"
             seen.append(said.text)
             assert len(seen) <= STEPS, f"no end after {self.done}:\n{said.text}"
-            fixes = re.findall(r"^ +fix: (.*)$", said.text, re.MULTILINE)
+            fixes = re.findall(r"^(?: +fix: |next  +)(.*)$", said.text, re.MULTILINE)
             assert fixes, f"no way out is told:\n{said.text}"
             for fix in fixes:
                 self._obey(self._way(fix, 0))

@@ -41,9 +41,15 @@ TOLD: Final = {
         (building.lua_that_fails,)
     ),
     "correct the rule's id; lzc check --rules lists them": Told((building.unknown_suppression,)),
-    "set the serial of the SOA record to {} and build, wait until every secondary has it, then set"
-    " it to {} and build again (RFC 1982 §7: two steps, each below 2^31)": Told(
-        (building.serial_ahead,)
+    "lzc serial plan {} --apply, which leads to {} in {} that every secondary takes for newer (RFC"
+    " 1982), each once they have the one before": Told((building.serial_ahead,)),
+    "lzc serial plan {} --to 1 --apply, which has it begin anew, step by step; or --to date, with"
+    ' serial = "date"': Told((building.serial_at_its_end,)),
+    "lzc serial plan {} --to 1 --apply, which has it begin anew in steps that every secondary takes"
+    ' for newer; or --to date, with serial = "date"': Told((building.serial_near_its_end,)),
+    "lzc serial plan {} --to {}": Told((building.serial_on_its_way,)),
+    "lzc build, and then this again; where serials are kept elsewhere, as in CI, there": Told(
+        (building.serial_unknown,)
     ),
     "compare with a secondary: dig @SECONDARY {} SOA; where its serial is greater, set that of the"
     " SOA record to one more and build again": Told((building.lost_serial,)),
@@ -144,6 +150,8 @@ NO_ORDERS: Final = {
     "lzc ctl health": 5,
     "lzc ctl reload": 1,
     "lzc ctl status": 5,
+    "once {} {} {}: {}{}; lzc ctl secondaries says why a secondary has not": 1,
+    "SERIAL ENDS {} has {}, {} below the last one: lzc serial plan {}": 1,
     # In the list of rules; the fault itself has the command with what it needs.
     "correct the code, or see what it does with: lzc query": 1,
     "no answer of lzc serve": 1,

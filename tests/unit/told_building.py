@@ -173,13 +173,40 @@ def serial_ahead(operator: Operator, text: Text) -> None:
     operator.change("lzc.toml", '"increment"', '"date"')
     operator.append("more A 192.0.2.2\n")
 
-    def move(words: str) -> None:
-        for serial in re.findall(r"(?:record|it) to (\d+)", words):
-            set_serial(operator, int(serial))
-            operator.succeed("lzc build")
-
-    operator.hands["set the serial of the SOA record to"] = move
     operator.follow("lzc build", text)
+
+
+def climb(operator: Operator, *serials: int) -> None:
+    """Build with one of these after the other, each greater than the one before."""
+    for serial in serials:
+        set_serial(operator, serial)
+        operator.succeed("lzc build")
+
+
+def serial_at_its_end(operator: Operator, text: Text) -> None:
+    operator.project()
+    climb(operator, 2_000_000_000, 4_000_000_000, 4294967295)
+    operator.append("more A 192.0.2.2\n")
+    operator.follow("lzc build", text)
+
+
+def serial_near_its_end(operator: Operator, text: Text) -> None:
+    operator.project()
+    climb(operator, 2_000_000_000, 4_000_000_000)
+    set_serial(operator, 4294967200)
+    operator.follow("lzc build", text)
+
+
+def serial_on_its_way(operator: Operator, text: Text) -> None:
+    operator.project()
+    climb(operator, 2_000_000_000, 4_000_000_000)
+    operator.follow(f"lzc serial plan {ZONE} --to 3000000000", text)
+
+
+def serial_unknown(operator: Operator, text: Text) -> None:
+    operator.project()
+    shutil.rmtree(operator.folder / "build")
+    operator.follow(f"lzc serial plan {ZONE} --to date", text)
 
 
 def lost_serial(operator: Operator, text: Text) -> None:

@@ -40,7 +40,7 @@ def command() -> None:
 @command.command()
 @_server_options
 def status(**server: Any) -> None:
-    """Show the bundle, counters, checks, geo databases and secondaries."""
+    """Show bundle, counters, checks, geo databases, secondaries."""
     _tell("status", _status_lines, **server)
 
 
@@ -62,7 +62,7 @@ def reload(**server: Any) -> None:
 @config_option
 @socket_option
 def metrics(config_path: Path, socket_path: Path | None) -> None:
-    """Print the metrics of the server, in the text format of Prometheus.
+    """Print the metrics, in the text format of Prometheus.
 
     They are those that http of [serve] gives at /metrics, whether or not that is set.
     """
@@ -80,10 +80,10 @@ def metrics(config_path: Path, socket_path: Path | None) -> None:
 @click.option("--all", "every", is_flag=True, help="List zones with nothing wrong, too.")
 @_server_options
 def secondaries(name: str | None, zone: str | None, every: bool, **server: Any) -> None:
-    """Show what each secondary has, zone by zone, and what it was sent last.
+    """Show what each secondary has, zone by zone.
 
     Zones with something wrong are listed: what the secondary answered and what that means, how long
-    it has been behind, when it stops answering, and why it was turned away.
+    it has been behind, when it stops answering, why it was turned away, and what it was sent last.
     """
     wanted = {key: value for key, value in (("name", name), ("zone", zone)) if value is not None}
     every = every or zone is not None

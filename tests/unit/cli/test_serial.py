@@ -272,7 +272,7 @@ def test_serials_of_the_source_are_shown_and_left_to_the_source(tmp_path: Path) 
     zone = Zone(tmp_path, 4000000000)
     zone.policy("keep")
     result = lzc(zone.folder, "serial", "plan", "example.org")
-    assert (result.exit_code, "lzc serial plan example.org --to SERIAL" in result.stderr) == (
+    assert (result.exit_code, "say with --to which serial" in result.stderr) == (
         1,
         True,
     )
