@@ -312,13 +312,15 @@ class FastLane:
             if not answers:
                 if signed:
                     if flags & message.NXDOMAIN or node is None:
-                        owners = prover_of(zone).missing(zone, key, encloser)
+                        authorities, content = self._signed.missing(
+                            zone, key, encloser, 12 + end, now
+                        )
                         if zone.compact and edns is not None and not edns.flags & wire_edns.CO:
                             # RFC 9824 §3.1: the name exists, and has nothing.
                             flags &= ~message.NXDOMAIN
                     else:
                         owners = prover_of(zone).nodata(zone, key, node, NOTHING)
-                    authorities, content = self._signed.denial(zone, owners, 12 + end, now)
+                        authorities, content = self._signed.denial(zone, owners, 12 + end, now)
                 else:
                     authorities, content = 1, zone.negative_soa(12 + end)
             if opt is None and edns is not None:

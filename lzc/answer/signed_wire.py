@@ -6,9 +6,9 @@ which the QNAME ends, for a denial. The latter are kept as pieces between which 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from lzc.answer.denial import Owner, rrset_of
+from lzc.answer.denial import Owner, Prover, prover_of, rrset_of
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.planned import Planned
 from lzc.answer.zone import ServedZone
@@ -19,6 +19,8 @@ from lzc.wire.message import RRset
 
 MAX_KEPT: Final = 16384
 """Entries of each kind at most; beyond, all are dropped and made again on demand."""
+MAX_AROUND: Final = 2048
+"""Likewise of what denials of names have in common: some 1,000 octets each."""
 MAX_RESULT: Final = 4096
 """Octets of a result of LUA records that is kept, in presentation form and on the wire."""
 KEPT_FOR: Final = 60
@@ -29,23 +31,42 @@ _RRSIG: Final = b"\x00\x2e" + _IN
 _QNAME: Final = b"\xc0\x0c"
 
 
+class _Around(NamedTuple):
+    """What denials of names with one closest encloser have in common, for one place of the apex in
+    the message: ``rrs`` RRs, those that stand ``before`` and ``behind`` the one that is of the
+    name, and what their NSEC or NSEC3 RRs are known by. ``pointer`` leads to the apex; ``kind``,
+    ``signature`` are the fixed fields of an NSEC or NSEC3 RR and of its RRSIG."""
+
+    prover: Prover
+    encloser: bytes
+    rrs: int
+    before: bytes
+    behind: bytes
+    known: frozenset[bytes]
+    pointer: bytes
+    kind: bytes
+    signature: bytes
+
+
 class SignedWire:
     """Signatures over static RRsets, and the signed RRs of denials, for all zones of a bundle.
 
     All methods raise `SigningFailure` when a zone has no active key here.
     """
 
-    __slots__ = ("_answers", "_pieces", "_results", "_until")
+    __slots__ = ("_answers", "_around", "_pieces", "_results", "_until")
 
     def __init__(self) -> None:
         self._answers: dict[tuple[int, bytes, int], tuple[int, bytes]] = {}
         self._pieces: dict[tuple[int, bytes | None], tuple[int, list[bytes]]] = {}
+        self._around: dict[tuple[int, bytes, int], _Around] = {}
         self._results: dict[tuple[bytes | int | Outcome, ...], tuple[int, bytes]] = {}
         self._until = 0.0
 
     def _refresh(self, now: float) -> None:
         self._answers.clear()
         self._pieces.clear()
+        self._around.clear()
         self._results.clear()
         self._until = min(now + KEPT_FOR, window(now).valid_until)
 
@@ -132,10 +153,72 @@ class SignedWire:
         count, parts = pieces.get((zone.zone_id, None)) or self._add_soa(zone, now)
         wire = [pointer.join(parts)]
         for owner in owners:
-            more, parts = pieces.get((zone.zone_id, owner[0])) or self._add_nsec(zone, owner, now)
+            more, parts = self._pieces_of(zone, owner, now)
             count += more
             wire.append(pointer.join(parts))
         return count, b"".join(wire)
+
+    def missing(
+        self, zone: ServedZone, key: bytes, encloser: bytes, apex_offset: int, now: float
+    ) -> tuple[int, bytes]:
+        """The authority section of an answer that there is no such name, as `denial` has it; names
+        are node keys, ``encloser`` is the closest one. Of a flood of random names nothing is kept
+        here that is of one name only, and no more done for each than one RR and its signatures."""
+        if not self._until - KEPT_FOR <= now < self._until:
+            self._refresh(now)
+        ident = (zone.zone_id, encloser, apex_offset)
+        around = self._around.get(ident) or self._add_around(zone, encloser, apex_offset, now)
+        prover, encloser, count, before, behind, known, pointer, kind, signature = around
+        owner = prover.closer(zone, key, encloser)
+        if owner[0] in known:
+            # One RR says several things.
+            return count, before + behind
+        if not prover.passing:
+            found = self._pieces_of(zone, owner, now)
+            return count + found[0], b"".join((before, pointer.join(found[1]), behind))
+        relative, rdata = prover.relative(owner), prover.rdata(zone, owner)
+        rrset = RRset(relative + zone.apex, prover.rrtype, zone.negative_ttl, (rdata,))
+        wire = [before, relative, kind, len(rdata).to_bytes(2, "big"), rdata]
+        made = zone.signatures(rrset.owner, rrset, now, True)
+        for rrsig in made:
+            wire += (relative, signature, len(rrsig).to_bytes(2, "big"), rrsig)
+        wire.append(behind)
+        return count + 1 + len(made), b"".join(wire)
+
+    def _add_around(
+        self, zone: ServedZone, encloser: bytes, apex_offset: int, now: float
+    ) -> _Around:
+        prover = prover_of(zone)
+        pointer = (0xC000 | apex_offset).to_bytes(2, "big")
+        ttl = zone.negative_ttl.to_bytes(4, "big")
+        ident = (zone.zone_id, encloser, apex_offset)
+        encloser, owners, others = prover.enclosing(zone, encloser)
+        count, before = self.denial(zone, owners, apex_offset, now)
+        behind = []
+        known = {owner[0] for owner in owners}
+        for owner in others:
+            if owner[0] not in known:
+                more, parts = self._pieces_of(zone, owner, now)
+                count += more
+                behind.append(pointer.join(parts))
+                known.add(owner[0])
+        if len(self._around) >= MAX_AROUND:
+            self._around.clear()
+        found = self._around[ident] = _Around(
+            prover,
+            encloser,
+            count,
+            before,
+            b"".join(behind),
+            frozenset(known),
+            pointer,
+            pointer + prover.rrtype.to_bytes(2, "big") + _IN + ttl,
+            pointer + _RRSIG + ttl,
+        )
+        return found
+
+    def _pieces_of(self, zone: ServedZone, owner: Owner, now: float) -> tuple[int, list[bytes]]:
+        return self._pieces.get((zone.zone_id, owner[0])) or self._add_nsec(zone, owner, now)
 
     def _add_soa(self, zone: ServedZone, now: float) -> tuple[int, list[bytes]]:
         ttl = zone.negative_ttl.to_bytes(4, "big")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from lzc.bundle.serial_store import LastSerial
 from lzc.bundle.writer import CompiledZone
@@ -18,6 +20,9 @@ from lzc.powerdns_versions import Version
 from lzc.source.limits import NOTHING, Counts, Limits
 from lzc.source.reach import Reach
 from lzc.zone.model import Input
+
+ALWAYS: Final = (float("-inf"), float("inf"))
+"""From when until when most zones are what they are."""
 
 ApexRecords = tuple[tuple[int, tuple[bytes, ...]], ...]
 """RR types, and RDATA."""
@@ -35,7 +40,8 @@ class ZoneJob:
     are CDS and CDNSKEY records, which no transfer carries, ``foreign`` are records of other
     operators at the apex, which are as if they stood in the source, and ``key_ttl`` is the TTL of
     all these and of ``keys``, in seconds, if it is not the SOA's minimum. ``moving`` and ``stated``
-    are as in `lzc.compiler.serials.choose`."""
+    are as in `lzc.compiler.serials.choose`. ``right_before`` tells of a presigned zone which of its
+    signatures were right before, by its apex, if that is remembered."""
 
     zone_id: int
     source: ZoneSource
@@ -57,6 +63,7 @@ class ZoneJob:
     key_ttl: int | None = None
     moving: bool = False
     stated: int | None = None
+    right_before: Callable[[bytes], frozenset[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ class ZoneResult:
     else, unless ``steady`` is false: code was run that may look at the clock. ``constants`` are
     what checks are made of that only queries ask for, ``used`` is what was taken of the limits,
     ``needs`` are the settings that PowerDNS secondaries need for the zone, ``missed`` is what its
-    code looks up and it does not have."""
+    code looks up and it does not have. Of a presigned zone ``times`` are from when until when it
+    is steady, and ``right`` is by what its signatures are known that are right."""
 
     zone: CompiledZone | None
     faults: list[Fault]
@@ -78,3 +86,5 @@ class ZoneResult:
     used: Counts = NOTHING
     needs: tuple[str, ...] = ()
     missed: frozenset[Asked] = frozenset()
+    times: tuple[float, float] = ALWAYS
+    right: tuple[bytes, ...] = ()

@@ -22,6 +22,7 @@ from lzc.bundle.serial_store import LastSerial, Move
 from lzc.compiler.incremental import live_bundle, memory
 from lzc.compiler.incremental.changes import Changes
 from lzc.compiler.incremental.kept import Kept
+from lzc.compiler.incremental.known_signatures import KnownSignatures
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import Memory
 from lzc.compiler.inputs.sources import ConfigFile
@@ -92,10 +93,11 @@ def build(
     stated = {} if step is None else {step.apex: step.serial}
     if step is not None:
         words, keep = [to_text(step.apex)], False
-    scope = Scope(words, beside_live=True, keep=keep, stated=stated)
     try:
         with current.locked(folder), collector_paused():
             surroundings = memory.surroundings(config)
+            known = KnownSignatures(folder, surroundings)
+            scope = Scope(words, True, keep, stated, known)
 
             def make(live: LiveBundle, faults: list[Fault]) -> tuple[Compiled, str]:
                 if words:
@@ -106,7 +108,7 @@ def build(
                     live.serials.set_move(step.apex, step.move)
                 identity = _write(folder, compiled, live, config)
                 report("write", 1, 1)
-                _remember(folder, surroundings, compiled, live, identity)
+                _remember(known, compiled, live, identity)
                 return compiled, identity
 
             remembered = memory.load(folder, surroundings)
@@ -260,14 +262,14 @@ def _write(folder: Path, compiled: Compiled, live: LiveBundle, config: Config) -
     return identity
 
 
-def _remember(
-    folder: Path, surroundings: bytes, compiled: Compiled, live: LiveBundle, identity: str
-) -> None:
+def _remember(known: KnownSignatures, compiled: Compiled, live: LiveBundle, identity: str) -> None:
     remembered = replace(compiled.memory, bundle=identity)
     if remembered != live.memory:
         # Without it the next build makes everything, that is all.
         with suppress(OSError):
-            remembered.save(folder, surroundings)
+            remembered.save(known.output, known.surroundings)
+            known.save(compiled.right)
+            known.keep([apex for apex, one in remembered.zones.items() if one.is_presigned])
 
 
 def _inputs(compiled: Compiled) -> dict[str, Any]:

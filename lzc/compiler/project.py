@@ -16,6 +16,7 @@ from lzc.bundle.manifest import KEPT, Base
 from lzc.compiler import serials
 from lzc.compiler.incremental.changes import Changes, ZoneChange, changes
 from lzc.compiler.incremental.kept import Kept, has_errors
+from lzc.compiler.incremental.known_signatures import KnownSignatures
 from lzc.compiler.incremental.live_bundle import LiveBundle
 from lzc.compiler.incremental.memory import (
     DENIAL,
@@ -54,12 +55,13 @@ class Scope:
     """Which zones are built: those that ``words`` name, or all without any. The others are as they
     are live with ``beside_live``, and not there otherwise. With ``keep``, a zone that fails is as
     it is live, or left out where it never was. ``stated`` are the serials that zones are to have,
-    by their apex."""
+    by their apex; ``known_signatures`` are those of the builds before."""
 
     words: Sequence[str] = ()
     beside_live: bool = False
     keep: bool = False
     stated: Mapping[bytes, int] = field(default_factory=dict)
+    known_signatures: KnownSignatures | None = None
 
 
 WHOLE: Final = Scope()
@@ -70,7 +72,8 @@ class Compiled:
     """A whole project: what is to be remembered of it; those of its zones that were ``made``, as
     the others are in the live bundle; warnings; the zones that were ``kept``, and what is wrong
     with these; ``still_kept``, what the live bundle says of zones that were kept before, and not
-    built now; and what is otherwise than in the live bundle."""
+    built now; what is otherwise than in the live bundle; and by
+    what the ``right`` signatures of presigned zones are known, which were made, by apex."""
 
     memory: Memory
     made: Mapping[bytes, CompiledZone]
@@ -79,6 +82,7 @@ class Compiled:
     failures: list[Fault] = field(default_factory=list)
     still_kept: list[Any] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
+    right: Mapping[bytes, Collection[bytes]] = field(default_factory=dict)
 
     @property
     def zones(self) -> list[CompiledZone]:
@@ -172,9 +176,11 @@ def compile_project(
     found = FaultList()
     found.add([*survey.found_faults, *faults])
     known = survey.known
-    jobs = [replace(job, any_serial=any_serial) for job in survey.jobs]
+    before = None if scope.known_signatures is None else scope.known_signatures.of
+    jobs = [replace(job, any_serial=any_serial, right_before=before) for job in survey.jobs]
     results = _build_all(jobs, known, live, report)
     made: dict[bytes, CompiledZone] = {}
+    right: dict[bytes, tuple[bytes, ...]] = {}
     failed: dict[bytes, list[Fault]] = {}
     for apex in [NO_ZONE, *known, *(survey.of_zones.keys() - known.keys())]:
         told = survey.of_zones.get(apex, [])
@@ -190,6 +196,8 @@ def compile_project(
         if one is not None and result is not None and result.zone is not None:
             made[apex] = result.zone
             known[apex] = _built(one, result.zone, result)
+            if result.right:
+                right[apex] = result.right
         if scope.keep and has_errors(told):
             found.add([_not_kept(file)])
     failures = FaultList()
@@ -224,7 +232,7 @@ def compile_project(
         raise InputError([*failures.told(), *told] if known else told)
     compared = _noted(changes(known, made, live), known, live, now)
     still = _still_kept(live, chosen) if chosen is not None and scope.beside_live else []
-    return Compiled(memory, made, told, kept, failures.told(), still, compared)
+    return Compiled(memory, made, told, kept, failures.told(), still, compared, right)
 
 
 def _noted(
@@ -359,6 +367,7 @@ def _built(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZon
         begun.keys,
         result.used,
         result.needs,
+        result.times,
     )
 
 

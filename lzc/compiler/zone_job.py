@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lzc.compiler import serials
 from lzc.compiler.checks.presigned import check_presigned_lua
 from lzc.compiler.checks.zone import RULES_OF_ABSENCE, check_zone, limited, strip
-from lzc.compiler.job import ZoneJob, ZoneResult
+from lzc.compiler.job import ALWAYS, ZoneJob, ZoneResult
 from lzc.compiler.lua.stored import ZoneContents
 from lzc.dnssec.signing.denial import Denial
 from lzc.faults import MOST, Fault, FaultList, Severity, one_a_cause
@@ -67,6 +67,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
     _take_over(zone, job)
     zone.records.sort()
     presigned: Presigned | None = None
+    times: tuple[float, float] = ALWAYS
     keys = job.keys
     if source.presigned:
         from lzc.image.presigned import take_aside
@@ -76,10 +77,13 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         faults += more
     faults += check_zone(zone, signed=source.signed, presigned=source.presigned)
     if presigned is not None and not _errors(faults):
-        from lzc.compiler.checks.signatures import check_signatures, published_keys
+        from lzc.compiler.checks.signatures import SOON, check_signatures, published_keys
 
         keys = published_keys(zone)
-        faults += limited(check_signatures(zone, presigned, job.now))
+        known = frozenset() if job.right_before is None else job.right_before(source.apex)
+        parts = job.in_halves
+        faults += limited(check_signatures(zone, presigned, job.now, known, in_parts=parts))
+        times = (presigned.begin, presigned.end - SOON)
     lua_records = zone.of_type(rr.LUA)
     found: frozenset[Check] = frozenset()
     tried: frozenset[Check] = frozenset()
@@ -186,11 +190,13 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         len(lua_records),
         tuple(dict.fromkeys(zone.inputs)),
         # What is lost is told once, other zones may change, and signatures expire.
-        steady and not is_lost and not contents.missed and presigned is None,
+        steady and not is_lost and not contents.missed and times[0] <= job.now < times[1],
         constants=constants,
         used=spending.counts,
         needs=_needs(job, zone, programs),
         missed=frozenset(contents.missed),
+        times=times,
+        right=() if presigned is None else tuple(presigned.right),
     )
 
 

@@ -37,14 +37,17 @@ Keyed = list[tuple[bytes, bytes]]
 @dataclass(slots=True)
 class Presigned:
     """What a signer added: ``records`` in the order of a zone's, RRSIG RDATA by node key, and the
-    NSEC or NSEC3 records by node key or hash; ``denial`` is what they make. ``end`` is when the
-    first signature expires, in seconds since the epoch."""
+    NSEC or NSEC3 records by node key or hash; ``denial`` is what they make. ``begin`` is when the
+    last signature became valid, ``end`` when the first expires, in seconds since the epoch.
+    ``right`` is by what the RRsets are known whose signatures are all right."""
 
     records: list[Record]
     rrsigs: dict[bytes, list[bytes]] = field(default_factory=dict)
     links: dict[bytes, Record] = field(default_factory=dict)
     denial: Denial = NSEC_CHAIN
+    begin: int = 0
     end: int = 0
+    right: list[bytes] = field(default_factory=list)
 
     def stored(self, prefix: bytes) -> Keyed:
         """The signatures by node key, the zone's id in front, in order."""

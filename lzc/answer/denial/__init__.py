@@ -8,12 +8,12 @@ from lzc.answer.denial.chained import Chained
 from lzc.answer.denial.compact import Compact
 from lzc.answer.denial.hashed import Hashed
 from lzc.answer.denial.narrow import Narrow
-from lzc.answer.denial.prover import NOTHING, Owner, Prover
+from lzc.answer.denial.prover import NOTHING, Enclosing, Owner, Prover
 from lzc.answer.zone import ServedZone
 from lzc.dnssec.signing.denial import Way
 from lzc.wire.message import RRset
 
-__all__ = ["NOTHING", "Owner", "prover_of", "rrset_of"]
+__all__ = ["NOTHING", "Enclosing", "Owner", "Prover", "prover_of", "rrset_of"]
 
 _PROVERS: Final[dict[Way, Prover]] = {
     Way.NSEC: Chained(),

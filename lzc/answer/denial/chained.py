@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.answer.denial.prover import NOTHING, Owner, Prover
+from lzc.answer.denial.prover import NOTHING, Enclosing, Owner, Prover
 from lzc.answer.match import topmost
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
@@ -17,14 +17,21 @@ class Chained(Prover):
     """An owner is known by its node key, and made from its node."""
 
     rrtype = rrtype.NSEC
+    passing = False
+
+    def enclosing(self, zone: ServedZone, encloser: bytes) -> Enclosing:
+        """That there is no wildcard."""
+        return Enclosing(encloser, [], [(*_covering(zone, wildcard_of(encloser)), NOTHING)])
+
+    def closer(self, zone: ServedZone, key: bytes, encloser: bytes) -> Owner:
+        """The one before it."""
+        return (*_covering(zone, key), NOTHING)
 
     def missing(self, zone: ServedZone, key: bytes, encloser: bytes) -> list[Owner]:
         """One RR may prove both (RFC 4035 §3.1.3.2)."""
-        cover = _covering(zone, key)
-        wildcard = _covering(zone, wildcard_of(encloser))
-        if wildcard[0] == cover[0]:
-            return [(*cover, NOTHING)]
-        return [(*cover, NOTHING), (*wildcard, NOTHING)]
+        (wildcard,) = self.enclosing(zone, encloser).behind
+        cover = self.closer(zone, key, encloser)
+        return [cover] if wildcard[0] == cover[0] else [cover, wildcard]
 
     def nodata(
         self, zone: ServedZone, key: bytes, node: bytes, without: frozenset[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lzc.answer.denial.prover import NOTHING, Owner, Prover
+from lzc.answer.denial.prover import NOTHING, Enclosing, Owner, Prover
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.dnssec.signing.nsec import bitmap, types_in
@@ -20,10 +20,19 @@ class Compact(Prover):
     """An owner is known by the node key of the name, and made from its Type Bit Maps field."""
 
     rrtype = rrtype.NSEC
+    passing = True
+
+    def enclosing(self, zone: ServedZone, encloser: bytes) -> Enclosing:
+        """Nothing: the one RR says it all."""
+        return Enclosing(encloser, [], [])
+
+    def closer(self, zone: ServedZone, key: bytes, encloser: bytes) -> Owner:
+        """RFC 9824 §3.1."""
+        return key, _MISSING, NOTHING
 
     def missing(self, zone: ServedZone, key: bytes, encloser: bytes) -> list[Owner]:
-        """RFC 9824 §3.1."""
-        return [(key, _MISSING, NOTHING)]
+        """That RR."""
+        return [self.closer(zone, key, encloser)]
 
     def nodata(
         self, zone: ServedZone, key: bytes, node: bytes, without: frozenset[int]

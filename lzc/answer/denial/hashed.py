@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.answer.denial.prover import NOTHING, Owner, Prover
+from lzc.answer.denial.prover import NOTHING, Enclosing, Owner, Prover
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.dnssec.signing.denial import HASH, label
@@ -15,17 +15,23 @@ class Hashed(Prover):
     """An owner is known by its hash, and made from the next hash and its Type Bit Maps field."""
 
     rrtype = rrtype.NSEC3
+    passing = False
+
+    def enclosing(self, zone: ServedZone, encloser: bytes) -> Enclosing:
+        """That the closest encloser exists, and that it has no wildcard."""
+        encloser = self._provable(zone, encloser)
+        node = zone.node(encloser) if encloser else zone.apex_node
+        at = self._at(zone, encloser, node or zone.apex_node, NOTHING)
+        return Enclosing(encloser, [at], [self._covering(zone, wildcard_of(encloser))])
+
+    def closer(self, zone: ServedZone, key: bytes, encloser: bytes) -> Owner:
+        """The one that covers the next closer name."""
+        return self._covering(zone, next_closer(key, encloser))
 
     def missing(self, zone: ServedZone, key: bytes, encloser: bytes) -> list[Owner]:
         """RFC 5155 §7.2.2."""
-        encloser = self._provable(zone, encloser)
-        node = zone.node(encloser) if encloser else zone.apex_node
-        found = [
-            self._at(zone, encloser, node or zone.apex_node, NOTHING),
-            self._covering(zone, next_closer(key, encloser)),
-            self._covering(zone, wildcard_of(encloser)),
-        ]
-        return _once(found)
+        encloser, before, behind = self.enclosing(zone, encloser)
+        return _once([*before, self.closer(zone, key, encloser), *behind])
 
     def nodata(
         self, zone: ServedZone, key: bytes, node: bytes, without: frozenset[int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from lzc.answer.zone import ServedZone
 
@@ -14,11 +14,33 @@ otherwise deny what it proves, and validators would call it bogus."""
 NOTHING: Final[frozenset[int]] = frozenset()
 
 
+class Enclosing(NamedTuple):
+    """What proofs that names do not exist have in common, for all names with one closest encloser:
+    the ``encloser`` that they are about, and the RRs that stand ``before`` and ``behind`` the one
+    that is of the name."""
+
+    encloser: bytes
+    before: list[Owner]
+    behind: list[Owner]
+
+
 class Prover(Protocol):
     """Says which RRs prove what, and makes them. Names are node keys."""
 
     rrtype: int
     """NSEC or NSEC3."""
+    passing: bool
+    """Whether the RR that says of a name that it does not exist is of that name alone."""
+
+    def enclosing(self, zone: ServedZone, encloser: bytes) -> Enclosing:
+        """The part of such a proof that does not depend on the name; ``encloser`` is the closest
+        one."""
+        ...
+
+    def closer(self, zone: ServedZone, key: bytes, encloser: bytes) -> Owner:
+        """The RR that says of a name that it does not exist; ``encloser`` is that of
+        `enclosing`."""
+        ...
 
     def missing(self, zone: ServedZone, key: bytes, encloser: bytes) -> list[Owner]:
         """Proof that neither a name nor a wildcard for it exists; ``encloser`` is the closest

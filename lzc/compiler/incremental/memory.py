@@ -60,9 +60,10 @@ class BuiltZone(NamedTuple):
     first; ``digest`` and ``records`` are those of `lzc.bundle.zone_info.ZoneInfo`, ``warnings`` the
     fields of a fault's place and then its own, ``checks`` JSON texts, ``constants`` that of
     `lzc.lua.health.constants.Constants`, ``plans`` keys. A zone that
-    is not ``steady`` is to be built again in any case. ``keys`` are all that are in the keystore,
-    published or not. ``used`` is what it took of the limits, ``needs`` are settings that PowerDNS
-    secondaries need for it."""
+    is not ``steady`` is to be built again in any case, one that is at any time but between its
+    ``times``: from the first on, up to the second, in seconds since the epoch. ``keys`` are all
+    that are in the keystore, published or not. ``used`` is what it took of the limits, ``needs``
+    are settings that PowerDNS secondaries need for it."""
 
     settings: Settings
     inputs: Sequence[Plain]
@@ -76,6 +77,16 @@ class BuiltZone(NamedTuple):
     keys: Keys = ()
     used: Counts = NOTHING
     needs: tuple[str, ...] = ()
+    times: tuple[float, float] = (float("-inf"), float("inf"))
+
+    @property
+    def is_presigned(self) -> bool:
+        """Whether its source has the signatures, as far as its settings say so."""
+        return len(self.settings) > PRESIGNED and bool(self.settings[PRESIGNED])
+
+    def is_steady(self, now: float) -> bool:
+        """Whether it is what it was, where nothing that it is made from changed."""
+        return self.steady and self.times[0] <= now < self.times[1]
 
 
 @dataclass(slots=True)

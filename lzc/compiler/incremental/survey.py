@@ -97,7 +97,8 @@ class Survey:
         untouched, in_place = self._files.untouched, self._files.in_place
         waiting = []
         for apex, one in self._live.memory.zones.items():
-            if untouched(one.inputs) and one.steady and not one.settings[SIGNED]:
+            steady = one.is_steady(self._now) and not one.settings[SIGNED]
+            if steady and untouched(one.inputs):
                 continue
             if not one.inputs or not in_place(one.inputs[0]):
                 return False
@@ -154,7 +155,8 @@ class Survey:
             foreign,
         )
         stated = self._stated.get(source.apex)
-        if last is not None and last.steady and last.settings == settings and stated is None:
+        steady = last is not None and last.is_steady(self._now)
+        if last is not None and steady and last.settings == settings and stated is None:
             inputs = self._files.still(last.inputs)
             if inputs is not None:
                 if inputs is not last.inputs or all_keys != last.keys:

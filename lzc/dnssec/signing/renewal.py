@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lzc.dnssec.signing.signer import WEEK, CacheKey, SignatureCache
+from lzc.dnssec.signing.signer import WEEK, SignatureCache
+from lzc.dnssec.signing.store import CacheKey
 
 LEAD: Final = 2 * 3600.0
 """Seconds before the next window begins from which on its signatures are made: time enough for a

@@ -12,7 +12,9 @@ from struct import Struct
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from lzc.dnssec.algorithms import Sign
 from lzc.dnssec.key import SigningKey
+from lzc.dnssec.signing.store import OCTETS, CacheKey, Signatures, Store
 from lzc.dnssec.token.sessions import Unreachable
 from lzc.faults import Fault
 from lzc.wire.name import is_wildcard
@@ -20,15 +22,6 @@ from lzc.wire.rdata import canonical
 
 WEEK: Final = 7 * 86400
 """Seconds between two moves of the window."""
-
-MAX_RRSET: Final = 4096
-"""Octets of RDATA in an RRset whose signatures are kept."""
-OCTETS: Final = 2**26
-"""Octets that all entries of a cache take at most, as CPython has them."""
-_ENTRY: Final = 350
-"""Octets of an entry besides: its tuples, its place, an object for each part."""
-_RDATA: Final = 45
-"""Octets of an RDATA besides: its object, and where it stands."""
 
 _DNSKEY: Final = 48
 """Signed by the keys that the parent's DS names."""
@@ -44,6 +37,8 @@ _DENIALS: Final = frozenset({47, 50})
 # SVCB, HTTPS, CAA.
 _NAMELESS: Final = frozenset({1, 13, 16, 28, 43, 47, 48, 50, 51, 52, 59, 60, 64, 65, 257})
 
+_HEADS: Final = 256
+"""What RRSIGs begin with is kept for so many types, TTLs and numbers of labels of a zone."""
 _RRSIG_HEAD: Final = Struct(">HBBIIIH").pack
 _RR_HEAD: Final = Struct(">HHI").pack
 _CLASS_IN: Final = 1
@@ -63,45 +58,6 @@ def window(now: float) -> Window:
     W + 14 days, as PowerDNS has it."""
     start = int(now) // WEEK * WEEK
     return Window(start - WEEK, start + 2 * WEEK, start + WEEK)
-
-
-CacheKey = tuple[bytes, bytes, int, int, tuple[bytes, ...]]
-"""Zone and keys, owner, type, TTL, and RDATA."""
-Signatures = dict[CacheKey, tuple[bytes, ...]]
-
-
-class _Store:
-    """Signatures by what they are over, in two generations: when the young one has half of the
-    entries, or of the octets, it becomes the old one, whose entries are dropped at the next turn
-    unless asked for again. That is close to least-recently-used and costs a hit nothing but one or
-    two dict look-ups."""
-
-    __slots__ = ("_half", "_half_octets", "_octets", "old", "young")
-
-    def __init__(self, entries: int, octets: int) -> None:
-        self._half = max(1, entries // 2)
-        self._half_octets = octets // 2
-        self.clear()
-
-    def clear(self) -> None:
-        self.young: dict[CacheKey, tuple[bytes, ...]] = {}
-        self.old: dict[CacheKey, tuple[bytes, ...]] = {}
-        self._octets = 0
-
-    def put(self, key: CacheKey, signatures: tuple[bytes, ...]) -> None:
-        """Keep the signatures of an RRset, unless that is so large that few like it would fill the
-        memory: LUA records may make up one for each query."""
-        rdatas = key[4]
-        size = sum(map(len, rdatas))
-        if size > MAX_RRSET:
-            return
-        size += _ENTRY + _RDATA * len(rdatas) + len(key[1]) + sum(map(len, signatures))
-        self._octets += size
-        if len(self.young) >= self._half or self._octets > self._half_octets:
-            self.old = self.young
-            self.young = {}
-            self._octets = size
-        self.young[key] = signatures
 
 
 class SignatureCache:
@@ -134,8 +90,8 @@ class SignatureCache:
         self.made = self.kept = 0
         self.failed: set[bytes] = set()
         self.seconds = 0.0
-        self.lasting = _Store(entries - entries // 4, octets - octets // 4)
-        self.passing = _Store(entries // 4, octets // 4)
+        self.lasting = Store(entries - entries // 4, octets - octets // 4)
+        self.passing = Store(entries // 4, octets // 4)
         self.valid_until = 0
         """End of the window the entries belong to, seconds since the epoch."""
         self.upcoming_until = 0
@@ -240,6 +196,7 @@ class ZoneSigner:
         "_assigned",
         "_changes",
         "_data",
+        "_heads",
         "_ident",
         "_key_signers",
         "_keys",
@@ -260,6 +217,7 @@ class ZoneSigner:
         self._data: tuple[SigningKey, ...] = ()
         self._key_signers: tuple[SigningKey, ...] = ()
         self._ident = b""
+        self._heads: dict[tuple[int, int, int, int], list[tuple[bytes, Sign]]] = {}
         self.failure: tuple[Fault, ...] = ()
         """Why a key in a token did not sign: then this signer makes no signatures any more."""
 
@@ -314,6 +272,7 @@ class ZoneSigner:
         self._assigned = now
         self._data, self._key_signers = roles(self._keys, now)
         self._changes = self.changes_after(now)
+        self._heads.clear()
         digest = sha256(self.apex)
         for key in (*self._data, *self._key_signers):
             digest.update(key.dnskey)
@@ -347,20 +306,27 @@ class ZoneSigner:
             rdatas = sorted(set(rdatas))
         rr_head = owner + _RR_HEAD(rrtype, _CLASS_IN, ttl)
         rrset = b"".join([rr_head + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas])
-        labels = _count(owner)
-        expiration, inception = valid_until + WEEK, valid_until - 2 * WEEK
-        apex = self.apex
-        signatures = []
-        for key in self._signing(rrtype):
-            head = _RRSIG_HEAD(rrtype, key.algorithm, labels, ttl, expiration, inception, key.tag)
-            head += apex
-            try:
-                signatures.append(head + key.sign(head + rrset))
-            except Unreachable as error:
-                self.failure = error.faults
-                self.cache.failed.add(apex)
-                raise
-        return tuple(signatures)
+        ident = (rrtype, ttl, _count(owner), valid_until)
+        signers = self._heads.get(ident) or self._add_heads(ident)
+        try:
+            return tuple([head + sign(head + rrset) for head, sign in signers])
+        except Unreachable as error:
+            self.failure = error.faults
+            self.cache.failed.add(self.apex)
+            raise
+
+    def _add_heads(self, ident: tuple[int, int, int, int]) -> list[tuple[bytes, Sign]]:
+        """What RRSIG RDATA begins with, up to the signature, by each key that signs the type, and
+        what signs; of a type, an original TTL, a number of labels, and a window."""
+        rrtype, ttl, labels, valid_until = ident
+        times = valid_until + WEEK, valid_until - 2 * WEEK
+        if len(self._heads) >= _HEADS:
+            self._heads.clear()
+        found = self._heads[ident] = [
+            (_RRSIG_HEAD(rrtype, key.algorithm, labels, ttl, *times, key.tag) + self.apex, key.sign)
+            for key in self._signing(rrtype)
+        ]
+        return found
 
 
 def _count(owner: bytes) -> int:

@@ -1,11 +1,12 @@
 """Whether the RRSIGs over an RRset hold: RFC 4035 §5.3, and §2.2 for what is missing.
 
-The mathematics is dnspython's, which shares no code with what made the signatures.
+Canonical forms and keys are read by dnspython, which shares no code with what made the signatures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Final, NamedTuple
 
 import dns.dnssec
@@ -13,12 +14,14 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.rrset
+from cryptography.exceptions import InvalidSignature
+from dns.dnssecalgs import get_algorithm_cls_from_dnskey
+from dns.dnssecalgs.base import GenericPublicKey
 from dns.dnssectypes import Algorithm
 from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from lzc.dnssec import algorithms
-from lzc.dnssec.validation.denial import above, wildcard_below
 from lzc.dnssec.validation.words import (
     dnskeys,
     key_name,
@@ -31,6 +34,9 @@ from lzc.dnssec.validation.words import (
 REVOKED: Final = 0x0080
 """DNSKEY flag of a key that signs nothing but its own revocation (RFC 5011 §2.1)."""
 _ZONE_KEY: Final = 0x0100
+_FIELDS: Final = Struct(">HBBIIIH")
+"""An RRSIG up to its signer (RFC 4034 §3.1)."""
+_RR: Final = Struct(">HHI")
 _KEPT: Final = 4096
 """Signatures whose verdict is kept: an SOA stands in many answers."""
 
@@ -41,7 +47,7 @@ class ZoneKeys:
     ``algorithms`` are those that every RRset of the zone is to be signed with (RFC 4035 §2.2).
     """
 
-    __slots__ = ("_by_ident", "algorithms", "apex", "rrset")
+    __slots__ = ("_by_ident", "_loaded", "algorithms", "apex", "rrset")
 
     def __init__(self, apex: dns.name.Name, rrset: dns.rrset.RRset) -> None:
         self.apex = apex
@@ -51,6 +57,7 @@ class ZoneKeys:
             for key in dnskeys(rrset)
             if key.flags & _ZONE_KEY and not key.flags & REVOKED and key.protocol == 3
         )
+        self._loaded: dict[DNSKEY, GenericPublicKey] = {}
         self._by_ident: dict[tuple[int, int], dns.rrset.RRset] = {}
         for key in dnskeys(rrset):
             ident = tag_of(key), int(key.algorithm)
@@ -62,6 +69,15 @@ class ZoneKeys:
     def of(self, tag: int, algorithm: int) -> dns.rrset.RRset | None:
         """The keys with that tag and algorithm."""
         return self._by_ident.get((tag, algorithm))
+
+    def loaded(self, key: DNSKEY) -> GenericPublicKey:
+        """A key that checks signatures, made once: that takes as long as the check of one. Raises
+        `ValueError`, `dns.exception.UnsupportedAlgorithm`."""
+        found = self._loaded.get(key)
+        if found is None:
+            kind = get_algorithm_cls_from_dnskey(key).public_cls
+            found = self._loaded[key] = kind.from_dnskey(key)
+        return found
 
 
 class Held(NamedTuple):
@@ -141,28 +157,59 @@ class SignatureCheck:
         if fault is not None:
             return fault
         if self._once:
-            return self._mathematics(rrset, rrsig, fitting)
+            return _mathematics(rrset, rrsig, fitting, keys)
         ident = (rrset.name, rrset.rdtype, frozenset(rrset), rrsig, id(keys.rrset))
         if ident not in self._known:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[ident] = self._mathematics(rrset, rrsig, fitting)
+            self._known[ident] = _mathematics(rrset, rrsig, fitting, keys)
         return self._known[ident]
 
-    def _mathematics(
-        self, rrset: dns.rrset.RRset, rrsig: RRSIG, fitting: dns.rrset.RRset
-    ) -> str | None:
-        if rrset.name.is_wild() and rrsig.labels < len(rrset.name) - 2:
-            # Made from a wildcard further up (RFC 4035 §5.3.2), which dnspython does not see.
-            name = wildcard_below(above(rrset.name, rrsig.labels + 1))
-            rrset = dns.rrset.from_rdata_list(name, rrset.ttl, list(rrset))
+
+def _mathematics(
+    rrset: dns.rrset.RRset, rrsig: RRSIG, fitting: dns.rrset.RRset, keys: ZoneKeys
+) -> str | None:
+    """Whether one of the keys that fit has made the signature (RFC 4035 §5.3.3)."""
+    fault = "is wrong: it is not over these octets"
+    try:
+        signed = _signed_octets(rrset, rrsig)
+    except (dns.exception.DNSException, ValueError):
+        return fault
+    for key in dnskeys(fitting):
+        if not dns.dnssec.default_policy.ok_to_validate(key):
+            continue
         try:
-            dns.dnssec.validate_rrsig(rrset, rrsig, {rrsig.signer: fitting}, now=self.now)
+            keys.loaded(key).verify(rrsig.signature, signed)
         except dns.exception.UnsupportedAlgorithm:
-            return "is of an algorithm that cannot be checked here"
-        except (dns.exception.DNSException, ValueError):
-            return "is wrong: it is not over these octets"
-        return None
+            fault = "is of an algorithm that cannot be checked here"
+        except (InvalidSignature, dns.exception.DNSException, ValueError):
+            continue
+        else:
+            return None
+    return fault
+
+
+def _signed_octets(rrset: dns.rrset.RRset, rrsig: RRSIG) -> bytes:
+    """What a signature is over (RFC 4034 §3.1.8.1): the RRSIG without it, and the RRs in canonical
+    form and order, at the wildcard that they come from."""
+    owner = rrset.name
+    if rrsig.labels < len(owner) - 1:
+        # Also of a wildcard that was made from one further up (RFC 4035 §5.3.2).
+        owner = dns.name.Name((b"*", *owner.labels[-1 - rrsig.labels :]))
+    head = _FIELDS.pack(
+        rrsig.type_covered,
+        rrsig.algorithm,
+        rrsig.labels,
+        rrsig.original_ttl,
+        rrsig.expiration,
+        rrsig.inception,
+        rrsig.key_tag,
+    )
+    rr = owner.to_digestable() + _RR.pack(rrset.rdtype, rrset.rdclass, rrsig.original_ttl)
+    parts = [head, rrsig.signer.to_digestable()]
+    for rdata in sorted({one.to_digestable() for one in rrset}):
+        parts += (rr, len(rdata).to_bytes(2, "big"), rdata)
+    return b"".join(parts)
 
 
 def _key_fault(rrset: dns.rrset.RRset, rrsig: RRSIG, fitting: Sequence[DNSKEY]) -> str | None:

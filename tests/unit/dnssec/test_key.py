@@ -7,6 +7,8 @@ import dns.name
 import dns.rdata
 import dns.rdatatype
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +37,27 @@ def test_tag_and_ds_are_those_of_dnspython(algorithm: int) -> None:
     for digest_type, digest in ((ds.SHA256, "SHA256"), (ds.SHA384, "SHA384")):
         expected = dns.dnssec.make_ds("example.org.", dnskey, digest)
         assert ds.ds_rdata(ZONE, key.dnskey, digest_type) == expected.to_wire()
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [(13, 32), (14, 48)])
+def test_numbers_of_a_signature_have_their_octets_however_small_they_are(
+    algorithm: int, size: int
+) -> None:
+    """One in 128 has a number that begins with a zero (RFC 6605 §4)."""
+    private = algorithms.generate(algorithm)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    public = private.public_key()
+    sign = algorithms.signer(algorithm, private)
+    digest = hashes.SHA256() if algorithm == 13 else hashes.SHA384()
+    short, number = 0, 0
+    while short < 4:
+        number += 1
+        data = number.to_bytes(4, "big")
+        made = sign(data)
+        assert len(made) == 2 * size
+        r, s = (int.from_bytes(part, "big") for part in (made[:size], made[size:]))
+        public.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(digest))
+        short += min(r, s) < 1 << 8 * size - 8
 
 
 def test_the_ds_of_rfc_4509_section_2_3() -> None:

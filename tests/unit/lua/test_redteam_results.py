@@ -17,7 +17,8 @@ import pytest
 from lzc.answer import lua_answer
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
-from lzc.dnssec.signing.signer import MAX_RRSET, SignatureCache
+from lzc.dnssec.signing.signer import SignatureCache
+from lzc.dnssec.signing.store import MAX_RRSET
 from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.powerdns_versions import LATEST, Version
 from lzc.wire import rdata as wire_rdata

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lzc.dnssec.signing.denial import HASH, NSEC_CHAIN, Denial, Way, label, shifted
+from lzc.dnssec.signing.denial import HASH, NSEC_CHAIN, Denial, Way, label, neighbours, shifted
 from lzc.wire import name
 
 RFC = Denial(Way.NSEC3, 12, bytes.fromhex("aabbccdd"), opt_out=True)
@@ -43,6 +43,19 @@ def test_a_hash_is_that_of_dnspython(parts: list[bytes], iterations: int, salt: 
     theirs = dns.dnssec.nsec3_hash(dns.name.from_wire(wire, 0)[0], salt, iterations, 1)
     assert base64.b32hexencode(denial.hash(wire)).decode() == theirs
     assert denial.hashes([wire[:-1]], b"\0") == [denial.hash(wire)]
+
+
+@given(st.binary(min_size=HASH, max_size=HASH))
+def test_the_label_of_a_hash_is_its_base32(digest: bytes) -> None:
+    assert label(digest) == bytes((32,)) + base64.b32hexencode(digest).lower()
+
+
+@given(st.binary(min_size=19, max_size=19), st.sampled_from([0, 1, 127, 254, 255]))
+def test_the_neighbours_of_a_hash_are_right_before_and_right_behind_it(
+    head: bytes, last: int
+) -> None:
+    digest = head + bytes((last,))
+    assert neighbours(digest) == (shifted(digest, -1), shifted(digest, 1))
 
 
 @given(ways, st.integers(0, 65535), salts, st.booleans())
