@@ -136,6 +136,7 @@ BROKEN: dict[str, dict[str, str]] = {
     "LzcZonesFailed": {r"lzc_zones_with_failed_source\{state=\"kept\"": "1"},
     "LzcReloadFailed": {r"lzc_reloads_total\{result=\"refused\"": "0+1x60"},
     "LzcSettingsPending": {r"lzc_settings_pending": "1"},
+    "LzcLogLost": {r"lzc_log_lines_lost_total": "0+1x60"},
     "LzcGeoDatabaseStale": {r"lzc_geo_database_stale": "1"},
     "LzcServfailRate": {
         r"lzc_answers_total\{.*rcode=\"SERVFAIL\"": "0+2x60",
@@ -288,6 +289,24 @@ def test_a_rate_is_a_spike_where_yesterday_had_less_than_a_third_of_it(
     ]
     minutes = (days + 31) * each // 60
     assert fired(tmp_path, given, minutes, "2m") == ({"LzcQueryRateSpike"} if spikes else set())
+
+
+@pytest.mark.parametrize(
+    ("queries", "failed", "fires"),
+    [("0+0x40 1+0x4 2+0x16", "0+0x40 1+0x4 2+0x16", False), ("0+3x60", "0+2x60", True)],
+    ids=["two in the night", "two in three"],
+)
+def test_few_queries_that_fail_wake_nobody(
+    queries: str, failed: str, fires: bool, scraped: dict[str, str], tmp_path: Path
+) -> None:
+    broken = {
+        r"lzc_answers_total\{.*rcode=\"SERVFAIL\"": failed,
+        r"lzc_queries_total\{.*transport=\"udp\"": queries,
+    }
+    given = series(scraped, broken, "warning")
+    looked = (42, 46, 47, 48, 50, 51, 52, 55, HOUR)
+    found = set().union(*(fired(tmp_path, given, minutes) for minutes in looked))
+    assert found == ({"LzcServfailRate"} if fires else set())
 
 
 class Prometheus:

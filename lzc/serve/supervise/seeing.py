@@ -23,6 +23,7 @@ from lzc.serve.ipc.health_table import AUTO, DOWN, UNKNOWN, UP
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.notify.message import is_current
 from lzc.serve.notify.secondaries import Secondaries
+from lzc.serve.observe.log_output import lost_lines
 from lzc.serve.observe.process import cpu_of_all
 from lzc.serve.observe.seen import (
     BundleSeen,
@@ -219,6 +220,7 @@ class Seer:
             processes=self._processes(checker),
             cpu=cpu_of_all(self._pids()),
             totals=totals,
+            lines_lost=lost_lines(),
             reloads=dict(reloader.reloads),
             settings_pending=bool(self.settings.pending),
             geo=[
