@@ -160,7 +160,8 @@ class Seen:
     """Everything. ``uptime``: seconds since the server began, whatever the clock says;
     ``lines_lost``: of the log, as they could not be written; ``keys`` is the state of zones with
     something wrong with their keys, ``ends`` when the keys of a zone cease to sign it;
-    ``held_zones`` have code that is not run; ``cpu``: seconds of CPU time, user and system, of all
+    ``held_zones`` have code that is not run; ``lua_limit``: VM instructions that an execution may
+    take, 0 where there is no such limit; ``cpu``: seconds of CPU time, user and system, of all
     processes that there ever were; for counts of transfers see
     `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
     `lzc.serve.notify.secondaries.Secondaries`."""
@@ -181,6 +182,7 @@ class Seen:
     keys: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, float] = field(default_factory=dict)
     quarantined: int = 0
+    lua_limit: int = 0
     held_zones: Sequence[str] = ()
     health: HealthSeen = field(default_factory=HealthSeen)
     recorder: RecorderSeen = field(default_factory=RecorderSeen)

@@ -230,6 +230,7 @@ class Seer:
             keys=reloader.keys.states(),
             ends=dict(reloader.keys.ends()),
             quarantined=len(reloader.quarantine.codes),
+            lua_limit=reloader.config.lua.exec_limit,
             held_zones=sorted(map(wire_name.to_text, reloader.quarantine.zones)),
             health=HealthSeen(
                 {name: value for name, value in checker.items() if type(value) is int},
