@@ -59,6 +59,10 @@ class Totals:
     lua_zones: Mapping[str, Mapping[str, int]]
 
 
+NOTHING_COUNTED: Final = Totals({}, {}, {}, {}, {}, {}, {})
+"""Where nobody has looked yet."""
+
+
 class TotalsReader:
     """Reads the slots of all workers, of which there may be more later. One for a server, however
     many ask, as it remembers which zones it shows."""

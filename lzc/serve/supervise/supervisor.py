@@ -36,6 +36,7 @@ from lzc.serve.supervise.http_service import Http, HttpService
 from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
+from lzc.serve.supervise.observer_process import ObserverProcess
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.seeing import Seer
@@ -105,6 +106,7 @@ class Supervisor:
             self._reloader,
             self._start_worker,
         )
+        self._observer = ObserverProcess(board, checker.healths, source.stamps)
         in_force = options.settings()
         self._seer = Seer(
             self._reloader,
@@ -115,6 +117,7 @@ class Supervisor:
             board.used,
             self._recorder,
             self._leaving,
+            self._observer,
         )
         self._http = HttpService(http, self._seer, self._http_server)
         settings = NewSettings(in_force, self._reloader, count.change, self._http)
@@ -141,6 +144,7 @@ class Supervisor:
             self._loop.add_signal_handler(number, stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         self._listener = listener
+        self._observer.close_others = lambda: self._close_in_child(keep=None)
         commands = self._commands.by_name() | {"metrics": self._seer.command}
         server = control.ControlServer(path, listener, commands)
         try:
@@ -280,6 +284,7 @@ class Supervisor:
             if channel is not None:
                 channel.sock.close()
         self._recorder.close_in_child()
+        self._observer.close_in_child()
         for index in self._bound.of_worker:
             if index != keep:
                 self._bound.close(index)
@@ -326,6 +331,7 @@ class Supervisor:
         self._leaving.look()
         self._checker.reap(self._start_checker)
         self._recorder.reap(self._start_recorder)
+        self._observer.reap()
 
     def _worker_died(self, worker: WorkerProcess, status: int) -> None:
         pid = worker.pid
@@ -405,6 +411,7 @@ class Supervisor:
             self._checker.take_settings(config)
             self._recorder.take_settings(config)
             self._start_recorder()
+            self._observer.renew()
             self._secondaries.follow(config.secondary, keys, config.serve.notify_source)
         self._checker.load(folder)
         self._recorder.load(folder)
@@ -441,6 +448,7 @@ class Supervisor:
             task.cancel()
         self._secondaries.close()
         self._seer.close()
+        self._observer.stop()
         self._http.close()
         for worker in self._workers:
             worker.tell({"do": "stop"})
@@ -460,4 +468,5 @@ class Supervisor:
 
     def _pids(self) -> list[int]:
         pids = [worker.pid for worker in (*self._workers, *self._leaving)]
-        return [pid for pid in (*pids, self._checker.pid, self._recorder.pid) if pid]
+        others = (self._checker.pid, self._recorder.pid, *self._observer.pids)
+        return [pid for pid in (*pids, *others) if pid]
