@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import compress
@@ -28,6 +29,7 @@ PORT: Final = 2
 _front: Final = struct.Struct("=BBHI")
 _head: Final = struct.Struct("=HIIIdd")
 _WIDE: Final = 32
+_UP_TO: Final = [(most, bytes(range(most + 1))) for most in range(_WIDE, 256, _WIDE)]
 _OF_EACH: Final = (-1.0, -1.0)
 """In the place of times, where each exchange has its own, which follow the rest."""
 _length: Final = struct.Struct("=H")
@@ -93,6 +95,21 @@ class Taken(NamedTuple):
 def width(octets: int) -> int:
     """Octets of each of some texts that have so many at most."""
     return octets + _WIDE - 1 & -_WIDE
+
+
+def widest(sizes: bytes, octets: int) -> int:
+    """The `width` of texts whose sizes are these, native numbers of so many octets each."""
+    # A ninth of what it takes to make integers of them all, and find the greatest.
+    first = 0 if sys.byteorder == "little" else octets - 1
+    low = sizes[first::octets]
+    # All others are zero.
+    if sizes.count(0) - low.count(0) == len(sizes) - len(low):
+        for most, below in _UP_TO:
+            if not low.translate(None, below):
+                return most
+    starts = range(0, len(sizes), octets)
+    numbers = (int.from_bytes(sizes[at : at + octets], sys.byteorder) for at in starts)
+    return width(max(numbers))
 
 
 @lru_cache(maxsize=1024)

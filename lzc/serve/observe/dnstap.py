@@ -174,14 +174,17 @@ class Endpoint:
             )
             return b"".join(chain.from_iterable(pieces)), len(queries)
         asked = self._asked + at + self._client
-        pieces = zip(
-            map(self._of_query.__getitem__, map(len, queries)),
-            *(queries, repeat(asked), hosts, fields),
-            map(self._of_answer.__getitem__, map(len, answers)),
-            *(answers, repeat(answered), hosts, fields),
-            strict=False,
-        )
-        return b"".join(chain.from_iterable(pieces)), 2 * len(queries)
+        count = len(queries)
+        # Half of what it takes to go through all of them one by one.
+        found: list[bytes] = [asked] * (10 * count)
+        found[0::10] = map(self._of_query.__getitem__, map(len, queries))
+        found[1::10] = queries
+        found[3::10] = found[8::10] = hosts
+        found[4::10] = found[9::10] = fields
+        found[5::10] = map(self._of_answer.__getitem__, map(len, answers))
+        found[6::10] = answers
+        found[7::10] = [answered] * count
+        return b"".join(found), 2 * count
 
     def _queries(self, received: float, columns: Columns) -> bytes:
         """Of queries alone."""
