@@ -14,7 +14,7 @@ from lzc.lua.syntax.layout import lay_out
 from lzc.rehearse.assumed import STATUS
 from lzc.rehearse.execution import Execution
 from lzc.rehearse.explain import Explanation, Step
-from lzc.serve.health.outcome import as_written
+from lzc.serve.health.outcome import as_written, without_password
 
 _OUTCOMES: Final = 16
 """Outcomes of chance that the text lists; JSON has them all."""
@@ -101,7 +101,7 @@ def _check_text(check: Check) -> str:
     """A health check in a few words."""
     if not check.url:
         return f"TCP port {check.port} of {check.address}"
-    text = as_written(check.url)
+    text = without_password(check.url)
     if check.address:
         text += f" at {check.address}"
     if check.stringmatch:

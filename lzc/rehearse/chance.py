@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lzc.lua.engine.engine import Engines
-from lzc.lua.engine.execution import Include, LuaFailure, QueryContext
+from lzc.lua.engine.execution import Counted, Include, LuaFailure, QueryContext
 from lzc.rehearse.watch import Watch
 
 _STEP: Final = 1_000_003
@@ -60,6 +60,9 @@ class SeededEngine:
     def swept(self) -> float:
         """As `Engine.swept`."""
         return self._engine.swept
+
+    def sample(self, each: int, counted: Counted) -> None:
+        """Nothing: here all executions are counted, or none."""
 
     def evaluate(self, code: bytes, query: QueryContext, include: Include) -> list[bytes]:
         """As `Engine.evaluate`."""

@@ -19,6 +19,7 @@ from tests.bench import (
     inputs,
     lua_rows,
     peers,
+    recorded_rows,
     scrape_rows,
     transfer_rows,
     turns,
@@ -224,4 +225,5 @@ ROWS: dict[str, Row] = {
     "reload": reload,
     "health": health,
     "scrape": scrape_rows.scrape,
+    "recorded": recorded_rows.recorded,
 }

@@ -124,9 +124,9 @@ def _measure(
             stack.callback(scraper.kill)
             reader = threading.Thread(target=lambda: lines.extend(scraper.stdout or ()))
             reader.start()
-        before = _cpu(supervisor)
+        before = cpu_of(supervisor)
         times, lost = _ask(port, names)
-        cpu = _cpu(supervisor) - before
+        cpu = cpu_of(supervisor) - before
         made = [line.split() for line in lines]
     return Seen(
         times[len(times) // 2],
@@ -168,7 +168,7 @@ def _ask(port: int, names: list[str]) -> tuple[list[float], int]:
     return sorted(times), lost
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Seconds of CPU time that a process has taken, all threads."""
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():

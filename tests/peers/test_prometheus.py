@@ -115,6 +115,7 @@ QUIET = {
     r"lzc_(geo_database_stale|health_unsaved|lua_zone_held|zone_key_fault)": "0",
     r"lzc_health_record_without_target": "0",
     r"lzc_.*_total": "5",
+    r"lzc_lua_zone_most_instructions": "800",
     r"lzc_health_checks\{state=\"down\"": "0",
     r"lzc_health_check_latency_seconds": "0.01",
     r"lzc_health_late_checks": "0",
@@ -136,6 +137,7 @@ BROKEN: dict[str, dict[str, str]] = {
     "LzcZonesFailed": {r"lzc_zones_with_failed_source\{state=\"kept\"": "1"},
     "LzcReloadFailed": {r"lzc_reloads_total\{result=\"refused\"": "0+1x60"},
     "LzcSettingsPending": {r"lzc_settings_pending": "1"},
+    "LzcLogLost": {r"lzc_log_lines_lost_total": "0+1x60"},
     "LzcGeoDatabaseStale": {r"lzc_geo_database_stale": "1"},
     "LzcServfailRate": {
         r"lzc_answers_total\{.*rcode=\"SERVFAIL\"": "0+2x60",
@@ -151,6 +153,7 @@ BROKEN: dict[str, dict[str, str]] = {
         r"lzc_process_cpu_seconds_total\{mode=\"user\",process=\"worker-0\"": "0+40x60",
     },
     "LzcLuaFailing": {r"lzc_lua_failures_total\{kind=\"error\"": "0+2x60"},
+    "LzcLuaNearLimit": {r"lzc_lua_zone_most_instructions": "801"},
     "LzcLuaQuarantine": {r"lzc_lua_quarantined": "1"},
     "LzcLuaZoneHeld": {r"lzc_lua_zone_held": "1"},
     "LzcChecksStale": {r"lzc_health_late_checks": "1"},
@@ -289,6 +292,24 @@ def test_a_rate_is_a_spike_where_yesterday_had_less_than_a_third_of_it(
     ]
     minutes = (days + 31) * each // 60
     assert fired(tmp_path, given, minutes, "2m") == ({"LzcQueryRateSpike"} if spikes else set())
+
+
+@pytest.mark.parametrize(
+    ("queries", "failed", "fires"),
+    [("0+0x40 1+0x4 2+0x16", "0+0x40 1+0x4 2+0x16", False), ("0+3x60", "0+2x60", True)],
+    ids=["two in the night", "two in three"],
+)
+def test_few_queries_that_fail_wake_nobody(
+    queries: str, failed: str, fires: bool, scraped: dict[str, str], tmp_path: Path
+) -> None:
+    broken = {
+        r"lzc_answers_total\{.*rcode=\"SERVFAIL\"": failed,
+        r"lzc_queries_total\{.*transport=\"udp\"": queries,
+    }
+    given = series(scraped, broken, "warning")
+    looked = (42, 46, 47, 48, 50, 51, 52, 55, HOUR)
+    found = set().union(*(fired(tmp_path, given, minutes) for minutes in looked))
+    assert found == ({"LzcServfailRate"} if fires else set())
 
 
 class Prometheus:

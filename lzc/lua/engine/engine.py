@@ -15,6 +15,7 @@ import lupa.luajit21 as lupa
 from lzc.health_check import Check, HealthView
 from lzc.lua import address
 from lzc.lua.engine.execution import (
+    Counted,
     EngineSettings,
     Include,
     Log,
@@ -83,6 +84,7 @@ class Engine:
         self._include: Include = lambda _name: None
         self._zone = b""
         self.lookup = lookup
+        self._sample: tuple[int, Counted] | None = None
         self.swept = 0.0
         self._options = OF_CHECKS_IN[settings.powerdns]
         self._rings: Rings | None = None
@@ -139,6 +141,14 @@ class Engine:
             raise LuaFailure("memory", str(error)) from error
         return self._contents(result)
 
+    def sample(self, each: int, counted: Counted) -> None:
+        """Tell ``counted`` of one in ``each`` executions from now on, by chance, of the first ones
+        of code that is met from now on, and of those that ran into the limit. To count takes time:
+        this is to be called some times a second, and where executions become many between two
+        calls, fewer of them are counted. No record can tell whether it is."""
+        self._sample = each, counted
+        self._state.sample(each)
+
     def reseed(self, seed: int) -> None:
         """Go on with the random choices that an engine made with this seed starts with."""
         self._seed = seed
@@ -194,7 +204,7 @@ class Engine:
     def _new_state(self) -> LuaState:
         settings = self._settings
         clock = {} if self._now is None else {b"now": int(self._now)}
-        return LuaState(
+        state = LuaState(
             {
                 **clock,
                 b"seed": self._seed,
@@ -222,10 +232,14 @@ class Engine:
                 b"python_decide": self._conditions or bool,
                 b"python_crowded": self._crowded,
                 b"python_swept": self._count_swept,
+                b"python_counted": self._tell_counted,
             },
             settings.memory_limit,
             self._report,
         )
+        if self._sample is not None:
+            state.sample(self._sample[0])
+        return state
 
     def _report(self, error: Exception) -> None:
         """Log what failed on our side of a call, such as a damaged geo database."""
@@ -249,6 +263,10 @@ class Engine:
 
     def _count_swept(self, seconds: float) -> None:
         self.swept += seconds
+
+    def _tell_counted(self, instructions: float, executions: float) -> None:
+        if self._sample is not None:
+            self._sample[1](self._zone, int(instructions), int(executions))
 
     def _rebuild(self) -> None:
         self._worn_out = False
@@ -315,6 +333,12 @@ class Engines:
         engine = self._last = self._engines[query[12]]
         return engine.evaluate(code, query, include)
 
+    def sample(self, each: int, counted: Counted) -> None:
+        """As `Engine.sample`, of all."""
+        self._engines.sample = each, counted
+        for engine in self._engines.values():
+            engine.sample(each, counted)
+
     @property
     def swept(self) -> float:
         """As `Engine.swept`, of all."""
@@ -333,18 +357,22 @@ class Engines:
 
 
 class _Made(dict[Version, Engine]):
-    """Engines by version, made when one is asked for, to go on with ``seed`` where there is one."""
+    """Engines by version, made when one is asked for, to go on with ``seed`` where there is one,
+    and with ``sample``, what `Engine.sample` was told last."""
 
     def __init__(self, settings: EngineSettings, make: Callable[[EngineSettings], Engine]) -> None:
         super().__init__()
         self._settings = settings
         self._make = make
         self.seed: int | None = None
+        self.sample: tuple[int, Counted] | None = None
 
     def __missing__(self, version: Version) -> Engine:
         engine = self[version] = self._make(replace(self._settings, powerdns=version))
         if self.seed is not None:
             engine.reseed(self.seed)
+        if self.sample is not None:
+            engine.sample(*self.sample)
         return engine
 
 

@@ -17,6 +17,10 @@ StoredRecords = Callable[[bytes, int], Sequence[bytes]]
 """Gives the contents, in presentation form, of the static records of a type at a lower-case wire
 name; those of LUA records are not among them."""
 
+Counted = Callable[[bytes, int, int], None]
+"""Takes the apex of a zone, the VM instructions that an execution of a record of it took, as far as
+the limit, and for how many executions this one stands."""
+
 Log = Callable[[str, int], None]
 """Takes what a record logs with ``pdnslog``, and the level (PowerDNS's: 1 alert … 7 debug)."""
 

@@ -131,6 +131,7 @@ class LuaState:
         self.reseed: Callable[[int], None] = usual[b"reseed"]
         self.forget_health: Callable[[], None] = usual[b"forget_health"]
         self.instructions: Callable[[], int] = exactly[b"used"]
+        self._samples: list[Callable[[int], None]] = [core[b"sample"] for core in cores]
         self._forget_memories: Callable[[], float] = usual[b"forget_memories"]
         self._runtime.set_max_memory(memory_limit)
 
@@ -139,6 +140,12 @@ class LuaState:
         collect = b"collectgarbage() " if collected else b""
         in_use: float = self._runtime.execute(collect + b"return collectgarbage('count') * 1024")
         return in_use
+
+    def sample(self, each: int) -> None:
+        """Count the instructions of one in so many executions from now on, and of the first ones of
+        each slot that is filled then; 0: of none."""
+        for sample in self._samples:
+            sample(each)
 
     def recover(self) -> float:
         """Forget what is only kept for speed, and collect all garbage, after a memory error. LuaJIT

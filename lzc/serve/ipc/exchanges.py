@@ -6,9 +6,12 @@ them: 0.15 µs for a query and its answer, where to look at each takes 1.
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Final, NamedTuple
 
 SILENT: Final = 1
@@ -16,14 +19,17 @@ FRAMES: Final = 2
 LINE: Final = 4
 """Marks of an exchange: it got no answer; dnstap gets it; the query log does."""
 
+_ANSWERED: Final = bytes((FRAMES, LINE, FRAMES | LINE))
+
 NAME: Final = 32
 """Octets that a socket address has here."""
 PORT: Final = 2
 """Where its port is, in network order."""
 
-_front: Final = struct.Struct("=BBH")
+_front: Final = struct.Struct("=BBHI")
 _head: Final = struct.Struct("=HIIIdd")
 _WIDE: Final = 32
+_UP_TO: Final = [(most, bytes(range(most + 1))) for most in range(_WIDE, 256, _WIDE)]
 _OF_EACH: Final = (-1.0, -1.0)
 """In the place of times, where each exchange has its own, which follow the rest."""
 _length: Final = struct.Struct("=H")
@@ -45,20 +51,65 @@ Exchange = tuple[bytes, bytes, bytes, bytes | None]
 """Packed address of a client, the two octets of its port, query, and answer, if it got one."""
 
 
-class Taken(NamedTuple):
-    """Exchanges, each with its marks; ``missed`` are queries that the packet cache did not have.
-    Where each has ``times`` of its own, those of the batch mean nothing."""
+class Columns(NamedTuple):
+    """Exchanges by what each has: who makes frames of many takes a third of the time by these."""
 
+    hosts: Sequence[bytes]
+    ports: Sequence[bytes]
+    queries: Sequence[bytes]
+    answers: Sequence[bytes | None]
+
+    def of(self, chosen: Sequence[bool]) -> Columns:
+        """Those for which it says true."""
+        return Columns(
+            [*compress(self.hosts, chosen)],
+            [*compress(self.ports, chosen)],
+            [*compress(self.queries, chosen)],
+            [*compress(self.answers, chosen)],
+        )
+
+    def one(self, place: int) -> Columns:
+        """The one at a place."""
+        at = slice(place, place + 1)
+        return Columns(self.hosts[at], self.ports[at], self.queries[at], self.answers[at])
+
+
+class Taken(NamedTuple):
+    """Exchanges, each with its marks, of the process ``pid``; ``missed`` are queries that the
+    packet cache did not have. Where each has ``times`` of its own, those of the batch mean
+    nothing."""
+
+    pid: int
     batch: Batch
     marks: bytes
-    exchanges: list[Exchange]
+    columns: Columns
     missed: frozenset[bytes]
     times: Sequence[tuple[float, float]] = ()
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """One by one."""
+        return [*zip(*self.columns, strict=True)]
 
 
 def width(octets: int) -> int:
     """Octets of each of some texts that have so many at most."""
     return octets + _WIDE - 1 & -_WIDE
+
+
+def widest(sizes: bytes, octets: int) -> int:
+    """The `width` of texts whose sizes are these, native numbers of so many octets each."""
+    # A ninth of what it takes to make integers of them all, and find the greatest.
+    first = 0 if sys.byteorder == "little" else octets - 1
+    low = sizes[first::octets]
+    # All others are zero.
+    if sizes.count(0) - low.count(0) == len(sizes) - len(low):
+        for most, below in _UP_TO:
+            if not low.translate(None, below):
+                return most
+    starts = range(0, len(sizes), octets)
+    numbers = (int.from_bytes(sizes[at : at + octets], sys.byteorder) for at in starts)
+    return width(max(numbers))
 
 
 @lru_cache(maxsize=1024)
@@ -73,8 +124,9 @@ def host(*, six: bool) -> slice:
 
 
 def front_of(tcp: bool, six: bool, local: bytes, port: int) -> bytes:
-    """What all batches of a socket of ours begin with; see `Batch`."""
-    return _front.pack(tcp | six << 1, len(local), port) + local
+    """What all batches of a socket of ours begin with, in the process that this one is; see
+    `Batch`."""
+    return _front.pack(tcp | six << 1, len(local), port, os.getpid()) + local
 
 
 def pieces(
@@ -147,7 +199,7 @@ def pieces_of(
 
 def read(octets: bytes) -> Taken:
     """What went in, but for exchanges that nobody is to get."""
-    flags, size, port = _front.unpack_from(octets)
+    flags, size, port, pid = _front.unpack_from(octets)
     six = bool(flags & 2)
     at = _front.size + size
     local = octets[_front.size : at]
@@ -157,23 +209,28 @@ def read(octets: bytes) -> Taken:
     marks = octets[at : at + count]
     layout = _layout(count, asked, answered, six)
     found = layout.unpack_from(octets, at + count)
-    lengths, clients = found[: 2 * count], found[2 * count : 4 * count]
-    queries, answers = found[4 * count : 5 * count], found[5 * count :]
-    exchanges = [
-        (client, port, query[:length], None if mark & SILENT else answer[:answer_length])
-        for mark, port, client, query, length, answer, answer_length in zip(
-            *(marks, clients[::2], clients[1::2], queries, lengths, answers, lengths[count:]),
-            strict=False,
-        )
-        if mark > SILENT
-    ]
-    marks = bytes([mark for mark in marks if mark > SILENT])
     at += count + layout.size
+    # 0.25 µs for an exchange: what is the same of each lies beside each other.
+    queries = [
+        text[:length] for text, length in zip(found[4 * count : 5 * count], found, strict=False)
+    ]
+    answers: list[bytes | None] = [
+        text[:length]
+        for text, length in zip(found[5 * count :], found[count : 2 * count], strict=True)
+    ]
+    ports, hosts = found[2 * count : 4 * count : 2], found[2 * count + 1 : 4 * count : 2]
+    columns = Columns(hosts, ports, queries, answers)
+    if marks.translate(None, _ANSWERED):
+        answers[:] = [
+            None if mark & SILENT else answer for mark, answer in zip(marks, answers, strict=True)
+        ]
+        columns = columns.of([mark > SILENT for mark in marks])
+        marks = bytes([mark for mark in marks if mark > SILENT])
     missed = frozenset(_missed(octets[at : at + rest])) if rest else frozenset()
     if received >= 0:
-        return Taken(batch, marks, exchanges, missed)
+        return Taken(pid, batch, marks, columns, missed)
     own = struct.unpack_from(f"={2 * count}d", octets, at + rest)
-    return Taken(batch, marks, exchanges, missed, [*zip(own[::2], own[1::2], strict=True)])
+    return Taken(pid, batch, marks, columns, missed, [*zip(own[::2], own[1::2], strict=True)])
 
 
 @lru_cache(maxsize=1024)

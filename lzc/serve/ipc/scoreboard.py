@@ -14,6 +14,14 @@ from typing import Final
 from lzc.serve.ipc import traffic, zone_table
 from lzc.serve.ipc.zone_table import ZoneTable
 
+INSTRUCTIONS: Final = (10, 20, 50, 100, 200, 400, 600, 800, 900, 1000, 10_000, 100_000)
+"""VM instructions of an execution of a LUA record: upper bounds, each included."""
+BY_INSTRUCTIONS: Final = (
+    *(f"lua_instructions_{most}" for most in INSTRUCTIONS),
+    "lua_instructions_more",
+)
+"""Counters of executions that took so many, as far as those are known that were counted."""
+
 COUNTERS: Final = (
     "queries_udp",
     "queries_tcp",
@@ -51,6 +59,9 @@ COUNTERS: Final = (
     "cookie_queries_tcp",
     "tls_handshakes",
     "tls_failed",
+    "lua_counted",
+    "lua_counted_sum",
+    *BY_INSTRUCTIONS,
 )
 """Counters of a worker, in the order they lie in its slot. ``silent``: queries that got no answer
 on purpose; ``tcp_connections``: accepted so far; ``tcp_refused``: of these, closed because there
@@ -65,7 +76,8 @@ as it is now, ``cache_evictions`` for others' sake. ``signatures_made``: RRSIGs,
 asked for again. ``do_queries``: with the DO bit (RFC 3225); ``cookie_queries``: with a COOKIE
 option (RFC 7873), of these ``…_tcp`` over TCP; ``malformed``: messages that were no well-formed
 query. ``tls_handshakes``: those that were done, ``tls_failed``: those that were not, and
-connections that broke off within a record."""
+connections that broke off within a record. ``lua_counted``: executions of LUA records whose VM
+instructions were counted; ``lua_counted_sum``: about how many all executions took, as those say."""
 
 NOW: Final = frozenset({"cache_entries"})
 """Those that say what is, and not how often: with its process, what it says is gone."""
@@ -172,6 +184,7 @@ class Slot:
         self._words[_EDITION] = 0
         for name in NOW:
             self._words[_COUNTERS + COUNTERS.index(name)] = 0
+        self.zones.vacate()
 
     def _count_on(self) -> None:
         """What is counted from now on is added to what the slot has."""

@@ -10,21 +10,25 @@ from typing import Final, NamedTuple
 
 ROWS: Final = 4096
 """Zones that have a row of their own in a worker; further ones share one."""
-_HEAD: Final = 4
-_NUMBERS: Final = 3
-_ROW: Final = 36
-_NAME: Final = 32
+_HEAD: Final = 8
+_NUMBERS: Final = 5
+_NAME: Final = 8 * _NUMBERS
+_ROW: Final = _NUMBERS + 32
+_MOST: Final = _NUMBERS - 1
 WORDS: Final = _HEAD + ROWS * _ROW
 """Words of 8 octets that a table takes; those of rows that are not in use are never touched."""
 
 
 class ZoneNumbers(NamedTuple):
-    """Of one zone: executions of its records, how many failed, and the CPU time they took, in
-    microseconds."""
+    """Of one zone: executions of its records, how many failed, the CPU time they took, in
+    microseconds, and about how many VM instructions; and the most that one was seen to take since
+    the bundle is served, which is no sum."""
 
     executions: int
     failures: int
     cpu: int
+    instructions: int
+    most: int
 
     def plus(self, other: ZoneNumbers) -> ZoneNumbers:
         """Both together."""
@@ -32,34 +36,50 @@ class ZoneNumbers(NamedTuple):
             self.executions + other.executions,
             self.failures + other.failures,
             self.cpu + other.cpu,
+            self.instructions + other.instructions,
+            max(self.most, other.most),
         )
 
     def less(self, other: ZoneNumbers) -> ZoneNumbers:
-        """What came after the others."""
+        """What came after the others; of ``most``, what is now."""
         return ZoneNumbers(
             self.executions - other.executions,
             self.failures - other.failures,
             self.cpu - other.cpu,
+            self.instructions - other.instructions,
+            self.most,
         )
 
 
-NOTHING: Final = ZoneNumbers(0, 0, 0)
+NOTHING: Final = ZoneNumbers(0, 0, 0, 0, 0)
 
 
 class ZoneCount:
     """The same while it is counted; ``seconds`` of CPU time."""
 
-    __slots__ = ("executions", "failures", "published", "seconds")
+    __slots__ = ("executions", "failures", "instructions", "most", "published", "seconds")
 
     def __init__(self) -> None:
         self.executions = 0
         self.failures = 0
         self.seconds = 0.0
+        self.instructions = self.most = 0
         self.published = 0
+
+    def took(self, instructions: int, executions: int) -> None:
+        """An execution took so many VM instructions, and stands for so many of them."""
+        self.instructions += instructions * executions
+        self.most = max(self.most, instructions)
+
+    def begin(self) -> None:
+        """Another bundle is served from now on."""
+        if self.most:
+            self.most, self.published = 0, -1
 
     def numbers(self) -> ZoneNumbers:
         """As whole numbers."""
-        return ZoneNumbers(self.executions, self.failures, int(self.seconds * 1e6))
+        cpu = int(self.seconds * 1e6)
+        return ZoneNumbers(self.executions, self.failures, cpu, self.instructions, self.most)
 
 
 class ZoneCounts(dict[bytes, ZoneCount]):
@@ -75,6 +95,11 @@ class ZoneCounts(dict[bytes, ZoneCount]):
             return self.others
         made = self[apex] = ZoneCount()
         return made
+
+    def begin(self) -> None:
+        """Another bundle is served from now on."""
+        for one in (self.others, *self.values()):
+            one.begin()
 
     def seconds(self) -> float:
         """CPU time of all."""
@@ -95,10 +120,15 @@ class ZoneTable:
         self._others = NOTHING
         self.begin()
 
+    def vacate(self) -> None:
+        """There is no process now, whose part in what is rather than how often is nothing."""
+        for at in (1, *(at for _, at in self._places())):
+            self._words[at + _MOST] = 0
+
     def begin(self) -> None:
         """Go on from what is there."""
-        self._others = self._numbers(1)
-        self._rows = {apex: (at, self._numbers(at)) for apex, at in self._places()}
+        self._others = self._numbers(1)._replace(most=0)
+        self._rows = {apex: (at, self._numbers(at)._replace(most=0)) for apex, at in self._places()}
 
     def write(self, counts: ZoneCounts) -> None:
         """Publish what was counted since `begin`."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from lzc.serve.ipc.scoreboard import BY_INSTRUCTIONS, INSTRUCTIONS
 from lzc.serve.observe.family import Family, Sample, counter, gauge, histogram, one
 from lzc.serve.observe.seen import Snapshot
-from lzc.serve.observe.totals import Totals
+from lzc.serve.observe.totals import Histogram, Totals
 
 
 class _Count(NamedTuple):
@@ -53,6 +54,11 @@ _COUNTS: Final[Mapping[str, _Count]] = {
     "lua_us": _Count(
         "lzc_lua_execution_seconds", "Time that executions of LUA records took", "seconds", 1e6
     ),
+    "lua_counted": _Count(
+        "lzc_lua_counted_executions",
+        "Of these, those whose VM instructions were counted: the first ones of each record, one in"
+        " many of the others by chance, and those that came to the limit",
+    ),
 }
 _FAILURES: Final = {
     "lua_instructions": "instructions",
@@ -68,6 +74,15 @@ _OF_ZONES: Final = {
     "executions": _Count("lzc_lua_zone_executions", "LUA records of a zone whose code was run"),
     "failures": _Count("lzc_lua_zone_failures", "Of these, those that failed"),
     "cpu": _Count("lzc_lua_zone_execution_seconds", "Time that they took", "seconds", 1e6),
+    "instructions": _Count(
+        "lzc_lua_zone_instructions",
+        "VM instructions that they took, estimated as in lzc_lua_execution_instructions",
+    ),
+    "most": _Count(
+        "lzc_lua_zone_most_instructions",
+        "Most VM instructions that one of them was counted to take since the bundle is served",
+        rises=False,
+    ),
 }
 
 
@@ -174,4 +189,30 @@ def _lua(seen: Snapshot) -> Iterator[Family]:
             for zone, counted in seen.totals.lua_zones.items()
             if key in counted
         ]
-        yield from counter(count.name, count.meaning, samples, ("zone",), count.unit)
+        make = counter if count.rises else gauge
+        yield from make(count.name, count.meaning, samples, ("zone",), count.unit)
+    yield from _instructions(seen)
+
+
+def _instructions(seen: Snapshot) -> Iterator[Family]:
+    """How many instructions executions take. What is estimated has the sum of all bundles, as have
+    the executions."""
+    counters = seen.totals.counters
+    if seen.lua_limit:
+        yield from gauge(
+            "lzc_lua_instruction_limit",
+            "exec-limit: VM instructions that an execution may take",
+            one(seen.lua_limit),
+        )
+    if "lua_counted" in counters:
+        counts = tuple(counters[name] for name in BY_INSTRUCTIONS)
+        found = Histogram(INSTRUCTIONS, counts, counters["lua_counted_sum"])
+        yield from histogram(
+            "lzc_lua_execution_instructions",
+            "VM instructions of an execution, as exec-limit (PowerDNS's lua-records-exec-limit)"
+            " counts them: those of the record, and none of our functions; estimated from those"
+            " executions that were counted, each of which stands for the ones since the one before",
+            [("", found)],
+            "",
+            "",
+        )

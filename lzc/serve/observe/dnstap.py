@@ -7,10 +7,10 @@ same for many messages is put together once.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from typing import Final
+from itertools import chain, repeat
+from typing import Any, Final
 
-from lzc.serve.ipc.exchanges import Exchange
+from lzc.serve.ipc.exchanges import Columns
 
 CONTENT_TYPE: Final = b"protobuf:dnstap.Dnstap"
 AUTH_QUERY: Final = 1
@@ -40,39 +40,67 @@ def varint(number: int) -> bytes:
     return bytes(octets)
 
 
-class _Fields(dict[int, bytes]):
-    """What stands in front of as many octets as a number says: ``before`` and their length. Each is
-    made once: they are as many as there are lengths of messages, and few of them occur."""
+class _Fronts(dict[int, bytes]):
+    """What a frame begins with whose message has a text of so many octets: all up to that. Behind
+    the text are ``rest`` octets. Each is made once: they are as many as there are lengths of
+    messages, and few of them occur."""
 
-    def __init__(self, before: bytes) -> None:
+    def __init__(self, before: bytes, field: bytes, rest: int) -> None:
         super().__init__()
         self._before = before
+        self._field = field
+        self._rest = rest
 
     def __missing__(self, octets: int) -> bytes:
-        made = self[octets] = self._before + varint(octets)
+        size = self._field + varint(octets)
+        message = len(size) + octets + self._rest
+        body = self._before + varint(message)
+        made = self[octets] = _length(len(body) + message) + body + size
         return made
 
 
-class _Heads(_Fields):
-    """Likewise of a whole frame, with its own length."""
+class _FrontsOfBoth(dict[tuple[int, int], bytes]):
+    """Likewise of a frame with a query, and its answer behind that, by the lengths of both."""
+
+    def __init__(self, before: bytes, rest: int) -> None:
+        super().__init__()
+        self._before = before
+        self._rest = rest
+
+    def __missing__(self, octets: tuple[int, int]) -> bytes:
+        if len(self) >= _BOTH:
+            self.clear()
+        asked, answered = octets
+        size = _QUERY_OCTETS + varint(asked)
+        rest = asked + len(_OF_ANSWER[answered]) + answered + self._rest
+        body = self._before + varint(len(size) + rest)
+        made = self[octets] = _length(len(body) + len(size) + rest) + body + size
+        return made
+
+
+class _Sizes(dict[int, bytes]):
+    """The field of an answer up to its text, by its length."""
 
     def __missing__(self, octets: int) -> bytes:
-        body = self._before + varint(octets)
-        made = self[octets] = _length(len(body) + octets) + body
+        made = self[octets] = _RESPONSE_OCTETS + varint(octets)
         return made
 
 
 class _Ports(dict[bytes, bytes]):
-    """Fields of clients' ports, whose two octets are in network order, each made once."""
+    """Fields of clients' ports, whose two octets are in network order, each made once. All are of
+    one length, which is how the rest of a frame is too: a number may have zeros in front of it."""
 
     def __missing__(self, octets: bytes) -> bytes:
-        made = self[octets] = _QUERY_PORT + varint(int.from_bytes(octets, "big"))
+        port = int.from_bytes(octets, "big")
+        number = bytes((port & 127 | 128, port >> 7 & 127 | 128, port >> 14))
+        made = self[octets] = _QUERY_PORT + number
         return made
 
 
+_PORT: Final = 4
+_BOTH: Final = 65536
 _PORTS: Final = _Ports()
-_OF_QUERY: Final = _Fields(_QUERY_OCTETS)
-_OF_ANSWER: Final = _Fields(_RESPONSE_OCTETS)
+_OF_ANSWER: Final = _Sizes()
 
 
 class Endpoint:
@@ -96,8 +124,10 @@ class Endpoint:
         for field, text in ((_IDENTITY, identity), (_VERSION, version)):
             octets = text.encode()
             head += field + varint(len(octets)) + octets if octets else b""
-        self._heads = _Heads(head + _IS_MESSAGE + _MESSAGE)
+        self._head = head + _IS_MESSAGE + _MESSAGE
+        # The last field of what is the same for a batch is that of a client, up to its address.
         self._client = _QUERY_ADDRESS + (b"\x10" if six else b"\x04")
+        self._own = _PORT + (16 if six else 4)
         address = _RESPONSE_ADDRESS + bytes((len(local),)) + local if local else b""
         self._about = b"".join(
             (
@@ -106,52 +136,68 @@ class Endpoint:
             )
         )
         self._together = together
-        self._seconds = (-1, -1)
+        self._seconds = self._lengths = (-1, -1)
         self._asked = self._answered = b""
 
-    def frames(
-        self, received: float, sent: float, exchanges: Iterable[Exchange]
-    ) -> tuple[bytes, int]:
+    def frames(self, received: float, sent: float, columns: Columns) -> tuple[bytes, int]:
         """Frames of a stream, and how many, about queries that came and were answered at these
-        times, in seconds since the epoch."""
+        times, in seconds since the epoch. Those without an answer come last."""
         seconds = int(received), int(sent)
         if seconds != self._seconds:
             self._begin(*seconds)
-        # 0.7 µs for a query and its answer: all that can be is looked up, and joined once.
-        at = _fixed32(int(received % 1 * 1e9))
-        asked = self._asked + at
-        answered = self._answered + _fixed32(int(sent % 1 * 1e9)) + _QUERY_NANOSECONDS + at
-        of_query, of_answer = len(asked), len(answered)
-        heads, client, ports = self._heads, self._client, _PORTS
-        query_fields, answer_fields = _OF_QUERY, _OF_ANSWER
-        pieces: list[bytes] = []
-        together, count = self._together, 0
-        for address, port, query, answer in exchanges:
-            who = client + address + ports[port]
-            octets = len(query)
-            size = query_fields[octets]
-            if together and answer is not None:
-                asked_too = size + query
-                octets = len(answer)
-                size = answer_fields[octets]
-                head = heads[of_answer + len(who) + len(asked_too) + len(size) + octets]
-                pieces += (head, answered, who, asked_too, size, answer)
-                count += 1
-                continue
-            head = heads[of_query + len(who) + len(size) + octets]
-            pieces += (head, asked, who, size, query)
-            count += 1
-            if answer is not None:
-                octets = len(answer)
-                size = answer_fields[octets]
-                head = heads[of_answer + len(who) + len(size) + octets]
-                pieces += (head, answered, who, size, answer)
-                count += 1
-        return b"".join(pieces), count
+        answers = columns.answers
+        if None in answers:
+            silent = [answer is None for answer in answers]
+            some, count = self._answers(
+                received, sent, columns.of([answer is not None for answer in answers])
+            )
+            others = columns.of(silent)
+            return some + self._queries(received, others), count + len(others.queries)
+        return self._answers(received, sent, columns)
 
-    def count(self, exchanges: Iterable[Exchange]) -> int:
+    def _answers(self, received: float, sent: float, columns: Any) -> tuple[bytes, int]:
+        """Of queries that got one."""
+        # 0.3 µs for a query and its answer: all that can be is looked up, no name is that of one
+        # of them, and it is joined once.
+        hosts, ports, queries, answers = columns
+        at = _fixed32(int(received % 1 * 1e9))
+        nanoseconds = _fixed32(int(sent % 1 * 1e9)) + _QUERY_NANOSECONDS + at
+        answered = self._answered + nanoseconds + self._client
+        fields = [*map(_PORTS.__getitem__, ports)]
+        if self._together:
+            lengths = zip(map(len, queries), map(len, answers), strict=True)
+            pieces = zip(
+                map(self._of_both.__getitem__, lengths),
+                *(queries, map(_OF_ANSWER.__getitem__, map(len, answers)), answers),
+                *(repeat(answered), hosts, fields),
+                strict=False,
+            )
+            return b"".join(chain.from_iterable(pieces)), len(queries)
+        asked = self._asked + at + self._client
+        count = len(queries)
+        # Half of what it takes to go through all of them one by one.
+        found: list[bytes] = [asked] * (10 * count)
+        found[0::10] = map(self._of_query.__getitem__, map(len, queries))
+        found[1::10] = queries
+        found[3::10] = found[8::10] = hosts
+        found[4::10] = found[9::10] = fields
+        found[5::10] = map(self._of_answer.__getitem__, map(len, answers))
+        found[6::10] = answers
+        found[7::10] = [answered] * count
+        return b"".join(found), 2 * count
+
+    def _queries(self, received: float, columns: Columns) -> bytes:
+        """Of queries alone."""
+        asked = self._asked + _fixed32(int(received % 1 * 1e9)) + self._client
+        fronts = map(self._of_query.__getitem__, map(len, columns.queries))
+        fields = map(_PORTS.__getitem__, columns.ports)
+        each = zip(fronts, columns.queries, repeat(asked), columns.hosts, fields, strict=False)
+        return b"".join(chain.from_iterable(each))
+
+    def count(self, columns: Columns) -> int:
         """How many frames these would be."""
-        return sum([1 if self._together or one[3] is None else 2 for one in exchanges])
+        answers = columns.answers
+        return len(answers) if self._together else 2 * len(answers) - answers.count(None)
 
     def _begin(self, received: int, sent: int) -> None:
         """Queries come and go in these seconds from now on."""
@@ -160,6 +206,14 @@ class Endpoint:
         self._asked = _TYPE + bytes((AUTH_QUERY,)) + asked + _QUERY_NANOSECONDS
         self._answered = _TYPE + bytes((AUTH_RESPONSE,)) + asked
         self._answered += _RESPONSE_SECONDS + varint(sent) + _RESPONSE_NANOSECONDS
+        lengths = len(self._asked), len(self._answered)
+        if lengths != self._lengths:
+            self._lengths = lengths
+            own, nanoseconds = len(self._client) + self._own, 4
+            query, answer = lengths[0] + nanoseconds + own, lengths[1] + 2 * nanoseconds + 1 + own
+            self._of_query = _Fronts(self._head, _QUERY_OCTETS, query)
+            self._of_answer = _Fronts(self._head, _RESPONSE_OCTETS, answer)
+            self._of_both = _FrontsOfBoth(self._head, answer)
 
 
 class Endpoints:

@@ -63,7 +63,8 @@ def histogram(
     label: str,
     unit: str,
 ) -> Iterator[Family]:
-    """A family of distributions by the value of one label."""
+    """A family of distributions by the value of one label; of one, without a label, where that is
+    empty."""
     rows: list[tuple[str, float]] = []
     for value, found in samples:
         bounds = [*map(repr, map(float, found.bounds)), "+Inf"]
@@ -73,7 +74,8 @@ def histogram(
         labels = labelled((label,), (value,))
         rows += [(f"{name}_count{labels}", counts[-1]), (f"{name}_sum{labels}", found.sum)]
     if rows:
-        yield Family(Metric(name, meaning, "histogram", unit), (label, "le"), iter(rows))
+        names = (label, "le") if label else ("le",)
+        yield Family(Metric(name, meaning, "histogram", unit), names, iter(rows))
 
 
 @lru_cache(_REMEMBERED)

@@ -26,7 +26,7 @@ log = logging.getLogger("lzc")
 
 MOST: Final = 4 * 2**20
 """Octets that wait for the reader at most."""
-GATHERED: Final = 2**15
+GATHERED: Final = 2**17
 """Octets that are sent at once."""
 SOON: Final = 0.02
 """Seconds after which less than that is sent too: a reader that is woken up for each frame takes

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from lzc.config import MOST_WORKERS
 from lzc.foreign_text import LIMIT, one_line, shown
 
 LAYOUT: Final = "%(asctime)s %(levelname)s %(message)s"
@@ -22,6 +23,9 @@ LAYOUT: Final = "%(asctime)s %(levelname)s %(message)s"
 _FIELDS: Final = "about"
 _TO_BE_QUOTED: Final = frozenset(' "=')
 
+_OTHERS: Final = ("supervisor", "checker", "recorder", "observer")
+MOST_PROCESSES: Final = len(_OTHERS) + MOST_WORKERS
+
 _process = "supervisor"
 
 
@@ -29,6 +33,13 @@ def speak_as(process: str) -> None:
     """What this process is called in the log: ``supervisor``, ``worker 0``, ``checker``."""
     global _process
     _process = process
+
+
+def process_number() -> int:
+    """The place of this process among `MOST_PROCESSES`, of which no other has the same."""
+    if _process in _OTHERS:
+        return _OTHERS.index(_process)
+    return len(_OTHERS) + int(_process.rpartition(" ")[2])
 
 
 def about(**fields: object) -> dict[str, Mapping[str, object]]:

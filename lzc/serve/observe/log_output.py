@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import mmap
 import os
 import socket
 import sys
@@ -15,7 +16,14 @@ from typing import Final, Protocol, TextIO
 
 from lzc.config import Config
 from lzc.foreign_text import shown
-from lzc.serve.observe.log_format import LAYOUT, about, fields_of, formatter
+from lzc.serve.observe.log_format import (
+    LAYOUT,
+    MOST_PROCESSES,
+    about,
+    fields_of,
+    formatter,
+    process_number,
+)
 
 log = logging.getLogger("lzc")
 
@@ -24,12 +32,17 @@ JOURNALD: Final = "journald"
 JOURNAL: Final = "/run/systemd/journal/socket"
 """Where systemd-journald takes datagrams (systemd.io/JOURNAL_NATIVE_PROTOCOL)."""
 
-_MODE: Final = 0o640
+MODE: Final = 0o640
+"""That of a file that is made."""
+APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+"""How a file is opened: a FIFO that nobody reads must not hold anybody up."""
 _SYSLOG: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4))
 _INFO: Final = 6
 _DEFAULT: Final = (STDERR, "text", "")
 _target = _DEFAULT
 _DEBUG: Final = 7
+_lost: Final = memoryview(mmap.mmap(-1, 8 * MOST_PROCESSES)).cast("Q")
+"""In memory that all processes share, each of which has one place."""
 
 
 class Output(Protocol):
@@ -124,9 +137,7 @@ class File:
         except OSError:
             pass
         try:
-            # A FIFO that nobody reads must not hold anybody up.
-            how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-            fresh = os.open(self._path, how, _MODE)
+            fresh = os.open(self._path, APPEND, MODE)
         except OSError as error:
             return f"it cannot be opened: {error.strerror}"
         if self._fd >= 0:
@@ -176,7 +187,7 @@ class Journal:
 
 
 class Handler(logging.Handler):
-    """Gives each record to an output."""
+    """Gives each record to an output, and counts those that are lost (`lost_lines`)."""
 
     def __init__(self, output: Output) -> None:
         super().__init__()
@@ -185,7 +196,8 @@ class Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record."""
         try:
-            self.output.write(self.format(record), record.levelno, fields_of(record))
+            if not self.output.write(self.format(record), record.levelno, fields_of(record)):
+                _lost[process_number()] += 1
         except Exception:  # a record that cannot be formatted is a fault of ours, told on stderr
             self.handleError(record)
 
@@ -193,6 +205,11 @@ class Handler(logging.Handler):
         """Let go of the output."""
         self.output.close()
         super().close()
+
+
+def lost_lines() -> int:
+    """Lines of the log that this process, and all those that it forked, could not write."""
+    return sum(_lost)
 
 
 def output_of(config: Config, name: str) -> Output:

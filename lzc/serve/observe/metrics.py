@@ -94,6 +94,11 @@ def _server(seen: Snapshot) -> Iterator[Family]:
         "1 where lzc.toml says what does not count yet, or cannot be used, as of the last reload",
         one(seen.settings_pending),
     )
+    yield from counter(
+        "lzc_log_lines_lost",
+        "Lines of the log, without those of the query log, that could not be written",
+        one(seen.lines_lost),
+    )
     # One may be listed twice.
     geo = {each.path: each for each in seen.geo}
     yield from gauge(

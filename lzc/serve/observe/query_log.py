@@ -73,10 +73,11 @@ class QueryLog:
         *,
         tcp: bool,
         cached: bool,
-        process: str,
+        process: tuple[str, int],
     ) -> None:
         """A query that came at ``when``, seconds since the epoch, from this packed address and
-        port, and was answered in so many ``seconds`` by this process."""
+        port, and was answered in so many ``seconds`` by this process, of which it is the name and
+        the id."""
         fields: dict[str, object] = {
             "client": socket.inet_ntop(
                 socket.AF_INET6 if len(client) == 16 else socket.AF_INET, client
@@ -99,7 +100,8 @@ class QueryLog:
         fields["us"] = round(seconds * 1e6)
         fields["cached"] = cached
         if self._json:
-            line = as_json(when, "info", _MESSAGE, fields, process=process)
+            name, pid = process
+            line = as_json(when, "info", _MESSAGE, fields, process=name, pid=pid)
         else:
             fields["cached"] = "true" if cached else "false"
             for name in _NAMES & fields.keys():

@@ -12,14 +12,14 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from lzc.serve.ipc.exchanges import FRAMES, LINE, Batch, Taken, read
+from lzc.serve.ipc.exchanges import FRAMES, LINE, Batch, Columns, Taken, read
 from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.recorder_table import RecorderTable
 from lzc.serve.observe.dnstap import Endpoint, Endpoints
 from lzc.serve.observe.frame_stream import FrameStream
 from lzc.serve.observe.query_log import QueryLog
 
-BUSY: Final = 0.005
+BUSY: Final = 0.01
 """Seconds between two looks while there is something to see."""
 IDLE: Final = 0.05
 """Seconds between two looks at most."""
@@ -27,6 +27,8 @@ TURN: Final = 0.05
 """Seconds after which the reader has its turn, however much there is."""
 BEAT: Final = 0.25
 """Seconds between two looks at what is to be told."""
+_FRAMES: Final = bytes(mark for mark in range(8) if mark & FRAMES)
+_NO_LINE: Final = bytes(mark for mark in range(8) if not mark & LINE)
 
 
 class Recorder:
@@ -47,11 +49,11 @@ class Recorder:
         self._query_log = query_log
         self._before = table.counts()
         self._said: bool | None = None
-        self._stopping = asyncio.Event()
+        self._stopping = False
 
     def stop(self) -> None:
         """Have `run` return, once all is taken that is there."""
-        self._stopping.set()
+        self._stopping = True
 
     async def run(self) -> None:
         """Take what comes, until `stop`."""
@@ -60,17 +62,15 @@ class Recorder:
             self._stream.changed = self._tell_reader
             self._stream.start(loop)
         pause, told = BUSY, 0.0
-        while not self._stopping.is_set():
+        # Looking at a flag, as to wait for an event takes longer, and nobody waits for that.
+        while not self._stopping:
             pause = BUSY if self._take(loop.time() + TURN) else min(2 * pause, IDLE)
             self._publish()
             if loop.time() - told >= BEAT:
                 told = loop.time()
                 if self._stream is not None:
                     self._stream.look(time.monotonic())
-            try:
-                await asyncio.wait_for(self._stopping.wait(), pause)
-            except TimeoutError:
-                continue
+            await asyncio.sleep(pause)
         # What is sent meanwhile makes room for the rest.
         while self._take(loop.time() + TURN):
             self._publish()
@@ -93,32 +93,44 @@ class Recorder:
         return some
 
     def _record(self, worker: str, taken: Taken) -> None:
-        batch, marks, exchanges, missed, times = taken
+        pid, batch, marks, columns, missed, times = taken
         if times:
-            for mark, one, (received, sent) in zip(marks, exchanges, times, strict=True):
+            for place, (received, sent) in enumerate(times):
                 single = batch._replace(received=received, sent=sent)
-                self._record(worker, Taken(single, bytes((mark,)), [one], missed))
+                mark, one = marks[place : place + 1], columns.one(place)
+                self._record(worker, Taken(pid, single, mark, one, missed))
             return
-        stream, query_log = self._stream, self._query_log
+        stream = self._stream
         if stream is not None:
-            wanted = [one for mark, one in zip(marks, exchanges, strict=True) if mark & FRAMES]
-            if wanted:
+            wanted = columns
+            if marks.translate(None, _FRAMES):
+                wanted = columns.of([mark & FRAMES != 0 for mark in marks])
+            if wanted.queries:
                 endpoint = self._endpoint(batch)
                 if stream.streaming:
                     stream.send(*endpoint.frames(batch.received, batch.sent, wanted))
                 else:
                     stream.miss(endpoint.count(wanted))
-        if query_log is None:
-            return
-        for mark, (client, port, query, answer) in zip(marks, exchanges, strict=True):
-            if mark & LINE:
-                query_log.note(
-                    *(batch.received, batch.sent - batch.received, client),
-                    *(int.from_bytes(port, "big"), query, answer),
-                    tcp=batch.tcp,
-                    cached=not batch.tcp and answer is not None and query not in missed,
-                    process=worker,
-                )
+        if self._query_log is not None and marks.translate(None, _NO_LINE):
+            lines = columns.of([mark & LINE != 0 for mark in marks])
+            self._write(self._query_log, (worker, pid), batch, lines, missed)
+
+    def _write(
+        self,
+        query_log: QueryLog,
+        process: tuple[str, int],
+        batch: Batch,
+        columns: Columns,
+        missed: frozenset[bytes],
+    ) -> None:
+        for client, port, query, answer in zip(*columns, strict=True):
+            query_log.note(
+                *(batch.received, batch.sent - batch.received, client),
+                *(int.from_bytes(port, "big"), query, answer),
+                tcp=batch.tcp,
+                cached=not batch.tcp and answer is not None and query not in missed,
+                process=process,
+            )
 
     def _tell_reader(self, there: bool) -> None:
         """Have workers hand over frames, or not, and all see it."""

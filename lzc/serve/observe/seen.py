@@ -73,10 +73,10 @@ class ZoneSeen(NamedTuple):
 
 class CheckSeen(NamedTuple):
     """A health check: the beginning of its id, what it looks at, and ``url`` where it asks for a
-    page. ``up`` is `None` while nothing is known; ``latency`` in seconds. ``key`` is its id;
-    ``since``: when it became up or down; ``forced`` is what an operator says instead of runs
-    (`lzc.serve.ipc.health_table.FORCES`), which ``found`` something; ``interval``: seconds between
-    two runs, 0 for the usual ones."""
+    page, without what is secret in it. ``up`` is `None` while nothing is known; ``latency`` in
+    seconds. ``key`` is its id; ``since``: when it became up or down; ``forced`` is what an operator
+    says instead of runs (`lzc.serve.ipc.health_table.FORCES`), which ``found`` something;
+    ``interval``: seconds between two runs, 0 for the usual ones."""
 
     id: str
     target: str
@@ -175,10 +175,12 @@ class SecondarySeen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything. ``uptime``: seconds since the server began, whatever the clock says; ``keys`` is
-    the state of zones with something wrong with their keys, ``ends`` when the keys of a zone cease
-    to sign it; ``held_zones`` have code that is not run; ``cpu``: seconds of CPU time, user and
-    system, of all processes that there ever were; for counts of transfers see
+    """Everything. ``uptime``: seconds since the server began, whatever the clock says;
+    ``lines_lost``: of the log, as they could not be written; ``keys`` is the state of zones with
+    something wrong with their keys, ``ends`` when the keys of a zone cease to sign it;
+    ``held_zones`` have code that is not run; ``lua_limit``: VM instructions that an execution may
+    take, 0 where there is no such limit; ``cpu``: seconds of CPU time, user and system, of all
+    processes that there ever were; for counts of transfers see
     `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
     `lzc.serve.notify.secondaries.Secondaries`."""
 
@@ -190,6 +192,7 @@ class Snapshot:
     processes: Sequence[ProcessSeen] = ()
     cpu: tuple[float, float] = (0.0, 0.0)
     uptime: float = 0.0
+    lines_lost: int = 0
     reloads: Mapping[str, int] = field(default_factory=dict)
     settings_pending: bool = False
     geo: Sequence[GeoSeen] = ()
@@ -198,6 +201,7 @@ class Snapshot:
     keys: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, float] = field(default_factory=dict)
     quarantined: int = 0
+    lua_limit: int = 0
     held_zones: Sequence[str] = ()
     health: HealthSeen = field(default_factory=HealthSeen)
     recorder: RecorderSeen = field(default_factory=RecorderSeen)

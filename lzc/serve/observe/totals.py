@@ -45,9 +45,9 @@ class Totals:
     by transport and mnemonic of the RCODE; ``sizes`` by transport, octets of an answer;
     ``latency`` by transport, seconds from reading a query to handing over its answer;
     ``answer_octets`` by transport and family. ``counters`` are those of
-    `lzc.serve.ipc.scoreboard.COUNTERS`. ``lua_zones``, by apex, has ``executions``, ``failures``
-    and ``cpu`` in microseconds of the LUA records of the busiest zones, and of all others together
-    as `OTHER`.
+    `lzc.serve.ipc.scoreboard.COUNTERS`. ``lua_zones``, by apex, has the numbers of
+    `lzc.serve.ipc.zone_table.ZoneNumbers` of the busiest zones, and of all others together as
+    `OTHER`.
     """
 
     queries: Mapping[tuple[str, str, str], int]
@@ -57,6 +57,10 @@ class Totals:
     answer_octets: Mapping[tuple[str, str], int]
     counters: Mapping[str, int]
     lua_zones: Mapping[str, Mapping[str, int]]
+
+
+NOTHING_COUNTED: Final = Totals({}, {}, {}, {}, {}, {}, {})
+"""Where nobody has looked yet."""
 
 
 class TotalsReader:
@@ -144,8 +148,12 @@ class BusiestZones:
         self._others = self._others.plus(others.less(self._others_seen))
         self._others_seen = others
         self._seen = dict(zones)
-        found = {wire_name.to_text(apex): numbers for apex, numbers in self._shown.items()}
-        return found | {OTHER: self._others}
+        found = {
+            wire_name.to_text(apex): numbers._replace(most=zones[apex].most)
+            for apex, numbers in self._shown.items()
+        }
+        hidden = [now.most for apex, now in zones.items() if apex not in self._shown]
+        return found | {OTHER: self._others._replace(most=max((others.most, *hidden)))}
 
     def _choose(self, zones: Iterable[bytes]) -> None:
         """Which zones are shown from now on."""

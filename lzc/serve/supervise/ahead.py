@@ -40,6 +40,7 @@ FOR_OTHERS: Final = (
     "lzc.serve.observe.query_log",
     "lzc.serve.observe.recorder",
     "lzc.serve.observe.status.page",
+    "lzc.serve.supervise.observer",
 )
 
 

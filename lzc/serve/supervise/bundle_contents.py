@@ -19,6 +19,7 @@ from lzc.foreign_text import shown
 from lzc.health_check import Check
 from lzc.lua.plan import checks_in, plan_key
 from lzc.powerdns_versions import version_of
+from lzc.serve.health.outcome import without_password
 from lzc.serve.observe.seen import CheckSeen, RecordSeen, ZoneSeen
 from lzc.serve.supervise.kept_zones import kept_zones
 from lzc.serve.transport.sockets import show_endpoint
@@ -128,7 +129,7 @@ def _seen(check: Check) -> CheckSeen:
     return CheckSeen(
         key.hex()[:_ID],
         _target(check),
-        check.url,
+        without_password(check.url),
         None,
         0.0,
         0.0,

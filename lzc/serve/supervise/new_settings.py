@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from lzc.faults import InputError
 from lzc.foreign_text import shown
+from lzc.serve.observe.log_files import check_log_files
 from lzc.serve.supervise.http_service import HttpService
 from lzc.serve.supervise.reload import Refused, Reloader
 from lzc.serve.supervise.settings_in_force import Found, SettingsInForce, shown_keys
@@ -70,6 +71,7 @@ class NewSettings:
         assert config is not None
         workers = self.in_force.config.serve.workers
         try:
+            await asyncio.to_thread(check_log_files, config, self.in_force.config)
             await asyncio.to_thread(self._http.prepare, config)
         except InputError as error:
             return await reloader.reload(), str(error), ""

@@ -1,7 +1,8 @@
 """Looks at all of a server, for its metrics and its status page, without keeping anybody waiting.
 
-What changes under the event loop is copied there, which is quick; all else is looked at, and
-written, in one thread that stands back behind those who answer.
+What changes under the event loop is copied there, which is quick. All else is looked at, and
+written, by the observer (`lzc.serve.supervise.observer`), a process that works while nobody else
+does; or, for the status page and where answers take all there is, in one thread that stands back.
 """
 
 from __future__ import annotations
@@ -10,20 +11,18 @@ import asyncio
 import json
 import os
 import time
-import zlib
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import lzc
-from lzc.serve.ipc.health_table import AUTO, DOWN, UNKNOWN, UP
 from lzc.serve.ipc.scoreboard import Slot
-from lzc.serve.notify.message import is_current
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
+from lzc.serve.observe.log_output import lost_lines
 from lzc.serve.observe.process import cpu_of_all
 from lzc.serve.observe.seen import (
     BundleSeen,
@@ -35,13 +34,13 @@ from lzc.serve.observe.seen import (
     SecondarySeen,
     Snapshot,
     TlsSeen,
-    ZoneThere,
 )
-from lzc.serve.observe.totals import Totals, TotalsReader
+from lzc.serve.observe.totals import NOTHING_COUNTED
 from lzc.serve.observe.zone_transfers import ZoneTable
-from lzc.serve.supervise.bundle_contents import BundleContents, checks_of, contents_of
 from lzc.serve.supervise.checker_process import CheckerProcess
+from lzc.serve.supervise.completing import Completion, Copied, GiveWay, Looked
 from lzc.serve.supervise.control import Answer
+from lzc.serve.supervise.observer_process import ObserverProcess
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import SettingsInForce
@@ -52,35 +51,9 @@ from lzc.wire import name as wire_name
 
 FRESH: Final = 1.0
 """Seconds for which metrics are given again as they were, however many ask."""
-_GZIP: Final = 16 + zlib.MAX_WBITS
-_FAST: Final = 1
 _AT_ONCE: Final = 32
-"""Checks, zones and the like that are looked at in a slice at least."""
 
 T = TypeVar("T")
-GiveWay = Callable[[], None]
-"""`Slices.give_way`, for work that takes long to call every few hundredths of a millisecond."""
-
-
-@dataclass(slots=True)
-class _Made:
-    """Metrics in one content type, ``at`` a time of the loop; compressed once somebody wanted
-    that."""
-
-    at: float
-    pieces: list[bytes]
-    compressed: list[bytes] | None = None
-
-
-class _Copied(NamedTuple):
-    """A zone at a secondary as it was under the loop: for the rest see `ZoneAtSecondary`."""
-
-    apex: bytes
-    serial: int
-    theirs: int | None
-    since: float
-    repeats: str
-    last: Mapping[str, Any] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -97,53 +70,45 @@ class Overview:
     slots: Collection[Slot]
     recorder: RecorderProcess
     leaving: Iterable[WorkerProcess]
+    observer: ObserverProcess
     powerdns: bool = False
     started_at: float = field(default_factory=time.time)
     began: float = field(default_factory=time.monotonic)
-    _contents: BundleContents = field(default_factory=BundleContents)
-    _checks: tuple[Path | None, tuple[CheckSeen, ...]] = (None, ())
-    _made: dict[str, _Made] = field(default_factory=dict)
+    _made: dict[tuple[str, bool], tuple[float, list[bytes]]] = field(default_factory=dict)
     _seen: tuple[float, Snapshot] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _behind: ThreadPoolExecutor | None = None
-    _totals: TotalsReader = field(init=False)
+    _completion: Completion = field(init=False)
 
     def __post_init__(self) -> None:
-        self._totals = TotalsReader(self.slots)
+        self._completion = Completion(self.slots, self.checker.healths, self.stamps)
 
     async def pieces(self, content_type: str, compressed: bool = False) -> list[bytes]:
         """The metrics in a content type of `lzc.serve.observe.exposition`, and in gzip's format
         where that is wanted: one piece after the other."""
         # Here, as no answer waits for what it imports (`ahead`).
-        from lzc.serve.observe import exposition
+        from lzc.serve.supervise import observer
 
-        loop = asyncio.get_running_loop()
+        loop, key = asyncio.get_running_loop(), (content_type, compressed)
         async with self._one_at_a_time:
-            made = self._made.get(content_type)
-            if made is None or loop.time() - made.at >= FRESH:
-                seen = await self._whole()
-
-                def make(give_way: GiveWay) -> list[bytes]:
-                    found: list[bytes] = []
-                    for piece in exposition.pieces(seen, content_type, powerdns=self.powerdns):
-                        found.append(piece)
-                        give_way()
-                    return found
-
-                pieces = await self._in_slices(make)
-                made = self._made[content_type] = _Made(loop.time(), pieces)
-            if not compressed:
-                return made.pieces
-            if made.compressed is None:
-                made.compressed = await self._in_slices(partial(_compress, made.pieces))
-            return made.compressed
+            at, pieces = self._made.get(key, (0.0, []))
+            if not pieces or loop.time() - at >= FRESH:
+                looked = await self._look()
+                wanted = observer.Wanted(content_type, self.powerdns, compressed)
+                made = await self.observer.made(wanted, looked)
+                if made is None:
+                    work = partial(observer.pieces, wanted, looked, self._completion)
+                    made = await self._in_slices(lambda give_way: [*work(give_way)])
+                self._made[key] = loop.time(), made
+            return self._made[key][1]
 
     async def snapshot(self) -> Snapshot:
         """Everything, as it is, or was within the last second."""
         loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
             if self._seen is None or loop.time() - self._seen[0] >= FRESH:
-                self._seen = loop.time(), await self._whole()
+                complete = partial(self._completion.complete, await self._look())
+                self._seen = loop.time(), await self._in_slices(complete)
             return self._seen[1]
 
     async def behind(self, work: Callable[[], T]) -> T:
@@ -163,15 +128,7 @@ class Overview:
 
     def checks(self, folder: Path) -> tuple[CheckSeen, ...]:
         """The checks of a bundle, of which nothing is known yet. In that thread."""
-        if self._checks[0] != folder:
-            self._checks = folder, checks_of(folder)
-        return self._checks[1]
-
-    async def _whole(self) -> Snapshot:
-        totals = await self._in_slices(self._totals.read)
-        seen, there = await self._look(totals)
-        folder = self.reloader.folder
-        return await self._in_slices(partial(self._complete, seen, there, folder))
+        return self._completion.checks(folder)
 
     async def command(self, _request: Answer) -> AsyncGenerator[bytes, None]:
         """``lzc ctl metrics``: a line of JSON in pieces."""
@@ -199,7 +156,7 @@ class Overview:
         if self._behind is not None:
             self._behind.shutdown(wait=False, cancel_futures=True)
 
-    async def _look(self, totals: Totals) -> tuple[Snapshot, list[list[_Copied]]]:
+    async def _look(self) -> Looked:
         """What changes under the loop; zones at secondaries are copied one secondary after the
         other."""
         reloader, checker = self.reloader, self.checker.status()
@@ -222,7 +179,8 @@ class Overview:
             ),
             processes=self._processes(checker),
             cpu=cpu_of_all(self._pids()),
-            totals=totals,
+            totals=NOTHING_COUNTED,
+            lines_lost=lost_lines(),
             reloads=dict(reloader.reloads),
             settings_pending=bool(self.settings.pending),
             geo=[
@@ -233,11 +191,13 @@ class Overview:
             keys=reloader.keys.states(),
             ends=dict(reloader.keys.ends()),
             quarantined=len(reloader.quarantine.codes),
+            lua_limit=reloader.config.lua.exec_limit,
             held_zones=sorted(map(wire_name.to_text, reloader.quarantine.zones)),
             health=HealthSeen(
                 {name: value for name, value in checker.items() if type(value) is int},
                 unlisted_limit=checker["unlisted_limit"],
                 unsaved=bool(checker["unsaved"]),
+                interval=reloader.config.lua.health_check_interval,
             ),
             recorder=_recorder(self.recorder.status()),
             secondaries=secondaries,
@@ -249,29 +209,33 @@ class Overview:
             transfer_octets=dict(counts.octets),
             transfer_seconds=dict(counts.seconds),
         )
-        return seen, there
+        return Looked(seen, there, reloader.folder)
 
     def _pids(self) -> list[int]:
         """Of our children that run."""
         workers = [one.pid for one in (*self.reloader.workers, *self.leaving)]
-        return [pid for pid in (*workers, self.checker.pid, self.recorder.pid) if pid]
+        others = (self.checker.pid, self.recorder.pid, *self.observer.pids)
+        return [pid for pid in (*workers, *others) if pid]
 
     def _processes(self, checker: dict[str, Any]) -> list[ProcessSeen]:
         recorder = self.recorder
         recorders = [
             ProcessSeen("recorder", recorder.pid, recorder.restarts, recorder.pid != 0),
         ]
+        observer = self.observer
+        observers = [ProcessSeen("observer", observer.pid, observer.restarts, True)]
         return [
             ProcessSeen("supervisor", os.getpid(), 0, True),
             ProcessSeen("checker", checker["pid"], checker["restarts"], checker["pid"] != 0),
             *(recorders if recorder.wanted else ()),
+            *(observers if observer.pid else ()),
             *(
                 ProcessSeen(f"worker-{one.index}", one.pid, one.restarts, one.ready)
                 for one in self.reloader.workers
             ),
         ]
 
-    async def _copy_secondaries(self) -> tuple[list[SecondarySeen], list[list[_Copied]]]:
+    async def _copy_secondaries(self) -> tuple[list[SecondarySeen], list[list[Copied]]]:
         now = asyncio.get_running_loop().time()
         found, there = [], []
         for one in self.secondaries.notified:
@@ -281,7 +245,7 @@ class Overview:
             table = self.secondaries.transfers.table_of(one.section)
             there.append(
                 [
-                    _Copied(
+                    Copied(
                         *(zone.apex, zone.serial, zone.theirs, now - zone.since),
                         *_transfers(zone, table),
                     )
@@ -290,86 +254,6 @@ class Overview:
             )
             await asyncio.sleep(PAUSE)
         return found, there
-
-    def _complete(
-        self, seen: Snapshot, there: list[list[_Copied]], folder: Path, give_way: GiveWay
-    ) -> Snapshot:
-        """With what needs no loop."""
-        if folder != self._contents.folder:
-            self._contents = contents_of(folder, self.stamps, self.checks(folder))
-        health = self._look_at_checks(seen.health, give_way)
-        secondaries = []
-        for one, copied in zip(seen.secondaries, there, strict=True):
-            zones: list[ZoneThere] = []
-            for number, zone in enumerate(copied):
-                if not number % _AT_ONCE:
-                    give_way()
-                zones.append(_there(zone))
-            secondaries.append(replace(one, zones=zones))
-        contents = self._contents
-        bundle = replace(seen.bundle, kept=contents.kept, left_out=contents.left_out)
-        return replace(
-            seen, bundle=bundle, zones=contents.zones, health=health, secondaries=secondaries
-        )
-
-    def _look_at_checks(self, health: HealthSeen, give_way: GiveWay) -> HealthSeen:
-        found: list[CheckSeen] = []
-        forced, oldest, down = 0, 0.0, set()
-        known = self._contents.checks
-        there = self.checker.healths(one.key for one in known)
-        for number, (check, now) in enumerate(zip(known, there, strict=True)):
-            if not number % _AT_ONCE:
-                give_way()
-            if now is None:
-                found.append(check)
-                continue
-            forced += now.forced != AUTO
-            if now.status == DOWN:
-                down.add(check.key)
-            if now.checked and (now.checked < oldest or not oldest):
-                oldest = now.checked
-            found.append(
-                CheckSeen(
-                    check.id,
-                    check.target,
-                    check.url,
-                    None if now.status == UNKNOWN else now.status == UP,
-                    now.latency,
-                    now.checked,
-                    now.changes,
-                    check.key,
-                    now.since,
-                    now.forced,
-                    now.found,
-                    check.interval,
-                )
-            )
-        records = self._contents.records
-        without = []
-        for number, one in enumerate(records):
-            if not number % _AT_ONCE:
-                give_way()
-            if down.issuperset(one.checks):
-                without.append((one.zone, one.owner, one.type))
-        return replace(
-            health,
-            checks=found,
-            forced=forced,
-            oldest=oldest,
-            without_target=without,
-            records=records,
-            interval=self.reloader.config.lua.health_check_interval,
-        )
-
-
-def _compress(pieces: list[bytes], give_way: GiveWay) -> list[bytes]:
-    packer = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP)
-    found: list[bytes] = []
-    for piece in pieces:
-        found.append(packer.compress(piece))
-        give_way()
-    found.append(packer.flush())
-    return [piece for piece in found if piece]
 
 
 async def _as_json(pieces: list[bytes]) -> AsyncGenerator[bytes, None]:
@@ -400,14 +284,6 @@ def _transfers(zone: ZoneAtSecondary, table: ZoneTable) -> tuple[str, Mapping[st
     repeats = known.hint if known.repeats(now) else ""
     odd = repeats or zone.theirs != zone.serial
     return repeats, known.to_document(now)["last"] if odd else None
-
-
-def _there(zone: _Copied) -> ZoneThere:
-    current = zone.theirs is not None and is_current(zone.theirs, zone.serial)
-    ahead = current and zone.theirs != zone.serial
-    lag = 0.0 if current else max(zone.since, 0.0)
-    name = wire_name.to_text(zone.apex)
-    return ZoneThere(name, zone.theirs, lag, ahead, zone.repeats, zone.last)
 
 
 def _tls(found: dict[str, Any] | None) -> TlsSeen | None:

@@ -20,6 +20,7 @@ from lzc.faults import Fault, InputError
 from lzc.private_folder import private_folder
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import CheckPolicy
+from lzc.serve.observe.log_files import check_log_files
 from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_output import set_up_for
 from lzc.serve.supervise import ahead, control, http_socket
@@ -51,6 +52,8 @@ def run(options: ServeOptions) -> None:
         source = Source.at(options.source, private)
         geo = GeoFiles(options.config.geo_files, private)
         faults: list[Fault] = []
+        with _all_faults(faults):
+            check_log_files(options.config)
         secrets = Secrets({}, b"")
         with _all_faults(faults):
             folder = _verified(source, options)

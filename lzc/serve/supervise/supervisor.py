@@ -36,6 +36,7 @@ from lzc.serve.supervise.http_service import Http, HttpService
 from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
+from lzc.serve.supervise.observer_process import ObserverProcess
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.secondary_report import SecondaryReport
@@ -106,6 +107,7 @@ class Supervisor:
             self._reloader,
             self._start_worker,
         )
+        self._observer = ObserverProcess(board, checker.healths, source.stamps)
         in_force = options.settings()
         self._overview = Overview(
             self._reloader,
@@ -116,6 +118,7 @@ class Supervisor:
             board.used,
             self._recorder,
             self._leaving,
+            self._observer,
         )
         self._http = HttpService(http, self._overview, self._http_server)
         settings = NewSettings(in_force, self._reloader, count.change, self._http)
@@ -143,6 +146,7 @@ class Supervisor:
             self._loop.add_signal_handler(number, stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         self._listener = listener
+        self._observer.close_others = lambda: self._close_in_child(keep=None)
         commands = self._commands.by_name() | {
             "metrics": self._overview.command,
             "secondaries": SecondaryReport(self._secondaries, self._overview).command,
@@ -290,6 +294,7 @@ class Supervisor:
             if channel is not None:
                 channel.sock.close()
         self._recorder.close_in_child()
+        self._observer.close_in_child()
         for index in self._bound.of_worker:
             if index != keep:
                 self._bound.close(index)
@@ -336,6 +341,7 @@ class Supervisor:
         self._leaving.look()
         self._checker.reap(self._start_checker)
         self._recorder.reap(self._start_recorder)
+        self._observer.reap()
 
     def _worker_died(self, worker: WorkerProcess, status: int) -> None:
         pid = worker.pid
@@ -415,6 +421,7 @@ class Supervisor:
             self._checker.take_settings(config)
             self._recorder.take_settings(config)
             self._start_recorder()
+            self._observer.renew()
             self._secondaries.follow(config.secondary, keys, config.serve.notify_source)
         self._checker.load(folder)
         self._recorder.load(folder)
@@ -451,6 +458,7 @@ class Supervisor:
             task.cancel()
         self._secondaries.close()
         self._overview.close()
+        self._observer.stop()
         self._http.close()
         for worker in self._workers:
             worker.tell({"do": "stop"})
@@ -470,4 +478,5 @@ class Supervisor:
 
     def _pids(self) -> list[int]:
         pids = [worker.pid for worker in (*self._workers, *self._leaving)]
-        return [pid for pid in (*pids, self._checker.pid, self._recorder.pid) if pid]
+        others = (self._checker.pid, self._recorder.pid, *self._observer.pids)
+        return [pid for pid in (*pids, *others) if pid]

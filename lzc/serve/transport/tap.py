@@ -26,7 +26,7 @@ from lzc.serve.ipc.exchanges import (
     pieces,
     pieces_of,
     pieces_of_singles,
-    width,
+    widest,
 )
 from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.recorder_table import (
@@ -238,8 +238,8 @@ class _TappedDatagrams(datagrams.Datagrams):
     def _all(self, marks: bytes, missed: Sequence[bytes]) -> list[bytes]:
         """What came into the slots, and went from them."""
         count = self._count
-        asked, answered = self.lengths[:count], self.answer_lengths[:count]
-        wide = width(max(asked.tolist())), width(max(answered.tolist()))
+        sizes = self.lengths[:count].tobytes(), self.answer_lengths[:count].tobytes()
+        wide = widest(sizes[0], 4), widest(sizes[1], 8)
         # A layout for each number of slots would be made for most of them.
         room = 1 << (count - 1).bit_length()
         slot = datagrams.SLOT
@@ -247,7 +247,6 @@ class _TappedDatagrams(datagrams.Datagrams):
         answers = columns(room, wide[1], slot).unpack_from(self.answers)
         if room != count:
             queries, answers = queries[:count], answers[:count]
-        sizes = asked.tobytes(), answered.tobytes()
         clients = self.clients[: count * NAME]
         times = self._at, time.time()
         texts = queries + answers

@@ -20,9 +20,10 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol, TypeVar
 
 from lzc.answer.lua_answer import LuaEvaluator
-from lzc.lua.engine.execution import Include, LuaFailure, QueryContext
+from lzc.lua.engine.execution import Counted, Include, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.zone_table import ZoneCount, ZoneCounts
+from lzc.serve.worker.instruction_counts import InstructionCounts
 from lzc.serve.worker.penalties import AHEAD, SLOW, Penalties
 from lzc.serve.worker.quarantine import Marks
 
@@ -37,11 +38,15 @@ KINDS: Final = (*LIMITS, "syntax", "runtime", "result")
 
 
 class MeasuredEvaluator(LuaEvaluator, Protocol):
-    """An evaluator that tells which of its time no execution is to blame for."""
+    """An evaluator that tells which of its time no execution is to blame for, and, of some
+    executions, how many instructions they took."""
 
     @property
     def swept(self) -> float:
         """Seconds spent so far on garbage that other executions left."""
+
+    def sample(self, each: int, counted: Counted) -> None:
+        """As `lzc.lua.engine.engine.Engine.sample`."""
 
 
 def code_id(zone: bytes, code: bytes) -> int:
@@ -88,8 +93,10 @@ class GuardedEngine:
         self.kinds: Counter[str] = Counter()
         # Fast code is charged what the clock says, as to ask for CPU time takes longer.
         self.zones = ZoneCounts()
+        self.instructions = InstructionCounts()
         self.runs = 0
         self.failures = 0
+        self.sample()
 
     def quarantine(self, ident: int) -> None:
         """Do not run this code any more."""
@@ -99,7 +106,17 @@ class GuardedEngine:
     def go_on_from(self, before: GuardedEngine) -> None:
         """Count on, where the engine of the bundle before ended."""
         self.runs, self.failures, self.kinds = before.runs, before.failures, before.kinds
-        self.zones = before.zones
+        self.zones, self.instructions = before.zones, before.instructions
+        self.zones.begin()
+
+    def sample(self) -> None:
+        """Have instructions of some of the next executions counted. To be called with each
+        heartbeat."""
+        self._engine.sample(self.instructions.one_in(self.runs), self._counted)
+
+    def _counted(self, zone: bytes, instructions: int, executions: int) -> None:
+        self.instructions.add(instructions, executions)
+        self.zones[zone].took(instructions, executions)
 
     def hold(self, zone: bytes) -> None:
         """Run no code of this zone any more that never ran to its end."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lzc.dnssec.signing.signer import SignatureCache
 from lzc.serve.ipc import traffic
-from lzc.serve.ipc.scoreboard import COUNTERS, Slot
+from lzc.serve.ipc.scoreboard import BY_INSTRUCTIONS, COUNTERS, Slot
 from lzc.serve.ipc.traffic import TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.tcp import TcpServer
 from lzc.serve.transport.udp import UdpServer
-from lzc.serve.worker.guard import KINDS
+from lzc.serve.worker.guard import KINDS, GuardedEngine
+from lzc.serve.worker.instruction_counts import InstructionCounts
 from lzc.serve.worker.serving import Serving
 
 
@@ -52,6 +53,7 @@ class Publisher:
         self._slot.write_traffic(words)
         guard = serving.guard
         if guard is not None:
+            guard.sample()
             self._slot.zones.write(guard.zones)
         now = self._counters(serving, flagged)
         self._slot.write_counters([now[name] for name in COUNTERS])
@@ -85,7 +87,14 @@ class Publisher:
             "lua_us": int(guard.zones.seconds() * 1e6) if guard is not None else 0,
             "lua_plans": self._plans + sum(flagged[traffic.PLANNED]),
             **{f"lua_{kind}": guard.kinds[kind] if guard is not None else 0 for kind in KINDS},
+            **_instructions(guard),
             "signatures_made": signed.made,
             "signatures_kept": signed.kept,
             "signatures_us": int(signed.seconds * 1e6),
         }
+
+
+def _instructions(guard: GuardedEngine | None) -> dict[str, int]:
+    counts = InstructionCounts() if guard is None else guard.instructions
+    by_size = zip(BY_INSTRUCTIONS, counts.sizes, strict=True)
+    return {"lua_counted": counts.counted, "lua_counted_sum": counts.sum, **dict(by_size)}

@@ -68,6 +68,7 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
         keys={names[0]: "warning"},
         ends=dict.fromkeys(names, NOW + 86400),
         held_zones=names[:1],
+        lua_limit=1000,
         health=HealthSeen(
             counts | refused,
             each,

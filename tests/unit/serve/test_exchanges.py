@@ -19,6 +19,7 @@ from lzc.serve.ipc.exchanges import (
     pieces_of,
     pieces_of_singles,
     read,
+    widest,
     width,
 )
 
@@ -102,3 +103,13 @@ def test_exchanges_of_many_batches_have_times_of_their_own(
     client = bytes((192, 0, 2, 1)), b"\0\7"
     assert taken.exchanges == [(*client, query, answer) for _, _, query, answer in found]
     assert taken.missed == {found[0][2]}
+
+
+@given(
+    st.lists(st.one_of(st.integers(0, 300), st.integers(0, 70_000)), min_size=1, max_size=70),
+    st.sampled_from((4, 8)),
+)
+def test_the_widest_text_is_found_by_the_octets_of_sizes(sizes: list[int], octets: int) -> None:
+    written = b"".join(size.to_bytes(octets, sys.byteorder) for size in sizes)
+    found = widest(written, octets)
+    assert found == max(width(max(sizes)), 32)

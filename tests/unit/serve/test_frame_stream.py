@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lzc.serve.ipc.exchanges import Columns
 from lzc.serve.observe.dnstap import CONTENT_TYPE, Endpoint, varint
 from lzc.serve.observe.frame_stream import MOST, FrameStream, control_frame
 from tests.patience import PATIENCE, SOON
@@ -179,7 +180,9 @@ def test_a_frame_has_what_its_message_says(size: int) -> None:
     client, query, answer = bytes(range(16)), b"q" * 12, b"a" * size
     endpoint = Endpoint("me", "lzc", b"\x7f\0\0\1", 5300, tcp=True, six=True)
     exchange = client, b"\x10\x92", query, answer
-    octets, count = endpoint.frames(1_800_000_000.25, 1_800_000_001.5, [exchange])
+    octets, count = endpoint.frames(
+        1_800_000_000.25, 1_800_000_001.5, Columns(*([part] for part in exchange))
+    )
     assert count == 2
     messages = []
     while octets:
@@ -215,7 +218,7 @@ def test_a_query_and_its_answer_are_one_frame_where_that_is_wished(size: int) ->
     """But for a query that got none, whose frame is its own."""
     client, query, answer = bytes(range(4)), b"q" * 40, b"a" * size
     endpoint = Endpoint("", "", b"", 53, tcp=False, six=False, together=True)
-    exchanges = [(client, b"\0\x35", query, answer), (client, b"\0\x35", query, None)]
+    exchanges = Columns([client] * 2, [b"\0\x35"] * 2, [query] * 2, [answer, None])
     octets, count = endpoint.frames(1.25, 2.5, exchanges)
     assert count == endpoint.count(exchanges) == 2
     found = []

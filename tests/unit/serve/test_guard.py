@@ -10,7 +10,7 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from lzc.lua.engine.execution import FailureKind, Include, LuaFailure, QueryContext
+from lzc.lua.engine.execution import Counted, FailureKind, Include, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.worker.guard import GuardedEngine, code_id
 from lzc.serve.worker.penalties import AHEAD, FIRST, LONGEST, SHARE, SHARE_OF_ALL, SLOW
@@ -34,6 +34,9 @@ class World:
         self.slot = Scoreboard(1).slot(0)
         clocks = (lambda: self.now, lambda: self.cpu)
         self.guard = GuardedEngine(self, self.slot, (), *clocks, shares=shares)
+
+    def sample(self, each: int, counted: Counted) -> None:
+        pass
 
     def evaluate(self, code: bytes, _query: QueryContext, _include: Include) -> list[bytes]:
         if self.fast:

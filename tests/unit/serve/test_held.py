@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lzc.lua.engine.execution import FailureKind, LuaFailure, QueryContext
+from lzc.lua.engine.execution import Counted, FailureKind, LuaFailure, QueryContext
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.worker.guard import GuardedEngine, code_id
 from lzc.serve.worker.quarantine import CODES, Proven
@@ -14,6 +14,9 @@ from lzc.serve.worker.quarantine import CODES, Proven
 
 class Echo:
     swept = 0.0
+
+    def sample(self, each: int, counted: Counted) -> None:
+        pass
 
     def evaluate(self, code: bytes, query: QueryContext, include: Any) -> list[bytes]:
         if code == b"fail":
@@ -55,6 +58,9 @@ def test_in_a_zone_that_is_held_only_what_ran_to_its_end_is_run() -> None:
 def test_what_a_limit_ended_did_not_run_to_its_end(kind: FailureKind) -> None:
     class Limited:
         swept = 0.0
+
+        def sample(self, each: int, counted: Counted) -> None:
+            pass
 
         def evaluate(self, code: bytes, query: QueryContext, include: Any) -> list[bytes]:
             raise LuaFailure(kind, "too much")

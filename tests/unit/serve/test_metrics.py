@@ -184,6 +184,26 @@ def test_checks_are_there_with_their_state_and_how_often_it_changed(tmp_path: Pa
         assert found["lzc_health_results_total"] >= 2
 
 
+def test_the_url_of_a_check_shows_no_password(tmp_path: Path) -> None:
+    """Whoever may read metrics need not be who may ask for that page."""
+    with served(tmp_path) as made:
+        secret = Check("127.0.0.1", url="http://me:s3cret@www.example.com/up?a@b")
+        made.project.build(
+            {"example.org.": made.zone}, serial=2, signed=["example.org."], checks=[secret]
+        )
+        assert made.server.control("reload")["ok"]
+        made.wait_for("lzc_health_forced_checks", 0)
+        found = list(made.wait_for('lzc_zone_serial{zone="example.org."}', 2))
+        urls = [name for name in found if "www.example.com" in name]
+        assert urls and all('url="http://***@www.example.com/up?a@b"' in name for name in urls)
+        told = [
+            *(made.metrics.get()[2].decode(), made.metrics.get("/health")[2].decode()),
+            *(str(made.server.control(one)) for one in ("health", "status", "metrics")),
+            "\n".join(made.server.log),
+        ]
+        assert not [one for one in told if "s3cret" in one]
+
+
 def made_checks(made: Served) -> list[Check]:
     return [Check("127.0.0.1", made.target.getsockname()[1])]
 

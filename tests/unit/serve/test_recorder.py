@@ -3,6 +3,7 @@ becomes of it costs no answer."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -209,6 +210,24 @@ def test_what_is_answered_last_is_recorded_too(tmp_path: Path) -> None:
     with LiveServer(project, workers=2) as server:
         ask(server, 20)
     assert (tmp_path / "queries").read_text().count("\n") == 20
+
+
+def test_lines_say_which_process_answered(tmp_path: Path) -> None:
+    project = Project(
+        tmp_path,
+        '[serve]\nquery-log = 1\nquery-log-file = "queries"\nlog-format = "json"\nlog = "./log"\n',
+    )
+    project.build(ZONE)
+    path = tmp_path / "queries"
+    with LiveServer(project, workers=2) as server:
+        workers = server.control("status")["workers"]
+        for _ in range(20):
+            server.ask("www.example.org", tcp=True)
+            ask(server, 1)
+        server.wait_for(lambda: path.exists() and path.read_text().count("\n") == 40)
+    found = {(one["process"], one["pid"]) for one in map(json.loads, path.read_text().splitlines())}
+    assert found <= {(f"worker {place}", one["pid"]) for place, one in enumerate(workers)}
+    assert found
 
 
 def test_it_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:

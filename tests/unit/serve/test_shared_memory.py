@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lzc.health_check import Check
 from lzc.lua.engine.engine import Engine
-from lzc.lua.engine.execution import EngineSettings, LuaFailure, QueryContext
+from lzc.lua.engine.execution import Counted, EngineSettings, LuaFailure, QueryContext
 from lzc.lua.plan import Planner
 from lzc.lua.plan.format import Outcome
 from lzc.serve.ipc.health_table import DOWN, UNKNOWN, UP, HealthTable
@@ -210,6 +210,9 @@ class Recorder:
     def __init__(self, board: Scoreboard) -> None:
         self.slot = board.slot(0)
         self.seen: list[Any] = []
+
+    def sample(self, each: int, counted: Counted) -> None:
+        pass
 
     def evaluate(self, code: bytes, query: QueryContext, include: Any) -> list[bytes]:
         self.seen.append(self.slot.running_lua())

@@ -83,7 +83,7 @@ def test_it_says_what_is_served_and_what_is_down(tmp_path: Path) -> None:
         assert (name, executions, failures) == ("example.org.", "1", "1")
         assert ["SERVFAIL", "1", "0"] in [row[:3] for row in rows(document, "answers")]
         names = [row[0].partition(" ")[0] for row in rows(document, "processes")]
-        assert names == ["supervisor", "checker", "worker-0"]
+        assert names == ["supervisor", "checker", "observer", "worker-0"]
         found = problems(document)
         assert found[0][0] == "failing"
         assert any("LUA records fail" in what for _, what in found)

@@ -18,6 +18,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
+from lzc.serve.ipc.scoreboard import BY_INSTRUCTIONS
 from tests.patience import PATIENCE
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
@@ -164,6 +165,11 @@ def test_totals_are_exact(server: LiveServer) -> None:
     zone = found["lua_zones"]["example.org."]
     assert (zone["executions"], zone["failures"]) == (20, 8)
     assert counters["lua_us"] - 2 <= sum(one["cpu"] for one in found["lua_zones"].values())
+    # The first executions of each code are counted, in each of both workers.
+    assert 0 < counters["lua_counted"] <= 20
+    assert counters["lua_counted_sum"] == zone["instructions"]
+    assert sum(counters[name] for name in BY_INSTRUCTIONS) == counters["lua_counted"]
+    assert zone["most"] == 109, "a loop of fifty"
 
 
 def test_what_is_no_query_is_counted(server: LiveServer) -> None:
@@ -207,8 +213,11 @@ def test_no_total_falls_when_workers_die_and_nothing_is_counted_twice(server: Li
             os.kill(one["pid"], signal.SIGKILL)
         server.wait_for(lambda deaths=2 * (turn + 1): alive_again(server, deaths))  # type: ignore[misc]
         after = server.control("totals")
-        for name in ("queries", "answers", "answer_octets", "lua_zones"):
+        for name in ("queries", "answers", "answer_octets"):
             assert after[name] == before[name]
+        for zone, numbers in before["lua_zones"].items():
+            # What is, rather than how often it was, has died with them.
+            assert after["lua_zones"][zone] == numbers | {"most": 0}
         assert keyed(after["queries"]) == dict(client.queries)
         assert keyed(after["answers"]) == dict(client.answers)
         for name, number in before["counters"].items():

@@ -308,14 +308,41 @@ def test_more_zones_than_rows_are_counted_together() -> None:
     slot.zones.write(zones)
     rows, others = slot.zones.read()
     assert len(rows) == ROWS
-    assert set(rows.values()) == {ZoneNumbers(1, 0, 1000)}
+    assert set(rows.values()) == {ZoneNumbers(1, 0, 1000, 0, 0)}
     assert (others.executions, others.cpu) == (10, 10_000)
     # The next process has others, for which there are no rows.
     slot.reset()
     zones = ZoneCounts()
     zones[b"\3new\0"].failures += 5
     slot.zones.write(zones)
-    assert slot.zones.read() == (rows, others.plus(ZoneNumbers(0, 5, 0)))
+    assert slot.zones.read() == (rows, others.plus(ZoneNumbers(0, 5, 0, 0, 0)))
+
+
+def test_the_most_instructions_of_a_zone_are_those_of_one_bundle_and_of_one_worker() -> None:
+    board = Scoreboard(2)
+    slots, zone = [board.slot(0), board.slot(1)], b"\4zone\0"
+    counts = [ZoneCounts() for _ in slots]
+    reader = TotalsReader(slots)
+
+    def told() -> tuple[int, int]:
+        for slot, one in zip(slots, counts, strict=True):
+            slot.zones.write(one)
+        found = reader.read().lua_zones["zone."]
+        return found["instructions"], found["most"]
+
+    for one, instructions in zip(counts, (300, 900), strict=True):
+        one[zone].executions += 3
+        one[zone].took(instructions, 3)
+        one[zone].took(10, 1)
+    assert told() == (3 * 300 + 3 * 900 + 20, 900)
+    counts[1].begin()
+    assert told() == (3620, 300), "another bundle, so far"
+    counts[1][zone].executions += 1
+    counts[1][zone].took(500, 1)
+    assert told() == (4120, 500)
+    slots[1].vacate()
+    counts[1] = ZoneCounts()
+    assert told() == (4120, 300), "of a process that is gone stays how often, not what is"
 
 
 def test_busy_zones_are_shown_and_no_number_falls() -> None:
@@ -327,7 +354,7 @@ def test_busy_zones_are_shown_and_no_number_falls() -> None:
         busy = [b"\1a\0", b"\1b\0"] if turn < 30 else [b"\1c\0", b"\1d\0"]
         for apex in (b"\1a\0", b"\1b\0", b"\1c\0", b"\1d\0"):
             done[apex] += 100 if apex in busy else 1
-        found = shown.show({apex: ZoneNumbers(n, 0, 0) for apex, n in done.items()}, NOTHING)
+        found = shown.show({apex: ZoneNumbers(n, 0, 0, 0, 0) for apex, n in done.items()}, NOTHING)
         assert len(found) <= 3
         for name, numbers in found.items():
             if name in before:

@@ -18,6 +18,7 @@ local core = {
   count_kib = collectgarbage, collect = collectgarbage, reseed = math.randomseed,
 }
 for name, value in next, settings do core[name] = value end
+core.first_drawn = settings.seed % 2147483646 + 1
 for name, value in next, callbacks do core[name] = value end
 
 -- What holds in the version of PowerDNS that answers are given as, of what holds since some, which are
@@ -53,7 +54,7 @@ for name, f in next, callbacks do
       if count_kib('count') > core.collect_at then make_room() end
       return charged(clock(), f(...))
     end
-  elseif name ~= 'python_crowded' and name ~= 'python_swept' then
+  elseif name ~= 'python_crowded' and name ~= 'python_swept' and name ~= 'python_counted' then
     core[name] = function(...)
       if count_kib('count') > core.collect_at then make_room() end
       return f(...)

@@ -9,13 +9,16 @@
 -- Where globals live on, nothing may run twice. There an execution that gets so far goes on, and its
 -- budget is counted from there; where that happens to a record again and again, from its start.
 --
+-- Of some executions the record's instructions alone are counted meanwhile (`sample`): the hook fires on
+-- each and sees whose it is. All else is as usual, so a record finds nothing that is not as it always is.
+--
 -- An instruction may be a long call into C. So hooks look at the clock too, and what is known to take
 -- long is charged beforehand (`core.charge`). Time is CPU time: a machine that is busy harms nobody.
 
 local core = ...
 local error, select = error, select
 local sethook, getinfo, clock = debug.sethook, debug.getinfo, os.clock
-local min, max, raw_getfenv = math.min, math.max, getfenv
+local min, max, floor, raw_getfenv = math.min, math.max, math.floor, getfenv
 local LIMIT, limit, time_limit = core.LIMIT, core.exec_limit, core.time_limit
 local work_limit = time_limit * 1e9
 
@@ -64,6 +67,26 @@ local MAX_STRIKES = 3
 shared.costly = shared.costly or {}
 local costly, slot, G = shared.costly, nil, core.G
 
+-- Of which executions instructions are counted: of so many first ones of each slot, which are `young`
+-- until then, and after that of one in so many, when `passed` reaches `gap`. How many lie `between` two of
+-- them is by chance, with this mean: what is asked in turn is to have its turn here too. That chance is
+-- not `core.random`: a record may know what comes from there. Where the host says nothing for long, as
+-- executions became many at once, the mean is doubled with each one after the first `MOST`.
+local FIRST, MOST = 3, 8
+local passed, gap, between, taken, telling = 0, math.huge, 1, 0, false
+shared.young = shared.young or {}
+local young = shared.young
+local drawn = core.first_drawn
+
+-- Of the execution that runs: whether it is such a one, for how many executions it stands (0: it is not
+-- known how many instructions it took), and how often its hook has fired. A hook that fires on each
+-- instruction does so this often; then by steps, each of which is whose its last instruction is. What it
+-- has `seen` is not `used`, which functions of ours give back what they cost.
+local sampled, weight, fires, seen, FINE = false, 0, 0, 0, 5000
+
+-- What such a hook takes more than the usual one, which is not the record's time.
+local FIRE_COST = 2e-7
+
 -- Whether every instruction counts, and whether that begins when it may matter.
 core.exact = core.exact and limit > 0
 local counting = core.exact
@@ -95,6 +118,7 @@ local function late()
     watched = watched - 1
   end
   if not started then started = now end
+  if sampled then now = now - fires * FIRE_COST end
   return now - started > time_limit
 end
 
@@ -106,7 +130,7 @@ local function count_one()
   end
 end
 
-local tick
+local tick, tick_sampled
 
 -- The record alone, or together with our functions, has run as many instructions as it may.
 local function exhausted()
@@ -120,11 +144,12 @@ local function exhausted()
     if own > limit * OWN_FACTOR then return stop() end
     patience = patience < STEP and patience + 1 or PATIENCE
     step = watched > 0 and 1 or patience
-    return sethook(tick, '', step)
+    return sethook(sampled and tick_sampled or tick, '', step)
   elseif not lazily then
     return stop()
   end
   used, counting, costly[slot] = 0, true, (costly[slot] or 0) + 1
+  sampled, weight, passed = false, 0, passed + weight
   sethook(count_one, '', 1)
 end
 
@@ -141,11 +166,11 @@ local function look()
     seen_at = left
     if left <= 0 then return exhausted() end
   end
-  local following = watched > 0 and 1 or min(left, STEP)
+  local following = (watched > 0 or sampled and fires < FINE) and 1 or min(left, STEP)
   due = watched > 0 and math.huge or max(left + unseen - LOOK, STEP)
   if following ~= step then
     step = following
-    sethook(tick, '', step)
+    sethook(sampled and tick_sampled or tick, '', step)
   end
 end
 
@@ -155,7 +180,54 @@ function tick()
   if left <= due or count_kib('count') > ROOMY then return look() end
 end
 
--- Gives the hook of an execution and its interval. Nothing of ours but `run` may be on its way when the
+function tick_sampled()
+  fires = fires + 1
+  if raw_getfenv(2) ~= G then seen = seen + step end
+  left = left - step
+  if left <= due or count_kib('count') > ROOMY then return look() end
+end
+
+-- The next one whose instructions are counted is to come after so many, by chance.
+local function draw_gap()
+  drawn = drawn * 16807 % 2147483647
+  return 1 + floor(drawn / 2147483647 * (2 * between - 1))
+end
+
+-- Count those of one in `each` executions from now on, and tell the host; 0: of none. The host says so
+-- some times a second.
+function core.sample(each)
+  telling, between, taken = each > 0, each, 0
+  shared.first = telling and FIRST or nil
+  gap = telling and min(gap, passed + draw_gap()) or math.huge
+end
+
+-- Has the instructions of this execution counted, which is the next one anyway or of a young slot.
+local function sample(of)
+  local first = young[of]
+  if first then
+    young[of] = first > 1 and first - 1 or nil
+    weight, passed = 1, passed - 1
+  else
+    taken = taken + 1
+    if taken > MOST then between = 2 * between end
+    weight, passed, gap = passed, 0, draw_gap()
+  end
+  sampled, seen, fires, step = true, 0, 0, 1
+  return tick_sampled, 1
+end
+
+-- Tells how many instructions an execution took whose hook fired on each, and `why` it was ended, if it
+-- was. One that is run again, as ours may have been too many, tells then.
+function core.tell(why)
+  if why == 'instructions' and sampled then
+    passed = passed + weight
+  elseif telling and weight > 0 then
+    local took = sampled and seen or used
+    core.python_counted(limit > 0 and min(took, limit) or took, weight)
+  end
+end
+
+-- Gives the hook of an execution and its interval, which is 1 where `core.tell` is to be called after it. Nothing of ours but `run` may be on its way when the
 -- hook fires outside the record's pcall, so it is `run` that sets the hook.
 local hooked = limit > 0 or time_limit > 0
 -- Without a limit, more than ever run; but a number that can be counted down from.
@@ -164,11 +236,16 @@ local first_step = min(total, STEP)
 local first_due = max(total - LOOK, first_step)
 function core.begin(of)
   used, own, fired, started, work, watched = -RUN_COST, 0, false, nil, 0, 0
-  counting = core.exact and (not lazily or (costly[of] or 0) >= MAX_STRIKES)
-  if counting then return count_one, 1 end
-  if not hooked then return nil end
+  counting, sampled = core.exact and (not lazily or (costly[of] or 0) >= MAX_STRIKES), false
+  if counting then
+    weight = 1
+    return count_one, 1
+  end
   slot, left, step, unseen, told, patience = of, total, first_step, 0, 0, PATIENCE
   seen_at, due = total, first_due
+  passed = passed + 1
+  if passed >= gap or young[of] then return sample(of) end
+  if not hooked then return nil end
   return tick, step
 end
 

@@ -64,9 +64,9 @@ local environment = {__index = api, __metatable = false}
 local QUERY = {'qname', 'zone', 'who', 'bestwho', 'ecswho', 'localwho', 'zoneid', 'tcp', 'dnssecOK',
                'ednsPKTSize', 'dh'}
 
-local chunks, costly = core.shared.chunks, core.shared.costly
+local chunks, costly, young = core.shared.chunks, core.shared.costly, core.shared.young
 
-local limit, begin, spent, surface = core.exec_limit, core.begin, core.spent, core.surface
+local limit, begin, spent, surface, tell = core.exec_limit, core.begin, core.spent, core.surface, core.tell
 local unseed = core.unseed
 local SPENT = {
   instructions = 'more than ' .. limit .. ' instructions',
@@ -193,6 +193,7 @@ local function run(slot, qname, zone, who, network, prefix, address, tcp, dnssec
   end
   shared.heap = heap
   local why = spent()
+  if interval == 1 then tell(why) end
   if why then return nil, why, SPENT[why] end
   if not ok then return failure(result) end
   return contents(result)
@@ -203,12 +204,12 @@ function core.compile(slot, code)
   local source = byte(code, 1) == 59 and sub(code, 2) or 'return ' .. code
   if byte(source, 1) == 27 then return 'bytecode is refused' end
   local chunk, message = loadstring(source, source)
-  chunks[slot] = chunk
+  chunks[slot], young[slot] = chunk, shared.first
   return message
 end
 
 function core.forget()
-  for slot in next, chunks do chunks[slot], costly[slot] = nil, nil end
+  for slot in next, chunks do chunks[slot], costly[slot], young[slot] = nil, nil, nil end
 end
 
 -- What is kept for speed is given up where memory is short.

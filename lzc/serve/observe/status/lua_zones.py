@@ -13,6 +13,8 @@ from lzc.serve.observe.status.summary import Level
 from lzc.serve.observe.status.table import NAME, NUMBER, Cell, Column, Fact, Section, cut
 from lzc.serve.observe.status.words import count, lasting, milliseconds
 
+NEAR: Final = 0.8
+"""What part of its limit of instructions is much."""
 _FAILURES: Final = {
     "lua_instructions": "too many instructions",
     "lua_memory": "too much memory",
@@ -48,6 +50,7 @@ def lua(known: Known, asked: Asked) -> Section:
             Column("Failures", NUMBER),
             Column("CPU time", NUMBER),
             Column("Each", NUMBER),
+            Column("Instructions", NUMBER),
         ),
         [
             [
@@ -60,6 +63,7 @@ def lua(known: Known, asked: Asked) -> Section:
                     more=f"{100 * numbers['cpu'] / cpu:.0f} %" if cpu else "",
                 ),
                 Cell(milliseconds(numbers["cpu"] / 1e6 / max(1, numbers["executions"]))),
+                _instructions(known, numbers),
             ]
             for _, _, name, numbers in rows
         ],
@@ -84,6 +88,21 @@ def lua(known: Known, asked: Asked) -> Section:
         ),
         ("zone",),
     )
+
+
+def _instructions(known: Known, numbers: Mapping[str, int]) -> Cell:
+    """Those of an execution, as far as they were counted of some; a record comes near its limit
+    before it runs into it."""
+    each, most = numbers["instructions"] / max(1, numbers["executions"]), numbers["most"]
+    level = Level.AT_RISK if is_near(most, known.seen.lua_limit) else None
+    limit = f" of {count(known.seen.lua_limit)}" if known.seen.lua_limit else ""
+    more = f"at most {count(most)}{limit}" if most else ""
+    return Cell(count(round(each)) if numbers["instructions"] else "–", level, more)
+
+
+def is_near(instructions: int, limit: int) -> bool:
+    """Whether so many come near a limit, as the alert `LzcLuaNearLimit` has it."""
+    return instructions > NEAR * limit > 0
 
 
 def _lua_state(known: Known, name: str, numbers: Mapping[str, int]) -> Cell:
