@@ -93,8 +93,6 @@ _LOGGED: Final = {
         "done": r"XFR-in zone.*(?:zone committed|got \d+ delta)",
     },
     "bind": {
-        "AXFR": r"got nonincremental response",
-        "IXFR": r"got incremental response",
         "done": r"Transfer status: success",
         _TLS: r"zone .*transferred serial \d+: TSIG 'tls.example'",
     },
@@ -109,13 +107,7 @@ _LOGGED: Final = {
         _TLS: r"[AI]XFR, incoming,.* TLS.*finished",
     },
 }
-"""What each writes of a transfer. NSD does not say which it was, nor PowerDNS what became of it."""
-_BIND_LOG: Final = """\
-logging {{
-    channel told {{ stderr; severity debug 3; print-time yes; }};
-    category xfer-in {{ told; }};
-}};
-"""
+"""What each writes of a transfer: BIND and NSD do not say which it was."""
 
 
 class Follower(Secondary):
@@ -155,8 +147,6 @@ class Follower(Secondary):
             "pin": pin,
         }
         text = kind.head.replace("min-refresh-time 3600;", "min-refresh-time 2; min-retry-time 1;")
-        if software == "bind":
-            text += _BIND_LOG
         if software == "nsd" and self.speaks_tls:
             text = text.replace("server:", f'server:\n    tls-cert-bundle: "{ca}"', 1)
         text = text.format(**names) + _KEY[software].format(**names)
