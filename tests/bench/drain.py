@@ -1,11 +1,12 @@
 """Take a zone by AXFR over TSIG and print the seconds; checks the framing, not the records.
 
-python -m tests.bench.drain PORT ZONE
+python -m tests.bench.drain PORT ZONE [--tls]
 """
 
 from __future__ import annotations
 
 import socket
+import ssl
 import sys
 import time
 
@@ -17,7 +18,7 @@ import dns.tsigkeyring
 from tests.bench.peers import TSIG_NAME, TSIG_SECRET
 
 
-def drain(port: int, zone: str) -> float:
+def drain(port: int, zone: str, *, tls: bool = False) -> float:
     """Seconds from the request to the message that ends the transfer with the SOA."""
     query = dns.message.make_query(zone, "AXFR")
     query.use_tsig(
@@ -26,7 +27,7 @@ def drain(port: int, zone: str) -> float:
     wire = query.to_wire()
     soa = b"\x00\x06\x00\x01"
     started = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port)) as tcp:
+    with _connected(port, tls) as tcp:
         tcp.sendall(len(wire).to_bytes(2, "big") + wire)
         buffer = bytearray()
         messages = 0
@@ -51,5 +52,15 @@ def drain(port: int, zone: str) -> float:
     return time.monotonic() - started
 
 
+def _connected(port: int, tls: bool) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port))
+    if not tls:
+        return plain
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(plain)
+
+
 if __name__ == "__main__":
-    print(drain(int(sys.argv[1]), sys.argv[2]))
+    print(drain(int(sys.argv[1]), sys.argv[2], tls="--tls" in sys.argv))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench import (
+    axfr_rows,
     build_rows,
     denial_rows,
     harness,
@@ -220,6 +221,7 @@ ROWS: dict[str, Row] = {
     "lua-idiom": lua_rows.lua_idiom,
     "lua-hostile": hostile_rows.hostile,
     "million": million_build,
+    "transfers": axfr_rows.transfers,
     "ixfr": transfer_rows.ixfr,
     "rebuild": build_rows.rebuild,
     "reload": reload,

@@ -125,7 +125,7 @@ def _measure(
             reader = threading.Thread(target=lambda: lines.extend(scraper.stdout or ()))
             reader.start()
         before = cpu_of(supervisor)
-        times, lost = _ask(port, names)
+        times, lost = ask(port, names)
         cpu = cpu_of(supervisor) - before
         made = [line.split() for line in lines]
     return Seen(
@@ -139,7 +139,7 @@ def _measure(
     )
 
 
-def _ask(port: int, names: list[str]) -> tuple[list[float], int]:
+def ask(port: int, names: list[str], seconds: float = _SECONDS) -> tuple[list[float], int]:
     """One question at a time at a steady rate, from the load's core: milliseconds, in order."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {int(harness.LOAD_CORE)})
@@ -149,7 +149,7 @@ def _ask(port: int, names: list[str]) -> tuple[list[float], int]:
             udp.settimeout(2)
             udp.connect(("127.0.0.1", port))
             begin = time.monotonic()
-            for number in range(int(_SECONDS * _RATE)):
+            for number in range(int(seconds * _RATE)):
                 label, _, zone = names[number * 7 % len(names)].partition(".")
                 query = question(number, label, zone)
                 wait = begin + number / _RATE - time.monotonic()

@@ -7,6 +7,7 @@ import sys
 from typing import Final
 
 RUNS: Final = {
+    "transfers": "20 zones change at eleven secondaries while lines are cut: are all equal?",
     "chaos": "45 zones, six secondaries, and faults made on purpose: is an answer ever wrong?",
     "checks": "health checks for a quarter of an hour: is one ever late, does memory grow?",
     "day": "900 sites, 240,000 queries an hour, three secondaries: is all well for half an hour?",

@@ -1,8 +1,9 @@
 """Queries over TCP (RFC 7766): many a connection, answered in the order they came.
 
 All that TCP wants done stands in one queue, and is done in turns of the event loop that have a
-bound of time, so that UDP is served in between whatever TCP does: a step of a TLS handshake, which
-is what costs most, ends its turn. Clients take turns in the queue,
+bound of time, so that UDP is served in between whatever TCP does. Steps of TLS handshakes, which
+cost the most and are had by anybody, have a queue of their own: after each there is a pause as long
+as it took, so that they have half of the worker's time at most. Clients take turns in the queue,
 and so do the connections of each: a thousand connections of one client get no more than the single
 one of another. A connection costs what its client makes it cost, and no more: a message must arrive
 whole in time, and who does not take his answers is given no others.
@@ -39,6 +40,8 @@ SHARE: Final = 0.0005
 """Seconds of a turn for one connection, likewise."""
 ACCEPT: Final = 0.001
 """Seconds of a turn in which connections are accepted."""
+REST: Final = 1.0
+"""How long handshakes rest after a step of one, as a multiple of what it took."""
 _EVENTS: Final = 128
 """Connections that are told of events in one turn."""
 _SWEEP: Final = 0.5
@@ -84,6 +87,9 @@ class TcpServer:
         self._queue: deque[Client] = deque()
         self._idle: dict[Connection, None] = {}
         self._unread: dict[Connection, None] = {}
+        self._greeting: deque[Connection] = deque()
+        self._greet_at = 0.0
+        self._greet_scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: Sequence[Listener | TlsListener] = ()
         self._scheduled = False
@@ -175,7 +181,6 @@ class TcpServer:
             client = queue.popleft()
             connection: Connection = client.ready.popleft()
             connection.queued = False
-            greeting = connection.greeting
             try:
                 if not connection.gone and connection.step(min(end, now + SHARE)):
                     connection.queued = True
@@ -188,10 +193,32 @@ class TcpServer:
             else:
                 client.queued = False
             now = clock()
-            if greeting or now >= end:
+            if now >= end:
                 break
         self.slot.done()
         return more or bool(queue)
+
+    def greet(self) -> None:
+        """One step of the handshake that has waited the longest."""
+        while self._greeting:
+            connection = self._greeting.popleft()
+            connection.queued = False
+            if connection.gone:
+                continue
+            began = self.clock()
+            self.slot.beat(began)
+            more = False
+            try:
+                more = connection.step(began)
+            except Exception as error:  # as in `turn`
+                self.errors.note("greeting a TLS client", error)
+                connection.drop()
+            ended = self.clock()
+            self.slot.done()
+            self._greet_at = ended + (ended - began) * REST
+            if more:
+                self.enqueue(connection)
+            return
 
     def sweep(self) -> None:
         """Close the connections whose time is over, and see which transfers do not get on."""
@@ -226,7 +253,11 @@ class TcpServer:
 
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
-        if not connection.queued:
+        if connection.greeting and not connection.queued:
+            connection.queued = True
+            self._greeting.append(connection)
+            self._schedule_greeting()
+        elif not connection.queued:
             client = connection.client
             connection.queued = True
             client.ready.append(connection)
@@ -297,6 +328,18 @@ class TcpServer:
         if self._loop is not None and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._run)
+
+    def _schedule_greeting(self) -> None:
+        if self._loop is not None and self._greeting and not self._greet_scheduled:
+            self._greet_scheduled = True
+            self._loop.call_later(max(0.0, self._greet_at - self.clock()), self._run_greeting)
+
+    def _run_greeting(self) -> None:
+        self._greet_scheduled = False
+        try:
+            self.greet()
+        finally:
+            self._schedule_greeting()
 
     def _run(self) -> None:
         self._scheduled = True
