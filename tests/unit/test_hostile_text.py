@@ -294,6 +294,7 @@ def evil_answer() -> dict[str, Any]:
     secondary = {"name": EVIL, "address": EVIL, "current": 0, "zones": 1, "states": [zone]}
     said = {"zone": EVIL, "at": 1, "serial": 1, "why": EVIL, "reason": EVIL}
     transfers = {"done": 1, "refused": {EVIL: 1}, "last": said, "last_refusal": said, "hint": EVIL}
+    transfers |= {"kinds": {EVIL: 1}}
     secondary |= {"silent": 5.0, "ahead": 1, "notify": True, "transfers": transfers}
     return {
         "ok": True,
@@ -326,6 +327,7 @@ def evil_answer() -> dict[str, Any]:
         "tsig": [about],
         "refused": {"at": 1, "why": EVIL, "bundle": EVIL, "since": 1, "tries": 2},
         "fallen": {"count": 1, "why": EVIL},
+        "serials_near_end": {"zones": [{"zone": EVIL, "serial": 1, "left": 1}]},
         "quarantine": [{"name": EVIL}],
         "held_zones": [EVIL],
         "workers": [{**counts, "queries_udp": 1, "queries_tcp": 1, "ready": True}],

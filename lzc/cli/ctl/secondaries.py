@@ -73,7 +73,7 @@ def _transfer_lines(transfers: dict[str, Any]) -> list[str]:
 
 def _kinds(kinds: dict[str, int]) -> str:
     """What was sent, where something was."""
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    told = ", ".join(f"{count} {shown(kind)}" for kind, count in sorted(kinds.items()))
     return f" ({told})" if told else ""
 
 
