@@ -47,7 +47,10 @@ def _nevertheless(config_path: Path, error: InputError) -> Path:
 
 def _told(config_path: Path) -> Iterator[Path]:
     """Where it may be, by what can be read of the file, and by default."""
-    folder = config_path.resolve().parent
+    try:
+        folder = config_path.resolve().parent
+    except (OSError, RuntimeError):  # links that lead in a circle
+        folder = config_path.parent.absolute()
     said = _readable(config_path)
     output = _text(said, "build", "output")
     socket = _text(said, "serve", "control-socket")

@@ -244,8 +244,9 @@ def test_with_wait_it_takes_every_step_by_itself(tmp_path: Path, holder: SerialH
     ended = threading.Event()
 
     def follow() -> None:
-        while not ended.wait(0.05):
+        while not ended.is_set():
             holder.take(zone.serial)
+            time.sleep(0.05)
 
     follower = threading.Thread(target=follow)
     follower.start()

@@ -19,7 +19,7 @@ def test_a_server_that_stops_while_a_command_runs_leaves_no_trace(
 
     async def slow(_request: control.Answer) -> control.Answer:
         under_way.set()
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
         return {"ok": True}
 
     async def serve() -> None:
