@@ -329,6 +329,8 @@ def test_a_demo_that_is_killed_ends_its_server(tmp_path: Path, temporary: Path) 
         for line in demo.stdout:
             if line.startswith("Questions"):
                 break
+        # It ends by itself, and its server with it, maybe before that one takes commands.
+        demo.send_signal(signal.SIGSTOP)
         (folder,) = temporary.glob("lzc-demo-*")
         socket_of_server = folder / "build" / "control.sock"
         while not socket_of_server.exists():
