@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,18 @@ class AllSecondaries:
     key at the secondaries, where it is not the same. ``policy`` is that for serials."""
 
     def __init__(
-        self, folder: Path, address: str = LOOPBACK, *, policy: str = "date", more: str = ""
+        self,
+        folder: Path,
+        address: str = LOOPBACK,
+        *,
+        policy: str = "date",
+        more: str = "",
+        releases: Sequence[Release] = ALL,
     ) -> None:
         origins.wait()
         self.folder = folder
         self.address = address
-        self.ports = {release: free_port() for release in ALL if release.present()}
+        self.ports = {release: free_port() for release in releases if release.present()}
         self.project = Project(folder / "project")
         for file in (self.project.folder / "zones").glob("*.zone"):
             if file.stem not in (ZONE, MISSING):

@@ -25,7 +25,7 @@ def test_bind_takes_a_large_rrset_again_and_again_and_why_is_told(
     release: Release, tmp_path: Path
 ) -> None:
     release.require()
-    made = AllSecondaries(tmp_path)
+    made = AllSecondaries(tmp_path, releases=[release])
     port = made.ports[release]
     with made.project.serve(zone=ZONE):
         kind = replace(KINDS["bind"], head=KINDS["bind"].head.replace(*OFTEN))
@@ -44,7 +44,7 @@ def test_bind_takes_a_large_rrset_again_and_again_and_why_is_told(
 def test_powerdns_without_lua_updates_is_told_what_it_needs(tmp_path: Path) -> None:
     release = of("powerdns", "5.1")
     release.require()
-    made = AllSecondaries(tmp_path)
+    made = AllSecondaries(tmp_path, releases=[release])
     port = made.ports[release]
     made.project.config.write_text(
         made.project.config.read_text().replace("[serve]", "[lua]\nenable = true\n[serve]")

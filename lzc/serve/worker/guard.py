@@ -28,6 +28,10 @@ from lzc.serve.worker.penalties import AHEAD, SLOW, Penalties
 from lzc.serve.worker.quarantine import Marks
 
 _CODES: Final = 65536
+_COUNTED_FINELY: Final = 2000
+"""Of an execution whose instructions are counted, so many are one by one, at most."""
+_COUNTING: Final = 3e-6
+"""Seconds that it takes to count one of them, on a slow machine."""
 
 T = TypeVar("T")
 
@@ -94,6 +98,8 @@ class GuardedEngine:
         # Fast code is charged what the clock says, as to ask for CPU time takes longer.
         self.zones = ZoneCounts()
         self.instructions = InstructionCounts()
+        # Seconds that went into counting instructions, which are no record's.
+        self._for_counting = 0.0
         self.runs = 0
         self.failures = 0
         self.sample()
@@ -115,6 +121,7 @@ class GuardedEngine:
         self._engine.sample(self.instructions.one_in(self.runs), self._counted)
 
     def _counted(self, zone: bytes, instructions: int, executions: int) -> None:
+        self._for_counting += min(instructions, _COUNTED_FINELY) * _COUNTING
         self.instructions.add(instructions, executions)
         self.zones[zone].took(instructions, executions)
 
@@ -174,7 +181,7 @@ class GuardedEngine:
         counted = self.zones[query[1]]
         counted.executions += 1
         self._enter(ident, query[0], query[1])
-        began, swept = self._cpu(), self._engine.swept
+        began, swept = self._cpu(), self._engine.swept + self._for_counting
         offended = ended = False
         try:
             found = self._evaluate(code, query, include)
@@ -190,7 +197,7 @@ class GuardedEngine:
             self._leave()
             if ended:
                 self._proven.add(ident)
-            swept = self._engine.swept - swept
+            swept = self._engine.swept + self._for_counting - swept
             took, now = self._cpu() - began - swept, self._clock()
             counted.seconds += max(took, 0.0)
             self._last = query[1], code, took, True

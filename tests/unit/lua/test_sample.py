@@ -89,8 +89,9 @@ def test_they_are_as_many_as_count_against_the_limit(code: str, mode: Mode) -> N
         sampled.ask(code)
     told = [instructions for _, instructions, _ in sampled.told]
     if "pcall" in code:
-        # The limit holds what catches errors against a record, which is ours here.
-        assert 0 < max(told) < counted(code)
+        # The limit holds what catches errors against a record, which is ours here. Of a long one of
+        # ours, steps of 16 are counted in the end.
+        assert 0 < max(told) < counted(code) + 16
     elif code in (BODIES["a short loop"], BODIES["a long loop"]):
         assert told == [counted(code)] * 4
     else:

@@ -82,7 +82,7 @@ local drawn = core.first_drawn
 -- known how many instructions it took), and how often its hook has fired. A hook that fires on each
 -- instruction does so this often; then by steps, each of which is whose its last instruction is. What it
 -- has `seen` is not `used`, which functions of ours give back what they cost.
-local sampled, weight, fires, seen, FINE = false, 0, 0, 0, 5000
+local sampled, weight, fires, seen, FINE = false, 0, 0, 0, 2000
 
 -- What such a hook takes more than the usual one, which is not the record's time.
 local FIRE_COST = 2e-7
