@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
+from lzc.bundle.delta_store import DeltaStore
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.signing.denial import Denial, Way
@@ -169,8 +170,9 @@ class DamagedView:
 class DamagedBundle:
     """Finds the damaged zone for every name."""
 
-    def __init__(self, view: DamagedView) -> None:
+    def __init__(self, view: DamagedView, deltas: DeltaStore) -> None:
         self._view = view
+        self.deltas = deltas
 
     def find_zone(self, name: bytes) -> DamagedView | None:
         return self._view if name.endswith(self._view.apex) else None
@@ -186,7 +188,7 @@ class DamagedBundle:
 def test_a_damaged_zone_gives_servfail_at_worst(
     world: World, wire: bytes, changes: list[tuple[int, int]]
 ) -> None:
-    bundle: Any = DamagedBundle(DamagedView(world, changes))
+    bundle: Any = DamagedBundle(DamagedView(world, changes), world.bundle.deltas)
     responder = Responder(bundle, ResponderSettings(), world.signers, world.engine)
     for tcp in (False, True):
         response = responder.respond(wire, CLIENT, NOW, tcp=tcp)
