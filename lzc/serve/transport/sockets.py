@@ -63,6 +63,10 @@ T = TypeVar("T")
 _PAUSE: Final = 0.05
 
 
+def _address_of(sock: socket.socket, wildcard: bool) -> bytes:
+    return b"" if wildcard else ipaddress.ip_address(sock.getsockname()[0]).packed
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """The two sockets of one worker on one address. ``wildcard``: bound to 0.0.0.0 or ::, so the
@@ -75,9 +79,7 @@ class Listener:
     @property
     def local(self) -> bytes:
         """The packed address, empty for a wildcard."""
-        if self.wildcard:
-            return b""
-        return ipaddress.ip_address(self.udp.getsockname()[0]).packed
+        return _address_of(self.udp, self.wildcard)
 
     def close(self) -> None:
         """Close both."""
@@ -96,9 +98,7 @@ class TlsListener:
     @property
     def local(self) -> bytes:
         """The packed address, empty for a wildcard."""
-        if self.wildcard:
-            return b""
-        return ipaddress.ip_address(self.tcp.getsockname()[0]).packed
+        return _address_of(self.tcp, self.wildcard)
 
     def close(self) -> None:
         """Close it."""
