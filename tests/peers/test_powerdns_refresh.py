@@ -49,7 +49,9 @@ def notified_without_a_change(release: Release, folder: Path) -> None:
 def notified_by_another_address(release: Release, folder: Path) -> None:
     pair = Refreshing(folder, release, primary="127.0.0.2")
     with pair.run():
-        pair.await_notify(1)
+        before = pair.notifies()
+        pair.restart()  # PowerDNS may have asked by itself before the first NOTIFY was repeated
+        pair.await_notify(before + 1)
         assert "from 127.0.0.2" in pair.secondary_log()
         assert not pair.says("answered REFUSED")
 
