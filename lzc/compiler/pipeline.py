@@ -180,6 +180,7 @@ def check(
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
     moment = build_time() if now is None else now
+    known = KnownSignatures(folder, memory.surroundings(config), read_only=True)
 
     def make(live: LiveBundle, faults: list[Fault]) -> Compiled:
         return compile_project(
@@ -190,7 +191,7 @@ def check(
             progress or _silent,
             faults,
             any_serial=any_serial,
-            scope=Scope(words),
+            scope=Scope(words, known_signatures=known),
         )
 
     with collector_paused():
@@ -268,7 +269,6 @@ def _remember(known: KnownSignatures, compiled: Compiled, live: LiveBundle, iden
         # Without it the next build makes everything, that is all.
         with suppress(OSError):
             remembered.save(known.output, known.surroundings)
-            known.save(compiled.right)
             known.keep([apex for apex, one in remembered.zones.items() if one.is_presigned])
 
 

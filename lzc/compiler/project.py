@@ -72,8 +72,7 @@ class Compiled:
     """A whole project: what is to be remembered of it; those of its zones that were ``made``, as
     the others are in the live bundle; warnings; the zones that were ``kept``, and what is wrong
     with these; ``still_kept``, what the live bundle says of zones that were kept before, and not
-    built now; what is otherwise than in the live bundle; and by
-    what the ``right`` signatures of presigned zones are known, which were made, by apex."""
+    built now; and what is otherwise than in the live bundle."""
 
     memory: Memory
     made: Mapping[bytes, CompiledZone]
@@ -82,7 +81,6 @@ class Compiled:
     failures: list[Fault] = field(default_factory=list)
     still_kept: list[Any] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
-    right: Mapping[bytes, Collection[bytes]] = field(default_factory=dict)
 
     @property
     def zones(self) -> list[CompiledZone]:
@@ -179,8 +177,12 @@ def compile_project(
     before = None if scope.known_signatures is None else scope.known_signatures.of
     jobs = [replace(job, any_serial=any_serial, right_before=before) for job in survey.jobs]
     results = _build_all(jobs, known, live, report)
+    if scope.known_signatures is not None:
+        # Whatever else may be wrong: minutes of mathematics are not done again for it.
+        scope.known_signatures.save(
+            {apex: result.right for apex, result in results.items() if result.right}
+        )
     made: dict[bytes, CompiledZone] = {}
-    right: dict[bytes, tuple[bytes, ...]] = {}
     failed: dict[bytes, list[Fault]] = {}
     for apex in [NO_ZONE, *known, *(survey.of_zones.keys() - known.keys())]:
         told = survey.of_zones.get(apex, [])
@@ -196,8 +198,6 @@ def compile_project(
         if one is not None and result is not None and result.zone is not None:
             made[apex] = result.zone
             known[apex] = _built(one, result.zone, result)
-            if result.right:
-                right[apex] = result.right
         if scope.keep and has_errors(told):
             found.add([_not_kept(file)])
     failures = FaultList()
@@ -232,7 +232,7 @@ def compile_project(
         raise InputError([*failures.told(), *told] if known else told)
     compared = _noted(changes(known, made, live), known, live, now)
     still = _still_kept(live, chosen) if chosen is not None and scope.beside_live else []
-    return Compiled(memory, made, told, kept, failures.told(), still, compared, right)
+    return Compiled(memory, made, told, kept, failures.told(), still, compared)
 
 
 def _noted(

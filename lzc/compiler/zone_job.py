@@ -119,7 +119,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         ]
     if _errors(faults):
         faults.sort(key=lambda fault: fault.place)
-        return ZoneResult(None, faults, missed=frozenset(contents.missed))
+        return ZoneResult(None, faults, missed=frozenset(contents.missed), right=_right(presigned))
     draft = compile_zone(
         zone,
         job.zone_id,
@@ -166,7 +166,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         if source.policy != "keep" and job.last is not None:
             serial = job.last.serial
     if _errors(faults):
-        return ZoneResult(None, faults)
+        return ZoneResult(None, faults, right=_right(presigned))
     left = serials.near_end(serial)
     if left is not None and not job.moving:
         faults.append(_serial_is_near_end(zone, draft.soa, serial, left))
@@ -196,8 +196,12 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         needs=_needs(job, zone, programs),
         missed=frozenset(contents.missed),
         times=times,
-        right=() if presigned is None else tuple(presigned.right),
+        right=_right(presigned),
     )
+
+
+def _right(presigned: Presigned | None) -> tuple[bytes, ...]:
+    return () if presigned is None else tuple(presigned.right)
 
 
 def _errors(faults: list[Fault]) -> bool:

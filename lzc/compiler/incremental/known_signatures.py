@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,10 +26,11 @@ _HEAD: Final = len(_MAGIC) + 2 * 32
 @dataclass(frozen=True, slots=True)
 class KnownSignatures:
     """What is remembered of zones by builds into a folder of bundles; ``surroundings`` is as in
-    `lzc.compiler.incremental.memory`."""
+    `lzc.compiler.incremental.memory`. With ``read_only`` what is found now is not remembered."""
 
     output: Path
     surroundings: bytes
+    read_only: bool = False
 
     def of(self, apex: bytes) -> frozenset[bytes]:
         """What is known of a zone; nothing where the file is missing, damaged, or of something
@@ -44,16 +46,13 @@ class KnownSignatures:
         return frozenset(octets[at : at + DIGEST] for at in range(0, len(octets), DIGEST))
 
     def save(self, made: Mapping[bytes, Collection[bytes]]) -> None:
-        """Replace what is known of zones, by their apex. Raises `OSError`."""
-        if made:
-            (self.output / FOLDER).mkdir(exist_ok=True)
-        for apex, known in made.items():
-            payload = b"".join(sorted(known))
-            path = self._path(apex)
-            fresh = path.with_suffix(".new")
-            with fresh.open("wb") as out:
-                out.writelines((self._head(apex, payload), payload))
-            fresh.replace(path)
+        """Replace what is known of zones, by their apex. Where that cannot be written, the next
+        build computes it again."""
+        if self.read_only:
+            return
+        with suppress(OSError):
+            for apex, known in made.items():
+                self._replace(apex, b"".join(sorted(known)))
 
     def keep(self, apexes: Collection[bytes]) -> None:
         """Forget all zones but these. Raises `OSError`."""
@@ -64,6 +63,14 @@ class KnownSignatures:
         for path in folder.iterdir():
             if path.name not in names:
                 path.unlink()
+
+    def _replace(self, apex: bytes, payload: bytes) -> None:
+        path = self._path(apex)
+        path.parent.mkdir(exist_ok=True)
+        fresh = path.with_suffix(".new")
+        with fresh.open("wb") as out:
+            out.writelines((self._head(apex, payload), payload))
+        fresh.replace(path)
 
     def _path(self, apex: bytes) -> Path:
         # A zone's name may be too long, and hold anything.

@@ -1,7 +1,7 @@
 """RDATA in its wire format, from presentation fields.
 
-The common types are read by code of our own; the rare types by dnspython, which is imported when
-such a type is first met.
+The common types are read by code of our own, those of signed zones too; the rare types by dnspython,
+which is imported when such a type is first met.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from lzc.wire import rrtype as rr
 from lzc.wire.name import InvalidName
 from lzc.wire.rdata.octets import InvalidRdata, check_wire
 from lzc.wire.rdata.rare import read_rare
+from lzc.wire.rdata.signed import read_signed
 
 MAX_RDATA: Final = 65535
 """Octets of RDATA at most (RFC 1035 §3.2.1)."""
@@ -37,7 +38,8 @@ def from_fields(
         return _generic(rrtype, fields)
     reader = _READERS.get(rrtype)
     if reader is None:
-        return read_rare(rrtype, fields, origin, quoted)
+        rdata = None if quoted and any(quoted) else read_signed(rrtype, fields, origin)
+        return read_rare(rrtype, fields, origin, quoted) if rdata is None else rdata
     return reader(fields, origin)
 
 

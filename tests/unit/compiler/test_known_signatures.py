@@ -101,6 +101,46 @@ def test_a_broken_signature_in_a_zone_that_was_right_is_found(
     assert watched.build(text) == []
 
 
+def test_a_build_that_fails_leaves_what_it_found_right(watched: Watched, key: SigningKey) -> None:
+    text = presigned(TEXT, [key])
+    (_,) = watched.faults(changed(text, "host7.example.org", "192.0.2.99"))
+    assert watched.computed == RRSETS
+    assert watched.build(text) == []
+    assert watched.computed == 1
+
+
+def test_a_chain_that_is_not_the_zones_costs_the_signatures_nothing(
+    watched: Watched, key: SigningKey
+) -> None:
+    text = presigned(TEXT, [key])
+    (link,) = [line for line in text.splitlines() if line.startswith("host7.example.org. 300 IN N")]
+    lacking = "".join(f"{line}\n" for line in text.splitlines() if line != link)
+    with pytest.raises(InputError, match="NSEC"):
+        watched.build(lacking)
+    first = watched.computed
+    assert first >= RRSETS - 1
+    with pytest.raises(InputError, match="NSEC"):
+        watched.build(lacking)
+    assert watched.computed == 0
+
+
+def test_a_check_takes_what_builds_found_right_and_leaves_nothing(
+    watched: Watched, key: SigningKey
+) -> None:
+    text = presigned(TEXT, [key])
+    watched.build(text)
+    (before,) = watched.remembered
+    written = before.stat().st_mtime_ns
+    newer = TEXT.replace("2026010101", "2026010102") + "new 600 IN A 192.0.2.200\n"
+    (watched.folder / "zones/example.org.zone").write_text(presigned(newer, [key]))
+    for _ in range(2):
+        watched.computed = 0
+        pipeline.check(config.load(watched.folder / "lzc.toml"), now=NOW)
+        assert watched.computed == 4
+    assert watched.remembered == [before]
+    assert before.stat().st_mtime_ns == written
+
+
 def test_of_a_zone_that_changed_the_new_signatures_are_computed(
     watched: Watched, key: SigningKey
 ) -> None:

@@ -1,6 +1,7 @@
 """RDATA: presentation to wire and back, canonical form (RFC 1035 §5, RFC 3597, RFC 4034 §6.2)."""
 
 import ipaddress
+from typing import Any
 
 import dns.name
 import dns.rdata
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from lzc.wire import name, rdata
 from lzc.wire import rrtype as rr
-from lzc.wire.rdata import InvalidRdata
+from lzc.wire.rdata import InvalidRdata, reading
+from lzc.wire.rdata.rare import read_rare
 
 ORIGIN = name.from_text("example.org.")
 
@@ -90,6 +92,78 @@ def test_what_is_printed_reads_back(kind: int, text: str) -> None:
     printed = rdata.to_text(kind, wire)
     assert rdata.from_presentation(kind, printed.encode(), name.ROOT) == wire
     rdata.check_wire(kind, wire)
+
+
+SIGNED = {
+    rr.RRSIG: [
+        "A 13 2 300 20261205000000 20261114000000 1 Example.org. AAAA",
+        "TYPE1 8 0 2147483647 1700000000 0 65535 @ AAAA AA==",
+        r"mx 15 2 0 21060207062815 19700101000000 1 x\.y AAAAAAAA",
+        "A 13 2 2147483648 20261205000000 20261114000000 1 @ AAAA",
+        "A 13 2 1h 20261205000000 20261114000000 1 @ AAAA",
+        "A ECDSAP256SHA256 2 300 20261205000000 20261114000000 1 @ AAAA",
+        "A 13 2 300 20280229000000 20261114000000 1 @ AAAA",
+        "A 13 2 300 20260229000000 20261114000000 1 @ AAAA",
+        "A 13 2 300 20261305000000 20261114000000 1 @ AAAA",
+        "A 13 2 300 20261205240000 20261114000000 1 @ AAAA",
+        "A 13 2 300 19690101000000 20261114000000 1 @ AAAA",
+        "A 13 2 300 21060207062816 20261114000000 1 @ AAAA",
+        "A 13 2 300 4294967296 20261114000000 1 @ AAAA",
+        "A 13 2 300 20261205000000 20261114000000 1 @ AAA!A",
+        "A 13 2 300 20261205000000 20261114000000 1 @ AAA",
+        "A 13 2 300 20261205000000 20261114000000 1 @",
+        "A 13 2 300 20261205000000 20261114000000 65536 @ AAAA",
+        "A 256 2 300 20261205000000 20261114000000 1 @ AAAA",
+        "NOTYPE 13 2 300 20261205000000 20261114000000 1 @ AAAA",
+    ],
+    rr.NSEC: [
+        "host A MX RRSIG NSEC TYPE1234",
+        "host",
+        "host A A",
+        "host MX A TYPE65535 TYPE256 CAA",
+        "host TYPE0",
+        "host NOTYPE",
+        r"host A \065",
+        "a..b A",
+    ],
+    rr.NSEC3: [
+        "1 0 0 - 0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM A RRSIG",
+        "1 1 12 aabbccdd 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom",
+        "1 1 12 aabbccd 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom",
+        "2 1 12 aa 0p9mhaveqvm6t7vbl5lop2u3t2rp3to A",
+        "1 1 12 aa 0p9mhaveqvm6t7vbl5lop2u3t2rp3tow A",
+        "1 256 12 aa 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom A",
+        "1 0 65536 aa 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom A",
+    ],
+}
+"""Forms of what signers write, those that are refused among them."""
+
+
+@pytest.mark.parametrize("kind", SIGNED)
+def test_what_signers_write_is_read_as_dnspython_reads_it(
+    kind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(text: str) -> bytes | str:
+        try:
+            return reading.from_fields(kind, text.encode().split(), ORIGIN)
+        except InvalidRdata as error:
+            return f"{error} in field {error.field_index}"
+
+    here = [read(text) for text in SIGNED[kind]]
+    asked = []
+
+    def rare(*given: Any) -> bytes:
+        asked.append(given)
+        return read_rare(*given)
+
+    monkeypatch.setattr(reading, "read_rare", rare)
+    usual = [text for text in SIGNED[kind] if isinstance(read(text), bytes)][:2]
+    asked.clear()
+    assert all(isinstance(read(text), bytes) for text in usual)
+    assert asked == []
+    monkeypatch.setattr(reading, "read_signed", lambda *_: None)
+    assert [read(text) for text in SIGNED[kind]] == here
+    assert len(asked) == len(here)
 
 
 @pytest.mark.parametrize(
