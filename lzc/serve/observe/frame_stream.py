@@ -92,7 +92,7 @@ class FrameStream:
         self._loop = loop
         self._connect()
 
-    def send(self, frames: bytes, count: int) -> None:
+    def send(self, frames: bytes | memoryview, count: int) -> None:
         """Send so many frames, or lose them. Never waits."""
         if not self.streaming:
             self.unread += count

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from lzc.serve.ipc.exchanges import FRAMES, LINE, Batch, Columns, Taken, read
+from lzc.serve.ipc.exchanges import FRAMES, LINE, MADE, Batch, Columns, Taken, made_in, read
 from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.recorder_table import RecorderTable
 from lzc.serve.observe.dnstap import Endpoint, Endpoints
@@ -87,10 +87,17 @@ class Recorder:
         for name, ring in self._rings.items():
             for octets in ring.take():
                 some = True
-                self._record(name, read(octets))
+                if made := made_in(octets):
+                    self._send(memoryview(octets)[MADE:], made)
+                else:
+                    self._record(name, read(octets))
                 if time.monotonic() >= end:
                     break
         return some
+
+    def _send(self, frames: memoryview, count: int) -> None:
+        if self._stream is not None:
+            self._stream.send(frames, count)
 
     def _record(self, worker: str, taken: Taken) -> None:
         pid, batch, marks, columns, missed, times = taken
