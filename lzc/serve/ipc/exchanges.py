@@ -72,11 +72,6 @@ class Columns(NamedTuple):
             [*compress(self.answers, chosen)],
         )
 
-    def one(self, place: int) -> Columns:
-        """The one at a place."""
-        at = slice(place, place + 1)
-        return Columns(self.hosts[at], self.ports[at], self.queries[at], self.answers[at])
-
 
 class Taken(NamedTuple):
     """Exchanges, each with its marks, of the process ``pid``; ``missed`` are queries that the

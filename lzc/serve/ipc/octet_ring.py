@@ -97,7 +97,7 @@ class OctetRing:
         if at > _NEAR or at + size > self._size or written + size > self._room:
             read = self._words[_READ]
             self._room = read + self._size
-            if at + size > self._size or at and read == written:
+            if at + size > self._size or (at and read == written):
                 rest = self._size - at
                 if written + rest + size > self._room:
                     return None

@@ -233,6 +233,5 @@ def _recorder(
             output_of(config, where),
             zones.of,
             json=serve.log_format == "json",
-            loop=asyncio.get_running_loop(),
         )
     return Recorder(rings, table, stream, endpoints_of(serve), lines)
