@@ -23,6 +23,8 @@ _NEAR: Final = 2**17
 """Octets after which a ring that is empty is written from its beginning again, which the caches of
 a processor have yet."""
 _WRITTEN: Final = 0
+_BASE: Final = 1
+"""The position that is at the beginning of memory."""
 _READ: Final = 8
 _COUNTS: Final = 16
 _WANTED: Final = 24
@@ -93,19 +95,21 @@ class OctetRing:
     def _place(self, octets: int) -> int | None:
         size = _ALIGNED + (octets + _ALIGNED - 1 & -_ALIGNED)
         written = self._words[_WRITTEN]
-        at = written & self._mask
+        at = written - self._words[_BASE] & self._mask
         if at > _NEAR or at + size > self._size or written + size > self._room:
             read = self._words[_READ]
             self._room = read + self._size
-            if at + size > self._size or (at and read == written):
-                rest = self._size - at
-                if written + rest + size > self._room:
-                    return None
+            if read == written:
+                # Who reads looks at this once there is a piece again.
+                self._words[_BASE] = written
+                at = 0
+            rest = self._size - at if at + size > self._size else 0
+            if written + rest + size > self._room:
+                return None
+            if rest:
                 # No piece: the next one is at the beginning.
                 _length.pack_into(self.octets, at, 0)
                 written, at = written + rest, 0
-            elif written + size > self._room:
-                return None
         self._begin = written
         return at + _ALIGNED
 
@@ -113,8 +117,10 @@ class OctetRing:
         """All that is there, piece by piece, which makes room for others."""
         read, written = self._words[_READ], self._words[_WRITTEN]
         self._in_order()
+        # It stays so until all is taken.
+        base = self._words[_BASE]
         while read < written:
-            at = read & self._mask
+            at = read - base & self._mask
             (octets,) = _length.unpack_from(self.octets, at)
             if not octets:
                 read = self._words[_READ] = read + self._size - at

@@ -20,13 +20,15 @@ from lzc.serve.observe.dnstap import Endpoint, Endpoints
 from lzc.serve.observe.frame_stream import FrameStream
 from lzc.serve.observe.query_log import QueryLog
 
-PAUSE: Final = 0.1
-"""Seconds between two looks. Where worker and recorder share a core, each look takes a worker 0.3
-ms: the recorder's own time, and what the worker has to fetch into the core's caches again."""
-HURRY: Final = 0.01
-"""Seconds between two looks while there is much to see."""
-MUCH: Final = 2**20
-"""Octets of a look from which on there is."""
+PAUSE: Final = 0.05
+"""Seconds between two looks at most. Where worker and recorder share a core, each look takes a
+worker a third of a millisecond: the recorder's own time, and what the worker has to fetch into the
+core's caches again."""
+HURRY: Final = 0.005
+"""Seconds between two looks at least."""
+LOOK: Final = 2**20
+"""Octets from a worker that a look is to find, a quarter of what has room: by that the pause goes
+where much comes."""
 TURN: Final = 0.05
 """Seconds after which the reader has its turn, however much there is."""
 BEAT: Final = 0.25
@@ -64,10 +66,10 @@ class Recorder:
         if self._stream is not None:
             self._stream.changed = self._tell_reader
             self._stream.start(loop)
-        told = 0.0
+        told, looked = 0.0, loop.time()
         # Looking at a flag, as to wait for an event takes longer, and nobody waits for that.
         while not self._stopping:
-            octets = self._take(loop.time() + TURN)
+            octets, since, looked = self._take(loop.time() + TURN), looked, loop.time()
             if self._query_log is not None:
                 self._query_log.flush()
             self._publish()
@@ -75,7 +77,8 @@ class Recorder:
                 told = loop.time()
                 if self._stream is not None:
                     self._stream.look(time.monotonic())
-            await asyncio.sleep(PAUSE if octets < MUCH else HURRY)
+            pause = (looked - since) * LOOK / octets if octets else PAUSE
+            await asyncio.sleep(min(max(HURRY, pause), PAUSE))
         # What is sent meanwhile makes room for the rest.
         while self._take(loop.time() + TURN):
             self._publish()
@@ -87,9 +90,11 @@ class Recorder:
         self._publish()
 
     def _take(self, end: float) -> int:
-        """What is there, until the monotonic time ``end``; how many octets it had."""
-        taken = 0
+        """What is there, until the monotonic time ``end``; how many octets the worker had that had
+        most."""
+        most = 0
         for name, ring in self._rings.items():
+            taken = 0
             for octets in ring.take():
                 taken += len(octets)
                 if made := made_in(octets):
@@ -98,9 +103,10 @@ class Recorder:
                     self._record(name, read(octets))
                 if time.monotonic() >= end:
                     break
+            most = max(most, taken)
         if self._stream is not None:
             self._stream.flush()
-        return taken
+        return most
 
     def _send(self, frames: memoryview, count: int) -> None:
         if self._stream is not None:
