@@ -84,6 +84,11 @@ class FrameStream:
         """Frames that were not sent."""
         return self.unread + self.slow
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is known if somebody reads: until then, what is sent would be lost."""
+        return self.streaming or bool(self._problem)
+
     def miss(self, count: int) -> None:
         """So many frames were not made, as nobody reads any."""
         self.unread += count

@@ -69,7 +69,9 @@ class Recorder:
         told, looked = 0.0, loop.time()
         # Looking at a flag, as to wait for an event takes longer, and nobody waits for that.
         while not self._stopping:
-            octets, since, looked = self._take(loop.time() + TURN), looked, loop.time()
+            since, looked, octets = looked, loop.time(), 0
+            if self._stream is None or self._stream.settled:
+                octets = self._take(looked + TURN)
             if self._query_log is not None:
                 self._query_log.flush()
             self._publish()

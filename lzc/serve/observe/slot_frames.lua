@@ -2,11 +2,11 @@
 -- them one by one: compiled, it takes 0.1 us for a query and its answer.
 
 local ffi = require('ffi')
-local cast, copy, floor = ffi.cast, ffi.copy, math.floor
+local cast, copy, floor, band = ffi.cast, ffi.copy, math.floor, bit.band
 local octets_at, words_at, longs_at =
   ffi.typeof('uint8_t *'), ffi.typeof('uint32_t *'), ffi.typeof('uint64_t *')
 
-local MARKS_SILENT, MARKS_FRAMES = 1, 2
+local SILENT, FRAMES = 1, 2
 local QUERY, RESPONSE, PORT = 0x52, 0x72, 0x30
 -- What a frame has at most besides its texts: its length, two varints and fields' numbers, the
 -- client's port, and an address of 16 octets.
@@ -58,11 +58,13 @@ return function(
   memory, received, answers, clients, marks, sizes, size_step, answer_sizes, answer_step,
   slot, name, host, own
 )
-  memory, received, answers = cast(octets_at, memory), cast(octets_at, received), cast(octets_at, answers)
-  clients, marks = cast(octets_at, clients), cast(octets_at, marks)
+  memory, received = cast(octets_at, memory), cast(octets_at, received)
+  answers, clients = cast(octets_at, answers), cast(octets_at, clients)
+  marks = cast(octets_at, marks)
   sizes, answer_sizes = cast(words_at, sizes), cast(longs_at, answer_sizes)
-  -- What is the same of all frames; of all queries, up to the client; of all answers.
-  local head, asked, answered = nil, nil, nil
+  -- What is the same of all frames; of all queries, up to the client; of all answers. Pointers
+  -- into what is kept.
+  local head, asked, answered
   local head_size, asked_size, answered_size = 0, 0, 0
   local asked_at, sent_at, answered_at = 0, 0, 0
   local together = false
@@ -76,7 +78,8 @@ return function(
       kept[index] = ffi.new('uint8_t[?]', #one)
       copy(kept[index], one, #one)
     end
-    head, asked, answered = cast(octets_at, kept[1]), cast(octets_at, kept[2]), cast(octets_at, kept[3])
+    head, asked = cast(octets_at, kept[1]), cast(octets_at, kept[2])
+    answered = cast(octets_at, kept[3])
     asked_at, sent_at, answered_at, together = its_at, its_sent_at, its_asked_at, both
   end
 
@@ -91,8 +94,8 @@ return function(
     local p, need, frames = start, 0, 0
     for n = 0, count - 1 do
       local mark = marks[n]
-      if mark >= MARKS_FRAMES then
-        local silent = mark % 2 == MARKS_SILENT
+      if band(mark, FRAMES) ~= 0 then
+        local silent = band(mark, SILENT) ~= 0
         local query = sizes[n * size_step]
         local answer = silent and 0 or tonumber(answer_sizes[n * answer_step])
         need = need + 2 * (head_size + REST) + asked_size + answered_size + query + answer
