@@ -131,10 +131,17 @@ def _nsd_keys(names: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def nsd(
-    folder: Path, zone: Path, first: str, *, server: str = "", others: Sequence[str] = ()
+    folder: Path,
+    zone: Path,
+    first: str,
+    *,
+    server: str = "",
+    others: Sequence[str] = (),
+    dnstap: Path | None = None,
 ) -> Iterator[Running]:
     """NSD from the zone file, one server process, transfers with the bench key, and with ``others``
-    of the same secret; ``server`` are more lines of its section."""
+    of the same secret; ``server`` are more lines of its section, ``dnstap`` a socket that is read,
+    for queries and answers."""
     folder.mkdir(parents=True)
     port = harness.free_port()
     (folder / "nsd.conf").write_text(
@@ -159,8 +166,48 @@ zone:
     zonefile: "{zone.resolve()}"
 """
         + "".join(f"    provide-xfr: 127.0.0.0/8 {name}\n" for name in (TSIG_NAME, *others))
+        + _nsd_dnstap(dnstap)
     )
     command = ["nsd", "-d", "-c", str(folder / "nsd.conf")]
+    with harness.server(command, port, first, folder / "log") as startup:
+        yield Running(port, startup)
+
+
+def _nsd_dnstap(sock: Path | None) -> str:
+    if sock is None:
+        return ""
+    return f"""dnstap:
+    dnstap-enable: yes
+    dnstap-socket-path: "{sock}"
+    dnstap-log-auth-query-messages: yes
+    dnstap-log-auth-response-messages: yes
+"""
+
+
+@contextlib.contextmanager
+def bind(folder: Path, zone: Path, first: str, *, dnstap: Path | None = None) -> Iterator[Running]:
+    """BIND from the zone file with one thread that answers; ``dnstap`` as that of `nsd`."""
+    folder.mkdir(parents=True)
+    port = harness.free_port()
+    told = "" if dnstap is None else f'dnstap {{ auth; }}; dnstap-output unix "{dnstap}";'
+    (folder / "named.conf").write_text(
+        f"""options {{
+    directory "{folder}";
+    pid-file "{folder}/named.pid";
+    session-keyfile "{folder}/session.key";
+    managed-keys-directory "{folder}";
+    listen-on port {port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    recursion no;
+    dnssec-validation no;
+    notify no;
+    {told}
+}};
+controls {{ }};
+zone "{ZONE}" {{ type primary; file "{zone.resolve()}"; }};
+"""
+    )
+    command = ["named", "-g", "-n", "1", "-c", str(folder / "named.conf")]
     with harness.server(command, port, first, folder / "log") as startup:
         yield Running(port, startup)
 

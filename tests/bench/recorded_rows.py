@@ -1,5 +1,7 @@
 """What it takes to have all of a server told: metrics that are scraped, the query log of one query
-in a hundred, and dnstap of all of them. Worker and recorder share the server's core."""
+in a hundred, and dnstap of all of them. Worker and recorder share the server's core. Beside it what
+dnstap takes of others, which have nothing else of it: all processes and threads on one core, too.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +10,39 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.bench import codes, harness, inputs, peers, turns
+from tests.bench import codes, harness, inputs, peers
 from tests.bench.harness import Figure
 from tests.bench.peers import Running
 from tests.bench.scrape_rows import cpu_of
 
 _TURNS: Final = 5
-_EACH: Final = 1.0
-"""Seconds between two scrapes."""
+_SECONDS: Final = 5
+"""How long a turn lasts: as long as it is from one scrape to the next, so that each has one."""
+_EACH: Final = 5.0
+"""Seconds between two scrapes. Prometheus makes one in 15 unless it is told otherwise, and people
+who want to see more go down to 5."""
+_SCRAPES: Final = 20
 _READER: Final = """
-import socket, sys
+import socket, sys, threading
 from lzc.serve.observe.dnstap import CONTENT_TYPE
 from lzc.serve.observe.frame_stream import control_frame
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
 listener.listen()
 print(flush=True)
-while True:
-    made, _ = listener.accept()
+def read(made):
     made.recv(512)
     made.sendall(control_frame(1, CONTENT_TYPE))
     room = bytearray(2**20)
     while made.recv_into(room):
         pass
+while True:
+    threading.Thread(target=read, args=listener.accept()[:1], daemon=True).start()
 """
 
 
@@ -63,32 +70,73 @@ def recorded(folder: Path) -> Iterator[Figure]:
                 made = peers.project(folder / kind / name, zone, signed=False, extra=more)
                 harness.run(made.lzc("build"))
                 running[name] = stack.enter_context(peers.lzc(made, names[0]))
-            stack.enter_context(_scraped(f"http://127.0.0.1:{http}/metrics"))
-            yield from _figures(kind, running, queries)
+            url = f"http://127.0.0.1:{http}/metrics"
+            yield _scrape(kind, running["lzc"], url)
+            with _scraped(url):
+                yield from _figures(kind, running, queries)
+        if kind == "static":
+            yield from _others(folder, zone, names[0], queries)
 
 
 def _figures(kind: str, running: Mapping[str, Running], queries: Path) -> Iterator[Figure]:
     """In turns, after one that warms up."""
+    off, on = "nothing recorded", "lzc"
+    rates, costs = _in_turns(running, queries, _spent)
+    yield Figure(f"recorded, {kind}", off, rates[off], rates[on], "q/s", "≥ 0.95")
+    for place, process in enumerate(("worker", "recorder and others", "together")):
+        row = f"  CPU an answer, {process}"
+        yield Figure(row, off, costs[off][place], costs[on][place], "µs", "")
+
+
+def _others(folder: Path, zone: Path, first: str, queries: Path) -> Iterator[Figure]:
+    """Without and with dnstap: the second value is theirs, too."""
+    for name, start in (("NSD", peers.nsd), ("BIND", peers.bind)):
+        with contextlib.ExitStack() as stack:
+            tap = folder / f"{name}.tap"
+            stack.enter_context(_reading(tap))
+            off, on = f"{name}, no dnstap", f"{name}, dnstap"
+            running = {
+                off: stack.enter_context(start(folder / off, zone, first)),
+                on: stack.enter_context(start(folder / on, zone, first, dnstap=tap)),
+            }
+            rates, costs = _in_turns(running, queries, _spent_by_all)
+        yield Figure(f"recorded, static: {name} itself", off, rates[off], rates[on], "q/s", "")
+        yield Figure("  CPU an answer, together", off, costs[off][0], costs[on][0], "µs", "")
+
+
+def _in_turns(
+    running: Mapping[str, Running], queries: Path, spent: Callable[[int], list[float]]
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Medians of rates, and of CPU time an answer in microseconds: what ``spent`` says in seconds
+    of the server at a port, and their sum."""
     rates: dict[str, list[float]] = {name: [] for name in running}
     costs: dict[str, list[list[float]]] = {name: [] for name in running}
     for turn in range(_TURNS + 1):
         for name, server in running.items():
-            before = _spent(server.port)
-            load = harness.load(server.port, queries, turns.SECONDS)
-            took = [now - then for now, then in zip(_spent(server.port), before, strict=True)]
+            before = spent(server.port)
+            load = harness.load(server.port, queries, _SECONDS)
+            took = [now - then for now, then in zip(spent(server.port), before, strict=True)]
             if turn:
                 rates[name].append(load.rate)
-                answers = load.rate * turns.SECONDS
+                answers = load.rate * _SECONDS
                 costs[name].append([seconds / answers * 1e6 for seconds in (*took, sum(took))])
-    off, on = "nothing recorded", "lzc"
-    yield Figure(f"recorded, {kind}", off, median(rates[off]), median(rates[on]), "q/s", "≥ 0.95")
-    each = {
-        name: [median(column) for column in zip(*found, strict=True)]
-        for name, found in costs.items()
-    }
-    for place, process in enumerate(("worker", "recorder and others", "together")):
-        row = f"  CPU an answer, {process}"
-        yield Figure(row, off, each[off][place], each[on][place], "µs", "")
+    return (
+        {name: median(found) for name, found in rates.items()},
+        {
+            name: [median(column) for column in zip(*found, strict=True)]
+            for name, found in costs.items()
+        },
+    )
+
+
+def _scrape(kind: str, server: Running, url: str) -> Figure:
+    """What one takes of the core, where nothing else is to be done."""
+    before = sum(_spent(server.port))
+    for _ in range(_SCRAPES):
+        with urllib.request.urlopen(url) as answer:
+            answer.read()
+    took = (sum(_spent(server.port)) - before) / _SCRAPES
+    return Figure(f"  CPU of a scrape, {kind}", "-", 0, took * 1e3, "ms", "")
 
 
 def _spent(port: int) -> list[float]:
@@ -98,6 +146,11 @@ def _spent(port: int) -> list[float]:
     (worker,) = (pid for pid in holders if pid != supervisor)
     others = [pid for pid in harness.descendants(supervisor) if pid != worker]
     return [cpu_of(worker), sum(map(cpu_of, others))]
+
+
+def _spent_by_all(port: int) -> list[float]:
+    """Seconds of CPU time of all processes of a server."""
+    return [sum(map(cpu_of, harness.descendants(min(harness.listeners(port)))))]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -129,6 +130,66 @@ def test_one_message_may_have_both(tmp_path: Path) -> None:
     assert re.findall(r"  type: (AUTH_\w+)", read(file, "-y")) == ["AUTH_RESPONSE"] * 2
     assert file.read_bytes().count(query) == file.read_bytes().count(answer) == 1
     assert [line.split()[2] for line in read(file).splitlines()] == ["AR"] * 2
+
+
+@pytest.mark.parametrize("sample", [1, 0.3])
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_many_at_once_are_seen_one_by_one_and_silence_too(
+    tmp_path: Path, sample: float, host: str
+) -> None:
+    """Given more than are read at once, each of its own length, some of which get no answer, from
+    two clients; all are there, or the share that is asked for, a query with its answer."""
+    project = Project(tmp_path, f"{SETTINGS}dnstap-sample = {sample}\n")
+    project.build({"example.org": "* A 192.0.2.1\n"})
+    own, family = ("::1", socket.AF_INET6) if host == "[::1]" else ("127.0.0.1", socket.AF_INET)
+    serving = LiveServer(project, listen=[f"{host}:0"])
+    names = [f"{'n' * (number % 60 + 1)}{number}.example.org" for number in range(300)]
+    silent = {f"{name}/IN/A" for name in names[::7]}
+    with capture(tmp_path, "tap.fstrm") as file, serving as server:
+        found = re.search(r":(\d+), 1 worker", "\n".join(server.log))
+        assert found is not None
+        with contextlib.ExitStack() as stack:
+            socks = [stack.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in "12"]
+            for sock in socks:
+                sock.settimeout(PATIENCE)
+                sock.connect((own, int(found[1])))
+            pid = server.control("status")["workers"][0]["pid"]
+            for start in range(0, len(names), 100):
+                os.kill(pid, signal.SIGSTOP)
+                for number in range(start, start + 100):
+                    query = bytearray(query_wire(names[number], ident=number))
+                    query[2] |= 0x80 if number % 7 == 0 else 0
+                    socks[number % 2].send(query)
+                os.kill(pid, signal.SIGCONT)
+                for number in range(start, start + 100):
+                    if number % 7:
+                        assert socks[number % 2].recv(4096)[:2] == number.to_bytes(2, "big")
+            ports = [sock.getsockname()[1] for sock in socks]
+    lines = [line.split() for line in read(file).splitlines()]
+    asked = [line[-1] for line in lines if line[2] == "AQ"]
+    answered = [line[-1] for line in lines if line[2] == "AR"]
+    assert len(set(asked)) == len(asked) and set(asked) <= {f"{name}/IN/A" for name in names}
+    assert answered == [name for name in asked if name not in silent]
+    assert len(asked) == 300 if sample == 1 else 30 < len(asked) < 150
+    for line in lines:
+        number = int(re.findall(r"n(\d+)\.", line[-1])[0])
+        assert line[3] == f"{own}:{ports[number % 2]}"
+
+
+def test_another_identity_is_said_once_it_is_asked_for(tmp_path: Path) -> None:
+    project = Project(tmp_path, SETTINGS)
+    project.build(ZONE)
+    with capture(tmp_path, "tap.fstrm") as file, LiveServer(project) as server:
+        server.wait_for(lambda: server.logged("is read"))
+        server.ask("www.example.org")
+        text = project.config.read_text()
+        project.config.write_text(text.replace("ns1.test", "ns2.test"))
+        assert server.control("reload")["ok"]
+        server.wait_for(lambda: _found(server) == 2)
+        server.ask("www.example.org")
+        server.ask("www.example.org", tcp=True)
+    said = re.findall(r"identity: (\S+)", read(file, "-y"))
+    assert said == ["ns1.test"] * 2 + ["ns2.test"] * 4
 
 
 def _seconds(stamp: str) -> float:

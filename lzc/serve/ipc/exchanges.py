@@ -1,14 +1,13 @@
 """Queries and their answers on their way from a worker to the recorder: many with one piece.
 
-What the sockets of a worker hold in slots goes there as it lies in them, by a few calls for all of
-them: 0.15 µs for a query and its answer, where to look at each takes 1.
+What a worker answers over UDP goes there as the frames of dnstap that it is to become
+(`lzc.serve.observe.slot_frames`). All else is few: what goes over TCP, and what the query log gets.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import compress
@@ -26,10 +25,15 @@ NAME: Final = 32
 PORT: Final = 2
 """Where its port is, in network order."""
 
+_MADE: Final = 4
+"""A piece that begins with this has frames that are made. Others begin with flags, see `Batch`."""
+MADE: Final = 8
+"""Octets in front of these frames."""
+_made: Final = struct.Struct("=BxxxI")
+
 _front: Final = struct.Struct("=BBHI")
 _head: Final = struct.Struct("=HIIIdd")
 _WIDE: Final = 32
-_UP_TO: Final = [(most, bytes(range(most + 1))) for most in range(_WIDE, 256, _WIDE)]
 _OF_EACH: Final = (-1.0, -1.0)
 """In the place of times, where each exchange has its own, which follow the rest."""
 _length: Final = struct.Struct("=H")
@@ -68,11 +72,6 @@ class Columns(NamedTuple):
             [*compress(self.answers, chosen)],
         )
 
-    def one(self, place: int) -> Columns:
-        """The one at a place."""
-        at = slice(place, place + 1)
-        return Columns(self.hosts[at], self.ports[at], self.queries[at], self.answers[at])
-
 
 class Taken(NamedTuple):
     """Exchanges, each with its marks, of the process ``pid``; ``missed`` are queries that the
@@ -95,27 +94,6 @@ class Taken(NamedTuple):
 def width(octets: int) -> int:
     """Octets of each of some texts that have so many at most."""
     return octets + _WIDE - 1 & -_WIDE
-
-
-def widest(sizes: bytes, octets: int) -> int:
-    """The `width` of texts whose sizes are these, native numbers of so many octets each."""
-    # A ninth of what it takes to make integers of them all, and find the greatest.
-    first = 0 if sys.byteorder == "little" else octets - 1
-    low = sizes[first::octets]
-    # All others are zero.
-    if sizes.count(0) - low.count(0) == len(sizes) - len(low):
-        for most, below in _UP_TO:
-            if not low.translate(None, below):
-                return most
-    starts = range(0, len(sizes), octets)
-    numbers = (int.from_bytes(sizes[at : at + octets], sys.byteorder) for at in starts)
-    return width(max(numbers))
-
-
-@lru_cache(maxsize=1024)
-def columns(count: int, taken: int, slot: int) -> struct.Struct:
-    """What takes the first octets out of each of so many slots."""
-    return struct.Struct("=" + f"{taken}s{slot - taken}x" * count)
 
 
 def host(*, six: bool) -> slice:
@@ -195,6 +173,17 @@ def pieces_of(
     sizes = sizes_of([*map(len, queries)], [*map(len, answers)])
     front = front_of(tcp, six, local, port)
     return pieces(front, (received, sent), marks, sizes, wide, b"".join(clients), texts, missed)
+
+
+def begin_made(octets: memoryview, place: int, count: int) -> None:
+    """Write what stands in front of so many frames, `MADE` octets behind ``place``."""
+    _made.pack_into(octets, place, _MADE, count)
+
+
+def made_in(octets: bytes) -> int:
+    """How many frames a piece has, `MADE` octets from its beginning; 0 where it is for `read`."""
+    kind, count = _made.unpack_from(octets)
+    return int(count) if kind == _MADE else 0
 
 
 def read(octets: bytes) -> Taken:

@@ -6,10 +6,14 @@ same for many messages is put together once.
 
 from __future__ import annotations
 
+import socket
 import struct
 from itertools import chain, repeat
 from typing import Any, Final
 
+import lzc
+from lzc.config import ServeSection
+from lzc.foreign_text import shown
 from lzc.serve.ipc.exchanges import Columns
 
 CONTENT_TYPE: Final = b"protobuf:dnstap.Dnstap"
@@ -199,6 +203,20 @@ class Endpoint:
         answers = columns.answers
         return len(answers) if self._together else 2 * len(answers) - answers.count(None)
 
+    def parts(self, received: int, sent: int) -> tuple[bytes, bytes, int, bytes, int, int, bool]:
+        """What `lzc.serve.observe.slot_frames` makes frames of that are of these seconds: what all
+        begin with; what is behind a query, up to the client's address, and where nanoseconds stand
+        in it; the same of an answer, where those of its leaving are, and those of its query; and
+        whether that stands in the same frame."""
+        self._begin(received, sent)
+        room = bytes(4)
+        asked = self._asked + room + self._client
+        sent_at = len(self._answered)
+        before = self._answered + room + _QUERY_NANOSECONDS
+        answered = before + room + self._client
+        asked_at = len(self._asked)
+        return self._head, asked, asked_at, answered, sent_at, len(before), self._together
+
     def _begin(self, received: int, sent: int) -> None:
         """Queries come and go in these seconds from now on."""
         self._seconds = received, sent
@@ -217,11 +235,12 @@ class Endpoint:
 
 
 class Endpoints:
-    """Those of a server, each made once; for the parameters see `Endpoint`."""
+    """Those of a server, each made once; for the parameters see `Endpoint`. A server of which only
+    the query log gets something may have no texts."""
 
     def __init__(self, identity: str, version: str, *, together: bool) -> None:
         self._texts = identity, version
-        self._together = together
+        self.together = together
         self._known: dict[tuple[bytes, int, bool, bool], Endpoint] = {}
 
     def of(self, local: bytes, port: int, tcp: bool, six: bool) -> Endpoint:
@@ -229,6 +248,15 @@ class Endpoints:
         key = local, port, tcp, six
         found = self._known.get(key)
         if found is None:
-            found = Endpoint(*self._texts, local, port, tcp=tcp, six=six, together=self._together)
+            found = Endpoint(*self._texts, local, port, tcp=tcp, six=six, together=self.together)
             self._known[key] = found
         return found
+
+
+def endpoints_of(serve: ServeSection) -> Endpoints:
+    """Those that the settings ask for."""
+    return Endpoints(
+        serve.server_id or shown(socket.gethostname()),
+        f"lzc {lzc.__version__}",
+        together=serve.dnstap_messages == "responses",
+    )

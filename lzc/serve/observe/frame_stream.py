@@ -15,6 +15,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +28,8 @@ log = logging.getLogger("lzc")
 MOST: Final = 4 * 2**20
 """Octets that wait for the reader at most."""
 GATHERED: Final = 2**17
-"""Octets that are sent at once."""
-SOON: Final = 0.02
-"""Seconds after which less than that is sent too: a reader that is woken up for each frame takes
-more of the machine than what it reads."""
+"""Octets from which on they are sent, without waiting for more: a reader that is woken up for each
+frame takes more of the machine than what it reads."""
 RETRY: Final = 1.0
 """Seconds between two attempts to find a reader."""
 SHAKE: Final = 5.0
@@ -38,6 +37,8 @@ SHAKE: Final = 5.0
 PARTING: Final = 0.25
 """Seconds in which it has to take what is left, at the end."""
 _BUFFER: Final = 2**20
+_AT_ONCE: Final = 64
+"""Pieces of one system call at most; Linux takes 1024."""
 _CONTROL: Final = 512
 """Octets of a control frame at most, as the protocol has it."""
 _ACCEPT, _START, _STOP, _READY = 1, 2, 3, 4
@@ -66,7 +67,7 @@ class FrameStream:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[memoryview, int]] = deque()
         self._octets = 0
-        self._scheduled = self._blocked = False
+        self._blocked = False
         self._heard = b""
         self._problem = ""
         self._told: tuple[float, int] = (-QUIET, 0)
@@ -83,6 +84,11 @@ class FrameStream:
         """Frames that were not sent."""
         return self.unread + self.slow
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is known if somebody reads: until then, what is sent would be lost."""
+        return self.streaming or bool(self._problem)
+
     def miss(self, count: int) -> None:
         """So many frames were not made, as nobody reads any."""
         self.unread += count
@@ -92,8 +98,8 @@ class FrameStream:
         self._loop = loop
         self._connect()
 
-    def send(self, frames: bytes, count: int) -> None:
-        """Send so many frames, or lose them. Never waits."""
+    def send(self, frames: bytes | memoryview, count: int) -> None:
+        """Send so many frames, with the next `flush` at the latest, or lose them. Never waits."""
         if not self.streaming:
             self.unread += count
             return
@@ -102,13 +108,13 @@ class FrameStream:
             return
         self._waiting.append((memoryview(frames), count))
         self._octets += len(frames)
-        if self._blocked:
-            return
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_later(SOON, self._flush)
         if self._octets >= GATHERED:
-            self._flush_gathered()
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits, as far as the reader takes it."""
+        if not self._blocked:
+            self._send_waiting()
 
     def look(self, now: float) -> None:
         """Tell of what was lost, once in a while; ``now`` is monotonic time."""
@@ -232,37 +238,26 @@ class FrameStream:
         if self._said_lost:
             log.info("dnstap: %s is read", shown(self._path), extra=about(socket=self._path))
 
-    def _join(self) -> None:
-        """Make one piece of those that wait."""
-        whole = b"".join([piece for piece, _ in self._waiting])
-        count = sum([count for _, count in self._waiting])
-        self._waiting.clear()
-        self._waiting.append((memoryview(whole), count))
-
-    def _flush(self) -> None:
-        self._scheduled = False
-        self._flush_gathered()
-
-    def _flush_gathered(self) -> None:
+    def _send_waiting(self) -> None:
         made = self._socket
-        if made is None:
+        if made is None or not self.streaming:
             return
+        waiting = self._waiting
         try:
-            while self._waiting:
-                if len(self._waiting) > 1 and self._octets < 2 * GATHERED:
-                    self._join()
-                piece, count = self._waiting[0]
-                done = made.send(piece)
+            while waiting:
+                done = made.sendmsg([piece for piece, _ in islice(waiting, _AT_ONCE)])
                 self._octets -= done
-                if done < len(piece):
-                    self._waiting[0] = piece[done:], count
-                    continue
-                self._waiting.popleft()
-                self.sent += count
+                while waiting and done >= len(waiting[0][0]):
+                    piece, count = waiting.popleft()
+                    done -= len(piece)
+                    self.sent += count
+                if done:
+                    piece, count = waiting[0]
+                    waiting[0] = piece[done:], count
         except BlockingIOError:
             if not self._blocked:
                 self._blocked = True
-                self._loop.add_writer(made, self._flush)
+                self._loop.add_writer(made, self._send_waiting)
         except OSError as error:
             self._part(_why(error))
         else:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
+import string
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -27,16 +27,27 @@ RCODES: Final = {
     23: "BADCOOKIE",
 }
 """Those that answers of ours have, by IANA's mnemonics."""
-SOON: Final = 0.1
-"""Seconds after which lines are written: many at once cost a tenth of what they cost one by one."""
 _OPT: Final = b"\0\0\x29"
 _MESSAGE: Final = "query"
-_NAMES: Final = frozenset({"qname", "zone"})
-
-_text = lru_cache(maxsize=1000)(wire_name.to_text)
+_PLAIN: Final = (string.ascii_letters + string.digits + "-_").encode()
 
 ZoneOf = Callable[[bytes], bytes | None]
 """The apex of the zone that a lower-case wire name is in."""
+
+
+@lru_cache(maxsize=1000)
+def _host(packed: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed)
+
+
+@lru_cache(maxsize=1000)
+def _word(name: bytes) -> str:
+    """A wire name as a field of a line has it."""
+    labels = wire_name.labels_of(name)
+    # Most names have nothing to escape.
+    if b"".join(labels).translate(None, _PLAIN):
+        return as_word(wire_name.to_text(name))
+    return f"{b'.'.join(labels).decode()}."
 
 
 def rcode_of(answer: bytes) -> int:
@@ -51,13 +62,10 @@ class QueryLog:
     """Writes to ``output``, as JSON or as text. ``written`` counts lines, ``lost`` those that could
     not be."""
 
-    def __init__(
-        self, output: Output, zone_of: ZoneOf, *, json: bool, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, output: Output, zone_of: ZoneOf, *, json: bool) -> None:
         self._output = output
         self._zone_of = zone_of
         self._json = json
-        self._loop = loop
         self._lines: list[str] = []
         self.written = 0
         self.lost = 0
@@ -78,43 +86,43 @@ class QueryLog:
         """A query that came at ``when``, seconds since the epoch, from this packed address and
         port, and was answered in so many ``seconds`` by this process, of which it is the name and
         the id."""
-        fields: dict[str, object] = {
-            "client": socket.inet_ntop(
-                socket.AF_INET6 if len(client) == 16 else socket.AF_INET, client
-            ),
-            "port": port,
-            "transport": "tcp" if tcp else "udp",
-        }
         end = question_end(query) if len(query) >= 12 else 0
+        qname = query[12 : end - 4] if end else b""
+        apex = self._zone_of(qname.lower()) if end else None
+        kind = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big")) if end else ""
+        transport, us = "tcp" if tcp else "udp", round(seconds * 1e6)
+        code = -1 if answer is None else rcode_of(answer)
+        if not self._json:
+            # Put together in place: a fifth of what it takes by way of fields, as below.
+            asked = f" qname={_word(qname)} qtype={kind}" if end else ""
+            zone = "" if apex is None else f" zone={_word(apex)}"
+            said = ""
+            if answer is not None:
+                said = f" rcode={RCODES.get(code) or code} size={len(answer)}"
+            self._lines.append(
+                f"{time_of(when)} INFO {_MESSAGE} client={_host(client)} port={port}"
+                f" transport={transport}{asked}{zone}{said} us={us}"
+                f" cached={'true' if cached else 'false'}"
+            )
+            return
+        fields: dict[str, object] = {
+            "client": _host(client),
+            "port": port,
+            "transport": transport,
+        }
         if end:
-            qname = query[12 : end - 4]
-            fields["qname"] = _text(qname)
-            fields["qtype"] = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big"))
-            apex = self._zone_of(qname.lower())
-            if apex is not None:
-                fields["zone"] = _text(apex)
+            fields |= {"qname": wire_name.to_text(qname), "qtype": kind}
+        if apex is not None:
+            fields["zone"] = wire_name.to_text(apex)
         if answer is not None:
-            code = rcode_of(answer)
-            fields["rcode"] = RCODES.get(code, str(code))
-            fields["size"] = len(answer)
-        fields["us"] = round(seconds * 1e6)
-        fields["cached"] = cached
-        if self._json:
-            name, pid = process
-            line = as_json(when, "info", _MESSAGE, fields, process=name, pid=pid)
-        else:
-            fields["cached"] = "true" if cached else "false"
-            for name in _NAMES & fields.keys():
-                fields[name] = as_word(fields[name])
-            # Nothing else in it is of others.
-            words = " ".join([f"{name}={value}" for name, value in fields.items()])
-            line = f"{time_of(when)} INFO {_MESSAGE} {words}"
-        if not self._lines:
-            self._loop.call_later(SOON, self.flush)
-        self._lines.append(line)
+            fields |= {"rcode": RCODES.get(code) or str(code), "size": len(answer)}
+        fields |= {"us": us, "cached": cached}
+        name, pid = process
+        self._lines.append(as_json(when, "info", _MESSAGE, fields, process=name, pid=pid))
 
     def flush(self) -> None:
-        """Write what is not written yet."""
+        """Write what is not written yet: many lines at once cost a tenth of what they cost one by
+        one."""
         if self._lines:
             if self._output.write("\n".join(self._lines), logging.INFO, {}):
                 self.written += len(self._lines)

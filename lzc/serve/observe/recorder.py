@@ -10,25 +10,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Final
 
-from lzc.serve.ipc.exchanges import FRAMES, LINE, Batch, Columns, Taken, read
+from lzc.serve.ipc.exchanges import FRAMES, LINE, MADE, Batch, Exchange, Taken, made_in, read
 from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.recorder_table import RecorderTable
 from lzc.serve.observe.dnstap import Endpoint, Endpoints
 from lzc.serve.observe.frame_stream import FrameStream
 from lzc.serve.observe.query_log import QueryLog
 
-BUSY: Final = 0.01
-"""Seconds between two looks while there is something to see."""
-IDLE: Final = 0.05
-"""Seconds between two looks at most."""
+PAUSE: Final = 0.05
+"""Seconds between two looks at most. Where worker and recorder share a core, each look takes a
+worker a third of a millisecond: the recorder's own time, and what the worker has to fetch into the
+core's caches again."""
+HURRY: Final = 0.005
+"""Seconds between two looks at least."""
+LOOK: Final = 2**20
+"""Octets from a worker that a look is to find, a quarter of what has room: by that the pause goes
+where much comes."""
 TURN: Final = 0.05
 """Seconds after which the reader has its turn, however much there is."""
 BEAT: Final = 0.25
 """Seconds between two looks at what is to be told."""
-_FRAMES: Final = bytes(mark for mark in range(8) if mark & FRAMES)
-_NO_LINE: Final = bytes(mark for mark in range(8) if not mark & LINE)
+_NO_FRAME: Final = bytes(mark for mark in range(8) if not mark & FRAMES)
 
 
 class Recorder:
@@ -61,16 +66,21 @@ class Recorder:
         if self._stream is not None:
             self._stream.changed = self._tell_reader
             self._stream.start(loop)
-        pause, told = BUSY, 0.0
+        told, looked = 0.0, loop.time()
         # Looking at a flag, as to wait for an event takes longer, and nobody waits for that.
         while not self._stopping:
-            pause = BUSY if self._take(loop.time() + TURN) else min(2 * pause, IDLE)
+            since, looked, octets = looked, loop.time(), 0
+            if self._stream is None or self._stream.settled:
+                octets = self._take(looked + TURN)
+            if self._query_log is not None:
+                self._query_log.flush()
             self._publish()
             if loop.time() - told >= BEAT:
                 told = loop.time()
                 if self._stream is not None:
                     self._stream.look(time.monotonic())
-            await asyncio.sleep(pause)
+            pause = (looked - since) * LOOK / octets if octets else PAUSE
+            await asyncio.sleep(min(max(HURRY, pause), PAUSE))
         # What is sent meanwhile makes room for the rest.
         while self._take(loop.time() + TURN):
             self._publish()
@@ -81,56 +91,63 @@ class Recorder:
             self._stream.close()
         self._publish()
 
-    def _take(self, end: float) -> bool:
-        """What is there, until the monotonic time ``end``; whether there was something."""
-        some = False
+    def _take(self, end: float) -> int:
+        """What is there, until the monotonic time ``end``; how many octets the worker had that had
+        most."""
+        most = 0
         for name, ring in self._rings.items():
+            taken = 0
             for octets in ring.take():
-                some = True
-                self._record(name, read(octets))
+                taken += len(octets)
+                if made := made_in(octets):
+                    self._send(memoryview(octets)[MADE:], made)
+                else:
+                    self._record(name, read(octets))
                 if time.monotonic() >= end:
                     break
-        return some
+            most = max(most, taken)
+        if self._stream is not None:
+            self._stream.flush()
+        return most
+
+    def _send(self, frames: memoryview, count: int) -> None:
+        if self._stream is not None:
+            self._stream.send(frames, count)
 
     def _record(self, worker: str, taken: Taken) -> None:
         pid, batch, marks, columns, missed, times = taken
-        if times:
-            for place, (received, sent) in enumerate(times):
-                single = batch._replace(received=received, sent=sent)
-                mark, one = marks[place : place + 1], columns.one(place)
-                self._record(worker, Taken(pid, single, mark, one, missed))
-            return
         stream = self._stream
-        if stream is not None:
-            wanted = columns
-            if marks.translate(None, _FRAMES):
-                wanted = columns.of([mark & FRAMES != 0 for mark in marks])
-            if wanted.queries:
-                endpoint = self._endpoint(batch)
-                if stream.streaming:
-                    stream.send(*endpoint.frames(batch.received, batch.sent, wanted))
-                else:
-                    stream.miss(endpoint.count(wanted))
-        if self._query_log is not None and marks.translate(None, _NO_LINE):
-            lines = columns.of([mark & LINE != 0 for mark in marks])
-            self._write(self._query_log, (worker, pid), batch, lines, missed)
+        if stream is not None and marks.translate(None, _NO_FRAME):
+            wanted = columns.of([mark & FRAMES != 0 for mark in marks])
+            endpoint = self._endpoint(batch)
+            if stream.streaming:
+                stream.send(*endpoint.frames(batch.received, batch.sent, wanted))
+            else:
+                stream.miss(endpoint.count(wanted))
+        if self._query_log is not None:
+            process = worker, pid
+            of_each = times or repeat((batch.received, batch.sent))
+            for mark, spent, exchange in zip(marks, of_each, taken.exchanges, strict=False):
+                if mark & LINE:
+                    self._write(self._query_log, process, batch.tcp, spent, exchange, missed)
 
     def _write(
         self,
         query_log: QueryLog,
         process: tuple[str, int],
-        batch: Batch,
-        columns: Columns,
+        tcp: bool,
+        spent: tuple[float, float],
+        exchange: Exchange,
         missed: frozenset[bytes],
     ) -> None:
-        for client, port, query, answer in zip(*columns, strict=True):
-            query_log.note(
-                *(batch.received, batch.sent - batch.received, client),
-                *(int.from_bytes(port, "big"), query, answer),
-                tcp=batch.tcp,
-                cached=not batch.tcp and answer is not None and query not in missed,
-                process=process,
-            )
+        (received, sent), (client, port, query, answer) = spent, exchange
+        query_log.note(
+            *(received, sent - received, client),
+            *(int.from_bytes(port, "big"), query, answer),
+            tcp=tcp,
+            cached=not tcp and answer is not None and query not in missed,
+            process=process,
+        )
 
     def _tell_reader(self, there: bool) -> None:
         """Have workers hand over frames, or not, and all see it."""

@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import lzc
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
 from lzc.config import Config
@@ -219,7 +217,7 @@ def _recorder(
     config: Config, rings: dict[str, OctetRing], table: RecorderTable, zones: _Zones
 ) -> Recorder:
     # Here, as no answer waits for what it imports (`ahead`).
-    from lzc.serve.observe.dnstap import CONTENT_TYPE, Endpoints
+    from lzc.serve.observe.dnstap import CONTENT_TYPE, endpoints_of
     from lzc.serve.observe.frame_stream import FrameStream
     from lzc.serve.observe.log_output import output_of
     from lzc.serve.observe.query_log import QueryLog
@@ -235,11 +233,5 @@ def _recorder(
             output_of(config, where),
             zones.of,
             json=serve.log_format == "json",
-            loop=asyncio.get_running_loop(),
         )
-    endpoints = Endpoints(
-        serve.server_id or shown(socket.gethostname()),
-        f"lzc {lzc.__version__}",
-        together=serve.dnstap_messages == "responses",
-    )
-    return Recorder(rings, table, stream, endpoints, lines)
+    return Recorder(rings, table, stream, endpoints_of(serve), lines)

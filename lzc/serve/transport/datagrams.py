@@ -14,7 +14,7 @@ import os
 import socket
 import struct
 import sys
-from typing import Final
+from typing import Final, NamedTuple
 
 BATCH: Final = 64
 """Datagrams received with one call at most."""
@@ -45,13 +45,27 @@ _libc: Final = _library()
 AVAILABLE: Final = _libc is not None
 
 
+class Addresses(NamedTuple):
+    """Where slots are in memory: their octets and clients; the first of ``lengths``, and how many
+    32-bit words are from one to the next; the first of ``answer_lengths``, and 64-bit words."""
+
+    received: int
+    answers: int
+    clients: int
+    lengths: int
+    lengths_step: int
+    answer_lengths: int
+    answer_lengths_step: int
+
+
 class Datagrams:
     """The slots of one UDP socket that is bound to an address and does not block.
 
     ``places`` says of each slot, after its number: where its octets begin in ``received`` and in
     ``answers``, the index of their number in ``sizes``, that of the packed client address in
     ``clients`` (a slice), and the index of the number of octets to send in ``answer_sizes``.
-    ``lengths`` and ``answer_lengths`` are these two numbers of all slots.
+    ``lengths`` and ``answer_lengths`` are these two numbers of all slots. ``addresses`` is where
+    all this is for as long as this object.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -62,7 +76,7 @@ class Datagrams:
         self.clients = mmap.mmap(-1, BATCH * _NAME)
         queries, replies = (mmap.mmap(-1, BATCH * _MMSGHDR.size) for _ in range(2))
         pieces, reply_pieces = (mmap.mmap(-1, BATCH * _IOVEC.size) for _ in range(2))
-        received, answers, clients = map(_address, (self.received, self.answers, self.clients))
+        received, answers, clients = map(address, (self.received, self.answers, self.clients))
         for slot in range(BATCH):
             name, size = clients + slot * _NAME, 28 if six else 16
             for headers, iovecs, octets, length in (
@@ -70,7 +84,7 @@ class Datagrams:
                 (replies, reply_pieces, answers, 0),
             ):
                 _IOVEC.pack_into(iovecs, slot * _IOVEC.size, octets + slot * SLOT, length)
-                piece = _address(iovecs) + slot * _IOVEC.size
+                piece = address(iovecs) + slot * _IOVEC.size
                 at = slot * _MMSGHDR.size
                 _MMSGHDR.pack_into(headers, at, name, size, 0, piece, 1, 0, 0, 0, 0, 0, 0)
         # Only addresses lead to these.
@@ -92,10 +106,15 @@ class Datagrams:
             )
             for slot in range(BATCH)
         ]
+        self.addresses = Addresses(
+            *(received, answers, clients),
+            *(address(queries) + 4 * _RECEIVED, _MMSGHDR.size // 4),
+            *(address(reply_pieces) + 8, _IOVEC.size // 8),
+        )
         self._fd = ctypes.c_int(sock.fileno())
-        start = _address(replies)
+        start = address(replies)
         self._starts = [ctypes.c_void_p(start + n * _MMSGHDR.size) for n in range(BATCH)]
-        self._receive = (self._fd, ctypes.c_void_p(_address(queries)), BATCH, 0, None)
+        self._receive = (self._fd, ctypes.c_void_p(address(queries)), BATCH, 0, None)
         self._send = _libc.sendmmsg
 
     def receive(self) -> int:
@@ -125,5 +144,6 @@ class Datagrams:
         return failed
 
 
-def _address(memory: mmap.mmap) -> int:
+def address(memory: mmap.mmap) -> int:
+    """Where it begins."""
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))

@@ -8,6 +8,7 @@ static answer takes.
 
 from __future__ import annotations
 
+import mmap
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -16,17 +17,16 @@ from typing import Any, Final
 from lzc.serve.ipc.exchanges import (
     FRAMES,
     LINE,
+    MADE,
     NAME,
     SILENT,
     Batch,
     Exchange,
     Single,
-    columns,
+    begin_made,
     front_of,
-    pieces,
     pieces_of,
     pieces_of_singles,
-    widest,
 )
 from lzc.serve.ipc.octet_ring import OctetRing
 from lzc.serve.ipc.recorder_table import (
@@ -36,32 +36,38 @@ from lzc.serve.ipc.recorder_table import (
     LINES_BEHIND,
     LINES_UNCHOSEN,
 )
+from lzc.serve.observe.dnstap import Endpoints
 from lzc.serve.observe.sampling import Sampling
+from lzc.serve.observe.slot_frames import SlotFrames, Slots
 from lzc.serve.transport import datagrams
 from lzc.serve.transport.sockets import Listener, sent_to
 from lzc.serve.transport.udp import BatchReader, SingleReader, UdpServer, packed_address
 
-_FEW: Final = 16
-"""Where fewer than one of so many are chosen, the others are not handed over: from there on it
-takes less to hand over all that lies beside each other."""
-_SMALL: Final = 16
-"""Nor are they of a batch up to this, unless all are chosen."""
 _GATHERED: Final = 32
-"""Exchanges that are chosen are handed over so many at once, or some times a second."""
+"""Exchanges that are chosen for the query log are handed over so many at once, or some times a
+second."""
+_USUAL: Final = 512
+"""Octets that frames of a query and its answer rarely exceed."""
 _ALL_FRAMES: Final = bytes((FRAMES,)) * datagrams.BATCH
 
 
 class Tap:
     """Of a worker. The recorder at the other end of ``ring`` gets what is chosen by ``frames`` for
-    dnstap and by ``lines`` for the query log. An exchange is ``messages`` to dnstap."""
+    dnstap and by ``lines`` for the query log. An exchange is ``messages`` to dnstap, about one of
+    ``endpoints``."""
 
     def __init__(
-        self, ring: OctetRing, frames: Sampling | None, lines: Sampling | None, messages: int = 2
+        self,
+        ring: OctetRing,
+        frames: Sampling | None,
+        lines: Sampling | None,
+        endpoints: Endpoints,
     ) -> None:
-        self._ring = ring
+        self.ring = ring
         self._frames = frames
         self._lines = lines
-        self._messages = messages
+        self._endpoints = endpoints
+        self.messages = 1 if endpoints.together else 2
         self._unchosen = self._lines_unchosen = 0
         self.gatherers: list[_TappedDatagrams] = []
 
@@ -73,6 +79,20 @@ class Tap:
         tapped: Any = _TappedSocket(server, listener, self)
         return SingleReader(server, tapped, listener.local)
 
+    def slot_frames(
+        self, at: datagrams.Addresses, marks: mmap.mmap, local: bytes, port: int, six: bool
+    ) -> SlotFrames | None:
+        """What makes frames for the ring of what is in slots; `None` where dnstap gets none."""
+        if self._frames is None:
+            return None
+        slots = Slots(
+            *(at.received, at.answers, at.clients, datagrams.address(marks)),
+            *(at.lengths, at.lengths_step, at.answer_lengths, at.answer_lengths_step),
+            *(datagrams.SLOT, NAME),
+        )
+        endpoint = self._endpoints.of(local, port, False, six)
+        return SlotFrames(endpoint, self.ring.address, slots, six=six)
+
     def chosen(self, count: int) -> tuple[Sequence[int], Sequence[int]]:
         """Which of the next ``count`` queries dnstap and the query log get."""
         frames: Sequence[int] = ()
@@ -80,8 +100,8 @@ class Tap:
         if self._frames is not None:
             frames = self._frames.of(count)
             self._unchosen += count - len(frames)
-            if frames and not self._ring.wanted:
-                self._ring.counts[FRAMES_UNREAD] += len(frames) * self._messages
+            if frames and not self.ring.wanted:
+                self.ring.counts[FRAMES_UNREAD] += len(frames) * self.messages
                 frames = ()
         if self._lines is not None:
             lines = self._lines.of(count)
@@ -93,16 +113,16 @@ class Tap:
         counted, they see at once. To be called some times a second."""
         for one in self.gatherers:
             one.flush()
-        counts = self._ring.counts
-        counts[FRAMES_UNCHOSEN] += self._unchosen * self._messages
+        counts = self.ring.counts
+        counts[FRAMES_UNCHOSEN] += self._unchosen * self.messages
         counts[LINES_UNCHOSEN] += self._lines_unchosen
         self._unchosen = self._lines_unchosen = 0
 
     def hand_over(self, found: list[bytes], frames: int, lines: int) -> None:
         """Pieces of exchanges, so many of which are to be in frames and in lines."""
-        if not self._ring.put(found):
-            counts = self._ring.counts
-            counts[FRAMES_BEHIND] += frames * self._messages
+        if not self.ring.put(found):
+            counts = self.ring.counts
+            counts[FRAMES_BEHIND] += frames * self.messages
             counts[LINES_BEHIND] += lines
 
     def over_tcp(
@@ -172,6 +192,9 @@ class _TappedDatagrams(datagrams.Datagrams):
         six = listener.udp.family == socket.AF_INET6
         port = listener.udp.getsockname()[1]
         self._front = front_of(False, six, listener.local, port)
+        self._marks = mmap.mmap(-1, datagrams.BATCH)
+        self._all_marked = False
+        self._slot_frames = tap.slot_frames(self.addresses, self._marks, listener.local, port, six)
         self._count = self._told = 0
         self._silent: set[int] = set()
         self._frames: Sequence[int] = ()
@@ -204,73 +227,60 @@ class _TappedDatagrams(datagrams.Datagrams):
         if first > self._told:
             self._silent.update(range(self._told, first))
         self._told = end
-        count = self._count
-        if end < count:
+        if end < self._count:
             return failed
-        missed = self._misses.queries if lines else ()
-        if (
-            isinstance(frames, range)
-            or isinstance(lines, range)
-            or (len(frames) + len(lines)) * _FEW >= count > _SMALL
-        ):
-            found = self._all(self._marks(frames, lines), missed)
-            self._tap.hand_over(found, len(frames), len(lines))
-        else:
-            self._some(frames, lines, missed)
-        self._silent.clear()
+        if frames:
+            self._make(frames)
+        if lines:
+            self._gather(lines)
+        if self._silent:
+            self._silent.clear()
         return failed
 
-    def _marks(self, frames: Sequence[int], lines: Sequence[int]) -> bytes:
+    def _make(self, frames: Sequence[int]) -> None:
+        """Frames of these slots."""
+        assert self._slot_frames is not None
         count = self._count
-        if not isinstance(frames, range):
+        if isinstance(frames, range) and not self._silent:
+            if not self._all_marked:
+                self._marks[:] = _ALL_FRAMES
+                self._all_marked = True
+        else:
             marks = bytearray(count)
             for one in frames:
-                marks[one] = FRAMES
-        elif lines or self._silent:
-            marks = bytearray(_ALL_FRAMES[:count])
-        else:
-            return _ALL_FRAMES[:count]
-        for chosen, mark in ((lines, LINE), (self._silent, SILENT)):
-            for one in chosen:
-                marks[one] |= mark
-        return bytes(marks)
+                marks[one] = FRAMES | (one in self._silent)
+            self._marks[:count] = marks
+            self._all_marked = False
+        tap, now = self._tap, time.time()
+        octets = count * _USUAL
+        while octets > 0:
+            space = tap.ring.space(octets + MADE)
+            if space is None:
+                tap.ring.counts[FRAMES_BEHIND] += len(frames) * tap.messages
+                return
+            place, stop = space
+            octets, made = self._slot_frames.write(count, self._at, now, place + MADE, stop)
+            if octets > 0:
+                begin_made(tap.ring.octets, place, made)
+                tap.ring.hand_over(place, MADE + octets)
+                return
+            octets = -octets
 
-    def _all(self, marks: bytes, missed: Sequence[bytes]) -> list[bytes]:
-        """What came into the slots, and went from them."""
-        count = self._count
-        sizes = self.lengths[:count].tobytes(), self.answer_lengths[:count].tobytes()
-        wide = widest(sizes[0], 4), widest(sizes[1], 8)
-        # A layout for each number of slots would be made for most of them.
-        room = 1 << (count - 1).bit_length()
-        slot = datagrams.SLOT
-        queries = columns(room, wide[0], slot).unpack_from(self.received)
-        answers = columns(room, wide[1], slot).unpack_from(self.answers)
-        if room != count:
-            queries, answers = queries[:count], answers[:count]
-        clients = self.clients[: count * NAME]
-        times = self._at, time.time()
-        texts = queries + answers
-        return pieces(self._front, times, marks, sizes, wide, clients, texts, missed)
-
-    def _some(self, frames: Sequence[int], lines: Sequence[int], missed: Sequence[bytes]) -> None:
-        """Likewise of chosen slots alone, which are gathered."""
+    def _gather(self, lines: Sequence[int]) -> None:
+        """What is in these slots, for the query log."""
         at, now = self._at, time.time()
         received, lengths, slot = self.received, self.lengths, datagrams.SLOT
         answers, answer_lengths, names = self.answers, self.answer_lengths, self.clients
-        silent, gathered = self._silent, self._gathered
-        for one in sorted({*frames, *lines}) if lines else frames:
-            mark = FRAMES if one in frames else 0
-            if one in lines:
-                mark |= LINE
-            if one in silent:
-                mark |= SILENT
+        missed = self._misses.queries
+        for one in lines:
+            mark = LINE | SILENT if one in self._silent else LINE
             start, name = one * slot, one * NAME
             query = received[start : start + lengths[one]]
             answer = answers[start : start + answer_lengths[one]]
-            gathered.append((at, now, mark, names[name : name + NAME], query, answer))
-            if mark & LINE and query in missed:
+            self._gathered.append((at, now, mark, names[name : name + NAME], query, answer))
+            if missed and query in missed:
                 self._gathered_missed.append(query)
-        if len(gathered) >= _GATHERED:
+        if len(self._gathered) >= _GATHERED:
             self.flush()
 
     def flush(self) -> None:
@@ -278,8 +288,7 @@ class _TappedDatagrams(datagrams.Datagrams):
         gathered = self._gathered
         if gathered:
             found = pieces_of_singles(self._front, gathered, self._gathered_missed)
-            frames = sum([one[2] & FRAMES != 0 for one in gathered])
-            self._tap.hand_over(found, frames, sum([one[2] & LINE != 0 for one in gathered]))
+            self._tap.hand_over(found, 0, len(gathered))
             gathered.clear()
             self._gathered_missed.clear()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def tapped(serve: ServeSection) -> tuple[object, ...]:
     """What `tap_of` goes by."""
     wants = serve.dnstap is not None
-    return serve.query_log, wants, serve.dnstap_sample, serve.dnstap_messages
+    return serve.query_log, wants, serve.dnstap_sample, serve.dnstap_messages, serve.server_id
 
 
 def tap_of(serve: ServeSection, ring: OctetRing) -> Tap | None:
@@ -23,6 +23,7 @@ def tap_of(serve: ServeSection, ring: OctetRing) -> Tap | None:
     if not serve.query_log and serve.dnstap is None:
         return None
     # Here, as most servers have neither.
+    from lzc.serve.observe.dnstap import endpoints_of
     from lzc.serve.observe.sampling import Sampling
     from lzc.serve.transport.tap import Tap
 
@@ -32,5 +33,5 @@ def tap_of(serve: ServeSection, ring: OctetRing) -> Tap | None:
         ring,
         None if serve.dnstap is None else Sampling(serve.dnstap_sample, chance),
         Sampling(serve.query_log, chance) if serve.query_log else None,
-        messages=1 if serve.dnstap_messages == "responses" else 2,
+        endpoints_of(serve),
     )

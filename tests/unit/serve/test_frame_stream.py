@@ -101,6 +101,7 @@ def test_frames_arrive_whole_and_the_end_is_told(tmp_path: Path) -> None:
         await until(lambda: stream.streaming)
         for frame in frames:
             stream.send(frame, 1)
+        stream.flush()
         while len(heard) < len(started) + sum(map(len, frames)):
             heard.extend(await loop.sock_recv(sock, 1 << 16))
         # Who reads on is in another process otherwise.

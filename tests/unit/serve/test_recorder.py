@@ -109,6 +109,16 @@ def test_what_is_sent_and_what_is_lost_is_counted_and_told(tmp_path: Path) -> No
             assert "query log   20 lines, 0 not written, 0 as the recorder was behind; 0" in said
 
 
+def test_what_is_asked_before_the_reader_was_found_is_sent(tmp_path: Path) -> None:
+    project = Project(tmp_path, '[serve]\ndnstap = "tap"\n')
+    project.build(ZONE)
+    with reading(tmp_path / "tap") as reader, LiveServer(project) as server:
+        ask(server, 10)
+        server.wait_for(lambda: counts(server)["lzc_dnstap_frames_total"] == 20)
+        server.wait_for(lambda: reader.frames == 20)
+        assert counts(server)['lzc_dnstap_frames_lost_total{reason="no reader"}'] == 0
+
+
 def test_what_the_sample_leaves_out_is_counted(tmp_path: Path) -> None:
     project = Project(
         tmp_path,
