@@ -22,7 +22,9 @@
     different        whether anything differs
 
 Of an RRset, ``ttl`` is null where it did not change. Code is given as it runs, joined; ``diff`` is
-the unified diff of its readable layout, empty when only the TTL changed.
+the unified diff of its readable layout, empty when only the TTL changed. Of a check, the user and
+the password of its URL and the values of its headers are ``***``: both sides are alike where only
+values of headers changed.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from lzc.cli.diff import as_text as diff_text
 from lzc.cli.diff.side import Comparison, Side
@@ -39,8 +41,12 @@ from lzc.cli.screen import tame_json, write_all
 from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 from lzc.compare.zones import Change, Data, LuaChange
 from lzc.dnssec import algorithms
+from lzc.health_check import Check
 from lzc.wire import rdata as wire_rdata
 from lzc.wire import rrtype
+
+_HIDDEN: Final = "***"
+"""For what may be secret, and stands in logs of CI otherwise."""
 
 
 def show(comparison: Comparison) -> bool:
@@ -144,8 +150,20 @@ def _record(rrtype_number: int, data: Data) -> dict[str, Any]:
 
 def _check(change: CheckChange) -> dict[str, Any]:
     return {"change": change.kind} | {
-        side: None if check is None else asdict(check)
+        side: None if check is None else _shown(check)
         for side, check in (("before", change.before), ("after", change.after))
+    }
+
+
+def _shown(check: Check) -> dict[str, Any]:
+    # Here, as few differences have checks.
+    from lzc.serve.health.outcome import as_written, without_password
+
+    return asdict(check) | {
+        "url": without_password(check.url),
+        "stringmatch": as_written(check.stringmatch),
+        "useragent": as_written(check.useragent),
+        "headers": [(name, _HIDDEN) for name, _ in check.headers],
     }
 
 

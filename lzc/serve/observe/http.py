@@ -21,7 +21,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -30,6 +30,7 @@ from aiohttp.typedefs import Handler
 
 from lzc.serve.observe.exposition import negotiated
 from lzc.serve.observe.log_lines import ErrorLog
+from lzc.serve.observe.made_metrics import MadeMetrics
 from lzc.serve.observe.status.request import PATHS, Asked, asked_of
 
 log = logging.getLogger("lzc")
@@ -55,9 +56,8 @@ _FOR_BROWSERS: Final = 'Basic realm="lzc: any name, and the token as the passwor
 _COMPRESSED: Final = 1024
 """Octets from which on a body is compressed for those who take that."""
 
-_AT_ONCE: Final = 65536
 _PAUSE: Final = 0.0005
-"""Seconds between such parts of a long body: what the kernel copies keeps others waiting, too."""
+"""Seconds between parts of a long body: what the kernel copies keeps others waiting, too."""
 _FOR_GOOD: Final = struct.pack("ii", 1, 0)
 """struct linger: the kernel drops what it has to send, and says so."""
 
@@ -76,9 +76,9 @@ class Document(NamedTuple):
 
 Page = Callable[[Asked], Awaitable[Document]]
 """Makes a page of the status page."""
-Metrics = Callable[[str, bool], Awaitable[list[bytes]]]
+Metrics = Callable[[str, bool], Awaitable[MadeMetrics]]
 """Gives the metrics in a content type of `lzc.serve.observe.exposition`, compressed by gzip or
-not, in pieces."""
+not."""
 Ready = Callable[[], list[str]]
 """Says why the server is not ready, in lines; nothing where it is."""
 
@@ -217,13 +217,13 @@ class HttpServer:
         compressed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
         if compressed:
             headers["Content-Encoding"] = "gzip"
-        pieces = await self._metrics(content_type, compressed)
-        headers["Content-Length"] = str(sum(map(len, pieces)))
+        made = await self._metrics(content_type, compressed)
+        headers["Content-Length"] = str(made.octets)
         if request.method == "HEAD":
             return web.Response(headers=headers)
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        for part in _parts(pieces):
+        for part in made.parts():
             await response.write(part)
             await asyncio.sleep(_PAUSE)
         return response
@@ -298,18 +298,6 @@ async def _sent(request: web.Request, body: bytes, headers: dict[str, str]) -> w
     return web.Response(body=body, headers=headers)
 
 
-def _parts(pieces: list[bytes]) -> Iterator[bytes]:
-    """The same in fewer pieces."""
-    some, octets = [], 0
-    for piece in pieces:
-        some.append(piece)
-        octets += len(piece)
-        if octets >= _AT_ONCE:
-            yield b"".join(some)
-            some, octets = [], 0
-    yield b"".join(some)
-
-
 class _Connection(web.RequestHandler):
     """A connection, which ``began`` at a time of the loop; ``request`` is what was asked, once it
     has come as a whole. What is no request is refused without a word in the log, like what may not
@@ -368,6 +356,11 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to what is no request, or in whose answer something failed."""
+        if isinstance(exc, ConnectionError) and (
+            self.transport is None or self.transport.is_closing()
+        ):
+            # Whoever asked went away before there was an answer.
+            raise exc
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and exc is not None:
             self._errors.note("answering a request over HTTP", exc)
         if request.writer.output_size > 0:

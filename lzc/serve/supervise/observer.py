@@ -19,10 +19,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from lzc.serve.observe import exposition
+from lzc.serve.observe.made_metrics import MadeMetrics
 from lzc.serve.supervise.completing import Completion, GiveWay, Looked
 
 LENGTH: Final = struct.Struct("=I")
-"""In front of what goes over the line: of its octets. What is made ends with a piece of none."""
+"""In front of what goes over the line to it: of its octets. What comes back is but the length of
+what was made, and the file that has it."""
 _AT_ONCE: Final = 65536
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _FAST: Final = 1
@@ -84,10 +86,9 @@ def observe(line: socket.socket, completion: Completion) -> int:
             wanted, seen, folder, secondaries = _read(incoming)
             there = [_read(incoming) for _ in range(secondaries)]
             looked = Looked(seen, there, folder)
-            for piece in pieces(wanted, looked, completion, lambda: None):
-                line.sendall(LENGTH.pack(len(piece)))
-                line.sendall(piece)
-            line.sendall(LENGTH.pack(0))
+            made = MadeMetrics.of(pieces(wanted, looked, completion, lambda: None))
+            socket.send_fds(line, [LENGTH.pack(made.octets)], [made.fileno()])
+            made.close()
     return 0
 
 

@@ -16,6 +16,7 @@ from lzc.serve.ipc.health_table import Health
 from lzc.serve.ipc.process import ended, enlarge, fork, how
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.observe.log_format import about, speak_as
+from lzc.serve.observe.made_metrics import MadeMetrics
 from lzc.serve.supervise.completing import Completion, Looked
 from lzc.serve.supervise.standing_back import PAUSE
 
@@ -44,8 +45,8 @@ class ObserverProcess:
         self._board = board
         self._healths = healths
         self._stamps = stamps
-        self._line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._answer: asyncio.Task[list[bytes]] | None = None
+        self._line: socket.socket | None = None
+        self._answer: asyncio.Task[MadeMetrics] | None = None
         self._began = 0.0
         self._slots = 0
         self._ending: list[int] = []
@@ -54,9 +55,9 @@ class ObserverProcess:
         self.pid = 0
         self.restarts = 0
 
-    async def made(self, wanted: Wanted, looked: Looked) -> list[bytes] | None:
-        """The metrics in pieces; `None` where they are not there soon, as it has no turn or died.
-        For one at a time."""
+    async def made(self, wanted: Wanted, looked: Looked) -> MadeMetrics | None:
+        """The metrics; `None` where they are not there soon, as it has no turn or died. For one at
+        a time."""
         from lzc.serve.supervise.observer import question
 
         if self._stopping or self._is_busy():
@@ -64,14 +65,16 @@ class ObserverProcess:
         if self.pid and self._slots != len(self._board.used):
             self.renew()
         if not self.pid:
-            await self._start()
+            self._start()
         self._began = asyncio.get_running_loop().time()
-        self._answer = asyncio.create_task(self._ask(question(wanted, looked)))
-        done, _ = await asyncio.wait((self._answer,), timeout=PATIENCE)
-        if not done or self._answer.cancelled():
+        self._answer = answer = asyncio.create_task(self._ask(question(wanted, looked)))
+        done, _ = await asyncio.wait((answer,), timeout=PATIENCE)
+        if not done or answer.cancelled():
             return None
+        # What it made is not ours to keep.
+        self._answer = None
         try:
-            return self._answer.result()
+            return answer.result()
         except (OSError, EOFError):
             # `reap` tells.
             return None
@@ -86,30 +89,28 @@ class ObserverProcess:
             return False
         return True
 
-    async def _ask(self, parts: Iterable[bytes]) -> list[bytes]:
-        from lzc.serve.supervise.observer import LENGTH
-
-        assert self._line is not None, "it runs"
-        reader, writer = self._line
+    async def _ask(self, parts: Iterable[bytes]) -> MadeMetrics:
+        loop, line = asyncio.get_running_loop(), self._line
+        assert line is not None, "it runs"
         for part in parts:
-            writer.write(part)
-            await writer.drain()
+            await loop.sock_sendall(line, part)
             await asyncio.sleep(PAUSE)
-        found: list[bytes] = []
-        while True:
-            (octets,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
-            if not octets:
-                return found
-            found.append(await reader.readexactly(octets))
+        there = asyncio.Event()
+        loop.add_reader(line, there.set)
+        try:
+            await there.wait()
+        finally:
+            if line.fileno() >= 0:
+                loop.remove_reader(line)
+        return _received(line)
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
         # Before the fork, as a child would have to read it all anew.
         from lzc.serve.supervise.observer import observe
 
         self._slots = len(self._board.used)
         ours, theirs = socket.socketpair()
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            enlarge(ours, option, _ROOM)
+        enlarge(ours, socket.SO_SNDBUF, _ROOM)
 
         def main(_channel: object) -> int:
             speak_as("observer")
@@ -121,14 +122,13 @@ class ObserverProcess:
         self.pid, channel = fork(main)
         channel.close()
         theirs.close()
-        self._line = await asyncio.open_connection(sock=ours)
+        ours.setblocking(False)
+        self._line = ours
 
     def close_in_child(self) -> None:
         """Let go of its line in another child."""
         if self._line is not None:
-            ours = self._line[1].get_extra_info("socket")
-            if ours.fileno() >= 0:
-                os.close(ours.fileno())
+            self._line.close()
 
     @property
     def pids(self) -> list[int]:
@@ -166,5 +166,19 @@ class ObserverProcess:
             self._answer.cancel()
             self._answer = None
         if self._line is not None:
-            self._line[1].close()
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._line)
+            loop.remove_writer(self._line)
+            self._line.close()
             self._line = None
+
+
+def _received(line: socket.socket) -> MadeMetrics:
+    """What `observe` made. Raises `EOFError` where it ended."""
+    # Imported here, and there already (`ahead`).
+    from lzc.serve.supervise.observer import LENGTH
+
+    head, handles, _, _ = socket.recv_fds(line, LENGTH.size, 1)
+    if not handles:
+        raise EOFError
+    return MadeMetrics(*handles, *LENGTH.unpack(head))

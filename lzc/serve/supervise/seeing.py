@@ -8,6 +8,7 @@ does; or, for the status page and where answers take all there is, in one thread
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import os
 import time
@@ -23,6 +24,7 @@ from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.notify.secondaries import Secondaries
 from lzc.serve.notify.zone_at_secondary import ZoneAtSecondary
 from lzc.serve.observe.log_output import lost_lines
+from lzc.serve.observe.made_metrics import MadeMetrics
 from lzc.serve.observe.process import cpu_of_all
 from lzc.serve.observe.seen import (
     BundleSeen,
@@ -51,7 +53,6 @@ from lzc.wire import name as wire_name
 
 FRESH: Final = 1.0
 """Seconds for which metrics are given again as they were, however many ask."""
-_AT_ONCE: Final = 32
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class Overview:
     powerdns: bool = False
     started_at: float = field(default_factory=time.time)
     began: float = field(default_factory=time.monotonic)
-    _made: dict[tuple[str, bool], tuple[float, list[bytes]]] = field(default_factory=dict)
+    _made: dict[tuple[str, bool], tuple[float, MadeMetrics]] = field(default_factory=dict)
     _seen: tuple[float, Snapshot] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _behind: ThreadPoolExecutor | None = None
@@ -83,22 +84,24 @@ class Overview:
     def __post_init__(self) -> None:
         self._completion = Completion(self.slots, self.checker.healths, self.stamps)
 
-    async def pieces(self, content_type: str, compressed: bool = False) -> list[bytes]:
+    async def metrics(self, content_type: str, compressed: bool = False) -> MadeMetrics:
         """The metrics in a content type of `lzc.serve.observe.exposition`, and in gzip's format
-        where that is wanted: one piece after the other."""
+        where that is wanted."""
         # Here, as no answer waits for what it imports (`ahead`).
         from lzc.serve.supervise import observer
 
         loop, key = asyncio.get_running_loop(), (content_type, compressed)
         async with self._one_at_a_time:
-            at, pieces = self._made.get(key, (0.0, []))
-            if not pieces or loop.time() - at >= FRESH:
+            since = loop.time() - FRESH
+            # They are megabytes each.
+            self._made = {one: made for one, made in self._made.items() if made[0] > since}
+            if key not in self._made:
                 looked = await self._look()
                 wanted = observer.Wanted(content_type, self.powerdns, compressed)
                 made = await self.observer.made(wanted, looked)
                 if made is None:
                     work = partial(observer.pieces, wanted, looked, self._completion)
-                    made = await self._in_slices(lambda give_way: [*work(give_way)])
+                    made = await self._in_slices(lambda give_way: MadeMetrics.of(work(give_way)))
                 self._made[key] = loop.time(), made
             return self._made[key][1]
 
@@ -134,7 +137,7 @@ class Overview:
         """``lzc ctl metrics``: a line of JSON in pieces."""
         from lzc.serve.observe.exposition import PLAIN
 
-        return _as_json(await self.pieces(PLAIN))
+        return _as_json(await self.metrics(PLAIN))
 
     def not_ready(self) -> list[str]:
         """Why the server is not ready, in words of ours."""
@@ -256,12 +259,12 @@ class Overview:
         return found, there
 
 
-async def _as_json(pieces: list[bytes]) -> AsyncGenerator[bytes, None]:
+async def _as_json(made: MadeMetrics) -> AsyncGenerator[bytes, None]:
     """A member ``text``, whatever its length without keeping the loop for long."""
     yield b'{"ok": true, "text": "'
-    for at in range(0, len(pieces), _AT_ONCE):
-        text = b"".join(pieces[at : at + _AT_ONCE]).decode()
-        yield json.dumps(text)[1:-1].encode()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for part in made.parts():
+        yield json.dumps(decoder.decode(part))[1:-1].encode()
         await asyncio.sleep(0)
     yield b'"}\n'
 

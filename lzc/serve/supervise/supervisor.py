@@ -24,6 +24,7 @@ from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, hear_no_more, how, kill
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.notify.secondaries import Secondaries
+from lzc.serve.observe import made_metrics
 from lzc.serve.observe.log_format import about, speak_as
 from lzc.serve.observe.log_output import STDERR, follow
 from lzc.serve.supervise import ahead, control
@@ -205,7 +206,7 @@ class Supervisor:
             self._pages_watched = True
             self._spawn(self._pages.watch())
         overview = self._overview
-        return HttpServer(listener, token, overview.pieces, overview.not_ready, self._pages.page)
+        return HttpServer(listener, token, overview.metrics, overview.not_ready, self._pages.page)
 
     def _begin_health(self) -> None:
         """Where the bundle lists checks, start them first: answers wait for their results a while.
@@ -295,6 +296,7 @@ class Supervisor:
                 channel.sock.close()
         self._recorder.close_in_child()
         self._observer.close_in_child()
+        made_metrics.close_in_child()
         for index in self._bound.of_worker:
             if index != keep:
                 self._bound.close(index)

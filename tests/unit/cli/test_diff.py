@@ -146,6 +146,22 @@ def test_a_check_of_which_only_values_of_headers_differ_is_not_shown_twice(proje
     assert "~ http://h/ at 192.0.2.1 headers=X-Key: values of headers" in shown
 
 
+def test_what_is_secret_in_a_check_is_not_shown_of_it(project: Path) -> None:
+    options = "headers={['X-Key']='hunter2'},stringmatch='ä'"
+    call = f"ifurlup('http://joe:hunter2@h/ä',{{'192.0.2.1'}},{{{options}}})"
+    _zone(project, f'www LUA A "{call}"\n')
+    _build(project)
+    _zone(project, "")
+    shown = _diff("--exit-code", code=1).stdout.split("health checks")[1]
+    checks = _json()["checks"]
+    for text in (shown, json.dumps(checks)):
+        assert "hunter2" not in text
+        assert "joe" not in text
+    (before,) = [check["before"] for check in checks]
+    assert (before["url"], before["stringmatch"]) == ("http://***@h/ä", "ä")
+    assert before["headers"] == [["X-Key", "***"]]
+
+
 def test_the_same_for_scripts(project: Path) -> None:
     _build(project)
     _zone(project, "a A 192.0.2.2\n" + LUA.replace("5380", "443"))

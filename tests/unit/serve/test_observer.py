@@ -3,8 +3,12 @@ whatever becomes of it, there are metrics."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import struct
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +20,7 @@ from lzc.serve.observe.exposition import OPENMETRICS, PLAIN, text
 from lzc.serve.observe.totals import NOTHING_COUNTED
 from lzc.serve.supervise.completing import Completion, Looked
 from lzc.serve.supervise.observer import Wanted, compressed, gathered, pieces
+from lzc.serve.supervise.seeing import FRESH
 from tests.unit.serve.all_seen import all_seen
 from tests.unit.serve.test_metrics import Served, served
 from tests.unit.serve.test_new_settings import edit
@@ -101,6 +106,19 @@ def test_while_it_has_no_turn_there_are_metrics(made: Served) -> None:
     made.wait_for("lzc_lua_executions_total", 3)
 
 
+def test_who_goes_away_before_it_has_a_turn_fills_no_log(made: Served) -> None:
+    first = pid_of(made)
+    time.sleep(FRESH)
+    os.kill(first, signal.SIGSTOP)
+    with socket.create_connection(("127.0.0.1", made.metrics.port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        time.sleep(FRESH / 2)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert made.metrics.values()
+    os.kill(first, signal.SIGCONT)
+    assert not made.server.logged("answering a request over HTTP")
+
+
 def test_it_keeps_no_address_and_no_client(made: Served) -> None:
     pid = pid_of(made)
     listening = {
@@ -110,6 +128,31 @@ def test_it_keeps_no_address_and_no_client(made: Served) -> None:
     }
     held = [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
     assert not [one for one in held if one.removeprefix("socket:[").removesuffix("]") in listening]
+
+
+def in_memory(pid: int) -> int:
+    """How many files of metrics in memory a process has open."""
+    found = 0
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found += "memfd:metrics" in os.readlink(one)
+    return found
+
+
+def test_what_it_made_is_not_copied_and_no_other_process_keeps_it(made: Served) -> None:
+    """Who answers on the same core waits for what the supervisor does."""
+    observer = pid_of(made)
+    supervisor = made.server.control("status")["pid"]
+    for content_type in (PLAIN, OPENMETRICS):
+        made.metrics.get(Accept=content_type)
+    assert in_memory(supervisor) == 2
+    os.kill(made.server.control("status")["workers"][1]["pid"], signal.SIGKILL)
+    made.server.wait_for(lambda: made.server.control("status")["workers"][1]["restarts"] == 1)
+    workers = made.server.control("status")["workers"]
+    assert [in_memory(pid) for pid in (observer, *(one["pid"] for one in workers))] == [0, 0, 0]
+    time.sleep(FRESH)
+    made.metrics.get()
+    assert in_memory(supervisor) == 1
 
 
 def test_it_ends_with_its_server(made: Served) -> None:
@@ -136,13 +179,17 @@ class _Known(Completion):
 def test_what_it_makes_is_what_there_is_compressed_or_not(content_type: str) -> None:
     seen, completion = looked()
     paused: list[None] = []
-    whole, packed = (
-        b"".join(
-            pieces(Wanted(content_type, True, small), seen, completion, lambda: paused.append(None))
+    # Under PowerDNS's names are counters of the machine, which others make rise meanwhile.
+    whole, packed, besides = (
+        b"".join(pieces(wanted, seen, completion, lambda: paused.append(None)))
+        for wanted in (
+            Wanted(content_type, powerdns=False, compressed=False),
+            Wanted(content_type, powerdns=False, compressed=True),
+            Wanted(content_type, powerdns=True, compressed=False),
         )
-        for small in (False, True)
     )
-    assert whole == text(seen.seen, content_type, powerdns=True)
+    assert whole == text(seen.seen, content_type)
+    assert b"\npdns_auth_" in besides
     assert zlib.decompress(packed, 16 + zlib.MAX_WBITS) == whole
     assert len(packed) < len(whole) / 4
     assert paused
