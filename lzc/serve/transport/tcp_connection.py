@@ -65,6 +65,9 @@ class Server(Protocol):
     traffic: dict[int, Traffic]
     tap: Tap | None
 
+    def to_give_way(self) -> bool:
+        """True where a zone is sent and something waits that is answered sooner."""
+
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
 
@@ -507,13 +510,18 @@ class Connection:
         assert messages is not None
         while (message := next(messages, None)) is not None:
             # Nothing is yielded where something takes time before the first message.
-            if message and not self._send(message):
+            wire = message if self.tls is None or not message else self.tls.wrap(message)
+            # To sign a message takes as long as to send it.
+            if wire and server.to_give_way():
+                self._outgoing = wire
+                return True
+            if wire and not self._send_wire(wire):
                 if not self.gone:
                     server.waits(self)
                 return False
             now = server.clock()
             server.slot.beat(now)
-            if now >= end:
+            if now >= end or server.to_give_way():
                 return True
         assert self._transfer is not None
         self._transfer.close()

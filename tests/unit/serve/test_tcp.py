@@ -89,9 +89,11 @@ class Zone:
         self._message = framed(ZONE[:2] + b"\x80\0" + bytes(size))
         self._count = messages
         self.closed = False
+        self.made = 0
 
     def messages(self) -> Iterator[bytes]:
         for _ in range(self._count):
+            self.made += 1
             yield self._message
 
     def refuse(self, now: float) -> bytes:
@@ -279,6 +281,82 @@ def test_udp_is_answered_in_between(world: World) -> None:
             return len(before)
 
     assert asyncio.run(serve()) == 50
+
+
+def beside_datagrams(world: World, served: Callable[..., Any]) -> Any:
+    """The outcome of ``served(udp, asking, sock)`` with the server in its event loop, ten clients
+    with 40 small messages of a zone each before them, and no time passing: only a datagram ends a
+    turn."""
+    world.messages, world.size = 40, 100
+
+    async def serve() -> Any:
+        loop = asyncio.get_running_loop()
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking,
+            socket.create_server(("127.0.0.1", 0)) as tcp,
+        ):
+            sock.bind(("127.0.0.1", 0))
+            sock.setblocking(False)
+            asking.connect(sock.getsockname())
+            world.server.start(loop, (Listener(sock, tcp, False),))
+            clients = [
+                world.connect(bytes((192, 0, 2, number)), framed(ZONE))[0] for number in range(10)
+            ]
+            try:
+                return await served(sock, asking, clients)
+            finally:
+                loop.remove_reader(sock)
+                world.server.stop()
+
+    return asyncio.run(serve())
+
+
+def test_a_zone_gives_way_to_a_datagram_after_each_message(make: Callable[..., World]) -> None:
+    world = make(transfers=16)
+
+    async def served(
+        sock: socket.socket, asking: socket.socket, _clients: list[socket.socket]
+    ) -> list[int]:
+        def made() -> int:
+            return sum(zone.made for zone in world.opened)
+
+        between, began = [], 0
+        responder = Responder(world.clock)
+        responder.on_query = lambda: between.append(made() - began)
+        udp = UdpServer(responder, lambda now: 1e12, 0, ErrorLog())
+        asyncio.get_running_loop().add_reader(sock, udp.reader(Listener(sock, sock, False)))
+        for number in range(1, 101):
+            asking.send(QUERY)
+            began = made()
+            while len(between) < number:  # noqa: ASYNC110 - turn by turn
+                await asyncio.sleep(0)
+        return between
+
+    between = beside_datagrams(world, served)
+    assert max(between) <= 1
+    # And they got on meanwhile.
+    assert sum(zone.made for zone in world.opened) > 10
+
+
+def test_zones_are_sent_though_datagrams_wait_all_the_time(make: Callable[..., World]) -> None:
+    world = make(transfers=16)
+
+    async def served(
+        _sock: socket.socket, asking: socket.socket, clients: list[socket.socket]
+    ) -> list[int]:
+        loop = asyncio.get_running_loop()
+        asking.send(QUERY)  # which nobody reads
+        found = []
+        for client in clients:
+            client.setblocking(False)
+            octets = 0
+            while octets < 40 * (2 + 104):
+                octets += len(await asyncio.wait_for(loop.sock_recv(client, 1 << 16), PATIENCE))
+            found.append(octets)
+        return found
+
+    assert beside_datagrams(world, served) == [40 * (2 + 104)] * 10
 
 
 def test_clients_take_turns_however_many_connections_they_have(world: World) -> None:
