@@ -262,7 +262,7 @@ class TcpServer:
     def to_give_way(self) -> bool:
         """True where a zone is sent and a datagram waits: 1 µs, where a turn of the event loop to
         find that out takes 20."""
-        return bool(len(self.places) and self._datagrams.poll(0, 1))
+        return self.places.sending and bool(self._datagrams.poll(0, 1))
 
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""

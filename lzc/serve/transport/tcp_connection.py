@@ -483,7 +483,8 @@ class Connection:
     def _ask_for_place(self) -> None:
         server, transfer = self._server, self._transfer
         assert transfer is not None
-        if server.places.ask(self, Holder(transfer.key, self.address), server.clock()):
+        holder = Holder(transfer.key, self.address)
+        if server.places.ask(self, holder, server.clock(), transfer.octets):
             if self.ended and not self._placed:
                 self.drop()  # as in `notice`: it left before we read what it wanted
             elif self._outgoing:

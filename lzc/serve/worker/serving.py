@@ -266,6 +266,7 @@ class CountedTransfer:
         self._plan = plan
         self._client = client
         self.key = plan.key
+        self.octets = plan.octets
         self.transport = "tls" if tls else "tcp"
         self._became = ""
         self._began = 0.0

@@ -27,7 +27,7 @@ from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import ACCEPT, SHARE, TURN, TcpServer
 from lzc.serve.transport.tcp_connection import BATCH, READ, Connection
 from lzc.serve.transport.tcp_holders import TcpLimits
-from lzc.serve.transport.transfer_slots import WINDOW
+from lzc.serve.transport.transfer_slots import SHORT, WINDOW
 from lzc.serve.transport.udp import UdpServer
 from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import query_wire
@@ -84,10 +84,11 @@ class Responder:
 class Zone:
     """A transfer of endless length, or of some messages."""
 
-    def __init__(self, key: bytes, messages: int, size: int) -> None:
+    def __init__(self, key: bytes, messages: int, size: int, octets: int) -> None:
         self.key = key
         self._message = framed(ZONE[:2] + b"\x80\0" + bytes(size))
         self._count = messages
+        self.octets = octets
         self.closed = False
         self.made = 0
 
@@ -114,6 +115,7 @@ class World:
         self.slot = self.board.slot(0)
         self.messages = 1 << 30
         self.size = 60_000
+        self.octets = SHORT + 1
         self.key: bytes | None = b"key"
         self.opened: list[Zone] = []
         self.server = TcpServer(
@@ -134,7 +136,7 @@ class World:
     ) -> Zone | bytes | None:
         if self.key is None:
             return query[:2] + b"\x80\5" + bytes(8)
-        self.opened.append(Zone(self.key, self.messages, self.size))
+        self.opened.append(Zone(self.key, self.messages, self.size, self.octets))
         return self.opened[-1]
 
     def connect(
@@ -743,6 +745,36 @@ def test_a_reader_that_stops_gives_its_place_away_and_goes_on_later(
     assert len(world.answers(slow, 300)) == 300
     assert [zone.closed for zone in world.opened] == [True, True]
     assert world.server.counts.transfers == 2
+
+
+def test_what_is_short_waits_for_no_place_and_frees_none(make: Callable[..., World]) -> None:
+    world = make(transfers=1)
+    for _ in range(2):
+        world.connect(data=framed(ZONE))
+        world.run()
+    world.messages, world.octets = 3, SHORT
+    for number in range(20):
+        client, _ = world.connect(bytes((192, 0, 2, number)), framed(ZONE))
+        assert len(world.answers(client, 3)) == 3
+    assert (len(world.server.places), world.server.places.waiting) == (1, 1)
+    assert [zone.closed for zone in world.opened] == [False, False] + [True] * 20
+    for client in world.clients:
+        client.close()
+    world.settle(lambda: not len(world.server))
+    assert not world.server.places.sending
+
+
+def test_a_short_transfer_that_nobody_takes_is_closed_in_time(make: Callable[..., World]) -> None:
+    world = make(write=5.0)
+    world.octets, world.messages = SHORT, 1000
+    client, connection = world.connect(data=framed(ZONE))
+    world.run()
+    assert connection.stuck() and world.server.places.sending
+    for _ in range(2):
+        world.clock.now += 6
+        world.server.sweep()
+    assert connection.gone and not world.server.places.sending
+    assert world.opened[0].closed and closed(client)
 
 
 def test_a_slow_link_is_not_cut_while_nobody_waits(
