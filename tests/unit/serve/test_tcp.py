@@ -777,6 +777,60 @@ def test_a_short_transfer_that_nobody_takes_is_closed_in_time(make: Callable[...
     assert world.opened[0].closed and closed(client)
 
 
+@pytest.mark.parametrize("reset", [False, True])
+def test_whatever_octet_a_transfer_is_cut_at_nothing_of_it_is_kept(
+    make: Callable[..., World], reset: bool
+) -> None:
+    world = make(transfers=1)
+    world.messages, world.size = 3, 60
+    whole = 3 * (2 + 64)
+    for octets in range(whole):
+        client, _ = world.connect(data=framed(ZONE))
+        got = 0
+        while got < octets:
+            world.run()
+            got += len(client.recv(octets - got))
+        if reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        world.settle(lambda: not len(world.server))
+    assert not world.server.places.sending and not world.server.places.waiting
+    assert len(world.opened) <= whole and all(zone.closed for zone in world.opened)
+    # And who asks next has the place.
+    client, _ = world.connect(data=framed(ZONE))
+    assert len(world.answers(client, 3)) == 3
+
+
+@pytest.mark.parametrize("octets", range(len(framed(ZONE))))
+def test_a_request_that_is_cut_at_any_octet_is_none(world: World, octets: int) -> None:
+    client, connection = world.connect(data=framed(ZONE)[:octets])
+    world.run()
+    client.close()
+    world.settle(lambda: connection.gone)
+    assert not world.opened and not world.server.places.sending
+
+
+@pytest.mark.parametrize("takes", [1, 16_384])
+def test_who_takes_little_holds_one_message_and_of_single_octets_not_for_long(
+    make: Callable[..., World], takes: int
+) -> None:
+    """Single octets open no window again, so that nothing more was taken in the system's eyes."""
+    world = make(transfers=1)
+    client, connection = world.connect(data=framed(ZONE))
+    world.run()
+    begun, held = world.clock.now, []
+    while not connection.gone and world.clock.now < begun + 100:
+        client.recv(takes)
+        world.clock.now += 1
+        world.server.sweep()
+        world.run()
+        held.append(len(connection._outgoing))
+    assert max(held) <= 2 + 60_004
+    assert connection.gone == (takes == 1)
+    assert world.clock.now - begun <= 2 * world.server.limits.write or takes > 1
+    assert world.opened[0].closed == connection.gone
+
+
 def test_a_slow_link_is_not_cut_while_nobody_waits(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
