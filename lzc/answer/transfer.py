@@ -56,6 +56,11 @@ class TransferPlan:
     _clock: Callable[[], float]
     _tls: bool = False
 
+    @property
+    def octets(self) -> int:
+        """Octets of what is to be sent, questions and TSIG aside."""
+        return len(self._wire) if self._increments is None else self._increments.octets
+
     def messages(self) -> Iterator[bytes]:
         """The messages in order, each with its 16-bit length in front, ready for TCP; nothing where
         there is something to do before the first one. A plan is for one client and for one pass."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.bench import harness, inputs, peers
 from tests.bench.harness import Figure
 from tests.bench.inputs import ZONE
-from tests.bench.scrape_rows import ask
+from tests.bench.scrape_rows import ask, cpu_of
 from tests.unit.certificates import make
 
 RECORDS: Final = 1_000_000
@@ -47,56 +47,104 @@ def transfers(folder: Path) -> Iterator[Figure]:
         rates = {who: RECORDS / min(found) for who, found in turns.items()}
         yield Figure(row, "NSD", rates["NSD"], rates["lzc"], "records/s", "≥ 2")
         yield Figure(f"{row}, TLS", "lzc over TCP", rates["lzc"], rates["TLS"], "records/s", "")
+        # Of the rate, who takes it in Python and has to decrypt it has its share.
+        tcp, wrapped = _cost(ours.port, ours.port), _cost(ours.port, tls, "--tls")
+        yield Figure("  CPU of the server, TLS", "lzc over TCP", tcp, wrapped, "ms", "")
         workers = harness.listeners(ours.port)
-        before = max(map(harness.proportional_memory, workers))
+        before = max(map(harness.anonymous_memory, workers))
         seen = {who: _beside(one.port) for who, one in (("NSD", theirs), ("lzc", ours))}
-        after = max(map(harness.proportional_memory, workers))
-        rate = {who: AT_ONCE * RECORDS / found[0] for who, found in seen.items()}
-        row = f"{AT_ONCE} at once"
-        yield Figure(row, "NSD", rate["NSD"], rate["lzc"], "records/s", "≥ 2")
-        for who, (_, idle, busy) in seen.items():
-            what = f"p99 of UDP beside {AT_ONCE} transfers, {who}"
-            yield Figure(what, "idle", idle, busy, "ms", "≤ 2")
-        yield Figure("  memory of the worker", "before", before / 2**20, after / 2**20, "MiB", "")
+        after = max(map(harness.anonymous_memory, workers))
+        yield from _told(seen["NSD"], seen["lzc"])
+        row = "  memory of the worker without files"
+        yield Figure(row, "before", before / 2**20, after / 2**20, "MiB", "")
 
 
-def _drain(port: int, *options: str) -> list[str]:
-    command = [sys.executable, "-m", "tests.bench.drain", str(port), ZONE, *options]
-    return harness.on_core(harness.LOAD_CORE, command)
+def _told(theirs: Beside, ours: Beside) -> Iterator[Figure]:
+    row = f"{AT_ONCE} at once"
+    yield Figure(row, "NSD", theirs.rate, ours.rate, "records/s", "≥ 2")
+    yield Figure("  CPU of the server for one", "NSD", theirs.cpu, ours.cpu, "ms", "")
+    yield Figure("  taken of the load's core", "NSD", theirs.load, ours.load, "%", "")
+    yield Figure("  last end to first end", "NSD", theirs.spread, ours.spread, "times", "")
+    for who, one in (("NSD", theirs), ("lzc", ours)):
+        what = f"p99 of UDP beside {AT_ONCE} transfers, {who}"
+        yield Figure(what, "idle", one.idle, one.busy, "ms", "≤ 2")
 
 
 def _drained(port: int, *options: str) -> float:
-    done = subprocess.run(_drain(port, *options), capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    return _drain(port, *options)[0]
 
 
-def _beside(port: int) -> tuple[float, float, float]:
-    """Seconds that ten transfers at once take, and the 99th percentile of UDP answers without them
-    and meanwhile, in milliseconds."""
-    idle = _p99(ask(port, [f"host{n}.{ZONE}" for n in range(1000)], _ASKED)[0])
-    with contextlib.ExitStack() as stack:
-        begun = time.monotonic()
-        # The one who asks is not to wait for those who read.
-        drains = [
-            stack.enter_context(
-                subprocess.Popen(["nice", "-n", "19", *_drain(port)], stdout=subprocess.PIPE)
-            )
-            for _ in range(AT_ONCE)
-        ]
-        ended: list[float] = []
+def _cost(serving: int, port: int, *options: str) -> float:
+    """CPU milliseconds that one transfer takes of the server with this UDP port."""
+    servers = harness.listeners(serving)
+    before = sum(map(cpu_of, servers))
+    for _ in range(3):
+        _drain(port, *options)
+    return (sum(map(cpu_of, servers)) - before) / 3 * 1000
 
-        def wait() -> None:
-            for one in drains:
-                one.wait()
-            ended.append(time.monotonic())
 
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        times: list[float] = []
-        while not ended:
-            times += ask(port, [f"host{n}.{ZONE}" for n in range(1000)], 0.5)[0]
-        waiting.join()
-    return ended[0] - begun, idle, _p99(times)
+def _drain(port: int, *options: str) -> tuple[float, int]:
+    command = [sys.executable, "-m", "tests.bench.drain", str(port), ZONE, *options]
+    pinned = harness.on_core(harness.LOAD_CORE, command)
+    done = subprocess.run(pinned, capture_output=True, text=True, check=True)
+    seconds, octets = done.stdout.split()
+    return float(seconds), int(octets)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Ten transfers at once: ``rate`` in records a second, ``cpu`` of the server for one in
+    milliseconds, ``load``: percent of a core that who reads them took; ``spread``: the time to the
+    last end as a multiple of that to the first one. ``idle`` and ``busy``: the 99th percentile of
+    UDP answers without and beside them, in milliseconds."""
+
+    rate: float
+    cpu: float
+    load: float
+    spread: float
+    idle: float
+    busy: float
+
+
+def _beside(port: int) -> Beside:
+    names = [f"host{n}.{ZONE}" for n in range(1000)]
+    octets = _drain(port)[1]
+    servers = harness.listeners(port)
+    with harness.foremost():
+        idle = _p99(ask(port, names, _ASKED)[0])
+    before = sum(map(cpu_of, servers))
+    once = _drains(port, octets, 0)
+    cpu = sum(map(cpu_of, servers)) - before
+    with _draining(port, octets, _ASKED + 1), harness.foremost():
+        busy = _p99(ask(port, names, _ASKED)[0])
+    return Beside(
+        AT_ONCE * RECORDS / once["seconds"],
+        cpu / AT_ONCE * 1000,
+        once["cpu"] / once["seconds"] * 100,
+        once["ends"][-1] / once["ends"][0],
+        idle,
+        busy,
+    )
+
+
+def _drains(port: int, octets: int, seconds: float) -> dict[str, Any]:
+    with _draining(port, octets, seconds) as process:
+        assert process.stdout is not None
+        told: dict[str, Any] = json.loads(process.stdout.read())
+    return told
+
+
+@contextlib.contextmanager
+def _draining(port: int, octets: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """Who takes the zone ten times at once gives way to who asks; the block begins when he does."""
+    command = [sys.executable, "-m", "tests.bench.drains", str(port), ZONE, str(AT_ONCE)]
+    command += [str(octets), str(seconds)]
+    pinned = ["nice", "-n", "19", *harness.on_core(harness.LOAD_CORE, command)]
+    with subprocess.Popen(pinned, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.stdout.read()
 
 
 def _p99(times: list[float]) -> float:

@@ -1,4 +1,5 @@
-"""Take a zone by AXFR over TSIG and print the seconds; checks the framing, not the records.
+"""Take a zone by AXFR over TSIG; print the seconds, and the octets with the lengths of messages.
+Checks the framing, not the records.
 
 python -m tests.bench.drain PORT ZONE [--tls]
 """
@@ -18,25 +19,31 @@ import dns.tsigkeyring
 from tests.bench.peers import TSIG_NAME, TSIG_SECRET
 
 
-def drain(port: int, zone: str, *, tls: bool = False) -> float:
-    """Seconds from the request to the message that ends the transfer with the SOA."""
+def request(zone: str) -> bytes:
+    """The signed request for a zone, with its length in front."""
     query = dns.message.make_query(zone, "AXFR")
     query.use_tsig(
         dns.tsigkeyring.from_text({TSIG_NAME: TSIG_SECRET}), algorithm=dns.tsig.HMAC_SHA256
     )
     wire = query.to_wire()
+    return len(wire).to_bytes(2, "big") + wire
+
+
+def drain(port: int, zone: str, *, tls: bool = False) -> tuple[float, int]:
+    """Seconds from the request to the message that ends the transfer with the SOA, and octets."""
     soa = b"\x00\x06\x00\x01"
+    wire = request(zone)
     started = time.monotonic()
     with _connected(port, tls) as tcp:
-        tcp.sendall(len(wire).to_bytes(2, "big") + wire)
+        tcp.sendall(wire)
         buffer = bytearray()
-        messages = 0
-        apexes = 0
+        messages = octets = apexes = 0
         while apexes < 2:
             chunk = tcp.recv(1 << 20)
             if not chunk:
                 raise SystemExit(f"the connection ended after {messages} messages")
             buffer += chunk
+            octets += len(chunk)
             start = 0
             while len(buffer) - start >= 2:
                 size = int.from_bytes(buffer[start : start + 2], "big")
@@ -49,7 +56,7 @@ def drain(port: int, zone: str, *, tls: bool = False) -> float:
                 apexes += message.count(soa)
                 start += 2 + size
             del buffer[:start]
-    return time.monotonic() - started
+    return time.monotonic() - started, octets
 
 
 def _connected(port: int, tls: bool) -> socket.socket:
@@ -63,4 +70,4 @@ def _connected(port: int, tls: bool) -> socket.socket:
 
 
 if __name__ == "__main__":
-    print(drain(int(sys.argv[1]), sys.argv[2], tls="--tls" in sys.argv))
+    print(*drain(int(sys.argv[1]), sys.argv[2], tls="--tls" in sys.argv))

@@ -135,7 +135,7 @@ def _transfer_seconds(port: int) -> float:
         done = subprocess.run(
             harness.on_core(harness.LOAD_CORE, command), capture_output=True, text=True, check=True
         )
-        seconds.append(float(done.stdout))
+        seconds.append(float(done.stdout.split()[0]))
     return min(seconds)
 
 

@@ -437,7 +437,7 @@ class Supervisor:
     async def _find_and_notify(self, folder: Path) -> None:
         """Tell secondaries of a bundle that was not tried: workers opened it, who need not look at
         all of its zones."""
-        if not self._secondaries.notified:
+        if not self._secondaries.sections:
             return
         try:
             zones = await asyncio.to_thread(self._reloader.tried, folder)

@@ -65,6 +65,9 @@ class Server(Protocol):
     traffic: dict[int, Traffic]
     tap: Tap | None
 
+    def to_give_way(self) -> bool:
+        """True where a zone is sent and something waits that is answered sooner."""
+
     def enqueue(self, connection: Connection) -> None:
         """Give it time, after all others that are ready."""
 
@@ -480,7 +483,8 @@ class Connection:
     def _ask_for_place(self) -> None:
         server, transfer = self._server, self._transfer
         assert transfer is not None
-        if server.places.ask(self, Holder(transfer.key, self.address), server.clock()):
+        holder = Holder(transfer.key, self.address)
+        if server.places.ask(self, holder, server.clock(), transfer.octets):
             if self.ended and not self._placed:
                 self.drop()  # as in `notice`: it left before we read what it wanted
             elif self._outgoing:
@@ -507,13 +511,18 @@ class Connection:
         assert messages is not None
         while (message := next(messages, None)) is not None:
             # Nothing is yielded where something takes time before the first message.
-            if message and not self._send(message):
+            wire = message if self.tls is None or not message else self.tls.wrap(message)
+            # To sign a message takes as long as to send it.
+            if wire and server.to_give_way():
+                self._outgoing = wire
+                return True
+            if wire and not self._send_wire(wire):
                 if not self.gone:
                     server.waits(self)
                 return False
             now = server.clock()
             server.slot.beat(now)
-            if now >= end:
+            if now >= end or server.to_give_way():
                 return True
         assert self._transfer is not None
         self._transfer.close()

@@ -4,6 +4,8 @@ TSIG keys and among the addresses of their holders.
 A request that was found right gets a place, or waits for one, or is refused at once. A place that
 becomes free goes to whoever holds the fewest. Who does not take what was sent gives way to those
 who wait, and waits again himself; while nobody waits, a slow link may be as slow as it is.
+What is short needs no place: it is no more than some answers, and a change of a zone is not to wait
+for another zone's million records.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ WAITING: Final = 256
 """Requests that wait, of all holders."""
 WINDOW: Final = 2.0
 """Seconds over which a reader is judged."""
+SHORT: Final = 1 << 18
+"""Octets up to which a transfer needs no place."""
 SLOW: Final = 65536
 """Octets a second; whoever takes less gives way to those who wait."""
 
@@ -31,6 +35,10 @@ class Transfer(Protocol):
     """A zone on its way out. ``key``: name of the TSIG key that asked for it, empty for none."""
 
     key: bytes
+
+    @property
+    def octets(self) -> int:
+        """About how long it is, TSIG aside."""
 
     def messages(self) -> Iterator[bytes]:
         """The messages, each with its 16-bit length in front; or nothing, to be called again."""
@@ -136,19 +144,29 @@ class TransferPlaces:
         self._shares = _Shares(places)
         self._waiting: dict[Sending, Holder] = {}
         self._room = _Shares(waiting)
+        self._short: set[Sending] = set()
 
     def __len__(self) -> int:
         """Places taken now."""
         return len(self._places)
 
     @property
+    def sending(self) -> bool:
+        """True while any transfer is under way, with a place or without."""
+        return bool(self._places or self._short)
+
+    @property
     def waiting(self) -> int:
         """Requests that wait now."""
         return len(self._waiting)
 
-    def ask(self, one: Sending, holder: Holder, now: float) -> bool:
-        """Ask for a place: `Sending.go_on` is called now or later. False where there is no room to
-        wait either."""
+    def ask(self, one: Sending, holder: Holder, now: float, octets: int) -> bool:
+        """Ask for a place for a transfer of so many octets: `Sending.go_on` is called now or later.
+        False where there is no room to wait either."""
+        if octets <= SHORT:
+            self._short.add(one)
+            one.go_on()
+            return True
         if self._shares.room(holder):
             self._take(one, holder, now)
             one.go_on()
@@ -159,6 +177,7 @@ class TransferPlaces:
 
     def leave(self, one: Sending, now: float) -> None:
         """It is done, or gone: its place is another's. Also for who waits, or has neither."""
+        self._short.discard(one)
         place = self._places.pop(one, None)
         if place is not None:
             self._shares.change(place.holder, -1)

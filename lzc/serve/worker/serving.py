@@ -266,7 +266,8 @@ class CountedTransfer:
         self._plan = plan
         self._client = client
         self.key = plan.key
-        self.transport = "tcp"
+        self.octets = plan.octets
+        self.transport = "tls" if tls else "tcp"
         self._became = ""
         self._began = 0.0
         self._octets = self._records = 0

@@ -19,6 +19,7 @@ import pytest
 from lzc.bundle import current
 from lzc.wire.cookie import check as check_cookie
 from tests.patience import PATIENCE
+from tests.unit.command_line import lzc
 from tests.unit.live_server import (
     TSIG_NAME,
     TSIG_SECRET,
@@ -224,3 +225,22 @@ def test_serials_that_fall_are_told_until_they_have_risen(server: LiveServer) ->
     server.project.build({"example.org": "www A 192.0.2.3\n"}, serial=3)
     assert server.control("reload")["fallen"]["count"] == 0
     assert server.control("status")["fallen"]["count"] == 0
+
+
+def test_a_serial_that_is_near_its_end_is_a_line_with_what_to_do(tmp_path: Path) -> None:
+    project = Project(
+        tmp_path,
+        f'[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:9"\ntsig = "{TSIG_NAME}"\n'
+        "notify = false\n",
+    )
+    project.build({"example.org": "", "example.com": ""}, serial=2**32 - 11)
+    with LiveServer(project) as server:
+        lines = lzc(tmp_path, "ctl", "status").stdout.splitlines()
+        assert [line for line in lines if line.startswith("SERIAL ENDS")] == [
+            f"SERIAL ENDS {zone}. has 4294967285, 10 below the last one: lzc serial plan {zone}"
+            for zone in ("example.com", "example.org")
+        ]
+        # One whose steps were taken is told no longer.
+        project.build({"example.org": "", "example.com": ""}, serial=5)
+        assert server.control("reload")["changed"]
+        assert "SERIAL ENDS" not in lzc(tmp_path, "ctl", "status").stdout

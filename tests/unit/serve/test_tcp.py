@@ -27,7 +27,7 @@ from lzc.serve.transport.sockets import Listener
 from lzc.serve.transport.tcp import ACCEPT, SHARE, TURN, TcpServer
 from lzc.serve.transport.tcp_connection import BATCH, READ, Connection
 from lzc.serve.transport.tcp_holders import TcpLimits
-from lzc.serve.transport.transfer_slots import WINDOW
+from lzc.serve.transport.transfer_slots import SHORT, WINDOW
 from lzc.serve.transport.udp import UdpServer
 from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import query_wire
@@ -84,14 +84,17 @@ class Responder:
 class Zone:
     """A transfer of endless length, or of some messages."""
 
-    def __init__(self, key: bytes, messages: int, size: int) -> None:
+    def __init__(self, key: bytes, messages: int, size: int, octets: int) -> None:
         self.key = key
         self._message = framed(ZONE[:2] + b"\x80\0" + bytes(size))
         self._count = messages
+        self.octets = octets
         self.closed = False
+        self.made = 0
 
     def messages(self) -> Iterator[bytes]:
         for _ in range(self._count):
+            self.made += 1
             yield self._message
 
     def refuse(self, now: float) -> bytes:
@@ -112,6 +115,7 @@ class World:
         self.slot = self.board.slot(0)
         self.messages = 1 << 30
         self.size = 60_000
+        self.octets = SHORT + 1
         self.key: bytes | None = b"key"
         self.opened: list[Zone] = []
         self.server = TcpServer(
@@ -132,7 +136,7 @@ class World:
     ) -> Zone | bytes | None:
         if self.key is None:
             return query[:2] + b"\x80\5" + bytes(8)
-        self.opened.append(Zone(self.key, self.messages, self.size))
+        self.opened.append(Zone(self.key, self.messages, self.size, self.octets))
         return self.opened[-1]
 
     def connect(
@@ -279,6 +283,82 @@ def test_udp_is_answered_in_between(world: World) -> None:
             return len(before)
 
     assert asyncio.run(serve()) == 50
+
+
+def beside_datagrams(world: World, served: Callable[..., Any]) -> Any:
+    """The outcome of ``served(udp, asking, sock)`` with the server in its event loop, ten clients
+    with 40 small messages of a zone each before them, and no time passing: only a datagram ends a
+    turn."""
+    world.messages, world.size = 40, 100
+
+    async def serve() -> Any:
+        loop = asyncio.get_running_loop()
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking,
+            socket.create_server(("127.0.0.1", 0)) as tcp,
+        ):
+            sock.bind(("127.0.0.1", 0))
+            sock.setblocking(False)
+            asking.connect(sock.getsockname())
+            world.server.start(loop, (Listener(sock, tcp, False),))
+            clients = [
+                world.connect(bytes((192, 0, 2, number)), framed(ZONE))[0] for number in range(10)
+            ]
+            try:
+                return await served(sock, asking, clients)
+            finally:
+                loop.remove_reader(sock)
+                world.server.stop()
+
+    return asyncio.run(serve())
+
+
+def test_a_zone_gives_way_to_a_datagram_after_each_message(make: Callable[..., World]) -> None:
+    world = make(transfers=16)
+
+    async def served(
+        sock: socket.socket, asking: socket.socket, _clients: list[socket.socket]
+    ) -> list[int]:
+        def made() -> int:
+            return sum(zone.made for zone in world.opened)
+
+        between, began = [], 0
+        responder = Responder(world.clock)
+        responder.on_query = lambda: between.append(made() - began)
+        udp = UdpServer(responder, lambda now: 1e12, 0, ErrorLog())
+        asyncio.get_running_loop().add_reader(sock, udp.reader(Listener(sock, sock, False)))
+        for number in range(1, 101):
+            asking.send(QUERY)
+            began = made()
+            while len(between) < number:  # noqa: ASYNC110 - turn by turn
+                await asyncio.sleep(0)
+        return between
+
+    between = beside_datagrams(world, served)
+    assert max(between) <= 1
+    # And they got on meanwhile.
+    assert sum(zone.made for zone in world.opened) > 10
+
+
+def test_zones_are_sent_though_datagrams_wait_all_the_time(make: Callable[..., World]) -> None:
+    world = make(transfers=16)
+
+    async def served(
+        _sock: socket.socket, asking: socket.socket, clients: list[socket.socket]
+    ) -> list[int]:
+        loop = asyncio.get_running_loop()
+        asking.send(QUERY)  # which nobody reads
+        found = []
+        for client in clients:
+            client.setblocking(False)
+            octets = 0
+            while octets < 40 * (2 + 104):
+                octets += len(await asyncio.wait_for(loop.sock_recv(client, 1 << 16), PATIENCE))
+            found.append(octets)
+        return found
+
+    assert beside_datagrams(world, served) == [40 * (2 + 104)] * 10
 
 
 def test_clients_take_turns_however_many_connections_they_have(world: World) -> None:
@@ -665,6 +745,90 @@ def test_a_reader_that_stops_gives_its_place_away_and_goes_on_later(
     assert len(world.answers(slow, 300)) == 300
     assert [zone.closed for zone in world.opened] == [True, True]
     assert world.server.counts.transfers == 2
+
+
+def test_what_is_short_waits_for_no_place_and_frees_none(make: Callable[..., World]) -> None:
+    world = make(transfers=1)
+    for _ in range(2):
+        world.connect(data=framed(ZONE))
+        world.run()
+    world.messages, world.octets = 3, SHORT
+    for number in range(20):
+        client, _ = world.connect(bytes((192, 0, 2, number)), framed(ZONE))
+        assert len(world.answers(client, 3)) == 3
+    assert (len(world.server.places), world.server.places.waiting) == (1, 1)
+    assert [zone.closed for zone in world.opened] == [False, False] + [True] * 20
+    for client in world.clients:
+        client.close()
+    world.settle(lambda: not len(world.server))
+    assert not world.server.places.sending
+
+
+def test_a_short_transfer_that_nobody_takes_is_closed_in_time(make: Callable[..., World]) -> None:
+    world = make(write=5.0)
+    world.octets, world.messages = SHORT, 1000
+    client, connection = world.connect(data=framed(ZONE))
+    world.run()
+    assert connection.stuck() and world.server.places.sending
+    for _ in range(2):
+        world.clock.now += 6
+        world.server.sweep()
+    assert connection.gone and not world.server.places.sending
+    assert world.opened[0].closed and closed(client)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_whatever_octet_a_transfer_is_cut_at_nothing_of_it_is_kept(
+    make: Callable[..., World], reset: bool
+) -> None:
+    world = make(transfers=1)
+    world.messages, world.size = 3, 60
+    whole = 3 * (2 + 64)
+    for octets in range(whole):
+        client, _ = world.connect(data=framed(ZONE))
+        got = 0
+        while got < octets:
+            world.run()
+            got += len(client.recv(octets - got))
+        if reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        world.settle(lambda: not len(world.server))
+    assert not world.server.places.sending and not world.server.places.waiting
+    assert len(world.opened) <= whole and all(zone.closed for zone in world.opened)
+    # And who asks next has the place.
+    client, _ = world.connect(data=framed(ZONE))
+    assert len(world.answers(client, 3)) == 3
+
+
+@pytest.mark.parametrize("octets", range(len(framed(ZONE))))
+def test_a_request_that_is_cut_at_any_octet_is_none(world: World, octets: int) -> None:
+    client, connection = world.connect(data=framed(ZONE)[:octets])
+    world.run()
+    client.close()
+    world.settle(lambda: connection.gone)
+    assert not world.opened and not world.server.places.sending
+
+
+@pytest.mark.parametrize("takes", [1, 16_384])
+def test_who_takes_little_holds_one_message_and_of_single_octets_not_for_long(
+    make: Callable[..., World], takes: int
+) -> None:
+    """Single octets open no window again, so that nothing more was taken in the system's eyes."""
+    world = make(transfers=1)
+    client, connection = world.connect(data=framed(ZONE))
+    world.run()
+    begun, held = world.clock.now, []
+    while not connection.gone and world.clock.now < begun + 100:
+        client.recv(takes)
+        world.clock.now += 1
+        world.server.sweep()
+        world.run()
+        held.append(len(connection._outgoing))
+    assert max(held) <= 2 + 60_004
+    assert connection.gone == (takes == 1)
+    assert world.clock.now - begun <= 2 * world.server.limits.write or takes > 1
+    assert world.opened[0].closed == connection.gone
 
 
 def test_a_slow_link_is_not_cut_while_nobody_waits(

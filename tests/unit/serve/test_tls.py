@@ -93,6 +93,12 @@ def test_queries_and_zones_go_over_one_connection_that_stays_open(tmp_path: Path
         assert client.ask(question("example.org.", "SOA")).answer
         assert server.logged("transfer: example.org. serial 1 to 127.0.0.1 over TLS")
 
+        def last() -> Any:
+            [one] = server.control("secondaries")["secondaries"]
+            return one["states"] and one["states"][0]["last"]
+
+        assert server.wait_for(last)["transport"] == "tls"
+
 
 def test_many_queries_in_one_record_and_one_query_in_many_records(tmp_path: Path) -> None:
     with served(TlsProject(tmp_path)) as (_, port), TlsClient(port) as client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.serve.transport.transfer_slots import SLOW, WINDOW, Holder, TransferPlaces
+from lzc.serve.transport.transfer_slots import SHORT, SLOW, WINDOW, Holder, TransferPlaces
 
 
 class Reader:
@@ -45,7 +45,7 @@ class World:
     def ask(self, key: str, address: int, *, full: bool = False) -> Reader:
         one = Reader(Holder(key.encode(), bytes((192, 0, 2, address))))
         one.full = full
-        if not self.places.ask(one, one.holder, self.now):
+        if not self.places.ask(one, one.holder, self.now, SHORT + 1):
             self.refused.append(one)
         return one
 
