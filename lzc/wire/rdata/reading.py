@@ -1,7 +1,7 @@
 """RDATA in its wire format, from presentation fields.
 
-The common types are read by code of our own, those of signed zones too; the rare types by dnspython,
-which is imported when such a type is first met.
+The common types are read by code of our own, those of signed zones too; the rare types by
+dnspython, which is imported when such a type is first met.
 """
 
 from __future__ import annotations
