@@ -18,7 +18,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from lzc.serve.ipc.scoreboard import Slot
@@ -69,7 +69,7 @@ class TcpServer:
     ) -> None:
         traffic = traffic or TrafficCounts()
         self.labels = traffic.labels
-        self.traffic = traffic.tcp
+        self.traffic, self.tls_traffic = traffic.tcp, traffic.tls
         self.responder = responder
         self.open_transfer = open_transfer
         self.limits = limits
@@ -177,11 +177,12 @@ class TcpServer:
             connection.begin()
         return connection
 
-    def turn(self) -> bool:
-        """Do some of what is to be done; True when there is more."""
+    def turn(self, *, look: bool = True) -> bool:
+        """Do some of what is to be done; True when there is more. Without ``look`` it is not asked
+        what has happened to connections."""
         now = self.clock()
         end = now + TURN
-        more = self._notice()
+        more = look and self._notice()
         queue = self._queue
         self.slot.beat(now)
         clock = self.clock
@@ -354,12 +355,12 @@ class TcpServer:
         finally:
             self._schedule_greeting()
 
-    def _run(self) -> None:
+    def _run(self, *, look: bool = True) -> None:
         # The loop calls who was to be called soon before those whose sockets have become readable.
         self._gave_way = not self._gave_way and self.to_give_way()
         self._scheduled = True
         try:
-            more = self._gave_way or self.turn()
+            more = self._gave_way or self.turn(look=look)
         finally:
             self._scheduled = False
         if more:
@@ -376,7 +377,22 @@ class TcpServer:
         self._loop.call_later(_SWEEP, self._sweep_again)
 
     def accept(self, listener: Listener | TlsListener) -> None:
-        """Accept what has connected, for a while."""
+        """Accept what has connected, for a while. Who comes alone, with his query as a rule, has
+        his answer before it is looked whether others come."""
+        alone, self._scheduled = not self._scheduled, True
+        try:
+            for connection in self._accepted(listener):
+                if alone:
+                    connection.look()
+                    alone = self._scheduled = False
+                    if self._queue:
+                        self._run(look=False)
+        finally:
+            if alone:
+                self._scheduled = False
+
+    def _accepted(self, listener: Listener | TlsListener) -> Iterator[Connection]:
+        """Accept what has connected, one after the other."""
         tls = isinstance(listener, TlsListener)
         end = self.clock() + ACCEPT
         local = listener.local
@@ -403,7 +419,7 @@ class TcpServer:
             except OSError:  # likewise
                 sock.close()
                 continue
-            self.add(sock, packed_address(peer[0]), own, tls=tls)
+            yield self.add(sock, packed_address(peer[0]), own, tls=tls)
 
     def _make_room(self) -> bool:
         """No descriptor is left: that is a limit of connections, too."""

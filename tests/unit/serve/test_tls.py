@@ -100,6 +100,40 @@ def test_queries_and_zones_go_over_one_connection_that_stays_open(tmp_path: Path
         assert server.wait_for(last)["transport"] == "tls"
 
 
+def test_what_comes_over_tls_is_counted_and_told_apart(tmp_path: Path) -> None:
+    log = f'{TLS}query-log = 1\nquery-log-file = "queries"\nhttp-compat = "powerdns"\n'
+    project = TlsProject(tmp_path, secondary(KEYED), toml=log)
+    with served(project) as (server, port), TlsClient(port) as client:
+        assert client.ask(question(want_dnssec=True)).answer
+        assert records(list(client.transfer(transfer_query()))) == 3000 + 5
+        assert server.answers("www.example.org.") == ["192.0.2.1"]
+
+        def measured() -> str:
+            [one] = server.control("secondaries", name="ns2", zone="example.org")["secondaries"]
+            [zone] = one["states"]
+            return str((zone["last"] or {}).get("transport"))
+
+        server.wait_for(lambda: measured() == "tls")
+        server.wait_for(lambda: _totals(server, "queries_tcp", 2))
+        found = server.control("metrics")["text"]
+        for line in (
+            'lzc_transfer_octets_total{secondary="ns2",transport="tls"} ',
+            'lzc_queries_total{family="4",transport="tls",type="A"} 1',
+            'lzc_queries_total{family="4",transport="tls",type="AXFR"} 1',
+            'lzc_answers_total{rcode="NOERROR",transport="tls"} 1',
+            'lzc_dnssec_ok_queries_total{transport="tls"} 1',
+            'lzc_dnssec_ok_queries_total{transport="tcp"} 0',
+            "pdns_auth_tcp_queries 2",
+        ):
+            assert line in found, found
+        assert 'lzc_queries_total{family="4",transport="tcp",type="AXFR"}' not in found
+        server.wait_for(lambda: server.logged("kind=AXFR transport=tls"))
+        queries = tmp_path / "queries"
+        server.wait_for(lambda: queries.exists() and queries.read_text().count("\n") == 3)
+    over = re.findall(r"transport=(\w+) .* qtype=(\w+)", queries.read_text())
+    assert sorted(over) == [("tls", "A"), ("tls", "AXFR"), ("udp", "A")]
+
+
 def test_many_queries_in_one_record_and_one_query_in_many_records(tmp_path: Path) -> None:
     with served(TlsProject(tmp_path)) as (_, port), TlsClient(port) as client:
         wire = question().to_wire()
