@@ -42,8 +42,8 @@ from lzc.wire.tsig import TsigKey
 
 if TYPE_CHECKING:
     from lzc.answer.tls_client import TlsClient
+    from lzc.config.tls_material import TlsMaterial
     from lzc.serve.transport.tls import TlsContext
-    from lzc.serve.transport.tls_material import TlsMaterial
 
 log = logging.getLogger("lzc")
 
@@ -124,7 +124,7 @@ class Assignment:
 
 def _material(message: list[str]) -> TlsMaterial:
     # Here, as most servers have none.
-    from lzc.serve.transport.tls_material import TlsMaterial
+    from lzc.config.tls_material import TlsMaterial
 
     return TlsMaterial.from_message(message)
 
