@@ -74,6 +74,9 @@ class Increments:
 def increments(store: DeltaStore, info: ZoneInfo, serial: int) -> Increments | None:
     """The way of a client from an older serial to what a zone is; `None` where that is not known,
     is damaged, or is no shorter than the whole zone."""
+    kept = store.kept.get((info.apex, serial, info.serial))
+    if kept is not None:
+        return Increments(store, (), kept, len(kept))
     steps = store.way(info.apex, serial, Content(info.serial, bytes.fromhex(info.digest)))
     if not steps:
         return None
@@ -84,7 +87,10 @@ def increments(store: DeltaStore, info: ZoneInfo, serial: int) -> Increments | N
                 return None
             return Increments(store, steps, None, octets)
         made = _one_sequence(store, steps)
-        return Increments(store, (), made, len(made)) if len(made) < info.transfer_length else None
+        if len(made) >= info.transfer_length:
+            return None
+        store.keep((info.apex, serial, info.serial), made)
+        return Increments(store, (), made, len(made))
     except BundleError:
         return None
 

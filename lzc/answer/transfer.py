@@ -24,13 +24,17 @@ from lzc.image.transfer_stream import MAX_MESSAGE, TSIG_ROOM
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
 from lzc.wire.compose import compose
-from lzc.wire.message import FormatError, Query, RRset, first_authority, parse_query
+from lzc.wire.message import FormatError, Query, RRset, parse_query, skip_name
 from lzc.wire.padding import padded
-from lzc.wire.rdata import soa_serial
 from lzc.wire.tsig import TsigKey, TsigResult, TsigStream
 
+AT_ONCE: Final = 16 * 1024
+"""Octets of RRs up to which a delta is one answer; what a single RR may have is more."""
 _HEADER_END: Final = 14
 """Octets of a stored message before its question: length and header."""
+_SOA: Final = rrtype.SOA.to_bytes(2, "big")
+_SOA_NUMBERS: Final = 20
+"""Octets of an SOA behind its names, the first four of which are the serial (RFC 1035 §3.3.13)."""
 _ANSWER: Final = b"\x84\x00\x00\x01"
 """QR and AA, and one question."""
 
@@ -87,6 +91,14 @@ class TransferPlan:
             if stream is not None:
                 wire = stream.sign(wire, self._clock())
             yield len(wire).to_bytes(2, "big") + wire
+
+    def at_once(self) -> bytes | None:
+        """The only message, without its length, where that is short and made already: it is an
+        answer like any other, and needs no pass of `messages`. `None` for all else."""
+        found = self._increments
+        if found is None or found.made is None or found.octets + 2 * len(self._soa) > AT_ONCE:
+            return None
+        return next(self.messages())[2:]
 
     def _whole(self) -> Iterator[tuple[memoryview, memoryview]]:
         """Of each message of the whole zone the header from the flags to the number of authority
@@ -226,10 +238,19 @@ def soa_of(apex: bytes) -> bytes:
 
 def client_serial(query: Query) -> int | None:
     """The serial in the authority section of an IXFR request (RFC 1995 §3)."""
-    rr = first_authority(query)
-    if rr is None or rr.rrtype != rrtype.SOA or len(rr.rdata) < 22:
+    if query.answers or not query.authorities:
         return None
-    return soa_serial(rr.rdata)
+    wire = query.wire
+    try:
+        start = skip_name(wire, query.question_end)
+        end = start + 10 + (wire[start + 8] << 8 | wire[start + 9])
+        # Its two names are of no concern (and 8 µs, to be taken apart).
+        numbers = skip_name(wire, skip_name(wire, start + 10))
+    except (IndexError, ValueError):
+        return None
+    if wire[start : start + 2] != _SOA or numbers + _SOA_NUMBERS != end or end > len(wire):
+        return None
+    return int.from_bytes(wire[numbers : numbers + 4], "big")
 
 
 def _reply(

@@ -19,6 +19,8 @@ from lzc.bundle.manifest import BundleError
 FOLDER: Final = "deltas"
 _ZONES: Final = 1024
 """Zones of which the deltas are remembered."""
+_KEPT: Final = 1 << 20
+"""Octets of sequences that are kept in memory, and an eighth of them of a single one."""
 
 
 def files(output: Path) -> list[Path]:
@@ -32,7 +34,8 @@ def files(output: Path) -> list[Path]:
 
 class DeltaStore:
     """The deltas of one folder of bundles, as they are when they are first asked for. ``problems``
-    are what is wrong with some of the files; whoever tells of them takes them away."""
+    are what is wrong with some of the files; whoever tells of them takes them away. ``kept`` are
+    whole sequences in memory, by apex, the serial before and the one after."""
 
     def __init__(self, output: Path) -> None:
         self._output = output
@@ -41,6 +44,18 @@ class DeltaStore:
         self._right: set[Path] = set()
         self._damaged: set[Step] = set()
         self.problems: list[str] = []
+        self.kept: dict[tuple[bytes, int, int], bytes] = {}
+        self._kept_octets = 0
+
+    def keep(self, way: tuple[bytes, int, int], made: bytes) -> None:
+        """Keep what a zone has on its way between two serials, where that is small: all its
+        secondaries ask for the same, one after the other."""
+        if len(made) > _KEPT // 8:
+            return
+        while self._kept_octets + len(made) > _KEPT:
+            self._kept_octets -= len(self.kept.pop(next(iter(self.kept))))
+        self.kept[way] = made
+        self._kept_octets += len(made)
 
     def way(self, apex: bytes, serial: int, now: Content) -> list[Step] | None:
         """The deltas that lead from what the zone was under a serial to what it is ``now``, in

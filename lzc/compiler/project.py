@@ -223,6 +223,10 @@ def compile_project(
         from lzc.compiler.checks.secrets import check_secrets
 
         found.add(check_secrets(config, file))
+    if config.serve.tls_listen:
+        from lzc.compiler.checks.tls import check_tls_files
+
+        found.add(check_tls_files(config, file))
     # What else the same paths lead to is to be found out, if this is not all.
     memory = Memory("", b"" if failed or chosen else found_by, known, survey.keystore)
     if memory.checks:

@@ -338,17 +338,6 @@ def _read_rr(msg: bytes, start: int) -> tuple[RR, int]:
     return RR(name, kind, rrclass, ttl, _decompress(msg, kind, position, end), start), end
 
 
-def first_authority(query: Query) -> RR | None:
-    """The first RR of a request's authority section, for a request without an answer section;
-    `None` where there is none, or it is malformed. Whatever else the message holds is not read."""
-    if query.answers or not query.authorities:
-        return None
-    try:
-        return _read_rr(query.wire, query.question_end)[0]
-    except (ValueError, struct.error, IndexError):
-        return None
-
-
 def parse_message(msg: bytes) -> Message:
     """Read any message in full. Raises `FormatError` when it is malformed."""
     try:

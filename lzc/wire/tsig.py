@@ -10,6 +10,7 @@ import hmac
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from lzc.wire.message import FORMERR, NOERROR, NOTAUTH, Query, find_tsig
@@ -30,6 +31,7 @@ _FIXED = struct.Struct(">HIHH")
 _END = struct.Struct(">HHH")
 
 
+@lru_cache(maxsize=len(ALGORITHMS))
 def algorithm_name(algorithm: str) -> bytes:
     """The wire name of an algorithm of `ALGORITHMS`."""
     return from_text("hmac-md5.sig-alg.reg.int." if algorithm == "hmac-md5" else algorithm + ".")

@@ -41,7 +41,8 @@ _length: Final = struct.Struct("=H")
 
 class Batch(NamedTuple):
     """Of one socket: what came at ``received`` and was answered at ``sent``, in seconds since the
-    epoch. ``local`` is the packed address that was asked, empty where that is not known."""
+    epoch. ``local`` is the packed address that was asked, empty where that is not known; ``tls``:
+    TCP with TLS in it."""
 
     tcp: bool
     six: bool
@@ -49,6 +50,7 @@ class Batch(NamedTuple):
     port: int
     received: float
     sent: float
+    tls: bool = False
 
 
 Exchange = tuple[bytes, bytes, bytes, bytes | None]
@@ -101,10 +103,10 @@ def host(*, six: bool) -> slice:
     return slice(8, 24) if six else slice(4, 8)
 
 
-def front_of(tcp: bool, six: bool, local: bytes, port: int) -> bytes:
+def front_of(tcp: bool, six: bool, local: bytes, port: int, tls: bool = False) -> bytes:
     """What all batches of a socket of ours begin with, in the process that this one is; see
     `Batch`."""
-    return _front.pack(tcp | six << 1, len(local), port, os.getpid()) + local
+    return _front.pack(tcp | six << 1 | tls << 2, len(local), port, os.getpid()) + local
 
 
 def pieces(
@@ -159,7 +161,7 @@ def pieces_of(
     batch: Batch, marks: bytes, exchanges: Sequence[Exchange], missed: Sequence[bytes] = ()
 ) -> list[bytes]:
     """Likewise of exchanges that are few."""
-    tcp, six, local, port, received, sent = batch
+    tcp, six, local, port, received, sent, tls = batch
     queries = [query for _, _, query, _ in exchanges]
     answers = [answer or b"" for _, _, _, answer in exchanges]
     wide = width(max(map(len, queries))), width(max(map(len, answers)))
@@ -171,7 +173,7 @@ def pieces_of(
     texts = [query.ljust(wide[0], b"\0") for query in queries]
     texts += [answer.ljust(wide[1], b"\0") for answer in answers]
     sizes = sizes_of([*map(len, queries)], [*map(len, answers)])
-    front = front_of(tcp, six, local, port)
+    front = front_of(tcp, six, local, port, tls)
     return pieces(front, (received, sent), marks, sizes, wide, b"".join(clients), texts, missed)
 
 
@@ -194,7 +196,7 @@ def read(octets: bytes) -> Taken:
     local = octets[_front.size : at]
     count, asked, answered, rest, received, sent = _head.unpack_from(octets, at)
     at += _head.size
-    batch = Batch(bool(flags & 1), six, local, port, received, sent)
+    batch = Batch(bool(flags & 1), six, local, port, received, sent, bool(flags & 4))
     marks = octets[at : at + count]
     layout = _layout(count, asked, answered, six)
     found = layout.unpack_from(octets, at + count)

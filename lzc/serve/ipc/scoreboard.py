@@ -57,6 +57,8 @@ COUNTERS: Final = (
     "malformed",
     "do_queries_tcp",
     "cookie_queries_tcp",
+    "do_queries_tls",
+    "cookie_queries_tls",
     "tls_handshakes",
     "tls_failed",
     "lua_counted",
@@ -74,10 +76,11 @@ code of the zone had done; ``lua_syntax`` did not compile, ``lua_runtime`` raise
 as it is now, ``cache_evictions`` for others' sake. ``signatures_made``: RRSIGs, in
 ``signatures_us`` microseconds; ``signatures_kept``: those that had been made before, where one was
 asked for again. ``do_queries``: with the DO bit (RFC 3225); ``cookie_queries``: with a COOKIE
-option (RFC 7873), of these ``…_tcp`` over TCP; ``malformed``: messages that were no well-formed
-query. ``tls_handshakes``: those that were done, ``tls_failed``: those that were not, and
-connections that broke off within a record. ``lua_counted``: executions of LUA records whose VM
-instructions were counted; ``lua_counted_sum``: about how many all executions took, as those say."""
+option (RFC 7873), of these ``…_tcp`` over TCP and ``…_tls`` over TLS; ``malformed``: messages that
+were no well-formed query. ``tls_handshakes``: those that were done, ``tls_failed``: those that were
+not, and connections that broke off within a record. ``lua_counted``: executions of LUA records
+whose VM instructions were counted; ``lua_counted_sum``: about how many all executions took, as
+those say."""
 
 NOW: Final = frozenset({"cache_entries"})
 """Those that say what is, and not how often: with its process, what it says is gone."""

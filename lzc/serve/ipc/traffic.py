@@ -183,20 +183,21 @@ class Traffic:
 
 
 class TrafficCounts:
-    """All of a process: over UDP and TCP, by the octets of an address, 4 or 16. UDP answers have
-    ``longest`` octets at most."""
+    """All of a process: over UDP, TCP and TLS, by the octets of an address, 4 or 16. UDP answers
+    have ``longest`` octets at most."""
 
-    __slots__ = ("labels", "tcp", "udp")
+    __slots__ = ("labels", "tcp", "tls", "udp")
 
     def __init__(self, longest: int = 4096) -> None:
         self.labels = Labels()
         self.udp = {4: Traffic(longest), 16: Traffic(longest)}
         self.tcp = {4: Traffic(), 16: Traffic()}
+        self.tls = {4: Traffic(), 16: Traffic()}
 
 
-GROUPS: Final = (("udp", "4"), ("udp", "6"), ("tcp", "4"), ("tcp", "6"))
+GROUPS: Final = tuple((transport, family) for transport in ("udp", "tcp", "tls") for family in "46")
 """Transports and families, in the order in which tables have them."""
-TRANSPORTS: Final = ("udp", "tcp")
+TRANSPORTS: Final = ("udp", "tcp", "tls")
 
 _PER_GROUP: Final = len(ALL_TYPES) + 1
 _RCODES_AT: Final = len(GROUPS) * _PER_GROUP
@@ -213,7 +214,7 @@ def table(counts: TrafficCounts) -> tuple[list[int], dict[int, list[int]]]:
     the order of `TRANSPORTS`."""
     words = [0] * WORDS
     flagged = {flag: [0] * len(TRANSPORTS) for flag in (DO, COOKIE, PLANNED)}
-    groups = (counts.udp[4], counts.udp[16], counts.tcp[4], counts.tcp[16])
+    groups = [one[octets] for one in (counts.udp, counts.tcp, counts.tls) for octets in (4, 16)]
     for group, traffic in enumerate(groups):
         transport, of_label = group // 2, traffic.labels
         for label in counts.labels.used:
@@ -276,5 +277,6 @@ def latency(words: list[int]) -> dict[str, tuple[list[int], int]]:
 
 
 def _by_transport(words: list[int]) -> list[tuple[str, list[int]]]:
-    half = len(words) // 2
-    return list(zip(TRANSPORTS, (words[:half], words[half:]), strict=True))
+    size = len(words) // len(TRANSPORTS)
+    parts = [words[at : at + size] for at in range(0, len(words), size)]
+    return list(zip(TRANSPORTS, parts, strict=True))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lzc.serve.ipc.scoreboard import BY_INSTRUCTIONS, INSTRUCTIONS
+from lzc.serve.ipc.traffic import TRANSPORTS
 from lzc.serve.observe.family import Family, Sample, counter, gauge, histogram, one
 from lzc.serve.observe.seen import Snapshot
 from lzc.serve.observe.totals import Histogram, Totals
@@ -95,14 +96,14 @@ _FLAGS: Final = {
 def by_transport(totals: Totals, name: str) -> dict[str, int]:
     """How many queries had a flag; ``name`` is that of its counter."""
     counters = totals.counters
-    over_tcp = counters[f"{name}_tcp"]
-    return {"udp": max(0, counters[name] - over_tcp), "tcp": over_tcp}
+    over = {transport: counters[f"{name}_{transport}"] for transport in ("tcp", "tls")}
+    return {"udp": max(0, counters[name] - sum(over.values())), **over}
 
 
 def queries_of(totals: Totals) -> Mapping[tuple[str, str, str], int]:
     """Queries, with the commonest type of each transport and family even before the first came: a
     series that begins at 1 would hide that one from who looks at rates."""
-    none = {(transport, family, "A"): 0 for transport in ("udp", "tcp") for family in "46"}
+    none = {(transport, family, "A"): 0 for transport in TRANSPORTS for family in "46"}
     return {**none, **totals.queries}
 
 
@@ -111,7 +112,7 @@ def answers(seen: Snapshot) -> Iterator[Family]:
     totals = seen.totals
     yield from counter(
         "lzc_queries",
-        "Queries by transport (udp, tcp), address family (4, 6) and type",
+        "Queries by transport (udp, tcp, tls), address family (4, 6) and type",
         queries_of(totals).items(),
         ("transport", "family", "type"),
     )

@@ -122,6 +122,7 @@ class Endpoint:
         *,
         tcp: bool,
         six: bool,
+        tls: bool = False,
         together: bool = False,
     ) -> None:
         head = b""
@@ -133,9 +134,11 @@ class Endpoint:
         self._client = _QUERY_ADDRESS + (b"\x10" if six else b"\x04")
         self._own = _PORT + (16 if six else 4)
         address = _RESPONSE_ADDRESS + bytes((len(local),)) + local if local else b""
+        # UDP, TCP, DOT of its SocketProtocol.
+        protocol = b"\3" if tls else b"\2" if tcp else b"\1"
         self._about = b"".join(
             (
-                *(_FAMILY, b"\2" if six else b"\1", _PROTOCOL, b"\2" if tcp else b"\1"),
+                *(_FAMILY, b"\2" if six else b"\1", _PROTOCOL, protocol),
                 *(address, _RESPONSE_PORT, varint(port)),
             )
         )
@@ -241,14 +244,20 @@ class Endpoints:
     def __init__(self, identity: str, version: str, *, together: bool) -> None:
         self._texts = identity, version
         self.together = together
-        self._known: dict[tuple[bytes, int, bool, bool], Endpoint] = {}
+        self._known: dict[tuple[bytes, int, bool, bool, bool], Endpoint] = {}
 
-    def of(self, local: bytes, port: int, tcp: bool, six: bool) -> Endpoint:
+    def of(self, local: bytes, port: int, tcp: bool, six: bool, tls: bool = False) -> Endpoint:
         """Messages about a socket of ours."""
-        key = local, port, tcp, six
+        key = local, port, tcp, six, tls
         found = self._known.get(key)
         if found is None:
-            found = Endpoint(*self._texts, local, port, tcp=tcp, six=six, together=self.together)
+            found = Endpoint(
+                *(*self._texts, local, port),
+                tcp=tcp,
+                six=six,
+                tls=tls,
+                together=self.together,
+            )
             self._known[key] = found
         return found
 

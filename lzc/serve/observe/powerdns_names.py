@@ -3,6 +3,7 @@ mean the same. What has no counterpart is not there: the manual lists it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -37,6 +38,8 @@ _FLAGS: Final = (
     ("cookie_queries", "udp", "udp_cookie_queries", "Number of UDP queries received with a COOKIE"),
     ("cookie_queries", "tcp", "tcp_cookie_queries", "Number of TCP queries received with a COOKIE"),
 )
+_OVER: Final = {"udp": ("udp",), "tcp": ("tcp", "tls")}
+"""PowerDNS has no TLS, and whoever puts it in front of PowerDNS reaches that over TCP."""
 _RCODES: Final = (
     ("NOERROR", "noerror_packets", "Number of times a NOERROR packet was sent out"),
     ("NXDOMAIN", "nxdomain_packets", "Number of times an NXDOMAIN packet was sent out"),
@@ -84,7 +87,8 @@ def _values(seen: Snapshot) -> Iterator[_Value]:
     counters = seen.totals.counters
     for key, transport, name, meaning in _FLAGS:
         if key in counters:
-            value = by_transport(seen.totals, key)[transport]
+            found = by_transport(seen.totals, key)
+            value = sum(found[one] for one in _OVER[transport])
             yield _Value(name, _COUNTER, meaning, value)
     for key, name, kind, meaning in _OF_COUNTERS:
         if key in counters:
@@ -94,28 +98,29 @@ def _values(seen: Snapshot) -> Iterator[_Value]:
 
 def _queries(seen: Snapshot) -> Iterator[_Value]:
     queries = queries_of(seen.totals)
-    for transport in ("udp", "tcp"):
+    for transport, over in _OVER.items():
         shown = transport.upper()
-        found = {key[1:]: count for key, count in queries.items() if key[0] == transport}
+        found = {key: count for key, count in queries.items() if key[0] in over}
         meaning = f"Number of {shown} queries received"
         yield _Value(f"{transport}_queries", _COUNTER, meaning, sum(found.values()))
         for family in "46":
-            count = sum(each for (its, _), each in found.items() if its == family)
+            count = sum(each for (_, its, _), each in found.items() if its == family)
             meaning = f"Number of IPv{family} {shown} queries received"
             yield _Value(f"{transport}{family}_queries", _COUNTER, meaning, count)
 
 
 def _answers(seen: Snapshot) -> Iterator[_Value]:
     totals = seen.totals
-    for transport in ("udp", "tcp"):
+    for transport, over in _OVER.items():
         shown = transport.upper()
-        found = [count for key, count in totals.answers.items() if key[0] == transport]
+        found = [count for key, count in totals.answers.items() if key[0] in over]
         if found:
             meaning = f"Number of answers sent out over {shown}"
             yield _Value(f"{transport}_answers", _COUNTER, meaning, sum(found))
-        octets = {
-            key[1]: count for key, count in totals.answer_octets.items() if key[0] == transport
-        }
+        octets = Counter[str]()
+        for (its, family), count in totals.answer_octets.items():
+            if its in over:
+                octets[family] += count
         if octets:
             meaning = f"Total size of answers sent out over {shown}"
             yield _Value(f"{transport}_answers_bytes", _COUNTER, meaning, sum(octets.values()))
@@ -124,7 +129,7 @@ def _answers(seen: Snapshot) -> Iterator[_Value]:
                     f"{transport}{family}_answers_bytes",
                     _COUNTER,
                     f"Total size of answers sent out over {shown}v{family}",
-                    octets.get(family, 0),
+                    octets[family],
                 )
     for rcode, name, meaning in _RCODES:
         counted = [count for (_, code), count in totals.answers.items() if code == rcode]

@@ -81,6 +81,7 @@ class QueryLog:
         *,
         tcp: bool,
         cached: bool,
+        tls: bool = False,
         process: tuple[str, int],
     ) -> None:
         """A query that came at ``when``, seconds since the epoch, from this packed address and
@@ -90,7 +91,8 @@ class QueryLog:
         qname = query[12 : end - 4] if end else b""
         apex = self._zone_of(qname.lower()) if end else None
         kind = rrtype.to_text(int.from_bytes(query[end - 4 : end - 2], "big")) if end else ""
-        transport, us = "tcp" if tcp else "udp", round(seconds * 1e6)
+        transport = "tls" if tls else "tcp" if tcp else "udp"
+        us = round(seconds * 1e6)
         code = -1 if answer is None else rcode_of(answer)
         if not self._json:
             # Put together in place: a fifth of what it takes by way of fields, as below.

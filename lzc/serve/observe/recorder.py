@@ -129,13 +129,13 @@ class Recorder:
             of_each = times or repeat((batch.received, batch.sent))
             for mark, spent, exchange in zip(marks, of_each, taken.exchanges, strict=False):
                 if mark & LINE:
-                    self._write(self._query_log, process, batch.tcp, spent, exchange, missed)
+                    self._write(self._query_log, process, batch, spent, exchange, missed)
 
     def _write(
         self,
         query_log: QueryLog,
         process: tuple[str, int],
-        tcp: bool,
+        batch: Batch,
         spent: tuple[float, float],
         exchange: Exchange,
         missed: frozenset[bytes],
@@ -144,8 +144,9 @@ class Recorder:
         query_log.note(
             *(received, sent - received, client),
             *(int.from_bytes(port, "big"), query, answer),
-            tcp=tcp,
-            cached=not tcp and answer is not None and query not in missed,
+            tcp=batch.tcp,
+            tls=batch.tls,
+            cached=not batch.tcp and answer is not None and query not in missed,
             process=process,
         )
 
@@ -158,7 +159,7 @@ class Recorder:
             self._table.say(there, time.time())
 
     def _endpoint(self, batch: Batch) -> Endpoint:
-        return self._endpoints.of(batch.local, batch.port, batch.tcp, batch.six)
+        return self._endpoints.of(batch.local, batch.port, batch.tcp, batch.six, batch.tls)
 
     def _publish(self) -> None:
         """Let others see the counts, and that work gets on."""

@@ -39,7 +39,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of all workers. Transports are ``udp`` and ``tcp``, families ``4`` and ``6``.
+    """Of all workers. Transports are ``udp``, ``tcp`` and ``tls``, families ``4`` and ``6``.
 
     ``queries`` by transport, family and mnemonic of the QTYPE, `OTHER` for rare ones; ``answers``
     by transport and mnemonic of the RCODE; ``sizes`` by transport, octets of an answer;

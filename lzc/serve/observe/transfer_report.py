@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from lzc.answer.refusal import Refusal
 from lzc.answer.transfer_kinds import Sent
+from lzc.serve.observe.transfer_log import TransferLog
 from lzc.serve.observe.zone_transfers import Measure
 
 MOST: Final = 100
@@ -35,9 +36,11 @@ class Event(NamedTuple):
 
 
 class TransferReport:
-    """Events since they were taken last, each with how often it happened."""
+    """Events since they were taken last, each with how often it happened; ``begun`` are lines about
+    transfers, which wait for somebody to write them."""
 
     def __init__(self) -> None:
+        self.begun = TransferLog()
         self._events: dict[Event, int] = {}
         self._measures: dict[Event, Measure] = {}
 

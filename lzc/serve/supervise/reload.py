@@ -46,7 +46,7 @@ from lzc.serve.worker.quarantine import Quarantine
 from lzc.serve.worker.serving import Assignment
 
 if TYPE_CHECKING:
-    from lzc.serve.transport.tls_material import TlsMaterial
+    from lzc.config.tls_material import TlsMaterial
 
 log = logging.getLogger("lzc")
 

@@ -17,14 +17,11 @@ from lzc.foreign_text import shown
 from lzc.serve.observe.log_format import about
 
 if TYPE_CHECKING:
-    from lzc.serve.transport.tls_material import Shown, TlsMaterial
+    from lzc.config.tls_material import Shown, TlsMaterial
 
 log = logging.getLogger("lzc")
 
 DAY: Final = 86400.0
-WARNED: Final = 21 * DAY
-"""Seconds before its end from which on a certificate is warned of, or the last quarter of its life,
-where that is less."""
 _AGAIN: Final = DAY
 
 
@@ -104,15 +101,11 @@ class TlsFiles:
         }
 
     def _is_late(self, now: float) -> bool:
-        found = self._shown
-        if found is None:
-            return False
-        quarter = (found.not_after - found.not_before) / 4
-        return now > found.not_after - min(WARNED, quarter)
+        return self._shown is not None and self._shown.is_late(now)
 
     def _take(self) -> bool:
         # Here, as most servers have none.
-        from lzc.serve.transport.tls_material import out_of_date, read_material
+        from lzc.config.tls_material import out_of_date, read_material
 
         try:
             material, found = read_material(self._config)

@@ -75,11 +75,11 @@ class Listener:
     udp: socket.socket
     tcp: socket.socket
     wildcard: bool
+    local: bytes = field(init=False)
+    """The packed address, empty for a wildcard."""
 
-    @property
-    def local(self) -> bytes:
-        """The packed address, empty for a wildcard."""
-        return _address_of(self.udp, self.wildcard)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "local", _address_of(self.udp, self.wildcard))
 
     def close(self) -> None:
         """Close both."""
@@ -94,11 +94,11 @@ class TlsListener:
 
     tcp: socket.socket
     wildcard: bool
+    local: bytes = field(init=False)
+    """The packed address, empty for a wildcard."""
 
-    @property
-    def local(self) -> bytes:
-        """The packed address, empty for a wildcard."""
-        return _address_of(self.tcp, self.wildcard)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "local", _address_of(self.tcp, self.wildcard))
 
     def close(self) -> None:
         """Close it."""

@@ -126,10 +126,16 @@ class Tap:
             counts[LINES_BEHIND] += lines
 
     def over_tcp(
-        self, sock: socket.socket, query: bytes, answer: bytes | None, seconds: float
+        self,
+        sock: socket.socket,
+        query: bytes,
+        answer: bytes | None,
+        seconds: float,
+        *,
+        tls: bool = False,
     ) -> None:
-        """A query over TCP, and its answer, after so many ``seconds``; none where a zone is sent or
-        nothing at all."""
+        """A query over TCP, with TLS in it or not, and its answer, after so many ``seconds``; none
+        where a zone is sent or nothing at all."""
         frames, lines = self.chosen(1)
         if not frames and not lines:
             return
@@ -140,7 +146,7 @@ class Tap:
         client = packed_address(host)
         now = time.time()
         six = len(client) == 16
-        batch = Batch(True, six, packed_address(own), own_port, now - seconds, now)
+        batch = Batch(True, six, packed_address(own), own_port, now - seconds, now, tls)
         self.tell(batch, (client, port.to_bytes(2, "big"), query, answer), frames, lines, True)
 
     def tell(

@@ -4,10 +4,11 @@ All that TCP wants done stands in one queue, and is done in turns of the event l
 bound of time, so that UDP is served in between whatever TCP does. While zones are sent, a turn ends
 as soon as a datagram waits: zones are long, and nobody waits for one of their messages. Steps of
 TLS handshakes, which cost the most and are had by anybody, have a queue of their own: after each
-there is a pause as long as it took, so that they have half of the worker's time at most. Clients
-take turns in the queue, and so do the connections of each: a thousand connections of one client get
-no more than the single one of another. A connection costs what its client makes it cost, and no
-more: a message must arrive whole in time, and who does not take his answers is given no others.
+there is a pause three times as long as it took, so that they have a quarter of the worker's time at
+most, and accepting those who come for one has another. Clients take turns in the queue, and so do
+the connections of each: a thousand connections of one client get no more than the single one of
+another. A connection costs what its client makes it cost, and no more: a message must arrive whole
+in time, and who does not take his answers is given no others.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from lzc.serve.ipc.scoreboard import Slot
@@ -41,8 +42,9 @@ SHARE: Final = 0.0005
 """Seconds of a turn for one connection, likewise."""
 ACCEPT: Final = 0.001
 """Seconds of a turn in which connections are accepted."""
-REST: Final = 1.0
-"""How long handshakes rest after a step of one, as a multiple of what it took."""
+REST: Final = 3.0
+"""How long handshakes rest after a step of one, as a multiple of what it took; and accepting those
+who come for one likewise."""
 _EVENTS: Final = 128
 """Connections that are told of events in one turn."""
 _SWEEP: Final = 0.5
@@ -69,7 +71,7 @@ class TcpServer:
     ) -> None:
         traffic = traffic or TrafficCounts()
         self.labels = traffic.labels
-        self.traffic = traffic.tcp
+        self.traffic, self.tls_traffic = traffic.tcp, traffic.tls
         self.responder = responder
         self.open_transfer = open_transfer
         self.limits = limits
@@ -95,6 +97,7 @@ class TcpServer:
         self._greet_scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: Sequence[Listener | TlsListener] = ()
+        self._paused: set[Listener | TlsListener] = set()
         self._scheduled = False
 
     def __len__(self) -> int:
@@ -177,11 +180,12 @@ class TcpServer:
             connection.begin()
         return connection
 
-    def turn(self) -> bool:
-        """Do some of what is to be done; True when there is more."""
+    def turn(self, *, look: bool = True) -> bool:
+        """Do some of what is to be done; True when there is more. Without ``look`` it is not asked
+        what has happened to connections."""
         now = self.clock()
         end = now + TURN
-        more = self._notice()
+        more = look and self._notice()
         queue = self._queue
         self.slot.beat(now)
         clock = self.clock
@@ -354,12 +358,12 @@ class TcpServer:
         finally:
             self._schedule_greeting()
 
-    def _run(self) -> None:
+    def _run(self, *, look: bool = True) -> None:
         # The loop calls who was to be called soon before those whose sockets have become readable.
         self._gave_way = not self._gave_way and self.to_give_way()
         self._scheduled = True
         try:
-            more = self._gave_way or self.turn()
+            more = self._gave_way or self.turn(look=look)
         finally:
             self._scheduled = False
         if more:
@@ -376,7 +380,26 @@ class TcpServer:
         self._loop.call_later(_SWEEP, self._sweep_again)
 
     def accept(self, listener: Listener | TlsListener) -> None:
-        """Accept what has connected, for a while."""
+        """Accept what has connected, for a while. Who comes alone, with his query as a rule, has
+        his answer before it is looked whether others come."""
+        began = self.clock()
+        alone, self._scheduled = not self._scheduled, True
+        try:
+            for connection in self._accepted(listener):
+                if alone:
+                    connection.look()
+                    alone = self._scheduled = False
+                    if self._queue:
+                        self._run(look=False)
+        finally:
+            if alone:
+                self._scheduled = False
+        if isinstance(listener, TlsListener) and listener in self._listeners:
+            # What a handshake needs is made here, for anybody: it has its share of time, too.
+            self._pause(listener, (self.clock() - began) * REST)
+
+    def _accepted(self, listener: Listener | TlsListener) -> Iterator[Connection]:
+        """Accept what has connected, one after the other."""
         tls = isinstance(listener, TlsListener)
         end = self.clock() + ACCEPT
         local = listener.local
@@ -392,7 +415,7 @@ class TcpServer:
                 if error.errno in _FULL:
                     self.errors.note("accepting a TCP connection", error)
                     if crowded or not self._make_room():
-                        self._pause(listener)
+                        self._pause(listener, PAUSE)
                         return
                     crowded = True
                 continue  # or else the client was gone before we looked
@@ -403,7 +426,7 @@ class TcpServer:
             except OSError:  # likewise
                 sock.close()
                 continue
-            self.add(sock, packed_address(peer[0]), own, tls=tls)
+            yield self.add(sock, packed_address(peer[0]), own, tls=tls)
 
     def _make_room(self) -> bool:
         """No descriptor is left: that is a limit of connections, too."""
@@ -414,14 +437,18 @@ class TcpServer:
         loser.drop()
         return True
 
-    def _pause(self, listener: Listener | TlsListener) -> None:
-        """Accept again when some connections may have ended."""
+    def _pause(self, listener: Listener | TlsListener, seconds: float) -> None:
+        """Accept nothing for a while."""
+        if listener in self._paused:
+            return
+        self._paused.add(listener)
         loop = self._loop
         assert loop is not None
         loop.remove_reader(listener.tcp)
 
         def resume() -> None:
+            self._paused.discard(listener)
             if listener in self._listeners:
                 loop.add_reader(listener.tcp, self.accept, listener)
 
-        loop.call_later(PAUSE, resume)
+        loop.call_later(seconds, resume)

@@ -50,7 +50,8 @@ _INT: Final = struct.Struct("=i")
 class Server(Protocol):
     """What a connection needs of the server that accepted it. ``epoll`` tells connections what has
     happened to them; ``slot`` is told what is worked on, before it is, and that work gets on.
-    ``traffic`` counts queries and answers by the octets of an address, ``tap`` is told of each."""
+    ``traffic`` counts queries and answers by the octets of an address, those over TLS apart;
+    ``tap`` is told of each."""
 
     responder: QueryResponder
     open_transfer: OpenTransfer
@@ -63,6 +64,7 @@ class Server(Protocol):
     slot: Slot
     labels: Labels
     traffic: dict[int, Traffic]
+    tls_traffic: dict[int, Traffic]
     tap: Tap | None
 
     def to_give_way(self) -> bool:
@@ -118,14 +120,26 @@ class Connection:
     _transfer: Transfer | None = None
     _messages: Iterator[bytes] | None = None
     _placed: bool = False
+    _ending: list[Transfer] = field(default_factory=list)
+    _traffic: Traffic = field(init=False)
 
     def __post_init__(self) -> None:
         self.fd = self._sock.fileno()
+        server = self._server
         self.greeting = self.tls is not None
+        traffic = server.traffic if self.tls is None else server.tls_traffic
+        self._traffic = traffic[len(self.address)]
 
     def begin(self) -> None:
         """Wait for the first query."""
         self._server.epoll.register(self.fd, _TO_READ)
+
+    def look(self) -> None:
+        """See whether the first query is there already, as it is as a rule, before the kernel says
+        so. Over TLS nothing is looked at before something came."""
+        if not self.gone and not self.greeting:
+            self._readable = True
+            self._server.enqueue(self)
 
     def notice(self, events: int) -> None:
         """The socket became readable or writable, or its other end is gone."""
@@ -184,6 +198,8 @@ class Connection:
             if self._transfer is not None:
                 self._transfer.close()
                 self._transfer = self._messages = None
+            if self._ending:
+                self._end(whole=False)
             self._server.forget(self)
             self._sock.close()
 
@@ -248,6 +264,8 @@ class Connection:
             self._server.active(self)
             if not whole:
                 self._server.waits(self)
+        if whole and self._ending:
+            self._end(whole=True)
         return whole
 
     def _send(self, data: bytes) -> bool:
@@ -376,7 +394,7 @@ class Connection:
         server = self._server
         clock, now, note = server.clock, server.wall(), server.slot.note
         quick, address, local = server.responder.quick, self.address, self._local
-        traffic, label_of = server.traffic[len(address)], server.labels.of
+        traffic, label_of = self._traffic, server.labels.of
         began = clock()
         tap, asked = server.tap, 0.0
         answers: list[bytes] = []
@@ -416,7 +434,8 @@ class Connection:
                 if answer[3] & 15 == SERVFAIL:
                     server.counts.servfail += 1
             if tap is not None:
-                tap.over_tcp(self._sock, query, answer, clock() - asked)
+                over_tls = self.tls is not None
+                tap.over_tcp(self._sock, query, answer, clock() - asked, tls=over_tls)
             if clock() >= end:
                 break
         if self.gone:
@@ -427,6 +446,8 @@ class Connection:
             server.active(self)
         whole = self._send(b"".join(answers)) if answers else True
         traffic.took(clock() - began, len(answers))
+        if whole and self._ending:
+            self._end(whole=True)
         return not self.gone and self._go_on(whole, more)
 
     def _go_on(self, whole: bool, more: bool) -> bool:
@@ -477,8 +498,25 @@ class Connection:
             return self._failed(query, error)
         if opened is None or isinstance(opened, bytes):
             return opened
-        self._transfer = opened
-        return None
+        try:
+            once = opened.at_once()
+        except Exception as error:
+            opened.close()
+            return self._failed(query, error)
+        if once is None:
+            self._transfer = opened
+        else:
+            self._server.counts.transfers += 1
+            self._ending.append(opened)
+        return once
+
+    def _end(self, *, whole: bool) -> None:
+        """What was answered at once is with the kernel, or the connection is gone before that."""
+        ending, self._ending = self._ending, []
+        for one in ending:
+            if whole:
+                one.done()
+            one.close()
 
     def _ask_for_place(self) -> None:
         server, transfer = self._server, self._transfer
@@ -492,7 +530,7 @@ class Connection:
             return
         server.counts.refused += 1
         wire = transfer.refuse(server.wall())
-        traffic = server.traffic[len(self.address)]
+        traffic = self._traffic
         traffic.labels[server.labels.unasked(wire)] += 1
         traffic.sized(len(wire))
         transfer.close()

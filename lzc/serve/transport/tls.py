@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL, crypto
 
 from lzc.answer.tls_client import TlsClient
-from lzc.serve.transport.tls_material import TlsMaterial
+from lzc.config.tls_material import TlsMaterial
 
 ALPN: Final = b"dot"
 """The protocol of RFC 7858, which RFC 9103 §7.1 asks for by this name."""
@@ -71,7 +71,7 @@ class _NoCommonProtocol(Exception):
 
 class TlsContext:
     """What handshakes of the server are made with. Raises `OpenSSL.SSL.Error` or `ValueError` where
-    the material is not usable: `lzc.serve.transport.tls_material` looks before."""
+    the material is not usable: `lzc.config.tls_material` looks before."""
 
     __slots__ = ("_context",)
 

@@ -40,6 +40,13 @@ class Transfer(Protocol):
     def octets(self) -> int:
         """About how long it is, TSIG aside."""
 
+    def at_once(self) -> bytes | None:
+        """The only message, without its length, where it is an answer like any other: it waits for
+        no place, and `messages` is not asked for. `None` where it is more."""
+
+    def done(self) -> None:
+        """All that `at_once` gave is with the kernel; to be closed next."""
+
     def messages(self) -> Iterator[bytes]:
         """The messages, each with its 16-bit length in front; or nothing, to be called again."""
 

@@ -75,6 +75,8 @@ class Publisher:
             "do_queries_tcp": flagged[traffic.DO][1],
             "cookie_queries": sum(flagged[traffic.COOKIE]),
             "cookie_queries_tcp": flagged[traffic.COOKIE][1],
+            "do_queries_tls": flagged[traffic.DO][2],
+            "cookie_queries_tls": flagged[traffic.COOKIE][2],
             "send_errors": udp.counts.send_errors,
             "transfers": tcp.counts.transfers,
             "tcp_connections": tcp.counts.connections,

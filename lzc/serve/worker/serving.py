@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import random
@@ -43,8 +42,8 @@ from lzc.wire.tsig import TsigKey
 
 if TYPE_CHECKING:
     from lzc.answer.tls_client import TlsClient
+    from lzc.config.tls_material import TlsMaterial
     from lzc.serve.transport.tls import TlsContext
-    from lzc.serve.transport.tls_material import TlsMaterial
 
 log = logging.getLogger("lzc")
 
@@ -125,7 +124,7 @@ class Assignment:
 
 def _material(message: list[str]) -> TlsMaterial:
     # Here, as most servers have none.
-    from lzc.serve.transport.tls_material import TlsMaterial
+    from lzc.config.tls_material import TlsMaterial
 
     return TlsMaterial.from_message(message)
 
@@ -261,7 +260,6 @@ class CountedTransfer:
     """A transfer that keeps its bundle open until it is closed, and is told of then."""
 
     def __init__(self, serving: Serving, plan: TransferPlan, client: bytes, *, tls: bool) -> None:
-        self._over = " over TLS" if tls else ""
         self._serving = serving
         self._plan = plan
         self._client = client
@@ -274,22 +272,35 @@ class CountedTransfer:
 
     def messages(self) -> Iterator[bytes]:
         """The messages, each with its 16-bit length in front."""
-        plan = self._plan
-        zone, peer = wire_name.to_text(plan.apex), ipaddress.ip_address(self._client)
-        key = wire_name.to_text(plan.key) if plan.key else None
         self._became, self._began = BROKEN_OFF, time.monotonic()
-        for message in plan.messages():
+        for message in self._plan.messages():
             if message and not self._octets:
-                # What is sent is known with the first message.
-                log.info(
-                    "transfer: %s serial %d to %s%s, %s",
-                    *(zone, plan.serial, peer, self._over, plan.kind),
-                    extra=about(zone=zone, serial=plan.serial, peer=peer, key=key, kind=plan.kind),
-                )
+                self._note_line()
             self._octets += len(message)
             self._records += int.from_bytes(message[_ANCOUNT], "big")
             yield message
         self._became = DONE
+
+    def at_once(self) -> bytes | None:
+        """The only message, without its length, where it is an answer like any other."""
+        message = self._plan.at_once()
+        if message is not None:
+            self._became, self._began = BROKEN_OFF, time.monotonic()
+            self._note_line()
+            self._octets = 2 + len(message)
+            self._records = message[6] << 8 | message[7]
+        return message
+
+    def done(self) -> None:
+        """All that `at_once` gave is with the kernel."""
+        self._became = DONE
+
+    def _note_line(self) -> None:
+        # What is sent is known with the first message.
+        plan = self._plan
+        self._serving.report.begun.note(
+            plan.apex, plan.serial, self._client, plan.key, plan.kind, self.transport
+        )
 
     def refuse(self, now: float) -> bytes:
         """SERVFAIL in its place."""

@@ -153,6 +153,7 @@ class Worker:
         await self._stop.wait()
         if not self._alone:
             await self._drain()
+        self._report.begun.write()
         self._serving.tell_held(math.inf)
         self._errors.look(math.inf)
         hear_no_more(loop)
@@ -360,6 +361,7 @@ class Worker:
         self._tcp.handshakes.look(now)
 
     def _tell_transfers(self) -> None:
+        self._report.begun.write()
         # While the supervisor reads nothing, the report gathers, which has a bound.
         if not self._channel.waiting and (message := self._report.take()) is not None:
             self._channel.send(message)

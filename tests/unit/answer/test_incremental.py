@@ -21,16 +21,18 @@ import dns.zone
 import pytest
 
 from lzc import config
+from lzc.answer import incremental
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
-from lzc.answer.transfer import TransferPlan, open_transfer
+from lzc.answer.transfer import TransferPlan, client_serial, open_transfer
 from lzc.answer.transfer_access import TransferAccess
 from lzc.answer.transfer_kinds import Kind, Sent
 from lzc.bundle import current, delta_store
+from lzc.bundle.delta_store import DeltaStore
 from lzc.bundle.reader import Bundle
 from lzc.compiler.pipeline import BuildResult, build
 from lzc.compiler.rollback import RolledBack, roll_back
-from lzc.wire.message import parse_message
+from lzc.wire.message import parse_message, parse_query
 from lzc.wire.name import from_text
 from lzc.wire.tsig import TsigKey, TsigStream, sign
 
@@ -179,6 +181,53 @@ CODES = (
     ";return {'192.0.2.%d'} -- " + "long " * 80,
     "ifportup(443, {'192.0.2.1', '192.0.2.%d'})",
 )
+
+
+def test_a_small_change_is_one_answer_and_the_next_who_asks_costs_no_disk(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.build("www A 192.0.2.1\n")
+    serial = world.serial()
+    world.build("www A 192.0.2.2\n")
+    with world.opened() as bundle:
+        [message] = taken(opened(bundle, serial))
+        # Nobody could open a file any more.
+        monkeypatch.setattr(incremental, "DeltaFile", None)
+        for _ in range(2):
+            plan = opened(bundle, serial)
+            assert plan.kind is Kind.IXFR
+            # But for the ID, which is that of the request.
+            assert (plan.at_once() or b"")[2:] == message[2:]
+            plan.close()
+
+
+def test_a_change_of_more_than_one_message_is_no_answer_at_once(world: World) -> None:
+    world.build("a A 192.0.2.1\n")
+    serial = world.serial()
+    world.build("".join(f"x{n} A 192.0.2.1\n" for n in range(2000)))
+    with world.opened() as bundle:
+        for asked in (serial, None):
+            plan = opened(bundle, asked)
+            assert plan.at_once() is None
+            assert taken(plan)
+
+
+@pytest.mark.parametrize("cut", range(12, 69, 3))
+def test_an_soa_that_is_not_whole_has_no_serial(cut: int) -> None:
+    wire = request(2**31 + 5)
+    assert client_serial(parse_query(wire)) == 2**31 + 5
+    query = parse_query(wire)._replace(wire=wire[:cut])
+    assert client_serial(query) is None
+
+
+def test_what_is_kept_in_memory_has_a_bound(tmp_path: Path) -> None:
+    store = DeltaStore(tmp_path)
+    for serial in range(100):
+        store.keep((b"", serial, 1000), bytes(1 << 16))
+        assert sum(map(len, store.kept.values())) <= 1 << 20
+    assert [serial for _, serial, _ in store.kept] == [*range(84, 100)]
+    store.keep((b"", 100, 1000), bytes(1 << 20))
+    assert (b"", 100, 1000) not in store.kept
 
 
 def random_text(chance: random.Random) -> str:

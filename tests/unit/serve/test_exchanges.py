@@ -23,13 +23,22 @@ EXCHANGES = st.tuples(
 )
 
 
-@given(st.lists(EXCHANGES, min_size=1, max_size=9), CLIENTS, st.binary(max_size=4), st.booleans())
+@given(
+    st.lists(EXCHANGES, min_size=1, max_size=9),
+    CLIENTS,
+    st.binary(max_size=4),
+    st.sampled_from([(False, False), (True, False), (True, True)]),
+)
 def test_what_is_handed_over_is_read_as_it_was(
-    found: list[tuple[bytes, bytes, bytes | None]], client: bytes, local: bytes, tcp: bool
+    found: list[tuple[bytes, bytes, bytes | None]],
+    client: bytes,
+    local: bytes,
+    over: tuple[bool, bool],
 ) -> None:
+    tcp, tls = over
     exchanges = [(client, port, query, answer) for port, query, answer in found]
     marks = bytes((SILENT if one[3] is None else 0) | FRAMES | LINE for one in exchanges)
-    batch = Batch(tcp, len(client) == 16, local, 5300, 1.25, 2.5)
+    batch = Batch(tcp, len(client) == 16, local, 5300, 1.25, 2.5, tls)
     missed = [one[2] for one in exchanges[::2]]
     taken = read(b"".join(pieces_of(batch, marks, exchanges, missed)))
     assert (taken.batch, taken.marks, taken.exchanges) == (batch, marks, exchanges)

@@ -177,9 +177,10 @@ def fields(octets: bytes) -> dict[int, bytes | int]:
 
 
 @pytest.mark.parametrize("size", [12, 127, 128, 4096, 65_535])
-def test_a_frame_has_what_its_message_says(size: int) -> None:
+@pytest.mark.parametrize(("tls", "protocol"), [(False, 2), (True, 3)])
+def test_a_frame_has_what_its_message_says(size: int, tls: bool, protocol: int) -> None:
     client, query, answer = bytes(range(16)), b"q" * 12, b"a" * size
-    endpoint = Endpoint("me", "lzc", b"\x7f\0\0\1", 5300, tcp=True, six=True)
+    endpoint = Endpoint("me", "lzc", b"\x7f\0\0\1", 5300, tcp=True, six=True, tls=tls)
     exchange = client, b"\x10\x92", query, answer
     octets, count = endpoint.frames(
         1_800_000_000.25, 1_800_000_001.5, Columns(*([part] for part in exchange))
@@ -196,7 +197,7 @@ def test_a_frame_has_what_its_message_says(size: int) -> None:
     asked, answered = messages
     shared = {
         2: 2,
-        3: 2,
+        3: protocol,
         4: client,
         5: b"\x7f\0\0\1",
         6: 4242,

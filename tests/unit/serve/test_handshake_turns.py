@@ -1,4 +1,4 @@
-"""Steps of TLS handshakes have a queue of their own, and rest as long as they took."""
+"""Steps of TLS handshakes have a queue of their own, and rest for a multiple of what they took."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from lzc.answer.tls_client import TlsClient
+from lzc.serve.transport.sockets import TlsListener
 from lzc.serve.transport.tcp import REST, TcpServer
 from lzc.serve.transport.tls import TlsContext
 from tests.patience import PATIENCE, SOON
@@ -58,9 +59,13 @@ class Loop:
 
     def __init__(self) -> None:
         self.due: list[tuple[float, Callable[[], None]]] = []
+        self.read: list[Any] = []
 
-    def add_reader(self, *_: Any) -> None:
-        pass
+    def add_reader(self, sock: Any, *_: Any) -> None:
+        self.read.append(sock)
+
+    def remove_reader(self, sock: Any) -> None:
+        self.read.remove(sock)
 
     def call_soon(self, what: Callable[[], None]) -> None:
         self.due.append((0.0, what))
@@ -76,7 +81,42 @@ def world() -> Iterator[World]:
     made.close()
 
 
-def test_after_a_step_comes_a_pause_as_long_as_it_took_and_queries_do_not_wait(
+def test_who_comes_for_a_handshake_is_accepted_in_a_share_of_time_too(world: World) -> None:
+    server: TcpServer = world.server
+    context, loop = Context(world), Loop()
+    server.tls = cast(TlsContext, context)
+    world.listener.setblocking(False)
+
+    class Slow:
+        """Each connection takes a while to be accepted."""
+
+        def accept(self) -> tuple[socket.socket, Any]:
+            found = world.listener.accept()
+            world.clock.now += STEP
+            return found
+
+        def getsockname(self) -> Any:
+            return world.listener.getsockname()
+
+    listener = TlsListener(cast(socket.socket, Slow()), wildcard=False)
+    server.start(cast(asyncio.AbstractEventLoop, loop), [listener])
+    clients = [socket.create_connection(world.listener.getsockname(), PATIENCE) for _ in range(3)]
+    while server.counts.connections < len(clients):
+        assert listener.tcp in loop.read
+        loop.due.clear()
+        began, accepted = world.clock.now, server.counts.connections
+        server.accept(listener)
+        assert accepted < server.counts.connections <= accepted + 2
+        # It is not listened to meanwhile.
+        assert listener.tcp not in loop.read
+        [(seconds, resume)] = [one for one in loop.due if one[1].__name__ == "resume"]
+        assert seconds == pytest.approx((world.clock.now - began) * REST)
+        resume()
+    for client in clients:
+        client.close()
+
+
+def test_after_a_step_comes_a_pause_and_queries_do_not_wait(
     world: World,
 ) -> None:
     server: TcpServer = world.server

@@ -84,13 +84,23 @@ class Responder:
 class Zone:
     """A transfer of endless length, or of some messages."""
 
-    def __init__(self, key: bytes, messages: int, size: int, octets: int) -> None:
+    def __init__(
+        self, key: bytes, messages: int, size: int, octets: int, once: bytes | None
+    ) -> None:
         self.key = key
         self._message = framed(ZONE[:2] + b"\x80\0" + bytes(size))
         self._count = messages
         self.octets = octets
         self.closed = False
         self.made = 0
+        self.ended: list[str] = []
+        self.once = once
+
+    def at_once(self) -> bytes | None:
+        return self.once
+
+    def done(self) -> None:
+        self.ended.append("done")
 
     def messages(self) -> Iterator[bytes]:
         for _ in range(self._count):
@@ -102,6 +112,7 @@ class Zone:
 
     def close(self) -> None:
         self.closed = True
+        self.ended.append("closed")
 
 
 class World:
@@ -116,6 +127,7 @@ class World:
         self.messages = 1 << 30
         self.size = 60_000
         self.octets = SHORT + 1
+        self.once: bytes | None = None
         self.key: bytes | None = b"key"
         self.opened: list[Zone] = []
         self.server = TcpServer(
@@ -136,7 +148,7 @@ class World:
     ) -> Zone | bytes | None:
         if self.key is None:
             return query[:2] + b"\x80\5" + bytes(8)
-        self.opened.append(Zone(self.key, self.messages, self.size, self.octets))
+        self.opened.append(Zone(self.key, self.messages, self.size, self.octets, self.once))
         return self.opened[-1]
 
     def connect(
@@ -708,6 +720,74 @@ def test_a_fault_of_ours_at_an_event_keeps_no_event_from_others(
     assert len(world.answers(other, 1)) == 1
     world.settle(lambda: connection.gone)
     assert world.server.errors.total == 1
+
+
+def test_who_comes_with_his_query_is_answered_before_others_are_accepted(world: World) -> None:
+    world.listener.setblocking(False)
+    first = socket.create_connection(world.listener.getsockname())
+    first.sendall(framed(QUERY))
+    world.clients.append(first)
+    sent: list[int] = []
+
+    class Listening:
+        def accept(self) -> tuple[socket.socket, Any]:
+            sent.append(world.server.counts.queries)
+            sock, peer = world.listener.accept()
+            world.until(lambda: waiting(sock) == len(framed(QUERY)))
+            return sock, peer
+
+    world.until(lambda: select.select([world.listener], [], [], 0)[0])
+    # Time stands still: it goes on until nobody is left.
+    world.server.accept(Listener(world.listener, Listening(), False))  # type: ignore[arg-type]
+    assert sent == [0, 1]
+    assert len(world.answers(first, 1)) == 1
+
+
+def test_a_zone_of_one_message_is_an_answer_and_waits_for_no_place(
+    make: Callable[..., World],
+) -> None:
+    world = make(transfers=1)
+    world.connect(data=framed(ZONE))
+    world.run()
+    once = ZONE[:2] + b"\x84\0" + bytes(8)
+    world.once = once
+    for _ in range(3):
+        client, _ = world.connect(data=framed(ZONE) + framed(QUERY))
+        first, second = world.answers(client, 2)
+        assert (first, second[:2]) == (once, QUERY[:2])
+    assert world.server.places.waiting == 0
+    assert [zone.ended for zone in world.opened[1:]] == [["done", "closed"]] * 3
+    assert world.server.counts.transfers == 4
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_zone_of_one_message_is_done_when_all_of_it_is_with_the_kernel(
+    world: World, reads: bool
+) -> None:
+    world.once = ZONE[:2] + b"\x84\0" + bytes(8)
+    world.responder.pad = bytes(60_000)
+    client, connection = world.connect(data=framed(QUERY) * 31 + framed(ZONE))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    while not world.opened:
+        world.run()
+        if not world.opened:
+            assert client.recv(1 << 18)
+    [zone] = world.opened
+    # It stands behind answers that are not taken yet.
+    assert connection.stuck() and zone.ended == []
+    if reads:
+        client.setblocking(False)
+
+        def taken() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                client.recv(1 << 20)
+            return bool(zone.ended)
+
+        world.settle(taken)
+        assert zone.ended == ["done", "closed"]
+    else:
+        connection.drop()
+        assert zone.ended == ["closed"]
 
 
 @pytest.mark.parametrize("how", ["reset", "end"])

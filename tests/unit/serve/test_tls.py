@@ -3,9 +3,12 @@ sorts, with certificates that change, and with those that are wrong."""
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -98,6 +101,40 @@ def test_queries_and_zones_go_over_one_connection_that_stays_open(tmp_path: Path
             return one["states"] and one["states"][0]["last"]
 
         assert server.wait_for(last)["transport"] == "tls"
+
+
+def test_what_comes_over_tls_is_counted_and_told_apart(tmp_path: Path) -> None:
+    log = f'{TLS}query-log = 1\nquery-log-file = "queries"\nhttp-compat = "powerdns"\n'
+    project = TlsProject(tmp_path, secondary(KEYED), toml=log)
+    with served(project) as (server, port), TlsClient(port) as client:
+        assert client.ask(question(want_dnssec=True)).answer
+        assert records(list(client.transfer(transfer_query()))) == 3000 + 5
+        assert server.answers("www.example.org.") == ["192.0.2.1"]
+
+        def measured() -> str:
+            [one] = server.control("secondaries", name="ns2", zone="example.org")["secondaries"]
+            [zone] = one["states"]
+            return str((zone["last"] or {}).get("transport"))
+
+        server.wait_for(lambda: measured() == "tls")
+        server.wait_for(lambda: _totals(server, "queries_tcp", 2))
+        found = server.control("metrics")["text"]
+        for line in (
+            'lzc_transfer_octets_total{secondary="ns2",transport="tls"} ',
+            'lzc_queries_total{family="4",transport="tls",type="A"} 1',
+            'lzc_queries_total{family="4",transport="tls",type="AXFR"} 1',
+            'lzc_answers_total{rcode="NOERROR",transport="tls"} 1',
+            'lzc_dnssec_ok_queries_total{transport="tls"} 1',
+            'lzc_dnssec_ok_queries_total{transport="tcp"} 0',
+            "pdns_auth_tcp_queries 2",
+        ):
+            assert line in found, found
+        assert 'lzc_queries_total{family="4",transport="tcp",type="AXFR"}' not in found
+        server.wait_for(lambda: server.logged("kind=AXFR transport=tls"))
+        queries = tmp_path / "queries"
+        server.wait_for(lambda: queries.exists() and queries.read_text().count("\n") == 3)
+    over = re.findall(r"transport=(\w+) .* qtype=(\w+)", queries.read_text())
+    assert sorted(over) == [("tls", "A"), ("tls", "AXFR"), ("udp", "A")]
 
 
 def test_many_queries_in_one_record_and_one_query_in_many_records(tmp_path: Path) -> None:
@@ -389,6 +426,59 @@ def test_half_open_handshakes_have_a_bound_and_others_are_served(tmp_path: Path)
         finally:
             for sock in idle:
                 sock.close()
+
+
+class Flood:
+    """Clients that begin handshakes, as fast as they can, and never go on with one."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.begun = 0
+
+    def __enter__(self) -> Flood:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        said = ssl.MemoryBIO()
+        hello = context().wrap_bio(ssl.MemoryBIO(), said, server_hostname=NAME)
+        with suppress(ssl.SSLWantReadError):
+            hello.do_handshake()
+        octets = said.read()
+        open_now: deque[socket.socket] = deque()
+        while not self._end.is_set():
+            with suppress(OSError):
+                sock = socket.create_connection(("127.0.0.1", self._port), PATIENCE)
+                open_now.append(sock)
+                sock.sendall(octets)
+                self.begun += 1
+            if len(open_now) > 300:
+                open_now.popleft().close()
+        for sock in open_now:
+            sock.close()
+
+
+def test_a_flood_of_half_open_handshakes_takes_nothing_from_others(tmp_path: Path) -> None:
+    project = TlsProject(tmp_path, secondary(KEYED))
+    with served(project) as (server, port), TlsClient(port) as client, Flood(port) as flood:
+        server.wait_for(lambda: flood.begun > 300)
+        before = flood.begun
+        for number in range(300):
+            assert server.answers(f"h{number}.example.org.") == ["192.0.2.2"]
+        for _ in range(3):
+            assert records(list(client.transfer(transfer_query()))) == 3000 + 5
+        server.wait_for(lambda: flood.begun > before)
+        # Of one client no more are under way than it may have, and the others were closed.
+        server.wait_for(lambda: _totals(server, "tcp_refused", 100))
+        [worker] = server.control("status")["workers"]
+        assert len(os.listdir(f"/proc/{worker['pid']}/fd")) < 64 + 60
+        assert not [line for line in server.log if "Traceback" in line]
 
 
 def test_a_zone_whose_client_reads_little_at_a_time_comes_whole(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lzc.serve.ipc.traffic import TRANSPORTS
 from lzc.serve.observe.process import ProcessUse
 from lzc.serve.observe.status.known import Known
 from lzc.serve.observe.status.summary import Level
@@ -54,8 +55,8 @@ def answers(known: Known) -> Section:
     counted = known.seen.totals.answers
     whole = sum(counted.values())
     codes = sorted({code for _, code in counted})
-    found = [(counted.get(("udp", code), 0), counted.get(("tcp", code), 0), code) for code in codes]
-    found = sorted((one for one in found if one[0] or one[1]), key=lambda one: -one[0] - one[1])
+    found = [(code, [counted.get((over, code), 0) for over in TRANSPORTS]) for code in codes]
+    found = sorted((one for one in found if any(one[1])), key=lambda one: -sum(one[1]))
     return Section(
         "answers",
         "Answers",
@@ -64,11 +65,12 @@ def answers(known: Known) -> Section:
             Column("RCODE", NAME),
             Column("UDP", NUMBER),
             Column("TCP", NUMBER),
+            Column("TLS", NUMBER),
             Column("Share", NUMBER),
         ),
         [
-            [Cell(code), Cell(count(udp)), Cell(count(tcp)), Cell(share(udp + tcp, whole))]
-            for udp, tcp, code in found
+            [Cell(code), *map(Cell, map(count, over)), Cell(share(sum(over), whole))]
+            for code, over in found
         ],
         1,
         len(found),

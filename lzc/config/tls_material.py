@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 TlsKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 TLS_KEYS: Final = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey, Ed448PrivateKey)
+DAY: Final = 86400.0
+WARNED: Final = 21 * DAY
+"""Seconds before its end from which on a certificate is warned of, or the last quarter of its life,
+where that is less."""
 _RENEWED: Final = "have it renewed, and reload: lzc ctl reload"
 
 
@@ -77,6 +81,10 @@ class Shown:
     not_after: float
     names: tuple[str, ...]
     pin: str
+
+    def is_late(self, now: float) -> bool:
+        """Whether its end is near, or past; ``now`` is in seconds since the epoch."""
+        return now > self.not_after - min(WARNED, (self.not_after - self.not_before) / 4)
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Self:
