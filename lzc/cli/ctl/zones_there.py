@@ -70,7 +70,7 @@ def _standing(state: dict[str, Any]) -> tuple[str, str]:
 
 def _last(done: dict[str, Any] | None) -> str:
     if done is None:
-        return "none since the server began"
+        return "none that is known of"
     return (
         f"serial {done['serial']}, {done['kind']} over {done['transport'].upper()},"
         f" {done['records']} records, {_octets(done['octets'])} in {done['seconds']:.3f} s,"

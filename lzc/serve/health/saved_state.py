@@ -7,20 +7,17 @@ it expires. A damaged file is as good as none.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
 import os
-import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from lzc import foreign_json
 from lzc.foreign_text import shown
 from lzc.health_check import Check
+from lzc.serve.ipc import kept_file
 from lzc.serve.ipc.health_table import DOWN, FORCES, UP, Health
 
 log = logging.getLogger("lzc")
@@ -70,56 +67,26 @@ def path_beside(socket: Path) -> Path:
     return socket.with_name(f".{socket.stem}.health")
 
 
+_WORDS: Final = kept_file.Words("what was known of health", "nothing is known or forced at first")
+
+
 def load(path: Path, now: float) -> SavedHealth:
     """Read the file; nothing is known where it is missing, damaged, or not ours alone."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+    found = kept_file.read(path, _decode, _WORDS)
+    if found is None:
         return SavedHealth()
-    except OSError as error:
-        log.error("what was known of health cannot be read: %s", shown(error))
-        return SavedHealth()
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        whose = ""
-        if not stat.S_ISREG(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            whose = "others may write it"
-        elif status.st_uid not in (0, os.geteuid()):
-            # Beside a socket in a folder for all, such as /tmp, anybody may have put one in time.
-            whose = "another user's"
-        if whose:
-            log.error("%s: %s, so nothing is known or forced at first", shown(path), whose)
-            return SavedHealth()
-        try:
-            state = _decode(foreign_json.parse(file.read(foreign_json.MOST)))
-        except (
-            *(OSError, ValueError, TypeError, KeyError),
-            *(AttributeError, OverflowError, RecursionError),
-        ) as error:
-            damaged = "%s: damaged, so nothing is known or forced at first: %s"
-            log.error(damaged, shown(path), shown(repr(error)))
-            return SavedHealth()
+    state, written = found
     forced = {
         target: force
         for target, force in state.forced.items()
         if (left := force.remaining(now)) is None or left > 0
     }
-    fresh = abs(now - status.st_mtime) <= FRESH
-    return SavedHealth(state.known if fresh else {}, forced)
+    return SavedHealth(state.known if abs(now - written) <= FRESH else {}, forced)
 
 
 def save(path: Path, state: SavedHealth) -> None:
     """Replace the file, for its owner alone. Raises `OSError`."""
-    text = json.dumps(_encode(state), separators=(",", ":")).encode()
-    fresh = path.with_name(path.name + ".new")
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    kept_file.write(path, _encode(state))
 
 
 def _encode(state: SavedHealth) -> dict[str, Any]:

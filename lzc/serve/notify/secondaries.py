@@ -119,6 +119,10 @@ class Secondaries:
             secondary.remind()
         self._go_on()
 
+    def mark(self) -> tuple[int, int]:
+        """Another one than before where something was heard or sent since."""
+        return sum(self.counts.values()), self.transfers.told
+
     def status(self) -> list[dict[str, Any]]:
         """What is known of each, whether or not it gets NOTIFY."""
         told = {

@@ -20,7 +20,14 @@ from lzc.answer.transfer_access import grant_of
 from lzc.config import SecondarySection, parse_endpoint
 from lzc.foreign_text import shown
 from lzc.serve.notify import message as messages
-from lzc.serve.notify.zone_at_secondary import PLACED, QUIET, Phase, Words, ZoneAtSecondary
+from lzc.serve.notify.zone_at_secondary import (
+    PLACED,
+    QUIET,
+    KeptZone,
+    Phase,
+    Words,
+    ZoneAtSecondary,
+)
 from lzc.serve.observe.log_lines import Quiet
 from lzc.wire.tsig import TsigKey
 
@@ -94,6 +101,15 @@ class NotifiedSecondary:
         self._probe_at = 0.0
         self._quiet = Quiet(QUIET / 10)
         self._said_back = True
+        self._kept: dict[bytes, KeptZone] = {}
+        self._past = 0.0
+        self._silent_before: float | None = None
+
+    def restore(self, zones: dict[bytes, KeptZone], silent: float, past: float) -> None:
+        """Before the first `update`: what a server before knew, and since when nothing is known to
+        have come; ``past`` is added to our clock for seconds since the epoch. It is told until the
+        secondary answers, and nothing else comes of it."""
+        self._kept, self._past, self._silent_before = zones, past, silent
 
     def take_keys(self, keys: Mapping[bytes, TsigKey]) -> None:
         """These are the keys from now on: another one may be what zones rest for."""
@@ -119,11 +135,17 @@ class NotifiedSecondary:
             fresh = ZoneAtSecondary(apex, serial, since=now, soa=soas.get(apex) if soas else None)
             if known is not None:
                 gone.append(known)
-                fresh.theirs = known.theirs
+                fresh.theirs, fresh.told, fresh.before = known.theirs, known.told, known.before
                 if not known.current:
                     fresh.since = known.since
+            elif (kept := self._kept.get(apex)) is not None:
+                fresh.before = kept.serial
+                fresh.told = None if kept.told is None else min(now, kept.told - self._past)
+                if kept.behind is not None:
+                    fresh.since = min(now, kept.behind - self._past)
             self.zones[apex] = fresh
             self._queue.append(fresh)
+        self._kept = {}
         for zone in gone:
             self._enter(zone, Phase.DONE)
         if self._doubted in gone:
@@ -211,7 +233,7 @@ class NotifiedSecondary:
         if self._doubted is not None:
             self.words.about(_LOST, now)
         self._unanswered = 0
-        self._silent_from = self._doubted = None
+        self._silent_from = self._doubted = self._silent_before = None
         if self.lost_since is None:
             return
         away, self.lost_since = now - self.lost_since, None
@@ -351,6 +373,8 @@ class NotifiedSecondary:
 
     def _lose(self, now: float) -> None:
         self.lost_since, self._doubted = self._silent_from, None
+        if self._silent_before is not None and self.lost_since is not None:
+            self.lost_since = min(self.lost_since, self._silent_before)
         self._probe_at = now + self._times.probe - self._times.first
         if not self._quiet.keeps(_LOST, now):
             again = self._quiet.begin(_LOST, now)
@@ -367,7 +391,7 @@ class NotifiedSecondary:
 
     def _told(self, zone: ZoneAtSecondary, serial: int | None, now: float) -> None:
         """The secondary told its serial."""
-        zone.theirs, zone.told = serial, now
+        zone.theirs, zone.told, zone.before = serial, now, None
         if zone.current:
             zone.attempts = 0
             if zone.ahead:

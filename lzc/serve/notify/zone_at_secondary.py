@@ -7,12 +7,21 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lzc.foreign_text import shown
 from lzc.serve.notify import message as messages
 from lzc.serve.observe.log_lines import Quiet
 from lzc.wire import name as wire_name
+
+
+class KeptZone(NamedTuple):
+    """What a server before knew: the serial that the secondary told, when, and since when it has
+    less than was served; in seconds since the epoch."""
+
+    serial: int | None
+    told: float | None
+    behind: float | None
 
 
 class Phase(Enum):
@@ -38,7 +47,7 @@ class ZoneAtSecondary:
     problems, of which ``problem`` says more. ``hint``: why it may not keep what it was sent last.
     ``refused`` is its answer to NOTIFY while it is asked why, ``bare``: without TSIG. ``soa``: TTL
     and RDATA of the SOA record that we serve, where they are known. ``told``: when it told
-    ``theirs`` last.
+    ``theirs`` last. ``before``: what it told the server that ran before, until it is asked again.
     ``turn`` tells the timer that counts from those that were overtaken. ``since``: from when on the
     secondary has less than what we serve, as long as it is not current."""
 
@@ -62,6 +71,12 @@ class ZoneAtSecondary:
     bare: bool = False
     soa: tuple[int, bytes] | None = None
     told: float | None = None
+    before: int | None = None
+
+    @property
+    def known(self) -> int | None:
+        """The serial that it told last, to us or to the server before."""
+        return self.before if self.theirs is None else self.theirs
 
     @property
     def current(self) -> bool:
@@ -78,7 +93,7 @@ class ZoneAtSecondary:
         return {
             "zone": wire_name.to_text(self.apex),
             "serial": self.serial,
-            "secondary_serial": self.theirs,
+            "secondary_serial": self.known,
             "acknowledged": self.acked is not None,
             "current": self.current and not self.ahead,
             "ahead": self.ahead,

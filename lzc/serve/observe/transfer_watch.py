@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from lzc.answer.refusal import Reason
@@ -23,7 +24,7 @@ from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
 from lzc.serve.observe.transfer_counts import TransferCounts
 from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
-from lzc.serve.observe.zone_transfers import AGAIN, HOUR, MOST, Measure, ZoneTable
+from lzc.serve.observe.zone_transfers import AGAIN, HOUR, MOST, Measure, ZoneTable, ZoneTransfers
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
 
@@ -141,7 +142,7 @@ class Peer:
 class TransferWatch:
     """Of a server. ``sent`` is told of each whole transfer: name of the secondary, zone, serial,
     the setting for want of which it may not keep it, or nothing, and whether it can have been no
-    other secondary; ``clock`` gives seconds since the epoch."""
+    other secondary; ``clock`` gives seconds since the epoch. ``told`` counts what workers told."""
 
     def __init__(
         self,
@@ -158,6 +159,7 @@ class TransferWatch:
         self._quiet = Quiet(most=10 * STRANGERS)
         self._lines = LineLimit("refused: %d more strangers", seconds=QUIET)
         self.counts = TransferCounts()
+        self.told = 0
 
     def follow(self, sections: Sequence[SecondarySection]) -> None:
         """These are the secondaries from now on; what is known of those that stay, by name and
@@ -170,6 +172,7 @@ class TransferWatch:
 
     def take(self, message: dict[str, Any]) -> None:
         """A worker tells."""
+        self.told += 1
         for event, measure, count in events_of(message):
             self._take(event, measure, count)
 
@@ -198,6 +201,26 @@ class TransferWatch:
     def table_of(self, section: SecondarySection) -> ZoneTable:
         """What is known of the transfers of its zones."""
         return next(peer.table for one, _, peer in self._known if one is section)
+
+    def kept_of(
+        self, section: SecondarySection
+    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None, ZoneTable]:
+        """What is kept of a secondary for the next start: the last transfer, the last refusal, and
+        its zones."""
+        peer = next(peer for one, _, peer in self._known if one is section)
+        return peer.last, peer.refusal, peer.table
+
+    def restore(
+        self,
+        section: SecondarySection,
+        last: dict[str, Any] | None,
+        refusal: dict[str, Any] | None,
+        zones: Mapping[bytes, ZoneTransfers],
+    ) -> None:
+        """Begin with what was kept of a secondary."""
+        peer = next(peer for one, _, peer in self._known if one is section)
+        peer.last, peer.refusal = last, refusal
+        peer.table.zones.update(islice(zones.items(), MOST))
 
     def _take(self, event: Event, measure: Measure | None, count: int) -> None:
         meant = self._meant(event)

@@ -56,6 +56,7 @@ from lzc.serve.worker.worker import GRACE
 from lzc.serve.worker.worker import run as run_worker
 
 if TYPE_CHECKING:
+    from lzc.serve.notify.kept_state import KeptState
     from lzc.serve.observe.http import HttpServer
 
 log = logging.getLogger("lzc")
@@ -97,6 +98,7 @@ class Supervisor:
         self._records = RecordsToBlame(self._workers, self._reloader.quarantine)
         self._recorder = RecorderProcess(options.config, folder, source.stamps)
         self._secondaries = Secondaries(options.config.secondary)
+        self._kept: KeptState | None = None
         self._watchdog = Watchdog(self._workers, checker, self._recorder, options.watchdog)
         self._clock = ClockWatch()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -177,6 +179,7 @@ class Supervisor:
                 sources=self._config.serve.notify_source,
                 listen=self._bound.endpoints,
             )
+            await self._remember_secondaries(path)
             await self._find_and_notify(self._reloader.folder)
             await server.start()
             await self._http.start()
@@ -434,6 +437,15 @@ class Supervisor:
             self._spawn(self._find_and_notify(folder))
         tell_kept(folder)
 
+    async def _remember_secondaries(self, socket: Path) -> None:
+        """Begin with what the server before knew of them, and keep what is known."""
+        # Here, as no answer waits for what it imports (`ahead`).
+        from lzc.serve.notify.kept_state import KeptState, path_beside
+
+        self._kept = KeptState(path_beside(socket), self._secondaries)
+        await self._kept.begin()
+        self._spawn(self._kept.keep())
+
     async def _find_and_notify(self, folder: Path) -> None:
         """Tell secondaries of a bundle that was not tried: workers opened it, who need not look at
         all of its zones."""
@@ -458,6 +470,8 @@ class Supervisor:
         self._stopping = True
         for task in self._tasks:
             task.cancel()
+        if self._kept is not None:
+            self._kept.end()
         self._secondaries.close()
         self._overview.close()
         self._observer.stop()

@@ -56,7 +56,7 @@ def test_what_is_wrong_with_a_zone_is_told_with_when_it_stops_answering() -> Non
         "  BEHIND    example.org. serial 7, it has 6, for 2 h",
         "            answered NXDOMAIN, unsigned, to NOTIFY: it has no such zone",
         "            stops answering for it in 14 d, unless it gets through",
-        "            last transfer: none since the server began",
+        "            last transfer: none that is known of",
         "            and 1 zones with nothing wrong: --all lists them",
     ]
 
