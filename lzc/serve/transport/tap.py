@@ -1,9 +1,9 @@
 """What comes and what goes, for the query log and for dnstap.
 
 Sockets are tapped where they read and send, so that the loops of `lzc.serve.transport.udp` and what
-they cost are the same with and without. All that is done here is to hand over what the recorder
-(`lzc.serve.observe.recorder`) makes frames and lines of: the rest of it would be a third of what a
-static answer takes.
+they cost are the same with and without. What is for dnstap is made frames of where it lies, into
+the ring that the recorder (`lzc.serve.observe.recorder`) sends from. What is few, and what the
+query log gets, is handed over as it is, and the recorder makes frames and lines of that.
 """
 
 from __future__ import annotations
