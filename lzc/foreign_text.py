@@ -54,6 +54,16 @@ def lines(text: str) -> str:
     return "".join([c if c in "\n\t" else _character(c) for c in text])
 
 
+def clauses(text: str) -> str:
+    """The lines of a message of ours in one, for a log: what follows a colon stands right after
+    it."""
+    found = ""
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        between = "" if not found else " " if found.endswith(":") else "; "
+        found += between + line
+    return found
+
+
 def code(line: bytes) -> str:
     r"""A line of Lua in ASCII: octets that do not print become ``\DDD``, as Lua writes them."""
     return "".join([chr(o) if 32 <= o <= 126 else f"\\{o:03d}" for o in line])

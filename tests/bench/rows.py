@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.bench import (
     axfr_rows,
     build_rows,
+    count_rows,
     denial_rows,
     harness,
     hostile_rows,
@@ -219,6 +220,7 @@ ROWS: dict[str, Row] = {
     "lua-strings": lua_rows.lua_strings,
     "lua-codes": lua_rows.lua_codes,
     "lua-idiom": lua_rows.lua_idiom,
+    "lua-counted": count_rows.counted,
     "lua-hostile": hostile_rows.hostile,
     "million": million_build,
     "transfers": axfr_rows.transfers,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lzc.foreign_text import LIMIT, LINE, code, lines, one_line, shown
+from lzc.foreign_text import LIMIT, LINE, clauses, code, lines, one_line, shown
 
 HARMFUL = [
     *map(chr, range(0x20)),
@@ -104,3 +104,12 @@ def test_every_character_that_does_not_print_is_escaped() -> None:
 
 def test_code_is_ascii() -> None:
     assert code(b"return '\x1b[2J\xc3\xb6'") == r"return '\027[2J\195\182'"
+
+
+def test_lines_of_a_message_are_one_line_of_a_log() -> None:
+    said = "lzc.toml cannot be used:\nlzc.toml:1:1: error: no table\n    fix: give it one\n"
+    assert (
+        clauses(said) == "lzc.toml cannot be used: lzc.toml:1:1: error: no table; fix: give it one"
+    )
+    assert clauses("all is said") == "all is said"
+    assert clauses("") == ""

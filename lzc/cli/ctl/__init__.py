@@ -18,7 +18,7 @@ from lzc.cli.ctl.zones_there import lines as zone_lines
 from lzc.cli.options import config_option, format_option, socket_option
 from lzc.cli.screen import echo, echo_json, tame, write_all
 from lzc.faults import InputError
-from lzc.foreign_text import one_line, shown
+from lzc.foreign_text import clauses, one_line, shown
 from lzc.serve.supervise import control
 
 _SHOWN = 20
@@ -165,8 +165,7 @@ def _tell(
             echo(one_line(line, None))
     else:
         # On one line: of what another process says, none can pass for one of ours.
-        error = "; ".join(part.strip() for part in str(answer["error"]).split("\n"))
-        error = error.replace(":; ", ": ")
+        error = clauses(str(answer["error"]))
         echo(f"lzc: error: {one_line(error)}", err=True)
     if not answer["ok"]:
         sys.exit(1)
@@ -230,7 +229,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
     lines += tls_lines(answer)
     lines += _key_lines(answer)
     if answer["settings"]:
-        pending = str(answer["settings"]).replace("\n", "; ")
+        pending = clauses(str(answer["settings"]))
         lines.append(f"SETTINGS    {pending}")
     if checker["unsaved"]:
         lines.append(f"NOT SAVED   health, and what is forced: {shown(checker['unsaved'])}")
@@ -241,7 +240,7 @@ def _status_lines(answer: dict[str, Any]) -> list[str]:
         )
     if answer["refused"]:
         refused = answer["refused"]
-        why = str(refused["why"]).replace("\n", "; ")
+        why = clauses(str(refused["why"]))
         lines.append(
             f"REFUSED     {refused['bundle'] or 'the live bundle'}, for {age(refused['since'])}"
             f" ({refused['tries']} tries, the last one {age(refused['at'])} ago): {why}"

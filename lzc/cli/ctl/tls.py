@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from lzc.foreign_text import shown
+from lzc.foreign_text import clauses, shown
 
 
 def tls_lines(answer: dict[str, Any]) -> list[str]:
@@ -28,7 +28,7 @@ def tls_lines(answer: dict[str, Any]) -> list[str]:
             + (f" expires in {left:.1f} days" if left > 0 else f" expired {-left:.1f} days ago")
         )
     if tls["error"]:
-        said = shown(tls["error"].replace("\n", "; "))
+        said = shown(clauses(tls["error"]))
         kept = "; the one from before is used" if tls["expires"] else ""
         lines.append(f"TLS FAULT   {said}{kept}")
     return lines

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lzc.faults import InputError
-from lzc.foreign_text import shown
+from lzc.foreign_text import clauses, shown
 from lzc.serve.observe.log_files import check_log_files
 from lzc.serve.supervise.http_service import HttpService
 from lzc.serve.supervise.reload import Refused, Reloader
@@ -57,7 +57,7 @@ class NewSettings:
             pending = self.in_force.tell(found, refused, problem)
             self._reloader.count(answer, settings=not pending)
             if pending:
-                log.error("SETTINGS NOT IN FORCE: %s", shown(pending.replace("\n", "; ")))
+                log.error("SETTINGS NOT IN FORCE: %s", shown(clauses(pending)))
                 did = f"serving bundle {answer['bundle']}{took}, but:"
                 if not answer["ok"]:
                     did = answer["error"]

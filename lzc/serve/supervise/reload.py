@@ -24,7 +24,7 @@ from lzc.bundle.verification import Stamp
 from lzc.config import Config
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault, InputError
-from lzc.foreign_text import shown
+from lzc.foreign_text import clauses, shown
 from lzc.serve.observe.log_format import about
 from lzc.serve.supervise.bundle_trial import (
     Condemned,
@@ -200,7 +200,7 @@ class Reloader:
             def refuse(why: str) -> dict[str, Any]:
                 kept, age = self.folder.name, _age(time.time() - self.built_at)
                 if self.refusal.note(tried, why, began, damaged, loud=not again):
-                    said = why.replace("\n", "; ")
+                    said = clauses(why)
                     refused = tried.name if tried is not None else None
                     log.error(
                         "BUNDLE REFUSED, still serving %s, built %s ago: %s",
@@ -384,7 +384,7 @@ class Reloader:
                 # Everything made anew, as for a bundle: no memory of the old data stays. But for
                 # keys, which nobody asked to read again.
                 if problem := await self.switch.all_to(self.assignment(), keep_keys=True):
-                    why = problem.why.replace("\n", "; ")
+                    why = clauses(problem.why)
                     what = "geo databases: still the ones from before: %s"
                     log.error(what, why, extra=about(reason=why))
                 else:
@@ -403,7 +403,7 @@ class Reloader:
                 assigned = self.assignment()
                 # Connections that are open go on with what they began with.
                 if problem := await self.switch.all_to(assigned, keep_keys=True):
-                    why = problem.why.replace("\n", "; ")
+                    why = clauses(problem.why)
                     log.error("TLS: the certificate is as before: %s", why, extra=about(reason=why))
                 else:
                     self.generation = self.switch.generation

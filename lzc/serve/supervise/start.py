@@ -17,6 +17,7 @@ from typing import Final
 from lzc.bundle import verification
 from lzc.bundle.unusable import usable
 from lzc.faults import Fault, InputError
+from lzc.foreign_text import clauses
 from lzc.private_folder import private_folder
 from lzc.serve.health import saved_state as health_state
 from lzc.serve.health.admission import CheckPolicy
@@ -88,7 +89,7 @@ def run(options: ServeOptions) -> None:
         gc.enable()
         tell_kept(folder)
         for fault in unusable:
-            said = str(fault).replace("\n", "; ")
+            said = clauses(str(fault))
             extra = about(reason=fault.message, code=fault.rule)
             log.error("TSIG KEY OUT OF SERVICE: %s", said, extra=extra)
         checker = CheckerProcess(

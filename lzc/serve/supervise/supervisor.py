@@ -20,7 +20,7 @@ from lzc.bundle.check_list import EMPTY
 from lzc.bundle.manifest import CHECKS, BundleError
 from lzc.config import MOST_WORKERS
 from lzc.faults import Fault, InputError
-from lzc.foreign_text import shown
+from lzc.foreign_text import clauses, shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, ended, fork, hear_no_more, how, kill
 from lzc.serve.ipc.scoreboard import Scoreboard
 from lzc.serve.notify.secondaries import Secondaries
@@ -321,7 +321,7 @@ class Supervisor:
             return
         worker.take(message)
         if message["event"] == "failed" and self._started:
-            why = message["why"].replace("\n", "; ")
+            why = clauses(message["why"])
             extra = about(worker=worker.index, reason=why)
             log.error("worker %d cannot start: %s", worker.index, why, extra=extra)
         if message["event"] != "ready":
@@ -372,7 +372,7 @@ class Supervisor:
         """A worker crashed while it opened the bundle that is served: another would, too."""
         folder = self._reloader.folder
         went_back = self._reloader.condemn(worker.index, crash)
-        why = self._reloader.condemned.why(folder).replace("\n", "; ")
+        why = clauses(self._reloader.condemned.why(folder))
         if went_back:
             before = self._reloader.folder
             extra = about(bundle=folder.name, served=before.name, reason=why)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lzc.bundle.verification import Stamp, marks
 from lzc.config import Config
 from lzc.faults import Fault, InputError
-from lzc.foreign_text import shown
+from lzc.foreign_text import clauses, shown
 from lzc.serve.observe.log_format import about
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class TlsFiles:
 
     def _say(self, fault: Fault) -> None:
         said, extra = (
-            shown(str(fault).replace("\n", "; ")),
+            shown(clauses(str(fault))),
             about(reason=fault.message, code=fault.rule),
         )
         if self.material is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from lzc.foreign_text import shown
+from lzc.foreign_text import clauses, shown
 from lzc.serve.ipc.health_table import AUTO
 from lzc.serve.observe.status.known import SOON, Known
 from lzc.serve.observe.status.words import count, lasting, many, rate, share
@@ -106,7 +106,7 @@ def _bundle(known: Known) -> Iterator[Problem]:
     if refused:
         which = refused["bundle"] or "the live bundle"
         what = f"bundle {which} is refused for {lasting(known.seen.now - refused['since'])}"
-        why = shown(refused["why"].replace("\n", "; "), 400)
+        why = shown(clauses(refused["why"]), 400)
         yield Problem(Level.AT_RISK, f"{what}, the one before it is served: {why}", "bundle")
     if known.status["gone"]:
         what = "nothing is live: what was is served, and the next start would fail"
