@@ -23,16 +23,18 @@ def write(folder: Path, zones: Mapping[str, str]) -> dict[str, Path]:
     return found
 
 
-def sign(folder: Path, files: Mapping[str, Path], keys: Path) -> dict[str, Path]:
-    """Sign zone files with dnssec-signzone and the keys that lzc has in ``keys``; the signed file
-    of each."""
+def sign(
+    folder: Path, files: Mapping[str, Path], keys: Path, denial: Sequence[str] = ()
+) -> dict[str, Path]:
+    """Sign zone files with dnssec-signzone and the keys that lzc has in ``keys``; ``denial`` are
+    its options for NSEC3. Gives the signed file of each."""
     program = find("dnssec-signzone")
     assert program is not None
     found = {}
     for zone, file in files.items():
         found[zone] = folder / f"{zone}signed"
         # -z: one key signs all, be it marked as a KSK; -S: put it into the zone.
-        options = ["-S", "-z", "-P", "-q", "-T", "300", "-o", zone, "-K", str(keys)]
+        options = ["-S", "-z", "-P", "-q", "-T", "300", "-o", zone, "-K", str(keys), *denial]
         done = subprocess.run(
             [program, *options, "-f", str(found[zone]), str(file)],
             capture_output=True,

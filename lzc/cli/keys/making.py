@@ -25,7 +25,7 @@ from lzc.cli.options import config_option, format_option
 from lzc.cli.screen import echo
 from lzc.config.policies import BUILT_IN
 from lzc.dnssec import algorithms
-from lzc.dnssec.key import SigningKey
+from lzc.dnssec.key import SigningKey, tags_of
 from lzc.dnssec.keystore.keystore import FLAGS, Keystore
 from lzc.dnssec.token.uri import TokenUri
 from lzc.faults import Fault, InputError, Severity
@@ -109,6 +109,7 @@ def generate(
         now,
         bits=bits or wanted.rsa_bits,
         command=command,
+        taken=_tags_in_source(settings, config_path, zone),
         unless=check_active,
         token=token,
     )
@@ -116,6 +117,16 @@ def generate(
     for warning in (_weak(settings, config_path, number), _unused(settings, config_path, made)):
         if warning is not None:
             echo(str(warning), err=True)
+
+
+def _tags_in_source(settings: config.Config, config_path: Path, zone: bytes) -> set[int]:
+    """The tags of keys that stand in the zone's file alone: resolvers that meet two of one try
+    both, or give up (RFC 4034 appendix B)."""
+    from lzc.compiler.inputs.sources import ConfigFile
+    from lzc.compiler.inputs.zone_dnskeys import dnskeys_in_source
+
+    file = ConfigFile.of(settings, config_path)
+    return {tag for rdata in dnskeys_in_source(settings, file, zone) for tag in tags_of(rdata)}
 
 
 def _has_keys(keystore: Keystore, zone: bytes, active: Sequence[SigningKey]) -> InputError:

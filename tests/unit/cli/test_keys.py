@@ -232,3 +232,38 @@ def test_an_export_for_powerdns_has_it_deny_as_we_do(
         command
     )
     assert "set-nsec3" not in done(keys(project, *export, folders[1]))
+
+
+def test_no_key_is_made_with_a_tag_that_stands_in_the_zone_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Be it that of another operator (RFC 8901), or of who signed before; as it is, or revoked."""
+    (other,) = Keystore(project / "others").generate(ZONE, 13, (257,), 1)
+    zone = project / "example.org.zone"
+    text = "$TTL 3600\n@ SOA ns h 1 7200 900 1209600 300\n@ NS ns.example.net.\n"
+    fields = presented(other.dnskey)
+    zone.write_text(f"{text}@ DNSKEY {fields}\n")
+    with (project / "lzc.toml").open("a") as config:
+        config.write('[zone."example.org"]\nsource = "example.org.zone"\ndnssec = true\n')
+    made: list[object] = []
+    generate = algorithms.generate
+
+    def same_first(number: int, bits: int) -> object:
+        made.append(other.private if not made else generate(number, bits))
+        return made[-1]
+
+    monkeypatch.setattr(algorithms, "generate", same_first)
+    done(keys(project, "generate", "example.org", "--algorithm", "13"))
+    (key,) = Keystore(project / "keys").load(ZONE)
+    assert len(made) == 2
+    assert key.tag != other.tag
+    zone.write_text(f"{text}sub DNSKEY {fields}\n")
+    made.clear()
+    done(keys(project, "generate", "example.org", "--algorithm", "13", "--add"))
+    assert len(made) == 1
+
+
+def presented(dnskey: bytes) -> str:
+    """DNSKEY RDATA in presentation format."""
+    flags, key = int.from_bytes(dnskey[:2], "big"), base64.b64encode(dnskey[4:]).decode()
+    return f"{flags} {dnskey[2]} {dnskey[3]} {key}"
