@@ -198,7 +198,7 @@ class UdpServer:
             if later is None:
                 return self.finish(begun, counted)
             later.append(begun)
-            return b""
+            return None
         return wire
 
     def finish(self, begun: Later, counted: list[int]) -> bytes:
@@ -272,11 +272,11 @@ class BatchReader:
                         else:
                             client = clients[host]
                             answer = server.answer(query, key, client, local, now, counted, later)
-                    if not answer:
-                        if answer is None:
-                            silent.append(index)
-                        else:
+                    if answer is None:
+                        if len(later) > len(unsigned):
                             unsigned.append((start, answer_size))
+                        else:
+                            silent.append(index)
                         continue
                     length = len(answer)
                     lengths[length] += 1
