@@ -15,6 +15,7 @@ from lzc.answer.planned import Choice
 from lzc.answer.refusal import Report, untold
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.transfer_kinds import SentReport, unsent
+from lzc.answer.unfinished import Begin
 from lzc.answer.zone import ServedZones
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.signing.signer import ZoneSigner
@@ -37,7 +38,7 @@ UNWATCHED: Final = Parts()
 class Response(NamedTuple):
     """An answer. ``cacheable`` tells that it depends on the transport and on the query's octets
     after the ID, and on nothing else: not on the client, nor on a LUA record. A signed one is so
-    until the window of signatures moves (`lzc.dnssec.signing.signer.window`) or the zone's keys
+    until the window of signatures moves (`lzc.dnssec.signing.cache.window`) or the zone's keys
     change. For as long a `Choice` gives the answer to the next query with the same octets."""
 
     wire: bytes
@@ -50,14 +51,15 @@ class Responder:
     ``signers`` are by apex; ``engine`` is `None` where LUA is off. ``report`` is told of every
     SERVFAIL: the QNAME and what went wrong. ``planner`` answers LUA records that have a plan;
     without one all are run. ``quick`` answers the commonest queries: a caller that is in a hurry
-    asks it first, and `any_query` when it has no answer; `respond` does both. ``out`` are zones
-    that are out of service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came
-    or went. ``refused`` is told which secondaries were turned away, and why, and ``sent`` what
-    others got by IXFR over UDP. ``parts`` are what it is put together from. ``counts`` is what
-    happened so far. Not thread-safe; use one per process.
+    asks it first, and `any_query` when it has no answer; `respond` does both. ``begin`` is like it,
+    and may leave out a signature (`lzc.answer.unfinished`). ``out`` are zones that are out of
+    service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came or went.
+    ``refused`` is told which secondaries were turned away, and why, and ``sent`` what others got by
+    IXFR over UDP. ``parts`` are what it is put together from. ``counts`` is what happened so far.
+    Not thread-safe; use one per process.
     """
 
-    __slots__ = ("_exchange", "_limit", "counts", "forget", "quick")
+    __slots__ = ("_exchange", "_limit", "begin", "counts", "forget", "quick")
 
     def __init__(
         self,
@@ -84,10 +86,11 @@ class Responder:
         self._exchange = Exchange(zones, lua, options, settings, report, refused, look_up, sent)
         lane = FastLane(zones, lua, options, settings.udp_payload_size, self._fail)
         self.quick: Quick = lane.answer
+        self.begin: Begin = lane.begin
         self._limit: CookieLimit | None = None
         if settings.require_cookie:
             self._limit = CookieLimit(settings, options)
-            self.quick = self._limit.over(lane.answer)
+            self.begin = self.quick = self._limit.over(lane.answer)
 
     def respond(
         self, query: bytes, client: bytes, now: float, *, tcp: bool, local: bytes = b""

@@ -9,6 +9,7 @@ from lzc.answer.stored_signatures import StoredSignatures
 from lzc.bundle import node as nodes
 from lzc.bundle.node import DELEGATION, HAS_DNAME, OCCLUDED, WILDCARD_CHILD
 from lzc.bundle.reader import Bundle, BundleError, ZoneInfo, ZoneView
+from lzc.dnssec.signing.cache import Head
 from lzc.dnssec.signing.denial import Way
 from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.dnssec.token.sessions import Unreachable
@@ -136,6 +137,12 @@ class ServedZone:
         if not made:
             raise SigningFailure(self.apex)
         return made
+
+    def head(self, rrtype: int, ttl: int, labels: int, now: float) -> Head | None:
+        """What goes before the one signature over RRsets of a type, a TTL and so many labels;
+        `None` where `signatures` has more to do (`ZoneSigner.head`)."""
+        signer = self.signer
+        return signer.head(rrtype, ttl, labels, now) if isinstance(signer, ZoneSigner) else None
 
 
 class ServedZones:

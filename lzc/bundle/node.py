@@ -84,6 +84,18 @@ def rdatas(blob: bytes, start: int = 0, end: int | None = None) -> list[bytes]:
     return found
 
 
+def with_owner(blob: bytes, owner: bytes) -> bytes:
+    """A blob with a name as the owner of its RRs: the RRset as it is signed (RFC 4034 §3.1.8.1),
+    where the type has no names in its RDATA."""
+    found: list[bytes] = []
+    position, end = 0, len(blob)
+    while position < end:
+        start = position + len(OWNER)
+        position += RR_HEAD + (blob[position + RR_HEAD - 2] << 8 | blob[position + RR_HEAD - 1])
+        found += (owner, blob[start:position])
+    return b"".join(found)
+
+
 def rrset(node: bytes, owner: bytes, rrtype: int) -> RRset | None:
     """The RRset of a type under the given owner (a wire name), or ``None``."""
     found = find(node, rrtype)

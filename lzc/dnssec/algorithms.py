@@ -144,6 +144,13 @@ def bits(private: PrivateKey) -> int:
     return 256 if isinstance(private, ed25519.Ed25519PrivateKey) else 456
 
 
+def signature_octets(number: int, private: PrivateKey) -> int:
+    """Octets of the Signature field of an RRSIG, which all signatures of a key have."""
+    if isinstance(private, rsa.RSAPrivateKey):
+        return (private.key_size + 7) // 8
+    return 2 * OCTETS[number]
+
+
 def signer(number: int, private: PrivateKey) -> Sign:
     """A function that signs octets and returns the Signature field of the RRSIG.
 

@@ -14,7 +14,7 @@ from lzc.bundle import current
 from lzc.bundle.reader import Bundle
 from lzc.config import Config, parse_endpoint
 from lzc.dnssec.keystore.keystore import Keystore
-from lzc.dnssec.signing.signer import SignatureCache
+from lzc.dnssec.signing.cache import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.health_check import Check
 from lzc.lua.engine.execution import EngineSettings, Log

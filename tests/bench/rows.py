@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.bench import (
@@ -214,7 +215,7 @@ ROWS: dict[str, Row] = {
     "static-hot": static_hot,
     "static-cold": static_cold,
     "signed-static": signed_static,
-    "denial": denial_rows.denial,
+    **{f"denial-{way}": partial(denial_rows.denial, way=way) for way in denial_rows.WAYS},
     "lua-arbitrary": lua_rows.lua_arbitrary,
     "lua-shared": lua_rows.lua_shared,
     "lua-strings": lua_rows.lua_strings,

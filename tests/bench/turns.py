@@ -7,9 +7,10 @@ times, one after the other, and what counts is the median.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 from tests.bench import harness
 from tests.bench.peers import Running
@@ -33,13 +34,20 @@ def rates(
 
 
 def rates_once(
-    contestants: Mapping[str, Running], parts: Iterable[Path], *, dnssec: bool = False
+    contestants: Mapping[str, Running],
+    parts: Iterable[Path],
+    *,
+    dnssec: bool = False,
+    others: Mapping[str, Callable[[], float]] = MappingProxyType({}),
 ) -> dict[str, float]:
-    """The same of files that are asked once, one in each turn."""
-    seen: dict[str, list[float]] = {name: [] for name in contestants}
+    """The same of files that are asked once, one in each turn. ``others`` are no servers, and have
+    a rate of their own in each."""
+    seen: dict[str, list[float]] = {name: [] for name in (*contestants, *others)}
     for queries in parts:
         for name, running in contestants.items():
             seen[name].append(_ask(name, running, queries, dnssec=dnssec, once=True))
+        for name, rate in others.items():
+            seen[name].append(rate())
     return {name: median(found) for name, found in seen.items()}
 
 

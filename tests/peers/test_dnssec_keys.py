@@ -30,7 +30,8 @@ from lzc.dnssec.keystore.stepping import Wanted, take
 from lzc.dnssec.life.phases import Intervals
 from lzc.dnssec.life.steps import Step
 from lzc.dnssec.life.timing import Timing
-from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.signing.cache import SignatureCache
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.serve.worker.keyring import Signers
 from lzc.wire import name
 from tests.patience import PATIENCE

@@ -22,8 +22,9 @@ from lzc.compiler.checks.signatures import published_keys
 from lzc.compiler.lua.plans import Planned
 from lzc.compiler.lua.programs import Programs
 from lzc.dnssec.key import SigningKey
+from lzc.dnssec.signing.cache import SignatureCache
 from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial
-from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.image.compile import compile_zone
 from lzc.image.presigned import Presigned, take_aside
 from lzc.lua.engine.execution import LuaFailure, QueryContext

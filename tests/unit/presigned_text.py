@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from lzc.bundle import node as nodes
 from lzc.bundle.zone_info import ZoneKey
 from lzc.dnssec.key import SigningKey
+from lzc.dnssec.signing.cache import SignatureCache
 from lzc.dnssec.signing.denial import NSEC_CHAIN, Denial, Way, label
-from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.image.compile import compile_zone
 from lzc.wire import name as wire_name
 from lzc.wire import rdata as wire_rdata

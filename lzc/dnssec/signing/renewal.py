@@ -1,6 +1,6 @@
 """The signatures of the next window, made before it begins.
 
-All signatures move at one moment, Thursday 00:00 UTC (`lzc.dnssec.signing.signer.window`). Were
+All signatures move at one moment, Thursday 00:00 UTC (`lzc.dnssec.signing.cache.window`). Were
 they made anew when they are next asked for, each hot name would be signed in the first second after
 it. So a cache's are made for the next window beforehand, a few at a time; which ones are served
 when is as it would be without.
@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lzc.dnssec.signing.signer import WEEK, SignatureCache
-from lzc.dnssec.signing.store import CacheKey
+from lzc.dnssec.signing.cache import WEEK, SignatureCache
 
 LEAD: Final = 2 * 3600.0
 """Seconds before the next window begins from which on its signatures are made: time enough for a
@@ -29,7 +28,7 @@ class Renewal:
     def __init__(self, cache: SignatureCache, lead: float = LEAD) -> None:
         self._cache = cache
         self._lead = lead
-        self._left: Iterator[CacheKey] = iter(())
+        self._left: Iterator[bytes] = iter(())
         self._look_at = 0.0
 
     def step(self, now: float, seconds: float) -> bool:

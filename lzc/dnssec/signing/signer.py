@@ -1,27 +1,21 @@
-"""RRSIGs made when they are asked for (RFC 4034 §3), and kept.
-
-Inception and expiration stand still for a week at a time, so a signature over the same RRset can
-be used again until the window moves, and every server with the same key makes the same one.
-"""
+"""RRSIGs made when they are asked for (RFC 4034 §3): which keys sign what, and which octets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from struct import Struct
 from typing import Final, NamedTuple
-from weakref import WeakValueDictionary
 
-from lzc.dnssec.algorithms import Sign
+from lzc.dnssec.algorithms import signature_octets
 from lzc.dnssec.key import SigningKey
-from lzc.dnssec.signing.store import OCTETS, CacheKey, Signatures, Store
+from lzc.dnssec.signing.cache import MARK, WEEK, Head, SignatureCache, window
+from lzc.dnssec.signing.store import Store
+from lzc.dnssec.token.key import TokenKey
 from lzc.dnssec.token.sessions import Unreachable
 from lzc.faults import Fault
 from lzc.wire.name import is_wildcard
 from lzc.wire.rdata import canonical
-
-WEEK: Final = 7 * 86400
-"""Seconds between two moves of the window."""
 
 _DNSKEY: Final = 48
 """Signed by the keys that the parent's DS names."""
@@ -29,6 +23,7 @@ _ASKS_PARENT: Final = frozenset({59, 60})
 """CDS and CDNSKEY are signed by these keys, too (RFC 7344 §4.1), and by those that sign the data,
 as PowerDNS does."""
 
+_RRSIG: Final = 46
 _DENIALS: Final = frozenset({47, 50})
 """NSEC and NSEC3."""
 
@@ -41,110 +36,8 @@ _HEADS: Final = 256
 """What RRSIGs begin with is kept for so many types, TTLs and numbers of labels of a zone."""
 _RRSIG_HEAD: Final = Struct(">HBBIIIH").pack
 _RR_HEAD: Final = Struct(">HHI").pack
+_READ_RR_HEAD: Final = Struct(">HHI").unpack_from
 _CLASS_IN: Final = 1
-
-
-class Window(NamedTuple):
-    """Validity of the signatures made at one moment, seconds since the epoch. They are to be made
-    anew from ``valid_until`` on, two weeks before they expire."""
-
-    inception: int
-    expiration: int
-    valid_until: int
-
-
-def window(now: float) -> Window:
-    """The validity window at ``now``: with W the last Thursday 00:00 UTC, from W − 7 days to
-    W + 14 days, as PowerDNS has it."""
-    start = int(now) // WEEK * WEEK
-    return Window(start - WEEK, start + 2 * WEEK, start + WEEK)
-
-
-class SignatureCache:
-    """RRSIGs made in the current window, for all zones of a worker.
-
-    Holds at most ``entries`` RRsets, and ``octets``. What a flood of random names has signed, and
-    never asks for again, is ``passing``: it has a quarter of both for itself, and takes no place
-    from the ``lasting``. RRSIGs are counted: those ``made``, in ``seconds`` of ``clock``, and those
-    ``kept`` that were asked for again.
-
-    ``failed`` are the apexes of zones with a key in a token that did not sign; who looks at them
-    takes them away.
-
-    Those of the next window may be made beforehand (`lzc.dnssec.signing.renewal`), for what is in
-    the cache then: as many again, for that time.
-    """
-
-    __slots__ = (
-        *("_signers", "_upcoming", "clock", "failed", "kept", "lasting", "made", "passing"),
-        *("seconds", "upcoming_until", "valid_until"),
-    )
-
-    def __init__(
-        self,
-        entries: int = 65536,
-        octets: int = OCTETS,
-        clock: Callable[[], float] = lambda: 0.0,
-    ) -> None:
-        self.clock = clock
-        self.made = self.kept = 0
-        self.failed: set[bytes] = set()
-        self.seconds = 0.0
-        self.lasting = Store(entries - entries // 4, octets - octets // 4)
-        self.passing = Store(entries // 4, octets // 4)
-        self.valid_until = 0
-        """End of the window the entries belong to, seconds since the epoch."""
-        self.upcoming_until = 0
-        """End of the next window, where its signatures are being made; else 0."""
-        self._upcoming: tuple[Signatures, Signatures] = ({}, {})
-        self._signers: WeakValueDictionary[bytes, ZoneSigner] = WeakValueDictionary()
-
-    def __len__(self) -> int:
-        return sum(len(one.young) + len(one.old) for one in (self.lasting, self.passing))
-
-    def move(self, valid_until: int) -> None:
-        """Drop everything but what was made for it: from now on entries belong to the window that
-        ends then."""
-        known = self._upcoming if self.upcoming_until == valid_until else ({}, {})
-        for store, entries in zip((self.lasting, self.passing), known, strict=True):
-            store.clear()
-            store.old = entries
-        self._upcoming, self.upcoming_until = ({}, {}), 0
-        self.valid_until = valid_until
-
-    def of_signer(self, ident: bytes, signer: ZoneSigner) -> None:
-        """The entries whose keys begin with ``ident`` are made by this signer."""
-        self._signers[ident] = signer
-
-    def begin_upcoming(self, valid_until: int) -> None:
-        """Signatures are made for the next window, which ends then."""
-        self._upcoming, self.upcoming_until = ({}, {}), valid_until
-
-    def without_upcoming(self) -> list[CacheKey]:
-        """What has no signatures of the next window yet; what is asked for most comes first."""
-        return [
-            key
-            for store, made in zip((self.lasting, self.passing), self._upcoming, strict=True)
-            for generation in (store.young, store.old)
-            for key in generation
-            if key not in made and key[0] in self._signers
-        ]
-
-    def make_upcoming(self, key: CacheKey) -> None:
-        """Make the signatures of the next window over what an entry is of, if that is still in the
-        cache, and has a signer with the same keys."""
-        signer = self._signers.get(key[0])
-        for store, made in zip((self.lasting, self.passing), self._upcoming, strict=True):
-            if signer is not None and (key in store.young or key in store.old) and key not in made:
-                began = self.clock()
-                try:
-                    found = signer.make_again(key, self.upcoming_until)
-                except Unreachable:
-                    found = ()
-                self.seconds += self.clock() - began
-                self.made += len(found)
-                if found:
-                    made[key] = found
 
 
 class Roles(NamedTuple):
@@ -187,8 +80,7 @@ class ZoneSigner:
     """Signs the RRsets of one zone with the keys that are active at the time.
 
     ``keys`` are the zone's private keys that stand in its DNSKEY RRset (all with the same zone; at
-    least one). Signers of the same zone with the same active keys share entries of the cache, also
-    across a reload.
+    least one). Signers of the same zone share entries of the cache, also across a reload.
     """
 
     __slots__ = (
@@ -197,9 +89,9 @@ class ZoneSigner:
         "_changes",
         "_data",
         "_heads",
-        "_ident",
         "_key_signers",
         "_keys",
+        "_marks",
         "apex",
         "cache",
         "failure",
@@ -216,8 +108,8 @@ class ZoneSigner:
         self._assigned = self._changes = float("-inf")
         self._data: tuple[SigningKey, ...] = ()
         self._key_signers: tuple[SigningKey, ...] = ()
-        self._ident = b""
-        self._heads: dict[tuple[int, int, int, int], list[tuple[bytes, Sign]]] = {}
+        self._marks: dict[bytes, bytes] = {}
+        self._heads: dict[tuple[int, int, int, int], list[Head]] = {}
         self.failure: tuple[Fault, ...] = ()
         """Why a key in a token did not sign: then this signer makes no signatures any more."""
 
@@ -238,27 +130,21 @@ class ZoneSigner:
         RRset may be. Empty when no key is active at ``now``. Raises `Unreachable` where a key in a
         token does not sign.
         """
-        cache = self.cache
-        if not self._assigned <= now < self._changes:
-            self._assign_roles(now)
-        if not cache.valid_until - WEEK <= now < cache.valid_until:
-            cache.move(window(now).valid_until)
-        key = (self._ident, owner, rrtype, ttl, tuple(rdatas))
-        store = cache.passing if passing or rrtype in _DENIALS else cache.lasting
-        found = store.young.get(key)
-        if found is not None:
-            cache.kept += len(found)
-            return found
-        found = store.old.get(key)
-        if found is None:
-            began = cache.clock()
-            found = self._make(owner, rrtype, ttl, rdatas, cache.valid_until)
-            cache.seconds += cache.clock() - began
-            cache.made += len(found)
-        else:
-            cache.kept += len(found)
-        store.put(key, found)
-        return found
+        heads = self._heads_at(rrtype, ttl, labels_of(owner), now)
+        rrset = _canonical_rrset(owner, rrtype, ttl, rdatas)
+        store = self._store(rrtype, passing)
+        try:
+            return tuple([head.rdata + self._signature(store, head, rrset) for head in heads])
+        except Unreachable as error:
+            self._fail(error)
+            raise
+
+    def head(self, rrtype: int, ttl: int, labels: int, now: float) -> Head | None:
+        """What goes before the signature over an RRset of a type whose canonical form is the one
+        that it is stored in, with a TTL and so many labels (RFC 4034 §3.1.3). `None` where `sign`
+        has more to do: several keys sign, or none, or one in a token."""
+        heads = self._heads_at(rrtype, ttl, labels, now) if rrtype in _NAMELESS else ()
+        return heads[0] if len(heads) == 1 and heads[0].octets else None
 
     def signs(self, now: float) -> bool:
         """True when a key is active at ``now``."""
@@ -268,22 +154,33 @@ class ZoneSigner:
         """The next moment at which other keys may be active; infinity when there is none."""
         return min(key.timing.changes_after(now) for key in self._keys)
 
+    def make_again(self, key: bytes, valid_until: int) -> bytes | None:
+        """The signature over what an entry of the cache is of, in the window that ends then; `None`
+        where that was made with another key, or a token does not sign."""
+        rrset = key[MARK:]
+        end = 0
+        while length := rrset[end]:
+            end += 1 + length
+        rrtype, _, ttl = _READ_RR_HEAD(rrset, end + 1)
+        for head in self._heads_until(rrtype, ttl, labels_of(rrset), valid_until):
+            if head.mark == key[:MARK] and not self.failure:
+                try:
+                    return head.sign(head.rdata + rrset)
+                except Unreachable as error:
+                    self._fail(error)
+        return None
+
     def _assign_roles(self, now: float) -> None:
         self._assigned = now
         self._data, self._key_signers = roles(self._keys, now)
         self._changes = self.changes_after(now)
         self._heads.clear()
-        digest = sha256(self.apex)
-        for key in (*self._data, *self._key_signers):
-            digest.update(key.dnskey)
-        self._ident = self.apex + digest.digest()[:8]
-        self.cache.of_signer(self._ident, self)
-
-    def make_again(self, key: CacheKey, valid_until: int) -> tuple[bytes, ...]:
-        """The signatures over what an entry of the cache is of, in the window that ends then; none
-        where that was made with other keys."""
-        ident, owner, rrtype, ttl, rdatas = key
-        return self._make(owner, rrtype, ttl, rdatas, valid_until) if ident == self._ident else ()
+        self._marks = {
+            key.dnskey: sha256(self.apex + key.dnskey).digest()[:MARK]
+            for key in (*self._data, *self._key_signers)
+        }
+        for mark in self._marks.values():
+            self.cache.of_signer(mark, self)
 
     def _signing(self, rrtype: int) -> Sequence[SigningKey]:
         """The keys that sign the RRsets of a type."""
@@ -294,42 +191,65 @@ class ZoneSigner:
             return [*self._data, *(key for key in others if key not in self._data)]
         return self._data
 
-    def _make(
-        self, owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes], valid_until: int
-    ) -> tuple[bytes, ...]:
+    def _store(self, rrtype: int, passing: bool) -> Store:
+        return self.cache.passing if passing or rrtype in _DENIALS else self.cache.lasting
+
+    def _signature(self, store: Store, head: Head, rrset: bytes) -> bytes:
+        cache, key = self.cache, head.mark + rrset
+        found = store.find(key)
+        if found is not None:
+            cache.kept += 1
+            return found
         if self.failure:
             # A token that is not there may take a while to say so.
             raise Unreachable(self.failure)
-        if rrtype not in _NAMELESS:
-            rdatas = [canonical(rrtype, rdata) for rdata in rdatas]
-        if len(rdatas) > 1:
-            rdatas = sorted(set(rdatas))
-        rr_head = owner + _RR_HEAD(rrtype, _CLASS_IN, ttl)
-        rrset = b"".join([rr_head + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas])
-        ident = (rrtype, ttl, _count(owner), valid_until)
-        signers = self._heads.get(ident) or self._add_heads(ident)
-        try:
-            return tuple([head + sign(head + rrset) for head, sign in signers])
-        except Unreachable as error:
-            self.failure = error.faults
-            self.cache.failed.add(self.apex)
-            raise
+        return cache.make(store, head, key)
 
-    def _add_heads(self, ident: tuple[int, int, int, int]) -> list[tuple[bytes, Sign]]:
-        """What RRSIG RDATA begins with, up to the signature, by each key that signs the type, and
-        what signs; of a type, an original TTL, a number of labels, and a window."""
-        rrtype, ttl, labels, valid_until = ident
-        times = valid_until + WEEK, valid_until - 2 * WEEK
-        if len(self._heads) >= _HEADS:
-            self._heads.clear()
-        found = self._heads[ident] = [
-            (_RRSIG_HEAD(rrtype, key.algorithm, labels, ttl, *times, key.tag) + self.apex, key.sign)
-            for key in self._signing(rrtype)
-        ]
+    def _fail(self, error: Unreachable) -> None:
+        self.failure = error.faults
+        self.cache.failed.add(self.apex)
+
+    def _heads_at(self, rrtype: int, ttl: int, labels: int, now: float) -> list[Head]:
+        """One for each key that signs the type, in the window of ``now``, which is that of the
+        cache then."""
+        cache = self.cache
+        if not self._assigned <= now < self._changes:
+            self._assign_roles(now)
+        if not cache.valid_until - WEEK <= now < cache.valid_until:
+            cache.move(window(now).valid_until)
+        return self._heads_until(rrtype, ttl, labels, cache.valid_until)
+
+    def _heads_until(self, rrtype: int, ttl: int, labels: int, valid_until: int) -> list[Head]:
+        ident = rrtype, ttl, labels, valid_until
+        found = self._heads.get(ident)
+        if found is None:
+            if len(self._heads) >= _HEADS:
+                self._heads.clear()
+            found = self._heads[ident] = [self._head(key, *ident) for key in self._signing(rrtype)]
         return found
 
+    def _head(self, key: SigningKey, rrtype: int, ttl: int, labels: int, valid_until: int) -> Head:
+        times = valid_until + WEEK, valid_until - 2 * WEEK
+        rdata = _RRSIG_HEAD(rrtype, key.algorithm, labels, ttl, *times, key.tag) + self.apex
+        octets, rr = 0, b""
+        if not isinstance(key.private, TokenKey):
+            octets = signature_octets(key.algorithm, key.private)
+            rr = _RR_HEAD(_RRSIG, _CLASS_IN, ttl) + (len(rdata) + octets).to_bytes(2, "big") + rdata
+        mark = self._marks[key.dnskey]
+        return Head(self.cache, rdata, rr, mark, octets, key.sign, self._changes)
 
-def _count(owner: bytes) -> int:
+
+def _canonical_rrset(owner: bytes, rrtype: int, ttl: int, rdatas: Sequence[bytes]) -> bytes:
+    """An RRset in canonical form and order, as it is signed (RFC 4034 §6)."""
+    if rrtype not in _NAMELESS:
+        rdatas = [canonical(rrtype, rdata) for rdata in rdatas]
+    if len(rdatas) > 1:
+        rdatas = sorted(set(rdatas))
+    rr_head = owner + _RR_HEAD(rrtype, _CLASS_IN, ttl)
+    return b"".join([rr_head + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas])
+
+
+def labels_of(owner: bytes) -> int:
     """The Labels field of an owner: without root and without a leading ``*`` (RFC 4034 §3.1.3)."""
     labels = position = 0
     while length := owner[position]:

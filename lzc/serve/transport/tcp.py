@@ -26,11 +26,12 @@ from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.traffic import TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport.handshakes import Handshakes
+from lzc.serve.transport.responders import TcpResponder
 from lzc.serve.transport.sockets import Listener, TlsListener
 from lzc.serve.transport.tcp_connection import Connection
 from lzc.serve.transport.tcp_holders import Client, Holders, TcpCounts, TcpLimits
 from lzc.serve.transport.transfer_slots import OpenTransfer, TransferPlaces
-from lzc.serve.transport.udp import QueryResponder, packed_address
+from lzc.serve.transport.udp import packed_address
 
 if TYPE_CHECKING:
     from lzc.serve.transport.tap import Tap
@@ -60,7 +61,7 @@ class TcpServer:
 
     def __init__(
         self,
-        responder: QueryResponder,
+        responder: TcpResponder,
         open_transfer: OpenTransfer,
         limits: TcpLimits,
         errors: ErrorLog,
@@ -104,7 +105,7 @@ class TcpServer:
         """Connections open now."""
         return len(self._holders)
 
-    def swap(self, responder: QueryResponder, open_transfer: OpenTransfer) -> None:
+    def swap(self, responder: TcpResponder, open_transfer: OpenTransfer) -> None:
         """Answer from another bundle, starting with the next query. Transfers under way go on, and
         so do those that wait for a place."""
         self.responder = responder

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lzc.serve.ipc.scoreboard import Slot
 from lzc.serve.ipc.traffic import Labels, Traffic
 from lzc.serve.observe.log_lines import ErrorLog
+from lzc.serve.transport.responders import TcpResponder
 from lzc.serve.transport.tcp_holders import Client, TcpCounts
 from lzc.serve.transport.transfer_slots import (
     Holder,
@@ -28,7 +29,7 @@ from lzc.serve.transport.transfer_slots import (
     TransferPlaces,
     asks_for_transfer,
 )
-from lzc.serve.transport.udp import QueryResponder, servfail
+from lzc.serve.transport.udp import servfail
 from lzc.wire.message import SERVFAIL
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Server(Protocol):
     ``traffic`` counts queries and answers by the octets of an address, those over TLS apart;
     ``tap`` is told of each."""
 
-    responder: QueryResponder
+    responder: TcpResponder
     open_transfer: OpenTransfer
     counts: TcpCounts
     errors: ErrorLog

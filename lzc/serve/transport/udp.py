@@ -8,14 +8,16 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final
 
 from lzc.answer.planned import Choice
+from lzc.answer.unfinished import Unfinished
 from lzc.serve.ipc.scoreboard import Scoreboard, Slot
 from lzc.serve.ipc.traffic import LATENCIES, TrafficCounts
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.transport import datagrams
 from lzc.serve.transport.packet_cache import PacketCache
+from lzc.serve.transport.responders import UdpResponder
 from lzc.serve.transport.sockets import Listener, sent_to
 from lzc.wire.message import question_end
 
@@ -28,30 +30,8 @@ _DATAGRAM: Final = 65535
 _CONTROL: Final = 128
 
 
-Answered = tuple[bytes, bool | Choice] | None
-"""The whole message, and whether it depends on nothing but the query's octets and the transport, or
-what chooses among several such answers; `None` for silence."""
-
-
-class QueryResponder(Protocol):
-    """The part of `lzc.answer.responder.Responder` that the sockets need."""
-
-    @property
-    def quick(self) -> Callable[[bytes, bytes, float, bool, bytes], Answered]:
-        """Answers the commonest queries, given query, client, now, tcp and local."""
-
-    def any_query(
-        self,
-        query: bytes,
-        client: bytes,
-        now: float,
-        tcp: bool = False,
-        local: bytes = b"",
-        pad: bool = False,
-    ) -> Answered:
-        """The answer to a query that ``quick`` gave `None` for, or over TLS to one that may have to
-        be padded."""
-
+Later = tuple[bytes, int, bytes, Unfinished]
+"""A query, the label of its answer, what there is of that, and what it lacks."""
 
 ValidUntil = Callable[[float], float]
 """Now -> when the answers kept must be made anew, both seconds since the epoch."""
@@ -98,7 +78,7 @@ class UdpServer:
 
     def __init__(
         self,
-        responder: QueryResponder,
+        responder: UdpResponder,
         valid_until: ValidUntil,
         cache_entries: int,
         errors: ErrorLog,
@@ -113,7 +93,7 @@ class UdpServer:
         self._note: Callable[[bytes], None] = slot.note
         self._note_alone = slot.note
         self.done = slot.done
-        self._quick = responder.quick
+        self._begin = responder.begin
         self._any_query = responder.any_query
         self.cache = PacketCache(cache_entries)
         self.counts = UdpCounts()
@@ -123,7 +103,7 @@ class UdpServer:
 
     def swap(
         self,
-        responder: QueryResponder,
+        responder: UdpResponder,
         valid_until: ValidUntil,
         cache_entries: int | None = None,
     ) -> None:
@@ -131,7 +111,7 @@ class UdpServer:
         now on, where that is said."""
         if cache_entries is not None and cache_entries != self.cache.entries:
             self.cache = PacketCache(cache_entries)
-        self._quick = responder.quick
+        self._begin = responder.begin
         self._any_query = responder.any_query
         self._validity = valid_until
         self.expire(time.time())
@@ -166,10 +146,12 @@ class UdpServer:
         local: bytes,
         now: float,
         counted: list[int],
+        later: list[Later] | None = None,
     ) -> bytes | None:
-        """The answer to a query that the young cache does not hold; never raises. ``key`` is the
-        query without its ID, ``client`` and ``local`` are packed addresses; ``counted`` has the
-        counts by label."""
+        """The answer to a query that the young cache does not hold, `None` for silence; never
+        raises. ``key`` is the query without its ID, ``client`` and ``local`` are packed addresses;
+        ``counted`` has the counts by label. Where only a signature is missing, the answer goes to
+        ``later``, for `finish`, and nothing is given, if there is such a list."""
         counts = self.counts
         cache = self.cache
         if cache.old:
@@ -184,7 +166,7 @@ class UdpServer:
         counts.misses += 1
         self._note(query)
         try:
-            answer = self._quick(query, client, now, False, local)
+            answer = self._begin(query, client, now, False, local)
             if answer is None:
                 answer = self._any_query(query, client, now, False, local)
         except Exception as error:  # a fault in one answer must not stop the others
@@ -207,11 +189,33 @@ class UdpServer:
             counts.truncated += 1
         if rcode == 2:
             counts.servfail += 1
+        elif cacheable is True:
+            cache.offer(key, wire, label)
+        elif isinstance(cacheable, Choice):
+            cache.offer(key, cacheable, self._labels.planned(label))
         elif cacheable:
-            if isinstance(cacheable, Choice):
-                cache.offer(key, cacheable, self._labels.planned(label))
-            else:
-                cache.offer(key, wire, label)
+            begun = query, label, wire, cacheable
+            if later is None:
+                return self.finish(begun, counted)
+            later.append(begun)
+            return None
+        return wire
+
+    def finish(self, begun: Later, counted: list[int]) -> bytes:
+        """The answer to a query once the signature is made that it lacked; never raises."""
+        query, label, before, unfinished = begun
+        try:
+            wire = unfinished.finish(before)
+        except Exception as error:
+            self._errors.note("signing the answer to a UDP query", error)
+            failed = servfail(query)
+            assert failed is not None  # as its question was read before
+            self.counts.servfail += 1
+            counted[label] -= 1
+            counted[self._labels.of(query, failed)] += 1
+            return failed
+        if unfinished.cacheable:
+            self.cache.offer(query[2:], wire, label)
         return wire
 
 
@@ -248,14 +252,18 @@ class BatchReader:
                     break
                 began = perf_counter()
                 counts.queries += count
-                unsent = silent = 0
+                unsent = 0
+                silent: list[int] = []
+                later: list[Later] = []
+                unsigned: list[tuple[int, int]] = []
                 for index, (start, size, host, answer_size) in batch.places[:count]:
                     query = received[start : start + sizes[size]]
                     key = query[2:]
                     hit = cache.young.get(key)
                     answer: bytes | None
                     if hit is None:
-                        answer = server.answer(query, key, clients[host], local, now, counted)
+                        client = clients[host]
+                        answer = server.answer(query, key, client, local, now, counted, later)
                     else:
                         wire, label, choose = hit
                         if choose is None or (wire := choose(clients[host], now)):
@@ -263,18 +271,28 @@ class BatchReader:
                             counted[label] += 1
                         else:
                             client = clients[host]
-                            answer = server.answer(query, key, client, local, now, counted)
+                            answer = server.answer(query, key, client, local, now, counted, later)
                     if answer is None:
-                        counts.send_errors += batch.send(unsent, index)
-                        unsent = index + 1
-                        silent += 1
+                        if len(later) > len(unsigned):
+                            unsigned.append((start, answer_size))
+                        else:
+                            silent.append(index)
                         continue
                     length = len(answer)
                     lengths[length] += 1
                     answers[start : start + length] = answer
                     answer_sizes[answer_size] = length
+                for begun, (start, answer_size) in zip(later, unsigned, strict=True):
+                    answer = server.finish(begun, counted)
+                    length = len(answer)
+                    lengths[length] += 1
+                    answers[start : start + length] = answer
+                    answer_sizes[answer_size] = length
+                for index in silent:
+                    counts.send_errors += batch.send(unsent, index)
+                    unsent = index + 1
                 counts.send_errors += batch.send(unsent, count)
-                answered = count - silent
+                answered = count - len(silent)
                 took = perf_counter() - began
                 traffic.latency[bisect_left(LATENCIES, took)] += answered
                 traffic.seconds += took * answered

@@ -12,7 +12,8 @@ from lzc.bundle.reader import Bundle, ZoneInfo
 from lzc.bundle.zone_keys import ZoneKeys, unreachable, zone_keys
 from lzc.config import Config
 from lzc.dnssec.keystore.keystore import Keystore
-from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.signing.cache import SignatureCache
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.dnssec.token.sessions import UNREACHABLE
 from lzc.faults import Fault, InputError
 from lzc.serve.worker.right_time import refusal

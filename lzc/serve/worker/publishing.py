@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lzc.dnssec.signing.signer import SignatureCache
+from lzc.dnssec.signing.cache import SignatureCache
 from lzc.serve.ipc import traffic
 from lzc.serve.ipc.scoreboard import BY_INSTRUCTIONS, COUNTERS, Slot
 from lzc.serve.ipc.traffic import TrafficCounts

@@ -19,7 +19,7 @@ from lzc.answer.zone import SigningFailure
 from lzc.bundle.reader import Bundle
 from lzc.config import Config
 from lzc.dnssec.keystore.keystore import Keystore
-from lzc.dnssec.signing.signer import SignatureCache, window
+from lzc.dnssec.signing.cache import SignatureCache, window
 from lzc.foreign_text import shown
 from lzc.lua.engine.execution import EngineSettings
 from lzc.serve.ipc.health_view import TableView

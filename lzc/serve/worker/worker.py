@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from lzc.bundle.reader import BundleError
 from lzc.config import ServeSection
+from lzc.dnssec.signing.cache import SignatureCache
 from lzc.dnssec.signing.renewal import Renewal
-from lzc.dnssec.signing.signer import SignatureCache
 from lzc.faults import Fault, InputError
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import Channel, ChannelMessage, hear_no_more

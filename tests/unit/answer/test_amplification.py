@@ -20,7 +20,8 @@ import pytest
 
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
-from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.signing.cache import SignatureCache
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.lua.engine.engine import Engine
 from lzc.lua.engine.execution import EngineSettings
 from lzc.lua.plan import Planner

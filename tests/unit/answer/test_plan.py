@@ -21,7 +21,8 @@ from lzc.compiler.lua.plans import plan_zone
 from lzc.compiler.lua.programs import Programs
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import SigningKey
-from lzc.dnssec.signing.signer import WEEK, SignatureCache, ZoneSigner
+from lzc.dnssec.signing.cache import WEEK, SignatureCache
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.image.compile import compile_zone
 from lzc.lua.engine.engine import Engine
 from lzc.lua.engine.execution import EngineSettings

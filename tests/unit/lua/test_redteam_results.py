@@ -17,7 +17,7 @@ import pytest
 from lzc.answer import lua_answer
 from lzc.answer.lua_answer import lua_rrs, rdatas_of
 from lzc.answer.zone import ServedZone
-from lzc.dnssec.signing.signer import SignatureCache
+from lzc.dnssec.signing.cache import SignatureCache
 from lzc.dnssec.signing.store import MAX_RRSET
 from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.powerdns_versions import LATEST, Version
@@ -106,9 +106,9 @@ def test_blanks_around_an_address_are_not_kept() -> None:
 
 def test_signatures_of_large_rrsets_are_not_kept() -> None:
     cache = SignatureCache()
-    cache.lasting.put((b"", b"\0", TXT, 60, (b"x" * MAX_RRSET,)), (b"signature",))
+    cache.lasting.put(b"x" * MAX_RRSET, b"signature")
     assert len(cache) == 1
-    cache.lasting.put((b"", b"\0", TXT, 60, (b"x" * MAX_RRSET, b"y")), (b"signature",))
+    cache.lasting.put(b"x" * MAX_RRSET + b"y", b"signature")
     assert len(cache) == 1
 
 

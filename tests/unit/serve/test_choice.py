@@ -25,7 +25,7 @@ class Chooser:
         self.chosen: list[bytes] = []
         self.gives = True
 
-    def quick(
+    def begin(
         self, query: bytes, client: bytes, now: float, tcp: bool, local: bytes
     ) -> tuple[bytes, bool | Choice] | None:
         self.calls += 1

@@ -12,7 +12,7 @@ from lzc.bundle import current
 from lzc.bundle.manifest import MANIFEST
 from lzc.bundle.reader import Bundle
 from lzc.dnssec.keystore.keystore import Keystore
-from lzc.dnssec.signing.signer import SignatureCache
+from lzc.dnssec.signing.cache import SignatureCache
 from lzc.serve.worker import right_time
 from lzc.serve.worker.keyring import Signers
 from lzc.wire.name import from_text

@@ -69,6 +69,8 @@ class Responder:
         self.clock.now += self.takes
         return query + self.pad, False
 
+    begin = quick
+
     def any_query(
         self,
         query: bytes,

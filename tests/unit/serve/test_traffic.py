@@ -115,7 +115,7 @@ class Responder:
         self.chooses = self.silent = False
         self.chosen = 0
 
-    def quick(
+    def begin(
         self, query: bytes, client: bytes, now: float, tcp: bool, local: bytes
     ) -> tuple[bytes, bool | Choice] | None:
         if self.silent:

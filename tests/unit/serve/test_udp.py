@@ -31,7 +31,7 @@ class Responder:
         self.asked: list[bytes] = []
         self.on_query: Callable[[], object] = lambda: None
 
-    def quick(
+    def begin(
         self, query: bytes, client: bytes, now: float, tcp: bool, local: bytes
     ) -> tuple[bytes, bool] | None:
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from lzc.dnssec.signing.cache import WEEK, SignatureCache, window
 from lzc.dnssec.signing.renewal import AGAIN, LEAD, Renewal
-from lzc.dnssec.signing.signer import WEEK, SignatureCache, ZoneSigner, window
+from lzc.dnssec.signing.signer import ZoneSigner
 from tests.unit.dnssec.signing.test_signer import CSK, KEYS
 
 ADDRESS = bytes((192, 0, 2, 1))

@@ -18,7 +18,8 @@ from lzc.dnssec.keystore import bindfile
 from lzc.dnssec.keystore.bindfile import InvalidKeyFile
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.life.timing import Timing
-from lzc.dnssec.signing.signer import SignatureCache, ZoneSigner
+from lzc.dnssec.signing.cache import SignatureCache
+from lzc.dnssec.signing.signer import ZoneSigner
 from lzc.dnssec.token.key import TokenKey
 from lzc.dnssec.token.sessions import UNREACHABLE, Tokens, Unreachable
 from lzc.dnssec.token.uri import TokenUri, parse
