@@ -444,7 +444,8 @@ import asyncio
 import lzc.serve.supervise.seeing as seeing
 async def never(self, content_type, compressed=False):
     await asyncio.Event().wait()
-seeing.Overview.pieces = never
+assert seeing.Overview.metrics
+seeing.Overview.metrics = never
 """
     with served(tmp_path, inject=inject) as made, contextlib.ExitStack() as stack:
 
@@ -462,9 +463,11 @@ seeing.Overview.pieces = never
 
 MANY_OCTETS = """
 import lzc.serve.supervise.seeing as seeing
+from lzc.serve.observe.made_metrics import MadeMetrics
 async def many(self, content_type, compressed=False):
-    return [bytes(65536)] * 400
-seeing.Overview.pieces = many
+    return MadeMetrics.of([bytes(65536)] * 400)
+assert seeing.Overview.metrics
+seeing.Overview.metrics = many
 """
 """More than the buffers of two sockets have room for."""
 
