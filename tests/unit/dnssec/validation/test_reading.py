@@ -102,7 +102,7 @@ def test_a_signature_is_computed_once(world: World, monkeypatch: pytest.MonkeyPa
     answer = dns.message.from_wire(wire)
     made = next(rrset for rrset in answer.authority if rrset.rdtype == dns.rdatatype.RRSIG)
     rdata = made[0]
-    made.remove(rdata)
+    made.remove(rdata)  # type: ignore[no-untyped-call]
     made.add(rdata.replace(signature=rdata.signature[:-1] + bytes((rdata.signature[-1] ^ 1,))))
     changed = answer.to_wire(max_size=65535)
     assert verifier.judge(qname, dns.rdatatype.AAAA, changed).state is State.BOGUS
