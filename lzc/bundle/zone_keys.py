@@ -70,13 +70,21 @@ def unreachable(keys: Iterable[SigningKey], now: float) -> tuple[Fault, ...]:
     """What is wrong with those of the keys that sign at ``now`` and lie in tokens. Opens these, in
     the process that calls it; takes as long as they do."""
     found: list[Fault] = []
-    for key in keys:
-        if isinstance(key.private, TokenKey) and (key.is_revoked or key.timing.is_active(now)):
-            try:
-                key.private.reach()
-            except InputError as error:
-                found += error.faults
+    for key in in_tokens(keys, now):
+        try:
+            key.reach()
+        except InputError as error:
+            found += error.faults
     return tuple(dict.fromkeys(found))
+
+
+def in_tokens(keys: Iterable[SigningKey], now: float) -> list[TokenKey]:
+    """Those of the keys that sign at ``now`` and lie in tokens."""
+    return [
+        key.private
+        for key in keys
+        if isinstance(key.private, TokenKey) and (key.is_revoked or key.timing.is_active(now))
+    ]
 
 
 def zone_signatures(info: ZoneInfo, now: float) -> ZoneKeys:

@@ -1,10 +1,11 @@
-"""The row about denial of existence: signed answers, and floods of names that do not exist, in each
-way."""
+"""The rows about denial of existence: signed answers, and floods of names that do not exist, in
+each way, and signed answers of other algorithms."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,9 @@ WAYS: Final = {
     "compact": None,
 }
 """What PowerDNS is told of each, if it has it."""
+
+ALGORITHMS: Final = {"rsasha256": 8, "ed25519": 15}
+"""Besides ECDSAP256SHA256, which all other rows sign with."""
 
 NAMES: Final = 10_000
 NEW: Final = 30_000
@@ -63,6 +67,32 @@ def denial(folder: Path, way: str) -> Iterator[Figure]:
             if peer != "lzc":
                 goal = GOALS.get(peer, "") if row != "signed" else ""
                 yield Figure(f"{row}, {way}", peer, rate, rates["lzc"], "q/s", goal)
+
+
+def algorithm(folder: Path, name: str) -> Iterator[Figure]:
+    """With DO=1: 30,000 names, each once, signed by a key of that algorithm; beside PowerDNS 5.1
+    with the same key, and beside what a core signs that does nothing else."""
+    number = ALGORITHMS[name]
+    zone = folder / "zone"
+    inputs.static_zone(zone, NEW)
+    names = inputs.hosts(NEW)
+    made = peers.project(folder / "lzc", zone, signed=True, algorithm=number)
+    harness.run(made.lzc("build"))
+    key = next((made.folder / "keys").rglob("*.private"))
+    theirs = peers.signing_powerdns(
+        folder / "PowerDNS", zone, names[0], of("powerdns", "5.1"), key, ()
+    )
+    with peers.lzc(made, names[0]) as ours, theirs as other:
+        rates = turns.rates_once(
+            {"lzc": ours, "PowerDNS 5.1": other},
+            _in_parts(folder / "new", names),
+            dnssec=True,
+            others={"signing alone": partial(signing_alone.rate, number)},
+        )
+    for peer, rate in rates.items():
+        if peer != "lzc":
+            row = f"signed, every name new, {name}"
+            yield Figure(row, peer, rate, rates["lzc"], "q/s", GOALS.get(peer, ""))
 
 
 def _in_parts(path: Path, names: Sequence[str]) -> list[Path]:

@@ -260,10 +260,16 @@ class Project:
 
 
 def project(
-    folder: Path, zone: Path, *, signed: bool = False, mode: str = "isolated", extra: str = ""
+    folder: Path,
+    zone: Path,
+    *,
+    signed: bool = False,
+    algorithm: int = 13,
+    mode: str = "isolated",
+    extra: str = "",
 ) -> Project:
-    """Write lzc.toml for the zone and generate its key when it is to be signed; ``mode`` is that of
-    LUA records."""
+    """Write lzc.toml for the zone and generate its key, of an ``algorithm``, when it is to be
+    signed; ``mode`` is that of LUA records."""
     folder.mkdir(parents=True)
     (folder / "lzc.toml").write_text(
         f"""[build]
@@ -286,7 +292,7 @@ secret = "{TSIG_SECRET}"
     )
     made = Project(folder)
     if signed:
-        harness.run(made.lzc("keys", "generate", ZONE))
+        harness.run(made.lzc("keys", "generate", ZONE, "--algorithm", str(algorithm)))
     return made
 
 

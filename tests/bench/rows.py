@@ -216,6 +216,10 @@ ROWS: dict[str, Row] = {
     "static-cold": static_cold,
     "signed-static": signed_static,
     **{f"denial-{way}": partial(denial_rows.denial, way=way) for way in denial_rows.WAYS},
+    **{
+        f"signed-{name}": partial(denial_rows.algorithm, name=name)
+        for name in denial_rows.ALGORITHMS
+    },
     "lua-arbitrary": lua_rows.lua_arbitrary,
     "lua-shared": lua_rows.lua_shared,
     "lua-strings": lua_rows.lua_strings,

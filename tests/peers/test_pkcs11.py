@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import dns.dnssec
 import dns.rcode
+import dns.rdata
 import pytest
 from cryptography.hazmat.primitives import serialization
 
@@ -211,6 +213,56 @@ def test_a_key_that_is_in_the_token_is_taken_by_its_name(
     assert (hsm.project.folder / "keys" / named_there.name).read_text() == kept
 
 
+def test_what_dnssec_keyfromlabel_writes_is_taken(hsm: Hsm, tmp_path: Path) -> None:
+    """As BIND 9.18 has it, whose engine for PKCS #11 Debian has not with it: with the file of the
+    PIN in the path of the URI, and dates."""
+    require("delv")
+    public = base64.b64encode(make_pem(tmp_path / "pem", 13)).decode()
+    where = ["--token", "dns", "--pin", PIN, "--label", "bind key", "--id", "b1"]
+    hsm.util("--import", str(tmp_path / "pem"), *where)
+    own_pin = tmp_path / "own.pin"
+    own_pin.touch(0o600)
+    own_pin.write_text(PIN)
+    hsm.pin.write_text(WRONG)
+    uri = f"pkcs11:token=dns;object=bind%20key;pin-source={own_pin}"
+    record = f"{ZONE}. IN DNSKEY 257 3 13 {public}\n"
+    key = dns.rdata.from_text("IN", "DNSKEY", f"257 3 13 {public}")
+    base = tmp_path / f"K{ZONE}.+013+{dns.dnssec.key_id(key):05}"  # type: ignore[arg-type]
+    base.with_name(f"{base.name}.key").write_text(
+        f"; This is a key-signing key, for {ZONE}.\n; Created: 20260101000000\n{record}"
+    )
+
+    def write(label: str) -> str:
+        file = base.with_name(f"{base.name}.private")
+        file.touch(0o600)
+        engine, where = (
+            base64.b64encode(one.encode() + b"\0").decode() for one in ("pkcs11", label)
+        )
+        file.write_text(
+            f"Private-key-format: v1.3\nAlgorithm: 13 (ECDSAP256SHA256)\nEngine: {engine}\n"
+            f"Label: {where}\nCreated: 20260101000000\nPublish: 20260101000000\n"
+            "Activate: 20260101000000\n"
+        )
+        return str(file)
+
+    for label, problem in {
+        uri.replace("bind%20key", "other"): "the token has no such private key",
+        uri.replace("token=dns", "token=gone"): "there is no such token",
+        "pkcs11:object=bind%20key": "Label: the URI names no token: token=LABEL is missing",
+        f"{uri};slot-id=1": "Label: slot-id does not tell lzc which key it is",
+        "bind key": "Label: not a PKCS #11 URI",
+        f"pkcs11:token=dns;object=bind%20key;pin-value={PIN}": "pin-value would leave the PIN",
+    }.items():
+        said = hsm.lzc("keys", "import", ZONE, write(label), code=1)
+        assert problem in said
+        assert PIN not in said.replace(label, "")
+    hsm.lzc("keys", "import", ZONE, write(uri))
+    assert "2026-01-01" in hsm.lzc("keys", "show", ZONE, base.name[-5:])
+    hsm.lzc("build")
+    with LiveServer(hsm.project) as server:
+        assert hsm.is_valid(server)
+
+
 def test_the_commands_of_the_manual_are_taken(hsm: Hsm, tmp_path: Path) -> None:
     text = (MANUAL / "keys.md").read_text()
     lines = [line for line in re.findall(r"^    lzc (keys .*)", text, re.M) if "--pkcs11" in line]
@@ -295,6 +347,42 @@ def test_a_token_that_goes_and_comes_back(hsm: Hsm) -> None:
         away.rename(hsm.tokens)
         server.wait_for(lambda: not hsm.out(server))
         assert hsm.is_valid(server)
+
+
+DESTROYS = """
+import sys, pkcs11
+library, pin, label = sys.argv[1:]
+(token,) = pkcs11.lib(library).get_tokens(token_label="dns")
+with token.open(rw=True, user_pin=pin) as session:
+    for key in list(session.get_objects({pkcs11.Attribute.LABEL: label})):
+        key.destroy()
+"""
+
+
+def test_a_key_that_is_gone_is_told_before_it_is_needed(hsm: Hsm, tmp_path: Path) -> None:
+    """The worker still has its signatures, and a handle to the key."""
+    make_pem(tmp_path / "pem", 13)
+    hsm.util(
+        "--import",
+        str(tmp_path / "pem"),
+        *("--token", "dns", "--pin", PIN),
+        *("--label", "mine", "--id", "a1"),
+    )
+    uri = "pkcs11:token=dns;object=mine"
+    hsm.lzc("keys", "import", ZONE, f"--pkcs11={uri}", "--algorithm=13", "--ksk")
+    hsm.lzc("build")
+    often = "from lzc.serve.supervise import key_watch\nkey_watch.PERIOD = key_watch._SHARE = 0.1\n"
+    with LiveServer(hsm.project, inject=often) as server:
+        assert rcode(server, "www") == "NOERROR"
+        run([sys.executable, "-c", DESTROYS, str(LIBRARY), PIN, "mine"])
+        server.wait_for(lambda: states(server))
+        assert states(server) == {f"{ZONE}.": "at risk"}
+        assert server.logged("KEYS AT RISK")
+        assert "the token has no such private key" in str(server.control("status")["keys"])
+        assert rcode(server, "www") == "NOERROR"
+        where = ("--token", "dns", "--pin", PIN, "--label", "mine", "--id", "a1")
+        hsm.util("--import", str(tmp_path / "pem"), *where, "--force")
+        server.wait_for(lambda: not states(server))
 
 
 HANGS = """

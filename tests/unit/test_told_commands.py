@@ -161,8 +161,8 @@ NO_ORDERS: Final = {
     "name the files in [serve]; how they are made: lzc help xot": 1,
     # Followed where the real thing is: a certificate that ends, and a token that does not answer.
     "have it renewed, and reload: lzc ctl reload": 1,
-    "see what keeps it; where it is well and this goes on, restart lzc serve, as the library may"
-    " never come back from what it was asked for": 1,
+    "see what keeps it; where it is well and lzc serve goes on to say this, restart it, as the"
+    " library may never come back from what it was asked for": 1,
     "Chapters of the manual, each shown by: lzc help CHAPTER\n": 1,
     "\nWhat a command takes: lzc COMMAND --help. Manual pages: lzc man -o DIR": 1,
     # What the audit log says that somebody ran.

@@ -11,12 +11,23 @@ import click
 
 from lzc.cli.options import ReadParam
 from lzc.cli.zone_names import complete_zones
+from lzc.config import Config
 from lzc.config.durations import parse_duration
 from lzc.dnssec import algorithms
 from lzc.dnssec.key import KSK_FLAGS, ZSK_FLAGS
+from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.life.moments import parse_moment
 from lzc.dnssec.token import uri
+from lzc.serve.worker.token_thread import TokenThread
 from lzc.wire import name as wire_name
+
+TOKEN_SECONDS: Final = 120.0
+"""That a command waits for a token at a time: small ones take a minute to make a key of RSA."""
+
+
+def keystore_of(settings: Config) -> Keystore:
+    """The keystore of a project, for a command that may do something in a token."""
+    return Keystore.of(settings, TokenThread(TOKEN_SECONDS, rest=0.0))
 
 
 def _read_zone(text: str) -> bytes:

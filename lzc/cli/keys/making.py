@@ -14,6 +14,7 @@ from lzc import config
 from lzc.cli.keys.arguments import (
     ALGORITHM,
     TOKEN,
+    keystore_of,
     ksk_option,
     shell_name,
     told,
@@ -81,7 +82,7 @@ def generate(
     if flags is not None and policy is not None:
         raise click.UsageError("--policy makes all keys of a zone; --ksk and --zsk make one")
     settings = config.load(config_path)
-    keystore = Keystore.of(settings)
+    keystore = keystore_of(settings)
     now = time.time()
     if policy is None:
         wanted = settings.key_policy(shell_name(zone))

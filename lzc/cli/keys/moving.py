@@ -13,6 +13,7 @@ from lzc import config
 from lzc.cli.keys.arguments import (
     ALGORITHM,
     TOKEN,
+    keystore_of,
     ksk_option,
     shell_name,
     told,
@@ -79,7 +80,7 @@ def import_key(
     Its dates are kept; under BIND's dnssec-policy it goes by its .state file. Without any the key
     is active now.
     """
-    keystore = Keystore.of(config.load(config_path))
+    keystore = keystore_of(config.load(config_path))
     now = time.time()
     if (file is None) == (token is None):
         raise click.UsageError("either FILE or --pkcs11 says which key it is")

@@ -62,9 +62,20 @@ class Tokens:
         """The Signature field of an RRSIG over octets, by the key that a URI names."""
         return self._twice(uri, lambda library: self._sign(library, uri, algorithm, data))
 
-    def reach(self, uri: TokenUri, algorithm: int) -> None:
-        """Find the key, without a signature."""
-        self._twice(uri, lambda library: self._key(library.session(uri, self._pin), uri))
+    def waiting_as(self, waiting: Waiting) -> Tokens:
+        """The same, with other patience."""
+        return Tokens(self._module, self._pin, waiting)
+
+    def reach(self, uri: TokenUri, algorithm: int, *, anew: bool = False) -> None:
+        """Find the key, without a signature; ``anew`` where it was found before, too."""
+
+        def find(library: Library) -> None:
+            session = library.session(uri, self._pin)
+            if anew:
+                session.keys.pop(uri, None)
+            self._key(session, uri)
+
+        self._twice(uri, find)
         _check(uri, algorithm)
 
     def public(self, uri: TokenUri, algorithm: int) -> bytes:
@@ -112,8 +123,8 @@ class Tokens:
                 uri,
                 UNREACHABLE,
                 str(error),
-                "see what keeps it; where it is well and this goes on, restart lzc serve, as the"
-                " library may never come back from what it was asked for",
+                "see what keeps it; where it is well and lzc serve goes on to say this, restart it,"
+                " as the library may never come back from what it was asked for",
             ) from error
 
     def _at_most_twice(

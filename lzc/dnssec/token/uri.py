@@ -63,6 +63,10 @@ def parse(text: str) -> TokenUri:
     path, _, query = text.removeprefix(SCHEME).partition("?")
     found = _attributes(path, ";")
     asked = _attributes(query, "&")
+    for name in ("pin-source", "pin-value"):
+        # Labels of BIND have them there, as the library behind it takes them everywhere.
+        if name in found and name not in asked:
+            asked[name] = found.pop(name)
     for name in found:
         if name not in _PATH:
             known = ", ".join(_PATH)

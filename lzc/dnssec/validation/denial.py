@@ -9,9 +9,10 @@ import dns.name
 import dns.rdatatype
 from dns.rdatatype import CNAME, DNAME, DS, NS, SOA
 
+from lzc.dnssec.validation.names import of_labels
+
 NXNAME: Final = 128
 """The type that an NSEC of a name that does not exist lists (RFC 9824 §2)."""
-WILDCARD: Final = dns.name.Name((b"*",))
 
 
 class Proof(NamedTuple):
@@ -62,10 +63,11 @@ class Bits(NamedTuple):
 
     def without(self, rdtype: int, name: dns.name.Name) -> Proof:
         """Whether they deny a type at the name (RFC 6840 §4.1, §4.3, §4.4)."""
-        kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(rdtype))
         if rdtype in self.types:
+            kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(rdtype))
             return lacking(f"{self.of} lists {kind}, and the answer has none")
         if CNAME in self.types:
+            kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(rdtype))
             return lacking(f"{self.of} lists CNAME, which is the answer to {kind}")
         if rdtype != DS and self.is_cut():
             return lacking(f"{self.of} is that of a delegation, which denies nothing but DS")
@@ -97,9 +99,9 @@ def types_of(windows: Iterable[tuple[int, bytes]]) -> frozenset[int]:
 
 def wildcard_below(encloser: dns.name.Name) -> dns.name.Name:
     """The wildcard whose parent is that name."""
-    return WILDCARD.concatenate(encloser)
+    return of_labels((b"*", *encloser.labels))
 
 
 def above(name: dns.name.Name, labels: int) -> dns.name.Name:
     """The ancestor of a name with so many labels, the root's counted."""
-    return dns.name.Name(name.labels[len(name.labels) - labels :])
+    return of_labels(name.labels[len(name.labels) - labels :])

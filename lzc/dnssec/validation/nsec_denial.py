@@ -20,6 +20,7 @@ from lzc.dnssec.validation.denial import (
     types_of,
     wildcard_below,
 )
+from lzc.dnssec.validation.names import ordered, shared
 
 
 class Link(NamedTuple):
@@ -33,9 +34,8 @@ class Link(NamedTuple):
     def of(cls, rrset: dns.rrset.RRset) -> Link:
         """The first RR of an NSEC RRset, which has but one."""
         rdata = cast(NSEC, rrset[0])
-        return cls(
-            rrset.name, rdata.next, Bits(types_of(rdata.windows), f"the NSEC of {rrset.name}")
-        )
+        bits = Bits(types_of(rdata.windows), f"the NSEC of {rrset.name}")
+        return cls(ordered(rrset.name), ordered(rdata.next), bits)
 
 
 class NsecDenial:
@@ -75,9 +75,9 @@ class NsecDenial:
         link = self._at(name)
         if link is not None:
             return link.bits.without(rdtype, name)
-        kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(rdtype))
         over = self._over(name)
         if over is None:
+            kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(rdtype))
             why = self._why_not(name)
             return lacking(
                 f"no NSEC shows that {name} has no {kind}: none is its own or covers it{why}"
@@ -91,6 +91,7 @@ class NsecDenial:
         at = self._over(wildcard)
         if at is not None and at.next.is_subdomain(wildcard):
             return PROVEN
+        kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(rdtype))
         return lacking(
             f"no data, and {over.bits.of} says that {name} does not exist: no NSEC shows that"
             f" {wildcard} exists and has no {kind}"
@@ -154,5 +155,4 @@ class NsecDenial:
 
     def _encloser(self, link: Link, name: dns.name.Name) -> dns.name.Name:
         """The closest encloser, by the names at the two ends of the gap (RFC 4592 §3.3.1)."""
-        shared = max(name.fullcompare(end)[2] for end in (link.owner, link.next))
-        return above(name, shared)
+        return above(name, max(shared(name, link.owner), shared(name, link.next)))

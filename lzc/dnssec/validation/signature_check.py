@@ -22,6 +22,9 @@ from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from lzc.dnssec import algorithms
+from lzc.dnssec.validation.memory import Memory
+from lzc.dnssec.validation.names import of_labels, ordered
+from lzc.dnssec.validation.reading import FIELDS
 from lzc.dnssec.validation.words import (
     dnskeys,
     key_name,
@@ -34,11 +37,9 @@ from lzc.dnssec.validation.words import (
 REVOKED: Final = 0x0080
 """DNSKEY flag of a key that signs nothing but its own revocation (RFC 5011 §2.1)."""
 _ZONE_KEY: Final = 0x0100
-_FIELDS: Final = Struct(">HBBIIIH")
-"""An RRSIG up to its signer (RFC 4034 §3.1)."""
 _RR: Final = Struct(">HHI")
-_KEPT: Final = 4096
-"""Signatures whose verdict is kept: an SOA stands in many answers."""
+KEPT: Final = 4096
+"""RRsets whose verdict is kept, at least: an SOA stands in many answers."""
 
 
 class ZoneKeys:
@@ -50,14 +51,14 @@ class ZoneKeys:
     __slots__ = ("_by_ident", "_loaded", "algorithms", "apex", "rrset")
 
     def __init__(self, apex: dns.name.Name, rrset: dns.rrset.RRset) -> None:
-        self.apex = apex
+        self.apex = ordered(apex)
         self.rrset = rrset
         self.algorithms = frozenset(
             int(key.algorithm)
             for key in dnskeys(rrset)
             if key.flags & _ZONE_KEY and not key.flags & REVOKED and key.protocol == 3
         )
-        self._loaded: dict[DNSKEY, GenericPublicKey] = {}
+        self._loaded: dict[int, tuple[GenericPublicKey, DNSKEY]] = {}
         self._by_ident: dict[tuple[int, int], dns.rrset.RRset] = {}
         for key in dnskeys(rrset):
             ident = tag_of(key), int(key.algorithm)
@@ -73,11 +74,11 @@ class ZoneKeys:
     def loaded(self, key: DNSKEY) -> GenericPublicKey:
         """A key that checks signatures, made once: that takes as long as the check of one. Raises
         `ValueError`, `dns.exception.UnsupportedAlgorithm`."""
-        found = self._loaded.get(key)
+        found = self._loaded.get(id(key))
         if found is None:
             kind = get_algorithm_cls_from_dnskey(key).public_cls
-            found = self._loaded[key] = kind.from_dnskey(key)
-        return found
+            found = self._loaded[id(key)] = kind.from_dnskey(key), key
+        return found[0]
 
 
 class Held(NamedTuple):
@@ -90,52 +91,72 @@ class Held(NamedTuple):
     by: frozenset[tuple[int, int]] = frozenset()
 
 
+class _Known(NamedTuple):
+    """What was found of an RRset, and of what: nothing else has the ids of these while it lasts."""
+
+    held: Held
+    rrset: dns.rrset.RRset
+    made: dns.rrset.RRset
+    keys: ZoneKeys
+
+
 class SignatureCheck:
-    """Checks RRSIGs at ``now``, seconds since the epoch. Keeps the verdict on those that are met
-    again and again, unless told that there are no such (``once``)."""
+    """Checks RRSIGs at ``now``, seconds since the epoch. What was found of an RRset is kept for
+    when the same object is met again, as those of `lzc.dnssec.validation.reading.Reader` are,
+    unless told that none is (``once``)."""
 
     def __init__(self, now: float, *, once: bool = False) -> None:
         self.now = now
         self._once = once
-        self._known: dict[tuple[object, ...], str | None] = {}
+        self._known: Memory[tuple[int, int, int], _Known] = Memory(KEPT)
 
     def look(self, rrset: dns.rrset.RRset, made: dns.rrset.RRset | None, keys: ZoneKeys) -> Held:
         """What is wrong with the RRSIGs ``made`` over an RRset of the zone whose keys those are.
 
         An RRset holds if each algorithm of the DNSKEY RRset has a valid RRSIG.
         """
-        what = rrset_name(rrset.name, rrset.rdtype)
-        found = signatures(made)
-        if made is None or not found:
-            return Held((f"no RRSIG over {what}",))
+        if made is None or not made:
+            return Held((f"no RRSIG over {rrset_name(rrset.name, rrset.rdtype)}",))
+        if self._once:
+            return self._look(rrset, made, keys)
+        ident = id(rrset), id(made), id(keys)
+        known = self._known.find(ident)
+        if known is None:
+            known = _Known(self._look(rrset, made, keys), rrset, made, keys)
+            self._known.put(ident, known)
+        return known.held
+
+    def _look(self, rrset: dns.rrset.RRset, made: dns.rrset.RRset, keys: ZoneKeys) -> Held:
         faults: dict[int, list[str]] = {}
         valid: dict[int, int] = {}
         by: set[tuple[int, int]] = set()
-        for rrsig in found:
+        for rrsig in signatures(made):
             algorithm = int(rrsig.algorithm)
             fault = self._fault(rrset, rrsig, keys)
             if fault is None:
                 valid[algorithm] = max(rrsig.expiration, valid.get(algorithm, 0))
                 by.add((rrsig.key_tag, algorithm))
             else:
+                what = rrset_name(rrset.name, rrset.rdtype)
                 named = f"the RRSIG over {what} by {key_name(rrsig.key_tag, algorithm)}"
                 faults.setdefault(algorithm, []).append(f"{named} {fault}")
         problems = []
         for algorithm in sorted(keys.algorithms - valid.keys()):
             problems += faults.pop(algorithm, []) or [
-                f"no RRSIG over {what} of algorithm {algorithms.to_text(algorithm)}, which the"
-                f" DNSKEY RRset of {keys.apex} has"
+                f"no RRSIG over {rrset_name(rrset.name, rrset.rdtype)} of algorithm"
+                f" {algorithms.to_text(algorithm)}, which the DNSKEY RRset of {keys.apex} has"
             ]
         if not valid:
             problems += [fault for several in faults.values() for fault in several]
         if made.ttl != rrset.ttl:
+            what = rrset_name(rrset.name, rrset.rdtype)
             problems.append(f"{what} has TTL {rrset.ttl}, and its RRSIG TTL {made.ttl}")
         until = min(valid.values(), default=float("inf"))
         return Held(tuple(dict.fromkeys(problems)), until, frozenset(by))
 
     def _fault(self, rrset: dns.rrset.RRset, rrsig: RRSIG, keys: ZoneKeys) -> str | None:
         """Why a signature does not hold; `None` if it does."""
-        if rrsig.signer != keys.apex:
+        if ordered(rrsig.signer) != keys.apex:
             return f"has signer {rrsig.signer}, and the zone is {keys.apex}"
         if not rrset.name.is_subdomain(keys.apex):
             return f"is of zone {keys.apex}, in which the name is not"
@@ -156,14 +177,7 @@ class SignatureCheck:
         fault = _key_fault(rrset, rrsig, dnskeys(fitting))
         if fault is not None:
             return fault
-        if self._once:
-            return _mathematics(rrset, rrsig, fitting, keys)
-        ident = (rrset.name, rrset.rdtype, frozenset(rrset), rrsig, id(keys.rrset))
-        if ident not in self._known:
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[ident] = _mathematics(rrset, rrsig, fitting, keys)
-        return self._known[ident]
+        return _mathematics(rrset, rrsig, fitting, keys)
 
 
 def _mathematics(
@@ -195,8 +209,8 @@ def _signed_octets(rrset: dns.rrset.RRset, rrsig: RRSIG) -> bytes:
     owner = rrset.name
     if rrsig.labels < len(owner) - 1:
         # Also of a wildcard that was made from one further up (RFC 4035 §5.3.2).
-        owner = dns.name.Name((b"*", *owner.labels[-1 - rrsig.labels :]))
-    head = _FIELDS.pack(
+        owner = of_labels((b"*", *owner.labels[-1 - rrsig.labels :]))
+    head = FIELDS.pack(
         rrsig.type_covered,
         rrsig.algorithm,
         rrsig.labels,
@@ -206,7 +220,7 @@ def _signed_octets(rrset: dns.rrset.RRset, rrsig: RRSIG) -> bytes:
         rrsig.key_tag,
     )
     rr = owner.to_digestable() + _RR.pack(rrset.rdtype, rrset.rdclass, rrsig.original_ttl)
-    parts = [head, rrsig.signer.to_digestable()]
+    parts = [head, ordered(rrsig.signer).to_digestable()]
     for rdata in sorted({one.to_digestable() for one in rrset}):
         parts += (rr, len(rdata).to_bytes(2, "big"), rdata)
     return b"".join(parts)

@@ -11,8 +11,6 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias, cast
 
-import dns.exception
-import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
@@ -24,8 +22,11 @@ from dns.rdtypes.ANY.CNAME import CNAME as Alias
 from dns.rdtypes.ANY.DNAME import DNAME as Redirection
 
 from lzc.dnssec.validation.denial import Denial, above
+from lzc.dnssec.validation.memory import Memory
+from lzc.dnssec.validation.names import ordered
 from lzc.dnssec.validation.nsec3_denial import HashedLink, Nsec3Denial
 from lzc.dnssec.validation.nsec_denial import Link, NsecDenial
+from lzc.dnssec.validation.reading import KEPT, Reader, Reply
 from lzc.dnssec.validation.signature_check import SignatureCheck, ZoneKeys
 from lzc.dnssec.validation.words import rrset_name, rrsigs_over, signatures
 
@@ -66,22 +67,43 @@ class Verifier:
     def __init__(self, zones: Mapping[Name, ZoneKeys | None], check: SignatureCheck) -> None:
         self.zones = zones
         self.check = check
+        self._reader = Reader()
+        self._links: Memory[int, tuple[Link | HashedLink, RRset]] = Memory(KEPT)
+
+    def read(self, wire: bytes) -> Reply:
+        """An answer in wire format. Raises `ValueError`."""
+        return self._reader.read(wire)
 
     def judge(self, qname: Name, qtype: int, wire: bytes) -> Verdict:
         """The verdict on the answer to a question that was asked with DO."""
         try:
-            answer = dns.message.from_wire(wire, ignore_trailing=True)
-        except (dns.exception.DNSException, ValueError) as error:
-            return Verdict(State.BOGUS, (f"the answer is no message: {error}",))
-        rcode = answer.rcode()
+            reply = self.read(wire)
+        except ValueError as error:
+            return Verdict(State.BOGUS, (str(error),))
+        return self.judge_reply(qname, qtype, reply)
+
+    def judge_reply(self, qname: Name, qtype: int, reply: Reply) -> Verdict:
+        """The same of an answer that `read` gave."""
+        rcode = reply.rcode
         if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN):
-            return Verdict(State.BOGUS, (f"answered {dns.rcode.to_text(rcode)}",))
-        case = _Case(self, answer, qname, qtype)
+            return Verdict(
+                State.BOGUS, (f"answered {dns.rcode.to_text(dns.rcode.Rcode.make(rcode))}",)
+            )
+        case = _Case(self, reply, ordered(qname), qtype)
         case.look()
         problems = tuple(dict.fromkeys(case.problems))
         insecure = tuple(dict.fromkeys(case.insecure))
         state = State.BOGUS if problems else State.INSECURE if insecure else State.SECURE
         return Verdict(state, problems or insecure, case.until, case.links)
+
+    def link_of(self, rrset: RRset) -> Link | HashedLink:
+        """What an NSEC or NSEC3 RRset that `read` gave says. Raises `ValueError`."""
+        known = self._links.find(id(rrset))
+        if known is None:
+            made = Link.of(rrset) if rrset.rdtype == NSEC_TYPE else HashedLink.of(rrset)
+            known = made, rrset
+            self._links.put(id(rrset), known)
+        return known[0]
 
     def zone_of(self, name: Name, rdtype: int = 0) -> Name | None:
         """The apex of the zone that an RRset is in; DS is the parent's (RFC 4035 §2.4)."""
@@ -101,7 +123,7 @@ class _Case:
     """One answer that is being looked at."""
 
     _by: Verifier
-    _answer: dns.message.Message
+    _answer: Reply
     _qname: Name
     _qtype: int
     problems: list[str] = field(default_factory=list)
@@ -119,12 +141,12 @@ class _Case:
         name, whole = self._follow()
         if not whole:
             self._deny(name)
-        elif self._answer.rcode() == dns.rcode.NXDOMAIN and self._has_data(name):
+        elif self._answer.rcode == dns.rcode.NXDOMAIN and self._has_data(name):
             self.problems.append(f"NXDOMAIN, and the answer has data of {name}")
 
     # The signatures
 
-    def _look_at(self, rrset: RRset, section: list[RRset]) -> None:
+    def _look_at(self, rrset: RRset, section: Sequence[RRset]) -> None:
         made = rrsigs_over(section, rrset.name, rrset.rdtype)
         apex = self._signing_zone(rrset, made)
         if apex is None:
@@ -146,23 +168,21 @@ class _Case:
 
     def _take_link(self, rrset: RRset, made: RRset | None, apex: Name) -> None:
         """Take an NSEC or NSEC3 RR whose signature holds for one that proves something."""
-        what = rrset_name(rrset.name, rrset.rdtype)
         if any(_expanded_from(rrset, rrsig.labels) for rrsig in signatures(made)):
             # Somebody had a wildcard's own RR made for that name.
+            what = rrset_name(rrset.name, rrset.rdtype)
             self.problems.append(f"{what} comes from a wildcard, and denies nothing")
             return
         try:
-            if rrset.rdtype == NSEC_TYPE:
-                self.links.setdefault(apex, []).append(Link.of(rrset))
-                return
-            if rrset.name.parent() != apex:
+            if rrset.rdtype == NSEC3_TYPE and rrset.name.parent() != apex:
                 raise ValueError
-            link = HashedLink.of(rrset)
+            link = self._by.link_of(rrset)
         except ValueError:
             self.problems.append(f"the owner of NSEC3 {rrset.name} is no hash")
             return
-        if link.has_unknown_flags:
+        if isinstance(link, HashedLink) and link.has_unknown_flags:
             # RFC 5155 §8.2
+            what = rrset_name(rrset.name, rrset.rdtype)
             self.problems.append(f"{what} has flags that are unknown: validators ignore it")
             return
         self.links.setdefault(apex, []).append(link)
@@ -176,7 +196,7 @@ class _Case:
                     return rrsig.signer
         return apex
 
-    def _needs_none(self, rrset: RRset, section: list[RRset], apex: Name) -> bool:
+    def _needs_none(self, rrset: RRset, section: Sequence[RRset], apex: Name) -> bool:
         """Whether an RRset of a signed zone has no RRSIG by rights: the NS of a referral (RFC 4035
         §2.2), and a CNAME made from a DNAME (RFC 6672 §5.3.1)."""
         if rrset.rdtype == NS and section is self._answer.authority:
@@ -226,7 +246,7 @@ class _Case:
                 return name, True
         else:
             return name, True
-        if self._answer.rcode() == dns.rcode.YXDOMAIN and _redirection(answer, name) is not None:
+        if self._answer.rcode == dns.rcode.YXDOMAIN and _redirection(answer, name) is not None:
             return name, True
         return name, False
 
@@ -243,7 +263,7 @@ class _Case:
     def _target(self, name: Name) -> Name | None:
         for rrset in self._answer.answer:
             if rrset.rdtype == CNAME and rrset.name == name:
-                return cast(Alias, rrset[0]).target
+                return ordered(cast(Alias, rrset[0]).target)
         return None
 
     def _has_more(self, name: Name) -> bool:
@@ -312,12 +332,13 @@ class _Case:
         if self._qtype == DS and name == apex != dns.name.root:
             self.insecure.append(f"there is no trust anchor for the zone above {apex}")
             return
-        kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(self._qtype))
         if not any((one.rdtype, one.name) == (SOA, apex) for one in self._answer.authority):
+            kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(self._qtype))
             self.problems.append(f"no data for {name} {kind}, and no SOA beside that")
         denial = self._denial(apex)
-        missing = self._answer.rcode() == dns.rcode.NXDOMAIN
+        missing = self._answer.rcode == dns.rcode.NXDOMAIN
         if denial is None:
+            kind = dns.rdatatype.to_text(dns.rdatatype.RdataType(self._qtype))
             what = f"{name} does not exist" if missing else f"{name} has no {kind}"
             self.problems.append(f"nothing shows that {what}: no NSEC or NSEC3 that holds")
             return
@@ -351,7 +372,7 @@ class _Case:
         self.insecure += [proof.insecure] if proof.insecure else []
 
 
-def _redirection(section: list[RRset], name: Name) -> RRset | None:
+def _redirection(section: Sequence[RRset], name: Name) -> RRset | None:
     """The DNAME of a section that redirects a name."""
     for rrset in section:
         if rrset.rdtype == DNAME and rrset.name != name and name.is_subdomain(rrset.name):
@@ -368,7 +389,7 @@ def _redirected(name: Name, dname: RRset) -> Name | None:
         return None
 
 
-def _expanded(section: list[RRset]) -> Iterator[tuple[RRset, int]]:
+def _expanded(section: Sequence[RRset]) -> Iterator[tuple[RRset, int]]:
     """The RRsets that were made from a wildcard, and the labels of its parent, without the root
     (RFC 4035 §5.3.2)."""
     for rrset in section:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import cast
 
 import dns.dnssec
@@ -36,7 +37,7 @@ def dnskeys(rrset: dns.rrset.RRset) -> list[DNSKEY]:
 
 
 def rrsigs_over(
-    section: list[dns.rrset.RRset], name: dns.name.Name, rdtype: dns.rdatatype.RdataType
+    section: Sequence[dns.rrset.RRset], name: dns.name.Name, rdtype: dns.rdatatype.RdataType
 ) -> dns.rrset.RRset | None:
     """The RRSIGs over an RRset, in its section."""
     for other in section:

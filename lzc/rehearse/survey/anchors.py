@@ -11,6 +11,7 @@ from dns.rdtypes.ANY.DS import DS
 
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.dnssec.keystore.keystore import Keystore
+from lzc.dnssec.validation.names import of_wire
 from lzc.dnssec.validation.trust import ds_of_rdata, read_anchors
 from lzc.faults import Fault, InputError, Place
 
@@ -20,7 +21,7 @@ Anchors: TypeAlias = Mapping[dns.name.Name, tuple[DS, ...]]
 
 def name_of(apex: bytes) -> dns.name.Name:
     """A wire name as dnspython has it."""
-    return dns.name.from_wire(apex, 0)[0]
+    return of_wire(apex)
 
 
 def from_file(path: Path) -> Anchors:

@@ -14,6 +14,7 @@ from dns.rdatatype import ANY, DS, NSEC
 from dns.rdtypes.ANY.DS import DS as Signer
 
 from lzc.dnssec.validation.denial import NXNAME
+from lzc.dnssec.validation.names import OrderedName, of_wire
 from lzc.dnssec.validation.nsec3_denial import HashedLink, Parameters, hashed
 from lzc.dnssec.validation.nsec_denial import Link
 from lzc.dnssec.validation.signature_check import SignatureCheck, ZoneKeys
@@ -161,7 +162,7 @@ class Inspection:
     ) -> None:
         self._for_any = for_any
         self._wire = apex
-        self._apex = dns.name.from_wire(apex, 0)[0]
+        self._apex = of_wire(apex)
         self._zones = zones
         self._asker = asker
         self._verifier = Verifier(zones, check)
@@ -205,30 +206,25 @@ class Inspection:
         """Ask a question and count the verdict; whether it has data at the very name, and what
         links came along."""
         qname, qtype = question.qname, question.qtype
-        shown = f"{wire_name.to_text(qname)} {rrtype.to_text(qtype)}"
         found.questions += 1
         try:
             asked = self._asker.ask(qname, qtype)
-            parsed = message.parse_message(asked.wire)
-        except NoAnswer as error:
-            found.blame(shown, (str(error),))
+            reply = self._verifier.read(asked.wire)
+        except (NoAnswer, ValueError) as error:
+            found.blame(_shown(question), (str(error),))
             return False, ()
-        except message.FormatError as error:
-            found.blame(shown, (f"the answer is no message: {error}",))
+        if reply.rcode not in (message.NOERROR, message.NXDOMAIN, message.YXDOMAIN):
+            found.blame(_shown(question), (_failed(reply.rcode, asked.reasons),))
             return False, ()
-        if parsed.rcode not in (message.NOERROR, message.NXDOMAIN, message.YXDOMAIN):
-            found.blame(shown, (_failed(parsed.rcode, asked.reasons),))
-            return False, ()
-        verdict = self._verifier.judge(dns.name.from_wire(qname, 0)[0], qtype, asked.wire)
+        name = of_wire(qname)
+        verdict = self._verifier.judge_reply(name, qtype, reply)
         found.until = min(found.until, verdict.until)
-        has_data = any(
-            rr.rrtype == qtype and rr.owner.lower() == qname.lower() for rr in parsed.answer
-        )
+        has_data = any(rrset.rdtype == qtype and rrset.name == name for rrset in reply.answer)
         problems = list(verdict.reasons) if verdict.state is State.BOGUS else []
         if question.certain and not has_data:
             problems.append("the zone has it, and the answer does not")
         if problems:
-            found.blame(shown, problems)
+            found.blame(_shown(question), problems)
         elif verdict.state is State.INSECURE:
             found.insecure.update(verdict.reasons[:1])
         else:
@@ -328,8 +324,12 @@ class Inspection:
                     told = f"{link.bits.of} has this in its gap, and this exists"
                     found.blame(str(self._name(name)), (told,))
 
-    def _name(self, name: KnownName) -> dns.name.Name:
-        return dns.name.from_wire(wire_name.relative_of_key(name.key) + self._wire, 0)[0]
+    def _name(self, name: KnownName) -> OrderedName:
+        return of_wire(wire_name.relative_of_key(name.key) + self._wire)
+
+
+def _shown(question: Question) -> str:
+    return f"{wire_name.to_text(question.qname)} {rrtype.to_text(question.qtype)}"
 
 
 def _is_beside(question: Question, name: KnownName, apex: bytes) -> bool:

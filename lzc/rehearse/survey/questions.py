@@ -1,5 +1,5 @@
-"""What to ask a zone: every name with every type it has and with some that it has not, and names
-that do not exist, before, after and below each that does."""
+"""What to ask a zone: every name with every type it has and with one that it has not, and names
+that do not exist, after and below each that does. What lies before a name lies after another."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from lzc.wire import rrtype
 NOBODY: Final = b"\x0alzc-verify"
 """A label that nobody has."""
 
-_COMMON: Final = (rrtype.A, rrtype.AAAA, rrtype.TXT, rrtype.HTTPS)
-_RARE: Final = (rrtype.SRV, rrtype.MX, rrtype.CAA, rrtype.NAPTR)
-"""Types of which the first one is asked for that a name does not have."""
+_COMMON: Final = (rrtype.A, rrtype.AAAA, rrtype.TXT, rrtype.HTTPS, rrtype.SRV, rrtype.MX)
+"""Types of which the first one is asked for that a name does not have: one bitmap denies all."""
 _OF_AN_APEX: Final = (rrtype.DNSKEY, rrtype.NSEC3PARAM, rrtype.CDS, rrtype.CDNSKEY)
 _OF_A_SIGNER: Final = frozenset({rrtype.RRSIG, rrtype.NSEC, rrtype.NSEC3})
 
@@ -106,41 +105,37 @@ def questions(
     else:
         for kind in sorted(name.types):
             yield Question(qname, kind, kind in name.fixed)
-        yield from _of_absent_types(qname, name.types)
+        yield from _of_absent_type(qname, name.types)
         if not key:
             for kind in _OF_AN_APEX:
                 if kind not in name.types:
                     yield Question(qname, kind)
         if (key or below_another) and rrtype.DS not in name.types:
             yield Question(qname, rrtype.DS)
-        if for_any:
+        if for_any and (len(name.types) > 1 or name.types != name.fixed):
+            # Of a name with one RRset, it is the answer for that.
             yield Question(qname, rrtype.ANY)
     yield from _of_names_that_are_not(qname, key)
     if wire_name.is_wildcard_key(key):
         yield from _of_what_it_makes(name, qname, for_any=for_any)
 
 
-def _of_absent_types(qname: bytes, types: frozenset[int]) -> Iterator[Question]:
-    for choice in (_COMMON, _RARE):
-        kind = next((kind for kind in choice if kind not in types), None)
-        if kind is not None:
-            yield Question(qname, kind)
+def _of_absent_type(qname: bytes, types: frozenset[int]) -> Iterator[Question]:
+    kind = next((kind for kind in _COMMON if kind not in types), None)
+    if kind is not None:
+        yield Question(qname, kind)
 
 
 def _of_names_that_are_not(qname: bytes, key: bytes) -> Iterator[Question]:
-    """Below a name, and right before and after it, unless such exist by chance."""
-    for made in (NOBODY + qname, *(_neighbours(qname) if key else (b"\1\1" + qname,))):
+    """Below a name, and right after it, unless such exist by chance."""
+    for made in (NOBODY + qname, *(_next_to(qname) if key else (b"\1\1" + qname,))):
         if len(made) <= wire_name.MAX_NAME:
             yield Question(made, rrtype.A)
 
 
-def _neighbours(qname: bytes) -> Iterator[bytes]:
-    """Names beside one, whose first label is a little less, and a little more."""
+def _next_to(qname: bytes) -> Iterator[bytes]:
+    """A name beside one, whose first label is a little more."""
     label, rest = qname[1 : 1 + qname[0]], qname[1 + qname[0] :]
-    if label[-1]:
-        less = label[:-1] + bytes((label[-1] - 1,))
-        # Capitals are lower case in the order of names.
-        yield bytes((len(label),)) + less.lower() + rest
     if len(label) < wire_name.MAX_LABEL:
         # Not an octet 0: Knot DNS proves nothing for such, and who asks for one is no client.
         yield bytes((len(label) + 1,)) + label + b"\1" + rest
@@ -154,7 +149,7 @@ def _of_what_it_makes(name: KnownName, wildcard: bytes, *, for_any: bool) -> Ite
         return
     for kind in sorted(name.types):
         yield Question(one, kind, kind in name.fixed)
-    yield from _of_absent_types(one, name.types)
+    yield from _of_absent_type(one, name.types)
     if for_any:
         yield Question(one, rrtype.ANY)
     if len(one) + 2 <= wire_name.MAX_NAME:

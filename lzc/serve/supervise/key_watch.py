@@ -1,7 +1,7 @@
 """Which zones are out of service for want of keys, and which will be: what is said of it, and when.
 
-Workers tell what they do not serve; the keystore is looked at every minute besides, as a worker
-that starts later, or a reload, will find it.
+Workers tell what they do not serve; the keystore is looked at every minute besides, and whether the
+keys are in their tokens, as a worker that starts later will find it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any, Final
 
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
-from lzc.bundle.zone_keys import ZoneKeys, zone_keys, zone_signatures
+from lzc.bundle.zone_keys import ZoneKeys, in_tokens, zone_keys, zone_signatures
 from lzc.contained import Begin, Ended, run_contained
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.faults import Fault
 from lzc.foreign_text import shown
 from lzc.serve.ipc.process import ChannelMessage
 from lzc.serve.observe.log_format import about
+from lzc.serve.supervise.token_watch import KeysOfZones, Lying, TokenWatch
 from lzc.serve.worker.keyring import Faults
 from lzc.serve.worker.right_time import earliest, refusal
 from lzc.serve.worker.worker import LISTED
@@ -40,11 +41,13 @@ class KeysUnknown(Exception):
 @dataclass(frozen=True, slots=True)
 class KeyReport:
     """What is in the keystore for a bundle: zones that it does not sign, and what to warn of.
-    ``ends``: when the keys of a zone cease to sign it, seconds since the epoch, where they do."""
+    ``ends``: when the keys of a zone cease to sign it, seconds since the epoch, where they do;
+    ``lying``: the keys that sign and lie in tokens, which nobody looked for there."""
 
     errors: Faults = field(default_factory=dict)
     warnings: Faults = field(default_factory=dict)
     ends: Mapping[str, float] = field(default_factory=dict)
+    lying: KeysOfZones = field(default_factory=dict)
 
 
 log = logging.getLogger("lzc")
@@ -71,6 +74,7 @@ class KeyWatch:
     def __init__(self, keystore: Keystore, stamps: Path) -> None:
         self.keystore = keystore
         self._stamps = stamps
+        self._tokens = TokenWatch(keystore.tokens)
         self._by_worker: dict[int, dict[str, tuple[Fault, ...]]] = {}
         self._report = KeyReport()
         self._logged: dict[str, tuple[str, float]] = {}
@@ -113,6 +117,7 @@ class KeyWatch:
             errors: dict[str, tuple[Fault, ...]] = {}
             warnings: dict[str, tuple[Fault, ...]] = {}
             ends: dict[str, float] = {}
+            lying: dict[str, tuple[Lying, ...]] = {}
             not_before = earliest(folder)
             with Bundle.open(folder, verified_dir=self._stamps) as bundle:
                 for number, info in enumerate(bundle.zones()):
@@ -130,14 +135,29 @@ class KeyWatch:
                         ends[name] = found.end
                     if found.errors:
                         errors[name] = found.errors
-                    elif found.warnings:
+                        continue
+                    if found.warnings:
                         warnings[name] = found.warnings
-            return KeyReport(errors, warnings, ends)
+                    if keys := in_tokens(found.keys, now):
+                        lying[name] = tuple(Lying(key.uri, key.algorithm) for key in keys)
+            return KeyReport(errors, warnings, ends, lying)
 
         try:
             return run_contained(look, seconds=SECONDS)
         except (BundleError, Ended, OSError, MemoryError) as error:
             raise KeysUnknown(f"the keys of the zones cannot be looked at: {error}") from error
+
+    def _look_into_tokens(self, report: KeyReport) -> KeyReport:
+        """The same report, with what is wrong with keys in tokens. Raises `KeysUnknown`."""
+        if self._tokens.tokens is not self.keystore.tokens:
+            # A reload took other settings.
+            self._tokens.close()
+            self._tokens = TokenWatch(self.keystore.tokens)
+        try:
+            found = self._tokens.look(report.lying)
+        except Ended as error:
+            raise KeysUnknown(f"the keys in tokens cannot be looked at: {error}") from error
+        return replace(report, errors={**report.errors, **found})
 
     def take(self, report: KeyReport) -> None:
         """This is what is in the keystore for the bundle that is served."""
@@ -151,6 +171,7 @@ class KeyWatch:
             at = folder()
             try:
                 report = await asyncio.to_thread(self.examine, at)
+                report = await asyncio.to_thread(self._look_into_tokens, report)
             except KeysUnknown as error:
                 log.error("%s", shown(error))
             else:

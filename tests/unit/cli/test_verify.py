@@ -51,7 +51,7 @@ def test_a_bundle_is_secure_and_tells_until_when(project: Path) -> None:
     assert result.exit_code == 0
     first, insecure, plain, last = result.stdout.splitlines()
     assert re.fullmatch(
-        r"example.net.: \d+ answers: \d+ secure, 3 insecure; the first signature expires"
+        r"example.net.: \d+ answers: \d+ secure, 2 insecure; the first signature expires"
         r" \d{4}-\d\d-\d\dT00:00:00Z, in \d+ day\(s\) \d+ h",
         first,
     )

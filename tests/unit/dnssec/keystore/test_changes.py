@@ -18,6 +18,7 @@ from lzc.dnssec.key import KSK_FLAGS, SigningKey
 from lzc.dnssec.keystore import changes
 from lzc.dnssec.keystore.changes import AUDIT, COMMITTED, LOCK, PREPARING, REMOVED
 from lzc.dnssec.keystore.keystore import FLAGS, Keystore
+from lzc.dnssec.keystore.sealing import Secret
 from lzc.dnssec.keystore.stepping import Wanted, take
 from lzc.dnssec.life.phases import Intervals
 from lzc.dnssec.life.steps import Step
@@ -26,6 +27,7 @@ from lzc.wire import name
 from tests.patience import PATIENCE
 
 ZONE = name.from_text("example.org.")
+SECRET = Secret(key=bytes(range(32)))
 NOW = 1_790_000_000
 WRITING = frozenset(
     {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
@@ -35,8 +37,9 @@ WRITING = frozenset(
 
 def state_of(folder: Path) -> Any:
     """All that counts of a keystore: keys with their dates, as a reader has them."""
-    store = Keystore(folder)
-    return [(key.tag, key.flags, key.timing) for key in store.load(ZONE)], sorted(store.zones())
+    store = Keystore(folder, lambda: SECRET)
+    keys = [(key.tag, key.flags, key.timing, store.is_sealed(key)) for key in store.load(ZONE)]
+    return keys, sorted(store.zones())
 
 
 def log_of(folder: Path) -> list[dict[str, Any]]:
@@ -62,6 +65,26 @@ def step(step: Step, *, purge: bool = False) -> Callable[[Path], None]:
         take(store, wanted, NOW, Intervals())
 
     return run
+
+
+def bring(folder: Path) -> None:
+    """Import a key of another keystore, once that is made."""
+    outside = folder.parent / "outside"
+    if not outside.exists():
+        Keystore(outside).generate(ZONE, 13, FLAGS["csk"], NOW)
+    (file,) = outside.glob("*.private")
+    Keystore(folder).import_file(ZONE, file, NOW)
+
+
+def seal(folder: Path, *, sealed: bool = True) -> None:
+    store = Keystore(folder, lambda: SECRET)
+    with store.changing(NOW, "seal") as change:
+        tags = store.seal(change, ZONE, sealed=sealed)
+        change.tell(name.to_text(ZONE), tags, "sealed")
+
+
+def unseal(folder: Path) -> None:
+    seal(folder, sealed=False)
 
 
 def killed_at(count: int, run: Callable[[Path], None], folder: Path) -> bool:
@@ -99,6 +122,11 @@ def killed_at(count: int, run: Callable[[Path], None], folder: Path) -> bool:
     "run",
     [
         pytest.param(generate, id="generate"),
+        pytest.param(bring, id="import"),
+        pytest.param(seal, id="encrypt"),
+        pytest.param(unseal, id="decrypt"),
+        pytest.param(step(Step.PUBLISH), id="publish"),
+        pytest.param(step(Step.ACTIVATE), id="activate"),
         pytest.param(step(Step.RETIRE), id="retire"),
         pytest.param(step(Step.REVOKE), id="revoke"),
         pytest.param(step(Step.REMOVE), id="remove"),
@@ -112,6 +140,8 @@ def test_whoever_is_killed_leaves_the_keys_as_before_or_after(
     for count in range(200):
         folder = tmp_path / f"keys{count}"
         generate(folder)
+        if run is unseal:
+            seal(folder)
         before, told = state_of(folder), len(log_of(folder))
         was_killed = killed_at(count, run, folder)
         after = state_of(folder)

@@ -50,10 +50,16 @@ def test_what_cannot_be_used_is_refused_in_words(text: str, problem: str) -> Non
         parse(text)
 
 
-def test_a_pin_in_a_uri_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize("mark", ["?", ";"])
+def test_a_pin_in_a_uri_is_refused_and_not_repeated(mark: str) -> None:
     with pytest.raises(InvalidUri, match="pkcs11-pin-file") as error:
-        parse("pkcs11:token=a;object=b?pin-value=24680")
+        parse(f"pkcs11:token=a;object=b{mark}pin-value=24680")
     assert "24680" not in str(error.value)
+
+
+def test_the_source_of_a_pin_may_stand_where_bind_has_it() -> None:
+    text = "pkcs11:token=a;object=b;pin-source=/etc/pin"
+    assert parse(text) == TokenUri(text, token="a", object="b", pin_source="/etc/pin")
 
 
 @given(st.text(min_size=1).filter(lambda one: "\0" not in one))
