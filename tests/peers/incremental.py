@@ -67,7 +67,9 @@ class Incremental:
         )
         for release in releases:
             powerdns = release.software == "powerdns"
-            software = str(release) if powerdns else release.software
+            # What the others keep of LUA records is to be the very octets, too: they are called
+            # PowerDNS, as nobody else gets any.
+            software = str(release) if powerdns else "powerdns-5.1"
             text += f'[tsig."{key_of(release)}"]\nsecret = "{TSIG_SECRET}"\n'
             text += (
                 f'[[secondary]]\nname = "{release}"\naddress = "{LOOPBACK}:{self.ports[release]}"\n'
