@@ -10,7 +10,11 @@ from lzc.bundle.zone_info import ZoneInfo
 
 
 class Changes(Protocol):
-    """Difference sequences from a client's serial on; close them."""
+    """Difference sequences from a client's serial on, of so many ``octets``; close them."""
+
+    @property
+    def octets(self) -> int:
+        """Of the RRs."""
 
     def verified(self) -> Iterator[None]:
         """What is to be done before they are sent. Raises `BundleError` where they cannot be."""
@@ -30,6 +34,10 @@ class Publication(Protocol):
     @property
     def serial(self) -> int:
         """Of this form."""
+
+    @property
+    def transfer_length(self) -> int:
+        """Octets of its RRs."""
 
     @property
     def soa(self) -> bytes:

@@ -66,7 +66,9 @@ class TransferPlan:
     @property
     def octets(self) -> int:
         """Octets of what is to be sent, questions and TSIG aside."""
-        return len(self._wire) if self._increments is None else self._increments.octets
+        if self._increments is not None:
+            return self._increments.octets
+        return len(self._wire) if self._publication is None else self._publication.transfer_length
 
     def messages(self) -> Iterator[bytes]:
         """The messages in order, each with its 16-bit length in front, ready for TCP; nothing where
