@@ -117,8 +117,7 @@ class FormPublisher:
             form = self._forms.get(one)
             if form is None:
                 form = self._forms[one] = Looked(one)
-            flattened = one.what.form is Form.FLATTENED
-            if not flattened and form.bundle == folder.name and 0 < form.again_at - now <= AGAIN:
+            if self._is_fresh(form, folder, now):
                 continue
             form.again_at = now + AGAIN
             try:
@@ -130,6 +129,14 @@ class FormPublisher:
                 log.error("%s: %s", shown(self.name(one)), shown(problem))
             form.problem = problem
             yield Published(one, form.serial, problem)
+
+    def _is_fresh(self, form: Looked, folder: Path, now: float) -> bool:
+        """Whether nothing is known that a form would have to be looked at for."""
+        if form.wanted.what.form is Form.FLATTENED or form.bundle != folder.name:
+            return False
+        return 0 < form.again_at - now <= AGAIN and bool(
+            files(folder_of(self._output, form.wanted))
+        )
 
     def _evaluation(self, folder: Path, stamps: Path, view: View) -> Evaluation:
         """What evaluates the LUA records of a bundle for a view; those of others are let go."""

@@ -128,6 +128,7 @@ class Supervisor:
             source.stamps,
             board.used,
             self._recorder,
+            self._publisher,
             self._leaving,
             self._observer,
         )
@@ -141,6 +142,7 @@ class Supervisor:
             bound.endpoints,
             board.used,
             self._recorder,
+            self._publisher,
             tls_listen=bound.tls_endpoints,
         )
         self._pages = StatusPages(self._overview, checker, self._commands.status, board.used)

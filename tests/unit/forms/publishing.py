@@ -207,7 +207,7 @@ class Secondary:
         keys = zone.find_rrset(apex, "DNSKEY")
         cuts = [name for name in zone if name != apex and zone.get_rdataset(name, "NS")]
         hidden = [name for name in zone if zone.get_rdataset(name, "DNAME")]
-        for name, node in zone.items():
+        for name, node in zone.nodes.items():
             is_below = any(name.is_subdomain(cut) and name != cut for cut in [*cuts, *hidden])
             for rdataset in node:
                 if rdataset.rdtype == dns.rdatatype.RRSIG:
