@@ -16,6 +16,10 @@ class Changes(Protocol):
     def octets(self) -> int:
         """Of the RRs."""
 
+    @property
+    def made(self) -> bytes | None:
+        """The sequences as blocks of a file, where they are in memory and right."""
+
     def verified(self) -> Iterator[None]:
         """What is to be done before they are sent. Raises `BundleError` where they cannot be."""
 

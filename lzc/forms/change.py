@@ -139,9 +139,12 @@ class Change:
 
     def _set(self, item: tuple[bytes, bytes | None]) -> None:
         key, entry = item
-        if key not in self._before:
-            self._before[key] = self._get(key)
+        now = self._get(key)
+        self._before.setdefault(key, now)
         self._after[key] = entry
+        if entry == now:
+            # Nothing is written where nothing changed.
+            return
         if entry is None:
             self._transaction.delete(key, db=self._store.names)
         else:

@@ -104,6 +104,7 @@ class StoredIncrements:
 
     def __init__(self, way: list[bytes], octets: int) -> None:
         self.octets = octets
+        self.made = way[0] if len(way) == 1 else None
         self._way = way
 
     def verified(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from lzc.config import Config, Form, View
 from lzc.contained import Ended, run_contained
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.signing.denial import Denial, Way
+from lzc.dnssec.token.sessions import Unreachable
 from lzc.foreign_text import shown
 from lzc.forms import flatten
 from lzc.forms.change import Change, soa_signatures
@@ -27,12 +28,12 @@ from lzc.forms.flatten import Evaluation, Values
 from lzc.forms.making import Making, MakingFailed, make_whole
 from lzc.forms.serials import FormSerials
 from lzc.forms.signing import REFRESH, FormSigner
-from lzc.forms.source import Source, soa_of
-from lzc.forms.store import DAMAGE, MAP, FormStore, State, files, is_damage
+from lzc.forms.source import Source, soa_of, values_of
+from lzc.forms.store import DAMAGE, MAP, NAME, FormStore, State, files, is_damage
 from lzc.forms.where import FOLDER, Wanted, folder_of, grants_of, wanted_of
 from lzc.image.delta import rr_end
 from lzc.wire import rrtype as rr
-from lzc.wire.name import key_of_labels, labels_of, to_text
+from lzc.wire.name import key_of, key_of_labels, labels_of, to_text
 
 log = logging.getLogger("lzc")
 
@@ -53,7 +54,8 @@ Evaluate = Callable[[Bundle, View], Evaluation]
 class Looked:
     """What is known of a form that is looked after. ``values`` are those that it was made of in the
     bundle with the id ``bundle``, ``seen`` marks those of the last look; ``failing`` are LUA
-    records that failed then. Times are seconds since the epoch: of the last serial, when signatures
+    records that failed then, ``owners`` the names that have some in the
+    bundle ``owners_in``. Times are seconds since the epoch: of the last serial, when signatures
     were made anew, and when it is looked at again though nothing is known to have changed."""
 
     wanted: Wanted
@@ -62,6 +64,8 @@ class Looked:
     seen: str = ""
     bundle: str = ""
     failing: frozenset[tuple[bytes, int]] = frozenset()
+    owners: dict[bytes, bytes] = field(default_factory=dict)
+    owners_in: str = ""
     changed_at: float = 0.0
     renewed_at: float = 0.0
     again_at: float = 0.0
@@ -93,7 +97,6 @@ class FormPublisher:
         self._serials = FormSerials(self._output)
         self._forms: dict[Wanted, Looked] = {}
         self._evaluations: dict[tuple[str, View], tuple[Bundle, Evaluation]] = {}
-        self._owners: dict[tuple[str, bytes], dict[bytes, bytes]] = {}
         for problem in self._serials.problems:
             log.warning("serials of forms: %s", shown(problem))
 
@@ -123,7 +126,7 @@ class FormPublisher:
             try:
                 problem = self._look_after(form, folder, stamps, now)
                 form.bundle = folder.name
-            except (BundleError, MakingFailed, MemoryError, *DAMAGE) as error:
+            except (BundleError, MakingFailed, MemoryError, Unreachable, *DAMAGE) as error:
                 problem = str(error) or repr(error)
             if problem and problem != form.problem:
                 log.error("%s: %s", shown(self.name(one)), shown(problem))
@@ -172,6 +175,9 @@ class FormPublisher:
     def _look_after(self, form: Looked, folder: Path, stamps: Path, now: float) -> str:
         """Bring a form to what it is to be; why that cannot be, if so."""
         wanted = form.wanted
+        place = folder_of(self._output, wanted)
+        before = self._before(form, place)
+        form.serial = 0 if before is None else before.serial
         with Bundle.open(folder, verified_dir=stamps) as bundle:
             view = bundle.zone(wanted.apex)
             if view is None:
@@ -201,19 +207,16 @@ class FormPublisher:
             "" if signer is None else str(making.denial),
             flatten.mark(values),
         )
-        place = folder_of(self._output, wanted)
-        before = self._before(form, place)
-        if before is not None:
-            form.serial = before.serial
-            if (before.keys, before.denial) == (state.keys, state.denial):
-                try:
-                    self._change(form, making, place, before, state, soa, now)
-                except DAMAGE as error:
-                    if not is_damage(error):
-                        raise
-                    self._tell_damage(place, error)
-                else:
-                    return ""
+        signed_alike = before is not None and _signed_by(before) == _signed_by(state)
+        if before is not None and signed_alike:
+            try:
+                self._change(form, making, place, before, state, soa, now)
+            except DAMAGE as error:
+                if not is_damage(error):
+                    raise
+                self._tell_damage(place, error)
+            else:
+                return ""
         self._make(form, making, place, state, soa, now)
         return ""
 
@@ -225,25 +228,22 @@ class FormPublisher:
         after the last serial."""
         if form.wanted.what.form is not Form.FLATTENED:
             return {}
-        which = bundle.id, view.apex
-        owners = self._owners.get(which)
-        if owners is None:
-            if len(self._owners) > 64:
-                self._owners.clear()
-            owners = self._owners[which] = dict(flatten.lua_owners(view))
-
+        if form.owners_in != bundle.id:
+            form.owners, form.owners_in = dict(flatten.lua_owners(view)), bundle.id
         failing: set[tuple[bytes, int]] = set()
 
         def told(owner: bytes, rrtype: int, why: str) -> None:
             failing.add((owner, rrtype))
             if (owner, rrtype) not in form.failing:
                 what = f"{to_text(owner)} LUA {rr.to_text(rrtype)}"
-                kept = "what it gave before stays" if form.values else "it is left out"
+                known = any(one[0] == rrtype for one in before.get(key_of(owner, view.apex), ()))
+                kept = "what it gave before stays" if known else "it is left out"
                 name = shown(self.name(form.wanted))
                 log.warning("%s: %s fails, and %s: %s", name, what, kept, shown(why))
 
         evaluation = self._evaluation(bundle.path, stamps, form.wanted.what.view)
-        values = evaluation.of(view, owners, form.values, told)
+        before = form.values or self._stored(form)
+        values = evaluation.of(view, form.owners, before, told)
         form.failing = frozenset(failing)
         seen = flatten.mark(values)
         stood, form.seen = form.seen == seen, seen
@@ -251,6 +251,21 @@ class FormPublisher:
         if form.bundle != bundle.id or (stood and rested):
             form.values = values
         return form.values
+
+    def _stored(self, form: Looked) -> Values:
+        """What there is at the names that have LUA records, whoever made it."""
+        found: Values = {}
+        try:
+            path = files(folder_of(self._output, form.wanted))[-1]
+            with FormStore(path) as store, store.reading() as transaction:
+                for key in form.owners:
+                    entry = transaction.get(NAME + key, db=store.names)
+                    if entry is not None:
+                        found[key] = values_of(entry)
+        except DAMAGE:
+            # There is none, or it is looked at later what is wrong with it.
+            return {}
+        return found
 
     def _before(self, form: Looked, place: Path) -> State | None:
         """What there is; `None` where there is nothing that can be used. What an earlier process
@@ -280,8 +295,15 @@ class FormPublisher:
         self, form: Looked, making: Making, place: Path, state: State, soa: bytes, now: float
     ) -> None:
         """The whole of it, in a new store."""
+        processes = self._processes
+        if making.signer is not None and making.signer.in_token:
+            # A process has the library of its token once, and forks lose it.
+            processes = 1
+        if processes > 1:
+            # LMDB does not want to be forked while it has a file open.
+            self.close()
         with FormStore.begin(place) as store:
-            rrs, octets = make_whole(making, store, self._processes)
+            rrs, octets = make_whole(making, store, processes)
             serial = self._serials.next(form.wanted, state.source_serial)
             soa = _with_serial(soa, serial)
             state = replace(state, serial=serial, rrs=rrs, octets=octets + len(soa))
@@ -316,7 +338,7 @@ class FormPublisher:
                 old_soa, old_signatures = store.soa(transaction)
                 same = change.is_nothing and _bare(old_soa) == _bare(soa)
                 if same and not _is_due(old_signatures, making, now):
-                    if state.source_serial != before.source_serial:
+                    if _origin(state) != _origin(before):
                         kept = replace(
                             before,
                             source_serial=state.source_serial,
@@ -348,6 +370,16 @@ class FormPublisher:
         if found:
             form.renewed_at = now
         return found
+
+
+def _signed_by(state: State) -> tuple[str, str]:
+    """What decides about all signatures of a form."""
+    return state.keys, state.denial
+
+
+def _origin(state: State) -> tuple[int, str, str]:
+    """What a form was made from."""
+    return state.source_serial, state.source_digest, state.found
 
 
 def _chain(denial: Denial) -> Denial:

@@ -41,7 +41,7 @@ _HEADS: Final = 4096
 
 class FormSigner:
     """Signs the RRsets of one zone at one time, with the keys that are active then; ``mark`` tells
-    these from others. Raises `ValueError` where none is."""
+    these from others, ``in_token`` whether one lies in a token. Raises `ValueError` where none is."""
 
     def __init__(self, apex: bytes, keys: Iterable[SigningKey], now: float) -> None:
         chosen = roles(keys, now)
@@ -50,6 +50,7 @@ class FormSigner:
         self.apex = apex
         self.now = int(now)
         self._data, self._keys = chosen
+        self.in_token = any(key.token is not None for some in chosen for key in some)
         digest = sha256(apex)
         for some in chosen:
             digest.update(len(some).to_bytes(2, "big") + b"".join(key.dnskey for key in some))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from lzc.bundle import node as nodes
 from lzc.bundle.reader import ZoneView
-from lzc.forms.entry import DELEGATION, OCCLUDED, RRset
+from lzc.forms.entry import DELEGATION, DENIALS, OCCLUDED, RRset, parse
 from lzc.forms.signing import with_owner
 from lzc.wire import rrtype as rr
 from lzc.wire.name import relative_of_key
@@ -114,6 +114,19 @@ def _rdatas(relative: bytes, rrset: RRset) -> Iterator[tuple[int, bytes]]:
         position = end
 
 
+def values_of(entry: bytes) -> tuple[Found, ...]:
+    """The RRsets of an entry as if LUA records had given them."""
+    found = []
+    for rrtype, rrset in parse(entry).rrsets.items():
+        if rrtype not in DENIALS:
+            at = 0
+            while rrset.rrs[at] < 0xC0:
+                at += 1 + rrset.rrs[at]
+            pairs = list(_rdatas(rrset.rrs[:at], rrset))
+            found.append((rrtype, pairs[0][0], tuple(rdata for _, rdata in pairs)))
+    return tuple(found)
+
+
 def soa_of(view: ZoneView) -> bytes:
     """The SOA RR of the bundle, its owner as ``C0 0C``."""
     apex = view.node(b"") or b""
@@ -123,4 +136,4 @@ def soa_of(view: ZoneView) -> bytes:
     return apex[found[1] : found[2]]
 
 
-__all__ = ["Found", "Name", "Source", "soa_of"]
+__all__ = ["Found", "Name", "Source", "soa_of", "values_of"]

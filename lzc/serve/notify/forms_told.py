@@ -21,11 +21,14 @@ class FormsTold:
     def __init__(self, sections: Sequence[SecondarySection]) -> None:
         self._sections = sections
         self._facts: Facts = {}
+        self.is_needed = False
+        """Whether any secondary gets a form of its own."""
         self._made: dict[tuple[bytes, Handed], tuple[int, str]] = {}
 
     def follow(self, sections: Sequence[SecondarySection]) -> None:
         """These are the secondaries from now on."""
         self._sections = sections
+        self.know(self._facts)
 
     def know(self, facts: Facts) -> None:
         """These are the zones from now on."""
@@ -37,13 +40,7 @@ class FormsTold:
             if (what := self.of(section, apex)) is not None
         }
         self._made = {which: made for which, made in self._made.items() if which in needed}
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether any secondary gets a form of its own."""
-        return any(
-            self.of(section, apex) is not None for section in self._sections for apex in self._facts
-        )
+        self.is_needed = bool(needed)
 
     def take(self, apex: bytes, what: Handed, serial: int, problem: str) -> bool:
         """A form has this serial, 0: none yet; ``problem`` says why it is not what it is to be.

@@ -24,6 +24,8 @@ log = logging.getLogger("lzc")
 PAUSE: Final = 1.0
 """Seconds until a publisher that died is replaced; twice as many each time it dies at once."""
 LONGEST: Final = 60.0
+GATHER: Final = 0.1
+"""Seconds in which it is gathered what became of forms."""
 EACH: Final = 5.0
 """Seconds between two looks at what changed."""
 
@@ -47,8 +49,8 @@ class PublisherProcess:
         self._changed = changed
         self._channel: Channel | None = None
         self._folder = Path()
-        self._geo: Sequence[Path] = ()
-        self._again = self._stopping = False
+        self._geo: list[Path] = []
+        self._again = self._stopping = self._due = False
         self._pause = PAUSE
         self._started_at = 0.0
         self.pid = 0
@@ -79,12 +81,16 @@ class PublisherProcess:
     def load(self, folder: Path, geo: Sequence[Path]) -> None:
         """Zones are those of this bundle from now on, and the databases of places these."""
         self._folder = folder
-        if list(geo) != list(self._geo):
-            self._geo = list(geo)
-            self._renew()
+        self.take_geo(geo)
         if self._channel is not None:
             self._channel.send({"do": "load", "folder": str(folder)})
         if self.pid and not self.wanted:
+            self._renew()
+
+    def take_geo(self, geo: Sequence[Path]) -> None:
+        """The databases of places are these from now on."""
+        if list(geo) != self._geo:
+            self._geo = list(geo)
             self._renew()
 
     def take_settings(self, config: Config) -> None:
@@ -140,7 +146,14 @@ class PublisherProcess:
         view = View(message["client"], message["health"])
         what = Handed(Form(message["form"]), view)
         apex = bytes.fromhex(message["apex"])
-        if self._told.take(apex, what, message["serial"], message["problem"]):
+        if self._told.take(apex, what, message["serial"], message["problem"]) and not self._due:
+            # Of many zones that are made one after the other, each would be a look at all.
+            self._due = True
+            asyncio.get_running_loop().call_later(GATHER, self._tell)
+
+    def _tell(self) -> None:
+        self._due = False
+        if not self._stopping:
             self._changed()
 
     def _renew(self) -> None:

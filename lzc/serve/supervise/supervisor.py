@@ -416,6 +416,7 @@ class Supervisor:
         self._watchdog.look(stopping=self._stopping)
         self._reap()
         self._secondaries.look()
+        self._publisher.take_geo(self._reloader.geo.current())
         self._loop.call_later(_TICK, self._tick)
 
     def _start_checker(self) -> None:
