@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from lzc.bundle.delta_file import Content, DeltaFile, in_blocks
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle, ZoneView
 from lzc.bundle.zone_keys import zone_keys
@@ -23,6 +22,7 @@ from lzc.dnssec.token.sessions import Unreachable
 from lzc.foreign_text import shown
 from lzc.forms import flatten
 from lzc.forms.change import Change, soa_signatures
+from lzc.forms.concerned import concerned
 from lzc.forms.entry import first_expiry, parse
 from lzc.forms.flatten import Evaluation, Values
 from lzc.forms.making import Making, MakingFailed, make_whole
@@ -31,9 +31,8 @@ from lzc.forms.signing import REFRESH, FormSigner
 from lzc.forms.source import Source, soa_of, values_of
 from lzc.forms.store import DAMAGE, MAP, NAME, FormStore, State, files, is_damage
 from lzc.forms.where import FOLDER, Wanted, folder_of, grants_of, wanted_of
-from lzc.image.delta import rr_end
 from lzc.wire import rrtype as rr
-from lzc.wire.name import key_of, key_of_labels, labels_of, to_text
+from lzc.wire.name import key_of, to_text
 
 log = logging.getLogger("lzc")
 
@@ -329,7 +328,7 @@ class FormPublisher:
                 change = Change(making, store, transaction, source)
                 keys: set[bytes] = set()
                 if state.source_digest != before.source_digest:
-                    keys = _concerned(source, store, transaction, before)
+                    keys = concerned(source, store, transaction, before)
                 if state.found != before.found:
                     keys |= source.found.keys()
                 change.names(keys | {b""})
@@ -387,40 +386,6 @@ def _chain(denial: Denial) -> Denial:
     if denial.way is Way.NARROW:
         return replace(denial, way=Way.NSEC3)
     return Denial() if denial.way is Way.COMPACT else denial
-
-
-def _concerned(source: Source, store: FormStore, transaction: Any, before: State) -> set[bytes]:
-    """The names that may be otherwise than in a store: those in the deltas of the bundle, or all
-    where these do not lead there."""
-    view = source.view
-    info = view.info
-    now = Content(info.serial, bytes.fromhex(info.digest))
-    steps = view.bundle.deltas.way(info.apex, before.source_serial, now)
-    try:
-        if steps and steps[0].before.digest.hex() == before.source_digest:
-            found: set[bytes] = set()
-            for step in steps:
-                with DeltaFile(step.path) as file:
-                    for _, octets in in_blocks(file.blocks(step)):
-                        found.update(_owners_in(octets))
-            return found
-    except BundleError:
-        # It is damaged: all names are looked at.
-        pass
-    found = {name.key for name in source.names()}
-    with transaction.cursor(db=store.names) as cursor:
-        found.update(key[1:] for key in cursor.iternext(values=False) if key[:1] == b"a")
-    return found
-
-
-def _owners_in(octets: bytes) -> Iterator[bytes]:
-    position = 0
-    while position < len(octets):
-        end = position
-        while octets[end] < 0xC0:
-            end += 1 + octets[end]
-        yield key_of_labels(labels_of(octets[position:end] + b"\x00"))
-        position = rr_end(octets, position)
 
 
 def _gone_through(path: Path) -> None:

@@ -41,7 +41,8 @@ _HEADS: Final = 4096
 
 class FormSigner:
     """Signs the RRsets of one zone at one time, with the keys that are active then; ``mark`` tells
-    these from others, ``in_token`` whether one lies in a token. Raises `ValueError` where none is."""
+    these from others, ``in_token`` whether one lies in a token. Raises `ValueError` where none is
+    active."""
 
     def __init__(self, apex: bytes, keys: Iterable[SigningKey], now: float) -> None:
         chosen = roles(keys, now)

@@ -21,6 +21,7 @@ class FormsTold:
     def __init__(self, sections: Sequence[SecondarySection]) -> None:
         self._sections = sections
         self._facts: Facts = {}
+        self._needed: set[tuple[bytes, Handed]] = set()
         self.is_needed = False
         """Whether any secondary gets a form of its own."""
         self._made: dict[tuple[bytes, Handed], tuple[int, str]] = {}
@@ -33,7 +34,7 @@ class FormsTold:
     def know(self, facts: Facts) -> None:
         """These are the zones from now on."""
         self._facts = facts
-        needed = {
+        self._needed = needed = {
             (apex, what)
             for apex in facts
             for section in self._sections
@@ -44,7 +45,10 @@ class FormsTold:
 
     def take(self, apex: bytes, what: Handed, serial: int, problem: str) -> bool:
         """A form has this serial, 0: none yet; ``problem`` says why it is not what it is to be.
-        Whether anything of that is new."""
+        Whether anything of that is new, and about what somebody is to get."""
+        if (apex, what) not in self._needed:
+            # Of a publisher that knows older settings.
+            return False
         new = self._made.get((apex, what)) != (serial, problem)
         self._made[apex, what] = serial, problem
         return new

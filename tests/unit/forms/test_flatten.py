@@ -141,3 +141,31 @@ def test_a_record_that_fails_gives_what_it_gave_and_is_told(
     said = caplog.text
     project.look(60)
     assert caplog.text == said
+
+
+def test_what_a_failing_record_gave_outlives_the_publisher(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.build("a LUA A \"ifportup(443,{'192.0.2.1'})\"\nb TXT static\n")
+    project.look()
+    project.restart()
+    project.build("a LUA A \";error('oh')\"\nb TXT other\n")
+    project.look()
+    secondary = Secondary()
+    secondary.refresh(project)
+    assert rows(secondary, "a", "b") == {("a", "A", "192.0.2.1"), ("b", "TXT", '"other"')}
+
+
+def test_a_large_zone_is_flattened_by_several_processes(tmp_path: Path) -> None:
+    project = Project(tmp_path, processes=2)
+    many = "".join(f"n{number} A 192.0.2.1\n" for number in range(17000))
+    project.build(many + TEXT)
+    (told,) = project.look()
+    assert not told.problem
+    project.health.up = False
+    project.look(60)
+    (second,) = project.look(60)
+    assert (second.problem, second.serial > told.serial) == ("", True)
+    secondary = Secondary()
+    secondary.refresh(project)
+    assert ("who", "TXT", '"192.0.2.77"') in rows(secondary)
+    assert not rows(secondary, "only")

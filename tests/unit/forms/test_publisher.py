@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lzc import config
 from lzc.answer.transfer_kinds import Kind
 from lzc.bundle import current
 from lzc.forms.signing import REFRESH, VALIDITY
@@ -190,3 +191,38 @@ def test_a_large_zone_is_made_by_several_processes_alike(tmp_path: Path) -> None
             found.append(secondary.rows("RRSIG", "DNSKEY"))
     assert found[0] == found[1]
     assert found[2] == found[3]
+
+
+def test_without_keys_what_there_is_stays_and_it_is_told(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.build(STILL)
+    (first,) = project.look()
+    (tmp_path / "keys").rename(tmp_path / "gone")
+    project.restart()
+    (told,) = project.look()
+    assert "which is not here" in told.problem
+    assert told.serial == first.serial
+    secondary = Secondary()
+    secondary.refresh(project)
+    secondary.check(project.now)
+    (tmp_path / "gone").rename(tmp_path / "keys")
+    (again,) = project.look(120)
+    assert (again.problem, again.serial) == ("", first.serial)
+
+
+def test_forms_that_nobody_gets_any_more_are_removed_and_their_serials_are_not(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path)
+    project.build(STILL)
+    (first,) = project.look()
+    assert project.store().exists()
+    text = (tmp_path / "lzc.toml").read_text()
+    for software in ("powerdns-5.1", "knot"):
+        (tmp_path / "lzc.toml").write_text(text.replace('"bind"', f'"{software}"'))
+        project.config = config.load(tmp_path / "lzc.toml")
+        project.restart()
+        told = project.look()
+        if not told:
+            assert list((project.config.output / FOLDER).iterdir()) == []
+    assert told[0].serial == first.serial + 1
