@@ -254,6 +254,7 @@ def in_turns(jobs: Sequence[T], work: Callable[[T], Any], processes: int) -> Ite
 
 def _work(jobs: Sequence[T], work: Callable[[T], Any], writing: int) -> None:
     try:
+        # Who takes it may be gone: then nobody wants the rest.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         with os.fdopen(writing, "wb", 1 << 20) as out:
             for job in jobs:
@@ -261,8 +262,6 @@ def _work(jobs: Sequence[T], work: Callable[[T], Any], writing: int) -> None:
                 out.write(len(octets).to_bytes(8, "big"))
                 out.write(octets)
                 out.flush()
-            # Until it is taken: who takes it ends us.
-            signal.pause()
     finally:
         os._exit(1)
 
