@@ -219,6 +219,6 @@ class Secondary:
                     assert rrsig is None, (name, kind)
                     continue
                 assert rrsig is not None, (name, kind)
-                rrset = dns.rrset.from_rdata_list(name, rdataset.ttl, rdataset)
-                signed = dns.rrset.from_rdata_list(name, rrsig.ttl, rrsig)
+                rrset = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
+                signed = dns.rrset.from_rdata_list(name, rrsig.ttl, list(rrsig))
                 dns.dnssec.validate(rrset, signed, {apex: keys}, now=now)
