@@ -28,6 +28,9 @@ SEVERAL: Final = 4 * SLICE
 
 Item = tuple[bytes, bytes, int]
 """The key of an entry in the store, the entry, and when its first signature expires, or 0."""
+_Made = tuple[list[tuple[bytes, bytes]], list[bytes], int, int]
+"""What is put into a store of some names: entries by their keys, when they are due, how many RRs,
+and octets of these. So whoever puts it there has little to do."""
 T = TypeVar("T")
 
 
@@ -87,42 +90,47 @@ def make_whole(making: Making, store: FormStore, processes: int) -> tuple[int, i
     several = processes if len(keys) > SEVERAL // SLICE else 1
     bounds = list(zip(keys, [*keys[1:], None], strict=True))
 
-    def names(bound: tuple[bytes, bytes | None]) -> tuple[list[Item], list[bytes]]:
+    def names(bound: tuple[bytes, bytes | None]) -> tuple[_Made, list[bytes]]:
         with making.opened() as source:
             if making.signer is None or hashed:
-                return _plain(making, source, *bound)
-            return list(_chained(making, source, *bound)), []
+                items, links = _plain(making, source, *bound)
+                return _made_of(items), links
+            return _made_of(list(_chained(making, source, *bound))), []
 
     rrs = octets = 0
     links: list[bytes] = []
     with store.writing() as transaction:
         for made, some in in_turns(bounds, names, several):
             links += some
-            rrs, octets = _append(store, transaction, made, rrs, octets)
+            rrs, octets = rrs + made[2], octets + made[3]
+            _append(store, transaction, made)
         if making.signer is not None and hashed:
             links.sort()
             starts = range(0, len(links), SLICE)
 
-            def hashes(start: int) -> list[Item]:
-                return list(_linked(making, links, start))
+            def hashes(start: int) -> _Made:
+                return _made_of(list(_linked(making, links, start)))
 
-            for more in in_turns(starts, hashes, several):
-                rrs, octets = _append(store, transaction, more, rrs, octets)
+            for made in in_turns(starts, hashes, several):
+                rrs, octets = rrs + made[2], octets + made[3]
+                _append(store, transaction, made)
     return rrs, octets
 
 
-def _append(
-    store: FormStore, transaction: Any, items: Sequence[Item], rrs: int, octets: int
-) -> tuple[int, int]:
+def _made_of(items: Sequence[Item]) -> _Made:
+    return (
+        [item[:2] for item in items],
+        sorted(expires.to_bytes(4, "big") + key for key, _, expires in items if expires),
+        sum(head(entry)[1] for _, entry, _ in items),
+        sum(len(entry) - HEAD for _, entry, _ in items),
+    )
+
+
+def _append(store: FormStore, transaction: Any, made: _Made) -> None:
     with transaction.cursor(db=store.names) as cursor:
-        cursor.putmulti([(key, entry) for key, entry, _ in items], append=True)
-    due = sorted(expires.to_bytes(4, "big") + key for key, _, expires in items if expires)
+        cursor.putmulti(made[0], append=True)
     with transaction.cursor(db=store.due) as cursor:
-        cursor.putmulti([(one, b"") for one in due])
-    for _, entry, _ in items:
-        rrs += head(entry)[1]
-        octets += len(entry) - HEAD
-    return rrs, octets
+        cursor.putmulti([(one, b"") for one in made[1]])
 
 
 def _plain(
