@@ -308,7 +308,7 @@ class FormPublisher:
             state = replace(state, serial=serial, rrs=rrs, octets=octets + len(soa))
             with store.writing() as transaction:
                 store.put_state(transaction, state, soa, soa_signatures(making, soa))
-            store.publish(place)
+            store.publish(place, serial)
         form.serial, form.changed_at, form.renewed_at = serial, now, now
         form.is_sound = True
         log.info("%s: made, serial %d, %d records", shown(self.name(form.wanted)), serial, rrs)

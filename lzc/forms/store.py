@@ -1,7 +1,7 @@
 """Where a published zone is kept: one LMDB file, which is written by one process and read by all.
 
 Who reads has the zone as it was when he began, however long he takes. A zone that is made anew gets
-another file, under a higher number; the last number counts. Tables:
+another file, which is named by its serial then; there is one at a time. Tables:
 
 =========  =========================================================================================
 ``names``  ``a`` and the key of a name, or ``b`` and a hash of NSEC3, to its entry (`entry`)
@@ -133,13 +133,14 @@ class FormStore:
         _remove(path)
         return cls(path, write=True, fresh=True)
 
-    def publish(self, folder: Path) -> Path:
-        """Close it, and have it count from now on, instead of all others of the folder."""
+    def publish(self, folder: Path, serial: int) -> Path:
+        """Close it, and have it count from now on, instead of all others of the folder. ``serial``
+        is that of the form, which no other store ever had: so whoever reads another one does not
+        take this for it."""
         self._env.sync(True)
         self.close()
         before = files(folder)
-        number = int(before[-1].stem) + 1 if before else 1
-        path = folder / f"{number:010}.lmdb"
+        path = folder / f"{serial:010}.lmdb"
         self.path.replace(path)
         with suppress(OSError):
             Path(f"{self.path}-lock").unlink()
