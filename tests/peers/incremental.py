@@ -75,6 +75,11 @@ class Incremental:
                 f'[[secondary]]\nname = "{release}"\naddress = "{LOOPBACK}:{self.ports[release]}"\n'
                 f'software = "{software}"\ntsig = "{key_of(release)}"\nzones = ["{ZONE}"]\n'
             )
+        # Whoever compares has the LUA records, too.
+        text += (
+            f'[[secondary]]\nname = "judge"\naddress = "{LOOPBACK}:9"\nnotify = false\n'
+            f'software = "powerdns-5.1"\ntsig = "{OURS}"\n'
+        )
         self.config.write_text(text)
         self.config.chmod(0o600)
         self.serial = 0
