@@ -21,9 +21,12 @@ from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal
 from lzc.answer.sections import Sections
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.transfer import client_serial, is_up_to_date, soa_of
+from lzc.answer.transfer_access import AS_IT_IS, handed, run_lua
 from lzc.answer.transfer_kinds import Kind, Sent, SentReport
 from lzc.answer.zone import ServedZones, SigningFailure
+from lzc.bundle import node as nodes
 from lzc.bundle.reader import BundleError
+from lzc.config import Form
 from lzc.lua.engine.execution import LuaFailure, QueryContext
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
@@ -150,8 +153,16 @@ class Exchange:
         qtype = query.qtype
         dnssec_ok = query.edns is not None and query.edns.dnssec_ok
         shared = fixed = True
+        if qtype in (rrtype.SOA, rrtype.IXFR) and query.qclass == message.IN:
+            published = self._published(turn)
+            if published is not None:
+                return published, False
+            apex = query.qname_lower
+            by_address = self._settings.access.tells_by_address(apex)
+            shared = not (by_address and self._zones.info(apex) is not None)
         if dnssec_ok and qtype in (rrtype.SOA, rrtype.IXFR):
-            dnssec_ok, shared = self._soa_signed(turn)
+            dnssec_ok, alike = self._soa_signed(turn)
+            shared = shared and alike
         if qtype == rrtype.IXFR and query.qclass == message.IN and not turn.tcp:
             changes = self._changes(turn)
             if changes is not None:
@@ -199,6 +210,32 @@ class Exchange:
         head = b"\xc0\x0c\x00\x10\x00\x03\x00\x00\x00\x00" + (len(string) + 1).to_bytes(2, "big")
         return message.NOERROR, [Blob(1, head + bytes((len(string),)) + string)]
 
+    def _published(self, turn: _Turn) -> bytes | None:
+        """What a secondary is told that has the zone in a form of its own (`lzc.forms`): the SOA of
+        that, to which it comes over TCP; SERVFAIL where it is not made yet, as the serial of the
+        zone itself says nothing of it. `None` for all others."""
+        query, key = turn.query, turn.checked.key_name
+        apex = query.qname_lower
+        grants = self._settings.access.meant(apex, turn.client, key)
+        info = self._zones.info(apex) if grants else None
+        what = None if info is None else handed(grants, info)
+        if info is None or what is None or what.form is Form.LIVE:
+            return None
+        found = self._settings.published.find(info, what)
+        if found is None:
+            report = Refusal(Reason.UNPUBLISHED, turn.client, query.qtype, apex, key or b"")
+            self._refused(report)
+            return self._plain(query, turn.client, turn.now, message.SERVFAIL)
+        try:
+            answer = [Blob(1, found.soa)]
+            if query.edns is not None and query.edns.dnssec_ok:
+                ttl = int.from_bytes(found.soa[6:10], "big")
+                signed = found.soa_signatures
+                answer.append(Blob(len(signed), nodes.blob(rrtype.RRSIG, ttl, signed)))
+            return self._put(turn, message.AA, answer)
+        finally:
+            found.close()
+
     def _soa_signed(self, turn: _Turn) -> tuple[bool, bool]:
         """Whether an SOA that is asked for with DO gets its RRSIG, and whether all clients get the
         same.
@@ -233,15 +270,18 @@ class Exchange:
         zone; `None`: with the SOA alone, and who wants more comes over TCP."""
         query, key = turn.query, turn.checked.key_name
         apex, serial = query.qname_lower, client_serial(query)
-        if serial is None or not self._settings.access.allows(apex, turn.client, key):
+        grants = self._settings.access.granted(apex, turn.client, key)
+        if serial is None or grants is None:
             return None
         zone = self._zones.at(apex)
         if zone is None or zone.apex != apex:
             return None
         info = zone.info
+        if handed(grants, info) != AS_IT_IS:
+            return None
         kind, wire = Kind.UP_TO_DATE, None
         if not is_up_to_date(serial, info.serial):
-            found = increments(self._zones.deltas, info, serial)
+            found = increments(self._zones.deltas, info, serial, lua=run_lua(grants))
             room = self._room(turn)
             if found is None:
                 return None
@@ -253,7 +293,11 @@ class Exchange:
             kind, wire = Kind.IXFR, self._put(turn, message.AA, answer)
             if wire[2] & _TC:
                 return None
-        self._sent(Sent(kind, turn.client, query.qtype, apex, key or b"", info.serial, info.lua))
+        self._sent(
+            Sent(
+                kind, turn.client, query.qtype, apex, key or b"", info.serial, info.lua_records > 0
+            )
+        )
         return wire
 
     def _put(self, turn: _Turn, flags: int, answer: Sequence[Blob]) -> bytes:

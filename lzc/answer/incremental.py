@@ -16,12 +16,16 @@ from lzc.bundle.delta_store import DeltaStore
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.zone_info import ZoneInfo
 from lzc.image.delta import condensed
+from lzc.wire import rrtype as rr
 
 CONDENSED: Final = 1 << 18
 """Octets of several steps up to which one is made of them. That is done at once, so a worker stands
 still for it: 8 ms."""
 _FILES: Final = 8
 """Files that one transfer has open at most; whoever needs more gets the whole zone."""
+
+_LUA: Final = rr.LUA.to_bytes(2, "big") + b"\x00\x01"
+"""Type and class of a LUA record. That other octets are these by chance costs a whole zone."""
 
 Block = tuple[int, bytes]
 """How many RRs, and their octets."""
@@ -32,12 +36,19 @@ class Increments:
     they have. They are in memory, or to be `verified` before they are sent."""
 
     def __init__(
-        self, store: DeltaStore, steps: Sequence[Step], made: bytes | None, octets: int
+        self,
+        store: DeltaStore,
+        steps: Sequence[Step],
+        made: bytes | None,
+        octets: int,
+        *,
+        lua: bool = True,
     ) -> None:
         """Raises `BundleError` where files cannot be read any more."""
         self.octets = octets
         self.made = made
         self._store = store
+        self._lua = lua
         self._opened = ExitStack()
         self._parts: list[tuple[Step, DeltaFile]] = []
         if made is None:
@@ -51,13 +62,18 @@ class Increments:
 
     def verified(self) -> Iterator[None]:
         """Hash what is to be read, a piece a step. Raises `BundleError` for what is damaged, and
-        the store passes over that from then on."""
+        the store passes over that from then on; and for LUA records, where there may be none."""
         for step, file in self._parts:
             try:
                 yield from file.verified(step)
             except BundleError as error:
                 self._store.give_up(step, error)
                 raise
+            if not self._lua:
+                for _, octets in file.each_block(step):
+                    if _LUA in octets:
+                        raise BundleError(f"{step.path}: LUA records went in it")
+                    yield
 
     def blocks(self) -> Iterator[Block]:
         """The sequences."""
@@ -71,12 +87,15 @@ class Increments:
         self._opened.close()
 
 
-def increments(store: DeltaStore, info: ZoneInfo, serial: int) -> Increments | None:
+def increments(
+    store: DeltaStore, info: ZoneInfo, serial: int, *, lua: bool = True
+) -> Increments | None:
     """The way of a client from an older serial to what a zone is; `None` where that is not known,
-    is damaged, or is no shorter than the whole zone."""
+    is damaged, or is no shorter than the whole zone. Without ``lua`` it holds no LUA record, be it
+    one that is gone from the zone."""
     kept = store.kept.get((info.apex, serial, info.serial))
     if kept is not None:
-        return Increments(store, (), kept, len(kept))
+        return Increments(store, (), kept, len(kept)) if lua or _LUA not in kept else None
     steps = store.way(info.apex, serial, Content(info.serial, bytes.fromhex(info.digest)))
     if not steps:
         return None
@@ -85,9 +104,9 @@ def increments(store: DeltaStore, info: ZoneInfo, serial: int) -> Increments | N
         if octets > CONDENSED:
             if octets >= info.transfer_length or len({step.path for step in steps}) > _FILES:
                 return None
-            return Increments(store, steps, None, octets)
+            return Increments(store, steps, None, octets, lua=lua)
         made = _one_sequence(store, steps)
-        if len(made) >= info.transfer_length:
+        if len(made) >= info.transfer_length or (not lua and _LUA in made):
             return None
         store.keep((info.apex, serial, info.serial), made)
         return Increments(store, (), made, len(made))

@@ -25,6 +25,8 @@ class Reason(Enum):
     NOT_ITS_ZONE = "not-its-zone"
     NO_ZONE = "no-zone"
     NO_ROOM = "no-room"
+    LUA = "lua-records"
+    UNPUBLISHED = "not-made-yet"
 
 
 _OF_TSIG: Final = {

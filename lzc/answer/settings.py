@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lzc.answer.publication import NOTHING_PUBLISHED, Publications
 from lzc.answer.transfer_access import TransferAccess
 from lzc.config import Config
 from lzc.wire.edns import UDP_SIZE
@@ -20,7 +21,7 @@ class ResponderSettings:
     ``cookie_secret``: 16 octets for server cookies (RFC 9018), `None` for no cookies;
     ``require_cookie``: octets of a UDP answer above which a server cookie is needed, 0: never;
     ``tsig_keys``: by lower-case wire name; ``access``: who transfers which zone, as the SOA is told
-    to secondaries as they have it."""
+    to secondaries as they have it; ``published`` are the zones in forms of their own."""
 
     udp_payload_size: int = UDP_SIZE
     nsid: bytes = b""
@@ -31,6 +32,7 @@ class ResponderSettings:
     require_cookie: int = 0
     tsig_keys: Mapping[bytes, TsigKey] = field(default_factory=dict)
     access: TransferAccess = field(default_factory=lambda: TransferAccess((), ()))
+    published: Publications = NOTHING_PUBLISHED
 
     @classmethod
     def from_config(
@@ -39,6 +41,7 @@ class ResponderSettings:
         *,
         cookie_secret: bytes | None = None,
         tsig_keys: Mapping[bytes, TsigKey] | None = None,
+        published: Publications = NOTHING_PUBLISHED,
     ) -> ResponderSettings:
         """The settings of a configuration; secrets are read by the caller."""
         serve = config.serve
@@ -52,4 +55,5 @@ class ResponderSettings:
             require_cookie=serve.require_cookie,
             tsig_keys=dict(tsig_keys or {}),
             access=TransferAccess.from_config(config),
+            published=published,
         )

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lzc.answer.incremental import Increments, increments
+from lzc.answer.incremental import Block, increments
+from lzc.answer.publication import NOTHING_PUBLISHED, Changes, Publication, Publications
 from lzc.answer.refusal import Reason, Refusal, Report, tsig_refusal, untold
 from lzc.answer.tls_client import TlsClient
-from lzc.answer.transfer_access import TransferAccess
+from lzc.answer.transfer_access import TransferAccess, handed, run_lua
 from lzc.answer.transfer_kinds import Kind, Sent, SentReport, unsent
 from lzc.answer.zone import ServedZone
 from lzc.bundle import node as nodes
 from lzc.bundle.manifest import BundleError
 from lzc.bundle.reader import Bundle
+from lzc.config import Form
 from lzc.image.transfer_stream import MAX_MESSAGE, TSIG_ROOM
 from lzc.wire import edns as wire_edns
 from lzc.wire import message, rrtype, tsig
@@ -54,7 +56,8 @@ class TransferPlan:
     key: bytes
     _wire: memoryview
     _soa: bytes
-    _increments: Increments | None
+    _increments: Changes | None
+    _publication: Publication | None
     _query: Query
     _checked: TsigResult
     _clock: Callable[[], float]
@@ -63,7 +66,9 @@ class TransferPlan:
     @property
     def octets(self) -> int:
         """Octets of what is to be sent, questions and TSIG aside."""
-        return len(self._wire) if self._increments is None else self._increments.octets
+        if self._increments is not None:
+            return self._increments.octets
+        return len(self._wire) if self._publication is None else self._publication.transfer_length
 
     def messages(self) -> Iterator[bytes]:
         """The messages in order, each with its 16-bit length in front, ready for TCP; nothing where
@@ -81,7 +86,7 @@ class TransferPlan:
         opt = wire_edns.build(wire_edns.UDP_SIZE) if query.edns is not None else b""
         # RFC 9103 §6.4: where they are padded, all of them have one.
         pads = self._tls and query.edns is not None and query.edns.padding
-        for head, body in self._whole() if self._increments is None else self._changes():
+        for head, body in self._parts():
             more = b"\x00\x01" if opt else b"\x00\x00"
             wire = b"".join((ident, head, more, query.question, body, opt))
             if pads:
@@ -100,6 +105,14 @@ class TransferPlan:
             return None
         return next(self.messages())[2:]
 
+    def _parts(self) -> Iterator[tuple[bytes | memoryview, bytes | memoryview]]:
+        """Of each message what `_whole` gives."""
+        if self._increments is not None:
+            return self._streamed(self._increments.blocks())
+        if self._publication is not None:
+            return self._streamed(self._publication.blocks())
+        return self._whole()
+
     def _whole(self) -> Iterator[tuple[memoryview, memoryview]]:
         """Of each message of the whole zone the header from the flags to the number of authority
         RRs, and the answer section."""
@@ -111,12 +124,11 @@ class TransferPlan:
             position += 2 + size
             yield stored[4:12], stored[rest:]
 
-    def _changes(self) -> Iterator[tuple[bytes, bytes]]:
-        """The same of the difference sequences."""
-        assert self._increments is not None
+    def _streamed(self, blocks: Iterator[Block]) -> Iterator[tuple[bytes, bytes]]:
+        """The same of difference sequences, or of all RRs but the SOA."""
         room = MAX_MESSAGE - TSIG_ROOM - _HEADER_END - len(self._query.question)
         count, size, waiting = 1, len(self._soa), [self._soa]
-        for more, octets in self._increments.blocks():
+        for more, octets in blocks:
             if size + len(octets) > room:
                 yield _head(count), b"".join(waiting)
                 count, size, waiting = 0, 0, []
@@ -135,6 +147,8 @@ class TransferPlan:
     def close(self) -> None:
         """Let go of the bundle's memory; `messages` must not be continued."""
         self._let_go()
+        if self._publication is not None:
+            self._publication.close()
         self._wire.release()
 
     def _let_go(self) -> None:
@@ -158,6 +172,7 @@ def open_transfer(
     report: Report = untold,
     tls: TlsClient | None = None,
     sent: SentReport = unsent,
+    published: Publications = NOTHING_PUBLISHED,
 ) -> TransferPlan | bytes | None:
     """What to do about an AXFR or IXFR request over TCP.
 
@@ -166,7 +181,8 @@ def open_transfer(
     is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good
     for transfers that take less than `tsig.FUDGE` seconds). ``report`` is told why a zone is not
     handed out, ``sent`` of a client that is up to date; ``tls`` is who is at the other end of a TLS
-    connection, `None` of one in the clear.
+    connection, `None` of one in the clear. ``published`` has zones in forms of their own: where
+    one is not made yet, the answer is SERVFAIL, and never the zone as it is.
     """
     try:
         asked = parse_query(query)
@@ -184,7 +200,8 @@ def open_transfer(
     if asked.qclass != message.IN:
         return reply(message.REFUSED)
     apex, key = asked.qname_lower, checked.key_name
-    if not access.allows(apex, client, key, tls):
+    grants = access.granted(apex, client, key, tls)
+    if grants is None:
         reason, detail = access.why_not(apex, client, key, tls)
         report(Refusal(reason, client, asked.qtype, apex, key or b"", detail=detail))
         return reply(message.REFUSED)
@@ -193,33 +210,62 @@ def open_transfer(
         report(Refusal(Reason.NO_ZONE, client, asked.qtype, apex, key or b""))
         return reply(message.NOTAUTH)
     info = view.info
-    kind, found, soa = Kind.AXFR, None, b""
+    what = handed(grants, info)
+    if what is None:
+        report(Refusal(Reason.LUA, client, asked.qtype, apex, key or b""))
+        return reply(message.REFUSED)
+    kind, soa = Kind.AXFR, b""
+    found: Changes | None = None
+    publication, serial, lua = None, info.serial, info.lua_records > 0
+    if what.form is not Form.LIVE:
+        publication = published.find(info, what)
+        if publication is None:
+            report(Refusal(Reason.UNPUBLISHED, client, asked.qtype, apex, key or b""))
+            return reply(message.SERVFAIL)
+        serial, lua, soa = publication.serial, False, publication.soa
     if asked.qtype == rrtype.IXFR:
         theirs = client_serial(asked)
         if theirs is None:
+            _close(publication)
             return reply(message.FORMERR)
-        if is_up_to_date(theirs, info.serial):
-            which = apex, key or b"", info.serial, info.lua
+        if is_up_to_date(theirs, serial):
+            which = apex, key or b"", serial, lua
             sent(Sent(Kind.UP_TO_DATE, client, asked.qtype, *which))
-            return reply(message.NOERROR, ServedZone(view, None).soa)
-        found = increments(bundle.deltas, info, theirs)
+            _close(publication)
+            served = ServedZone(view, None).soa
+            return reply(message.NOERROR, served if publication is None else _rrset(apex, soa))
+        if publication is not None:
+            found = publication.increments(theirs)
+        else:
+            found = increments(bundle.deltas, info, theirs, lua=run_lua(grants))
         kind = Kind.WHOLE if found is None else Kind.IXFR
-        soa = soa_of(view.node(b"") or b"")
+        soa = soa or soa_of(view.node(b"") or b"")
     return TransferPlan(
         apex,
-        info.serial,
-        info.lua,
+        serial,
+        lua,
         asked.qtype,
         kind,
         key or b"",
-        bundle.transfer(view),
+        bundle.transfer(view) if publication is None else memoryview(b""),
         soa,
         found,
+        publication,
         asked,
         checked,
         clock or (lambda: now),
         tls is not None,
     )
+
+
+def _close(publication: Publication | None) -> None:
+    if publication is not None:
+        publication.close()
+
+
+def _rrset(owner: bytes, rr: bytes) -> RRset:
+    """One RR of a transfer as an RRset."""
+    return RRset(owner, rrtype.SOA, int.from_bytes(rr[6:10], "big"), (rr[nodes.RR_HEAD :],))
 
 
 def is_up_to_date(theirs: int, ours: int) -> bool:

@@ -14,13 +14,19 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from typing import Final, NamedTuple
 
 from lzc.answer.refusal import Reason
 from lzc.answer.tls_client import TlsClient
-from lzc.config import Config, SecondarySection, parse_endpoint
+from lzc.bundle.zone_info import ZoneInfo
+from lzc.config import Config, Form, SecondarySection, View, parse_endpoint
+from lzc.config.forms import AUTO, Choice, choose
+from lzc.powerdns_versions import parse_version
 from lzc.wire import name as wire_name
 
 Network = IPv4Network | IPv6Network
+
+_NOBODY: Final = View()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,8 @@ class Grant:
     ``key`` (lower-case wire name; `None`: without one). ``signed``: it gets them with their
     signatures; without, it serves them unsigned or signs them itself. ``tls``: over TLS alone
     (RFC 9103), where it has to show a certificate with one of ``pins``, or with ``name``, where
-    these are given."""
+    these are given. ``software``, ``form`` and ``view`` are those of its section, and decide in
+    which form it gets a zone."""
 
     key: bytes | None
     networks: tuple[Network, ...]
@@ -38,6 +45,13 @@ class Grant:
     tls: bool = False
     pins: frozenset[bytes] = frozenset()
     name: str = ""
+    software: str = "generic"
+    form: str = AUTO
+    view: View = _NOBODY
+
+    def choice(self, zone: ZoneInfo) -> Choice:
+        """In which form it gets a zone."""
+        return choose(self.form, self.software, lua=zone.may_have_lua, signed=zone.is_signed_here)
 
     @property
     def certified(self) -> bool:
@@ -76,6 +90,42 @@ class Grant:
         return any(address in network for network in self.networks)
 
 
+class Handed(NamedTuple):
+    """What a client gets of a zone that it may have: the form, and of a flattened zone whose
+    answers."""
+
+    form: Form
+    view: View = _NOBODY
+
+
+AS_IT_IS: Final = Handed(Form.LIVE)
+
+
+def handed(grants: Sequence[Grant], zone: ZoneInfo) -> Handed | None:
+    """In which form a zone goes to who may have it by these grants, of which none is that of
+    networks in ``allow-transfer`` alone; `None`: in none.
+
+    This alone decides where a zone with LUA records goes: as it is to who is known to be PowerDNS,
+    by all that he may be, and to nobody else.
+    """
+    if not grants:
+        return None if zone.may_have_lua else AS_IT_IS
+    found: Handed | None = AS_IT_IS
+    for grant in grants:
+        form = grant.choice(zone).form
+        if form is None:
+            return None
+        if form is not Form.LIVE and found is AS_IT_IS:
+            found = Handed(form, grant.view if form is Form.FLATTENED else View())
+    return found
+
+
+def run_lua(grants: Sequence[Grant]) -> bool:
+    """Whether who has these grants is known to run LUA records: what is sent to him may hold some
+    that the zone had before."""
+    return bool(grants) and all(parse_version(one.software) is not None for one in grants)
+
+
 @dataclass(frozen=True, slots=True)
 class TransferAccess:
     """The rules for transfers.
@@ -105,18 +155,27 @@ class TransferAccess:
     ) -> bool:
         """Whether a client (packed address) may have a zone; ``key`` is the lower-case name of the
         TSIG key that its request was verified with, or `None`; ``tls`` as in `Grant.accepts`."""
+        return self.granted(apex, client, key, tls) is not None
+
+    def granted(
+        self, apex: bytes, client: bytes, key: bytes | None, tls: TlsClient | None = None
+    ) -> tuple[Grant, ...] | None:
+        """By which grants a client may have a zone, the arguments being those of `allows`: none for
+        who may by ``allow_transfer`` alone. `None`: it may not have it."""
         address = _address(client)
         users = [grant for grant in self.grants if grant.key == key]
         naming = [grant for grant in users if grant.names(apex)]
         own = [grant for grant in naming if grant.holds(address)]
         if key is None and self.tsig_required:
-            return any(grant.certified and grant.accepts(tls) for grant in own)
+            return tuple(one for one in own if one.certified and one.accepts(tls)) or None
         if own:
             # Who has a section of its own may not have more because it is in other networks, too.
-            return any(grant.accepts(tls) for grant in own)
+            return tuple(grant for grant in own if grant.accepts(tls)) or None
         if not any(address in network for network in self.allow_transfer):
-            return False
-        return key is None or not users or any(grant.accepts(tls) for grant in naming)
+            return None
+        if key is None or not users:
+            return ()
+        return tuple(grant for grant in naming if grant.accepts(tls)) or None
 
     def why_not(
         self, apex: bytes, client: bytes, key: bytes | None, tls: TlsClient | None = None
@@ -147,13 +206,18 @@ class TransferAccess:
         which counts for secondaries without a key. Where several are meant, one that has the zone
         signed wins, unless only the others have that address.
         """
+        meant = self.meant(apex, client, key)
+        return bool(meant) and not any(grant.signed for grant in meant)
+
+    def meant(self, apex: bytes, client: bytes, key: bytes | None) -> list[Grant]:
+        """Which secondaries a client may be that asks for the SOA: those with its key, of these the
+        ones that have its address where there are such."""
         users = [grant for grant in self.grants if grant.key == key and grant.names(apex)]
         if not users:
-            return False
+            return []
         address = _address(client)
         near = [grant for grant in users if grant.holds(address)]
-        meant = near if near or key is None else users
-        return bool(meant) and not any(grant.signed for grant in meant)
+        return near if near or key is None else users
 
     def tells_by_address(self, apex: bytes) -> bool:
         """Whether `takes_unsigned` depends on the client's address for queries without TSIG."""
@@ -192,6 +256,9 @@ def grant_of(secondary: SecondarySection) -> Grant:
         tls=secondary.require_tls or secondary.shows_certificate,
         pins=frozenset(map(b64decode, secondary.tls_pins)),
         name=name,
+        software=secondary.software,
+        form=secondary.form,
+        view=secondary.view,
     )
 
 

@@ -187,6 +187,11 @@ class ServedZones:
         for apex in apexes:
             self._served.pop(apex, None)
 
+    def info(self, apex: bytes) -> ZoneInfo | None:
+        """What the bundle says of the zone with this apex, in service or not."""
+        view = self._find(apex)
+        return view.info if view is not None and view.apex == apex else None
+
     def unsigned(self, apex: bytes) -> ServedZone | None:
         """The zone with this apex, in service or not, without a signer."""
         view = self._find(apex)

@@ -107,7 +107,12 @@ class ZoneView:
 
     def nodes(self) -> Iterator[tuple[bytes, bytes]]:
         """All nodes, ``(key, node)``, in canonical order, the apex first."""
-        return ((key[4:], node) for key, node in self._shard.items(self._prefix))
+        return self.nodes_from(b"")
+
+    def nodes_from(self, first: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The nodes from a key on, ``(key, node)``, in canonical order."""
+        found = self._shard.items(self._prefix, first)
+        return ((key[4:], node) for key, node in found)
 
 
 class Bundle:

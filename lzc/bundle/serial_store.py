@@ -11,7 +11,8 @@ serial of each zone stands in `FILE`, text of a form that stays as it is:
 
 Bundles are those whose serials the file covers, the one made live last at the end. SUM is the
 beginning of the SHA-256 of its line up to there: where the file is damaged, the lines that are not
-still count, and the copy has the others. FORM is ``live``: secondaries get the zone as it is. A
+still count, and the copy has the others. FORM is ``live``: secondaries get the zone as it is;
+others are in files of their own (`lzc.forms.serials`). A
 zone that is on its way to another serial (``lzc serial plan``) has a line ``move``: builds count on
 from the last serial meanwhile, whatever the policy says, as secondaries may not have the last step.
 Before SUM may stand ``unsure``: secondaries may have something else under the same serial. Later
@@ -38,6 +39,8 @@ COPY: Final = "serials.copy"
 SEVERAL: Final = "several"
 """In place of a digest: different contents were given the same serial."""
 
+LIVE: Final = "live"
+"""The form of a zone as it is."""
 _UNSURE: Final = "unsure"
 _MOST_BUNDLES: Final = 100
 _SUM: Final = 16
@@ -115,16 +118,16 @@ class SerialStore:
         """The id of the bundle that was made live last, empty where that is not known."""
         return self.bundles[-1] if self.whole and self.bundles else ""
 
-    def get(self, apex: bytes) -> LastSerial | None:
-        """The last serial of a zone (lower-case wire name); None for a zone that never had a
-        serial."""
-        line = self._lines.get(_key(apex))
+    def get(self, apex: bytes, form: str = LIVE) -> LastSerial | None:
+        """The last serial of a zone (lower-case wire name) in a form; None for a zone that never
+        had a serial."""
+        line = self._lines.get(_key(apex, form))
         return None if line is None else _read(line)
 
-    def put(self, apex: bytes, given: LastSerial) -> None:
+    def put(self, apex: bytes, given: LastSerial, form: str = LIVE) -> None:
         """Give a zone a serial, whatever it had before."""
-        key = _key(apex)
-        before = self.get(apex)
+        key = _key(apex, form)
+        before = self.get(apex, form)
         sure = given.sure
         if before is not None and before.serial == given.serial:
             # Of a bundle that is damaged, the serial may be known and the content not.
@@ -261,8 +264,8 @@ def _read(line: bytes) -> LastSerial:
     )
 
 
-def _key(apex: bytes) -> bytes:
-    return f"{to_text(apex)} live".encode()
+def _key(apex: bytes, form: str = LIVE) -> bytes:
+    return f"{to_text(apex)} {form}".encode()
 
 
 def _summed(line: bytes) -> bytes:

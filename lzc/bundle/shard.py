@@ -74,9 +74,10 @@ class Shard:
         with self.transaction.cursor(db=self._zones) as cursor:
             yield from cursor
 
-    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Keys, with the zone's id ``prefix`` in front, and nodes of a zone, in canonical order."""
-        return self._items(prefix, self.transaction.cursor())
+    def items(self, prefix: bytes, first: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Keys, with the zone's id ``prefix`` in front, and nodes of a zone, in canonical order;
+        from the key ``first`` on, which has no prefix."""
+        return self._items(prefix, self.transaction.cursor(), first)
 
     def chain(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Hashes, with the zone's id ``prefix`` in front, and what the NSEC3 RR of each says."""
@@ -87,9 +88,11 @@ class Shard:
         signatures, and these (`lzc.bundle.signatures`)."""
         return self._items(prefix, self.transaction.cursor(db=self.signatures))
 
-    def _items(self, prefix: bytes, all_of_them: Any) -> Iterator[tuple[bytes, bytes]]:
+    def _items(
+        self, prefix: bytes, all_of_them: Any, first: bytes = b""
+    ) -> Iterator[tuple[bytes, bytes]]:
         with all_of_them as cursor:
-            if not cursor.set_range(prefix):
+            if not cursor.set_range(prefix + first):
                 return
             for item in cursor:
                 if item[0][:4] != prefix:

@@ -39,6 +39,7 @@ class ZoneInfo:
     answers its LUA records give, and ``blanks`` says whether their strings are joined with blanks.
     ``denial`` is how a signed zone denies what it does not have. ``presigned``: its signatures are
     those of its source, of which the first expires at ``signatures_end``, seconds since the epoch.
+    ``lua_records`` are counted whether or not they answer; -1 where they were not.
     """
 
     apex: bytes
@@ -60,11 +61,22 @@ class ZoneInfo:
     denial: Denial = NSEC_CHAIN
     presigned: bool = False
     signatures_end: int = 0
+    lua_records: int = -1
 
     @property
     def negative_ttl(self) -> int:
         """Seconds a negative answer may be kept (RFC 2308 §5; RFC 9077 for NSEC)."""
         return min(self.soa_ttl, self.soa_minimum)
+
+    @property
+    def may_have_lua(self) -> bool:
+        """Whether a transfer of it may carry LUA records."""
+        return self.lua_records != 0
+
+    @property
+    def is_signed_here(self) -> bool:
+        """Whether lzc signs it."""
+        return self.signed and not self.presigned
 
     def to_json(self) -> bytes:
         """Canonical JSON: the same zone always gives the same octets."""

@@ -91,6 +91,7 @@ def _document(result: BuildResult) -> dict[str, Any]:
         },
         "kept": [one.to_document() for one in result.kept],
         "named_by_file": result.named_by_file,
+        "forms": result.forms,
         "faults": [fault_as_dict(fault) for fault in [*result.failures, *result.warnings]],
     }
 
@@ -101,7 +102,7 @@ def _show(result: BuildResult) -> None:
         show_faults(told, "text")
     for line in kept_lines(result.kept):
         echo(line, err=True)
-    for line in named_lines(result.named_by_file):
+    for line in [*named_lines(result.named_by_file), *result.forms]:
         echo(line)
     for line in change_lines(result.changes):
         echo(line)

@@ -49,7 +49,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class BuildResult:
     """A finished build: ``folder`` is that of the live bundle, ``seconds`` the time it took;
-    ``kept`` are the zones that failed, ``failures`` is what is wrong with them."""
+    ``kept`` are the zones that failed, ``failures`` is what is wrong with them; ``forms`` say what
+    secondaries get that is not the zone as it is."""
 
     id: str
     folder: Path
@@ -62,6 +63,7 @@ class BuildResult:
     kept: list[Kept] = field(default_factory=list)
     failures: list[Fault] = field(default_factory=list)
     named_by_file: list[str] = field(default_factory=list)
+    forms: list[str] = field(default_factory=list)
 
 
 def build(
@@ -140,6 +142,7 @@ def build(
         kept=compiled.kept,
         failures=compiled.failures,
         named_by_file=compiled.named_by_file,
+        forms=compiled.forms,
     )
 
 

@@ -72,7 +72,8 @@ class Compiled:
     """A whole project: what is to be remembered of it; those of its zones that were ``made``, as
     the others are in the live bundle; warnings; the zones that were ``kept``, and what is wrong
     with these; ``still_kept``, what the live bundle says of zones that were kept before, and not
-    built now; and what is otherwise than in the live bundle."""
+    built now; what is otherwise than in the live bundle; and what secondaries get in other
+    ``forms`` than as it is."""
 
     memory: Memory
     made: Mapping[bytes, CompiledZone]
@@ -81,6 +82,7 @@ class Compiled:
     failures: list[Fault] = field(default_factory=list)
     still_kept: list[Any] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
+    forms: list[str] = field(default_factory=list)
 
     @property
     def zones(self) -> list[CompiledZone]:
@@ -208,12 +210,20 @@ def compile_project(
     if not known:
         found.add(failures.told())
     known = dict(sorted(known.items())) if failed else known
+    forms: list[str] = []
     if config.secondary:
-        from lzc.compiler.checks.secondaries import check_secondaries
+        from lzc.compiler.checks.forms import ZoneFacts, check_forms, chosen_forms
+        from lzc.compiler.checks.secondary_settings import check_settings
 
-        signed = [to_text(apex) for apex, one in known.items() if one.settings[SIGNED]]
+        # Of zones in none of which there is anything to choose, nothing need be said.
+        facts = {
+            to_text(apex): ZoneFacts(one.lua_records > 0, bool(one.settings[SIGNED]))
+            for apex, one in known.items()
+            if one.lua_records or one.settings[SIGNED]
+        }
+        forms = chosen_forms(config, facts)
         needs = {to_text(apex): one.needs for apex, one in known.items() if one.needs}
-        found.add(check_secondaries(config, file, signed, needs))
+        found.add([*check_forms(config, file, facts), *check_settings(config, file, needs)])
     denials = _denials(known)
     if denials:
         from lzc.compiler.checks.denial import check_denial
@@ -236,7 +246,7 @@ def compile_project(
         raise InputError([*failures.told(), *told] if known else told)
     compared = _noted(changes(known, made, live), known, live, now)
     still = _still_kept(live, chosen) if chosen is not None and scope.beside_live else []
-    return Compiled(memory, made, told, kept, failures.told(), still, compared)
+    return Compiled(memory, made, told, kept, failures.told(), still, compared, forms)
 
 
 def _noted(
@@ -372,6 +382,7 @@ def _built(begun: BuiltZone, zone: CompiledZone, result: ZoneResult) -> BuiltZon
         result.used,
         result.needs,
         result.times,
+        result.lua_records,
     )
 
 

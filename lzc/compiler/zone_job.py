@@ -251,7 +251,6 @@ def _lint(
         signed=job.source.signed,
         enabled=job.source.lua,
         secondaries=job.takers.powerdns,
-        others=job.takers.others,
         # What had to be ended once is not run again.
         measured=not any(fault.rule == "lua-hangs" for fault in faults),
     )

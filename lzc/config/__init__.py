@@ -4,6 +4,7 @@ Every key has a default that is safe; unknown keys are errors, because a misspel
 silently ignored is an outage that waits. Paths are relative to the file they stand in.
 """
 
+from lzc.config.forms import Choice, Form, View
 from lzc.config.loading import load, read_toml
 from lzc.config.policies import Policy, PolicySection, SyncSettings
 from lzc.config.sections import (
@@ -25,8 +26,10 @@ from lzc.config.whole import Config
 __all__ = [
     "MOST_WORKERS",
     "BuildSection",
+    "Choice",
     "Config",
     "DnssecSection",
+    "Form",
     "HealthSection",
     "LuaSection",
     "Policy",
@@ -36,6 +39,7 @@ __all__ = [
     "SyncSettings",
     "TotalLimitsSection",
     "TsigSection",
+    "View",
     "ZoneLimitsSection",
     "ZoneSection",
     "load",

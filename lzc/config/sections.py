@@ -8,6 +8,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal
 
+from lzc.config.forms import Choice, View, choose
 from lzc.config.policies import Algorithm, DenialSetting, Digests, Salt
 from lzc.config.table import Field, Table, read_by
 from lzc.wire import name as wire_name
@@ -247,6 +248,10 @@ class ServeSection(Table):
     """The CAs, in PEM, that vouch for certificates of secondaries with a ``tls-name``."""
     notify_source: list[Address] = Field(default=[])
     """Addresses that NOTIFY leaves from, at most one of each family; default: those of `listen`."""
+    publish: bool = True
+    """Whether this server makes the presigned and flattened forms of zones."""
+    flatten_interval: int = Field(default=30, ge=1, le=86400)
+    """Seconds between two serials of a flattened zone at least."""
     control_socket: str | None = None
     """UNIX socket of ``lzc ctl``; default: ``control.sock`` in the output folder."""
     health_grace: float = Field(default=2.0, ge=0, le=60)
@@ -298,6 +303,12 @@ class SecondarySection(Table):
     """It shows a certificate over TLS with a key of these: SHA-256 of the public key, in base64."""
     tls_name: DomainName | None = None
     """It shows a certificate with this name over TLS, of a CA in ``tls-client-ca-file``."""
+    form: Literal["auto", "live", "presigned", "flattened"] = "auto"
+    """In which form it gets zones: as they are, signed, or with their LUA records evaluated."""
+    flatten_client: Address | None = None
+    """Whose answers the LUA records of a flattened zone give; default: the host of ``address``."""
+    flatten_health: Literal["live", "all-up"] = "live"
+    """By which health these are chosen: as checks find it, or as if all targets were up."""
     notify: bool = True
     exec_limit: int = Field(default=1000, ge=0)
     """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
@@ -308,6 +319,16 @@ class SecondarySection(Table):
     def shows_certificate(self) -> bool:
         """Whether it has to show a certificate of its own."""
         return bool(self.tls_pins) or self.tls_name is not None
+
+    def choice(self, *, lua: bool, signed: bool) -> Choice:
+        """In which form it gets a zone; the arguments are those of `lzc.config.forms.choose`."""
+        return choose(self.form, self.software, lua=lua, signed=signed)
+
+    @property
+    def view(self) -> View:
+        """Whose answers flattened zones have for it."""
+        client = self.flatten_client or parse_endpoint(self.address)[0]
+        return View(str(ipaddress.ip_address(client)), self.flatten_health)
 
     def takes(self, zone: str) -> bool:
         """True when it lists the zone; names with or without final dot, in any case."""

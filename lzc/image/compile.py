@@ -158,6 +158,7 @@ def compile_zone(
         denial=frame.denial,
         presigned=presigned is not None,
         signatures_end=0 if presigned is None else presigned.end,
+        lua_records=[record[1] for record in records].count(rr.LUA),
     )
     prefix = zone_id.to_bytes(4, "big")
     ents = _ents(frame, prefix)

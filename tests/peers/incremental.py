@@ -67,12 +67,19 @@ class Incremental:
         )
         for release in releases:
             powerdns = release.software == "powerdns"
-            software = str(release) if powerdns else release.software
+            # What the others keep of LUA records is to be the very octets, too: they are called
+            # PowerDNS, as nobody else gets any.
+            software = str(release) if powerdns else "powerdns-5.1"
             text += f'[tsig."{key_of(release)}"]\nsecret = "{TSIG_SECRET}"\n'
             text += (
                 f'[[secondary]]\nname = "{release}"\naddress = "{LOOPBACK}:{self.ports[release]}"\n'
                 f'software = "{software}"\ntsig = "{key_of(release)}"\nzones = ["{ZONE}"]\n'
             )
+        # Whoever compares has the LUA records, too.
+        text += (
+            f'[[secondary]]\nname = "judge"\naddress = "{LOOPBACK}:9"\nnotify = false\n'
+            f'software = "powerdns-5.1"\ntsig = "{OURS}"\n'
+        )
         self.config.write_text(text)
         self.config.chmod(0o600)
         self.serial = 0

@@ -24,12 +24,6 @@ software = "powerdns-4.7"
 settings = ["edns-subnet-processing"]
 tsig = "k."
 zones = ["faulty.example"]
-[[secondary]]
-name = "ns3"
-address = "127.0.0.1:5302"
-software = "nsd"
-tsig = "k."
-zones = ["exposed.example"]
 """
 
 TOP: Final = """$TTL 60
@@ -98,10 +92,6 @@ ZONES: Final[dict[str, list[Entry]]] = {
         ),
     ],
     "broken.example": [("lua-syntax", "n1 LUA A \"pickrandom({'192.0.2.1'»\"")],
-    "exposed.example": [
-        ("lua-exposed", "»n1 LUA A \"'192.0.2.1'\""),
-        ("", 'n2 LUA TXT "latlon()"'),
-    ],
     "off.example": [("lua-disabled", '»n1 LUA A "is_not_run()"')],
 }
 

@@ -17,6 +17,7 @@ FLOORS = (
     {"cli"},
     {"rehearse"},
     {"compiler", "serve"},
+    {"forms"},
     {"compare"},
     {"answer"},
     {"image"},

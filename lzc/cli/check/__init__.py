@@ -121,13 +121,14 @@ def _show(
                 "records": compiled.records,
                 "checks": len(compiled.checks),
                 "named_by_file": compiled.named_by_file,
+                "forms": compiled.forms,
                 "faults": [fault_as_dict(fault) for fault in faults],
             },
         )
     else:
         if faults:
             show_faults(faults, "text")
-        for line in named_lines(compiled.named_by_file):
+        for line in [*named_lines(compiled.named_by_file), *compiled.forms]:
             echo(line)
         echo(f"{len(compiled.zones)} zone(s), {compiled.records} records: no errors")
 

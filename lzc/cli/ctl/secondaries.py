@@ -10,6 +10,7 @@ from lzc.serve.observe.transfer_watch import WORDS
 
 _SHOWN = 20
 _STRANGERS = 5
+_FORMS = 20
 _INDENT = " " * 12
 
 
@@ -37,7 +38,23 @@ def summary_lines(secondary: dict[str, Any]) -> list[str]:
             + (f", {secondary['ahead']} AHEAD" if secondary["ahead"] else "")
             + ("" if silent is None else f", DOES NOT ANSWER for {seconds(silent)}")
         ]
-    return lines + _transfer_lines(secondary["transfers"])
+    return lines + _form_lines(secondary.get("forms", [])) + _transfer_lines(secondary["transfers"])
+
+
+def _form_lines(forms: list[dict[str, Any]]) -> list[str]:
+    """What it gets in other forms than as it is, with what is wrong first."""
+    lines = []
+    for one in sorted(forms, key=lambda one: (bool(one["serial"]), one["zone"]))[:_FORMS]:
+        client = f" for {shown(one['client'])}" if one["client"] else ""
+        what = f"{shown(one['zone'])} {one['form'] or 'NOT HANDED OUT'}{client}"
+        serial = f", serial {one['serial']}" if one["serial"] else ", NOT MADE YET"
+        if one["form"] is None:
+            serial = ""
+        problem = f": {shown(one['problem'])}" if one["problem"] else f": {shown(one['why'])}"
+        lines.append(f"{_INDENT}{what}{serial}{problem}")
+    if len(forms) > _FORMS:
+        lines.append(f"{_INDENT}and {len(forms) - _FORMS} more zones in forms of their own")
+    return lines
 
 
 def _lines(secondary: dict[str, Any]) -> list[str]:

@@ -102,6 +102,7 @@ class LiveZones:
             constants="" if constants is None else constants.to_json(),
             plans=tuple(self._shard(apex).all_plans()) if asks else (),
             steady=False,
+            lua_records=abs(info.lua_records),
         )
 
     def _checks(self) -> CheckList:

@@ -63,7 +63,8 @@ class BuiltZone(NamedTuple):
     is not ``steady`` is to be built again in any case, one that is at any time but between its
     ``times``: from the first on, up to the second, in seconds since the epoch. ``keys`` are all
     that are in the keystore, published or not. ``used`` is what it took of the limits, ``needs``
-    are settings that PowerDNS secondaries need for it."""
+    are settings that PowerDNS secondaries need for it, ``lua_records`` are counted whether or not
+    they run."""
 
     settings: Settings
     inputs: Sequence[Plain]
@@ -78,6 +79,7 @@ class BuiltZone(NamedTuple):
     used: Counts = NOTHING
     needs: tuple[str, ...] = ()
     times: tuple[float, float] = (float("-inf"), float("inf"))
+    lua_records: int = 0
 
     @property
     def is_presigned(self) -> bool:

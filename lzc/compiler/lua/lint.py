@@ -54,15 +54,14 @@ _EXPLAIN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LintSettings:
-    """``secondaries`` are those that take the zone and run PowerDNS, ``others`` the name and the
-    software of those that do not; ``enabled`` says whether LUA records run in the zone, and
-    ``measured`` whether they are to be, to count their instructions."""
+    """``secondaries`` are those that take the zone and run PowerDNS; ``enabled`` says whether LUA
+    records run in the zone, and ``measured`` whether they are to be, to count their instructions.
+    """
 
     lua: LuaSection = field(default_factory=LuaSection)
     signed: bool = False
     enabled: bool = True
     secondaries: tuple[Secondary, ...] = ()
-    others: tuple[tuple[str, str], ...] = ()
     measured: bool = True
 
 
@@ -93,10 +92,6 @@ def lint_zone(
     if settings.enabled:
         for place, faults in _differing(programs, settings, found):
             found.setdefault(place, []).extend(faults)
-    if settings.others and programs.records:
-        first = min(record[PLACE] for record in programs.records)
-        exposed = _exposed(programs.records, unpack(first, zone.files), settings)
-        found.setdefault(first, []).extend(exposed)
     if incomplete:
         others = _keep_certain(programs, settings, found, others, lua_unread)
     explained = {
@@ -383,16 +378,6 @@ def _too_many(count: int, limit: int, who: str) -> Finding | None:
         message = f"the code takes {shown} of the {limit} instructions that {who} allows"
         return Finding(0, "lua-instructions-near", message)
     return None
-
-
-def _exposed(records: Sequence[Record], place: Place, settings: LintSettings) -> list[Fault]:
-    """One fault for a zone and a secondary, at the ``place`` of the first LUA record."""
-    return [
-        RULES["lua-exposed"].fault(
-            place, f"the zone's LUA records ({len(records)}) go to secondary {name} ({software})"
-        )
-        for name, software in settings.others
-    ]
 
 
 def _fault(zone: Zone, record: Record, finding: Finding, at: int | None = None) -> Fault:

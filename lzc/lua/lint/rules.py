@@ -207,14 +207,6 @@ _TABLE: Final = (
         "take a TTL of 60 seconds or less",
     ),
     Rule(
-        "lua-exposed",
-        _WARNING,
-        "LUA records handed to a secondary that is not PowerDNS",
-        "it answers those names without data, and gives the code, with every address and URL in it,"
-        " to anyone who asks for TYPE65402",
-        "use PowerDNS there, or take the zone off its list",
-    ),
-    Rule(
         "lua-suppression-unknown",
         _WARNING,
         "a comment that suppresses a rule that there is not",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from lzc.config import SecondarySection, parse_endpoint
+from lzc.serve.notify.forms_told import FormsTold
 from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import ErrorLog
 from lzc.serve.observe.transfer_watch import TransferWatch
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("lzc")
 
 _READ_BURST: Final = 256
+FORMS: Final = 200
+"""Zones of a secondary whose forms its status lists."""
 
 
 class Secondaries:
@@ -38,6 +41,9 @@ class Secondaries:
 
     def __init__(self, sections: Sequence[SecondarySection]) -> None:
         self.sections = sections
+        self.forms = FormsTold(sections)
+        self._serials: Mapping[bytes, int] = {}
+        self._soas: Mapping[bytes, tuple[int, bytes]] | None = None
         self.transfers = TransferWatch(sections, self._transferred, clock=time.time)
         self.notified: list[NotifiedSecondary] = []
         self._sockets: dict[tuple[int, str], socket.socket] = {}
@@ -91,6 +97,7 @@ class Secondaries:
                 self._forget(gone, zone)
         self.sections = sections
         self.transfers.follow(sections)
+        self.forms.follow(sections)
         if list(sources) != list(self._sources):
             # What is under way is asked again, from where it is to come from.
             self._close_sockets()
@@ -108,8 +115,22 @@ class Secondaries:
     ) -> None:
         """Take the zones and serials of a bundle; zones whose serial is new are told. ``soas`` are
         TTL and RDATA of their SOA records, as far as they are known."""
+        self._serials, self._soas = serials, soas
+        self.tell_forms()
+
+    def tell_forms(self) -> None:
+        """Tell who gets zones in forms of their own, of which some are new."""
+        soas = self._soas
         for secondary in self.notified:
-            for zone in secondary.update(serials, self._loop.time(), soas):
+            serials = self.forms.serials(secondary.section, self._serials)
+            told = soas
+            if soas is not None and serials is not self._serials:
+                told = {
+                    apex: soa
+                    for apex, soa in soas.items()
+                    if serials.get(apex) == self._serials.get(apex)
+                }
+            for zone in secondary.update(serials, self._loop.time(), told):
                 self._forget(secondary, zone)
         self._go_on()
 
@@ -135,6 +156,7 @@ class Secondaries:
                 "address": section.address,
                 **told.get((section.name, section.address), {}),
                 "notify": section.notify,
+                "forms": self.forms.forms_of(section)[:FORMS],
                 "transfers": self.transfers.status_of(section),
             }
             for section in self.sections

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from lzc.serve.observe.answer_metrics import answers
 from lzc.serve.observe.family import Family, counter, gauge, one
+from lzc.serve.observe.form_metrics import forms
 from lzc.serve.observe.health_metrics import health
 from lzc.serve.observe.process import ProcessUse, use_of
 from lzc.serve.observe.recorder_metrics import recorder
@@ -27,6 +28,7 @@ def families(seen: Snapshot) -> Iterator[Family]:
     yield from _zones(seen)
     yield from health(seen)
     yield from secondaries(seen)
+    yield from forms(seen.forms)
 
 
 def _server(seen: Snapshot) -> Iterator[Family]:
@@ -139,7 +141,8 @@ def _processes(seen: Snapshot) -> Iterator[Family]:
     label = ("process",)
     yield from gauge(
         "lzc_process_ready",
-        "1 while a process (supervisor, checker, recorder, or worker and its number) does its work",
+        "1 while a process (supervisor, checker, recorder, publisher, or worker and its number)"
+        " does its work",
         [((each.name,), each.ready) for each in seen.processes],
         label,
     )

@@ -142,6 +142,18 @@ class RecorderSeen:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
+class FormSeen(NamedTuple):
+    """A form of a zone that secondaries get: of a flattened one the ``client`` whose answers it
+    has. ``serial`` is 0 until it is made, ``problem`` says why it is not what it is to be."""
+
+    zone: str
+    form: str
+    client: str
+    health: str
+    serial: int
+    problem: str
+
+
 class ZoneThere(NamedTuple):
     """A zone at a secondary: the serial that it told, if any; for how many seconds it has been
     behind ours (0: it is not); whether it has a later one than ours; why it takes the same one
@@ -205,6 +217,7 @@ class Snapshot:
     held_zones: Sequence[str] = ()
     health: HealthSeen = field(default_factory=HealthSeen)
     recorder: RecorderSeen = field(default_factory=RecorderSeen)
+    forms: Sequence[FormSeen] = ()
     secondaries: Sequence[SecondarySeen] = ()
     transfers: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     refusals: Mapping[tuple[str, str, str], int] = field(default_factory=dict)

@@ -42,6 +42,8 @@ WORDS: Final = {
     Reason.NOT_ITS_ZONE.value: "zone not for it",
     Reason.NO_ZONE.value: "no such zone here",
     Reason.NO_ROOM.value: "no room",
+    Reason.LUA.value: "LUA records",
+    Reason.UNPUBLISHED.value: "not made yet",
 }
 """For counts; the order is that of status."""
 
@@ -66,6 +68,10 @@ def why(event: Event) -> str:
         Reason.NOT_ITS_ZONE.value: f"{key}; zones of its [[secondary]] does not list {apex}",
         Reason.NO_ZONE.value: f"{key}; there is no zone {apex} here",
         Reason.NO_ROOM.value: "too many transfers at once: it is to ask again",
+        Reason.LUA.value: f"{key}; {apex} has LUA records, which go to nobody but a [[secondary]]"
+        ' whose software is powerdns-*; form = "flattened" of another gets answers in their place',
+        Reason.UNPUBLISHED.value: f"{key}; the form of {apex} that it gets is not made yet, or"
+        " [serve] publish is false here: it is to ask again",
     }[event.what]
 
 

@@ -162,10 +162,12 @@ class Condemned:
 @dataclass(frozen=True, slots=True)
 class TriedZones:
     """The zones of a bundle by apex: their serials, and of some the TTL and the RDATA of the SOA
-    record, to be told to secondaries."""
+    record, to be told to secondaries; and of those with LUA records, or that lzc signs, which of
+    both."""
 
     serials: Mapping[bytes, int] = field(default_factory=dict)
     soas: Mapping[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    facts: Mapping[bytes, tuple[bool, bool]] = field(default_factory=dict)
 
 
 MOST_SOAS: Final = 20_000
@@ -183,8 +185,12 @@ def try_bundle(folder: Path, stamps: Path) -> TriedZones:
 
     def look(_begin: Begin) -> TriedZones:
         with Bundle.open(folder, verified_dir=stamps) as bundle:
-            serials = {info.apex: info.serial for info in bundle.zones()}
-            return TriedZones(serials, dict(_soas(bundle, islice(serials, MOST_SOAS))))
+            serials, facts = {}, {}
+            for info in bundle.zones():
+                serials[info.apex] = info.serial
+                if info.may_have_lua or info.is_signed_here:
+                    facts[info.apex] = info.may_have_lua, info.is_signed_here
+            return TriedZones(serials, dict(_soas(bundle, islice(serials, MOST_SOAS))), facts)
 
     seconds = SECONDS + octets / _OCTETS_A_SECOND
     try:

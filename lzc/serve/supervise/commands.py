@@ -15,6 +15,7 @@ from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.control import Answer, Command
 from lzc.serve.supervise.kept_zones import kept_zones
 from lzc.serve.supervise.new_settings import NewSettings
+from lzc.serve.supervise.publisher_process import PublisherProcess
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 
@@ -32,6 +33,7 @@ class Commands:
     listen: Sequence[str]
     slots: Collection[Slot]
     recorder: RecorderProcess
+    publisher: PublisherProcess
     began: float = field(default_factory=time.monotonic)
     tls_listen: Sequence[str] = ()
 
@@ -92,6 +94,7 @@ class Commands:
             "totals": {name: sum(one[name] for one in counted) for name in COUNTERS},
             "checker": self.checker.status(),
             "recorder": self.recorder.status(),
+            "publisher": self.publisher.status(),
             "geo": reloader.geo.report(),
             "tls": self._tls(),
             "settings": self.settings.in_force.pending,

@@ -29,6 +29,7 @@ from lzc.serve.observe.process import cpu_of_all
 from lzc.serve.observe.seen import (
     BundleSeen,
     CheckSeen,
+    FormSeen,
     GeoSeen,
     HealthSeen,
     ProcessSeen,
@@ -43,6 +44,7 @@ from lzc.serve.supervise.checker_process import CheckerProcess
 from lzc.serve.supervise.completing import Completion, Copied, GiveWay, Looked
 from lzc.serve.supervise.control import Answer
 from lzc.serve.supervise.observer_process import ObserverProcess
+from lzc.serve.supervise.publisher_process import PublisherProcess
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.settings_in_force import SettingsInForce
@@ -70,6 +72,7 @@ class Overview:
     stamps: Path
     slots: Collection[Slot]
     recorder: RecorderProcess
+    publisher: PublisherProcess
     leaving: Iterable[WorkerProcess]
     observer: ObserverProcess
     powerdns: bool = False
@@ -203,6 +206,7 @@ class Overview:
                 interval=reloader.config.lua.health_check_interval,
             ),
             recorder=_recorder(self.recorder.status()),
+            forms=[FormSeen(**one) for one in self.publisher.status()["forms"]],
             secondaries=secondaries,
             transfers=dict(counts.done),
             refusals=dict(counts.refused),
@@ -217,13 +221,17 @@ class Overview:
     def _pids(self) -> list[int]:
         """Of our children that run."""
         workers = [one.pid for one in (*self.reloader.workers, *self.leaving)]
-        others = (self.checker.pid, self.recorder.pid, *self.observer.pids)
-        return [pid for pid in (*workers, *others) if pid]
+        others = (self.checker.pid, self.recorder.pid, self.publisher.pid)
+        return [pid for pid in (*workers, *others, *self.observer.pids) if pid]
 
     def _processes(self, checker: dict[str, Any]) -> list[ProcessSeen]:
         recorder = self.recorder
         recorders = [
             ProcessSeen("recorder", recorder.pid, recorder.restarts, recorder.pid != 0),
+        ]
+        publisher = self.publisher
+        publishers = [
+            ProcessSeen("publisher", publisher.pid, publisher.restarts, publisher.pid != 0),
         ]
         observer = self.observer
         observers = [ProcessSeen("observer", observer.pid, observer.restarts, True)]
@@ -231,6 +239,7 @@ class Overview:
             ProcessSeen("supervisor", os.getpid(), 0, True),
             ProcessSeen("checker", checker["pid"], checker["restarts"], checker["pid"] != 0),
             *(recorders if recorder.wanted else ()),
+            *(publishers if publisher.wanted else ()),
             *(observers if observer.pid else ()),
             *(
                 ProcessSeen(f"worker-{one.index}", one.pid, one.restarts, one.ready)

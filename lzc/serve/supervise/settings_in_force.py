@@ -58,6 +58,7 @@ RELOADED: Final = frozenset(
         *("version", "cookie_secret_file", "require_cookie", "packet_cache", "tcp_idle_timeout"),
         *("tcp_connections", "tcp_connections_per_client", "tcp_connections_per_network"),
         *("tsig_required", "allow_transfer", "notify_source", "health_grace"),
+        *("publish", "flatten_interval"),
         *("tls_certificate_file", "tls_key_file", "tls_client_ca_file"),
         *("http", "http_token_file", "http_compat", "log", "log_format"),
         *("query_log", "query_log_file", "dnstap", "dnstap_sample", "dnstap_messages"),

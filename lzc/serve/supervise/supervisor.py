@@ -38,6 +38,7 @@ from lzc.serve.supervise.kept_zones import tell_kept
 from lzc.serve.supervise.leaving import Leaving
 from lzc.serve.supervise.new_settings import NewSettings
 from lzc.serve.supervise.observer_process import ObserverProcess
+from lzc.serve.supervise.publisher_process import PublisherProcess
 from lzc.serve.supervise.recorder_process import RecorderProcess
 from lzc.serve.supervise.reload import Reloader
 from lzc.serve.supervise.secondary_report import SecondaryReport
@@ -99,6 +100,13 @@ class Supervisor:
         self._recorder = RecorderProcess(options.config, folder, source.stamps)
         self._secondaries = Secondaries(options.config.secondary)
         self._kept: KeptState | None = None
+        self._publisher = PublisherProcess(
+            options.config,
+            source.stamps,
+            checker.view,
+            self._secondaries.forms,
+            self._secondaries.tell_forms,
+        )
         self._watchdog = Watchdog(self._workers, checker, self._recorder, options.watchdog)
         self._clock = ClockWatch()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -120,6 +128,7 @@ class Supervisor:
             source.stamps,
             board.used,
             self._recorder,
+            self._publisher,
             self._leaving,
             self._observer,
         )
@@ -133,6 +142,7 @@ class Supervisor:
             bound.endpoints,
             board.used,
             self._recorder,
+            self._publisher,
             tls_listen=bound.tls_endpoints,
         )
         self._pages = StatusPages(self._overview, checker, self._commands.status, board.used)
@@ -298,6 +308,7 @@ class Supervisor:
             if channel is not None:
                 channel.sock.close()
         self._recorder.close_in_child()
+        self._publisher.close_in_child()
         self._observer.close_in_child()
         made_metrics.close_in_child()
         for index in self._bound.of_worker:
@@ -346,6 +357,7 @@ class Supervisor:
         self._leaving.look()
         self._checker.reap(self._start_checker)
         self._recorder.reap(self._start_recorder)
+        self._publisher.reap(self._start_publisher)
         self._observer.reap()
 
     def _worker_died(self, worker: WorkerProcess, status: int) -> None:
@@ -404,10 +416,21 @@ class Supervisor:
         self._watchdog.look(stopping=self._stopping)
         self._reap()
         self._secondaries.look()
+        self._publisher.take_geo(self._reloader.geo.current())
         self._loop.call_later(_TICK, self._tick)
 
     def _start_checker(self) -> None:
         self._checker.start(self._reloader.folder, lambda: self._close_in_child(keep=None))
+
+    def _start_publisher(self) -> None:
+        self._publisher.start(lambda: self._close_in_child(keep=None))
+
+    def _publish(self, folder: Path, zones: TriedZones) -> None:
+        """Secondaries are to have these zones, some of them in forms of their own."""
+        self._secondaries.forms.know(zones.facts)
+        self._publisher.load(folder, self._reloader.geo.current())
+        self._start_publisher()
+        self._secondaries.update(zones.serials, zones.soas)
 
     def _start_recorder(self) -> None:
         self._recorder.start(lambda: self._close_in_child(keep=None))
@@ -428,11 +451,12 @@ class Supervisor:
             self._start_recorder()
             self._observer.renew()
             self._secondaries.follow(config.secondary, keys, config.serve.notify_source)
+            self._publisher.take_settings(config)
         self._checker.load(folder)
         self._recorder.load(folder)
         self._secondaries.take_keys(keys)
         if zones is not None:
-            self._secondaries.update(zones.serials, zones.soas)
+            self._publish(folder, zones)
         else:
             self._spawn(self._find_and_notify(folder))
         tell_kept(folder)
@@ -458,7 +482,7 @@ class Supervisor:
             log.error("secondaries cannot be notified: %s", shown(error))
             return
         if folder == self._reloader.folder:
-            self._secondaries.update(zones.serials, zones.soas)
+            self._publish(folder, zones)
 
     def _on_hangup(self) -> None:
         if self._listening:
@@ -480,6 +504,7 @@ class Supervisor:
             worker.tell({"do": "stop"})
         self._leaving.stop()
         self._checker.stop()
+        self._publisher.stop()
         end = time.monotonic() + STOP_LIMIT
         while self._pids() and time.monotonic() < end:
             await asyncio.sleep(0.02)
@@ -494,5 +519,5 @@ class Supervisor:
 
     def _pids(self) -> list[int]:
         pids = [worker.pid for worker in (*self._workers, *self._leaving)]
-        others = (self._checker.pid, self._recorder.pid, *self._observer.pids)
-        return [pid for pid in (*pids, *others) if pid]
+        others = (self._checker.pid, self._recorder.pid, self._publisher.pid)
+        return [pid for pid in (*pids, *others, *self._observer.pids) if pid]

@@ -21,6 +21,7 @@ from lzc.config import Config
 from lzc.dnssec.keystore.keystore import Keystore
 from lzc.dnssec.signing.cache import SignatureCache, window
 from lzc.foreign_text import shown
+from lzc.forms.published import PublishedForms
 from lzc.lua.engine.execution import EngineSettings
 from lzc.serve.ipc.health_view import TableView
 from lzc.serve.ipc.octet_ring import OctetRing
@@ -165,6 +166,7 @@ class Serving:
             engine, planner = lua_parts(
                 settings, self.bundle, geo, setup.health, self._said, seed, chance
             )
+        self.published = PublishedForms(config.output)
         self.signers = Signers(
             self.bundle,
             Keystore.of(config, setup.tokens),
@@ -174,7 +176,10 @@ class Serving:
         self.responder, self.guard = answering(
             self.bundle,
             ResponderSettings.from_config(
-                config, cookie_secret=secrets.cookie, tsig_keys=secrets.tsig
+                config,
+                cookie_secret=secrets.cookie,
+                tsig_keys=secrets.tsig,
+                published=self.published,
             ),
             self.signers,
             self.signers.out,
@@ -211,6 +216,7 @@ class Serving:
             report=self.report.refused,
             tls=tls,
             sent=self.report.sent,
+            published=self.published,
         )
         self._tell_damage()
         if not isinstance(opened, TransferPlan):

@@ -121,6 +121,7 @@ def settings(text: str, number: int, ports: tuple[int, int, int]) -> str:
         ("", "geoip = ['one.mmdb']", "geoip = ['two.mmdb', 'one.mmdb']")[number // 2 % 3],
     ]
     listed = f"[[secondary]]\nname = 'ns2'\naddress = '{LOCAL}:{secondary}'\ntsig = 'other.'\n"
+    listed += "software = 'powerdns-5.1'\n"
     limits = f"time-limit = 0\nexec-limit = {2000 + number % 2}\n"
     health = f"health-check-interval = {5 + number % 2}\n"
     lua = f"[lua]\nenable = true\n{limits}{health}"

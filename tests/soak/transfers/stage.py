@@ -59,9 +59,13 @@ class TransferStage(Stage):
             for over_tls, key in ((False, TSIG_NAME), (True, TLS_KEY)):
                 zones = [zone.name for zone in one.zones if (zone.name in one.over_tls) == over_tls]
                 if zones:
+                    # That all of them keep the octets of LUA records is what is looked at: those
+                    # that are not PowerDNS are called so, as nobody else gets any.
+                    lua = any(self.contents[name].lua for name in zones)
+                    software = "powerdns-5.1" if lua else one.software
                     text += (
                         f'[[secondary]]\nname = "{one.name}{"-tls" if over_tls else ""}"\n'
-                        f'address = "{LOOPBACK}:{one.notices.port}"\nsoftware = "{one.software}"\n'
+                        f'address = "{LOOPBACK}:{one.notices.port}"\nsoftware = "{software}"\n'
                         f'tsig = "{key}"\nrequire-tls = {json.dumps(over_tls)}\n'
                         f"zones = {json.dumps(zones)}\nsettings = {json.dumps(_settings(one))}\n"
                     )

@@ -25,7 +25,7 @@ from lzc.answer import incremental
 from lzc.answer.responder import Responder
 from lzc.answer.settings import ResponderSettings
 from lzc.answer.transfer import TransferPlan, client_serial, open_transfer
-from lzc.answer.transfer_access import TransferAccess
+from lzc.answer.transfer_access import Grant, TransferAccess
 from lzc.answer.transfer_kinds import Kind, Sent
 from lzc.bundle import current, delta_store
 from lzc.bundle.delta_store import DeltaStore
@@ -41,7 +41,9 @@ ZONE = "example.org"
 APEX = from_text("example.org.")
 HERE = bytes((127, 0, 0, 1))
 KEY = TsigKey(from_text("k.example."), "hmac-sha256", bytes(32))
-OPEN = TransferAccess((), (ip_network("127.0.0.0/8"),), False)
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+POWERDNS = Grant(None, LOOPBACK, ("*",), software="powerdns-5.1")
+OPEN = TransferAccess((POWERDNS,), LOOPBACK, False)
 CLOSED = TransferAccess((), (ip_network("127.0.0.0/8"),), True)
 HEAD = "$TTL 60\n@ SOA ns1 hostmaster 1 7200 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.53\n"
 PADDING = "".join(f'p{number} TXT "{"x" * 80}"\n' for number in range(40))

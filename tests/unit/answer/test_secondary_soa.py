@@ -29,9 +29,11 @@ WITH, WITHOUT = ["SOA", "RRSIG"], ["SOA"]
 
 ACCESS = TransferAccess(
     (
-        Grant(KEY.name, (ip_network("192.0.2.2"),), ("*",)),
-        Grant(None, (ip_network("192.0.2.3"),), ("*.org",)),
-        Grant(SIGNED.name, (ip_network("192.0.2.4"),), ("*",), signed=True),
+        Grant(KEY.name, (ip_network("192.0.2.2"),), ("*",), software="powerdns-5.1"),
+        Grant(None, (ip_network("192.0.2.3"),), ("*.org",), software="powerdns-5.1"),
+        Grant(
+            SIGNED.name, (ip_network("192.0.2.4"),), ("*",), signed=True, software="powerdns-5.1"
+        ),
     ),
     (ip_network("127.0.0.0/8"),),
     tsig_required=False,
@@ -113,8 +115,10 @@ def test_ixfr_over_udp_is_told_so_too(world: World) -> None:
 def test_where_secondaries_share_a_key_the_address_tells_which_it_is() -> None:
     rules = TransferAccess(
         (
-            Grant(KEY.name, (ip_network("192.0.2.2"),), ("*",)),
-            Grant(KEY.name, (ip_network("192.0.2.4"),), ("*",), signed=True),
+            Grant(KEY.name, (ip_network("192.0.2.2"),), ("*",), software="powerdns-5.1"),
+            Grant(
+                KEY.name, (ip_network("192.0.2.4"),), ("*",), signed=True, software="powerdns-5.1"
+            ),
         ),
         (),
     )

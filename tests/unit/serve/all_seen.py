@@ -7,6 +7,7 @@ from typing import Any, Final
 from lzc.serve.observe.seen import (
     BundleSeen,
     CheckSeen,
+    FormSeen,
     GeoSeen,
     HealthSeen,
     ProcessSeen,
@@ -77,6 +78,7 @@ def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) ->
             without_target=[(names[0], names[0], "A")],
         ),
         recorder=RecorderSeen(True, True, True, Every()),
+        forms=[FormSeen(names[0], "flattened", "192.0.2.1", "live", 7, "no key")],
         secondaries=there,
         transfers={(name, one.name, "AXFR", "done"): 1 for name in names for one in there},
         refusals={("ns0", "AXFR", "address"): 1},

@@ -43,6 +43,12 @@ exec-limit = 100000
 time-limit = 0
 [serve]
 tcp-connections = 8
+[[secondary]]
+name = "ns2"
+address = "127.0.0.1:9"
+software = "powerdns-5.1"
+tsig = "transfer.example."
+notify = false
 """
 
 

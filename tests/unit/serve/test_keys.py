@@ -243,7 +243,7 @@ def test_a_zone_out_of_service_goes_on_to_its_secondaries(tmp_path: Path) -> Non
     project = Project(
         tmp_path,
         f'[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:1"\ntsig = "{TSIG_NAME}"\n'
-        "notify = false\n",
+        'software = "powerdns-5.1"\nnotify = false\n',
     )
     project.build(ZONES, signed=ZONES)
     gone(private(project))

@@ -27,7 +27,15 @@ from tests.patience import PATIENCE, SOON
 from tests.unit.live_server import UNHURRIED, LiveServer, Project
 
 LONG = "".join(f'n{number} TXT "{"x" * 200}"\n' for number in range(20_000))
-OPEN = "[serve]\ntsig-required = false\n"
+OPEN = """\
+[serve]
+tsig-required = false
+[[secondary]]
+name = "ns2"
+address = "127.0.0.1:9"
+software = "powerdns-5.1"
+notify = false
+"""
 KILLED_WHEN_READY = """
 import os, signal
 from lzc.serve.supervise.supervisor import Supervisor
