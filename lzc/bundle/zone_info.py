@@ -39,6 +39,7 @@ class ZoneInfo:
     answers its LUA records give, and ``blanks`` says whether their strings are joined with blanks.
     ``denial`` is how a signed zone denies what it does not have. ``presigned``: its signatures are
     those of its source, of which the first expires at ``signatures_end``, seconds since the epoch.
+    ``catalog``: it is for consumers of it alone (RFC 9432), and refused to all others.
     """
 
     apex: bytes
@@ -60,6 +61,7 @@ class ZoneInfo:
     denial: Denial = NSEC_CHAIN
     presigned: bool = False
     signatures_end: int = 0
+    catalog: bool = False
 
     @property
     def negative_ttl(self) -> int:
@@ -69,6 +71,9 @@ class ZoneInfo:
     def to_json(self) -> bytes:
         """Canonical JSON: the same zone always gives the same octets."""
         values = {name: getattr(self, name) for name in _PLAIN}
+        if not self.catalog:
+            # What most zones are need not be said.
+            del values["catalog"]
         values["apex"] = base64.b64encode(self.apex).decode()
         values["denial"] = str(self.denial)
         values["keys"] = [

@@ -208,6 +208,10 @@ def compile_project(
     if not known:
         found.add(failures.told())
     known = dict(sorted(known.items())) if failed else known
+    if (config.catalog or live.has_catalogs) and (scope.beside_live or not scope.words):
+        from lzc.compiler.catalogs import add_catalogs
+
+        add_catalogs(config, file, live, now, known, made, found, scope.stated)
     if config.secondary:
         from lzc.compiler.checks.secondaries import check_secondaries
 

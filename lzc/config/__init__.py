@@ -6,6 +6,7 @@ silently ignored is an outage that waits. Paths are relative to the file they st
 
 from lzc.config.loading import load, read_toml
 from lzc.config.policies import Policy, PolicySection, SyncSettings
+from lzc.config.provisioning import CatalogSection, ExportSection
 from lzc.config.sections import (
     MOST_WORKERS,
     BuildSection,
@@ -25,8 +26,10 @@ from lzc.config.whole import Config
 __all__ = [
     "MOST_WORKERS",
     "BuildSection",
+    "CatalogSection",
     "Config",
     "DnssecSection",
+    "ExportSection",
     "HealthSection",
     "LuaSection",
     "Policy",
