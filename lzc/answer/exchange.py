@@ -23,7 +23,7 @@ from lzc.answer.settings import ResponderSettings
 from lzc.answer.transfer import client_serial, is_up_to_date, soa_of
 from lzc.answer.transfer_access import AS_IT_IS, handed, run_lua
 from lzc.answer.transfer_kinds import Kind, Sent, SentReport
-from lzc.answer.zone import ServedZones, SigningFailure
+from lzc.answer.zone import HiddenZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
 from lzc.bundle.reader import BundleError
 from lzc.config import Form
@@ -110,7 +110,10 @@ class Exchange:
             return self._plain(query, client, now, message.NOERROR), False
         turn = _Turn(query, client, now, tcp, local, checked)
         try:
-            wire, fixed = self._question(turn)
+            try:
+                wire, fixed = self._question(turn)
+            except HiddenZone as hidden:
+                wire, fixed = self._of_catalog(turn, hidden.apex), False
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
             soa = self._soa_of_transfers(turn) if isinstance(error, SigningFailure) else None
             wire = self.fail(query, client, now, error) if soa is None else soa
@@ -119,6 +122,17 @@ class Exchange:
         if query.tsig:
             return wire, False
         return wire, fixed and (edns is None or not self._options.depends_on_client(edns))
+
+    def _of_catalog(self, turn: _Turn, apex: bytes) -> bytes:
+        """The answer from a catalog: for who may transfer it, or asks from the address of who may
+        (queries for the SOA need not be signed)."""
+        if not self._settings.access.is_secondary(apex, turn.client, turn.checked.key_name):
+            return self._plain(turn.query, turn.client, turn.now, message.REFUSED)
+        self._zones.opened = apex
+        try:
+            return self._question(turn)[0]
+        finally:
+            self._zones.opened = b""
 
     def _soa_of_transfers(self, turn: _Turn) -> bytes | None:
         """The SOA, without signatures, of a zone that is out of service, for who may transfer it:

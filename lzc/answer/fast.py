@@ -19,7 +19,7 @@ from lzc.answer.options import OptBuilder
 from lzc.answer.planned import Choice, Planned, choice
 from lzc.answer.signed_wire import SignedWire
 from lzc.answer.unfinished import Begun, Unfinished
-from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
+from lzc.answer.zone import HiddenZone, ServedZone, ServedZones, SigningFailure
 from lzc.bundle.node import (
     DELEGATION,
     HAS_CNAME,
@@ -372,6 +372,8 @@ class FastLane:
                     )
                     cacheable = choice(planned, asked, make, outcome, response[2:])
             return None if len(response) > limit else (response, cacheable)
+        except HiddenZone:
+            return None
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
             return self._fail(query, client, now, error)
 

@@ -14,7 +14,7 @@ from lzc.answer.lua_answer import LuaAnswers, Snippets
 from lzc.answer.match import Match, MatchKind, match
 from lzc.answer.referral import add_addresses, refer
 from lzc.answer.sections import Sections, signature_of
-from lzc.answer.zone import ServedZone, ServedZones, SigningFailure
+from lzc.answer.zone import HiddenZone, ServedZone, ServedZones, SigningFailure
 from lzc.bundle import node as nodes
 from lzc.bundle.node import HAS_CNAME, HAS_LUA
 from lzc.lua.engine.execution import QueryContext
@@ -64,10 +64,11 @@ class AnswerLookup:
 
     def _following(self, name: bytes) -> ServedZone | None:
         """The zone that an alias leads to; `None` where that is not ours, or out of service: that
-        is for who asks for the target to meet, not for the zone of the alias."""
+        is for who asks for the target to meet, not for the zone of the alias. A catalog is not for
+        who asks."""
         try:
             return self._zones.for_type(name, self._qtype)
-        except SigningFailure:
+        except (SigningFailure, HiddenZone):
             return None
 
     def _step(self, zone: ServedZone, qname: bytes, name: bytes) -> bytes | None:

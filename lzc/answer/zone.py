@@ -34,6 +34,15 @@ class SigningFailure(Exception):
         return f"zone {wire_name.to_text(self.apex)} is signed, but none of its keys is usable here"
 
 
+class HiddenZone(Exception):
+    """What was asked for is in a catalog, which is for its consumers alone. ``apex`` is its
+    lower-case wire name."""
+
+    def __init__(self, apex: bytes) -> None:
+        super().__init__(apex)
+        self.apex = apex
+
+
 class ServedZone:
     """One zone of the bundle.
 
@@ -153,9 +162,20 @@ class ServedZones:
     `SigningFailure`, be a signature asked for or not. Half a zone would hide its fault from who
     looks without asking for signatures, and resolvers that get none go to another server. After a
     change of ``out``, call `forget`.
+
+    What leads to a catalog raises `HiddenZone`, but while that is ``opened``, by its apex.
     """
 
-    __slots__ = ("_find", "_find_parent", "_out", "_served", "_signers", "deltas", "views")
+    __slots__ = (
+        "_find",
+        "_find_parent",
+        "_out",
+        "_served",
+        "_signers",
+        "deltas",
+        "opened",
+        "views",
+    )
 
     def __init__(
         self, bundle: Bundle, signers: Mapping[bytes, ZoneSigner], out: Container[bytes] = ()
@@ -167,6 +187,7 @@ class ServedZones:
         self._signers = signers
         self._out = out
         self._served: dict[bytes, ServedZone] = {}
+        self.opened = b""
 
     def of(self, view: ZoneView) -> ServedZone:
         """What is served of a zone."""
@@ -176,6 +197,11 @@ class ServedZones:
         if len(self._served) >= MAX_ZONES:
             self._served.clear()
         apex = view.apex
+        if view.info.catalog:
+            if apex != self.opened:
+                raise HiddenZone(apex)
+            # Not kept: who asks next may not see it.
+            return ServedZone(view, None)
         signer = self._signers.get(apex)
         if apex in self._out:
             raise SigningFailure(apex)

@@ -40,6 +40,7 @@ class ZoneInfo:
     ``denial`` is how a signed zone denies what it does not have. ``presigned``: its signatures are
     those of its source, of which the first expires at ``signatures_end``, seconds since the epoch.
     ``lua_records`` are counted whether or not they answer; -1 where they were not.
+    ``catalog``: it is for consumers of it alone (RFC 9432), and refused to all others.
     """
 
     apex: bytes
@@ -62,6 +63,7 @@ class ZoneInfo:
     presigned: bool = False
     signatures_end: int = 0
     lua_records: int = -1
+    catalog: bool = False
 
     @property
     def negative_ttl(self) -> int:
@@ -81,6 +83,9 @@ class ZoneInfo:
     def to_json(self) -> bytes:
         """Canonical JSON: the same zone always gives the same octets."""
         values = {name: getattr(self, name) for name in _PLAIN}
+        if not self.catalog:
+            # What most zones are need not be said.
+            del values["catalog"]
         values["apex"] = base64.b64encode(self.apex).decode()
         values["denial"] = str(self.denial)
         values["keys"] = [

@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serial": ("lzc.cli.serial", "Lead a zone's serial to another one, step by step."),
     "serve": ("lzc.cli.serve", "Answer queries and transfers from the live bundle."),
     "ctl": ("lzc.cli.ctl", "Talk to a running server: status, reload, health, metrics."),
-    "export": ("lzc.cli.export", "Write files for other programs: prometheus."),
+    "export": ("lzc.cli.export", "Write files for other programs: secondaries, prometheus …"),
     "demo": ("lzc.cli.demo", "Build, serve, query and transfer the example project."),
     "help": ("lzc.cli.help", "Read the manual: list its chapters, or show one."),
     "man": ("lzc.cli.man", "Write manual pages of all commands."),

@@ -175,11 +175,12 @@ def check(
     now: float | None = None,
     any_serial: bool = False,
     words: Sequence[str] = (),
+    remembered: bool = False,
 ) -> Compiled:
     """Everything that `build` does, but write; with ``words`` of the zones that these name, and of
     no others. No zone that fails is kept. With ``any_serial``, serials that cannot go live are
-    taken as they are, with a warning. Raises `InputError`, and
-    `lzc.compiler.inputs.selection.UnknownZone`."""
+    taken as they are, with a warning; zones that are as the last build ``remembered`` them are not
+    made. Raises `InputError`, and `lzc.compiler.inputs.selection.UnknownZone`."""
     folder = output if output is not None else config.output
     file = ConfigFile.of(config, config_path)
     moment = build_time() if now is None else now
@@ -197,8 +198,9 @@ def check(
             scope=Scope(words, known_signatures=known),
         )
 
+    taken = memory.load(folder, memory.surroundings(config)) if remembered else Memory()
     with collector_paused():
-        return _after_those_before(folder, Memory(), make)
+        return _after_those_before(folder, taken, make)
 
 
 def build_time() -> float:

@@ -211,6 +211,10 @@ def compile_project(
         found.add(failures.told())
     known = dict(sorted(known.items())) if failed else known
     forms: list[str] = []
+    if (config.catalog or live.has_catalogs) and (scope.beside_live or not scope.words):
+        from lzc.compiler.catalogs import add_catalogs
+
+        add_catalogs(config, file, live, now, known, made, found, scope.stated)
     if config.secondary:
         from lzc.compiler.checks.forms import ZoneFacts, check_forms, chosen_forms
         from lzc.compiler.checks.secondary_settings import check_settings

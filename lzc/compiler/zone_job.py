@@ -193,7 +193,7 @@ def _build(job: ZoneJob, totals: Totals | None) -> ZoneResult:
         steady and not is_lost and not contents.missed and times[0] <= job.now < times[1],
         constants=constants,
         used=spending.counts,
-        needs=_needs(job, zone, programs),
+        needs=_needs(job, zone, programs, lua=bool(lua_records)),
         missed=frozenset(contents.missed),
         times=times,
         right=_right(presigned),
@@ -208,10 +208,13 @@ def _errors(faults: list[Fault]) -> bool:
     return any(fault.severity is Severity.ERROR for fault in faults)
 
 
-def _needs(job: ZoneJob, zone: Zone, programs: Programs | None) -> tuple[str, ...]:
-    if not job.takers.powerdns:
-        return ()
-    from lzc.compiler.checks.secondary_settings import needed_by
+def _needs(job: ZoneJob, zone: Zone, programs: Programs | None, *, lua: bool) -> tuple[str, ...]:
+    from lzc.compiler.checks.secondary_settings import LUA_RECORDS, needed_by
+
+    if not (job.takers.powerdns or job.takers.others):
+        # Nobody asks for more than that.
+        return (LUA_RECORDS.name,) if lua else ()
+    from lzc.compiler.checks.secondary_limits import beyond_limits
 
     looks = False
     if programs is not None and job.source.lua:
@@ -219,7 +222,11 @@ def _needs(job: ZoneJob, zone: Zone, programs: Programs | None) -> tuple[str, ..
 
         looks = looks_at_clients(programs)
     keys = frozenset(key.dnskey for key in job.keys)
-    return needed_by(zone, keys, looks_at_clients=looks)
+    signed = job.source.signed or job.source.presigned
+    return (
+        *needed_by(zone, keys, looks_at_clients=looks),
+        *beyond_limits(zone, signed=signed),
+    )
 
 
 def _take_over(zone: Zone, job: ZoneJob) -> None:

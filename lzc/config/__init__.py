@@ -7,6 +7,7 @@ silently ignored is an outage that waits. Paths are relative to the file they st
 from lzc.config.forms import Choice, Form, View
 from lzc.config.loading import load, read_toml
 from lzc.config.policies import Policy, PolicySection, SyncSettings
+from lzc.config.provisioning import CatalogSection, ExportSection
 from lzc.config.sections import (
     MOST_WORKERS,
     BuildSection,
@@ -26,9 +27,11 @@ from lzc.config.whole import Config
 __all__ = [
     "MOST_WORKERS",
     "BuildSection",
+    "CatalogSection",
     "Choice",
     "Config",
     "DnssecSection",
+    "ExportSection",
     "Form",
     "HealthSection",
     "LuaSection",

@@ -21,7 +21,7 @@ Serial = Literal["date", "increment", "unixtime", "keep"]
 MOST_WORKERS: Final = 256
 """Worker processes of one server."""
 
-_SOFTWARE = re.compile(r"powerdns-\d+\.\d+|bind|nsd|knot|generic")
+_SOFTWARE = re.compile(r"powerdns-\d+\.\d+|(?:bind|nsd|knot)(?:-\d+\.\d+)?|generic")
 
 
 def parse_endpoint(text: str) -> tuple[str, int]:
@@ -36,9 +36,18 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(host)), int(port)
 
 
+def lists(patterns: list[str], zone: str) -> bool:
+    """Whether patterns of a configuration have a zone among them, with or without final dot, in any
+    case."""
+    bare = zone.rstrip(".").lower()
+    return any(fnmatchcase(bare, one.rstrip(".").lower()) for one in patterns)
+
+
 def _software(text: str) -> str:
     if not _SOFTWARE.fullmatch(text):
-        raise ValueError("expected powerdns-X.Y, bind, nsd, knot or generic")
+        raise ValueError(
+            "expected powerdns-X.Y, bind, nsd or knot, with -X.Y behind it or not, or generic"
+        )
     return text
 
 
@@ -49,6 +58,12 @@ def _pin(text: str) -> str:
         octets = b""
     if len(octets) != 32:
         raise ValueError("expected a SHA-256 in base64, which is 44 characters")
+    return text
+
+
+def _group(text: str) -> str:
+    if not 1 <= len(text.encode("utf-8", "surrogatepass")) <= 255 or not text.isprintable():
+        raise ValueError("expected 1 to 255 octets of text that prints")
     return text
 
 
@@ -65,6 +80,7 @@ Network = Annotated[str, read_by(ipaddress.ip_network)]
 DomainName = Annotated[str, read_by(lambda text: wire_name.from_text(text, wire_name.ROOT))]
 Software = Annotated[str, _software]
 Pin = Annotated[str, _pin]
+Group = Annotated[str, _group]
 
 
 PowerDns = Literal["4.7", "4.9", "5.0", "5.1"]
@@ -140,6 +156,8 @@ class ZoneSection(Table):
     policy: str | None = None
     publish_cds: Digests | None = None
     publish_cdnskey: bool | None = None
+    catalog_group: Group | None = None
+    """Its ``group`` in the catalogs that have it (RFC 9432 §4.4.2)."""
 
 
 class LuaSection(Table):
@@ -314,6 +332,14 @@ class SecondarySection(Table):
     """Its ``lua-records-exec-limit``, if it is PowerDNS: VM instructions; 0: no limit."""
     settings: list[PowerDnsSetting] = Field(default=[])
     """What its ``pdns.conf`` has on, if it is PowerDNS: a build tells what else zones need."""
+    autoprimary: list[DomainName] = Field(default=[])
+    """If it is PowerDNS, it makes zones itself that have one of these names in their NS records,
+    when it is notified of them."""
+
+    @property
+    def product(self) -> str:
+        """Its software, without the version."""
+        return self.software.partition("-")[0]
 
     @property
     def shows_certificate(self) -> bool:
@@ -332,5 +358,4 @@ class SecondarySection(Table):
 
     def takes(self, zone: str) -> bool:
         """True when it lists the zone; names with or without final dot, in any case."""
-        bare = zone.rstrip(".").lower()
-        return any(fnmatchcase(bare, one.rstrip(".").lower()) for one in self.zones)
+        return lists(self.zones, zone)

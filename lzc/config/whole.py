@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from lzc.config import secret_files, tls_files
 from lzc.config.policies import DELETE, Policy, PolicySection, SyncSettings, parse_digests
+from lzc.config.provisioning import CatalogSection, ExportSection
 from lzc.config.sections import (
     BuildSection,
     DnssecSection,
@@ -43,6 +44,8 @@ class Config(Table):
     serve: ServeSection = ServeSection()
     tsig: dict[DomainName, TsigSection] = Field(default={})
     secondary: list[SecondarySection] = Field(default=[])
+    catalog: dict[DomainName, CatalogSection] = Field(default={})
+    export: ExportSection = ExportSection()
     # What `lzc.config.load` adds; no keys.
     folder: ClassVar[Path] = Path()
     file: ClassVar[Path] = Path("lzc.toml")

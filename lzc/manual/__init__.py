@@ -12,8 +12,19 @@ from importlib import resources
 from typing import Final
 
 NAMES: Final = (
-    *("tutorial", "lua", "tests", "health", "secondaries", "xot", "keys", "operating", "metrics"),
-    *("limits", "moving", "differences", "config", "rules", "commands", "bundle", "architecture"),
+    *("tutorial", "lua", "tests", "health", "secondaries", "provisioning", "xot", "keys"),
+    *(
+        "operating",
+        "metrics",
+        "limits",
+        "moving",
+        "differences",
+        "config",
+        "rules",
+        "commands",
+        "bundle",
+        "architecture",
+    ),
 )
 """The chapters, in the order they are listed: first those to learn from, then those to look up."""
 

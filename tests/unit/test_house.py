@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = (
     {"__main__"},
     {"cli"},
+    {"secondary"},
     {"rehearse"},
     {"compiler", "serve"},
     {"forms"},
@@ -45,7 +46,7 @@ GROUPS = {
         {"pipeline", "rollback"},
         {"project", "deltas"},
         {"workers"},
-        {"zone_job"},
+        {"zone_job", "catalogs"},
         {"serials"},
         {"incremental"},
         {"job"},

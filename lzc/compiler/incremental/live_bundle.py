@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 from lzc.bundle import current, found_serials, serial_store, verification
 from lzc.bundle.manifest import BundleError, Manifest, OtherFormat
 from lzc.bundle.serial_store import SerialStore
-from lzc.compiler.incremental.memory import BuiltZone, Memory
+from lzc.compiler.incremental.memory import CATALOG, BuiltZone, Memory
 from lzc.faults import Fault, Place, Severity
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class LiveBundle:
     def shards(self) -> int:
         """The number of its shards; 0 without a bundle."""
         return 0 if self.folder is None else self.manifest.shards
+
+    @property
+    def has_catalogs(self) -> bool:
+        """Whether catalogs are among the zones that are remembered."""
+        return any(one.settings[-1:] == (CATALOG,) for one in self.memory.zones.values())
 
     def zone(self, apex: bytes, zone_id: int) -> CompiledZone:
         """A zone as it is in the bundle, under another id. Raises `BundleError`."""

@@ -16,7 +16,7 @@ from lzc.bundle.manifest import CHECKS, BundleError, Manifest, shard_files, tran
 from lzc.bundle.shard import Shard, map_file
 from lzc.bundle.writer import CompiledZone
 from lzc.bundle.zone_info import ZoneInfo
-from lzc.compiler.incremental.memory import BuiltZone
+from lzc.compiler.incremental.memory import CATALOG, BuiltZone
 
 
 class LiveZones:
@@ -94,7 +94,7 @@ class LiveZones:
         asks = info.lua
         constants = listed.constants.get(apex)
         return BuiltZone(
-            ("", "", info.signed, info.lua),
+            ("", "", info.signed, info.lua, *((CATALOG,) if info.catalog else ())),
             (),
             bytes.fromhex(info.digest),
             info.records,

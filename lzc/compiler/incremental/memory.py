@@ -43,6 +43,8 @@ PRESIGNED: Final = 10
 OF_SOURCE: Final = 11
 """Indices among them: the path, as faults show it, whether the zone is signed, the policy for its
 serials, how it denies, whether its file has the signatures, and the first behind the source's."""
+CATALOG: Final = "catalog"
+"""What the settings of a catalog end with, which has no source."""
 
 
 ApexRecords = tuple[tuple[int, tuple[bytes, ...]], ...]

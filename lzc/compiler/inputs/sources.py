@@ -194,7 +194,7 @@ def _matches(config: Config, file: ConfigFile, faults: list[Fault]) -> list[Path
 def fingerprint(config: Config) -> bytes:
     """A hash of all that `find` goes by, but for what the paths lead to."""
     found = [sorted(globs.matches(config.folder, pattern)) for pattern in config.build.sources]
-    parts = [config.build, config.lua, config.zone, config.secondary, config.dnssec]
+    parts = [config.build, config.lua, config.zone, config.secondary, config.dnssec, config.catalog]
     digest = hashlib.sha256(repr((str(config.folder), parts)).encode())
     digest.update(os.fsencode("\0\0".join("\0".join(one) for one in found)))
     return digest.digest()

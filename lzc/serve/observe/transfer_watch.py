@@ -57,7 +57,8 @@ def why(event: Event) -> str:
         BROKEN_OFF: f"serial {event.serial} was given up before its end: its log says why",
         Reason.ADDRESS.value: f"{key}, but no [[secondary]] with it has this address in address or"
         " allow-from",
-        Reason.NO_KEY.value: "it asked without TSIG, which tsig-required in [serve] wants",
+        Reason.NO_KEY.value: "it asked without TSIG, which tsig-required in [serve] wants;"
+        " PowerDNS does for zones that a catalog brought, until its powerdns.sh is run again",
         Reason.CLEAR.value: f"{key}; it asked in the clear, and its [[secondary]] wants TLS: have"
         " it transfer from an address of tls-listen",
         Reason.CERTIFICATE.value: f"{key}; {event.detail}",

@@ -72,7 +72,7 @@ class Project:
     def lzc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of lzc on this project and return what it printed."""
         command, *rest = arguments
-        subcommand = [rest.pop(0)] if command in ("keys", "ctl", "serial") else []
+        subcommand = [rest.pop(0)] if command in ("keys", "ctl", "serial", "export") else []
         done = lzc_process.ended(command, *subcommand, "-c", str(self.config), *rest)
         assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
         return done

@@ -42,7 +42,8 @@ def loaded(folder: Path, text: str) -> Config:
         (
             'folder = "x"',
             1,
-            "known here: build, lua, health, dnssec, policy, zone, serve, tsig, secondary",
+            "known here: build, lua, health, dnssec, policy, zone, serve, tsig, secondary, catalog,"
+            " export",
         ),
         (
             '[[secondary]]\nname="a"\naddress="1.2.3.4:5"\n[[secondary]]\n'

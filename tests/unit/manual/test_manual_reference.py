@@ -31,6 +31,8 @@ SECTIONS: dict[str, type[Table]] = {
     "[serve]": config.ServeSection,
     '[tsig."NAME."]': config.TsigSection,
     "[[secondary]]": config.SecondarySection,
+    '[catalog."NAME"]': config.CatalogSection,
+    "[export]": config.ExportSection,
 }
 
 

@@ -1,0 +1,1 @@
+"""What other servers need to have the zones: provisioning, by software and version."""
