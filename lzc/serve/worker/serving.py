@@ -211,6 +211,7 @@ class Serving:
             report=self.report.refused,
             tls=tls,
             sent=self.report.sent,
+            idle=self.settings.tcp_idle_timeout,
         )
         self._tell_damage()
         if not isinstance(opened, TransferPlan):
