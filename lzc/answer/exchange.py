@@ -186,10 +186,21 @@ class Exchange:
                 apex = query.qname_lower
                 self._refused(Refusal(Reason.NO_ZONE, turn.client, query.qtype, apex, key))
         if rcode is None:
+            if turn.checked.key is not None and query.qtype == rrtype.SOA:
+                self._tell_asked(turn)
             return self._compose(turn, sections), shared and not sections.lua_ran
         sections.rcode = rcode
         sections.authoritative = False
         return self._compose(turn, sections, told), fixed
+
+    def _tell_asked(self, turn: _Turn) -> None:
+        """Who signs a query for the SOA looks whether the zone changed."""
+        apex, key = turn.query.qname_lower, turn.checked.key_name
+        zone = self._zones.at(apex)
+        if zone is not None and zone.apex == apex:
+            info = zone.info
+            what = turn.client, rrtype.SOA, apex, key or b"", info.serial, info.lua
+            self._sent(Sent(Kind.SOA, *what))
 
     def _chaos(self, query: Query) -> tuple[int, list[Blob]]:
         """RCODE and answer section of a query of class CHAOS, about the server itself (RFC 4892);

@@ -157,9 +157,11 @@ class Request:
                 theirs = int.from_bytes(rr.other, "big")
             ahead = theirs - int(now)
             where = "ahead of" if ahead > 0 else "behind"
-            return Reply(f"TSIG: its clock is {abs(ahead)} s {where} ours", kind="TSIG time")
+            what = f"its clock is {abs(ahead)} s {where} ours: set both by NTP"
+            return Reply(f"TSIG: {what}", kind="TSIG time")
         if checked.error == tsig.BADSIG:
-            return Reply(f"TSIG: it has another secret for key {name}", kind="TSIG secret")
+            what = f"it has another secret for key {name}: give both the same"
+            return Reply(f"TSIG: {what}", kind="TSIG secret")
         return Reply(f"TSIG of the answer is malformed or cut (key {name})", kind="TSIG malformed")
 
 

@@ -89,13 +89,13 @@ def test_what_is_wrong_with_tsig_is_told() -> None:
     )
     assert unknown.kind == REFUSES_NOTIFY
     assert answer(told(), 0, {KEY.name: OTHER}).problem == (
-        "TSIG: it has another secret for key transfer.example."
+        "TSIG: it has another secret for key transfer.example.: give both the same"
     )
     assert answer(told(), 0, {KEY.name: KEY}, 1000).problem == (
-        "TSIG: its clock is 1000 s ahead of ours"
+        "TSIG: its clock is 1000 s ahead of ours: set both by NTP"
     )
     assert answer(told(), 0, {KEY.name: KEY}, -1000).problem == (
-        "TSIG: its clock is 1000 s behind ours"
+        "TSIG: its clock is 1000 s behind ours: set both by NTP"
     )
     assert answer(told(), 0, None).problem == "its answer has no TSIG of key transfer.example."
 
