@@ -206,16 +206,18 @@ class Incremental:
 
     def at(self, release: Release) -> Rows:
         """The zone as it has it."""
-        return transferred(self.ports[release], signed=False)
+        # The acl of Knot DNS has its primary's address alone.
+        host = self.address if release.software == "knot" else LOOPBACK
+        return transferred(self.ports[release], signed=False, host=host)
 
 
-def transferred(port: int, *, signed: bool) -> Rows:
+def transferred(port: int, *, signed: bool, host: str = LOOPBACK) -> Rows:
     """Every record as AXFR gives it: owner without case, TTL, type, RDATA with its names without
     case, and code to the octet."""
     zone = dns.zone.Zone(ZONE, relativize=False)
     ring = keyring() if signed else None
     query, _ = dns.xfr.make_query(zone, keyring=ring)
-    dns.query.inbound_xfr(LOOPBACK, zone, query, port=port, timeout=PATIENCE)
+    dns.query.inbound_xfr(host, zone, query, port=port, timeout=PATIENCE)
     return {
         (
             name.to_text().lower(),
