@@ -96,18 +96,22 @@ class Exchange:
         ``pad`` it is padded where the query was (RFC 7830), which is for TLS alone."""
         edns = query.edns
         if query.opcode != message.QUERY:
-            return self._plain(query, client, now, message.NOTIMP), False
+            return self._plain(query, client, now, message.NOTIMP, tcp), False
         if edns is not None and edns.version:
             opt = self._options.opt(edns, client, now, rcode=message.BADVERS)
             return compose(query.id, _flags(query, 0), query.question, opt=opt), False
         checked = tsig.verify_request(query, self._settings.tsig_keys, now)
         if checked.error:
             self._refused(tsig_refusal(query, client, checked, now))
-            reply = self._plain(query, client, now, checked.rcode)
+            reply = self._plain(query, client, now, checked.rcode, tcp)
+            return _finished(reply, query, checked, now, pad), False
+        if tcp and edns is not None and edns.keepalive:
+            # RFC 7828 §3.2.1: without a timeout. Over UDP the option is ignored (§3.2.2).
+            reply = self._plain(query, client, now, message.FORMERR)
             return _finished(reply, query, checked, now, pad), False
         if not query.qname:
             # A client that only wants a server cookie (RFC 7873 §5.4).
-            return self._plain(query, client, now, message.NOERROR), False
+            return self._plain(query, client, now, message.NOERROR, tcp), False
         turn = _Turn(query, client, now, tcp, local, checked)
         try:
             try:
@@ -116,7 +120,7 @@ class Exchange:
                 wire, fixed = self._of_catalog(turn, hidden.apex), False
         except (LuaFailure, SigningFailure, *DAMAGE) as error:
             soa = self._soa_of_transfers(turn) if isinstance(error, SigningFailure) else None
-            wire = self.fail(query, client, now, error) if soa is None else soa
+            wire = self.fail(query, client, now, error, tcp) if soa is None else soa
             fixed = False
         wire = _finished(wire, query, checked, now, pad)
         if query.tsig:
@@ -149,16 +153,20 @@ class Exchange:
         sections.answer.append(zone.soa)
         return self._compose(turn, sections)
 
-    def fail(self, query: Query, client: bytes, now: float, error: Exception) -> bytes:
+    def fail(
+        self, query: Query, client: bytes, now: float, error: Exception, tcp: bool = False
+    ) -> bytes:
         """SERVFAIL, told to the report."""
         if self._report is not None:
             self._report(query.qname, error)
-        return self._plain(query, client, now, message.SERVFAIL)
+        return self._plain(query, client, now, message.SERVFAIL, tcp)
 
-    def _plain(self, query: Query, client: bytes, now: float, rcode: int) -> bytes:
+    def _plain(
+        self, query: Query, client: bytes, now: float, rcode: int, tcp: bool = False
+    ) -> bytes:
         """An answer that is no more than its RCODE."""
         edns = query.edns
-        opt = self._options.opt(edns, client, now) if edns is not None else b""
+        opt = self._options.opt(edns, client, now, tcp=tcp) if edns is not None else b""
         return compose(query.id, _flags(query, rcode), query.question, opt=opt)
 
     def _question(self, turn: _Turn) -> tuple[bytes, bool]:
@@ -203,10 +211,21 @@ class Exchange:
                 apex = query.qname_lower
                 self._refused(Refusal(Reason.NO_ZONE, turn.client, query.qtype, apex, key))
         if rcode is None:
+            if turn.checked.key is not None and query.qtype == rrtype.SOA:
+                self._tell_asked(turn)
             return self._compose(turn, sections), shared and not sections.lua_ran
         sections.rcode = rcode
         sections.authoritative = False
         return self._compose(turn, sections, told), fixed
+
+    def _tell_asked(self, turn: _Turn) -> None:
+        """Who signs a query for the SOA looks whether the zone changed."""
+        apex, key = turn.query.qname_lower, turn.checked.key_name
+        zone = self._zones.at(apex)
+        if zone is not None and zone.apex == apex:
+            info = zone.info
+            what = turn.client, rrtype.SOA, apex, key or b"", info.serial, info.lua
+            self._sent(Sent(Kind.SOA, *what))
 
     def _chaos(self, query: Query) -> tuple[int, list[Blob]]:
         """RCODE and answer section of a query of class CHAOS, about the server itself (RFC 4892);
@@ -363,7 +382,7 @@ class Exchange:
             scope = 0
             if sections.lua_ran and edns.client_subnet is not None:
                 scope = edns.client_subnet.source
-            opt = self._options.opt(edns, turn.client, turn.now, scope=scope)
+            opt = self._options.opt(edns, turn.client, turn.now, scope=scope, tcp=turn.tcp)
         authoritative = message.AA if sections.authoritative else 0
         return compose(
             query.id,

@@ -344,7 +344,7 @@ class FastLane:
                 else:
                     authorities, content = 1, zone.negative_soa(12 + end)
             if opt is None and edns is not None:
-                opt = self._options.opt(edns, client, now, scope=scope)
+                opt = self._options.opt(edns, client, now, scope=scope, tcp=tcp)
                 cacheable = cacheable and not self._options.depends_on_client(edns)
             counts = _HEADER(flags, 1, answers, authorities, 1 if with_opt else 0)
             if unsigned is not None:
@@ -409,7 +409,7 @@ class FastLane:
         except FormatError:
             return b"", None, None, 0
         edns = asked.edns
-        if edns is None or edns.version or asked.tsig:
+        if edns is None or edns.version or asked.tsig or edns.keepalive:
             return b"", None, None, 0
         limit = min(edns.udp_size, self._size)
         if edns.options:

@@ -28,11 +28,19 @@ class OptBuilder:
         }
 
     def opt(
-        self, asked: Edns, client: bytes, now: float, *, scope: int = 0, rcode: int = 0
+        self,
+        asked: Edns,
+        client: bytes,
+        now: float,
+        *,
+        scope: int = 0,
+        rcode: int = 0,
+        tcp: bool = False,
     ) -> bytes:
         """The OPT RR that answers one: NSID where asked for, the client subnet with ``scope`` bits
-        (RFC 7871 §7.2.1), and a server cookie that is good for this client (RFC 9018); with the
-        upper bits of an RCODE (RFC 6891 §6.1.3)."""
+        (RFC 7871 §7.2.1), a server cookie that is good for this client (RFC 9018), and over TCP how
+        long the connection may be idle (RFC 7828), which over UDP is never told; with the upper
+        bits of an RCODE (RFC 6891 §6.1.3)."""
         if not asked.options and not rcode:
             return self.plain[asked.flags & _REPEATED]
         settings = self._settings
@@ -44,6 +52,8 @@ class OptBuilder:
         if asked.cookie is not None and settings.cookie_secret is not None:
             _, fresh = cookie.answer(asked.cookie, settings.cookie_secret, client, now)
             options.append(edns.option(edns.COOKIE, fresh))
+        if tcp and asked.keepalive == b"":
+            options.append(edns.tcp_keepalive(settings.tcp_idle))
         return edns.build(
             settings.udp_payload_size,
             flags=asked.flags & _REPEATED,

@@ -55,8 +55,8 @@ class Responder:
     and may leave out a signature (`lzc.answer.unfinished`). ``out`` are zones that are out of
     service (`lzc.answer.zone.ServedZones`), and ``forget`` is to be told which came or went.
     ``refused`` is told which secondaries were turned away, and why, and ``sent`` what others got by
-    IXFR over UDP. ``parts`` are what it is put together from. ``counts`` is what happened so far.
-    Not thread-safe; use one per process.
+    IXFR over UDP, and who asked for an SOA with TSIG. ``parts`` are what it is put together from.
+    ``counts`` is what happened so far. Not thread-safe; use one per process.
     """
 
     __slots__ = ("_exchange", "_limit", "begin", "counts", "forget", "quick")

@@ -20,6 +20,8 @@ class ResponderSettings:
     read at all;
     ``cookie_secret``: 16 octets for server cookies (RFC 9018), `None` for no cookies;
     ``require_cookie``: octets of a UDP answer above which a server cookie is needed, 0: never;
+    ``tcp_idle``: seconds that a TCP connection may be without a query, as clients that ask are
+    told;
     ``tsig_keys``: by lower-case wire name; ``access``: who transfers which zone, as the SOA is told
     to secondaries as they have it; ``published`` are the zones in forms of their own."""
 
@@ -30,6 +32,7 @@ class ResponderSettings:
     edns_client_subnet: bool = True
     cookie_secret: bytes | None = None
     require_cookie: int = 0
+    tcp_idle: float = 10.0
     tsig_keys: Mapping[bytes, TsigKey] = field(default_factory=dict)
     access: TransferAccess = field(default_factory=lambda: TransferAccess((), ()))
     published: Publications = NOTHING_PUBLISHED
@@ -53,6 +56,7 @@ class ResponderSettings:
             edns_client_subnet=serve.edns_client_subnet,
             cookie_secret=cookie_secret,
             require_cookie=serve.require_cookie,
+            tcp_idle=serve.tcp_idle_timeout,
             tsig_keys=dict(tsig_keys or {}),
             access=TransferAccess.from_config(config),
             published=published,

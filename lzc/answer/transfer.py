@@ -62,6 +62,7 @@ class TransferPlan:
     _checked: TsigResult
     _clock: Callable[[], float]
     _tls: bool = False
+    _idle: float = 10.0
 
     @property
     def octets(self) -> int:
@@ -83,7 +84,7 @@ class TransferPlan:
         stream = TsigStream(checked.key, checked.mac) if checked.key is not None else None
         ident = query.id.to_bytes(2, "big")
         # RFC 5936 §2.2.5: an OPT RR in the first message answers that of the query.
-        opt = wire_edns.build(wire_edns.UDP_SIZE) if query.edns is not None else b""
+        opt = _opt(query, self._idle)
         # RFC 9103 §6.4: where they are padded, all of them have one.
         pads = self._tls and query.edns is not None and query.edns.padding
         for head, body in self._parts():
@@ -142,7 +143,7 @@ class TransferPlan:
 
     def refuse(self, now: float) -> bytes:
         """SERVFAIL, in place of the messages: the client is to ask again later."""
-        return _reply(self._query, self._checked, now, message.SERVFAIL)
+        return _reply(self._query, self._checked, now, self._idle, message.SERVFAIL)
 
     def close(self) -> None:
         """Let go of the bundle's memory; `messages` must not be continued."""
@@ -173,6 +174,7 @@ def open_transfer(
     tls: TlsClient | None = None,
     sent: SentReport = unsent,
     published: Publications = NOTHING_PUBLISHED,
+    idle: float = 10.0,
 ) -> TransferPlan | bytes | None:
     """What to do about an AXFR or IXFR request over TCP.
 
@@ -181,15 +183,16 @@ def open_transfer(
     is a packed address; ``clock`` gives the time of each message for TSIG (default: ``now``, good
     for transfers that take less than `tsig.FUDGE` seconds). ``report`` is told why a zone is not
     handed out, ``sent`` of a client that is up to date; ``tls`` is who is at the other end of a TLS
-    connection, `None` of one in the clear. ``published`` has zones in forms of their own: where
-    one is not made yet, the answer is SERVFAIL, and never the zone as it is.
+    connection, `None` of one in the clear; ``idle`` are the seconds for which that may be idle.
+    ``published`` has zones in forms of their own: where one is not made yet, the answer is
+    SERVFAIL, and never the zone as it is.
     """
     try:
         asked = parse_query(query)
     except FormatError as error:
         return error.reply()
     checked = tsig.verify_request(asked, keys, now)
-    reply = partial(_reply, asked, checked, now)
+    reply = partial(_reply, asked, checked, now, idle)
     if not checked.ok:
         report(tsig_refusal(asked, client, checked, now))
         return reply(checked.rcode)
@@ -197,6 +200,8 @@ def open_transfer(
         return reply(message.NOTIMP)
     if asked.edns is not None and asked.edns.version:
         return reply(message.BADVERS)
+    if asked.edns is not None and asked.edns.keepalive:
+        return reply(message.FORMERR)  # as in `lzc.answer.exchange`
     if asked.qclass != message.IN:
         return reply(message.REFUSED)
     apex, key = asked.qname_lower, checked.key_name
@@ -255,6 +260,7 @@ def open_transfer(
         checked,
         clock or (lambda: now),
         tls is not None,
+        idle,
     )
 
 
@@ -299,15 +305,28 @@ def client_serial(query: Query) -> int | None:
     return int.from_bytes(wire[numbers : numbers + 4], "big")
 
 
+def _opt(query: Query, idle: float, rcode: int = 0) -> bytes:
+    """The OPT RR that answers that of a request, and says how long the connection may be idle where
+    it was asked (RFC 7828); none where there was none."""
+    edns = query.edns
+    if edns is None:
+        return b""
+    told = [wire_edns.tcp_keepalive(idle)] if edns.keepalive == b"" else []
+    return wire_edns.build(wire_edns.UDP_SIZE, extended_rcode=rcode >> 4, options=told)
+
+
 def _reply(
-    query: Query, checked: TsigResult, now: float, rcode: int, soa: RRset | None = None
+    query: Query,
+    checked: TsigResult,
+    now: float,
+    idle: float,
+    rcode: int,
+    soa: RRset | None = None,
 ) -> bytes:
     """The one message of an answer: authoritative with an ``soa``, or no more than its RCODE."""
     flags = message.QR | query.flags & (message.OPCODE_MASK | message.RD)
     flags |= rcode & message.RCODE_MASK | (message.AA if soa else 0)
-    opt = b""
-    if query.edns is not None:
-        opt = wire_edns.build(wire_edns.UDP_SIZE, extended_rcode=rcode >> 4)
+    opt = _opt(query, idle, rcode)
     answer = [soa] if soa else []
     wire = compose(query.id, flags, query.question, answer, opt=opt, tsig_room=checked.room)
     return tsig.sign_response(wire, checked, now)

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 class Kind(StrEnum):
     """Of a transfer: a whole zone that was asked for, what changed since the client's serial, a
-    whole zone in place of that (RFC 1995 §4), or the SOA alone, for who has nothing to get."""
+    whole zone in place of that (RFC 1995 §4), or the SOA alone, for who has nothing to get; and the
+    SOA of a query for no more, which is none."""
 
     AXFR = "AXFR"
     IXFR = "IXFR"
     WHOLE = "IXFR-as-AXFR"
     UP_TO_DATE = "up-to-date"
+    SOA = "SOA"
 
 
 class Sent(NamedTuple):

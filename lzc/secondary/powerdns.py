@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from lzc.compiler.checks.secondary_limits import EIGHT_BIT
 from lzc.compiler.checks.secondary_settings import SETTINGS, SUBNETS
-from lzc.config import Config, SecondarySection, parse_endpoint
+from lzc.config import Config, Form, SecondarySection, parse_endpoint
 from lzc.dnssec.key import SigningKey
 from lzc.dnssec.keystore import bindfile
 from lzc.dnssec.keystore.keystore import Keystore
@@ -145,7 +145,7 @@ def _tsig_file(key: TransferKey) -> str:
 def _signing_keys(
     config: Config, section: SecondarySection, zone: ServedZone, keystore: Keystore
 ) -> Iterator[SigningKey]:
-    if zone.signed and form_of(section, zone) == "live":
+    if zone.signed and form_of(section, zone) is Form.LIVE:
         yield from keystore.load(zone.apex)
 
 
@@ -168,7 +168,7 @@ def _zone(
     *,
     arrives: bool,
 ) -> dict[str, Any]:
-    live = form_of(section, zone) == "live"
+    live = form_of(section, zone) is Form.LIVE
     signed = zone.signed or zone.presigned
     sync = config.sync_records(zone.name) if zone.signed and live else None
     digests = "" if sync is None or not sync.digests else ",".join(map(str, sync.digests))
@@ -223,7 +223,7 @@ def _settings(
     config: Config, section: SecondarySection, version: Version, zones: list[ServedZone]
 ) -> dict[str, Any]:
     """The settings that its zones need, with those of which only the operator knows the value."""
-    live = [one for one in zones if form_of(section, one) == "live"]
+    live = [one for one in zones if form_of(section, one) is Form.LIVE]
     needed = {name for one in live for name in one.needs}
     needed |= {EIGHT_BIT for one in zones if EIGHT_BIT in one.needs}
     if not config.serve.edns_client_subnet:

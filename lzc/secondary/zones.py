@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lzc.compiler import pipeline
-from lzc.compiler.checks.secondary_settings import LUA_RECORDS
 from lzc.compiler.incremental.memory import CATALOG, DENIAL, PRESIGNED, SIGNED, BuiltZone
 from lzc.config import Config, SecondarySection
 from lzc.dnssec.signing.denial import Denial
@@ -39,7 +38,7 @@ class ServedZone:
             wire_name.to_text(apex).rstrip(".") or ".",
             bool(settings[SIGNED]),
             bool(settings[PRESIGNED]),
-            LUA_RECORDS.name in built.needs,
+            built.lua_records > 0,
             settings[-1] == CATALOG,
             frozenset(built.needs),
             Denial.from_text(settings[DENIAL]),

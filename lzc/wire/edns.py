@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 NSID: Final = 3
 CLIENT_SUBNET: Final = 8
 COOKIE: Final = 10
+TCP_KEEPALIVE: Final = 11
 PADDING: Final = 12
 
 DO: Final = 0x8000
@@ -82,7 +83,8 @@ class Edns(NamedTuple):
     ``udp_size`` is in octets, at least 512 (RFC 6891 §6.2.3); ``flags`` has the `DO` and `CO` bits;
     ``options`` are all options in order, except for versions over 0, whose OPT is not looked into.
     ``cookie`` is the data of the first COOKIE option; ``nsid`` tells that it was asked for,
-    ``padding`` that the message has that option (RFC 7830).
+    ``padding`` that the message has that option (RFC 7830). ``keepalive`` is the data of the first
+    edns-tcp-keepalive option, which a query has without any (RFC 7828 §3.2.1).
     """
 
     version: int
@@ -94,6 +96,7 @@ class Edns(NamedTuple):
     cookie: bytes | None = None
     nsid: bool = False
     padding: bool = False
+    keepalive: bytes | None = None
 
     @property
     def dnssec_ok(self) -> bool:
@@ -131,6 +134,7 @@ def parse(fixed: bytes, rdata: bytes) -> Edns:
     subnet: ClientSubnet | None = None
     cookie: bytes | None = None
     nsid = padding = False
+    keepalive: bytes | None = None
     position, end = 0, len(rdata)
     while position < end:
         if position + 4 > end:
@@ -154,13 +158,21 @@ def parse(fixed: bytes, rdata: bytes) -> Edns:
             nsid = True
         elif code == PADDING:
             padding = True
-    asked = tuple(options), subnet, cookie, nsid, padding
+        elif code == TCP_KEEPALIVE and keepalive is None:
+            keepalive = data
+    asked = tuple(options), subnet, cookie, nsid, padding, keepalive
     return Edns(0, base.udp_size, base.flags, base.extended_rcode, *asked)
 
 
 def option(code: int, data: bytes) -> bytes:
     """One option, for `build`."""
     return _OPTION.pack(code, len(data)) + data
+
+
+def tcp_keepalive(idle: float) -> bytes:
+    """The option that tells a client for how many seconds its connection may be idle; what it can
+    say is at most 6553.5 of them, in tenths (RFC 7828 §3.1)."""
+    return option(TCP_KEEPALIVE, min(int(idle * 10), 0xFFFF).to_bytes(2, "big"))
 
 
 def build(

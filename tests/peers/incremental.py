@@ -7,6 +7,7 @@ import contextlib
 import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dns.message
@@ -22,7 +23,10 @@ from tests.peers._peers.pdns import PowerDns
 from tests.peers._peers.process import LOOPBACK, Process, free_port, running, serial_at, wait_until
 from tests.peers._peers.project import FIXTURES, TSIG_SECRET, keyring
 from tests.peers._peers.releases import Release
+from tests.peers._peers.server import Server
+from tests.peers.all_secondaries import endpoint
 from tests.unit import lzc_process
+from tests.unit.certificates import NAME, Pair, make
 
 ZONE = "incremental.example"
 OURS = "transfer.example."
@@ -49,22 +53,59 @@ def key_of(release: Release) -> str:
     return f"{release.software}-{release.version.replace('.', '-')}.example."
 
 
-class Incremental:
-    """lzc and its secondaries. Use `run`; then `change`."""
+def over_tls(server: Server, pair: Pair, ca: Path) -> Server:
+    """A kind of server that transfers over TLS alone, from who has this certificate of this CA."""
+    if server.name == "bind":
+        tls = f'tls ours {{{{ remote-hostname "{NAME}"; ca-file "{ca}"; }}}};\n'
+        transferred = server.transferred.replace('key "{tsig}"', 'key "{tsig}" tls ours')
+        return replace(server, primary=tls, transferred=transferred)
+    if server.name == "nsd":
+        head = server.head.replace("server:", f'server:\n    tls-cert-bundle: "{ca}"', 1)
+        tls = f'tls-auth:\n    name: "ours"\n    auth-domain-name: "{NAME}"\n'
+        asks = "request-xfr: {primary}@{primary_port} {tsig}"
+        transferred = server.transferred.replace(asks, f"{asks} ours")
+        return replace(server, head=head, primary=tls, transferred=transferred)
+    key = "    key: {tsig}\n"
+    primary = server.primary.replace(key, f"{key}    tls: on\n    cert-key: {pair.pin}\n", 1)
+    return replace(server, primary=primary)
 
-    def __init__(self, folder: Path, releases: Sequence[Release]) -> None:
+
+class Incremental:
+    """lzc and its secondaries. Use `run`; then `change`. ``address``: by which they know each
+    other. With ``tls`` zones go over that alone."""
+
+    def __init__(
+        self,
+        folder: Path,
+        releases: Sequence[Release],
+        *,
+        address: str = LOOPBACK,
+        tls: bool = False,
+    ) -> None:
         self.folder = folder
         self.releases = list(releases)
+        self.address = address
         self.port = free_port()
+        self.tls_port = free_port()
+        self.tls: tuple[Pair, Path] | None = None
         self.ports = {release: free_port() for release in releases}
         self.config = folder / "lzc.toml"
         (folder / "zones").mkdir(parents=True)
         self.lines: dict[str, list[str]] = {}
         text = (
             '[build]\nsources = ["zones/*.zone"]\n[lua]\nenable = true\npowerdns = "5.1"\n'
-            f'[serve]\nlisten = ["{LOOPBACK}:{self.port}"]\nlog-format = "json"\n'
-            f'[tsig."{OURS}"]\nsecret = "{TSIG_SECRET}"\n'
+            f'[serve]\nlisten = ["{LOOPBACK}:{self.port}", "[::1]:{self.port}"]\n'
+            'log-format = "json"\n'
         )
+        if tls:
+            ca = make("our CA", ca=True)
+            self.tls = make(issuer=ca), ca.write(folder, "ca")[0]
+            self.tls[0].write(folder, "tls")
+            text += (
+                f'tls-listen = ["{LOOPBACK}:{self.tls_port}", "[::1]:{self.tls_port}"]\n'
+                'tls-certificate-file = "tls.pem"\ntls-key-file = "tls.key"\n'
+            )
+        text += f'[tsig."{OURS}"]\nsecret = "{TSIG_SECRET}"\n'
         for release in releases:
             powerdns = release.software == "powerdns"
             # What the others keep of LUA records is to be the very octets, too: they are called
@@ -72,9 +113,11 @@ class Incremental:
             software = str(release) if powerdns else "powerdns-5.1"
             text += f'[tsig."{key_of(release)}"]\nsecret = "{TSIG_SECRET}"\n'
             text += (
-                f'[[secondary]]\nname = "{release}"\naddress = "{LOOPBACK}:{self.ports[release]}"\n'
+                f'[[secondary]]\nname = "{release}"\n'
+                f'address = "{endpoint(address, self.ports[release])}"\n'
                 f'software = "{software}"\ntsig = "{key_of(release)}"\nzones = ["{ZONE}"]\n'
             )
+            text += "require-tls = true\n" if tls else ""
         # Whoever compares has the LUA records, too.
         text += (
             f'[[secondary]]\nname = "judge"\naddress = "{LOOPBACK}:9"\nnotify = false\n'
@@ -116,11 +159,16 @@ class Incremental:
         home, port = self.folder / str(release), self.ports[release]
         tsig = key_of(release), TSIG_SECRET
         if release.software != "powerdns":
-            server = KINDS[release.software]
-            return server.secondary(home, port, self.port, [ZONE], release, tsig=tsig)
+            server, primary_port = KINDS[release.software], self.port
+            if self.tls is not None:
+                server, primary_port = over_tls(server, *self.tls), self.tls_port
+            return server.secondary(
+                home, port, primary_port, [ZONE], release, self.address, tsig=tsig
+            )
         geo = FIXTURES / "geo" / "example.mmdb"
         settings = ["loglevel=6"]
         pdns = PowerDns(home, port, self.port, geo, release, settings, tsig)
+        pdns.primary = endpoint(self.address, self.port)
         pdns.add_zone(ZONE)
         pdns.pdnsutil("set-meta", ZONE, "IXFR", "1")
         return pdns.run([ZONE])
@@ -143,12 +191,16 @@ class Incremental:
 
     def sent(self, release: Release) -> list[str]:
         """What it was sent, in order, by the log of lzc."""
+        return [kind for kind, _, _ in self.transfers(release)]
+
+    def transfers(self, release: Release) -> list[tuple[str, str, str]]:
+        """The same with the transport, and the address that it came from."""
         found = []
         for line in self.lzc.log_text().splitlines():
             with contextlib.suppress(ValueError):
                 event = json.loads(line)
                 if event.get("key") == key_of(release) and "kind" in event:
-                    found.append(str(event["kind"]))
+                    found.append((str(event["kind"]), event["transport"], event["peer"]))
         return found
 
     def log(self, release: Release) -> str:
@@ -161,16 +213,18 @@ class Incremental:
 
     def at(self, release: Release) -> Rows:
         """The zone as it has it."""
-        return transferred(self.ports[release], signed=False)
+        # The acl of Knot DNS has its primary's address alone.
+        host = self.address if release.software == "knot" else LOOPBACK
+        return transferred(self.ports[release], signed=False, host=host)
 
 
-def transferred(port: int, *, signed: bool) -> Rows:
+def transferred(port: int, *, signed: bool, host: str = LOOPBACK) -> Rows:
     """Every record as AXFR gives it: owner without case, TTL, type, RDATA with its names without
     case, and code to the octet."""
     zone = dns.zone.Zone(ZONE, relativize=False)
     ring = keyring() if signed else None
     query, _ = dns.xfr.make_query(zone, keyring=ring)
-    dns.query.inbound_xfr(LOOPBACK, zone, query, port=port, timeout=PATIENCE)
+    dns.query.inbound_xfr(host, zone, query, port=port, timeout=PATIENCE)
     return {
         (
             name.to_text().lower(),

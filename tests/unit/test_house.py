@@ -44,6 +44,7 @@ GROUPS = {
     "compiler": (
         {"serial_plan"},
         {"pipeline", "rollback"},
+        {"foreseen_deltas"},
         {"project", "deltas"},
         {"workers"},
         {"zone_job", "catalogs"},

@@ -16,7 +16,8 @@ _INDENT = " " * 12
 
 def secondary_lines(answer: dict[str, Any]) -> list[str]:
     """The lines about all of them."""
-    lines = [line for one in answer["secondaries"] for line in _lines(one)]
+    lines = unsaved_lines(answer)
+    lines += [line for one in answer["secondaries"] for line in _lines(one)]
     for one in answer["strangers"][:_STRANGERS]:
         lines.append(
             f"TURNED AWAY {shown(one['address'])}, no secondary: {_counts(one['refused'])}"
@@ -25,6 +26,12 @@ def secondary_lines(answer: dict[str, Any]) -> list[str]:
     if len(answer["strangers"]) > _STRANGERS:
         lines.append(f"{_INDENT}and {len(answer['strangers']) - _STRANGERS} more addresses")
     return lines
+
+
+def unsaved_lines(answer: dict[str, Any]) -> list[str]:
+    """Why what is known of them is lost with this server, where it is."""
+    why = answer.get("secondaries_unsaved")
+    return [f"NOT SAVED   what is known of secondaries: {shown(why)}"] if why else []
 
 
 def summary_lines(secondary: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lzc.cli.ctl.secondaries import age, seconds, summary_lines
+from lzc.cli.ctl.secondaries import age, seconds, summary_lines, unsaved_lines
 from lzc.foreign_text import shown
 
 _INDENT: Final = " " * 12
@@ -25,7 +25,7 @@ def lines(answer: dict[str, Any], *, every: bool) -> list[str]:
         well = len(one["states"]) - len(told)
         if well:
             found.append(f"{_INDENT}and {well} zones with nothing wrong: --all lists them")
-    return found or ["no secondary is configured"]
+    return unsaved_lines(answer) + found or ["no secondary is configured"]
 
 
 def _is_well(state: dict[str, Any]) -> bool:
@@ -53,6 +53,8 @@ def _zone_lines(state: dict[str, Any]) -> list[str]:
     if failed is not None and (done is None or done["at"] < failed["at"]):
         found.append(f"{_INDENT}turned away {age(failed['at'])} ago: {shown(failed['why'], 500)}")
     found.append(f"{_INDENT}last transfer: {_last(done)}")
+    if state.get("asked") is not None:
+        found.append(f"{_INDENT}asked {age(state['asked'])} ago whether it changed")
     return found
 
 

@@ -79,6 +79,7 @@ def _diff(
     built."""
     # What --help does without.
     from lzc.cli.diff import as_json, as_text
+    from lzc.cli.diff.foreseeing import foreseeing
     from lzc.cli.diff.side import LIVE, Comparison, side, sources
     from lzc.compare.bundles import compare, compare_checks
 
@@ -102,7 +103,8 @@ def _diff(
         sides = ((), ()) if apexes else (old.state.checks, new.state.checks)
         checks = compare_checks(*sides)
         show = as_json.show if output_format == "json" else as_text.show
-        differs = show(Comparison(old, new, changes, checks, insert_whitespace))
+        foresee = foreseeing(old, new)
+        differs = show(Comparison(old, new, changes, checks, insert_whitespace, foresee))
         return differs, [*old.faults, *new.faults]
 
 

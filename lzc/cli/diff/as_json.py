@@ -10,6 +10,10 @@
       signed, denial, lua, records    {"before", "after"}
       content_changed    whether anything but the serial and the keys differs
       faults         faults as of `lzc check`, rule "serial-not-higher"
+      transfer       what a build has secondaries get that have the live zone: {"kind": "IXFR" |
+                     "AXFR", "octets", "whole", "why"}: octets of TCP messages without TSIG, of
+                     what is sent and of the whole zone, and why it is that; null where it is not
+                     the live bundle beside sources, or where the serial does not rise
       keys           {"change": "added" | "removed" | "retired", "tag", "algorithm", "role",
                      "flags", "ds", "impact"}; "ds" is null for a ZSK
       changes        by owner in canonical order, then by type, of two kinds:
@@ -40,6 +44,7 @@ from lzc.cli.faults import fault_as_dict
 from lzc.cli.screen import tame_json, write_all
 from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 from lzc.compare.zones import Change, Data, LuaChange
+from lzc.compiler.foreseen_deltas import Foreseen
 from lzc.dnssec import algorithms
 from lzc.health_check import Check
 from lzc.wire import rdata as wire_rdata
@@ -61,11 +66,11 @@ def show(comparison: Comparison) -> bool:
 def _pieces(
     comparison: Comparison, checks: list[dict[str, Any]], differing: list[str]
 ) -> Iterator[str]:
-    before, after, zones, _, insert_whitespace = comparison
+    before, after, zones, _, insert_whitespace, foresee = comparison
     yield f'{{"before": {json.dumps(_side(before))},\n "after": {json.dumps(_side(after))},\n'
     yield ' "zones": ['
     for zone in zones:
-        head = json.dumps(_zone(zone, after))
+        head = json.dumps(_zone(zone, after, foresee(zone)))
         yield f'{"," if differing else ""}\n  {head[:-1]}, "changes": ['
         differing.append(zone.name)
         separator = ""
@@ -110,7 +115,7 @@ def _lua(change: LuaChange, insert_whitespace: bool) -> dict[str, Any]:
     }
 
 
-def _zone(zone: ZoneChange, after: Side) -> dict[str, Any]:
+def _zone(zone: ZoneChange, after: Side, foreseen: Foreseen | None) -> dict[str, Any]:
     old, new, serial = zone.before, zone.after, zone.serial
     return {
         "zone": zone.name,
@@ -123,8 +128,15 @@ def _zone(zone: ZoneChange, after: Side) -> dict[str, Any]:
         "records": _both(old and old.records, new and new.records),
         "content_changed": zone.content_changed,
         "faults": [fault_as_dict(fault) for fault in (zone.fault,) if fault is not None],
+        "transfer": None if foreseen is None else _transfer(foreseen),
         "keys": [_key(change, zone, after) for change in zone.keys],
     }
+
+
+def _transfer(foreseen: Foreseen) -> dict[str, Any]:
+    whole, octets, why = foreseen
+    kind = "AXFR" if octets is None else "IXFR"
+    return {"kind": kind, "octets": whole if octets is None else octets, "whole": whole, "why": why}
 
 
 def _key(change: KeyChange, zone: ZoneChange, after: Side) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lzc.cli.diff.side import Comparison, Side
 from lzc.cli.screen import tame, write_all
 from lzc.compare.bundles import CheckChange, KeyChange, ZoneChange
 from lzc.compare.zones import Change, ChangeKind, LuaChange, RRsetChange
+from lzc.compiler.foreseen_deltas import Foreseen
 from lzc.dnssec import algorithms, ds
 from lzc.foreign_text import code as code_line
 from lzc.foreign_text import shown
@@ -50,13 +51,16 @@ def show(comparison: Comparison) -> bool:
 
 
 def _lines(comparison: Comparison, counts: dict[str, int]) -> Iterator[str]:
-    before, after, zones, checks, insert_whitespace = comparison
+    before, after, zones, checks, insert_whitespace, foresee = comparison
     for zone in zones:
         if not counts["zones"]:
             yield from _head(before, after)
         counts["zones"] += 1
         counts["errors"] += zone.fault is not None
         yield from _zone_lines(zone, after)
+        foreseen = foresee(zone)
+        if foreseen is not None:
+            yield _transfer_line(foreseen)
         for change in zone.changes:
             counts["records"] += 1
             yield from change_lines(change, zone.apex, insert_whitespace)
@@ -123,6 +127,13 @@ def _zone_lines(zone: ZoneChange, after: Side) -> Iterator[str]:
         if impact:
             yield f"      {impact}:"
             yield f"      {ds_text(change, zone.apex)}"
+
+
+def _transfer_line(foreseen: Foreseen) -> str:
+    whole = foreseen.whole
+    if foreseen.octets is None:
+        return f"~ transfer: the whole zone, {whole} octets: {foreseen.why}"
+    return f"~ transfer: IXFR, {foreseen.octets} octets (the whole zone: {whole})"
 
 
 def change_lines(change: Change, apex: bytes, insert_whitespace: bool) -> Iterator[str]:

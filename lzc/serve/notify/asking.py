@@ -46,7 +46,8 @@ def ask_serial(
             return Told(None, f"the secret of TSIG key {section.tsig} cannot be used", "")
     problem = ""
     for exchange, transport in (*((_over_udp, "udp"),) * TRIES, (_over_tcp, "tcp")):
-        request = Request(random.getrandbits(16), apex, key, time.time(), polls=True)
+        what = random.getrandbits(16), apex, key, time.time()
+        request = Request(*what, polls=True, software=section.software)
         try:
             reply = exchange(request, parse_endpoint(section.address), wait)
         except TimeoutError:

@@ -93,7 +93,8 @@ def collect(secondaries: Secondaries, now: float, loop_now: float) -> Iterator[l
                 behind = None if there.current else there.since + past
                 zones[apex] = [there.known, told, behind, None]
         for apex, each in table.zones.items():
-            zones.setdefault(apex, [None, None, None, None])[3] = _transfers(each)
+            if each.at or each.error:
+                zones.setdefault(apex, [None, None, None, None])[3] = _transfers(each)
         known = [one for one in zones.items() if one[1][1] is not None or one[1][3] is not None]
         known.sort(key=_heard, reverse=True)
         yield [
@@ -178,11 +179,11 @@ def _taken(
 
 @dataclass(slots=True, eq=False)
 class KeptState:
-    """Keeps what is known of secondaries in a file."""
+    """Keeps what is known of secondaries in a file; where it cannot be written, it is tried again
+    and again, and they are told (`Secondaries.unsaved`)."""
 
     file: Path
     secondaries: Secondaries
-    problem: str = ""
     _saved: tuple[int, int] | None = None
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -203,7 +204,8 @@ class KeptState:
                 found.append(one)
                 await asyncio.sleep(0)
             await asyncio.to_thread(self._write, found)
-            self._saved = mark
+            if not self.secondaries.unsaved:
+                self._saved = mark
 
     def end(self) -> None:
         """Save what is known at last."""
@@ -220,8 +222,8 @@ class KeptState:
                 kept_file.write(self.file, {"format": _FORMAT, "secondaries": found})
         except OSError as error:
             why = f"{error.filename or self.file}: {error.strerror or error}"
-        if why != self.problem:
-            self.problem = why
+        if why != self.secondaries.unsaved:
+            self.secondaries.unsaved = why
             if why:
                 log.error("what is known of secondaries cannot be saved: %s", shown(why))
             else:

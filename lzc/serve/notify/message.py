@@ -55,9 +55,11 @@ class Reply:
 class Request:
     """A request on its way: NOTIFY of a change of the zone's SOA, or a query for that. NOTIFY has
     the new SOA record (RFC 1996 §3.7) where its RDATA and TTL, ``soa``, are given: who has that
-    serial already need not ask. ``wire`` is as sent at ``now``, seconds since the epoch."""
+    serial already need not ask. ``wire`` is as sent at ``now``, seconds since the epoch.
+    ``software`` is what answers, as `lzc.config.SecondarySection` has it: what is meant depends on
+    it."""
 
-    __slots__ = ("_apex", "_key", "_mac", "_polls", "wire")
+    __slots__ = ("_apex", "_key", "_mac", "_polls", "_software", "wire")
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class Request:
         *,
         polls: bool,
         soa: tuple[int, bytes] | None = None,
+        software: str = "generic",
     ) -> None:
         flags = QUERY << 11 if polls else NOTIFY << 11 | AA
         question = apex + _SOA_IN
@@ -82,6 +85,7 @@ class Request:
         self._apex = apex
         self._key = key
         self._polls = polls
+        self._software = software
         self._mac = b""
         if key is not None:
             self.wire, self._mac = tsig.sign(self.wire, key, now)
@@ -121,6 +125,15 @@ class Request:
 
     def _error(self, rcode: int, more: str = "") -> Reply:
         said = f"answered {RCODES.get(rcode, rcode)}{more}"
+        secret = ""
+        if more and rcode == NOTAUTH and self._key is not None:
+            # So does PowerDNS where it does not take the TSIG, and signs that it has no zone.
+            secret = f"it has another secret for key {wire_name.to_text(self._key.name)}"
+            if self._software.startswith("powerdns"):
+                what = f"{said}: {secret}, or its clock is off: set both alike"
+                return Reply(f"TSIG: {what}", kind="TSIG secret")
+            if self._software != "generic":
+                secret = ""
         if self._polls:
             why = _NO_SOA.get(rcode, "")
             said = f"{said}, to the query for the SOA"
@@ -130,7 +143,10 @@ class Request:
         # it has let the sender in.
         if rcode == REFUSED or (rcode == NOTAUTH and (self._key is None or more)):
             why = "it has no such zone, or another address as its primary"
-            return Reply(f"{said}: {why}", kind=REFUSES_NOTIFY, said=said, rcode=rcode)
+            why = f"{secret}, or {why}" if secret else why
+            return Reply(
+                f"{said}: {why}", kind=REFUSES_NOTIFY, said=said, rcode=rcode, why_key=secret
+            )
         if rcode in (NXDOMAIN, NOTAUTH):
             return Reply(f"{said}: it has no such zone", kind=NO_ZONE, said=said, rcode=rcode)
         return Reply(said, kind=f"NOTIFY {rcode}", said=said, rcode=rcode)
@@ -157,9 +173,11 @@ class Request:
                 theirs = int.from_bytes(rr.other, "big")
             ahead = theirs - int(now)
             where = "ahead of" if ahead > 0 else "behind"
-            return Reply(f"TSIG: its clock is {abs(ahead)} s {where} ours", kind="TSIG time")
+            what = f"its clock is {abs(ahead)} s {where} ours: set both by NTP"
+            return Reply(f"TSIG: {what}", kind="TSIG time")
         if checked.error == tsig.BADSIG:
-            return Reply(f"TSIG: it has another secret for key {name}", kind="TSIG secret")
+            what = f"it has another secret for key {name}: give both the same"
+            return Reply(f"TSIG: {what}", kind="TSIG secret")
         return Reply(f"TSIG of the answer is malformed or cut (key {name})", kind="TSIG malformed")
 
 

@@ -37,7 +37,8 @@ class Secondaries:
     """Those of these ``sections``; ``notified`` are the ones that get NOTIFY, from `start` on, and
     ``transfers`` is told what workers tell of these. ``counts`` has requests by name of the
     secondary, ``notify`` or ``soa``, and what became of them: ``sent``, ``unsent``, ``answered`` or
-    ``refused``, which is every answer that is none to rely on."""
+    ``refused``, which is every answer that is none to rely on. ``unsaved`` says why what is known
+    cannot be saved for the next start, where that is so."""
 
     def __init__(self, sections: Sequence[SecondarySection]) -> None:
         self.sections = sections
@@ -52,6 +53,7 @@ class Secondaries:
         self._errors = ErrorLog()
         self._notify: Callable[[SecondarySection, Mapping[bytes, TsigKey]], NotifiedSecondary]
         self.counts: Counter[tuple[str, str, str]] = Counter()
+        self.unsaved = ""
 
     def start(
         self,

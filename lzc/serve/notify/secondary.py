@@ -172,7 +172,9 @@ class NotifiedSecondary:
     def request(self, zone: ZoneAtSecondary, message_id: int, now: float) -> messages.Request:
         """What to send about a zone, at ``now``, seconds since the epoch."""
         key = None if zone.bare and zone.polls else self.key
-        made = messages.Request(message_id, zone.apex, key, now, polls=zone.polls, soa=zone.soa)
+        what = message_id, zone.apex, key, now
+        software = self.section.software
+        made = messages.Request(*what, polls=zone.polls, soa=zone.soa, software=software)
         zone.request = made
         return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lzc.serve.observe.family import Family, Sample, counter, gauge
+from lzc.serve.observe.family import Family, Sample, counter, gauge, one
 from lzc.serve.observe.seen import SecondarySeen, Snapshot
 
 
@@ -17,6 +17,11 @@ def secondaries(seen: Snapshot) -> Iterator[Family]:
         "1 for a secondary that answers, 0 for one that has answered nothing for some seconds",
         [((name,), each.silent is None) for name, each in notified],
         ("secondary",),
+    )
+    yield from gauge(
+        "lzc_secondaries_unsaved",
+        "1 while what is known of secondaries cannot be saved for the next start",
+        one(seen.secondaries_unsaved),
     )
     zones: list[Sample] = []
     for name, each in notified:
@@ -43,6 +48,14 @@ def secondaries(seen: Snapshot) -> Iterator[Family]:
         "lzc_secondary_zone_lag_seconds",
         "Seconds for which a secondary has had less than what is served here, as far as it told",
         (((name, zone.zone), zone.lag) for name, zone in places),
+        labels,
+        "seconds",
+    )
+    yield from gauge(
+        "lzc_secondary_zone_asked_timestamp_seconds",
+        "When a secondary asked last whether a zone changed: for its SOA with TSIG, or for a"
+        " transfer; not there before it did",
+        (((name, zone.zone), zone.asked) for name, zone in places if zone.asked),
         labels,
         "seconds",
     )

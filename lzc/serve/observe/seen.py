@@ -157,7 +157,8 @@ class FormSeen(NamedTuple):
 class ZoneThere(NamedTuple):
     """A zone at a secondary: the serial that it told, if any; for how many seconds it has been
     behind ours (0: it is not); whether it has a later one than ours; why it takes the same one
-    again and again, if it does; and its last transfer, if it was one and the zone is odd."""
+    again and again, if it does; its last transfer, if it was one and the zone is odd; and when it
+    asked about it last, in seconds since the epoch (0: it did not)."""
 
     zone: str
     serial: int | None
@@ -165,6 +166,7 @@ class ZoneThere(NamedTuple):
     ahead: bool
     repeats: str = ""
     last: Mapping[str, Any] | None = None
+    asked: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ class Snapshot:
     take, 0 where there is no such limit; ``cpu``: seconds of CPU time, user and system, of all
     processes that there ever were; for counts of transfers see
     `lzc.serve.observe.transfer_counts.TransferCounts`, for those of NOTIFY
-    `lzc.serve.notify.secondaries.Secondaries`."""
+    `lzc.serve.notify.secondaries.Secondaries`; ``secondaries_unsaved``: what is known of them
+    cannot be saved."""
 
     now: float
     version: str
@@ -223,6 +226,7 @@ class Snapshot:
     refusals: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     tsig_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     notify: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    secondaries_unsaved: bool = False
     last_transfers: Mapping[tuple[str, str], float] = field(default_factory=dict)
     transfer_octets: Mapping[tuple[str, str], int] = field(default_factory=dict)
     transfer_seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)

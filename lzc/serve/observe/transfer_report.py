@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from lzc.answer.refusal import Refusal
-from lzc.answer.transfer_kinds import Sent
+from lzc.answer.transfer_kinds import Kind, Sent
 from lzc.serve.observe.transfer_log import TransferLog
 from lzc.serve.observe.zone_transfers import Measure
 
 MOST: Final = 100
 """Different events told at once; others are left out."""
 MOST_DONE: Final = 10_000
-"""The same of transfers that were done."""
+"""The same of transfers that were done, and of queries for SOA records."""
 DONE: Final = "done"
 BROKEN_OFF: Final = "broken-off"
+ASKED: Final = "asked"
 
 
 class Event(NamedTuple):
-    """A transfer, or that there was none: ``what`` is `DONE`, `BROKEN_OFF` or the value of a
-    `lzc.answer.refusal.Reason`. ``serial`` and ``lua`` are of the zone that was sent, ``kind`` is a
-    `lzc.answer.transfer_kinds.Kind`, empty where nothing was; the rest as in `Refusal`. Everything
-    but the names and the address is ours."""
+    """A transfer, or that there was none: ``what`` is `DONE`, `BROKEN_OFF`, `ASKED` of a query for
+    the SOA with TSIG, or the value of a `lzc.answer.refusal.Reason`. ``serial`` and ``lua`` are of
+    the zone that was sent, ``kind`` is a `lzc.answer.transfer_kinds.Kind`, empty where nothing was;
+    the rest as in `Refusal`. Everything but the names and the address is ours."""
 
     what: str
     client: bytes
@@ -42,6 +43,7 @@ class TransferReport:
     def __init__(self) -> None:
         self.begun = TransferLog()
         self._events: dict[Event, int] = {}
+        self._asked: dict[Event, int] = {}
         self._measures: dict[Event, Measure] = {}
 
     def refused(self, refusal: Refusal) -> None:
@@ -51,6 +53,12 @@ class TransferReport:
     def sent(self, sent: Sent) -> None:
         """A secondary got an answer of one message."""
         which = sent.client, sent.asked, sent.apex, sent.key
+        if sent.kind is Kind.SOA:
+            # Apart, so that these leave the others their room.
+            event = Event(ASKED, *which)
+            if event in self._asked or len(self._asked) < MOST_DONE:
+                self._asked[event] = self._asked.get(event, 0) + 1
+            return
         self.note(Event(DONE, *which, serial=sent.serial, lua=sent.lua, kind=sent.kind.value))
 
     def note(self, event: Event, measure: Measure | None = None) -> None:
@@ -64,7 +72,7 @@ class TransferReport:
 
     def take(self) -> dict[str, Any] | None:
         """The message to the supervisor; `None` when there is nothing to tell."""
-        if not self._events:
+        if not self._events and not self._asked:
             return None
         events = [
             [
@@ -72,9 +80,10 @@ class TransferReport:
                 self._measures.get(one),
                 count,
             ]
-            for one, count in self._events.items()
+            for each in (self._events, self._asked)
+            for one, count in each.items()
         ]
-        self._events, self._measures = {}, {}
+        self._events, self._asked, self._measures = {}, {}, {}
         return {"event": "transfers", "events": events}
 
 

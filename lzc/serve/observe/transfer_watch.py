@@ -23,7 +23,7 @@ from lzc.powerdns_versions import LUA_UPDATES, parse_version
 from lzc.serve.observe.log_format import about
 from lzc.serve.observe.log_lines import QUIET, LineLimit, Quiet
 from lzc.serve.observe.transfer_counts import TransferCounts
-from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, Event, events_of
+from lzc.serve.observe.transfer_report import ASKED, BROKEN_OFF, DONE, Event, events_of
 from lzc.serve.observe.zone_transfers import AGAIN, HOUR, MOST, Measure, ZoneTable, ZoneTransfers
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype
@@ -63,8 +63,10 @@ def why(event: Event) -> str:
         " it transfer from an address of tls-listen",
         Reason.CERTIFICATE.value: f"{key}; {event.detail}",
         Reason.UNKNOWN_KEY.value: f"{key} is not in lzc.toml, or has another algorithm there",
-        Reason.BAD_SIGNATURE.value: f"the signature is wrong: {key} has another secret there",
-        Reason.BAD_TIME.value: f"{key}; its clock is {abs(event.ahead)} s {ahead} ours",
+        Reason.BAD_SIGNATURE.value: f"the signature is wrong: {key} has another secret there; give"
+        " it the one of lzc.toml, or this server that of it",
+        Reason.BAD_TIME.value: f"{key}; its clock is {abs(event.ahead)} s {ahead} ours, and 300 s"
+        " are allowed: set both by NTP",
         Reason.MALFORMED_TSIG.value: f"its TSIG record is malformed or cut ({key})",
         Reason.NOT_ITS_ZONE.value: f"{key}; zones of its [[secondary]] does not list {apex}",
         Reason.NO_ZONE.value: f"{key}; there is no zone {apex} here",
@@ -179,8 +181,10 @@ class TransferWatch:
 
     def take(self, message: dict[str, Any]) -> None:
         """A worker tells."""
-        self.told += 1
-        for event, measure, count in events_of(message):
+        events = events_of(message)
+        # What is kept for the next start is none the other for a query.
+        self.told += any(event.what != ASKED for event, _, _ in events)
+        for event, measure, count in events:
             self._take(event, measure, count)
 
     def status_of(self, section: SecondarySection) -> dict[str, Any]:
@@ -231,6 +235,11 @@ class TransferWatch:
 
     def _take(self, event: Event, measure: Measure | None, count: int) -> None:
         meant = self._meant(event)
+        if event.what in (ASKED, DONE):
+            for _, _, peer in meant:
+                peer.table.ask(event.apex, self._clock())
+        if event.what == ASKED:
+            return
         self.counts.note([section.name for section, _, _ in meant], event, count)
         if measure is not None and event.what == DONE:
             self.counts.note_measure([section.name for section, _, _ in meant], measure, count)

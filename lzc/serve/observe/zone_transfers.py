@@ -30,7 +30,8 @@ class ZoneTransfers:
     """Times are seconds since the epoch, 0: never. ``serial``, ``kind`` and ``measure`` are of the
     last transfer that was done, at ``at``; ``times``: how often that serial was sent in a row,
     since ``since``; ``error`` says why the last one that was not done was not, at ``error_at``.
-    With ``hint``: why it may not keep what it takes again and again."""
+    With ``hint``: why it may not keep what it takes again and again. ``asked``: when it asked last
+    whether the zone changed, be it for the SOA with TSIG, or for a transfer."""
 
     serial: int = 0
     kind: str = ""
@@ -41,6 +42,7 @@ class ZoneTransfers:
     error: str = ""
     error_at: float = 0.0
     hint: str = ""
+    asked: float = 0.0
 
     def repeats(self, now: float) -> bool:
         """Whether it is taken again and again."""
@@ -59,6 +61,7 @@ class ZoneTransfers:
             "last_refusal": failed,
             "repeats": repeats,
             "hint": self.hint if repeats else "",
+            "asked": self.asked or None,
         }
 
 
@@ -79,6 +82,14 @@ class ZoneTable:
             del self.zones[next(iter(self.zones))]
         self.zones[apex] = found
         return found
+
+    def ask(self, apex: bytes, now: float) -> None:
+        """Whether a zone changed was asked: of more than `MOST`, those with a transfer count."""
+        found = self.zones.get(apex)
+        if found is None and len(self.zones) < MOST:
+            found = self.touch(apex)
+        if found is not None:
+            found.asked = now
 
     def repeating(self, now: float) -> list[bytes]:
         """The zones that are taken again and again."""

@@ -103,5 +103,6 @@ class Commands:
             "tsig": reloader.secrets.status(),
             **reloader.quarantine.status(),
             "secondaries": self.secondaries.status(),
+            "secondaries_unsaved": self.secondaries.unsaved,
             "strangers": self.secondaries.transfers.strangers(),
         }

@@ -35,6 +35,7 @@ class Copied(NamedTuple):
     since: float
     repeats: str
     last: Mapping[str, Any] | None
+    asked: float
 
 
 class Looked(NamedTuple):
@@ -150,4 +151,4 @@ def _there(zone: Copied) -> ZoneThere:
     ahead = current and zone.theirs != zone.serial
     lag = 0.0 if current else max(zone.since, 0.0)
     name = wire_name.to_text(zone.apex)
-    return ZoneThere(name, zone.theirs, lag, ahead, zone.repeats, zone.last)
+    return ZoneThere(name, zone.theirs, lag, ahead, zone.repeats, zone.last, zone.asked)

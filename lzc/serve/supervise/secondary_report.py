@@ -40,4 +40,5 @@ class SecondaryReport:
             return {"ok": False, "error": f"there is no zone {wire_name.to_text(apex)} here"}
         loop_now = asyncio.get_running_loop().time()
         found = details(self.secondaries, name, apex, expires, time.time(), loop_now)
-        return {"ok": True, "secondaries": found}
+        unsaved = self.secondaries.unsaved
+        return {"ok": True, "secondaries": found, "secondaries_unsaved": unsaved}

@@ -212,6 +212,7 @@ class Overview:
             refusals=dict(counts.refused),
             tsig_failures=dict(counts.tsig),
             notify=dict(self.secondaries.counts),
+            secondaries_unsaved=bool(self.secondaries.unsaved),
             last_transfers=self.secondaries.transfers.last_transfers(),
             transfer_octets=dict(counts.octets),
             transfer_seconds=dict(counts.seconds),
@@ -287,15 +288,18 @@ def _recorder(status: dict[str, Any]) -> RecorderSeen:
     )
 
 
-def _transfers(zone: ZoneAtSecondary, table: ZoneTable) -> tuple[str, Mapping[str, Any] | None]:
-    """Why it is taken again and again, if it is, and of one that is odd the last transfer."""
+def _transfers(
+    zone: ZoneAtSecondary, table: ZoneTable
+) -> tuple[str, Mapping[str, Any] | None, float]:
+    """Why it is taken again and again, if it is, of one that is odd the last transfer, and when it
+    was asked about."""
     known = table.of(zone.apex)
     if known is None:
-        return "", None
+        return "", None, 0.0
     now = time.time()
     repeats = known.hint if known.repeats(now) else ""
     odd = repeats or zone.theirs != zone.serial
-    return repeats, known.to_document(now)["last"] if odd else None
+    return repeats, known.to_document(now)["last"] if odd else None, known.asked
 
 
 def _tls(found: dict[str, Any] | None) -> TlsSeen | None:

@@ -217,6 +217,7 @@ class Serving:
             tls=tls,
             sent=self.report.sent,
             published=self.published,
+            idle=self.settings.tcp_idle_timeout,
         )
         self._tell_damage()
         if not isinstance(opened, TransferPlan):

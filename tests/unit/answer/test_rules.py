@@ -42,6 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         server_id="ns-1.example",
         version="lzc",
         cookie_secret=SECRET,
+        tcp_idle=2.5,
         tsig_keys={KEY.name: KEY},
     )
     return World(folder, {"example.org.": ORG}, settings=settings)
@@ -336,3 +337,71 @@ def test_a_signed_answer_keeps_to_the_limit_too(world: World) -> None:
     assert response is not None
     assert len(response.wire) <= 1232
     assert response.wire[2] & 2
+
+
+KEEPALIVE = 11
+ASKED = [
+    ("www.example.org.", "A"),  # the fast lane
+    ("example.org.", "MX"),  # any query
+    ("nx.example.org.", "A"),
+    ("elsewhere.example.", "A"),  # REFUSED
+]
+
+
+def keepalives(answer: dns.message.Message) -> list[bytes]:
+    return [one.to_wire() or b"" for one in answer.options if one.otype == KEEPALIVE]
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_who_asks_over_tcp_is_told_how_long_the_connection_may_be_idle(
+    world: World, asked: tuple[str, str]
+) -> None:
+    """RFC 7828 §3.2.2, §3.3.2; the answer is the same otherwise."""
+    with_it = dns.message.make_query(*asked, options=[option(KEEPALIVE, b"")], payload=1232)
+    without = dns.message.make_query(*asked, use_edns=0, payload=1232)
+    without.id = with_it.id
+    told, plain = (raw(world, query, tcp=True) for query in (with_it, without))
+    assert keepalives(told) == [b"\0\x19"]
+    assert keepalives(plain) == []
+    assert (told.rcode(), told.answer, told.authority) == (
+        plain.rcode(),
+        plain.answer,
+        plain.authority,
+    )
+    no_edns = dns.message.make_query(*asked, use_edns=False)
+    assert raw(world, no_edns, tcp=True).edns == -1
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("data", [b"", b"\0\x19"])
+def test_over_udp_the_option_is_ignored(world: World, asked: tuple[str, str], data: bytes) -> None:
+    """RFC 7828 §3.2.2."""
+    query = dns.message.make_query(*asked, options=[option(KEEPALIVE, data)], payload=1232)
+    plain = dns.message.make_query(*asked, use_edns=0, payload=1232)
+    plain.id = query.id
+    for each in (query, query):  # the second may come from a cache
+        answer = world.send(each.to_wire())
+        expected = world.send(plain.to_wire())
+        assert answer is not None and expected is not None
+        assert answer.wire == expected.wire
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_query_over_tcp_that_states_a_time_is_malformed(
+    world: World, asked: tuple[str, str]
+) -> None:
+    """RFC 7828 §3.2.1."""
+    query = dns.message.make_query(*asked, options=[option(KEEPALIVE, b"\0\x19")])
+    answer = raw(world, query, tcp=True)
+    assert (rcode(answer), answer.answer, keepalives(answer)) == ("FORMERR", [], [])
+    assert answer.edns == 0
+
+
+def test_a_signed_one_is_told_so_signed(world: World) -> None:
+    query = signed_query("example.org")
+    query.use_edns(0, options=[option(KEEPALIVE, b"\0\x19")])
+    wire = query.to_wire()
+    response = world.responder.respond(wire, CLIENT, signed_at(query), tcp=True)
+    assert response is not None
+    answer = dns.message.from_wire(response.wire, keyring=query.keyring, request_mac=query.mac)
+    assert (rcode(answer), answer.had_tsig) == ("FORMERR", True)

@@ -4,6 +4,7 @@ import base64
 from ipaddress import ip_network
 from pathlib import Path
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -348,3 +349,41 @@ zones = ["example.com."]
         ("example.com.", v6),
         ("example.com.", bytes((198, 51, 100, 1))),
     ]
+
+
+def with_keepalive(data: bytes, serial: int | None = None) -> bytes:
+    query = dns.message.from_wire(request(qtype="AXFR" if serial is None else "IXFR"))
+    query.use_edns(0, options=[dns.edns.GenericOption(dns.edns.OptionType.make(11), data)])
+    if serial is not None:
+        text = f"ns1. h. {serial} 1 1 1 1"
+        query.authority.append(dns.rrset.from_text("example.org.", 0, "IN", "SOA", text))
+    return query.to_wire()
+
+
+def told(wire: bytes) -> list[bytes]:
+    """What a message says of keepalive."""
+    return [one.to_wire() or b"" for one in dns.message.from_wire(wire).options]
+
+
+def test_the_first_message_says_how_long_the_connection_may_be_idle(world: World) -> None:
+    """RFC 7828 §3.3.2."""
+    plan = open_transfer(world.bundle, OPEN, KEYS, with_keepalive(b""), HERE, NOW, idle=2.5)
+    assert isinstance(plan, TransferPlan)
+    first, second, *_ = (framed[2:] for framed in plan.messages())
+    assert told(first) == [b"\0\x19"]
+    assert dns.message.from_wire(second).edns == -1
+    plan.close()
+    current = with_keepalive(b"", plan.serial)
+    reply = open_transfer(world.bundle, OPEN, KEYS, current, HERE, NOW, idle=2.5)
+    assert isinstance(reply, bytes)
+    assert told(reply) == [b"\0\x19"]
+    plain = open_transfer(world.bundle, OPEN, KEYS, request(), HERE, NOW)
+    assert isinstance(plain, TransferPlan)
+    assert dns.message.from_wire(next(plain.messages())[2:]).edns == -1
+    plain.close()
+
+
+def test_a_request_that_states_a_time_is_malformed(world: World) -> None:
+    reply = open_transfer(world.bundle, OPEN, KEYS, with_keepalive(b"\0\x19"), HERE, NOW)
+    assert isinstance(reply, bytes)
+    assert (rcode_of(reply), told(reply)) == ("FORMERR", [])

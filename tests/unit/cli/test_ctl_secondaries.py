@@ -106,7 +106,7 @@ def test_the_last_transfer_is_told_with_all_that_it_took() -> None:
         ),
         (
             {"last_refusal": {"at": time.time(), "why": "its clock is 900 s ahead of ours"}},
-            "s ago: its clock is 900 s ahead of ours",
+            " ago: its clock is 900 s ahead of ours",
         ),
         ({"error": "a\x1b[2Jb"}, "a\\x1b[2Jb"),
     ],
@@ -118,3 +118,10 @@ def test_each_thing_that_is_wrong_is_told(more: dict[str, Any], said: str) -> No
 def test_zones_that_are_not_listed_are_counted() -> None:
     assert shown(left_out=300)[-1].strip() == "and 300 more zones: ask with --zone"
     assert lines({"secondaries": []}, every=True) == ["no secondary is configured"]
+
+
+def test_when_it_asked_last_is_told_where_it_did() -> None:
+    told = shown({**WELL, "asked": time.time() - 200}, every=True)
+    assert told[-1] == "            asked 3 min ago whether it changed"
+    for none in (WELL, {**WELL, "asked": None}):
+        assert not any("asked" in line for line in shown(none, every=True))

@@ -117,6 +117,7 @@ def test_what_a_build_would_change(project: Path) -> None:
         "",
         "zone example.org.",
         "~ serial 2026112100 -> 2026112101: secondaries will take it",
+        "~ transfer: the whole zone, 344 octets: what changes is no shorter",
         "~ a.example.org. IN A: TTL 3600 -> 60 (2 record(s))",
         "- a.example.org. 3600 IN A 192.0.2.3",
         "+ a.example.org. 60 IN A 192.0.2.4",

@@ -36,7 +36,7 @@ class Every(dict[str, int]):
 def all_seen(pid: int, zones: int = 1, checks: int = 1, secondaries: int = 1) -> Snapshot:
     """With so many of each; ``pid`` is a process that runs."""
     names = [f"z{number}.example." for number in range(zones)]
-    lags = [ZoneThere(name, 7, 0.0, False) for name in names]
+    lags = [ZoneThere(name, 7, 0.0, False, asked=NOW - 5) for name in names]
     there = [
         SecondarySeen(f"ns{number}", f"192.0.2.{number}:53", True, None, lags)
         for number in range(secondaries)
@@ -103,6 +103,7 @@ def quiet_status() -> dict[str, Any]:
         "quarantine": [],
         "held_zones": [],
         "secondaries": [],
+        "secondaries_unsaved": "",
         "strangers": [],
     }
 
@@ -170,5 +171,6 @@ def all_status(text: str = "it is so", at: float = NOW - 90) -> dict[str, Any]:
             },
             {"name": text, "address": text, "notify": False, "transfers": transfers},
         ],
+        "secondaries_unsaved": text,
         "strangers": [{"address": text, **transfers}],
     }

@@ -16,6 +16,8 @@ import dns.message
 import dns.tsigkeyring
 import pytest
 
+from lzc.cli.ctl.secondaries import secondary_lines
+from lzc.cli.ctl.zones_there import lines as zone_lines
 from lzc.config import SecondarySection
 from lzc.serve.ipc import kept_file
 from lzc.serve.notify import kept_state
@@ -187,6 +189,66 @@ def test_what_is_kept_has_a_bound(
     monkeypatch.setattr(kept_state, "MOST", 1)
     assert load(file) == {}
     assert "too many zones" in caplog.text
+
+
+def test_what_cannot_be_saved_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given a folder where the file is to be, for a while; nothing new is heard meanwhile."""
+    monkeypatch.setattr(kept_state, "_SAVE", 0.01)
+    path = kept_state.path_beside(tmp_path / "control.sock")
+    path.mkdir()
+
+    async def until(condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 - it is a thread that writes
+            await asyncio.sleep(0.01)
+
+    async def keep() -> None:
+        secondaries = await known(SECTION)
+        state = kept_state.KeptState(path, secondaries)
+        task = asyncio.create_task(state.keep())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await until(lambda: bool(secondaries.unsaved))
+                assert str(path) in secondaries.unsaved
+                assert shown({"secondaries_unsaved": secondaries.unsaved}) == [
+                    f"NOT SAVED   what is known of secondaries: {secondaries.unsaved}"
+                ]
+                path.rmdir()
+                await until(lambda: not secondaries.unsaved and path.exists())
+        finally:
+            task.cancel()
+            secondaries.close()
+
+    def shown(answer: dict[str, Any]) -> list[str]:
+        empty: dict[str, Any] = {"secondaries": [], "strangers": []}
+        told = secondary_lines(answer | empty)
+        assert zone_lines(answer | empty, every=False)[:1] == told
+        return told
+
+    caplog.set_level("INFO")
+    asyncio.run(keep())
+    assert load(path)
+    said = [one for one in caplog.messages if "saved" in one]
+    assert len(said) == 2
+    assert said[0].startswith(f"what is known of secondaries cannot be saved: {path}")
+    assert said[1] == "what is known of secondaries is saved again"
+    assert secondary_lines({"secondaries": [], "strangers": [], "secondaries_unsaved": ""}) == []
+
+
+def test_a_server_says_so_at_its_end(tmp_path: Path) -> None:
+    project = Project(
+        tmp_path,
+        f'[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:1"\ntsig = "{TSIG_NAME}"\n',
+    )
+    project.build({"example.org": ""})
+    with LiveServer(project) as server:
+        assert server.control("status")["secondaries_unsaved"] == ""
+        assert server.control("secondaries")["secondaries_unsaved"] == ""
+        assert "\nlzc_secondaries_unsaved 0" in server.control("metrics")["text"]
+        (project.output / ".control.secondaries").mkdir()
+        server.stop()
+        assert server.logged("what is known of secondaries cannot be saved: ")
 
 
 def test_a_server_knows_after_a_restart_what_it_sent_before(tmp_path: Path) -> None:

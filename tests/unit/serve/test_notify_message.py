@@ -43,12 +43,12 @@ def answer(
     return request.read(wire, NOW)
 
 
-def told() -> Request:
-    return Request(1, APEX, KEY, NOW, polls=False)
+def told(software: str = "knot") -> Request:
+    return Request(1, APEX, KEY, NOW, polls=False, software=software)
 
 
-def asked() -> Request:
-    return Request(1, APEX, KEY, NOW, polls=True)
+def asked(software: str = "knot") -> Request:
+    return Request(1, APEX, KEY, NOW, polls=True, software=software)
 
 
 @pytest.mark.parametrize("rcode", [message.NXDOMAIN, message.NOTAUTH])
@@ -64,6 +64,23 @@ def test_that_there_is_no_such_zone_is_told_also_where_the_answer_is_not_signed(
     for reply in (unsigned, signed):
         assert "clock" not in reply.problem
         assert "key" not in reply.problem
+
+
+def test_notauth_of_powerdns_without_tsig_is_about_the_key() -> None:
+    """It signs that it has no such zone; of other software it may be either."""
+    secret = "it has another secret for key transfer.example., or "
+    for request in (told("powerdns-5.1"), asked("powerdns-4.7")):
+        reply = answer(request, message.NOTAUTH, None)
+        assert reply.kind == "TSIG secret"
+        assert f"{secret}its clock is off: set both alike" in reply.problem
+        assert "no such zone" not in reply.problem
+    generic = answer(told("generic"), message.NOTAUTH, None)
+    assert generic.kind == REFUSES_NOTIFY
+    assert generic.problem.endswith(
+        f"{secret}it has no such zone, or another address as its primary"
+    )
+    why = refusal_explained(generic, answer(asked("generic"), message.REFUSED, {KEY.name: KEY}))
+    assert f", and REFUSED to the query for the SOA: {secret}it has no such zone" in why.problem
 
 
 def test_refused_notify_has_two_reasons() -> None:
@@ -89,13 +106,13 @@ def test_what_is_wrong_with_tsig_is_told() -> None:
     )
     assert unknown.kind == REFUSES_NOTIFY
     assert answer(told(), 0, {KEY.name: OTHER}).problem == (
-        "TSIG: it has another secret for key transfer.example."
+        "TSIG: it has another secret for key transfer.example.: give both the same"
     )
     assert answer(told(), 0, {KEY.name: KEY}, 1000).problem == (
-        "TSIG: its clock is 1000 s ahead of ours"
+        "TSIG: its clock is 1000 s ahead of ours: set both by NTP"
     )
     assert answer(told(), 0, {KEY.name: KEY}, -1000).problem == (
-        "TSIG: its clock is 1000 s behind ours"
+        "TSIG: its clock is 1000 s behind ours: set both by NTP"
     )
     assert answer(told(), 0, None).problem == "its answer has no TSIG of key transfer.example."
 

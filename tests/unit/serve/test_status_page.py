@@ -93,7 +93,7 @@ def all_wrong(text: str = "it is so") -> Known:
         )
     ]
     health = replace(seen.health, unsaved=True)
-    seen = replace(seen, secondaries=late, health=health)
+    seen = replace(seen, secondaries=late, health=health, secondaries_unsaved=True)
     return Known(seen, all_status(text), running=Minute(10.0, 100, 1, 1, 5, 10, 5), host=text)
 
 
@@ -126,6 +126,7 @@ def test_the_worst_comes_first_and_all_is_told() -> None:
         "no transfer and no NOTIFY with TSIG key it is so",
         "1 of 1 health check down",
         "health cannot be saved: it is so",
+        "what is known of secondaries cannot be saved: it is so",
         "secondary ns0 has not answered for 104 d",
         "secondary ns0 was refused it is so 90 s ago",
         "1 zone with a warning about keys: z0.example.",

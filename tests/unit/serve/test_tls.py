@@ -103,6 +103,35 @@ def test_queries_and_zones_go_over_one_connection_that_stays_open(tmp_path: Path
         assert server.wait_for(last)["transport"] == "tls"
 
 
+def test_who_asks_over_tcp_or_tls_is_told_how_long_it_may_be_idle(tmp_path: Path) -> None:
+    """RFC 7828; over UDP never."""
+    project = TlsProject(tmp_path, secondary(KEYED), toml=f"{TLS}tcp-idle-timeout = 2.5\n")
+
+    def keepalives(answer: dns.message.Message) -> list[bytes | None]:
+        return [one.to_wire() for one in answer.options if one.otype == 11]
+
+    empty = dns.edns.GenericOption(dns.edns.OptionType.make(11), b"")
+    with served(project) as (server, port), TlsClient(port) as client:
+        ask = question(options=[empty])
+        assert keepalives(client.ask(ask)) == [b"\0\x19"]
+        first, *_ = client.transfer(_with_options(transfer_query(), empty))
+        assert keepalives(first) == [b"\0\x19"]
+        told = partial(server.ask, "www.example.org.", options=[empty])
+        assert keepalives(told(tcp=True)) == [b"\0\x19"]
+        for _ in range(2):
+            assert keepalives(told(tcp=False)) == []
+        # It is what the settings say by now.
+        text = project.config.read_text()
+        project.config.write_text(text.replace("2.5", "30"))
+        assert server.control("reload")["ok"]
+        assert keepalives(client.ask(question(options=[empty]))) == [b"\1\x2c"]
+
+
+def _with_options(query: dns.message.Message, *options: dns.edns.Option) -> dns.message.Message:
+    query.use_edns(0, options=list(options))
+    return query
+
+
 def test_what_comes_over_tls_is_counted_and_told_apart(tmp_path: Path) -> None:
     log = f'{TLS}query-log = 1\nquery-log-file = "queries"\nhttp-compat = "powerdns"\n'
     project = TlsProject(tmp_path, secondary(KEYED), toml=log)

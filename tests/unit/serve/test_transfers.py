@@ -5,27 +5,42 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import re
 import signal
 import socket
 import time
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
+import dns.tsig
+import dns.tsigkeyring
 import pytest
 
 from lzc.answer.refusal import Reason
 from lzc.answer.transfer_kinds import Kind, Sent
 from lzc.config import SecondarySection
-from lzc.serve.observe.transfer_report import BROKEN_OFF, DONE, MOST, Event, TransferReport
+from lzc.serve.observe.transfer_report import (
+    ASKED,
+    BROKEN_OFF,
+    DONE,
+    MOST,
+    MOST_DONE,
+    Event,
+    TransferReport,
+)
 from lzc.serve.observe.transfer_watch import STRANGERS, TransferWatch
 from lzc.serve.observe.zone_transfers import MOST as MOST_ZONES
 from lzc.serve.observe.zone_transfers import Measure, ZoneTable
 from lzc.wire import name as wire_name
 from lzc.wire import rrtype, tsig
+from lzc.wire.message import find_tsig
 from lzc.wire.tsig import TsigKey
 from tests.patience import PATIENCE
 from tests.unit.live_server import TSIG_NAME, TSIG_SECRET, LiveServer, Project
@@ -282,6 +297,7 @@ def test_the_last_transfer_of_each_zone_is_known_and_why_the_last_one_was_not_do
         },
         "repeats": 0,
         "hint": "",
+        "asked": watched.now - 60,
     }
     assert com.to_document(watched.now)["last"] is None
     assert "does not list example.com." in com.error
@@ -298,6 +314,164 @@ def test_of_more_zones_those_heard_of_last_are_known() -> None:
     assert len(table.zones) == MOST_ZONES
     assert table.of(b"0") is not None
     assert table.of(b"1") is None
+
+
+@pytest.mark.parametrize("ahead", [600, -600])
+@pytest.mark.parametrize("asked", ["SOA", "SOA over TCP", "AXFR", "IXFR"])
+def test_a_client_whose_clock_is_off_is_told_our_time_and_we_are_told_of_it(
+    asked: str, ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 8945 §5.2.3: signed at the client's time, with ours in Other Data."""
+    project = Project(
+        tmp_path,
+        f'[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:1"\ntsig = "{TSIG_NAME}"\n'
+        "notify = false\n",
+    )
+    project.build({"example.org": ""}, serial=7)
+    ring = dns.tsigkeyring.from_text({TSIG_NAME: TSIG_SECRET})
+    kind = asked.partition(" ")[0]
+    query = dns.message.make_query("example.org", kind)
+    if kind == "IXFR":
+        soa = dns.rrset.from_text("example.org.", 0, "IN", "SOA", "ns1. h. 6 1 1 1 1")
+        query.authority.append(soa)
+    query.use_tsig(ring, TSIG_NAME)
+    with LiveServer(project) as server:
+        with monkeypatch.context() as patched:
+            off = SimpleNamespace(time=lambda: time.time() + ahead)
+            patched.setattr(dns.message, "time", off)
+            before = int(time.time())
+            wire = query.to_wire()
+            if asked == "SOA":
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                    udp.settimeout(PATIENCE)
+                    udp.sendto(wire, ("127.0.0.1", server.port))
+                    answer = udp.recv(4096)
+            else:
+                with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as tcp:
+                    tcp.sendall(len(wire).to_bytes(2, "big") + wire)
+                    answer = tcp.recv(65536)[2:]
+            after = int(time.time())
+            with pytest.raises(dns.tsig.PeerBadTime):
+                dns.message.from_wire(answer, keyring=ring, request_mac=query.mac)
+        assert answer[3] & 15 == dns.rcode.NOTAUTH
+        rr = tsig.read(answer, find_tsig(answer))
+        assert query.tsig is not None
+        assert (rr.error, rr.time_signed) == (tsig.BADTIME, query.tsig[0].time_signed)
+        assert before <= int.from_bytes(rr.other, "big") <= after
+        # Its MAC is right, so that it can be believed.
+        key = TsigKey(rr.name, "hmac-sha256", base64.b64decode(TSIG_SECRET))
+        assert query.mac is not None
+        checked = tsig.verify_response(answer, key, query.mac, rr.time_signed)
+        assert checked.error == tsig.BADTIME
+        reason = server.wait_for(
+            lambda: server.control("status")["secondaries"][0]["transfers"]["last_refusal"]
+        )
+        assert reason["reason"] == "bad-time"
+        where = "ahead of" if ahead > 0 else "behind"
+        line = re.search(rf"its clock is (\d+) s {where} ours", reason["why"])
+        assert line is not None and abs(int(line[1]) - 600) <= 1 + after - before
+        assert "set both by NTP" in reason["why"]
+        words = f"{where} ours, and 300 s are allowed: set both by NTP"
+        server.wait_for(lambda: server.logged(words))
+        whom = "example.org. to secondary ns2 (127.0.0.1): "
+        assert server.logged(f"refused: {what(kind)} of {whom}")
+        metrics = server.control("metrics")["text"]
+        labels = f'kind="{kind}",reason="bad-time",secondary="ns2"'
+        assert f"lzc_transfer_refusals_total{{{labels}}} 1" in metrics
+        assert 'lzc_tsig_failures_total{reason="bad-time",secondary="ns2"} 1' in metrics
+
+
+def what(kind: str) -> str:
+    return "query for the SOA" if kind == "SOA" else kind
+
+
+def test_who_asks_whether_a_zone_changed_is_known_to_have_and_no_more() -> None:
+    watched = Watched()
+    report = TransferReport()
+    for _ in range(3):
+        report.sent(Sent(Kind.SOA, NS2, rrtype.SOA, ORG, KEY, 7, True))
+    message = report.take()
+    assert message is not None and report.take() is None
+    watched.watch.take(message)
+    table = watched.watch.table_of(watched.sections[0])
+    found = table.of(ORG)
+    assert found is not None
+    assert found.to_document(watched.now)["asked"] == watched.now
+    assert (found.at, found.to_document(watched.now)["last"]) == (0.0, None)
+    # It is neither a transfer nor a refusal, and nothing to save.
+    assert watched.of(0)["done"] == 0 and watched.of(0)["refused"] == {}
+    assert (watched.watch.counts.done, watched.watch.counts.refused) == ({}, {})
+    assert (watched.sent, watched.watch.told) == ([], 0)
+    # A key of ours in the hands of somebody at another address means who has it.
+    assert watched.watch.strangers() == []
+    watched.now += 60
+    watched.tell(DONE, NS2, KEY, serial=7, kind=Kind.UP_TO_DATE.value)
+    assert found.asked == watched.now
+    assert found.to_document(watched.now)["last"] is None
+    watched.now += 60
+    watched.tell(Reason.NOT_ITS_ZONE.value, NS2, KEY)
+    watched.now += 60
+    watched.tell(DONE, NS2, KEY, COM, serial=7, kind=Kind.IXFR.value)
+    com = table.of(COM)
+    assert com is not None and com.asked == watched.now
+    assert table.zones[ORG].asked == watched.now - 120
+
+
+def test_queries_have_a_bound_and_leave_refusals_their_room() -> None:
+    report = TransferReport()
+    for number in range(MOST_DONE + 5):
+        report.sent(Sent(Kind.SOA, NS2, rrtype.SOA, b"%d" % number, KEY, 7, True))
+    report.note(Event(Reason.NO_KEY.value, AWAY, rrtype.AXFR, ORG, b""))
+    message = report.take()
+    assert message is not None
+    kinds = Counter(one[0] for one in message["events"])
+    assert kinds == {ASKED: MOST_DONE, Reason.NO_KEY.value: 1}
+    table = ZoneTable()
+    for number in range(MOST_ZONES):
+        table.touch(b"%d" % number).at = 1.0
+    table.ask(b"new", 2.0)
+    table.ask(b"0", 2.0)
+    assert table.of(b"new") is None
+    assert len(table.zones) == MOST_ZONES and table.zones[b"0"].asked == 2.0
+
+
+def test_a_server_knows_when_it_was_asked_for_an_soa_with_a_key(tmp_path: Path) -> None:
+    project = Project(
+        tmp_path,
+        f'[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:1"\ntsig = "{TSIG_NAME}"\n',
+    )
+    project.build({"example.org": "", "example.com": ""})
+    ring = dns.tsigkeyring.from_text({TSIG_NAME: TSIG_SECRET})
+
+    def asked(server: LiveServer) -> list[bool]:
+        [one] = server.control("secondaries", name="ns2")["secondaries"]
+        states = sorted(one["states"], key=lambda state: str(state["zone"]))
+        return [state["asked"] is not None for state in states]
+
+    with LiveServer(project) as server:
+        # Without TSIG, for another type, for a name below: none of them counts.
+        for name, qtype, signed in (
+            ("example.org", "SOA", False),
+            ("example.org", "NS", True),
+            ("ns1.example.org", "SOA", True),
+            ("example.com", "SOA", True),
+        ):
+            query = dns.message.make_query(name, qtype)
+            if signed:
+                query.use_tsig(ring, TSIG_NAME)
+            dns.query.udp(query, "127.0.0.1", port=server.port, timeout=PATIENCE)
+        server.wait_for(lambda: any(asked(server)))
+        assert asked(server) == [True, False]
+        query = dns.message.make_query("example.org", "SOA")
+        query.use_tsig(ring, TSIG_NAME)
+        dns.query.tcp(query, "127.0.0.1", port=server.port, timeout=PATIENCE)
+        server.wait_for(lambda: all(asked(server)))
+        metrics = server.control("metrics")["text"]
+        for zone in ("example.org.", "example.com."):
+            labels = f'secondary="ns2",zone="{zone}"'
+            name = "lzc_secondary_zone_asked_timestamp_seconds"
+            [line] = [one for one in metrics.splitlines() if one.startswith(f"{name}{{{labels}}}")]
+            assert float(line.split()[1]) > 1.7e9
 
 
 def test_zones_that_are_taken_again_and_again_are_counted_until_that_ends() -> None:

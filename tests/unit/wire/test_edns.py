@@ -123,3 +123,20 @@ def test_the_co_bit_is_the_one_behind_do() -> None:
         assert (found.dnssec_ok, found.compact_ok) == (dnssec_ok, compact_ok)
     message = dns.message.from_wire(bytes(10) + b"\0\1" + edns.build(1232, flags=edns.CO))
     assert message.ednsflags == 0x4000
+
+
+def test_the_first_keepalive_counts_and_what_it_holds_is_kept() -> None:
+    assert parsed(b"").keepalive is None
+    assert parsed(edns.option(edns.TCP_KEEPALIVE, b"")).keepalive == b""
+    two = edns.option(edns.TCP_KEEPALIVE, b"\0\1") + edns.option(edns.TCP_KEEPALIVE, b"")
+    assert parsed(two).keepalive == b"\0\1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tenths"), [(10.0, 100), (0.05, 0), (2.5, 25), (6553.5, 65535), (1e9, 65535)]
+)
+def test_the_time_of_a_keepalive_is_in_tenths_of_a_second_and_has_an_end(
+    seconds: float, tenths: int
+) -> None:
+    """RFC 7828 §3.1."""
+    assert edns.tcp_keepalive(seconds) == b"\0\x0b\0\2" + tenths.to_bytes(2, "big")

@@ -251,6 +251,10 @@ def _secondaries(known: Known) -> Iterator[Problem]:
         if ahead:
             what = f"{name} is ahead with {many(len(ahead), 'zone')}, and takes nothing from us: "
             yield Problem(Level.AT_RISK, what + _names(ahead), "secondaries")
+    if known.seen.secondaries_unsaved:
+        why = shown(known.status["secondaries_unsaved"])
+        what = f"what is known of secondaries cannot be saved: {why}"
+        yield Problem(Level.AT_RISK, what, "secondaries")
 
 
 def _refused(known: Known) -> Iterator[Problem]:
