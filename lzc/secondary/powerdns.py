@@ -64,15 +64,7 @@ def provision(
     Raises `InputError`."""
     version = parse_version(section.software)
     assert version is not None
-    primary = primary_of(config, section)
-    if primary.tls:
-        raise InputError.at(
-            Place(str(config.file)),
-            "secondary-without-tls",
-            f"secondary {section.name} is to transfer over TLS alone, which PowerDNS cannot",
-            "no transfer would get through",
-            "take require-tls, tls-pins and tls-name from its section, or put a tunnel between",
-        )
+    primary = reached(config, section)
     taken, catalogs = zones.of_secondary(section), zones.catalogs_of(section)
     arriving = by_catalog(config, taken, catalogs)
     folder = folder_name(section.name)
@@ -82,7 +74,7 @@ def provision(
     of_zones = []
     for zone in taken:
         signing = list(_signing_keys(config, section, zone, keystore))
-        warnings += [_in_token(zone, key) for key in signing if isinstance(key.private, TokenKey)]
+        warnings += [in_token(zone, key) for key in signing if isinstance(key.private, TokenKey)]
         signing = [key for key in signing if not isinstance(key.private, TokenKey)]
         arrives = bool(section.autoprimary) or zone.apex in arriving
         of_zones.append(_zone(config, section, zone, tsig, signing, now, arrives=arrives))
@@ -92,7 +84,7 @@ def provision(
                     f"{folder}/secrets/{_file_of(key)}", bindfile.format_private(key), secret=True
                 )
                 for key in signing
-                if _is_used(key, now)
+                if is_used(key, now)
             ]
     if secrets and tsig is not None:
         name = f"{folder}/secrets/{_tsig_file(tsig)}"
@@ -104,7 +96,7 @@ def provision(
         "primary": primary.bracketed,
         "tsig": [] if tsig is None else [_tsig(tsig)],
         "secrets": tsig is not None or any(one["signing"] for one in of_zones),
-        "autoprimary": _autoprimary(config, section, primary, warnings),
+        "autoprimary": autoprimary_of(config, section, primary, warnings),
         "catalogs": [
             {"name": one.name, "tsig": None if tsig is None else powerdns_text(tsig.wire)}
             for one in catalogs
@@ -117,10 +109,30 @@ def provision(
     return Provision(files, warnings)
 
 
-def powerdns_text(wire: bytes) -> str:
-    """A name as PowerDNS writes it, in lower case and without final dot."""
-    labels = wire_name.labels_of(wire.lower())
-    return ".".join("".join(map(_character, label)) for label in labels) or "."
+def reached(config: Config, section: SecondarySection) -> Primary:
+    """The address that a secondary asks for zones. Raises `InputError` where that has to be over
+    TLS, or none is known."""
+    primary = primary_of(config, section)
+    if primary.tls:
+        raise InputError.at(
+            Place(str(config.file)),
+            "secondary-without-tls",
+            f"secondary {section.name} is to transfer over TLS alone, which PowerDNS cannot",
+            "no transfer would get through",
+            "take require-tls, tls-pins and tls-name from its section, or put a tunnel between",
+        )
+    return primary
+
+
+def powerdns_text(wire: bytes, *, lower: bool = True) -> str:
+    """A name as PowerDNS writes it, in lower case unless told otherwise, and without final dot."""
+    labels = wire_name.labels_of(wire.lower() if lower else wire)
+    return ".".join(map(powerdns_label, labels)) or "."
+
+
+def powerdns_label(label: bytes) -> str:
+    """A label as PowerDNS writes it."""
+    return "".join(map(_character, label))
 
 
 def _character(octet: int) -> str:
@@ -149,7 +161,7 @@ def _signing_keys(
         yield from keystore.load(zone.apex)
 
 
-def _is_used(key: SigningKey, now: float) -> bool:
+def is_used(key: SigningKey, now: float) -> bool:
     """Whether it is published; PowerDNS knows no revoked keys."""
     return key.timing.is_published(now) and not key.at(now).is_revoked
 
@@ -191,16 +203,18 @@ def _key(key: SigningKey, now: float) -> dict[str, Any]:
     flags, public = int.from_bytes(key.dnskey[:2], "big"), base64.b64encode(key.dnskey[4:])
     return {
         "dnskey": f"{flags} {key.dnskey[2]} {key.dnskey[3]} {public.decode()}",
-        "published": _is_used(key, now),
+        "published": is_used(key, now),
         "file": _file_of(key),
         "kind": "ksk" if key.is_sep else "zsk",
         "state": "active" if key.timing.is_active(now) else "inactive",
     }
 
 
-def _autoprimary(
+def autoprimary_of(
     config: Config, section: SecondarySection, primary: Primary, warnings: list[Fault]
 ) -> Mapping[str, Any] | None:
+    """The address and the names of NS records that make zones there, if any; a warning where they
+    cannot be transferred."""
     if not section.autoprimary:
         return None
     names = [powerdns_text(wire_name.from_text(one, wire_name.ROOT)) for one in section.autoprimary]
@@ -240,7 +254,8 @@ def _settings(
     }
 
 
-def _in_token(zone: ServedZone, key: SigningKey) -> Fault:
+def in_token(zone: ServedZone, key: SigningKey) -> Fault:
+    """The warning about a key that cannot be written."""
     return Fault(
         Place(str(key.private)),
         "key-in-token",

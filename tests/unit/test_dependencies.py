@@ -53,6 +53,7 @@ def project() -> dict[str, list[Requirement]]:
         "run": told["project"]["dependencies"],
         "dev": told["project"]["optional-dependencies"]["dev"],
         "pkcs11": told["project"]["optional-dependencies"]["pkcs11"],
+        "sql": told["project"]["optional-dependencies"]["sql"],
         "build": told["build-system"]["requires"],
     }
     return {why: [Requirement(line) for line in lines] for why, lines in asked.items()}
@@ -79,9 +80,9 @@ def test_all_of_the_lock_is_pinned_with_hashes_and_names_no_place() -> None:
     assert len(pinned(LOCK)) > 40
 
 
-@pytest.mark.parametrize("why", ["run", "build", "dev", "pkcs11"])
+@pytest.mark.parametrize("why", ["run", "build", "dev", "pkcs11", "sql"])
 def test_the_lock_holds_what_pyproject_asks_for(why: str) -> None:
-    part = pinned(LOCK if why in ("dev", "pkcs11") else LOCK.partition(DEV)[0])
+    part = pinned(LOCK if why in ("dev", "pkcs11", "sql") else LOCK.partition(DEV)[0])
     for requirement in project()[why]:
         name = canonicalize_name(requirement.name)
         assert part[name] in requirement.specifier, f"run .ci/lock: {requirement}"
@@ -90,7 +91,8 @@ def test_the_lock_holds_what_pyproject_asks_for(why: str) -> None:
 def test_what_only_tests_need_is_not_installed_to_run() -> None:
     run, dev = (pinned(part) for part in LOCK.partition(DEV)[::2])
     assert not run.keys() & dev.keys()
-    assert {"python-pkcs11", "pytest", "mypy", "ruff", "hypothesis", "pip-audit"} <= dev.keys()
+    assert {"python-pkcs11", "psycopg", "pymysql", "pytest", "mypy", "ruff"} <= dev.keys()
+    assert {"hypothesis", "pip-audit"} <= dev.keys()
 
 
 def test_no_advisory_names_what_is_pinned() -> None:

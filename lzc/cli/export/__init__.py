@@ -12,6 +12,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "bind": ("lzc.cli.export.secondaries", "bind"),
     "nsd": ("lzc.cli.export.secondaries", "nsd"),
     "knot": ("lzc.cli.export.secondaries", "knot"),
+    "sql": ("lzc.cli.export.sql", "command"),
     "catalog": ("lzc.cli.export.secondaries", "catalog"),
     "recursor": ("lzc.cli.export.fronts", "recursor"),
     "unbound": ("lzc.cli.export.fronts", "unbound"),

@@ -57,14 +57,14 @@ diff_option = click.option(
     is_flag=True,
     help="Show what would change against what lies there, and write nothing.",
 )
-_secondary_option = click.option(
+secondary_option = click.option(
     "--secondary",
     "name",
     metavar="NAME",
     shell_complete=_complete,
     help="For this secondary alone, as lzc.toml calls it.",
 )
-_secrets_option = click.option(
+secrets_option = click.option(
     "--secrets",
     is_flag=True,
     help="Write TSIG secrets, and private keys for PowerDNS, too: for their owner alone.",
@@ -72,12 +72,12 @@ _secrets_option = click.option(
 
 
 def _options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (diff_option, _secrets_option, output_option, _secondary_option, config_option):
+    for option in (diff_option, secrets_option, output_option, secondary_option, config_option):
         function = option(function)
     return function
 
 
-def _chosen(
+def chosen(
     settings: Config, path: Path, product: str | None, name: str | None
 ) -> list[SecondarySection]:
     """The secondaries that files are written for. Raises `InputError` where there is none."""
@@ -116,11 +116,11 @@ def _export(
     from lzc.secondary.zones import Zones
 
     settings = config.load(config_path)
-    chosen = _chosen(settings, config_path, product, name)
+    sections = chosen(settings, config_path, product, name)
     zones = Zones.of(settings, config_path)
     made = provision.files_for(
         settings,
-        chosen,
+        sections,
         zones,
         Keystore.of(settings),
         time.time(),
