@@ -31,6 +31,8 @@ _IF_THERE: Final = "lmdb._envid"
 """Some versions of lmdb import it with the first environment that they open."""
 FOR_OTHERS: Final = (
     "lzc.config.faults",
+    "lzc.forms.flatten",
+    "lzc.forms.publisher",
     "lzc.serve.health.checker_main",
     "lzc.serve.notify.secondary",
     "lzc.serve.observe.dnstap",
