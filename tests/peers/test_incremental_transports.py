@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -59,18 +59,24 @@ class Past(NamedTuple):
 
 
 CASES: Final = [(way, release) for way in WAYS for release in way.releases]
-EACH: Final = pytest.mark.parametrize(
-    ("past", "release"), CASES, indirect=["past"], ids=lambda each: str(each)
-)
+EACH: Final = pytest.mark.parametrize(("way", "release"), CASES, ids=str)
 
 
 @pytest.fixture(scope="module")
-def past(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Past]:
-    way: Way = request.param
+def pasts() -> dict[Way, Past]:
+    """Each way is gone once, for all that are told of it."""
+    return {}
+
+
+@pytest.fixture
+def past(way: Way, pasts: dict[Way, Past], tmp_path_factory: pytest.TempPathFactory) -> Past:
+    if way not in pasts:
+        pasts[way] = gone(way, tmp_path_factory.mktemp("transports"))
+    return pasts[way]
+
+
+def gone(way: Way, folder: Path) -> Past:
     releases = [one for one in way.releases if one.present()]
-    folder = tmp_path_factory.mktemp("transports")
     world = Incremental(folder, releases, address=way.address, tls=way.tls)
 
     def state(release: Release) -> dict[str, Any]:
@@ -93,7 +99,7 @@ def past(
                 f"lzc knows what {release} was sent",
             )
         metrics = world.command("ctl", "metrics", "-c", str(world.config))
-        yield Past(
+        return Past(
             way,
             world,
             {one: world.transfers(one) for one in releases},
