@@ -5,6 +5,7 @@ A validator compares names all the time, which dnspython does label by label, in
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -26,8 +27,10 @@ class OrderedName(dns.name.Name):
 
     def __hash__(self) -> int:
         if self._hash is None:
-            # The one of equal names of dnspython, which takes big integers.
-            object.__setattr__(self, "_hash", hash(super().__hash__()))
+            # The one of equal names of dnspython: an integer of any size, which Python takes as it
+            # is up to its own limit, and hashes beyond.
+            made = super().__hash__()
+            object.__setattr__(self, "_hash", made if made <= sys.maxsize else hash(made))
         return self._hash  # type: ignore[return-value]
 
     def __eq__(self, other: object) -> bool:
