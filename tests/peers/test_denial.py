@@ -135,9 +135,9 @@ def running(
     keystore = Keystore(folder / "keys")
     files = keystore.export(keystore.load(APEX), folder / "exported")
     port = free_port()
-    tsig = '[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:{}"\ntsig = "{}"\n'
+    tsig = '[[secondary]]\nname = "ns2"\naddress = "127.0.0.1:{}"\nsoftware = "{}"\ntsig = "{}"\n'
     with lzc.config.open("a") as config:
-        config.write(tsig.format(port, TSIG_NAME))
+        config.write(tsig.format(port, release, TSIG_NAME))
     with LiveServer(lzc) as server:
         geo = FIXTURES / "geo" / "example.mmdb"
         secondary = PowerDns(

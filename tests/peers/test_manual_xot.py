@@ -59,7 +59,7 @@ def test_it_takes_the_zone_over_tls_and_what_changes_in_it(
         escaped = text.replace("{", "{{").replace("}", "}}")
         peer = replace(kind, head=head, primary=escaped, transferred="")
         with peer.secondary(tmp_path / release.software, port, 0, [ZONE], release):
-            assert server.logged("over TLS")
+            server.wait_for(lambda: server.logged("over TLS"))
             project.build({f"{ZONE}.": "new A 192.0.2.81\n"}, serial=2)
             wait_until(lambda: serial_at(port, ZONE) == 2, "a transfer after NOTIFY")
             assert server.control("status")["secondaries"][0]["transfers"]["refused"] == {}
